@@ -1,0 +1,33 @@
+"""Every error that a user can meet, each with the exit code that it ends the command with."""
+
+from __future__ import annotations
+
+
+class PffStreamError(Exception):
+    """Base of all errors of this package; `exit_code` is what the command ends with."""
+
+    exit_code = 70
+
+
+class InputError(PffStreamError):
+    """Unreadable or malformed input; the message names the file, the place, what was found and expected."""
+
+    exit_code = 2
+
+
+class UsageError(PffStreamError):
+    """Options, environment or configuration that cannot be meant."""
+
+    exit_code = 2
+
+
+class RefusedError(PffStreamError):
+    """The planner refuses the configuration, or the run stopped itself at its guard."""
+
+    exit_code = 3
+
+
+class OutputError(PffStreamError):
+    """Output could not be written; what was computed is kept."""
+
+    exit_code = 74

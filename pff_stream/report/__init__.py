@@ -1,0 +1,1 @@
+"""Stage 5: spooled results are merged by source line and written."""

@@ -1,0 +1,1 @@
+"""Plans the memory of a bounded-pool program before it allocates anything."""
