@@ -1,0 +1,340 @@
+"""The encoded graph, read: header and offsets checked once, then pointers for the kernel.
+
+The layout (version 1, little-endian) is described in `docs/formats.md`; `_encode` writes it. A
+`GraphView` keeps the buffer that it was given alive and never writes to it.
+"""
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcmp, memcpy
+
+from pff_stream.errors import InputError
+
+cdef extern from "_names.h":
+    uint64_t pff_name_hash(const unsigned char* name, size_t length) noexcept nogil
+
+cdef enum:
+    HEADER_BYTES = 256
+    RECORD_BYTES = 80
+
+MAGIC = b"PFFGRAPH"
+FORMAT_VERSION = 1
+FLAG_WELL_NESTED = 1
+FLAG_LETTER_ENTITY = 2
+
+
+cdef inline uint64_t _u64(const unsigned char* base, size_t at) noexcept nogil:
+    cdef uint64_t value
+    memcpy(&value, base + at, 8)
+    return value
+
+
+cdef inline uint32_t _u32(const unsigned char* base, size_t at) noexcept nogil:
+    cdef uint32_t value
+    memcpy(&value, base + at, 4)
+    return value
+
+
+cdef class GraphView:
+    """A graph in a buffer (bytes, mmap, memoryview), read-only.
+
+    Raises `InputError` where the buffer is no graph of this format version or where a section does
+    not lie inside it. `check_contents` reads every id as well; it is for buffers of unknown origin.
+    """
+
+    def __cinit__(self, buffer):
+        self.has_view = False
+        self.rows = NULL
+
+    def __init__(self, buffer):
+        PyObject_GetBuffer(buffer, &self.view, PyBUF_SIMPLE)
+        self.has_view = True
+        self.base = <const unsigned char*>self.view.buf
+        self._read_header(self.view.len)
+        self._read_relations()
+
+    def __dealloc__(self):
+        free(self.rows)
+        if self.has_view:
+            PyBuffer_Release(&self.view)
+
+    cdef _read_header(self, Py_ssize_t length):
+        cdef const unsigned char* base = self.base
+        if length < HEADER_BYTES or base[:8] != MAGIC:
+            found = bytes(base[: min(length, 8)])
+            raise InputError(f"not an encoded graph: expected {MAGIC!r} at byte 0, found {found!r}")
+        version = _u32(base, 8)
+        if version != FORMAT_VERSION:
+            raise InputError(
+                f"graph format version {version}, but this program reads version "
+                f"{FORMAT_VERSION}: encode the triples again"
+            )
+        self.flags = _u32(base, 12)
+        self.total_bytes = _u64(base, 16)
+        if self.total_bytes > <uint64_t>length:
+            raise InputError(
+                f"truncated graph: the header says {self.total_bytes} bytes, found {length}"
+            )
+        self.n_entities = _u64(base, 24)
+        self.n_relations = _u64(base, 32)
+        self.n_triples = _u64(base, 40)
+        self.n_read = _u64(base, 48)
+        self.input_hash = PyBytes_FromStringAndSize(<const char*>base + 152, 16)
+        self.mapping = bytes(base[168:184]).rstrip(b"\0").decode("ascii", "replace")
+        if self.n_entities > 0x7FFFFFFF or self.n_relations > 0x7FFFFFFF:
+            raise InputError("damaged graph: more names than an id can number (byte 24)")
+        self.entity_ends = <const uint64_t*>self._section(64, self.n_entities, 8)
+        self.entity_blob = self._section(72, _u64(base, 80), 1)
+        self.entity_slots = <const uint32_t*>self._section(88, _u64(base, 96), 4)
+        self.entity_mask = _u64(base, 96) - 1
+        self.relation_ends = <const uint64_t*>self._section(104, self.n_relations, 8)
+        self.relation_blob = self._section(112, _u64(base, 120), 1)
+        self.relation_slots = <const uint32_t*>self._section(128, _u64(base, 136), 4)
+        self.relation_mask = _u64(base, 136) - 1
+        self._check_names(self.entity_ends, self.n_entities, _u64(base, 80), self.entity_mask, "entity")
+        self._check_names(
+            self.relation_ends, self.n_relations, _u64(base, 120), self.relation_mask, "relation"
+        )
+
+    cdef _check_names(
+        self, const uint64_t* ends, uint64_t n, uint64_t blob_bytes, uint64_t mask, str kind
+    ):
+        if mask & (mask + 1) or mask + 1 < 2 * max(1, n):
+            raise InputError(f"damaged graph: the {kind} index has a wrong size")
+        if (ends[n - 1] if n else 0) != blob_bytes:
+            raise InputError(f"damaged graph: the {kind} names have a wrong length")
+
+    cdef const unsigned char* _section(self, size_t at, uint64_t count, uint64_t item) except NULL:
+        """The section whose offset stands at header byte `at`, checked to lie in the buffer."""
+        return self._inside(_u64(self.base, at), count, item, at)
+
+    cdef const unsigned char* _inside(
+        self, uint64_t offset, uint64_t count, uint64_t item, size_t at
+    ) except NULL:
+        if (
+            offset < HEADER_BYTES
+            or offset & 7
+            or offset > self.total_bytes
+            or count > (self.total_bytes - offset) // item
+        ):
+            raise InputError(
+                f"damaged graph: the section named at byte {at} does not lie inside the "
+                f"{self.total_bytes} bytes of the graph"
+            )
+        return self.base + offset
+
+    cdef _read_relations(self):
+        cdef uint64_t i, at, n = 2 * self.n_relations, words = (self.n_entities + 63) >> 6
+        cdef Rows* rows
+        cdef uint64_t buckets, edges = 0
+        cdef uint64_t table = _u64(self.base, 144)
+        self._section(144, n, RECORD_BYTES)
+        self.rows = <Rows*>calloc(max(1, n), sizeof(Rows))
+        if self.rows == NULL:
+            raise MemoryError
+        for i in range(n):
+            at = table + i * RECORD_BYTES
+            rows = &self.rows[i]
+            rows.n_keys = _u32(self.base, at + 40)
+            rows.n_edges = _u32(self.base, at + 44)
+            rows.max_degree = _u32(self.base, at + 48)
+            rows.n_loops = _u32(self.base, at + 52)
+            rows.n_linked = _u32(self.base, at + 56)
+            rows.shift = _u32(self.base, at + 64)
+            rows.keys = <const int32_t*>self._inside(_u64(self.base, at), rows.n_keys, 4, at)
+            rows.offsets = <const uint32_t*>self._inside(
+                _u64(self.base, at + 8), <uint64_t>rows.n_keys + 1, 4, at + 8
+            )
+            rows.values = <const int32_t*>self._inside(
+                _u64(self.base, at + 16), rows.n_edges, 4, at + 16
+            )
+            if _u32(self.base, at + 60) == 0:
+                rows.bits = <const uint64_t*>self._inside(
+                    _u64(self.base, at + 24), words, 8, at + 24
+                )
+                rows.index = <const uint32_t*>self._inside(
+                    _u64(self.base, at + 32), words, 4, at + 32
+                )
+            else:
+                if rows.shift > 31:
+                    raise InputError(f"damaged graph: shift {rows.shift} at byte {at + 64}")
+                buckets = ((max(1, self.n_entities) - 1) >> rows.shift) + 2
+                rows.bits = NULL
+                rows.index = <const uint32_t*>self._inside(
+                    _u64(self.base, at + 24), buckets, 4, at + 24
+                )
+            if rows.offsets[rows.n_keys] != rows.n_edges:
+                raise InputError(f"damaged graph: the rows named at byte {at} have a wrong length")
+            edges += rows.n_edges
+        if edges != 2 * self.n_triples:
+            raise InputError(
+                f"damaged graph: {edges} row entries, expected twice {self.n_triples} triples"
+            )
+
+    def check_contents(self):
+        """Checks every id, offset and index entry; for a file that somebody else may have written.
+
+        Raises `InputError` naming the first relation that is wrong.
+        """
+        cdef uint64_t i
+        cdef bint good
+        with nogil:
+            good = self._names_good()
+        if not good:
+            raise InputError("damaged graph: the name index points outside the names")
+        for i in range(2 * self.n_relations):
+            with nogil:
+                good = self._rows_good(&self.rows[i])
+            if not good:
+                raise InputError(f"damaged graph: relation {i // 2} has rows out of order or range")
+
+    cdef bint _names_good(self) noexcept nogil:
+        cdef uint64_t i
+        for i in range(1, self.n_entities):
+            if self.entity_ends[i] < self.entity_ends[i - 1]:
+                return False
+        for i in range(1, self.n_relations):
+            if self.relation_ends[i] < self.relation_ends[i - 1]:
+                return False
+        return self._slots_good(
+            self.entity_slots, self.entity_mask, self.n_entities
+        ) and self._slots_good(self.relation_slots, self.relation_mask, self.n_relations)
+
+    cdef bint _slots_good(self, const uint32_t* slots, uint64_t mask, uint64_t n) noexcept nogil:
+        cdef uint64_t i, used = 0
+        for i in range(mask + 1):
+            if slots[i] > n:
+                return False
+            used += slots[i] != 0
+        return used == n            # and so at least half are empty: probing ends
+
+    cdef bint _rows_good(self, const Rows* rows) noexcept nogil:
+        cdef uint32_t i, j
+        cdef int64_t n = self.n_entities
+        if rows.n_keys and (rows.offsets[0] != 0 or rows.keys[0] < 0):
+            return False
+        for i in range(rows.n_keys):
+            if rows.keys[i] >= n or (i and rows.keys[i] <= rows.keys[i - 1]):
+                return False
+            if rows.offsets[i] >= rows.offsets[i + 1] or rows.offsets[i + 1] > rows.n_edges:
+                return False
+            for j in range(rows.offsets[i], rows.offsets[i + 1]):
+                if rows.values[j] < 0 or rows.values[j] >= n:
+                    return False
+                if j > rows.offsets[i] and rows.values[j] <= rows.values[j - 1]:
+                    return False
+        return self._index_good(rows)
+
+    cdef bint _index_good(self, const Rows* rows) noexcept nogil:
+        cdef uint64_t b, words = (self.n_entities + 63) >> 6
+        cdef uint32_t seen = 0
+        if rows.bits != NULL:
+            for b in range(words):
+                if rows.index[b] != seen:
+                    return False
+                seen += PFF_POPCOUNT64(rows.bits[b])
+            if seen != rows.n_keys:
+                return False
+        else:
+            words = ((self.n_entities - 1 if self.n_entities else 0) >> rows.shift) + 2
+            if rows.index[0] != 0 or rows.index[words - 1] != rows.n_keys:
+                return False
+            for b in range(1, words):
+                if rows.index[b] < rows.index[b - 1]:
+                    return False
+        for b in range(rows.n_keys):
+            if find_row(rows, rows.keys[b]) != <int64_t>b:
+                return False
+        return True
+
+    cdef int32_t find_entity(
+        self, const unsigned char* name, size_t length, uint64_t hash
+    ) noexcept nogil:
+        cdef uint64_t slot = hash & self.entity_mask, start
+        cdef uint32_t at
+        while True:
+            at = self.entity_slots[slot]
+            if at == 0:
+                return -1
+            start = self.entity_ends[at - 2] if at > 1 else 0
+            if self.entity_ends[at - 1] - start == length and (
+                memcmp(self.entity_blob + start, name, length) == 0
+            ):
+                return <int32_t>(at - 1)
+            slot = (slot + 1) & self.entity_mask
+
+    cdef int32_t find_relation(
+        self, const unsigned char* name, size_t length, uint64_t hash
+    ) noexcept nogil:
+        cdef uint64_t slot = hash & self.relation_mask, start
+        cdef uint32_t at
+        while True:
+            at = self.relation_slots[slot]
+            if at == 0:
+                return -1
+            start = self.relation_ends[at - 2] if at > 1 else 0
+            if self.relation_ends[at - 1] - start == length and (
+                memcmp(self.relation_blob + start, name, length) == 0
+            ):
+                return <int32_t>(at - 1)
+            slot = (slot + 1) & self.relation_mask
+
+    def entity_id(self, bytes name):
+        """The id of the entity, or -1."""
+        cdef const unsigned char* text = <const unsigned char*>PyBytes_AS_STRING(name)
+        return self.find_entity(text, len(name), pff_name_hash(text, len(name)))
+
+    def relation_id(self, bytes name):
+        """The id of the relation, or -1."""
+        cdef const unsigned char* text = <const unsigned char*>PyBytes_AS_STRING(name)
+        return self.find_relation(text, len(name), pff_name_hash(text, len(name)))
+
+    def entity_name(self, uint64_t entity):
+        """The entity's name as it came in (UTF-8)."""
+        if entity >= self.n_entities:
+            raise IndexError(entity)
+        cdef uint64_t start = self.entity_ends[entity - 1] if entity else 0
+        return PyBytes_FromStringAndSize(
+            <const char*>self.entity_blob + start, self.entity_ends[entity] - start
+        )
+
+    def relation_name(self, uint64_t relation):
+        """The relation's name as it came in (UTF-8)."""
+        if relation >= self.n_relations:
+            raise IndexError(relation)
+        cdef uint64_t start = self.relation_ends[relation - 1] if relation else 0
+        return PyBytes_FromStringAndSize(
+            <const char*>self.relation_blob + start, self.relation_ends[relation] - start
+        )
+
+    def has_triple(self, uint64_t subject, uint64_t relation, uint64_t object):
+        """Whether the triple of ids is in the graph."""
+        if max(subject, object) >= self.n_entities or relation >= self.n_relations:
+            raise IndexError((subject, relation, object))
+        return has_pair(&self.rows[2 * relation], subject, object)
+
+    def triples(self):
+        """Yields every triple of ids (subject, relation, object), by relation, subject, object."""
+        cdef Rows* rows
+        cdef uint64_t relation
+        cdef uint32_t key, edge
+        for relation in range(self.n_relations):
+            rows = &self.rows[2 * relation]
+            for key in range(rows.n_keys):
+                for edge in range(rows.offsets[key], rows.offsets[key + 1]):
+                    yield rows.keys[key], relation, rows.values[edge]
+
+    @property
+    def well_nested(self):
+        """Whether every name of the graph is well nested in ( and )."""
+        return bool(self.flags & FLAG_WELL_NESTED)
+
+    @property
+    def largest_relation_edges(self):
+        """Edges of the largest relation."""
+        cdef uint64_t i, most = 0
+        for i in range(self.n_relations):
+            most = max(most, self.rows[2 * i].n_edges)
+        return most
