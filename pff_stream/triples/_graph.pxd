@@ -85,3 +85,16 @@ cdef class GraphView:
 
     cdef int32_t find_entity(self, const unsigned char* name, size_t length, uint64_t hash) noexcept nogil
     cdef int32_t find_relation(self, const unsigned char* name, size_t length, uint64_t hash) noexcept nogil
+    cdef _read_header(self, Py_ssize_t length)
+    cdef _check_names(
+        self, const uint64_t* ends, uint64_t n, uint64_t blob_bytes, uint64_t mask, str kind
+    )
+    cdef const unsigned char* _section(self, size_t at, uint64_t count, uint64_t item) except NULL
+    cdef const unsigned char* _inside(
+        self, uint64_t offset, uint64_t count, uint64_t item, size_t at
+    ) except NULL
+    cdef _read_relations(self)
+    cdef bint _names_good(self) noexcept nogil
+    cdef bint _slots_good(self, const uint32_t* slots, uint64_t mask, uint64_t n) noexcept nogil
+    cdef bint _rows_good(self, const Rows* rows) noexcept nogil
+    cdef bint _index_good(self, const Rows* rows) noexcept nogil
