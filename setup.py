@@ -20,7 +20,7 @@ setup(
                 ".".join(source.with_suffix("").parts),
                 [str(source)],
                 include_dirs=["pff_stream"],
-                depends=["pff_stream/_names.h"],
+                depends=["pff_stream/_names.h", "pff_stream/evaluate/_lanes.h"],
                 extra_compile_args=compile_args,
                 define_macros=[("CYTHON_CCOMPLEX", "0")],
             )

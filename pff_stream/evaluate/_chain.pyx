@@ -1,0 +1,523 @@
+"""Closed chains, counted level by level without repetition.
+
+From one source, each level of a chain is a set: an entity is expanded once, so no level touches more
+edges than its relation has. Object identity is kept without enumerating groundings: self-loops are
+skipped, the source is never entered again, and over three atoms each middle entity keeps its first
+predecessor and whether there is another, so that the end is withheld only where it is the single
+predecessor. Many sources at once go through `_lanes.h`. The way and the direction are chosen per
+body from degree sums; every way gives the same counts.
+"""
+
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+
+from pff_stream.evaluate._scratch cimport (
+    PFF_LANES,
+    Atom,
+    Body,
+    Scratch,
+    next_epoch,
+    next_lane_epoch,
+    pff_level,
+    pff_vector,
+)
+from pff_stream.triples._graph cimport Rows, find_row
+
+cdef extern from "evaluate/_lanes.h":
+    void pff_spread(
+        pff_level* to, uint32_t epoch, const pff_vector* source,
+        const int32_t* values, int64_t n, int32_t skip
+    ) noexcept nogil
+    void pff_spread_counting(
+        pff_level* to, uint32_t epoch, const pff_vector* source,
+        const int32_t* values, int64_t n, int32_t skip
+    ) noexcept nogil
+    void pff_spread_withholding(
+        pff_level* to, uint32_t epoch, const pff_vector* source, const pff_vector* twice,
+        const pff_level* before, const int32_t* mark, int32_t entity,
+        const int32_t* values, int64_t n
+    ) noexcept nogil
+    int pff_any_single(const pff_vector* source, const pff_vector* twice) noexcept nogil
+    void pff_set_lane(pff_level* to, uint32_t epoch, int32_t value, int lane) noexcept nogil
+    void pff_clear_lane(pff_level* at, uint32_t epoch, int32_t value, int lane) noexcept nogil
+    int pff_has_lane(const pff_level* at, uint32_t epoch, int32_t value, int lane) noexcept nogil
+    int64_t pff_count_lanes(const pff_level* at) noexcept nogil
+
+# What an edge costs in each way, relative to one edge from one source (measured by
+# `profiling/bench_evaluate.py`): only the choice depends on it, never a count.
+cdef double LANE_EDGE_COST = 4.0
+cdef double LANE_COUNTED_EDGE_COST = 6.0
+
+cdef enum:
+    WAY_CHOSEN = 0
+    WAY_FORWARD = 1               # one source at a time, from the source as written
+    WAY_BACKWARD = 2
+    WAY_WIDE_FORWARD = 3
+    WAY_WIDE_BACKWARD = 4
+
+
+cdef bint find_chain(
+    Chain* chain, const Rows* rows, const Body* body, int32_t source, int32_t end, char* used
+) noexcept nogil:
+    """Whether the body is one chain from `source` to `end`; then fills `chain`.
+
+    `used` has room for a byte an atom. Atoms may stand in any order and direction.
+    """
+    cdef int i, at, side
+    cdef int32_t here = source, there
+    cdef const Atom* atom
+    if body.n_atoms + 1 != body.n_variables or source == end:
+        return False
+    for i in range(body.n_atoms):
+        used[i] = 0
+    chain.length = 0
+    for at in range(body.n_atoms):
+        side = -1
+        for i in range(body.n_atoms):
+            atom = &body.atoms[i]
+            if used[i] or (atom.left != here and atom.right != here):
+                continue
+            if side >= 0:
+                return False                  # the body branches
+            side = i
+        if side < 0:
+            return False
+        used[side] = 1
+        atom = &body.atoms[side]
+        there = atom.right if atom.left == here else atom.left
+        if there < 0 or there == here:
+            return False
+        i = 0 if atom.left == here else 1
+        chain.steps[at] = &rows[2 * atom.relation + i]
+        chain.inverses[at] = &rows[2 * atom.relation + 1 - i]
+        here = there
+        chain.length += 1
+    # n atoms over n + 1 variables, each joined to the one before: a tree without branches.
+    return here == end
+
+
+cdef void reverse_chain(Chain* chain) noexcept nogil:
+    cdef int i
+    cdef int n = chain.length
+    cdef const Rows* step
+    for i in range((n + 1) // 2):
+        step = chain.steps[i]
+        chain.steps[i] = chain.inverses[n - 1 - i]
+        chain.inverses[n - 1 - i] = step
+        if i != n - 1 - i:
+            step = chain.steps[n - 1 - i]
+            chain.steps[n - 1 - i] = chain.inverses[i]
+            chain.inverses[i] = step
+
+
+cdef bint has_exact_rows(const Scratch* scratch, const Chain* chain) noexcept nogil:
+    """Whether level sets give the exact ends; beyond three atoms object identity needs a search."""
+    return not scratch.distinct or chain.length <= 3
+
+
+cdef int64_t list_chain_row(Scratch* scratch, const Chain* chain, int32_t source) noexcept nogil:
+    """Stamps (current epoch) and lists in `scratch.near` the distinct ends of one source."""
+    cdef int64_t row = find_row(chain.steps[0], source)
+    if row < 0:
+        next_epoch(scratch)
+        return 0
+    scratch.progress[0] += 1
+    if not scratch.distinct:
+        return _row_homomorphic(scratch, chain, row)
+    if chain.length == 1:
+        return _row_of_one(scratch, chain.steps[0], row, source)
+    if chain.length == 2:
+        return _row_of_two(scratch, chain, row, source)
+    return _row_of_three(scratch, chain, row, source)
+
+
+cdef int64_t _row_of_one(
+    Scratch* scratch, const Rows* rows, int64_t row, int32_t source
+) noexcept nogil:
+    cdef uint32_t epoch = next_epoch(scratch)
+    cdef uint32_t edge
+    cdef int64_t n = 0
+    for edge in range(rows.offsets[row], rows.offsets[row + 1]):
+        if rows.values[edge] != source:
+            scratch.stamp[rows.values[edge]] = epoch
+            scratch.near[n] = rows.values[edge]
+            n += 1
+    scratch.edges += rows.offsets[row + 1] - rows.offsets[row]
+    return n
+
+
+cdef int64_t _row_of_two(
+    Scratch* scratch, const Chain* chain, int64_t row, int32_t source
+) noexcept nogil:
+    cdef uint32_t epoch = next_epoch(scratch)
+    cdef uint32_t* stamp = scratch.stamp
+    cdef int32_t* ends = scratch.near
+    cdef const Rows* first = chain.steps[0]
+    cdef const Rows* second = chain.steps[1]
+    cdef uint32_t edge, inner, stop
+    cdef int32_t middle, end
+    cdef int64_t n = 0, touched = 0
+    for edge in range(first.offsets[row], first.offsets[row + 1]):
+        middle = first.values[edge]
+        if middle == source:
+            continue
+        row = find_row(second, middle)
+        if row < 0:
+            continue
+        stop = second.offsets[row + 1]
+        touched += stop - second.offsets[row]
+        for inner in range(second.offsets[row], stop):
+            end = second.values[inner]
+            if stamp[end] != epoch and end != source and end != middle:
+                stamp[end] = epoch
+                ends[n] = end
+                n += 1
+    scratch.edges += touched
+    return n
+
+
+cdef int64_t _row_of_three(
+    Scratch* scratch, const Chain* chain, int64_t row, int32_t source
+) noexcept nogil:
+    cdef uint32_t epoch = next_epoch(scratch)
+    cdef uint32_t* stamp = scratch.stamp
+    cdef int32_t* only = scratch.first        # the single predecessor, -1 where there are more
+    cdef int32_t* level = scratch.far
+    cdef int32_t* ends = scratch.near
+    cdef const Rows* first = chain.steps[0]
+    cdef const Rows* second = chain.steps[1]
+    cdef const Rows* third = chain.steps[2]
+    cdef uint32_t edge, inner
+    cdef int32_t before, middle, end, single
+    cdef int64_t n = 0, n_level = 0, touched = 0, i
+    for edge in range(first.offsets[row], first.offsets[row + 1]):
+        before = first.values[edge]
+        if before == source:
+            continue
+        row = find_row(second, before)
+        if row < 0:
+            continue
+        touched += second.offsets[row + 1] - second.offsets[row]
+        for inner in range(second.offsets[row], second.offsets[row + 1]):
+            middle = second.values[inner]
+            if stamp[middle] == epoch:
+                if middle != before:
+                    only[middle] = -1
+            elif middle != source and middle != before:
+                stamp[middle] = epoch
+                only[middle] = before
+                level[n_level] = middle
+                n_level += 1
+    epoch = next_epoch(scratch)
+    for i in range(n_level):
+        middle = level[i]
+        row = find_row(third, middle)
+        if row < 0:
+            continue
+        single = only[middle]
+        touched += third.offsets[row + 1] - third.offsets[row]
+        for inner in range(third.offsets[row], third.offsets[row + 1]):
+            end = third.values[inner]
+            if stamp[end] != epoch and end != source and end != middle and end != single:
+                stamp[end] = epoch
+                ends[n] = end
+                n += 1
+    scratch.edges += touched
+    return n
+
+
+cdef int64_t _row_homomorphic(Scratch* scratch, const Chain* chain, int64_t row) noexcept nogil:
+    """Variables may coincide: plain level sets, over a chain of any length."""
+    cdef uint32_t epoch
+    cdef int32_t* level
+    cdef int32_t* ends
+    cdef const Rows* rows = chain.steps[0]
+    cdef const int32_t* items = rows.values + rows.offsets[row]
+    cdef int64_t n_items = rows.offsets[row + 1] - rows.offsets[row]
+    cdef int64_t n, i
+    cdef uint32_t edge
+    cdef int step
+    cdef int32_t end
+    scratch.edges += n_items
+    if chain.length == 1:
+        epoch = next_epoch(scratch)
+        for i in range(n_items):
+            scratch.stamp[items[i]] = epoch
+            scratch.near[i] = items[i]
+        return n_items
+    for step in range(1, chain.length):
+        rows = chain.steps[step]
+        ends = scratch.near if (chain.length - 1 - step) % 2 == 0 else scratch.far
+        epoch = next_epoch(scratch)
+        n = 0
+        for i in range(n_items):
+            row = find_row(rows, items[i])
+            if row < 0:
+                continue
+            scratch.edges += rows.offsets[row + 1] - rows.offsets[row]
+            for edge in range(rows.offsets[row], rows.offsets[row + 1]):
+                end = rows.values[edge]
+                if scratch.stamp[end] != epoch:
+                    scratch.stamp[end] = epoch
+                    ends[n] = end
+                    n += 1
+        items = ends
+        n_items = n
+    return n_items
+
+
+cdef int64_t count_chain(
+    Scratch* scratch, Chain* chain, ChainHead* heads, int n_heads, int way
+) noexcept nogil:
+    """The predictions of a chain, and the support of each head; needs `has_exact_rows`.
+
+    `way` 0 chooses; the others are for tests and benchmarks.
+    """
+    cdef const Rows* rows
+    cdef int i
+    if way == WAY_CHOSEN:
+        way = _cheapest_way(scratch, chain)
+    if not scratch.wide and way >= WAY_WIDE_FORWARD:
+        way -= 2
+    if way == WAY_BACKWARD or way == WAY_WIDE_BACKWARD:
+        reverse_chain(chain)
+        for i in range(n_heads):
+            rows = heads[i].forward
+            heads[i].forward = heads[i].backward
+            heads[i].backward = rows
+    if way >= WAY_WIDE_FORWARD:
+        return _count_wide(scratch, chain, heads, n_heads)
+    return _count_narrow(scratch, chain, heads, n_heads)
+
+
+cdef int64_t _count_narrow(
+    Scratch* scratch, const Chain* chain, ChainHead* heads, int n_heads
+) noexcept nogil:
+    cdef int64_t total = 0, n, row
+    cdef uint32_t i, edge
+    cdef int head
+    cdef int32_t source
+    cdef const Rows* rows
+    for i in range(chain.steps[0].n_keys):
+        source = chain.steps[0].keys[i]
+        n = list_chain_row(scratch, chain, source)
+        if n == 0:
+            continue
+        total += n
+        for head in range(n_heads):
+            rows = heads[head].forward
+            row = find_row(rows, source) if rows != NULL else -1
+            if row >= 0:
+                for edge in range(rows.offsets[row], rows.offsets[row + 1]):
+                    heads[head].support += scratch.stamp[rows.values[edge]] == scratch.epoch
+    return total
+
+
+cdef int64_t _count_wide(
+    Scratch* scratch, const Chain* chain, ChainHead* heads, int n_heads
+) noexcept nogil:
+    cdef const int32_t* sources = chain.steps[0].keys
+    cdef int64_t total = 0, n_sources = chain.steps[0].n_keys, start = 0, n, row
+    cdef pff_level* ends
+    cdef uint32_t epoch, edge
+    cdef int lane, head
+    cdef const Rows* rows
+    for row in range(scratch.n_entities):     # marks are edges of this body: they hold for all batches
+        scratch.first[row] = -1
+    while start < n_sources:
+        n = n_sources - start if n_sources - start < PFF_LANES else PFF_LANES
+        ends = _spread_batch(scratch, chain, sources + start, n)
+        epoch = scratch.lane_epoch
+        total += pff_count_lanes(ends)
+        for head in range(n_heads):
+            rows = heads[head].forward
+            if rows == NULL:
+                continue
+            for lane in range(n):
+                row = find_row(rows, sources[start + lane])
+                if row >= 0:
+                    for edge in range(rows.offsets[row], rows.offsets[row + 1]):
+                        heads[head].support += pff_has_lane(ends, epoch, rows.values[edge], lane)
+        start += n
+    return total
+
+
+cdef pff_level* _spread_batch(
+    Scratch* scratch, const Chain* chain, const int32_t* sources, int64_t n_sources
+) noexcept nogil:
+    """Takes up to 512 sources through the chain; returns the level of its ends, touched at the
+    lane epoch that is current then."""
+    cdef uint32_t epoch = next_lane_epoch(scratch)
+    cdef pff_level* here = &scratch.levels[0]
+    cdef pff_level* there
+    cdef pff_level* swap
+    cdef pff_level* spare = &scratch.levels[2]
+    cdef const Rows* rows = chain.steps[0]
+    cdef int lane, step
+    cdef uint32_t edge
+    cdef int64_t row
+    here.n = 0
+    for lane in range(n_sources):
+        scratch.progress[0] += 1
+        row = find_row(rows, sources[lane])
+        scratch.edges += rows.offsets[row + 1] - rows.offsets[row]
+        for edge in range(rows.offsets[row], rows.offsets[row + 1]):
+            if not scratch.distinct or rows.values[edge] != sources[lane]:
+                pff_set_lane(here, epoch, rows.values[edge], lane)
+    there = &scratch.levels[1]
+    for step in range(1, chain.length):
+        there.n = 0
+        if step > 2:                          # homomorphism: a level's stamps serve again
+            epoch = _renew(scratch, here)
+        if scratch.distinct and chain.length == 3 and step == 2:
+            _spread_last(scratch, chain, here, there, &scratch.levels[0], epoch)
+        else:
+            _spread_step(scratch, chain, step, here, there, epoch)
+        if scratch.distinct:
+            for lane in range(n_sources):
+                pff_clear_lane(there, epoch, sources[lane], lane)
+        swap = here
+        here = there
+        there = spare
+        spare = swap
+    return here
+
+
+cdef uint32_t _renew(Scratch* scratch, pff_level* level) noexcept nogil:
+    """A fresh epoch in which only `level` is touched."""
+    cdef uint32_t epoch = next_lane_epoch(scratch)
+    cdef int64_t i
+    for i in range(level.n):
+        level.touched[level.list[i]] = epoch
+    return epoch
+
+
+cdef void _spread_step(
+    Scratch* scratch, const Chain* chain, int step, pff_level* here, pff_level* there, uint32_t epoch
+) noexcept nogil:
+    cdef const Rows* rows = chain.steps[step]
+    cdef bint counting = scratch.distinct and chain.length == 3 and step == 1
+    cdef int64_t i, row, n
+    cdef int32_t entity, skip
+    cdef const int32_t* values
+    for i in range(here.n):
+        entity = here.list[i]
+        row = find_row(rows, entity)
+        if row < 0:
+            continue
+        values = rows.values + rows.offsets[row]
+        n = rows.offsets[row + 1] - rows.offsets[row]
+        scratch.edges += n
+        scratch.progress[0] += 1
+        skip = entity if scratch.distinct else -1
+        if counting:
+            pff_spread_counting(there, epoch, &here.vectors[entity], values, n, skip)
+        else:
+            pff_spread(there, epoch, &here.vectors[entity], values, n, skip)
+
+
+cdef void _spread_last(
+    Scratch* scratch, const Chain* chain, pff_level* here, pff_level* there, pff_level* before,
+    uint32_t epoch
+) noexcept nogil:
+    """The third atom under object identity: withholds the ends that are a single predecessor."""
+    cdef const Rows* rows = chain.steps[2]
+    cdef const Rows* back = chain.inverses[1]
+    cdef int32_t* mark = scratch.first
+    cdef int64_t i, row, n
+    cdef uint32_t edge
+    cdef int32_t entity
+    cdef const int32_t* values
+    for i in range(here.n):
+        entity = here.list[i]
+        row = find_row(rows, entity)
+        if row < 0:
+            continue
+        values = rows.values + rows.offsets[row]
+        n = rows.offsets[row + 1] - rows.offsets[row]
+        scratch.edges += n
+        scratch.progress[0] += 1
+        if pff_any_single(&here.vectors[entity], &here.twice[entity]):
+            row = find_row(back, entity)
+            for edge in range(back.offsets[row], back.offsets[row + 1]):
+                mark[back.values[edge]] = entity
+            pff_spread_withholding(
+                there, epoch, &here.vectors[entity], &here.twice[entity], before, mark, entity,
+                values, n
+            )
+        else:
+            pff_spread(there, epoch, &here.vectors[entity], values, n, entity)
+
+
+cdef int _cheapest_way(Scratch* scratch, Chain* chain) noexcept nogil:
+    """Chooses direction and width by expected work, in edges of the narrow way."""
+    cdef double costs[5]
+    cdef int way, best = WAY_FORWARD
+    if chain.length == 1:
+        return WAY_FORWARD
+    _expected_work(scratch, chain, &costs[WAY_FORWARD], &costs[WAY_WIDE_FORWARD])
+    if costs[WAY_FORWARD] < 4096 and chain.length <= 3:
+        return WAY_FORWARD                    # not worth a second look
+    reverse_chain(chain)
+    _expected_work(scratch, chain, &costs[WAY_BACKWARD], &costs[WAY_WIDE_BACKWARD])
+    reverse_chain(chain)
+    for way in range(WAY_FORWARD, WAY_WIDE_BACKWARD + 1):
+        if way >= WAY_WIDE_FORWARD and not scratch.wide:
+            break
+        if costs[way] < costs[best]:
+            best = way
+    return best
+
+
+cdef inline uint32_t _degree(const Rows* rows, int32_t entity) noexcept nogil:
+    cdef int64_t row = find_row(rows, entity)
+    return rows.offsets[row + 1] - rows.offsets[row] if row >= 0 else 0
+
+
+cdef void _expected_work(
+    Scratch* scratch, const Chain* chain, double* narrow, double* wide
+) noexcept nogil:
+    """Edges that each way touches, from degrees (exact for two atoms, a bound for more)."""
+    cdef const Rows* second = chain.steps[1]
+    cdef const Rows* third
+    cdef const Rows* inverse = chain.inverses[0]
+    cdef double batches = (chain.steps[0].n_keys + PFF_LANES - 1) // PFF_LANES
+    cdef double walks = 0, reached = 0, walks_on = 0, reached_on = 0
+    cdef double edge_cost = LANE_EDGE_COST
+    cdef uint32_t i, edge, arriving, leaving, most = chain.steps[0].n_keys
+    cdef uint32_t epoch
+    cdef uint32_t* paths = <uint32_t*>scratch.first
+    cdef int32_t entity
+    if chain.length > 3:
+        for i in range(chain.length):
+            reached += chain.steps[i].n_edges
+        narrow[0] = reached * chain.steps[0].n_keys
+        wide[0] = LANE_EDGE_COST * reached * batches
+        return
+    epoch = next_epoch(scratch) if chain.length == 3 else 0
+    for i in range(second.n_keys):
+        arriving = _degree(inverse, second.keys[i])
+        if arriving == 0:
+            continue
+        leaving = second.offsets[i + 1] - second.offsets[i]
+        walks += <double>arriving * leaving
+        reached += leaving
+        if chain.length == 3:
+            for edge in range(second.offsets[i], second.offsets[i + 1]):
+                entity = second.values[edge]
+                if scratch.stamp[entity] != epoch:
+                    scratch.stamp[entity] = epoch
+                    paths[entity] = 0
+                paths[entity] += arriving
+    if chain.length == 3:
+        edge_cost = LANE_COUNTED_EDGE_COST if scratch.distinct else LANE_EDGE_COST
+        third = chain.steps[2]
+        for i in range(third.n_keys):
+            entity = third.keys[i]
+            if scratch.stamp[entity] == epoch:
+                leaving = third.offsets[i + 1] - third.offsets[i]
+                walks_on += <double>(paths[entity] if paths[entity] < most else most) * leaving
+                reached_on += leaving
+    narrow[0] = chain.steps[0].n_edges + walks + walks_on
+    wide[0] = (
+        3.0 * chain.steps[0].n_edges + batches * edge_cost * (reached + reached_on)
+    )

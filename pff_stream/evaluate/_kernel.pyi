@@ -1,0 +1,58 @@
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pff_stream.triples._graph import GraphView
+
+class Columns(Protocol):
+    """The columns of a chunk that the evaluator reads; see `docs/formats.md`."""
+
+    @property
+    def names(self) -> bytes | NDArray[np.uint8]: ...
+    @property
+    def name_ends(self) -> NDArray[np.uint32]: ...
+    @property
+    def name_hashes(self) -> NDArray[np.uint64]: ...
+    @property
+    def atoms(self) -> NDArray[np.int32]: ...
+    @property
+    def body_ends(self) -> NDArray[np.uint32]: ...
+    @property
+    def rule_body(self) -> NDArray[np.uint32]: ...
+    @property
+    def heads(self) -> NDArray[np.int32]: ...
+    @property
+    def sources(self) -> NDArray[np.uint64]: ...
+    @property
+    def miner_support(self) -> NDArray[np.int64]: ...
+    @property
+    def miner_confidence(self) -> NDArray[np.float64]: ...
+
+def scratch_bytes(n_entities: int, wide: bool) -> int: ...
+
+class Evaluator:
+    def __init__(
+        self,
+        graph: GraphView,
+        semantics: str,
+        *,
+        wide: bool = ...,
+        max_examples: int = ...,
+        min_support: int = ...,
+        min_confidence: float = ...,
+        buffer_bytes: int = ...,
+        progress: memoryview | bytearray | None = ...,
+        way: int = ...,
+    ) -> None: ...
+    @property
+    def edges(self) -> int: ...
+    def evaluate(
+        self,
+        chunk: Columns,
+        start: int,
+        stop: int,
+        order: NDArray[np.int64],
+        flush: Callable[[memoryview], object],
+    ) -> tuple[int, int]: ...

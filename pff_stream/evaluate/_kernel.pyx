@@ -1,0 +1,929 @@
+"""The evaluator: a chunk of rules in, exact counts and capped examples out.
+
+Names are resolved against the graph once a chunk. Each distinct body is then counted once for all
+its heads (`_members` for heads with one variable, `_chain` for closed chains, `_search` for all other
+shapes); after that, rule by rule in source order, the first violations of each violated rule are
+found with their least groundings and written as result records (the format is described in
+`pff_stream/report/records.py`). The interpreter lock is held only to hand out a full buffer.
+"""
+
+from libc.math cimport isnan
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memcpy, memset
+
+from pff_stream.evaluate._chain cimport (
+    Chain,
+    ChainHead,
+    count_chain,
+    find_chain,
+    has_exact_rows,
+    list_chain_row,
+)
+from pff_stream.evaluate._members cimport (
+    Members,
+    count_members,
+    count_supported,
+    count_supported_loops,
+    find_members,
+    forget_members,
+)
+from pff_stream.evaluate._scratch cimport Atom, Body, Scratch, entity_of, pff_vector
+from pff_stream.evaluate._search cimport (
+    Domain,
+    Search,
+    Step,
+    admissible,
+    domain_of,
+    exists,
+    least_grounding,
+    list_values,
+    plan_steps,
+    start_search,
+)
+from pff_stream.triples._graph cimport GraphView, Rows, find_row, has_pair
+
+cdef extern from "stdlib.h":
+    int posix_memalign(void** pointer, size_t alignment, size_t size) noexcept nogil
+
+cdef enum:
+    SATISFIED = 0
+    VIOLATED = 1
+    VACUOUS = 2
+    FILTERED = 3
+    RELATION_ABSENT = 1
+    CONSTANT_ABSENT = 2
+    NOTHING_MATCHES = 3
+    UNDER_SUPPORT = 4
+    UNDER_CONFIDENCE = 5
+    RECORD_BYTES = 48
+    UNCOUNTED = -1
+
+
+# A head: a term >= 0 is a variable of the body; else the constant's entity (-1: not in the graph).
+cdef struct Head:
+    int32_t relation              # -1: not in the graph
+    int32_t left
+    int32_t right
+    int32_t left_entity
+    int32_t right_entity
+    int32_t relation_name         # places in the chunk's names, -1 for a variable
+    int32_t left_name
+    int32_t right_name
+
+
+cdef struct Record:
+    uint64_t source
+    uint32_t part
+    uint32_t payload_bytes
+    int64_t predictions
+    int64_t support
+    uint8_t outcome
+    uint8_t reason
+    uint16_t zero
+    uint32_t n_examples
+    uint64_t reserved
+
+
+def scratch_bytes(uint64_t n_entities, bint wide):
+    """Bytes that an evaluator allocates for a graph of `n_entities`; the planner's own number."""
+    cdef uint64_t narrow = 24 * n_entities
+    return narrow + ((4 * sizeof(pff_vector) + 24) * n_entities + 64 * 4 if wide else 0)
+
+
+cdef class Evaluator:
+    """Evaluates chunks of rules against one graph; one evaluator a worker or thread.
+
+    `semantics` is "object-identity" or "homomorphism"; `wide` allocates the vectors for 512 sources
+    at once; `progress` is a writable buffer of 8 bytes, a counter that moves while there is work;
+    `way` forces one way of counting chains (0 chooses: the others are for tests and benchmarks).
+    """
+
+    cdef GraphView graph
+    cdef Scratch scratch
+    cdef Search search
+    cdef Chain chain
+    cdef int capacity             # atoms of a body that the search has room for
+    cdef int way
+    cdef uint64_t own_progress
+    cdef const unsigned char[::1] progress_view
+    cdef int64_t max_examples
+    cdef int64_t min_support
+    cdef double min_confidence
+    # the present chunk
+    cdef const unsigned char* names
+    cdef const uint32_t* name_ends
+    cdef int n_names
+    cdef int32_t* entity_ids      # per name; -2: not looked up yet
+    cdef int32_t* relation_ids
+    cdef Atom* atoms
+    cdef Head* heads
+    cdef ChainHead* chain_heads
+    cdef int32_t* chain_rules
+    cdef int64_t* predictions
+    cdef int64_t* support
+    cdef uint8_t* outcomes
+    cdef uint8_t* reasons
+    cdef size_t name_room
+    cdef size_t atom_room
+    cdef size_t rule_room
+    # the result buffer
+    cdef unsigned char* buffer
+    cdef size_t buffer_bytes
+    cdef size_t used
+    cdef size_t record_at
+    cdef object flush
+
+    def __cinit__(self, GraphView graph, str semantics, **options):
+        memset(&self.scratch, 0, sizeof(Scratch))
+        memset(&self.search, 0, sizeof(Search))
+        memset(&self.chain, 0, sizeof(Chain))
+
+    def __init__(
+        self,
+        GraphView graph,
+        str semantics,
+        *,
+        bint wide=True,
+        int64_t max_examples=10,
+        int64_t min_support=0,
+        double min_confidence=0.0,
+        size_t buffer_bytes=1 << 20,
+        unsigned char[::1] progress=None,
+        int way=0,
+    ):
+        if semantics not in ("object-identity", "homomorphism"):
+            raise ValueError(f"unknown semantics {semantics!r}")
+        self.graph = graph
+        self.way = way
+        self.max_examples = max_examples
+        self.min_support = min_support
+        self.min_confidence = min_confidence
+        self.buffer_bytes = max(buffer_bytes, 4096)
+        self.buffer = <unsigned char*>malloc(self.buffer_bytes)
+        if self.buffer == NULL:
+            raise MemoryError
+        self.scratch.distinct = semantics == "object-identity"
+        self.scratch.progress = &self.own_progress
+        if progress is not None:
+            self.progress_view = progress
+            self.scratch.progress = <uint64_t*>&progress[0]
+        self._allocate_scratch(wide)
+        self.search.scratch = &self.scratch
+        self.search.rows = graph.rows
+        self._reserve_body(8)
+
+    cdef _allocate_scratch(self, bint wide):
+        cdef size_t n = max(1, self.graph.n_entities)
+        cdef Scratch* scratch = &self.scratch
+        cdef int level
+        scratch.n_entities = self.graph.n_entities
+        scratch.stamp = <uint32_t*>calloc(n, 4)
+        scratch.first = <int32_t*>calloc(n, 4)
+        scratch.second = <int32_t*>calloc(n, 4)
+        scratch.withheld = <int32_t*>calloc(n, 4)
+        scratch.near = <int32_t*>calloc(n, 4)
+        scratch.far = <int32_t*>calloc(n, 4)
+        if (
+            scratch.stamp == NULL or scratch.first == NULL or scratch.second == NULL
+            or scratch.withheld == NULL or scratch.near == NULL or scratch.far == NULL
+        ):
+            raise MemoryError
+        if not wide:
+            return
+        for level in range(3):
+            scratch.levels[level].touched = <uint32_t*>calloc(n, 4)
+            scratch.levels[level].list = <int32_t*>calloc(n, 4)
+            if scratch.levels[level].touched == NULL or scratch.levels[level].list == NULL:
+                raise MemoryError
+            if posix_memalign(
+                <void**>&scratch.levels[level].vectors, 64, n * sizeof(pff_vector)
+            ) != 0:
+                raise MemoryError
+        if posix_memalign(<void**>&scratch.levels[1].twice, 64, n * sizeof(pff_vector)) != 0:
+            raise MemoryError
+        scratch.wide = True
+
+    def __dealloc__(self):
+        cdef int level
+        free(self.scratch.stamp)
+        free(self.scratch.first)
+        free(self.scratch.second)
+        free(self.scratch.withheld)
+        free(self.scratch.near)
+        free(self.scratch.far)
+        for level in range(3):
+            free(self.scratch.levels[level].touched)
+            free(self.scratch.levels[level].list)
+            free(self.scratch.levels[level].vectors)
+            free(self.scratch.levels[level].twice)
+        free(self.search.binding)
+        free(self.search.constants)
+        free(self.search.steps)
+        free(self.search.placed)
+        free(self.chain.steps)
+        free(self.chain.inverses)
+        free(self.entity_ids)
+        free(self.relation_ids)
+        free(self.atoms)
+        free(self.heads)
+        free(self.chain_heads)
+        free(self.chain_rules)
+        free(self.predictions)
+        free(self.support)
+        free(self.outcomes)
+        free(self.reasons)
+        free(self.buffer)
+
+    @property
+    def edges(self):
+        """Edges touched so far, in all ways together."""
+        return self.scratch.edges
+
+    cdef _reserve_body(self, int n_atoms):
+        """Room in the search for bodies of `n_atoms` (twice as many variables at most)."""
+        if n_atoms <= self.capacity:
+            return
+        self.search.binding = <int32_t*>_grown(self.search.binding, 2 * n_atoms * sizeof(int32_t))
+        self.search.constants = <int32_t*>_grown(
+            self.search.constants, (2 * n_atoms + 2) * sizeof(int32_t)
+        )
+        self.search.steps = <Step*>_grown(self.search.steps, 3 * n_atoms * sizeof(Step))
+        self.search.placed = <char*>_grown(self.search.placed, n_atoms)
+        self.chain.steps = <const Rows**>_grown(self.chain.steps, n_atoms * sizeof(Rows*))
+        self.chain.inverses = <const Rows**>_grown(self.chain.inverses, n_atoms * sizeof(Rows*))
+        self.capacity = n_atoms
+
+    cdef _reserve_chunk(self, size_t n_names, size_t n_atoms, size_t n_rules):
+        if n_names > self.name_room:
+            self.entity_ids = <int32_t*>_grown(self.entity_ids, n_names * 4)
+            self.relation_ids = <int32_t*>_grown(self.relation_ids, n_names * 4)
+            self.name_room = n_names
+        if n_atoms > self.atom_room:
+            self.atoms = <Atom*>_grown(self.atoms, n_atoms * sizeof(Atom))
+            self.atom_room = n_atoms
+        if n_rules > self.rule_room:
+            self.heads = <Head*>_grown(self.heads, n_rules * sizeof(Head))
+            self.chain_heads = <ChainHead*>_grown(self.chain_heads, n_rules * sizeof(ChainHead))
+            self.chain_rules = <int32_t*>_grown(self.chain_rules, n_rules * 4)
+            self.predictions = <int64_t*>_grown(self.predictions, n_rules * 8)
+            self.support = <int64_t*>_grown(self.support, n_rules * 8)
+            self.outcomes = <uint8_t*>_grown(self.outcomes, n_rules)
+            self.reasons = <uint8_t*>_grown(self.reasons, n_rules)
+            self.rule_room = n_rules
+
+    def evaluate(self, chunk, Py_ssize_t start, Py_ssize_t stop, const int64_t[::1] order, flush):
+        """Evaluates rules `start` to `stop` of a chunk and hands out their result records.
+
+        `chunk` has the columns of a rule file's chunk as contiguous arrays (checked by its reader);
+        `order` lists those rules (from `start` up) in source order, leaving out the ones that are
+        not wanted; `flush(memoryview)` is called with each full buffer and with the rest: each is a
+        run of records in source order. Returns (predictions, support) summed over `order`.
+        """
+        cdef const unsigned char[::1] names = chunk.names
+        cdef const uint32_t[::1] name_ends = chunk.name_ends
+        cdef const uint64_t[::1] name_hashes = chunk.name_hashes
+        cdef const int32_t[::1] atoms = chunk.atoms
+        cdef const uint32_t[::1] body_ends = chunk.body_ends
+        cdef const uint32_t[::1] rule_body = chunk.rule_body
+        cdef const int32_t[::1] heads = chunk.heads
+        cdef const uint64_t[::1] sources = chunk.sources
+        cdef const int64_t[::1] miner_support = chunk.miner_support
+        cdef const double[::1] miner_confidence = chunk.miner_confidence
+        cdef Py_ssize_t n_rules = stop - start, rule, i, first, body
+        cdef int64_t predictions = 0, support = 0
+        if n_rules <= 0:
+            return 0, 0
+        self._reserve_chunk(name_ends.shape[0], atoms.shape[0] // 3, n_rules)
+        self._reserve_body(self._longest(body_ends, rule_body, start, stop))
+        self.names = &names[0] if names.shape[0] else NULL
+        self.name_ends = &name_ends[0] if name_ends.shape[0] else NULL
+        self.n_names = name_ends.shape[0]
+        self.flush = flush
+        with nogil:
+            self._resolve(name_hashes)
+            for rule in range(n_rules):
+                self._set_head(rule, &heads[3 * (start + rule)])
+                self.predictions[rule] = UNCOUNTED
+                self.support[rule] = 0
+                self.reasons[rule] = 0
+                self.outcomes[rule] = self._filter(
+                    rule, miner_support[start + rule], miner_confidence[start + rule]
+                )
+            rule = 0
+            while rule < n_rules:
+                body = rule_body[start + rule]
+                first = rule
+                while rule < n_rules and <Py_ssize_t>rule_body[start + rule] == body:
+                    rule += 1
+                i = body_ends[body - 1] if body else 0
+                self._count_body(&atoms[3 * i] if atoms.shape[0] > 3 * i else NULL,
+                                 body_ends[body] - i, first, rule)
+            for i in range(order.shape[0]):
+                rule = order[i] - start
+                self._settle_outcome(rule)
+                predictions += self.predictions[rule]
+                support += self.support[rule]
+                body = rule_body[start + rule]
+                first = body_ends[body - 1] if body else 0
+                self._write_rule(
+                    rule, sources[start + rule],
+                    &atoms[3 * first] if atoms.shape[0] > 3 * first else NULL,
+                    body_ends[body] - first,
+                )
+        if self.used:
+            self._hand_out()
+        self.flush = None
+        return predictions, support
+
+    cdef int _longest(
+        self, const uint32_t[::1] body_ends, const uint32_t[::1] rule_body,
+        Py_ssize_t start, Py_ssize_t stop
+    ) noexcept:
+        cdef Py_ssize_t body
+        cdef uint32_t longest = 1
+        for body in range(rule_body[start], rule_body[stop - 1] + 1):
+            longest = max(longest, body_ends[body] - (body_ends[body - 1] if body else 0))
+        return longest
+
+    # --- names ---------------------------------------------------------------------------------
+
+    cdef void _resolve(self, const uint64_t[::1] hashes) noexcept nogil:
+        """Looks every name of the chunk up once, as a relation and as an entity."""
+        cdef int i
+        cdef uint32_t begin = 0, length
+        for i in range(self.n_names):
+            length = self.name_ends[i] - begin
+            self.entity_ids[i] = self.graph.find_entity(self.names + begin, length, hashes[i])
+            self.relation_ids[i] = self.graph.find_relation(self.names + begin, length, hashes[i])
+            begin = self.name_ends[i]
+
+    cdef void _set_head(self, Py_ssize_t rule, const int32_t* columns) noexcept nogil:
+        cdef Head* head = &self.heads[rule]
+        head.relation = self.relation_ids[columns[0]]
+        head.relation_name = columns[0]
+        head.left = columns[1]
+        head.right = columns[2]
+        head.left_name = -1 - columns[1] if columns[1] < 0 else -1
+        head.right_name = -1 - columns[2] if columns[2] < 0 else -1
+        head.left_entity = self.entity_ids[head.left_name] if columns[1] < 0 else -1
+        head.right_entity = self.entity_ids[head.right_name] if columns[2] < 0 else -1
+
+    cdef uint8_t _filter(self, Py_ssize_t rule, int64_t support, double confidence) noexcept nogil:
+        if support >= 0 and support < self.min_support:
+            self.reasons[rule] = UNDER_SUPPORT
+            return FILTERED
+        if not isnan(confidence) and confidence < self.min_confidence:
+            self.reasons[rule] = UNDER_CONFIDENCE
+            return FILTERED
+        return SATISFIED
+
+    cdef uint8_t _resolve_body(
+        self, const int32_t* columns, int n_atoms, Body* body
+    ) noexcept nogil:
+        """Fills `body`; returns why nothing can match, or 0."""
+        cdef int i
+        cdef int32_t term
+        cdef uint8_t reason = 0
+        body.atoms = self.atoms
+        body.n_atoms = n_atoms
+        body.n_variables = 0
+        for i in range(n_atoms):
+            self.atoms[i].relation = self.relation_ids[columns[3 * i]]
+            self.atoms[i].left = self._resolve_term(columns[3 * i + 1], body, &reason)
+            self.atoms[i].right = self._resolve_term(columns[3 * i + 2], body, &reason)
+        for i in range(n_atoms):
+            if self.atoms[i].relation < 0:
+                return RELATION_ABSENT
+        return reason
+
+    cdef int32_t _resolve_term(self, int32_t term, Body* body, uint8_t* reason) noexcept nogil:
+        cdef int32_t entity
+        if term >= 0:
+            if term >= body.n_variables:
+                body.n_variables = term + 1
+            return term
+        entity = self.entity_ids[-1 - term]
+        if entity < 0:
+            reason[0] = CONSTANT_ABSENT
+        return -1 - entity
+
+    # --- counts --------------------------------------------------------------------------------
+
+    cdef void _count_body(
+        self, const int32_t* columns, int n_atoms, Py_ssize_t first, Py_ssize_t last
+    ) noexcept nogil:
+        """Counts the rules first..last, which share a body; each way settles all heads it serves."""
+        cdef Body body
+        cdef Py_ssize_t rule
+        cdef uint8_t reason
+        cdef Head* head
+        self.scratch.progress[0] += 1
+        if n_atoms == 0:
+            for rule in range(first, last):
+                if self.outcomes[rule] != FILTERED:
+                    self._count_zero_rule(rule)
+            return
+        reason = self._resolve_body(columns, n_atoms, &body)
+        for rule in range(first, last):
+            if self.outcomes[rule] == FILTERED:
+                self.predictions[rule] = 0
+            elif reason:
+                self.predictions[rule] = 0
+                self.reasons[rule] = reason
+        for rule in range(first, last):
+            if self.predictions[rule] != UNCOUNTED:
+                continue
+            head = &self.heads[rule]
+            if head.left >= 0 and head.right >= 0 and head.left != head.right:
+                self._count_pairs(&body, head.left, head.right, rule, last)
+            elif head.left >= 0 or head.right >= 0:
+                self._count_values(&body, max(head.left, head.right), rule, last)
+            else:
+                self._count_ground(&body, rule)
+
+    cdef void _count_zero_rule(self, Py_ssize_t rule) noexcept nogil:
+        cdef Head* head = &self.heads[rule]
+        cdef const Rows* rows
+        cdef int32_t constant
+        cdef int64_t row
+        if head.relation < 0:
+            self.predictions[rule] = 0
+            self.reasons[rule] = RELATION_ABSENT
+            return
+        if head.left < 0 and head.right < 0:
+            self.predictions[rule] = 1
+            self.support[rule] = self._known(head, head.left_entity, head.right_entity)
+            return
+        rows = self._zero_rows(head)
+        self.predictions[rule] = rows.n_keys
+        if head.left >= 0 and head.right >= 0:
+            self.support[rule] = rows.n_loops
+            return
+        constant = max(head.left_entity, head.right_entity)
+        if constant < 0:
+            return
+        if self.scratch.distinct and find_row(rows, constant) >= 0:
+            self.predictions[rule] -= 1
+        rows = &self.graph.rows[2 * head.relation + (1 if head.left >= 0 else 0)]
+        row = find_row(rows, constant)
+        if row >= 0:
+            self.support[rule] = rows.offsets[row + 1] - rows.offsets[row]
+            if self.scratch.distinct and rows.n_loops and has_pair(rows, constant, constant):
+                self.support[rule] -= 1
+
+    cdef const Rows* _zero_rows(self, const Head* head) noexcept nogil:
+        """The rows whose keys a zero rule predicts: of subjects, or (number 1, or on the right) of
+        objects."""
+        cdef bint objects = head.left < 0 or head.left == 1
+        return &self.graph.rows[2 * head.relation + objects]
+
+    cdef inline bint _known(self, const Head* head, int32_t left, int32_t right) noexcept nogil:
+        return (
+            head.relation >= 0
+            and left >= 0
+            and right >= 0
+            and has_pair(&self.graph.rows[2 * head.relation], left, right)
+        )
+
+    cdef void _count_ground(self, Body* body, Py_ssize_t rule) noexcept nogil:
+        cdef Head* head = &self.heads[rule]
+        start_search(&self.search, body, head.left_entity, head.right_entity)
+        plan_steps(&self.search)
+        self.predictions[rule] = exists(&self.search)
+        if self.predictions[rule]:
+            self.support[rule] = self._known(head, head.left_entity, head.right_entity)
+
+    cdef void _count_values(
+        self, Body* body, int32_t variable, Py_ssize_t first, Py_ssize_t last
+    ) noexcept nogil:
+        """All heads of the body whose only variable is `variable`."""
+        cdef Members members = find_members(&self.scratch, self.graph.rows, body, variable)
+        cdef Py_ssize_t rule
+        cdef Head* head
+        if not members.shared and not self.scratch.distinct:
+            start_search(&self.search, body, -1, -1)
+            plan_steps(&self.search)
+            members.n = list_values(&self.search, variable)
+            members.shared = True
+        for rule in range(first, last):
+            head = &self.heads[rule]
+            if self.predictions[rule] != UNCOUNTED or not (
+                (head.left == variable and (head.right == variable or head.right < 0))
+                or (head.right == variable and head.left < 0)
+            ):
+                continue
+            if not members.shared:
+                start_search(&self.search, body, head.left_entity, head.right_entity)
+                plan_steps(&self.search)
+                self.predictions[rule] = list_values(&self.search, variable)
+                self._support_of_listed(rule)
+                continue
+            self.predictions[rule] = count_members(
+                &self.scratch, &members, max(head.left_entity, head.right_entity)
+            )
+            if head.relation < 0:
+                continue
+            if head.left == head.right:
+                self.support[rule] = count_supported_loops(
+                    &self.scratch, &self.graph.rows[2 * head.relation]
+                )
+            elif head.left >= 0 and head.right_entity >= 0:
+                self.support[rule] = count_supported(
+                    &self.scratch, &self.graph.rows[2 * head.relation + 1], head.right_entity
+                )
+            elif head.right >= 0 and head.left_entity >= 0:
+                self.support[rule] = count_supported(
+                    &self.scratch, &self.graph.rows[2 * head.relation], head.left_entity
+                )
+        if members.shared:
+            forget_members(&self.scratch, &members)
+
+    cdef void _support_of_listed(self, Py_ssize_t rule) noexcept nogil:
+        """Of the values that a search has just listed, those whose head triple is known."""
+        cdef Head* head = &self.heads[rule]
+        cdef int64_t i
+        cdef int32_t value
+        for i in range(self.predictions[rule]):
+            value = self.scratch.near[i]
+            self.support[rule] += self._known(
+                head,
+                value if head.left >= 0 else head.left_entity,
+                value if head.right >= 0 else head.right_entity,
+            )
+
+    cdef void _count_pairs(
+        self, Body* body, int32_t source, int32_t end, Py_ssize_t first, Py_ssize_t last
+    ) noexcept nogil:
+        """All heads of the body over the two variables, in either order."""
+        cdef Py_ssize_t rule
+        cdef Head* head
+        cdef ChainHead* chain_head
+        cdef int n = 0, i
+        cdef int64_t total
+        for rule in range(first, last):
+            head = &self.heads[rule]
+            if self.predictions[rule] != UNCOUNTED or not (
+                (head.left == source and head.right == end)
+                or (head.left == end and head.right == source)
+            ):
+                continue
+            chain_head = &self.chain_heads[n]
+            chain_head.support = 0
+            chain_head.forward = NULL
+            chain_head.backward = NULL
+            if head.relation >= 0:
+                i = 0 if head.left == source else 1
+                chain_head.forward = &self.graph.rows[2 * head.relation + i]
+                chain_head.backward = &self.graph.rows[2 * head.relation + 1 - i]
+            self.chain_rules[n] = rule
+            n += 1
+        if find_chain(
+            &self.chain, self.graph.rows, body, source, end, self.search.placed
+        ) and has_exact_rows(&self.scratch, &self.chain):
+            total = count_chain(&self.scratch, &self.chain, self.chain_heads, n, self.way)
+        else:
+            total = self._count_pairs_by_search(body, source, end, n)
+        for i in range(n):
+            self.predictions[self.chain_rules[i]] = total
+            self.support[self.chain_rules[i]] = self.chain_heads[i].support
+
+    cdef int64_t _count_pairs_by_search(
+        self, Body* body, int32_t source, int32_t end, int n_heads
+    ) noexcept nogil:
+        cdef Domain domain
+        cdef int64_t i, n, row, total = 0
+        cdef uint32_t edge
+        cdef int head
+        cdef const Rows* rows
+        start_search(&self.search, body, -1, -1)
+        domain = domain_of(&self.search, source)
+        for i in range(domain.n_items):
+            if not admissible(&self.search, domain.items[i]):
+                continue
+            self.search.binding[source] = domain.items[i]
+            if i == 0 or self.search.n_steps == 0:
+                plan_steps(&self.search)
+            n = list_values(&self.search, end)
+            total += n
+            for head in range(n_heads if n else 0):
+                rows = self.chain_heads[head].forward
+                row = find_row(rows, domain.items[i]) if rows != NULL else -1
+                if row >= 0:
+                    for edge in range(rows.offsets[row], rows.offsets[row + 1]):
+                        self.chain_heads[head].support += (
+                            self.scratch.stamp[rows.values[edge]] == self.scratch.epoch
+                        )
+            self.search.binding[source] = -1
+        return total
+
+    # --- records -------------------------------------------------------------------------------
+
+    cdef void _settle_outcome(self, Py_ssize_t rule) noexcept nogil:
+        if self.outcomes[rule] == FILTERED:
+            return
+        if self.predictions[rule] == 0:
+            self.outcomes[rule] = VACUOUS
+            if self.reasons[rule] == 0:
+                self.reasons[rule] = NOTHING_MATCHES
+        elif self.predictions[rule] == self.support[rule]:
+            self.outcomes[rule] = SATISFIED
+        else:
+            self.outcomes[rule] = VIOLATED
+
+    cdef int _write_rule(
+        self, Py_ssize_t rule, uint64_t source, const int32_t* columns, int n_atoms
+    ) except -1 nogil:
+        cdef Body body
+        cdef Record* record
+        self._start_record(rule, source, 0)
+        if self.outcomes[rule] == VIOLATED and self.max_examples > 0:
+            if n_atoms == 0:
+                body.atoms = self.atoms
+                body.n_atoms = 0
+                body.n_variables = 0
+                self._write_zero_examples(rule)
+            else:
+                self._resolve_body(columns, n_atoms, &body)
+                self._write_examples(rule, &body)
+        return 0
+
+    cdef int _start_record(self, Py_ssize_t rule, uint64_t source, uint32_t part) except -1 nogil:
+        cdef Record record
+        if self.used + RECORD_BYTES > self.buffer_bytes:
+            self._hand_out()
+        memset(&record, 0, sizeof(Record))
+        record.source = source
+        record.part = part
+        record.predictions = self.predictions[rule]
+        record.support = self.support[rule]
+        record.outcome = self.outcomes[rule]
+        record.reason = self.reasons[rule]
+        self.record_at = self.used
+        memcpy(self.buffer + self.used, &record, RECORD_BYTES)
+        self.used += RECORD_BYTES
+        return 0
+
+    cdef int _hand_out(self) except -1 nogil:
+        with gil:
+            self.flush(memoryview(<unsigned char[: self.used]>self.buffer))
+            self.used = 0
+        return 0
+
+    cdef uint32_t _name_bytes(self, int32_t name) noexcept nogil:
+        return self.name_ends[name] - (self.name_ends[name - 1] if name else 0)
+
+    cdef void _put_name(self, int32_t name) noexcept nogil:
+        cdef uint32_t begin = self.name_ends[name - 1] if name else 0
+        memcpy(self.buffer + self.used, self.names + begin, self.name_ends[name] - begin)
+        self.used += self.name_ends[name] - begin
+
+    cdef int _open_examples(self, const Head* head, int n_atoms, size_t room) except -1 nogil:
+        """Begins the payload of the present record, with `room` for what follows at once."""
+        cdef uint32_t fields[5]
+        cdef size_t need
+        cdef Record record
+        fields[0] = n_atoms
+        fields[1] = <uint32_t>head.relation
+        fields[2] = self._name_bytes(head.relation_name) if head.relation < 0 else 0
+        fields[3] = (
+            self._name_bytes(head.left_name) if head.left < 0 and head.left_entity < 0 else 0
+        )
+        fields[4] = (
+            self._name_bytes(head.right_name) if head.right < 0 and head.right_entity < 0 else 0
+        )
+        need = 20 + <size_t>fields[2] + fields[3] + fields[4] + 4
+        if self.used + need + room > self.buffer_bytes:
+            memcpy(&record, self.buffer + self.record_at, RECORD_BYTES)
+            self.used = self.record_at
+            if self.used:
+                self._hand_out()
+            if RECORD_BYTES + need + room > self.buffer_bytes:
+                self._enlarge(RECORD_BYTES + need + room)
+            memcpy(self.buffer, &record, RECORD_BYTES)
+            self.record_at = 0
+            self.used = RECORD_BYTES
+        memcpy(self.buffer + self.used, fields, 20)
+        self.used += 20
+        if fields[2]:
+            self._put_name(head.relation_name)
+        if fields[3]:
+            self._put_name(head.left_name)
+        if fields[4]:
+            self._put_name(head.right_name)
+        while (self.used - self.record_at) & 3:
+            self.buffer[self.used] = 0
+            self.used += 1
+        return 0
+
+    cdef int _enlarge(self, size_t n_bytes) except -1 nogil:
+        cdef void* larger = realloc(self.buffer, n_bytes)
+        if larger == NULL:
+            with gil:
+                raise MemoryError
+        self.buffer = <unsigned char*>larger
+        self.buffer_bytes = n_bytes
+        return 0
+
+    cdef int _put_example(
+        self, Py_ssize_t rule, const Body* body, int32_t subject, int32_t object
+    ) except -1 nogil:
+        """Adds a violation with the grounding that the search holds; opens and splits records."""
+        cdef size_t size = 8 + 12 * <size_t>body.n_atoms
+        cdef Record* record = <Record*>(self.buffer + self.record_at)
+        cdef int32_t* out
+        cdef int i
+        cdef int32_t term
+        if record.n_examples and self.used + size > self.buffer_bytes:
+            self._start_record(rule, record.source, record.part + 1)
+            record = <Record*>(self.buffer + self.record_at)
+        if record.n_examples == 0:
+            self._open_examples(&self.heads[rule], body.n_atoms, size)
+            record = <Record*>(self.buffer + self.record_at)
+        out = <int32_t*>(self.buffer + self.used)
+        out[0] = subject
+        out[1] = object
+        for i in range(body.n_atoms):
+            term = body.atoms[i].left
+            out[3 * i + 2] = self.search.binding[term] if term >= 0 else entity_of(term)
+            out[3 * i + 3] = body.atoms[i].relation
+            term = body.atoms[i].right
+            out[3 * i + 4] = self.search.binding[term] if term >= 0 else entity_of(term)
+        self.used += size
+        record.n_examples += 1
+        record.payload_bytes = <uint32_t>(self.used - self.record_at - RECORD_BYTES)
+        return 0
+
+    cdef int _write_zero_examples(self, Py_ssize_t rule) except -1 nogil:
+        cdef Head* head = &self.heads[rule]
+        cdef const Rows* rows
+        cdef Body body
+        cdef uint32_t i
+        cdef int64_t written = 0
+        cdef int32_t left, right, constant = max(head.left_entity, head.right_entity)
+        body.atoms = self.atoms
+        body.n_atoms = 0
+        body.n_variables = 0
+        if head.left < 0 and head.right < 0:
+            return self._put_example(rule, &body, head.left_entity, head.right_entity)
+        rows = self._zero_rows(head)
+        for i in range(rows.n_keys):
+            left = rows.keys[i] if head.left >= 0 else head.left_entity
+            right = rows.keys[i] if head.right >= 0 else head.right_entity
+            if self.scratch.distinct and rows.keys[i] == constant:
+                continue
+            if self._known(head, left, right):
+                continue
+            self._put_example(rule, &body, left, right)
+            written += 1
+            if written == self.max_examples:
+                break
+        return 0
+
+    cdef int _write_examples(self, Py_ssize_t rule, Body* body) except -1 nogil:
+        """The first violations of a rule by (subject, object), each with its least grounding."""
+        cdef Head* head = &self.heads[rule]
+        start_search(&self.search, body, head.left_entity, head.right_entity)
+        if head.left >= 0 and head.right >= 0 and head.left != head.right:
+            return self._write_pairs(rule, body)
+        if head.left < 0 and head.right < 0:
+            if least_grounding(&self.search):
+                self._put_example(rule, body, head.left_entity, head.right_entity)
+            return 0
+        return self._write_values(rule, body, max(head.left, head.right))
+
+    cdef void _free(self, const Body* body) noexcept nogil:
+        cdef int i
+        for i in range(body.n_variables):
+            self.search.binding[i] = -1
+
+    cdef int _write_values(self, Py_ssize_t rule, Body* body, int32_t variable) except -1 nogil:
+        cdef Head* head = &self.heads[rule]
+        cdef Domain domain = domain_of(&self.search, variable)
+        cdef int64_t i, written = 0
+        cdef int64_t violations = self.predictions[rule] - self.support[rule]
+        cdef int32_t value, left, right
+        cdef bint planned = False
+        for i in range(domain.n_items):
+            value = domain.items[i]
+            left = value if head.left >= 0 else head.left_entity
+            right = value if head.right >= 0 else head.right_entity
+            if self._known(head, left, right) or not admissible(&self.search, value):
+                continue
+            self.search.binding[variable] = value
+            if body.n_atoms > 2:
+                # A planned search says no faster than the fixed order of the least grounding.
+                if not planned:
+                    plan_steps(&self.search)
+                    planned = True
+                if not exists(&self.search):
+                    self._free(body)
+                    continue
+                self._free(body)
+                self.search.binding[variable] = value
+            if least_grounding(&self.search):
+                self._put_example(rule, body, left, right)
+                written += 1
+            self._free(body)
+            if written == self.max_examples or written == violations:
+                break
+        return 0
+
+    cdef int _write_pairs(self, Py_ssize_t rule, Body* body) except -1 nogil:
+        cdef Head* head = &self.heads[rule]
+        cdef const Rows* known = NULL
+        cdef Domain domain
+        cdef int64_t i, k, n, row, written = 0
+        cdef int64_t wanted = self.predictions[rule] - self.support[rule]
+        cdef uint32_t edge
+        cdef int32_t subject
+        cdef bint planned = False
+        cdef bint by_levels = find_chain(
+            &self.chain, self.graph.rows, body, head.left, head.right, self.search.placed
+        ) and has_exact_rows(&self.scratch, &self.chain)
+        wanted = min(wanted, self.max_examples)
+        if head.relation >= 0:
+            known = &self.graph.rows[2 * head.relation]
+        domain = domain_of(&self.search, head.left)
+        for i in range(domain.n_items):
+            subject = domain.items[i]
+            if not admissible(&self.search, subject):
+                continue
+            if by_levels:
+                n = list_chain_row(&self.scratch, &self.chain, subject)
+            else:
+                self.search.binding[head.left] = subject
+                if not planned:
+                    plan_steps(&self.search)
+                    planned = True
+                n = list_values(&self.search, head.right)
+                self.search.binding[head.left] = -1
+            row = find_row(known, subject) if known != NULL and n else -1
+            if row >= 0:
+                for edge in range(known.offsets[row], known.offsets[row + 1]):
+                    self.scratch.stamp[known.values[edge]] = 0
+            n = _keep_stamped(&self.scratch, n)
+            n = _least(self.scratch.near, n, wanted - written)
+            for k in range(n):
+                self.search.binding[head.left] = subject
+                self.search.binding[head.right] = self.scratch.near[k]
+                if least_grounding(&self.search):
+                    self._put_example(rule, body, subject, self.scratch.near[k])
+                    written += 1
+                self._free(body)
+            if written == wanted:
+                break
+        return 0
+
+
+cdef int64_t _keep_stamped(Scratch* scratch, int64_t n) noexcept nogil:
+    cdef int64_t i, kept = 0
+    for i in range(n):
+        if scratch.stamp[scratch.near[i]] == scratch.epoch:
+            scratch.near[kept] = scratch.near[i]
+            kept += 1
+    return kept
+
+
+cdef inline void _sift_down(int32_t* heap, int64_t at, int64_t n) noexcept nogil:
+    cdef int64_t child
+    cdef int32_t value = heap[at]
+    while True:
+        child = 2 * at + 1
+        if child >= n:
+            break
+        if child + 1 < n and heap[child + 1] > heap[child]:
+            child += 1
+        if heap[child] <= value:
+            break
+        heap[at] = heap[child]
+        at = child
+    heap[at] = value
+
+
+cdef int64_t _least(int32_t* items, int64_t n, int64_t wanted) noexcept nogil:
+    """Brings the `wanted` least items to the front, ascending; returns how many there are."""
+    cdef int64_t i
+    cdef int32_t value
+    wanted = min(n, wanted)
+    if wanted <= 0:
+        return 0
+    for i in range(wanted // 2 - 1, -1, -1):
+        _sift_down(items, i, wanted)
+    for i in range(wanted, n):
+        if items[i] < items[0]:
+            items[0] = items[i]
+            _sift_down(items, 0, wanted)
+    for i in range(wanted - 1, 0, -1):
+        value = items[0]
+        items[0] = items[i]
+        items[i] = value
+        _sift_down(items, 0, i)
+    return wanted
+
+
+cdef void* _grown(void* block, size_t n_bytes) except NULL:
+    cdef void* larger = realloc(block, max(n_bytes, 1))
+    if larger == NULL:
+        raise MemoryError
+    return larger

@@ -1,0 +1,139 @@
+/* Rows of edges, spread over 512 sources at once (multi-source breadth-first search: Then et al.,
+ * "The More the Merrier", VLDB 2014). An entity of a level holds a vector of 512 bits, one a source;
+ * an edge is one OR. Everything a row needs is done in one call, so that the compiler may use the
+ * widest registers of the machine it runs on (function versions, chosen once at load). */
+#ifndef PFF_STREAM_LANES_H
+#define PFF_STREAM_LANES_H
+
+#include <stdint.h>
+
+#define PFF_LANES 512
+#define PFF_WORDS 8
+
+typedef uint64_t pff_vector __attribute__((vector_size(64), aligned(64), may_alias));
+
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
+#define PFF_VERSIONS __attribute__((unused, target_clones("avx512f", "avx2", "default")))
+#else
+#define PFF_VERSIONS __attribute__((unused))
+#endif
+
+/* A level of entities: vectors, the epoch at which each was touched last, and the touched ones. */
+typedef struct {
+    pff_vector *vectors;
+    pff_vector *twice;      /* sources that reached the entity from more than one predecessor */
+    uint32_t *touched;
+    int32_t *list;
+    int64_t n;
+} pff_level;
+
+/* to[value] |= source, for every value but `skip`. */
+PFF_VERSIONS
+static void pff_spread(pff_level *to, uint32_t epoch, const pff_vector *from,
+                       const int32_t *values, int64_t n, int32_t skip) {
+    const pff_vector source = *from;
+    int64_t count = to->n;
+    for (int64_t i = 0; i < n; i++) {
+        const int32_t value = values[i];
+        if (value == skip) continue;
+        if (to->touched[value] == epoch) {
+            to->vectors[value] |= source;
+        } else {
+            to->touched[value] = epoch;
+            to->vectors[value] = source;
+            to->list[count++] = value;
+        }
+    }
+    to->n = count;
+}
+
+/* The same, and remembers the sources that were there already. */
+PFF_VERSIONS
+static void pff_spread_counting(pff_level *to, uint32_t epoch, const pff_vector *from,
+                                const int32_t *values, int64_t n, int32_t skip) {
+    const pff_vector source = *from;
+    int64_t count = to->n;
+    for (int64_t i = 0; i < n; i++) {
+        const int32_t value = values[i];
+        if (value == skip) continue;
+        if (to->touched[value] == epoch) {
+            to->twice[value] |= to->vectors[value] & source;
+            to->vectors[value] |= source;
+        } else {
+            to->touched[value] = epoch;
+            to->vectors[value] = source;
+            to->twice[value] ^= to->twice[value];
+            to->list[count++] = value;
+        }
+    }
+    to->n = count;
+}
+
+/* to[value] |= source without those sources for which `value` is the only predecessor of the entity
+ * that is spread: mark[value] == entity says that it is a predecessor, `before` who passed it. */
+PFF_VERSIONS
+static void pff_spread_withholding(pff_level *to, uint32_t epoch, const pff_vector *from,
+                                   const pff_vector *twice, const pff_level *before,
+                                   const int32_t *mark, int32_t entity,
+                                   const int32_t *values, int64_t n) {
+    const pff_vector source = *from;
+    const pff_vector single = source & ~*twice;
+    int64_t count = to->n;
+    for (int64_t i = 0; i < n; i++) {
+        const int32_t value = values[i];
+        pff_vector passed;
+        if (value == entity) continue;
+        passed = source;
+        if (mark[value] == entity && before->touched[value] == epoch)
+            passed &= ~(before->vectors[value] & single);
+        if (to->touched[value] == epoch) {
+            to->vectors[value] |= passed;
+        } else {
+            to->touched[value] = epoch;
+            to->vectors[value] = passed;
+            to->list[count++] = value;
+        }
+    }
+    to->n = count;
+}
+
+static inline int pff_any_single(const pff_vector *from, const pff_vector *twice) {
+    const uint64_t *a = (const uint64_t *)from, *b = (const uint64_t *)twice;
+    uint64_t any = 0;
+    for (int w = 0; w < PFF_WORDS; w++) any |= a[w] & ~b[w];
+    return any != 0;
+}
+
+static inline void pff_set_lane(pff_level *to, uint32_t epoch, int32_t value, int lane) {
+    uint64_t *words = (uint64_t *)&to->vectors[value];
+    if (to->touched[value] != epoch) {
+        to->touched[value] = epoch;
+        for (int w = 0; w < PFF_WORDS; w++) words[w] = 0;
+        to->list[to->n++] = value;
+    }
+    words[lane >> 6] |= UINT64_C(1) << (lane & 63);
+}
+
+static inline void pff_clear_lane(pff_level *at, uint32_t epoch, int32_t value, int lane) {
+    if (at->touched[value] == epoch) {
+        ((uint64_t *)&at->vectors[value])[lane >> 6] &= ~(UINT64_C(1) << (lane & 63));
+        if (at->twice)
+            ((uint64_t *)&at->twice[value])[lane >> 6] &= ~(UINT64_C(1) << (lane & 63));
+    }
+}
+
+static inline int pff_has_lane(const pff_level *at, uint32_t epoch, int32_t value, int lane) {
+    return at->touched[value] == epoch &&
+           (((const uint64_t *)&at->vectors[value])[lane >> 6] >> (lane & 63) & 1);
+}
+
+static inline int64_t pff_count_lanes(const pff_level *at) {
+    int64_t total = 0;
+    for (int64_t i = 0; i < at->n; i++) {
+        const uint64_t *words = (const uint64_t *)&at->vectors[at->list[i]];
+        for (int w = 0; w < PFF_WORDS; w++) total += __builtin_popcountll(words[w]);
+    }
+    return total;
+}
+
+#endif
