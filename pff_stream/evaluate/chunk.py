@@ -1,0 +1,93 @@
+"""One task's work: a range of a chunk's rules against the graph, results as sorted runs of records.
+
+Most rules go straight to the compiled evaluator. A rule whose text has several readings is settled
+first by the names of this graph (format notes, section "Rule text"), and evaluated as a small chunk
+of its own; one that stays unsettled is written as rejected, with the readings that are left.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from pff_stream.evaluate._kernel import Evaluator
+    from pff_stream.rules.chunk import RuleChunk
+    from pff_stream.rules.text import Reading
+    from pff_stream.triples._graph import GraphView
+
+FLAG_AMBIGUOUS = 1
+FLAG_UNSETTLED = 2
+REJECTED = 6
+REASON_TEXT = 8
+
+Flush = Callable[[memoryview], object]
+
+
+def evaluate_rules(
+    evaluator: Evaluator, graph: GraphView, chunk: RuleChunk, start: int, stop: int, flush: Flush
+) -> None:
+    """Evaluates rules `start` to `stop` (places in the chunk) and hands each run to `flush`.
+
+    Every rule of the range is in exactly one run; a run is sorted by source ordinal.
+    """
+    doubtful = FLAG_UNSETTLED if graph.well_nested else FLAG_AMBIGUOUS | FLAG_UNSETTLED
+    open_rules = (chunk.flags[start:stop] & doubtful) != 0
+    plain = np.flatnonzero(~open_rules) + start
+    evaluator.evaluate(chunk, start, stop, _in_source_order(chunk, plain), flush)
+    if open_rules.any():
+        _evaluate_open(evaluator, graph, chunk, np.flatnonzero(open_rules) + start, flush)
+
+
+def _in_source_order(chunk: RuleChunk, rules: NDArray[np.int64]) -> NDArray[np.int64]:
+    return rules[np.argsort(chunk.sources[rules], kind="stable")].astype(np.int64)
+
+
+def _evaluate_open(
+    evaluator: Evaluator,
+    graph: GraphView,
+    chunk: RuleChunk,
+    rules: NDArray[np.int64],
+    flush: Flush,
+) -> None:
+    # Imported only where a text is met that needs it: most runs never do.
+    from pff_stream.rules.chunk import build_chunk
+    from pff_stream.rules.text import Rejected, settle
+
+    readings: list[Reading] = []
+    settled: list[int] = []
+    rejected = bytearray()
+    for rule in _in_source_order(chunk, rules):
+        reading = settle(
+            chunk.text(int(rule)),
+            lambda name: graph.entity_id(name) >= 0,
+            lambda name: graph.relation_id(name) >= 0,
+        )
+        if isinstance(reading, Rejected):
+            rejected += _rejected_record(int(chunk.sources[rule]), str(reading))
+        else:
+            readings.append(reading)
+            settled.append(int(rule))
+    if readings:
+        small = build_chunk(
+            readings,
+            sources=[int(source) for source in chunk.sources[settled]],
+            miner_support=[int(support) for support in chunk.miner_support[settled]],
+            miner_confidence=[float(value) for value in chunk.miner_confidence[settled]],
+        )
+        every = np.arange(len(readings), dtype=np.int64)
+        evaluator.evaluate(small, 0, len(readings), _in_source_order(small, every), flush)
+    if rejected:
+        flush(memoryview(rejected))
+
+
+def _rejected_record(source: int, reason: str) -> bytes:
+    payload = reason.encode()
+    header = struct.pack(
+        "<QIIqqBBHIQ", source, 0, len(payload), 0, 0, REJECTED, REASON_TEXT, 0, 0, 0
+    )
+    return header + payload

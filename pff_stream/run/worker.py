@@ -1,0 +1,125 @@
+"""What a worker does: attach the graph by name, read a chunk, evaluate it, append to the spool.
+
+A worker holds its own evaluator and one chunk at a time; it answers with the places of the runs that
+it appended, never with results. It imports numpy, msgpack and the compiled modules, nothing else
+(a test keeps it so: every import here is paid once a worker).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import zlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from pff_stream.evaluate._kernel import Evaluator
+from pff_stream.evaluate.chunk import evaluate_rules
+from pff_stream.rules.file import RuleFile
+from pff_stream.triples.graph import attach
+
+if TYPE_CHECKING:
+    from pff_stream.run.pool import Progress
+
+
+class WorkerArguments(NamedTuple):
+    """Everything a worker is told once; names and sizes, so that any start method can send it."""
+
+    graph: str
+    """Name by which the graph is attached."""
+    rules: str
+    """Path of the compiled rule file."""
+    spool: str
+    """Path of the append-only spool file."""
+    semantics: str
+    wide: bool
+    """Whether the evaluator holds vectors for 512 sources at once."""
+    max_examples: int
+    min_support: int
+    min_confidence: float
+    buffer_bytes: int
+    """Size of the result buffer, from the plan."""
+
+
+class Task(NamedTuple):
+    """A range of the rules of one chunk."""
+
+    chunk: int
+    start: int
+    stop: int
+
+
+class Run(NamedTuple):
+    """Sorted records in the spool: offset and length in bytes, CRC-32 of those bytes."""
+
+    offset: int
+    length: int
+    crc32: int
+
+
+class Answer(NamedTuple):
+    """What a task left in the spool, and what it took."""
+
+    runs: tuple[Run, ...]
+    cpu_seconds: float
+    """CPU time of the evaluator's calls alone, by the thread's clock."""
+    edges: int
+    """Edges touched."""
+
+
+def split_task(task: Task) -> tuple[Task, ...]:
+    """Halves of a task; none where it is a single rule already."""
+    middle = (task.start + task.stop) // 2
+    if middle == task.start:
+        return ()
+    return task._replace(stop=middle), task._replace(start=middle)
+
+
+def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], Answer]:
+    """Attaches everything once and returns the function that answers a task."""
+    graph = attach(arguments.graph)
+    rules = RuleFile(arguments.rules)
+    evaluator = Evaluator(
+        graph.view,
+        arguments.semantics,
+        wide=arguments.wide,
+        max_examples=arguments.max_examples,
+        min_support=arguments.min_support,
+        min_confidence=arguments.min_confidence,
+        buffer_bytes=arguments.buffer_bytes,
+        progress=progress.address,
+    )
+    spool = os.open(arguments.spool, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+
+    def answer(task: Task) -> Answer:
+        chunk = rules.read_chunk(task.chunk)
+        runs: list[Run] = []
+        edges = evaluator.edges
+        began = time.thread_time()
+        evaluate_rules(
+            evaluator,
+            graph.view,
+            chunk,
+            task.start,
+            task.stop,
+            lambda records: runs.append(append_run(spool, records)),
+        )
+        return Answer(tuple(runs), time.thread_time() - began, evaluator.edges - edges)
+
+    return answer
+
+
+def append_run(spool: int, records: memoryview) -> Run:
+    """Appends one run. All workers share the file: the kernel appends each write whole, and leaves
+    this descriptor's own position behind it."""
+    length = len(records)
+    crc32 = zlib.crc32(records)
+    rest = records
+    while True:
+        written = os.write(spool, rest)
+        if written == len(rest):
+            break
+        # Interrupted in the middle (a signal, a file nearly full): begin again behind it, since
+        # another worker's run may stand in between. A full file raises at the next write.
+        rest = records
+    return Run(os.lseek(spool, 0, os.SEEK_CUR) - length, length, crc32)

@@ -1,0 +1,46 @@
+"""Small graphs and chunks for tests, made by the real encoder and the real chunk builder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pff_stream.rules.chunk import RuleChunk, build_chunk
+from pff_stream.rules.text import Atom as ReadAtom
+from pff_stream.rules.text import Reading
+from pff_stream.triples._encode import Encoder
+from pff_stream.triples._graph import GraphView
+from pff_stream.triples.bad import BadTriples
+from tests.reference import Atom, Const, Myself, Rule, Triple, Var, resolve
+
+
+def graph_of(triples: Iterable[Triple]) -> GraphView:
+    """The encoded graph of some triples."""
+    encoder = Encoder(BadTriples("fail"))
+    encoder.start_file("test")
+    encoder.feed("".join("\t".join(triple) + "\n" for triple in triples).encode())
+    encoder.end_file()
+    encoder.finish_reading()
+    buffer = bytearray(encoder.size())
+    encoder.write_into(buffer, bytes(16), "tsv")
+    return GraphView(buffer)
+
+
+def chunk_of_rules(rules: Sequence[Rule]) -> RuleChunk:
+    """The evaluation chunk of some rules; their sources are their places in the sequence."""
+    return build_chunk([_reading(rule) for rule in rules])
+
+
+def _reading(rule: Rule) -> Reading:
+    head, *body = (resolve(rule) if rule.body else rule).atoms
+    over_objects = isinstance(head.left, Myself)
+    if isinstance(head.left, Myself):
+        head = Atom(head.relation, head.right, head.right)
+    elif isinstance(head.right, Myself):
+        head = Atom(head.relation, head.left, head.left)
+    return Reading(_atom(head), tuple(map(_atom, body)), over_objects=over_objects)
+
+
+def _atom(atom: Atom) -> ReadAtom:
+    left, right = atom.left, atom.right
+    assert isinstance(left, Var | Const) and isinstance(right, Var | Const)
+    return ReadAtom(atom.relation.encode(), left.name.encode(), right.name.encode())
