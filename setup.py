@@ -20,7 +20,7 @@ setup(
                 ".".join(source.with_suffix("").parts),
                 [str(source)],
                 include_dirs=["pff_stream"],
-                depends=["pff_stream/_names.h", "pff_stream/evaluate/_lanes.h"],
+                depends=[str(header) for pattern in ("*.h", "*.pxd") for header in Path("pff_stream").rglob(pattern)],
                 extra_compile_args=compile_args,
                 define_macros=[("CYTHON_CCOMPLEX", "0")],
             )

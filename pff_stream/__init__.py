@@ -1,1 +1,45 @@
-"""Checks very many mined Horn rules against a set of triples, in memory that is known beforehand."""
+"""Checks very many mined Horn rules against a set of triples, in memory known beforehand.
+
+`validate` yields the outcome of every rule; `validate_rules` collects them in two lists. Importing
+this package imports nothing heavy: each name is imported when it is used first.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pff_stream.api import validate, validate_rules
+    from pff_stream.errors import (
+        InputError,
+        OutputError,
+        PffStreamError,
+        RefusedError,
+        UsageError,
+    )
+
+__all__ = [
+    "InputError",
+    "OutputError",
+    "PffStreamError",
+    "RefusedError",
+    "UsageError",
+    "validate",
+    "validate_rules",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Imports a public name from its module, once."""
+    if name not in __all__:
+        raise AttributeError(f"module 'pff_stream' has no attribute {name!r}")
+    from importlib import import_module
+
+    home = "pff_stream.api" if name.startswith("validate") else "pff_stream.errors"
+    value: object = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names, imported yet or not."""
+    return sorted({*globals(), *__all__})

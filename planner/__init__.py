@@ -1,1 +1,91 @@
-"""Plans the memory of a bounded-pool program before it allocates anything."""
+"""Plans the memory of a bounded-pool program before it allocates anything.
+
+    machine = read_machine(reserve_bytes=512 * 2**20)       what may be used, and why no more
+    worker = probe_worker("fork", prepare).worker           what a worker costs here
+    phases = [Phase("run", [Term("workers", 4 * worker.bytes, "workers x worker", ...)])]
+    plan = Plan(phases, machine.budget_bytes, machine.budget_source, machine.limits)
+    plan.fits, plan.table(), refusal(plan)                  the answer, before anything is big
+    nearest(build, wish, axes, machine.budget_bytes)        and what would fit instead
+    with MemoryGroup(plan.peak_bytes): ...                  held to it by the kernel
+    TreeWatch().sample()                                    and compared with what was really held
+
+A library of its own: it knows sizes, not what they are the sizes of. Each name is imported from
+its module on first use, so that `import planner` costs nothing.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from planner.fence import MemoryGroup, limit_data, raise_oom_score
+    from planner.machine import Machine, UnknownBudgetError, read_machine
+    from planner.model import Limit, Phase, Term
+    from planner.plan import Plan
+    from planner.probe import (
+        ProbeError,
+        ProcessMemory,
+        WorkerMemory,
+        measure_self,
+        probe_worker,
+    )
+    from planner.search import Candidate, Nearest, as_options, choose, nearest
+    from planner.sizes import format_size, option_size, parse_size
+    from planner.text import refusal
+    from planner.watch import TreeWatch
+
+__all__ = [
+    "Candidate",
+    "Limit",
+    "Machine",
+    "MemoryGroup",
+    "Nearest",
+    "Phase",
+    "Plan",
+    "ProbeError",
+    "ProcessMemory",
+    "Term",
+    "TreeWatch",
+    "UnknownBudgetError",
+    "WorkerMemory",
+    "as_options",
+    "choose",
+    "format_size",
+    "limit_data",
+    "measure_self",
+    "nearest",
+    "option_size",
+    "parse_size",
+    "probe_worker",
+    "raise_oom_score",
+    "read_machine",
+    "refusal",
+]
+
+_HOMES = {
+    "fence": ("MemoryGroup", "limit_data", "raise_oom_score"),
+    "machine": ("Machine", "UnknownBudgetError", "read_machine"),
+    "model": ("Limit", "Phase", "Term"),
+    "plan": ("Plan",),
+    "probe": ("ProbeError", "ProcessMemory", "WorkerMemory", "measure_self", "probe_worker"),
+    "search": ("Candidate", "Nearest", "as_options", "choose", "nearest"),
+    "sizes": ("format_size", "option_size", "parse_size"),
+    "text": ("refusal",),
+    "watch": ("TreeWatch",),
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from its module, once."""
+    for home, names in _HOMES.items():
+        if name in names:
+            from importlib import import_module
+
+            value: object = getattr(import_module(f"planner.{home}"), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module 'planner' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The public names, imported yet or not."""
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,221 @@
+"""The same run for Python callers: rules and triples in, outcomes out, with the same bounds.
+
+    for outcome in validate("rules.tsv", "triples.tsv"):
+        if outcome.violations:
+            print(outcome.line, outcome.text, outcome.examples[0].witness)
+
+Rules are a path or texts, triples paths or (subject, relation, object) tuples. Inputs are compiled,
+encoded and planned as on the command line; nothing that grows with the rules or the violations is
+held here.
+"""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from pff_stream.errors import UsageError
+
+if TYPE_CHECKING:
+    from pff_stream.report.records import Record, RuleOutcome
+    from pff_stream.rules.file import SourceChunk
+    from pff_stream.run.engine import Evaluated
+    from pff_stream.run.settings import RunSettings
+    from pff_stream.triples._graph import GraphView
+
+Path: TypeAlias = "str | os.PathLike[str]"
+RulesInput: TypeAlias = "Path | Iterable[str]"
+TriplesInput: TypeAlias = "Path | Iterable[Path] | Iterable[tuple[str, str, str]]"
+
+
+def validate(
+    rules: RulesInput, triples: TriplesInput, *, ordered: bool = True, **options: Any
+) -> Iterator[RuleOutcome]:
+    """Yields the outcome of every rule, one by one.
+
+    In source order, or with `ordered=False` as soon as each is known. `options` are the fields of
+    `RunSettings` (budget_bytes, workers, semantics, max_examples, ...). Raises what the command
+    ends with: `InputError`, `UsageError`, `RefusedError`, `OutputError`.
+    """
+    settings, given_rules, given_triples = _inputs(rules, triples, options)
+    return _outcomes(settings, given_rules, given_triples, ordered)
+
+
+def validate_rules(
+    rules: RulesInput, triples: TriplesInput, **options: Any
+) -> tuple[list[RuleOutcome], list[RuleOutcome]]:
+    """All violated and all satisfied rules, for callers that want two lists.
+
+    They grow with the rules that hold or are violated; `validate` does not.
+    """
+    violated: list[RuleOutcome] = []
+    satisfied: list[RuleOutcome] = []
+    for outcome in validate(rules, triples, **options):
+        if outcome.outcome.word == "violated":
+            violated.append(outcome)
+        elif outcome.outcome.word == "satisfied":
+            satisfied.append(outcome)
+    return violated, satisfied
+
+
+def _inputs(
+    rules: RulesInput, triples: TriplesInput, options: dict[str, Any]
+) -> tuple[RunSettings, Iterable[str] | None, list[Any] | None]:
+    """Settings, and what was given as objects (None where it is a path)."""
+    from pff_stream.run.settings import RunSettings
+
+    for name in ("manifest", "out", "violations", "overwrite"):
+        if options.get(name):
+            raise UsageError(f"{name}: found in a call of validate, expected on the command line")
+    given_rules: Iterable[str] | None = None
+    if not isinstance(rules, (str, os.PathLike)):
+        given_rules, rules = rules, "rules given by the caller"
+    given_triples: list[Any] | None = None
+    paths: tuple[str, ...] = ("triples given by the caller",)
+    if isinstance(triples, (str, os.PathLike)):
+        paths = (os.fspath(triples),)
+    else:
+        items: Any = triples
+        listed = list(items) if isinstance(items, (list, tuple)) else None
+        if listed and all(isinstance(item, (str, os.PathLike)) for item in listed):
+            paths = tuple(os.fspath(item) for item in listed)
+        else:
+            given_triples = [items]
+    settings = RunSettings(rules=os.fspath(rules), triples=paths, **options)
+    return settings, given_rules, given_triples
+
+
+def _outcomes(
+    settings: RunSettings,
+    rules: Iterable[str] | None,
+    triples: list[Any] | None,
+    ordered: bool,
+) -> Iterator[RuleOutcome]:
+    from pff_stream.report._merge import iterate
+    from pff_stream.report.progress import Silent
+    from pff_stream.run.engine import evaluated, evaluating
+    from pff_stream.run.outputs import source_chunks
+    from pff_stream.triples.graph import attach
+
+    if ordered:
+        with evaluated(settings, Silent(), rules, triples) as done:
+            with attach(done.ready.graph.name) as graph:
+                yield from iterate(
+                    graph.view,
+                    [done.spool.fileno()],
+                    done.evaluation.runs,
+                    source_chunks(done.ready.rules.file),
+                    unseen=settings.unseen,
+                    max_violations=settings.max_violations,
+                    temporary_dir=done.ready.folder,
+                )
+        return
+    with evaluating(settings, Silent(), rules, triples) as (done, answers):
+        reader = _SpoolReader(done)
+        yield from reader.rejected()
+        for answer in answers:
+            for run in answer.runs:
+                yield from reader.outcomes(run.offset, run.length)
+        reader.close()
+
+
+class _SpoolReader:
+    """Decodes outcomes in the order in which they are spooled."""
+
+    def __init__(self, done: Evaluated) -> None:
+        from pff_stream.triples.graph import attach
+
+        self._spool = done.spool.fileno()
+        self._unseen = done.ready.settings.unseen
+        self._graph = attach(done.ready.graph.name)
+        file = done.ready.rules.file
+        self._firsts = [0, *accumulate(int(n) for n in file.source_chunks["rules"])]
+        self._chunk = lru_cache(maxsize=8)(file.read_source_chunk)
+
+    def close(self) -> None:
+        """Lets the graph go."""
+        self._graph.close()
+
+    def rejected(self) -> Iterator[RuleOutcome]:
+        """The rules that could not be read; they never reach a worker."""
+        from pff_stream.report.records import Outcome, Reason, Record
+
+        for index in range(len(self._firsts) - 1):
+            chunk = self._chunk(index)
+            for place in range(len(chunk)):
+                reason = chunk.reason(place)
+                if reason:
+                    source = chunk.first + place
+                    record = Record(source, Outcome.REJECTED, Reason.TEXT, text=reason)
+                    yield self._outcome([record])
+
+    def outcomes(self, offset: int, length: int) -> Iterator[RuleOutcome]:
+        """The outcomes of one run; the parts of a rule are joined."""
+        from pff_stream.report.records import read_records
+
+        parts: list[Record] = []
+        for record in read_records(os.pread(self._spool, length, offset)):
+            if parts and record.source != parts[0].source:
+                yield self._outcome(parts)
+                parts = []
+            parts.append(record)
+        if parts:
+            yield self._outcome(parts)
+
+    def _outcome(self, parts: list[Record]) -> RuleOutcome:
+        from pff_stream.report.records import RuleOutcome
+
+        record = parts[0]
+        chunk, place = self._source(record.source)
+        miner = float(chunk.miner_confidence[place])
+        total = record.predictions + self._unseen
+        return RuleOutcome(
+            line=int(chunk.lines[place]),
+            text=chunk.text(place).decode("utf-8", "surrogateescape"),
+            outcome=record.outcome,
+            reason=record.reason.text or record.text,
+            predictions=record.predictions,
+            support=record.support,
+            confidence=record.support / total if record.predictions else None,
+            miner_confidence=None if miner != miner else miner,
+            examples=tuple(
+                violation for part in parts for violation in _violations(part, self._graph.view)
+            ),
+        )
+
+    def _source(self, source: int) -> tuple[SourceChunk, int]:
+        index = bisect_right(self._firsts, source) - 1
+        return self._chunk(index), source - self._firsts[index]
+
+
+def _violations(record: Record, graph: GraphView) -> Iterator[Any]:
+    from pff_stream.report.records import LITERAL, Violation
+
+    def entity(identifier: int, literal: bytes) -> str:
+        name = literal if identifier == LITERAL else graph.entity_name(identifier)
+        return name.decode("utf-8", "surrogateescape")
+
+    relation_name = record.relation
+    if record.head_relation != LITERAL:
+        relation_name = graph.relation_name(record.head_relation)
+    relation = relation_name.decode("utf-8", "surrogateescape")
+    for example in record.examples:
+        yield Violation(
+            (
+                entity(example.subject, record.subject),
+                relation,
+                entity(example.object, record.object),
+            ),
+            tuple(
+                (
+                    graph.entity_name(subject).decode("utf-8", "surrogateescape"),
+                    graph.relation_name(name).decode("utf-8", "surrogateescape"),
+                    graph.entity_name(object_).decode("utf-8", "surrogateescape"),
+                )
+                for subject, name, object_ in example.witness
+            ),
+        )

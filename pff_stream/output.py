@@ -1,0 +1,84 @@
+"""Where the command's answers go: standard output, standard error, and files replaced as a whole.
+
+Standard output that cannot be written ends the command (OutputError; BrokenPipeError stays what it
+is, see `ending`). Standard error never does. Not done here: logs and progress.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from typing import BinaryIO
+
+from pff_stream.errors import OutputError
+
+
+def set_up() -> None:
+    """Lets standard output take any text: a file name that is no UTF-8 must not end a run."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def say(text: str, *, to_stderr: bool = False) -> None:
+    """Writes `text` and an end of line at once; nothing where the stream was never open."""
+    stream = sys.stderr if to_stderr else sys.stdout
+    if stream is None or not text:
+        return
+    try:
+        stream.write(text + "\n")
+        stream.flush()
+    except OSError as error:
+        if not to_stderr:
+            raise OutputError(f"standard output: {error.strerror or error}") from error
+
+
+def standard_output() -> BinaryIO:
+    """Standard output for bytes; OutputError where the process has none."""
+    if sys.stdout is None:
+        raise OutputError("standard output: it is closed")
+    return sys.stdout.buffer
+
+
+def flush() -> None:
+    """Writes out what standard output still holds; OutputError where that fails."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        raise OutputError(f"standard output: {error.strerror or error}") from error
+
+
+def give_up_broken_streams() -> None:
+    """Points a stream that cannot be flushed at the null device.
+
+    Otherwise the interpreter tries again at its end and changes the exit code to 120.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if stream is None:
+            continue
+        try:
+            stream.flush()
+        except OSError:
+            with suppress(OSError, ValueError):
+                null = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(null, stream.fileno())
+                os.close(null)
+        except ValueError:
+            continue
+
+
+def replace_file(path: str, text: str) -> None:
+    """Writes `path` in one step: whoever reads it sees the old or the new text, whole."""
+    beside = f"{path}.{os.getpid()}.tmp"
+    try:
+        with open(beside, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError as error:
+        raise OutputError(f"{path}: {error.strerror or error}") from error
+    finally:
+        with suppress(OSError):
+            os.unlink(beside)

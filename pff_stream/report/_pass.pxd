@@ -1,0 +1,101 @@
+# The one pass over the rules of a source and their results, for whoever formats or decodes them.
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memcpy
+
+from pff_stream.report._runs cimport N_OUTCOMES, RunHeap
+from pff_stream.triples._graph cimport GraphView
+
+cdef enum:
+    SATISFIED = 0
+    VIOLATED = 1
+    VACUOUS = 2
+    REJECTED = 6
+    REASON_TEXT = 8
+    WORST = 10
+
+# A part of a buffer that somebody else holds.
+cdef struct Slice:
+    const unsigned char* text
+    size_t n
+
+# The present rule; slices are valid until the next one, `reason_text` until its next part.
+cdef struct Rule:
+    uint64_t source
+    uint64_t line
+    Slice text
+    Slice reason_text
+    double miner_confidence       # NaN: none
+    int64_t predictions
+    int64_t support
+    int64_t examples              # in the parts read so far
+    uint8_t outcome
+    uint8_t reason
+    bint has_record               # and so maybe more parts
+
+# The examples of the present part, checked to lie inside its payload.
+cdef struct Examples:
+    uint32_t n
+    uint32_t n_atoms
+    int32_t relation              # -1: the literal
+    Slice names[3]                # relation, subject, object; used where an id is -1
+    const unsigned char* ids
+    size_t stride
+
+cdef struct Worst:
+    int64_t violations
+    int64_t predictions
+    uint64_t line
+
+
+cdef inline int32_t read_i32(const unsigned char* at) noexcept nogil:
+    cdef int32_t value
+    memcpy(&value, at, 4)
+    return value
+
+
+cdef class Pass:
+    cdef GraphView graph
+    cdef RunHeap heap
+    cdef object chunks
+    cdef const uint64_t[::1] lines
+    cdef const unsigned char[::1] texts
+    cdef const uint32_t[::1] text_ends
+    cdef const uint32_t[::1] reason_ends
+    cdef const unsigned char[::1] reasons
+    cdef const double[::1] miner_confidence
+    cdef Py_ssize_t at            # in the present source chunk
+    cdef Py_ssize_t n
+    cdef uint64_t source          # ordinal of the next rule
+    cdef uint32_t part
+    cdef Rule rule
+    cdef Examples examples
+    cdef uint64_t unseen
+    cdef uint64_t examples_left   # until the cap
+    # totals
+    cdef uint64_t outcomes[N_OUTCOMES]
+    cdef uint64_t sums[3]         # predictions, support, examples; what is over 2**62 goes to `more`
+    cdef list more
+    cdef Worst worst[WORST]
+    cdef int n_worst
+    cdef list worst_texts
+
+    cdef bint next_rule(self) except -1
+    cdef bint next_part(self) except -1
+    cdef uint32_t take_examples(self) noexcept
+    cdef int head(self, const unsigned char* ids, Slice* names) except -1
+    cdef int body_triple(self, const unsigned char* ids, Slice* names) except -1
+    cdef object confidence(self, const Rule* rule)
+    cdef int count(self) except -1
+    cdef int add(self, int i, uint64_t n) except -1
+    cdef object totals(self, uint64_t written, bint writes)
+    cdef int _read_counts(self, Rule* rule) except -1
+    cdef int _read_part(self, Rule* rule) except -1
+    cdef _bad_examples(self)
+    cdef bint _next_chunk(self) except -1
+    cdef int _entity(self, int32_t entity, Slice* name) except -1
+    cdef int _relation(self, int32_t relation, Slice* name) except -1
+    cdef int _keep_worst(self, int64_t violations) except -1
+
+
+cdef bytes bytes_of(Slice part)
+cdef str decode(bytes text)

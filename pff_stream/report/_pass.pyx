@@ -1,0 +1,336 @@
+"""The one pass over the rules of a source and their results, for whoever formats or decodes them.
+
+Source chunks give the rules in order; the run heap gives one record (or more parts) for each that
+was not rejected when it was compiled. A missing or doubled one is an error. Everything in a record
+is checked before it is used, and counted. Does not format, and holds nothing that grows.
+"""
+
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.string cimport memset
+
+from pff_stream.errors import PffStreamError
+from pff_stream.report._runs cimport N_OUTCOMES, RunHeap
+from pff_stream.report.summary import Totals, WorstRule
+from pff_stream.triples._graph cimport GraphView
+
+cdef enum:
+    EXAMPLES_BYTES = 20           # `EXAMPLES` of records.py
+
+
+cdef class Pass:
+    """Goes from rule to rule: `next_rule`, then `next_part` until it says no.
+
+    `options` are the run heap's.
+    """
+
+    def __init__(
+        self, GraphView graph, files, runs, chunks, uint64_t unseen, max_violations, options
+    ):
+        self.graph = graph
+        self.heap = RunHeap(files, runs, **options)
+        self.chunks = iter(chunks)
+        self.at = self.n = 0
+        self.source = 0
+        self.unseen = unseen
+        self.examples_left = min(max_violations, (1 << 63) - 1)
+        self.more = [0, 0, 0]
+        self.worst_texts = []
+
+    # --- rule by rule --------------------------------------------------------------------------
+
+    cdef bint next_rule(self) except -1:
+        """Goes to the next rule of the source and its record; False behind the last."""
+        cdef Rule* rule = &self.rule
+        cdef RunHeap heap = self.heap
+        cdef Slice rejected
+        while self.at == self.n:
+            if not self._next_chunk():
+                if heap.n:
+                    raise PffStreamError(
+                        f"damaged results: rule number {heap.header.source} is not in the source, "
+                        f"which has {self.source} rules"
+                    )
+                return False
+        memset(rule, 0, sizeof(Rule))
+        rule.source = self.source
+        rule.line = self.lines[self.at]
+        rule.text = _slice(self.texts, self.text_ends, self.at)
+        rule.miner_confidence = self.miner_confidence[self.at]
+        rejected = _slice(self.reasons, self.reason_ends, self.at)
+        if heap.n and heap.header.source < rule.source:
+            raise PffStreamError(f"damaged results: rule number {heap.header.source} is there twice")
+        if rejected.n:
+            rule.outcome = REJECTED
+            rule.reason = REASON_TEXT
+            rule.reason_text = rejected
+        elif heap.n == 0 or heap.header.source != rule.source or heap.header.part != 0:
+            raise PffStreamError(
+                f"damaged results: rule number {rule.source} (line {rule.line}) has no result"
+            )
+        else:
+            self._read_counts(rule)
+        self.at += 1
+        self.source += 1
+        return True
+
+    cdef int _read_counts(self, Rule* rule) except -1:
+        rule.has_record = True
+        rule.outcome = self.heap.header.outcome
+        rule.reason = self.heap.header.reason
+        rule.predictions = self.heap.header.predictions
+        rule.support = self.heap.header.support
+        if rule.outcome <= VACUOUS and rule.outcome != (
+            VACUOUS if rule.predictions == 0
+            else SATISFIED if rule.predictions == rule.support else VIOLATED
+        ):
+            raise PffStreamError(
+                f"damaged results: outcome {rule.outcome} of rule number {rule.source} with "
+                f"{rule.predictions} predictions, {rule.support} of them in the graph"
+            )
+        self.part = 0
+        self._read_part(rule)
+        if rule.reason == REASON_TEXT and self.examples.n == 0:
+            rule.reason_text.text = self.heap.payload
+            rule.reason_text.n = self.heap.header.payload_bytes
+        return 0
+
+    cdef bint next_part(self) except -1:
+        """Goes to the next part of the rule; False behind the last."""
+        cdef Rule* rule = &self.rule
+        if not rule.has_record:
+            return False
+        self.heap.advance()
+        self.part += 1
+        if self.heap.n == 0 or self.heap.header.source != rule.source:
+            return False
+        if self.heap.header.part != self.part or self.heap.header.outcome != rule.outcome:
+            raise PffStreamError(
+                f"damaged results: rule number {rule.source} has part {self.heap.header.part} "
+                f"where part {self.part} was expected"
+            )
+        self._read_part(rule)
+        return True
+
+    cdef int _read_part(self, Rule* rule) except -1:
+        """Decodes the places of the part's examples."""
+        cdef Examples* examples = &self.examples
+        cdef uint64_t at = EXAMPLES_BYTES, size
+        cdef const unsigned char* payload
+        cdef int i
+        self.heap.fetch()
+        payload = self.heap.payload
+        size = self.heap.header.payload_bytes
+        examples.n = self.heap.header.n_examples
+        rule.examples += examples.n
+        if examples.n == 0:
+            return 0
+        if size < EXAMPLES_BYTES or rule.outcome != VIOLATED:
+            raise self._bad_examples()
+        examples.n_atoms = <uint32_t>read_i32(payload)
+        examples.relation = read_i32(payload + 4)
+        examples.stride = 8 + 12 * <uint64_t>examples.n_atoms
+        for i in range(3):
+            examples.names[i].text = payload + at
+            examples.names[i].n = <uint32_t>read_i32(payload + 8 + 4 * i)
+            at += examples.names[i].n
+            if at > size:
+                raise self._bad_examples()
+        at = (at + 3) & ~<uint64_t>3
+        if (
+            at > size
+            or (size - at) % examples.stride != 0
+            or (size - at) // examples.stride != examples.n
+            or rule.examples > rule.predictions - rule.support
+            or <int64_t>examples.relation >= <int64_t>self.graph.n_relations
+        ):
+            raise self._bad_examples()
+        examples.ids = payload + at
+        return 0
+
+    cdef _bad_examples(self):
+        return PffStreamError(
+            f"damaged results: the examples of rule number {self.rule.source}, part {self.part}"
+        )
+
+    cdef bint _next_chunk(self) except -1:
+        # Before the next one is read: there is room for one.
+        self.lines = None
+        self.texts = self.reasons = None
+        self.text_ends = self.reason_ends = None
+        self.miner_confidence = None
+        chunk = next(self.chunks, None)
+        if chunk is None:
+            return False
+        if chunk.first != self.source:
+            raise PffStreamError(
+                f"damaged rules: a chunk begins at rule number {chunk.first}, not {self.source}"
+            )
+        self.texts = chunk.texts
+        self.reasons = chunk.reasons
+        self.lines = _aligned(chunk.lines)
+        self.text_ends = _aligned(chunk.text_ends)
+        self.reason_ends = _aligned(chunk.rejected)
+        self.miner_confidence = _aligned(chunk.miner_confidence)
+        self.at = 0
+        self.n = self.lines.shape[0]
+        if self.miner_confidence.shape[0] != self.n:
+            raise PffStreamError("damaged rules: the columns of a chunk differ in length")
+        _check_ends(self.text_ends, self.texts.shape[0], self.n)
+        _check_ends(self.reason_ends, self.reasons.shape[0], self.n)
+        return True
+
+    # --- names ---------------------------------------------------------------------------------
+
+    cdef int _entity(self, int32_t entity, Slice* name) except -1:
+        if <uint32_t>entity >= self.graph.n_entities:
+            raise self._bad_examples()
+        cdef uint64_t begin = self.graph.entity_ends[entity - 1] if entity else 0
+        name.text = self.graph.entity_blob + begin
+        name.n = self.graph.entity_ends[entity] - begin
+        return 0
+
+    cdef int _relation(self, int32_t relation, Slice* name) except -1:
+        if <uint32_t>relation >= self.graph.n_relations:
+            raise self._bad_examples()
+        cdef uint64_t begin = self.graph.relation_ends[relation - 1] if relation else 0
+        name.text = self.graph.relation_blob + begin
+        name.n = self.graph.relation_ends[relation] - begin
+        return 0
+
+    cdef int head(self, const unsigned char* ids, Slice* names) except -1:
+        """Subject, relation, object of an example's head."""
+        cdef int32_t subject = read_i32(ids), object = read_i32(ids + 4)
+        if subject == -1:
+            names[0] = self.examples.names[1]
+        else:
+            self._entity(subject, &names[0])
+        if self.examples.relation == -1:
+            names[1] = self.examples.names[0]
+        else:
+            self._relation(self.examples.relation, &names[1])
+        if object == -1:
+            names[2] = self.examples.names[2]
+        else:
+            self._entity(object, &names[2])
+        return 0
+
+    cdef int body_triple(self, const unsigned char* ids, Slice* names) except -1:
+        self._entity(read_i32(ids), &names[0])
+        self._relation(read_i32(ids + 4), &names[1])
+        self._entity(read_i32(ids + 8), &names[2])
+        return 0
+
+    cdef uint32_t take_examples(self) noexcept:
+        """How many of the part's examples the cap leaves; counts them."""
+        cdef uint64_t n = min(<uint64_t>self.examples.n, self.examples_left)
+        self.examples_left -= n
+        return <uint32_t>n
+
+    cdef object confidence(self, const Rule* rule):
+        """support / (predictions + unseen), rounded once; None without predictions."""
+        if rule.predictions == 0:
+            return None
+        return int(rule.support) / (int(rule.predictions) + int(self.unseen))
+
+    # --- totals --------------------------------------------------------------------------------
+
+    cdef int count(self) except -1:
+        cdef Rule* rule = &self.rule
+        cdef int64_t violations = rule.predictions - rule.support
+        self.outcomes[rule.outcome] += 1
+        if rule.outcome > VACUOUS:
+            return 0
+        self.add(0, rule.predictions)
+        self.add(1, rule.support)
+        if rule.outcome == VIOLATED and (
+            self.n_worst < WORST or violations > self.worst[WORST - 1].violations
+        ):
+            self._keep_worst(violations)
+        return 0
+
+    cdef int add(self, int i, uint64_t n) except -1:
+        self.sums[i] += n
+        if self.sums[i] >> 62:
+            self.more[i] += self.sums[i]
+            self.sums[i] = 0
+        return 0
+
+    cdef int _keep_worst(self, int64_t violations) except -1:
+        cdef int at = self.n_worst if self.n_worst < WORST else WORST - 1
+        if self.n_worst == WORST:
+            self.worst_texts.pop()
+        else:
+            self.n_worst += 1
+        # Rules come by line: an equal one that is there already stays before this one.
+        while at > 0 and self.worst[at - 1].violations < violations:
+            self.worst[at] = self.worst[at - 1]
+            at -= 1
+        self.worst[at].violations = violations
+        self.worst[at].predictions = self.rule.predictions
+        self.worst[at].line = self.rule.line
+        self.worst_texts.insert(at, bytes_of(self.rule.text))
+        return 0
+
+    cdef object totals(self, uint64_t written, bint writes):
+        cdef int i
+        predictions, support, kept = (self.more[i] + self.sums[i] for i in range(3))
+        violations = predictions - support
+        worst = tuple([
+            WorstRule(
+                line=self.worst[i].line,
+                text=decode(self.worst_texts[i]),
+                predictions=self.worst[i].predictions,
+                violations=self.worst[i].violations,
+            )
+            for i in range(self.n_worst)
+        ])
+        return Totals(
+            outcomes=tuple([self.outcomes[i] for i in range(N_OUTCOMES)]),
+            predictions=predictions,
+            support=support,
+            violations=violations,
+            violations_written=written,
+            cut_by_max_examples=violations - kept,
+            cut_by_max_violations=kept - written if writes else 0,
+            worst=worst,
+        )
+
+    def close(self):
+        """Closes the temporary file, if there is one."""
+        self.heap.close()
+
+
+cdef inline Slice _slice(
+    const unsigned char[::1] text, const uint32_t[::1] ends, Py_ssize_t i
+) noexcept:
+    cdef Slice part
+    cdef size_t begin = ends[i - 1] if i else 0
+    part.n = ends[i] - begin
+    part.text = &text[0] + begin if part.n else NULL
+    return part
+
+
+cdef object _aligned(column):
+    """The array itself, or a copy where it lies at an odd address: compiled code must not read that."""
+    return column if column.flags.aligned else column.copy()
+
+
+cdef int _check_ends(const uint32_t[::1] ends, Py_ssize_t text_bytes, Py_ssize_t n) except -1:
+    cdef Py_ssize_t i
+    cdef uint32_t last = 0
+    if ends.shape[0] != n:
+        raise PffStreamError("damaged rules: the columns of a chunk differ in length")
+    for i in range(n):
+        if ends[i] < last or ends[i] > text_bytes:
+            raise PffStreamError("damaged rules: the texts of a chunk are out of order")
+        last = ends[i]
+    return 0
+
+
+cdef bytes bytes_of(Slice part):
+    return PyBytes_FromStringAndSize(<const char*>part.text, part.n)
+
+
+cdef str decode(bytes text):
+    return text.decode("utf-8", "surrogateescape")

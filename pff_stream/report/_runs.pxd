@@ -1,0 +1,70 @@
+# Runs of result records as one sorted stream: a header at a time, a payload when it is asked for.
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+cdef enum:
+    RECORD_BYTES = 48
+    N_OUTCOMES = 7
+    N_REASONS = 9
+
+cdef struct RecordHeader:
+    uint64_t source
+    uint32_t part
+    uint32_t payload_bytes
+    int64_t predictions
+    int64_t support
+    uint8_t outcome
+    uint8_t reason
+    uint16_t zero
+    uint32_t n_examples
+    uint64_t reserved
+
+# A run as it is told (`RUN` of records.py).
+cdef struct RunPlace:
+    uint32_t file
+    uint32_t crc32
+    uint64_t offset
+    uint64_t length
+
+# A run being read: window[at:filled] is read ahead, bytes next..stop of the file come after it.
+cdef struct RunReader:
+    RunPlace place
+    int fd
+    uint32_t crc32
+    uint64_t next
+    uint64_t stop
+    unsigned char* window
+    size_t at
+    size_t filled
+    RecordHeader header           # of the record at `at`
+
+cdef class RunHeap:
+    cdef object files             # descriptors; the last is that of `merged`, once there is one
+    cdef object merged            # runs of runs, unnamed and gone when closed
+    cdef object temporary_dir
+    cdef size_t window_bytes
+    cdef size_t max_record_bytes
+    cdef int fan_in
+    cdef unsigned char* windows
+    cdef RunReader* readers
+    cdef int* heap                # places of `readers`, the least record first
+    cdef unsigned char* large     # one record that is longer than a window
+    cdef size_t large_bytes
+    # the present record
+    cdef int n                    # runs that have one; 0: the end
+    cdef RecordHeader* header
+    cdef const unsigned char* payload
+
+    cdef _allocate(self, size_t n)
+    cdef RunReader* _top(self) noexcept
+    cdef int _open(self, const RunPlace* places, int n) except -1
+    cdef int _read_header(self, RunReader* run) except -1
+    cdef int _finish(self, RunReader* run) except -1
+    cdef int _refill(self, RunReader* run) except -1
+    cdef int _read(self, RunReader* run, unsigned char* to, size_t n) except -1
+    cdef bint _less(self, int a, int b) noexcept nogil
+    cdef void _sift_down(self, int at) noexcept nogil
+    cdef int fetch(self) except -1
+    cdef int advance(self) except -1
+    cdef _open_all(self, RunPlace* queue, size_t n)
+    cdef _merge_some(self, const RunPlace* places, int n, RunPlace* into, object writer)
+    cdef _damaged(self, RunReader* run, size_t behind, object what)

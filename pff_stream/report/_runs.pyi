@@ -1,0 +1,22 @@
+from collections.abc import Sequence
+
+FAN_IN: int
+WINDOW_BYTES: int
+MAX_RECORD_BYTES: int
+
+def heap_bytes(
+    n_runs: int, fan_in: int = ..., window_bytes: int = ..., max_record_bytes: int = ...
+) -> int: ...
+
+class RunHeap:
+    def __init__(
+        self,
+        files: Sequence[int],
+        runs: bytes | bytearray | memoryview,
+        *,
+        fan_in: int = ...,
+        window_bytes: int = ...,
+        max_record_bytes: int = ...,
+        temporary_dir: str | None = ...,
+    ) -> None: ...
+    def close(self) -> None: ...

@@ -1,0 +1,335 @@
+"""Runs of result records read as one stream, sorted by (source, part), with a bounded memory.
+
+Each run has a fixed window of its file; a record that is longer than a window is read whole into one
+buffer that all runs share. Where there are more runs than the fan-in, runs are merged into an unnamed
+temporary file first. So memory is `heap_bytes`, which hardly grows with the runs. What is read is
+checked (order, bounds, CRC-32 of each run) and dropped from the page cache behind.
+"""
+
+import os
+import zlib
+
+from cpython.buffer cimport PyBUF_READ
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.memoryview cimport PyMemoryView_FromMemory
+from cpython.ref cimport PyObject
+from libc.errno cimport EINTR, errno
+from libc.stdint cimport uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memcpy, memmove, memset
+from posix.types cimport off_t
+
+from pff_stream.errors import OutputError, PffStreamError
+from pff_stream.report._text cimport Sink, drain, put
+from pff_stream.report.writers import TemporaryWriter
+
+cdef extern from *:
+    """
+    #include <fcntl.h>
+    #include <sys/types.h>
+    #include <unistd.h>
+    static void pff_drop_behind(int fd, off_t offset, off_t n) {
+    #ifdef POSIX_FADV_DONTNEED
+        off_t begin = offset & ~(off_t)4095;
+        (void)posix_fadvise(fd, begin, offset + n - begin, POSIX_FADV_DONTNEED);
+    #endif
+    }
+    """
+    void pff_drop_behind(int fd, off_t offset, off_t n) noexcept nogil
+    ssize_t pread(int fd, void* to, size_t n, off_t offset) noexcept nogil
+
+FAN_IN = 128
+WINDOW_BYTES = 32768
+MAX_RECORD_BYTES = 1 << 20
+cdef enum:
+    MERGED_SINK_BYTES = 65536
+    UNCHECKED = 0xFFFFFFFF        # `file` of a run of the temporary file: no CRC is told
+
+
+def heap_bytes(
+    n_runs, fan_in=FAN_IN, window_bytes=WINDOW_BYTES, max_record_bytes=MAX_RECORD_BYTES
+):
+    """The most bytes that reading `n_runs` runs allocates; the planner's own number."""
+    readers = min(n_runs, fan_in)
+    memory = readers * (window_bytes + sizeof(RunReader) + sizeof(int)) + max_record_bytes
+    if n_runs > fan_in:
+        memory += n_runs * sizeof(RunPlace) + MERGED_SINK_BYTES
+    return memory + n_runs * sizeof(RunPlace)
+
+
+cdef class RunHeap:
+    """All records of `runs` (24 bytes each, see `pack_runs`) of the open `files` (descriptors).
+
+    Raises `PffStreamError` where a run is not what it was when it was written, `OutputError` where
+    its file cannot be read or the temporary one (in `temporary_dir`) cannot be written.
+    """
+
+    def __cinit__(self, files, runs, **options):
+        self.windows = NULL
+        self.readers = NULL
+        self.heap = NULL
+        self.large = NULL
+        self.large_bytes = 0
+        self.n = 0
+        self.header = NULL
+        self.payload = NULL
+
+    def __init__(
+        self,
+        files,
+        const unsigned char[::1] runs,
+        *,
+        int fan_in=FAN_IN,
+        size_t window_bytes=WINDOW_BYTES,
+        size_t max_record_bytes=MAX_RECORD_BYTES,
+        temporary_dir=None,
+    ):
+        cdef size_t n = runs.shape[0] // sizeof(RunPlace)
+        cdef RunPlace* queue
+        cdef size_t i
+        if fan_in < 2 or window_bytes < RECORD_BYTES or runs.shape[0] % sizeof(RunPlace):
+            raise ValueError("expected fan_in >= 2, window_bytes >= 48, runs of 24 bytes each")
+        self.files = list(files)
+        self.temporary_dir = temporary_dir
+        self.fan_in = fan_in
+        self.window_bytes = window_bytes
+        self.max_record_bytes = max_record_bytes
+        self._allocate(min(n, <size_t>fan_in))
+        if n == 0:
+            return
+        # Merging takes runs from the front and puts one at the end.
+        queue = <RunPlace*>malloc((2 * n if n > <size_t>fan_in else n) * sizeof(RunPlace))
+        if queue == NULL:
+            raise MemoryError
+        try:
+            memcpy(queue, &runs[0], n * sizeof(RunPlace))
+            for i in range(n):
+                if queue[i].file >= <size_t>len(self.files):
+                    raise PffStreamError(f"damaged results: run {i} is in file {queue[i].file}")
+            self._open_all(queue, n)
+        finally:
+            free(queue)
+
+    cdef _allocate(self, size_t n):
+        self.readers = <RunReader*>calloc(max(1, n), sizeof(RunReader))
+        self.heap = <int*>calloc(max(1, n), sizeof(int))
+        self.windows = <unsigned char*>malloc(max(1, n) * self.window_bytes)
+        if self.readers == NULL or self.heap == NULL or self.windows == NULL:
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self.windows)
+        free(self.readers)
+        free(self.heap)
+        free(self.large)
+
+    def close(self):
+        """Closes the temporary file, if there is one; the given files stay open."""
+        self.n = 0
+        if self.merged is not None:
+            self.merged.abandon()
+            self.merged = None
+
+    # --- more runs than the fan-in -------------------------------------------------------------
+
+    cdef _open_all(self, RunPlace* queue, size_t n):
+        """Merges the oldest runs until the fan-in holds the rest, and opens those.
+
+        With a fan-in of 128, up to 16,384 runs are copied at most once.
+        """
+        cdef size_t first = 0, last = n, count
+        if n > <size_t>self.fan_in:
+            self.merged = TemporaryWriter(self.temporary_dir)
+            self.files.append(self.merged.fileno())
+        while last - first > <size_t>self.fan_in:
+            count = min(<size_t>self.fan_in, last - first - self.fan_in + 1)
+            self._merge_some(queue + first, count, queue + last, self.merged)
+            first += count
+            last += 1
+        self._open(queue + first, last - first)
+
+    cdef _merge_some(self, const RunPlace* places, int n, RunPlace* into, object writer):
+        cdef Sink sink
+        cdef uint64_t begin = writer.written
+        sink.data = <char*>malloc(MERGED_SINK_BYTES)
+        if sink.data == NULL:
+            raise MemoryError
+        sink.used = 0
+        sink.capacity = MERGED_SINK_BYTES
+        sink.writer = <PyObject*>writer
+        sink.handed_out = 0
+        try:
+            self._open(places, n)
+            while self.n:
+                self.fetch()
+                put(&sink, <const char*>self.header, RECORD_BYTES)
+                put(&sink, <const char*>self.payload, self.header.payload_bytes)
+                self.advance()
+            drain(&sink)
+        finally:
+            free(sink.data)
+        into.file = UNCHECKED
+        into.crc32 = 0
+        into.offset = begin
+        into.length = sink.handed_out
+
+    # --- the heap ------------------------------------------------------------------------------
+
+    cdef int _open(self, const RunPlace* places, int n) except -1:
+        cdef int i
+        cdef RunReader* run
+        self.n = 0
+        for i in range(n):
+            run = &self.readers[i]
+            memset(run, 0, sizeof(RunReader))
+            run.place = places[i]
+            merged = places[i].file == UNCHECKED
+            run.fd = self.files[len(self.files) - 1 if merged else places[i].file]
+            run.next = places[i].offset
+            run.stop = places[i].offset + places[i].length
+            run.window = self.windows + i * self.window_bytes
+            if self._read_header(run):
+                self.heap[self.n] = i
+                self.n += 1
+        for i in range(self.n // 2 - 1, -1, -1):
+            self._sift_down(i)
+        self.header = &self._top().header
+        self.payload = NULL
+        return 0
+
+    cdef inline RunReader* _top(self) noexcept:
+        return &self.readers[self.heap[0]]
+
+    cdef inline bint _less(self, int a, int b) noexcept nogil:
+        cdef const RecordHeader* left = &self.readers[a].header
+        cdef const RecordHeader* right = &self.readers[b].header
+        return left.source < right.source or (
+            left.source == right.source and left.part < right.part
+        )
+
+    cdef void _sift_down(self, int at) noexcept nogil:
+        cdef int child, moved = self.heap[at]
+        while True:
+            child = 2 * at + 1
+            if child >= self.n:
+                break
+            if child + 1 < self.n and self._less(self.heap[child + 1], self.heap[child]):
+                child += 1
+            if not self._less(self.heap[child], moved):
+                break
+            self.heap[at] = self.heap[child]
+            at = child
+        self.heap[at] = moved
+
+    cdef int fetch(self) except -1:
+        """Makes `payload` the payload of the present record, until `advance`."""
+        cdef RunReader* run = self._top()
+        cdef size_t size = RECORD_BYTES + <size_t>run.header.payload_bytes
+        cdef size_t ahead = run.filled - run.at
+        cdef void* larger
+        if self.payload != NULL:
+            return 0
+        if ahead < size and size <= self.window_bytes:
+            self._refill(run)
+        elif ahead < size:
+            if size > self.large_bytes:
+                larger = realloc(self.large, size)
+                if larger == NULL:
+                    raise MemoryError
+                self.large = <unsigned char*>larger
+                self.large_bytes = size
+            memcpy(self.large, run.window + run.at, ahead)
+            self._read(run, self.large + ahead, size - ahead)
+            run.at = run.filled = 0
+            self.payload = self.large + RECORD_BYTES
+            return 0
+        self.payload = run.window + run.at + RECORD_BYTES
+        run.at += size
+        return 0
+
+    cdef int advance(self) except -1:
+        """Goes on to the next record; the present one must have been fetched."""
+        cdef RunReader* run = self._top()
+        cdef uint64_t source = run.header.source
+        cdef uint32_t part = run.header.part
+        self.payload = NULL
+        if not self._read_header(run):
+            self.n -= 1
+            self.heap[0] = self.heap[self.n]
+        elif run.header.source < source or (
+            run.header.source == source and run.header.part <= part
+        ):
+            raise self._damaged(run, 0, "a record out of order")
+        self._sift_down(0)
+        self.header = &self._top().header
+        return 0
+
+    # --- one run -------------------------------------------------------------------------------
+
+    cdef int _read_header(self, RunReader* run) except -1:
+        """Decodes the header at hand; 0 at the end of the run."""
+        cdef RecordHeader* header = &run.header
+        cdef uint64_t left
+        if run.filled - run.at < RECORD_BYTES:
+            if run.at == run.filled and run.next == run.stop:
+                return self._finish(run)
+            self._refill(run)
+            if run.filled - run.at < RECORD_BYTES:
+                raise self._damaged(run, 0, "a record ends in its header")
+        memcpy(header, run.window + run.at, RECORD_BYTES)
+        left = run.filled - run.at - RECORD_BYTES + (run.stop - run.next)
+        if (
+            header.payload_bytes > left
+            or header.payload_bytes > self.max_record_bytes - RECORD_BYTES
+        ):
+            raise self._damaged(run, 0, f"a payload of {header.payload_bytes} bytes")
+        if (
+            header.outcome >= N_OUTCOMES or header.reason >= N_REASONS
+            or header.predictions < 0 or header.support < 0
+            or header.support > header.predictions
+        ):
+            raise self._damaged(run, 0, "counts or outcome out of range")
+        return 1
+
+    cdef int _finish(self, RunReader* run) except -1:
+        if run.place.file != UNCHECKED and run.crc32 != run.place.crc32:
+            raise self._damaged(run, run.place.length, "other bytes than were written there")
+        return 0
+
+    cdef int _refill(self, RunReader* run) except -1:
+        """Moves what is left to the front of the window and fills it."""
+        cdef size_t kept = run.filled - run.at
+        cdef size_t n = min(<uint64_t>(self.window_bytes - kept), run.stop - run.next)
+        memmove(run.window, run.window + run.at, kept)
+        run.at = 0
+        run.filled = kept
+        self._read(run, run.window + kept, n)
+        run.filled += n
+        return 0
+
+    cdef int _read(self, RunReader* run, unsigned char* to, size_t n) except -1:
+        """Reads the next n bytes of the run, all of them."""
+        cdef size_t done = 0
+        cdef ssize_t got
+        while done < n:
+            with nogil:
+                got = pread(run.fd, to + done, n - done, <off_t>(run.next + done))
+            if got < 0:
+                if errno != EINTR:
+                    raise OutputError(f"the spooled results cannot be read: {os.strerror(errno)}")
+                PyErr_CheckSignals()
+            elif got == 0:
+                raise self._damaged(run, 0, "the end of the file")
+            else:
+                done += got
+        pff_drop_behind(run.fd, <off_t>run.next, <off_t>n)
+        if n and run.place.file != UNCHECKED:
+            run.crc32 = zlib.crc32(PyMemoryView_FromMemory(<char*>to, n, PyBUF_READ), run.crc32)
+        run.next += n
+        return 0
+
+    cdef _damaged(self, RunReader* run, size_t behind, object what):
+        """The error for the record at hand, or for the run that ended `behind` bytes after it began."""
+        begin = run.place.offset if behind else run.next - (run.filled - run.at)
+        of = "the temporary file" if run.place.file == UNCHECKED else f"file {run.place.file}"
+        return PffStreamError(f"damaged results: {of}, byte {begin}: found {what}")

@@ -1,0 +1,157 @@
+"""What a run comes to: its totals, `summary.json`, and the text at the end without a folder.
+
+Plain records in, bytes or lines out: nothing is measured, read or printed here. `summary.json` says
+the same for the same inputs and settings, except under its key `run`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pff_stream.report.records import Outcome
+
+FORMAT_VERSION = 1
+WORST_RULES = 10
+
+Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
+
+_LONGEST_TEXT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class WorstRule:
+    """A violated rule with as many violations as few others have."""
+
+    line: int
+    text: str
+    predictions: int
+    violations: int
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Everything that the merge counts; exact, whatever was written."""
+
+    outcomes: tuple[int, ...]
+    """Rules by outcome, in the order of `Outcome`."""
+    predictions: int
+    support: int
+    violations: int
+    violations_written: int
+    cut_by_max_examples: int
+    """Violations that the workers did not keep."""
+    cut_by_max_violations: int
+    """Violations that were kept, but not written; 0 where nothing was to be written."""
+    worst: tuple[WorstRule, ...]
+    """At most ten rules, most violations first, ties by line."""
+
+    @property
+    def rules(self) -> int:
+        """All rules."""
+        return sum(self.outcomes)
+
+    def count(self, outcome: Outcome) -> int:
+        """Rules with this outcome."""
+        return self.outcomes[outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Content of `summary.json`."""
+
+    totals: Totals
+    semantics: str
+    settings: Mapping[str, Json]
+    """What was asked for and changes the results."""
+    inputs: Mapping[str, Json]
+    """Name of each input to the hash of its content."""
+    run: Mapping[str, Json]
+    """All that may differ from run to run: budget, peaks, workers, seconds, versions, retries."""
+    labels: Mapping[str, Json] = field(default_factory=dict)
+    """What a manifest says and nobody here reads: `execution_id`, `sequence`."""
+
+    def to_json(self) -> dict[str, Json]:
+        """The document, its keys in their order."""
+        totals = self.totals
+        rules: dict[str, Json] = {"total": totals.rules}
+        rules.update({outcome.word: totals.count(outcome) for outcome in Outcome})
+        return {
+            "format_version": FORMAT_VERSION,
+            **self.labels,
+            "rules": rules,
+            "predictions": totals.predictions,
+            "support": totals.support,
+            "violations": totals.violations,
+            "violations_written": totals.violations_written,
+            "truncated": {
+                "max_examples": totals.cut_by_max_examples > 0,
+                "max_violations": totals.cut_by_max_violations > 0,
+            },
+            "semantics": self.semantics,
+            "settings": self.settings,
+            "inputs": self.inputs,
+            "run": self.run,
+        }
+
+    def to_bytes(self) -> bytes:
+        """The file, UTF-8, with a newline at the end; `ValueError` for NaN and infinity."""
+        text = json.dumps(self.to_json(), ensure_ascii=False, allow_nan=False, indent=2)
+        return text.encode("utf-8", "surrogateescape") + b"\n"
+
+
+def summary_lines(totals: Totals, semantics: str) -> Iterator[str]:
+    """The end of a run without a folder: counts, what a cap cut, the worst rules."""
+    found = ", ".join(
+        f"{totals.count(outcome):,} {outcome.word}" for outcome in Outcome if totals.count(outcome)
+    )
+    yield f"{_number(totals.rules, 'rule')} ({semantics})" + (f": {found}" if found else "")
+    yield (
+        f"{_number(totals.predictions, 'prediction')}, {totals.support:,} of them in the graph, "
+        f"{_number(totals.violations, 'violation')}"
+    )
+    yield from cap_lines(totals)
+    if totals.worst:
+        yield ""
+        yield _title(totals)
+        width = max(len("violations"), *(len(f"{rule.violations:,}") for rule in totals.worst))
+        places = max(len("line"), *(len(str(rule.line)) for rule in totals.worst))
+        yield f"{'violations':>{width}}  {'line':>{places}}  rule"
+        for rule in totals.worst:
+            text = visible(rule.text)
+            yield f"{rule.violations:>{width},}  {rule.line:>{places}}  {text}"
+
+
+def cap_lines(totals: Totals) -> Iterator[str]:
+    """One line for each cap that cut something."""
+    if totals.cut_by_max_examples:
+        yield (
+            f"--max-examples left out {_number(totals.cut_by_max_examples, 'violation')} "
+            "(counted, without example)"
+        )
+    if totals.cut_by_max_violations:
+        yield (
+            f"--max-violations left out {_number(totals.cut_by_max_violations, 'example')} "
+            f"after the first {totals.violations_written:,}"
+        )
+
+
+def visible(text: str) -> str:
+    """`text` for a terminal: what does not print is escaped, what is very long is cut."""
+    if len(text) > _LONGEST_TEXT:
+        text = text[: _LONGEST_TEXT - 1] + "…"
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _title(totals: Totals) -> str:
+    violated, shown = totals.count(Outcome.VIOLATED), len(totals.worst)
+    if shown < violated:
+        return f"the {shown} of {violated:,} violated rules with the most violations:"
+    return "violated rules, most violations first:"
+
+
+def _number(n: int, thing: str) -> str:
+    return f"{n:,} {thing}" if n == 1 else f"{n:,} {thing}s"

@@ -1,0 +1,39 @@
+"""What makes a run end with exit code 1: the expression of `--fail-on`, applied to the totals."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from pff_stream.errors import UsageError
+from pff_stream.report.summary import Totals
+
+_FORM = re.compile(
+    r"(violations|none)|count>(\d{1,18})|rate>(\d{1,18}(?:\.\d{1,18})?)(%?)", re.ASCII
+)
+
+
+def fail_on(expression: str, totals: Totals) -> bool:
+    """Whether `totals` are what `expression` names.
+
+    `violations`: there is one; `none`: never; `count>N`: more than N violations; `rate>P`: more
+    than the share P of all predictions are violations, P as 0.05 or 5%, compared exactly (without
+    predictions the rate is 0). Spaces do not matter. `UsageError` for anything else.
+    """
+    form = _FORM.fullmatch(expression.replace(" ", ""))
+    if form is None:
+        raise UsageError(
+            f"--fail-on: found {expression!r}, expected violations, none, count>N or rate>P "
+            "(P as 0.05 or 5%)"
+        )
+    word, count, rate, percent = form.groups()
+    if count is not None:
+        return totals.violations > int(count)
+    if rate is not None:
+        share = Fraction(rate) / (100 if percent else 1)
+        if share > 1:
+            raise UsageError(
+                f"--fail-on: found the rate {rate}{percent}, expected at most 1 or 100%"
+            )
+        return totals.violations > share * totals.predictions
+    return word == "violations" and totals.violations > 0

@@ -1,0 +1,1 @@
+# Called by compiled code only: nothing here for Python.

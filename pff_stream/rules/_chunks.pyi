@@ -1,0 +1,10 @@
+from collections.abc import Callable, Sequence
+
+BUILDER_BYTES: int
+LONGEST_LINE_BYTES: int
+
+class ChunkBuilder:
+    bodies: int
+    max_body_atoms: int
+    max_variables: int
+    def __init__(self, sink: Callable[[int, int, int, Sequence[memoryview]], object]) -> None: ...

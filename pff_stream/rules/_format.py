@@ -1,0 +1,48 @@
+"""The rule file's constants in one place, without numpy: reader, writer and compiler share them."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+
+FORMAT = "pff-stream rules"
+FORMAT_VERSION = 1
+MAGIC = b"PFFRULES"
+SEMANTICS = ("object-identity", "homomorphism")
+
+FOOTER = struct.Struct("<QII8s")
+"""Index offset, index length, crc32 of the index, MAGIC."""
+RECORD = struct.Struct("<QIIIIQ")
+"""One chunk in the index: offset, length, crc32, rules, bodies, weight."""
+
+FLAG_AMBIGUOUS = 1
+"""Several readings had a variable in each atom; a graph's names may choose another."""
+FLAG_UNSETTLED = 2
+"""Several readings are left; the columns hold the first of them."""
+
+CHUNK_COLUMNS: Mapping[str, str] = {
+    "names": "u1",
+    "name_ends": "<u4",
+    "name_hashes": "<u8",
+    "atoms": "<i4",
+    "body_ends": "<u4",
+    "rule_body": "<u4",
+    "heads": "<i4",
+    "sources": "<u8",
+    "flags": "u1",
+    "miner_support": "<i8",
+    "miner_confidence": "<f8",
+    "texts": "u1",
+    "text_ends": "<u4",
+}
+"""Columns of an evaluation chunk with their dtypes, in the order of the compiled code."""
+
+SOURCE_COLUMNS: Mapping[str, str] = {
+    "lines": "<u8",
+    "texts": "u1",
+    "text_ends": "<u4",
+    "rejected": "<u4",
+    "reasons": "u1",
+    "miner_confidence": "<f8",
+}
+"""Columns of a source chunk, likewise."""

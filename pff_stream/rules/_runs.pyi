@@ -1,0 +1,20 @@
+from collections.abc import Callable
+
+from pff_stream.rules._chunks import ChunkBuilder
+from pff_stream.rules._writer import Temporary
+
+CURSOR_BUFFER_BYTES: int
+RUNS_FIXED_BYTES: int
+SLOT_BYTES: int
+
+class RuleRuns:
+    n_spilled: int
+    def __init__(
+        self,
+        builder: ChunkBuilder,
+        arena_bytes: int,
+        n_slots: int,
+        open_temporary: Callable[[], Temporary],
+    ) -> None: ...
+    def finish(self) -> None: ...
+    def close(self) -> None: ...

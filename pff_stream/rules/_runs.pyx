@@ -1,0 +1,664 @@
+"""Holds as many rules as fit its arena, sorts them, and merges sorted runs from disk if need be.
+
+A rule is a pair of distinct texts (head, body), each parsed once per run. Distinct texts and
+their keys grow from the bottom of the arena, rules from its top; when they would meet, less the
+room that sorting needs, the run is sorted by (body key, head key, source) and written behind the
+others into an unnamed temporary file. With a single run nothing is written.
+"""
+
+from libc.errno cimport EINTR, errno
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcmp, memcpy, memmove, memset
+from posix.unistd cimport pread, write
+
+import os
+
+from pff_stream.rules._chunks cimport KEYS_BYTES, LINE_BYTES, ChunkBuilder, Record
+
+cdef extern from *:
+    """
+    static inline uint64_t pff_load_big_endian(const unsigned char *from, size_t left) {
+        uint64_t value = 0;
+        if (left >= 8) {
+            memcpy(&value, from, 8);
+        } else {
+            memcpy(&value, from, left);
+        }
+        return __builtin_bswap64(value);
+    }
+    """
+    uint64_t pff_load_big_endian(const unsigned char *start, size_t left) nogil
+
+cdef struct Item:
+    # A body in the sort: eight bytes of its key at the current depth, and the body.
+    uint64_t word
+    uint32_t entry
+    uint32_t spare
+
+cdef struct Written:
+    # A rule in a run; a body of no bytes is that of the rule before.
+    uint32_t body_bytes
+    uint32_t head_bytes
+    uint32_t text_bytes
+    uint32_t flags
+    uint64_t source
+    int64_t support
+    double confidence
+
+cdef enum:
+    OUTPUT_BYTES = 65536
+    WINDOW_BYTES = KEYS_BYTES + LINE_BYTES + 4096
+    CURSOR_BYTES = WINDOW_BYTES + KEYS_BYTES + 256
+    CONSTANT = 0x7F
+
+CURSOR_BUFFER_BYTES = CURSOR_BYTES
+RUNS_FIXED_BYTES = 2 * KEYS_BYTES + OUTPUT_BYTES
+SLOT_BYTES = 2 * sizeof(Slot)
+
+
+cdef inline const uint8_t *body_key(const Body *body) noexcept:
+    return <const uint8_t *>body + sizeof(Body) + body.text_bytes
+
+
+cdef inline int compare_bytes(
+    const uint8_t *a, size_t a_bytes, const uint8_t *b, size_t b_bytes
+) noexcept:
+    cdef int order = memcmp(a, b, min(a_bytes, b_bytes))
+    if order:
+        return order
+    return (a_bytes > b_bytes) - (a_bytes < b_bytes)
+
+
+cdef int compare_records(const Record *a, const Record *b) noexcept:
+    cdef int order = compare_bytes(a.body, a.body_bytes, b.body, b.body_bytes)
+    if not order:
+        order = compare_bytes(a.head, a.head_bytes, b.head, b.head_bytes)
+    if not order:
+        order = (a.source > b.source) - (a.source < b.source)
+    return order
+
+
+cdef void sort_bodies(
+    uint8_t *arena, Item *items, size_t n, size_t depth, uint64_t *random
+) noexcept:
+    """Multikey quicksort, eight bytes of the keys at a time: common prefixes are read once.
+
+    No key is the beginning of another, so keys that agree in a word padded with zeros in which
+    one of them ends are equal.
+    """
+    cdef size_t low, high, i
+    cdef uint64_t pivot
+    cdef Item item
+    cdef Body *body
+    while n > 1:
+        random[0] = random[0] * <uint64_t>6364136223846793005 + <uint64_t>1442695040888963407
+        pivot = items[(random[0] >> 33) % n].word
+        low = i = 0
+        high = n
+        while i < high:
+            item = items[i]
+            if item.word < pivot:
+                items[i] = items[low]
+                items[low] = item
+                low += 1
+                i += 1
+            elif item.word > pivot:
+                high -= 1
+                items[i] = items[high]
+                items[high] = item
+            else:
+                i += 1
+        sort_bodies(arena, items, low, depth, random)
+        sort_bodies(arena, items + high, n - high, depth, random)
+        items += low
+        n = high - low
+        depth += 8
+        body = <Body *>(arena + <size_t>items[0].entry * 8)
+        if depth >= body.key_bytes:
+            return
+        for i in range(n):
+            body = <Body *>(arena + <size_t>items[i].entry * 8)
+            items[i].word = pff_load_big_endian(body_key(body) + depth, body.key_bytes - depth)
+
+
+cdef class RuleRuns:
+    """The run in memory, the runs on disk, and the builder that gets all rules in order.
+
+    `open_temporary` makes an unnamed binary file; it is called only when a run is written.
+    """
+
+    def __cinit__(
+        self, ChunkBuilder builder, size_t arena_bytes, size_t n_slots, object open_temporary
+    ):
+        self.builder = builder
+        self.open_temporary = open_temporary
+        self.runs = []
+        self.file = None
+        # Entries are addressed in units of eight bytes by 32 bits.
+        self.arena_bytes = min(arena_bytes & ~<size_t>63, <size_t>1 << 34)
+        self.n_slots = n_slots
+        self.arena = <uint8_t *>malloc(self.arena_bytes)
+        self.head_slots = <Slot *>calloc(n_slots, sizeof(Slot))
+        self.body_slots = <Slot *>calloc(n_slots, sizeof(Slot))
+        self.head_key = <uint8_t *>malloc(KEYS_BYTES)
+        self.last_body = <uint8_t *>malloc(KEYS_BYTES)
+        self.output = <uint8_t *>malloc(OUTPUT_BYTES)
+        if not (
+            self.arena and self.head_slots and self.body_slots
+            and self.head_key and self.last_body and self.output
+        ):
+            raise MemoryError
+        self.used = 8
+
+    def __dealloc__(self):
+        free(self.arena)
+        free(self.head_slots)
+        free(self.body_slots)
+        free(self.head_key)
+        free(self.last_body)
+        free(self.output)
+
+    def close(self) -> None:
+        """Closes the temporary file, which frees its space."""
+        if self.file is not None:
+            self.file.close()
+            self.file = None
+
+    cdef int reserve(self, size_t line_bytes) except -1:
+        """Room for one more rule of a line of this length; writes the run out where there is none."""
+        cdef size_t needed = self.used + 12 * line_bytes + 2048
+        needed += (self.n_rules + 1) * (sizeof(Rule) + 8)
+        needed += (self.n_bodies + 1) * (sizeof(Item) + 4)
+        if (
+            needed > self.arena_bytes
+            or self.n_rules == <size_t>1 << 31
+            or 4 * (self.n_heads + 1) > 3 * self.n_slots
+            or 4 * (self.n_bodies + 1) > 3 * self.n_slots
+        ):
+            self._spill()
+        return 0
+
+    cdef uint32_t find(
+        self, bint body, const uint8_t *text, uint32_t length, uint64_t hashed
+    ) noexcept:
+        """The entry of a text, 0 if there is none."""
+        cdef Slot *slots = self.body_slots if body else self.head_slots
+        cdef size_t text_at = sizeof(Body) if body else sizeof(Head)
+        cdef size_t slot = hashed & (self.n_slots - 1)
+        cdef uint32_t tag = <uint32_t>(hashed >> 32)
+        cdef const uint8_t *entry
+        while slots[slot].entry:
+            if slots[slot].tag == tag:
+                entry = self.arena + <size_t>slots[slot].entry * 8
+                # The length of the text is the first field of both.
+                if (
+                    (<const uint32_t *>entry)[0] == length
+                    and memcmp(entry + text_at, text, length) == 0
+                ):
+                    return slots[slot].entry
+            slot = (slot + 1) & (self.n_slots - 1)
+        return 0
+
+    cdef Head *head_at(self, uint32_t entry) noexcept:
+        return <Head *>(self.arena + <size_t>entry * 8)
+
+    cdef Body *body_at(self, uint32_t entry) noexcept:
+        return <Body *>(self.arena + <size_t>entry * 8)
+
+    cdef uint32_t add_head(
+        self, const uint8_t *text, uint32_t length, uint64_t hashed
+    ) noexcept:
+        """A new head with its text and nothing else known."""
+        cdef uint32_t entry = <uint32_t>(self.used // 8)
+        cdef Head *head = self.head_at(entry)
+        memset(head, 0, sizeof(Head))
+        head.text_bytes = length
+        memcpy(<uint8_t *>head + sizeof(Head), text, length)
+        self.used = (self.used + sizeof(Head) + length + 7) & ~<size_t>7
+        self._enter(self.head_slots, hashed, entry)
+        self.n_heads += 1
+        return entry
+
+    cdef uint32_t add_body(
+        self, const uint8_t *text, uint32_t length, uint64_t hashed
+    ) noexcept:
+        """A new body with its text; its key is written at `new_key`, then `set_key` ends it."""
+        cdef uint32_t entry = <uint32_t>(self.used // 8)
+        cdef Body *body = self.body_at(entry)
+        memset(body, 0, sizeof(Body))
+        body.text_bytes = length
+        memcpy(<uint8_t *>body + sizeof(Body), text, length)
+        self.used += sizeof(Body) + length
+        self._enter(self.body_slots, hashed, entry)
+        self.n_bodies += 1
+        return entry
+
+    cdef uint8_t *new_key(self) noexcept:
+        return self.arena + self.used
+
+    cdef void set_key(self, uint32_t entry, size_t length) noexcept:
+        self.body_at(entry).key_bytes = <uint32_t>length
+        self.used = (self.used + length + 7) & ~<size_t>7
+
+    cdef void _enter(self, Slot *slots, uint64_t hashed, uint32_t entry) noexcept:
+        cdef size_t slot = hashed & (self.n_slots - 1)
+        while slots[slot].entry:
+            slot = (slot + 1) & (self.n_slots - 1)
+        slots[slot].tag = <uint32_t>(hashed >> 32)
+        slots[slot].entry = entry
+
+    cdef void add_rule(
+        self, uint32_t head, uint32_t body, uint64_t source, int64_t support, double confidence,
+        uint32_t flags, const uint8_t *text, uint32_t text_bytes,
+    ) noexcept:
+        """One more rule; its text is kept where its flags are not 0."""
+        cdef Rule *rule
+        cdef Text *kept
+        if self.n_rules == 0:
+            self.first_source = source
+        self.n_rules += 1
+        rule = self._rule(self.n_rules - 1)
+        rule.source = <uint32_t>(source - self.first_source)
+        rule.support = support
+        rule.confidence = confidence
+        rule.head = head
+        rule.body = body
+        rule.text = 0
+        if flags:
+            rule.text = <uint32_t>(self.used // 8)
+            kept = <Text *>(self.arena + self.used)
+            kept.flags = flags
+            kept.text_bytes = text_bytes
+            memcpy(<uint8_t *>kept + sizeof(Text), text, text_bytes)
+            self.used = (self.used + sizeof(Text) + text_bytes + 7) & ~<size_t>7
+
+    cdef Rule *_rule(self, size_t index) noexcept:
+        return <Rule *>(self.arena + self.arena_bytes) - index - 1
+
+    cpdef int finish(self) except -1:
+        """Feeds all rules to the builder in order, from memory or from the runs on disk."""
+        cdef size_t fan_in = max(self.arena_bytes // CURSOR_BYTES, 2)
+        cdef list merged
+        if not self.runs:
+            self._drain(False)
+        else:
+            self._spill()
+            while len(self.runs) > fan_in:
+                runs, self.runs = self.runs, []
+                source, self.file = self.file, None
+                for first in range(0, len(runs), fan_in):
+                    self._merge(runs[first : first + fan_in], source, True)
+                source.close()
+            self._merge(self.runs, self.file, False)
+        self.builder.close()
+        self.close()
+        return 0
+
+    # Sorting the run in memory.
+
+    cdef uint32_t *_sort(self) noexcept:
+        """Rules in order of the file, as indices; bodies of equal keys get one rank."""
+        cdef Item *items = <Item *>(self.arena + ((self.used + 15) & ~<size_t>15))
+        cdef uint32_t *starts
+        cdef uint32_t *order
+        cdef uint32_t *spare
+        cdef uint64_t random = <uint64_t>88172645463325252
+        cdef size_t i, n = 0
+        cdef uint32_t rank = 0
+        cdef Body *body
+        cdef Body *before
+        for i in range(self.n_slots):
+            if self.body_slots[i].entry:
+                body = self.body_at(self.body_slots[i].entry)
+                if body.key_bytes:
+                    items[n].entry = self.body_slots[i].entry
+                    items[n].word = pff_load_big_endian(body_key(body), body.key_bytes)
+                    n += 1
+        sort_bodies(self.arena, items, n, 0, &random)
+        for i in range(n):
+            body = self.body_at(items[i].entry)
+            if i:
+                before = self.body_at(items[i - 1].entry)
+                if compare_bytes(
+                    body_key(before), before.key_bytes, body_key(body), body.key_bytes
+                ):
+                    rank += 1
+            body.rank = rank
+        # Counting sort by rank; rules of one rank keep the order of the source.
+        starts = <uint32_t *>(items + n)
+        order = starts + n + 1
+        spare = order + self.n_rules
+        memset(starts, 0, 4 * (n + 1))
+        for i in range(self.n_rules):
+            starts[self.body_at(self._rule(i).body).rank] += 1
+        n = 0
+        for i in range(rank + 1):
+            n += starts[i]
+            starts[i] = <uint32_t>(n - starts[i])
+        for i in range(self.n_rules):
+            rank = self.body_at(self._rule(i).body).rank
+            order[starts[rank]] = <uint32_t>i
+            starts[rank] += 1
+        n = 0
+        while n < self.n_rules:
+            i = starts[self.body_at(self._rule(order[n]).body).rank]
+            self._sort_heads(order + n, spare, i - n)
+            n = i
+        return order
+
+    cdef void _sort_heads(self, uint32_t *order, uint32_t *spare, size_t n) noexcept:
+        """Stable merge sort of the rules of one body by their heads."""
+        cdef size_t middle = n // 2, i, j, k
+        cdef uint32_t moved
+        if n <= 8:
+            for i in range(1, n):
+                moved = order[i]
+                j = i
+                while j and self._compare_heads(
+                    self._rule(order[j - 1]), self._rule(moved)
+                ) > 0:
+                    order[j] = order[j - 1]
+                    j -= 1
+                order[j] = moved
+            return
+        self._sort_heads(order, spare, middle)
+        self._sort_heads(order + middle, spare, n - middle)
+        memcpy(spare, order, 4 * middle)
+        i = k = 0
+        j = middle
+        while i < middle:
+            if j < n and self._compare_heads(
+                self._rule(spare[i]), self._rule(order[j])
+            ) > 0:
+                order[k] = order[j]
+                j += 1
+            else:
+                order[k] = spare[i]
+                i += 1
+            k += 1
+
+    cdef int _compare_heads(self, const Rule *a, const Rule *b) noexcept:
+        """The order of the head keys, without writing them where the relations decide."""
+        cdef const Head *left = self.head_at(a.head)
+        cdef const Head *right = self.head_at(b.head)
+        cdef const uint8_t *left_text = <const uint8_t *>left + sizeof(Head)
+        cdef const uint8_t *right_text = <const uint8_t *>right + sizeof(Head)
+        cdef int order = compare_bytes(
+            left_text + left.relation_at, left.relation_bytes,
+            right_text + right.relation_at, right.relation_bytes,
+        )
+        cdef uint8_t x, y
+        if order:
+            return order
+        x = term_tag(left, left.subject, self.body_at(a.body))
+        y = term_tag(right, right.subject, self.body_at(b.body))
+        if x != y:
+            return <int>x - <int>y
+        if x == CONSTANT:
+            order = compare_bytes(
+                left_text + left.subject_at, left.subject_bytes,
+                right_text + right.subject_at, right.subject_bytes,
+            )
+            if order:
+                return order
+        x = term_tag(left, left.object, self.body_at(a.body))
+        y = term_tag(right, right.object, self.body_at(b.body))
+        if x != y or x != CONSTANT:
+            return <int>x - <int>y
+        return compare_bytes(
+            left_text + left.object_at, left.object_bytes,
+            right_text + right.object_at, right.object_bytes,
+        )
+
+    cdef uint32_t _write_head(self, const Rule *rule, uint8_t *out) noexcept:
+        """The head key of a rule in the variable numbers of its body; answers its length."""
+        cdef const Head *head = self.head_at(rule.head)
+        cdef const Body *body = self.body_at(rule.body)
+        cdef const uint8_t *text = <const uint8_t *>head + sizeof(Head)
+        cdef uint8_t *at = out
+        memcpy(at, text + head.relation_at, head.relation_bytes)
+        at += head.relation_bytes
+        at[0] = 0
+        at += 1
+        at = write_term(at, head, head.subject, body, text + head.subject_at, head.subject_bytes)
+        at = write_term(at, head, head.object, body, text + head.object_at, head.object_bytes)
+        return <uint32_t>(at - out)
+
+    cdef int _drain(self, bint to_file) except -1:
+        """Gives all rules of the run in order to the builder or the run file, and forgets them."""
+        cdef uint32_t *order = self._sort()
+        cdef size_t i
+        cdef const Rule *rule
+        cdef const Body *body
+        cdef const Text *kept
+        cdef Text none
+        cdef Record record
+        none.flags = none.text_bytes = 0
+        record.head = self.head_key
+        for i in range(self.n_rules):
+            rule = self._rule(order[i])
+            body = self.body_at(rule.body)
+            record.body = body_key(body)
+            record.body_bytes = body.key_bytes
+            record.head_bytes = self._write_head(rule, self.head_key)
+            kept = <const Text *>(self.arena + <size_t>rule.text * 8) if rule.text else &none
+            record.text = <const uint8_t *>kept + sizeof(Text)
+            record.text_bytes = kept.text_bytes
+            record.flags = kept.flags
+            record.source = self.first_source + rule.source
+            record.support = rule.support
+            record.confidence = rule.confidence
+            if to_file:
+                self._write_record(&record)
+            else:
+                self.builder.add(&record)
+        memset(self.head_slots, 0, self.n_slots * sizeof(Slot))
+        memset(self.body_slots, 0, self.n_slots * sizeof(Slot))
+        self.n_heads = self.n_bodies = self.n_rules = 0
+        self.used = 8
+        return 0
+
+    # Runs on disk.
+
+    cdef int _spill(self) except -1:
+        if self.n_rules:
+            self._start_run()
+            self._drain(True)
+            self._end_run()
+            self.n_spilled += 1
+        return 0
+
+    cdef int _start_run(self) except -1:
+        if self.file is None:
+            self.file = self.open_temporary()
+            self.output_at = 0
+        self.output_fd = self.file.fileno()
+        self.last_body_bytes = 0
+        self.run_at = self.output_at
+        return 0
+
+    cdef int _end_run(self) except -1:
+        self._flush()
+        self.runs.append((self.run_at, self.output_at))
+        return 0
+
+    cdef int _write_record(self, const Record *record) except -1:
+        cdef Written head
+        cdef bint same = (
+            record.body_bytes == self.last_body_bytes
+            and memcmp(record.body, self.last_body, record.body_bytes) == 0
+        )
+        head.body_bytes = 0 if same else record.body_bytes
+        head.head_bytes = record.head_bytes
+        head.text_bytes = record.text_bytes
+        head.flags = record.flags
+        head.source = record.source
+        head.support = record.support
+        head.confidence = record.confidence
+        self._write(&head, sizeof(Written))
+        if not same:
+            memcpy(self.last_body, record.body, record.body_bytes)
+            self.last_body_bytes = record.body_bytes
+            self._write(record.body, record.body_bytes)
+        self._write(record.head, record.head_bytes)
+        self._write(record.text, record.text_bytes)
+        return 0
+
+    cdef int _write(self, const void *data, size_t length) except -1:
+        cdef const uint8_t *at = <const uint8_t *>data
+        cdef size_t part
+        while length:
+            part = min(length, OUTPUT_BYTES - self.output_used)
+            memcpy(self.output + self.output_used, at, part)
+            self.output_used += part
+            at += part
+            length -= part
+            if self.output_used == OUTPUT_BYTES:
+                self._flush()
+        return 0
+
+    cdef int _flush(self) except -1:
+        cdef size_t at = 0
+        cdef ssize_t part
+        while at < self.output_used:
+            part = write(self.output_fd, self.output + at, self.output_used - at)
+            if part < 0:
+                if errno == EINTR:
+                    continue
+                raise OSError(errno, os.strerror(errno))
+            at += part
+        self.output_at += self.output_used
+        self.output_used = 0
+        return 0
+
+    cdef int _advance(self, Cursor *cursor, int fd) except -1:
+        """Moves to the next rule of a run; 0 at its end. A rule lies in the window as a whole."""
+        cdef Written head
+        cdef size_t have, need = sizeof(Written)
+        cdef ssize_t part
+        cdef uint8_t *at
+        while True:
+            have = cursor.filled - cursor.at
+            if have >= need:
+                # Records follow each other unaligned.
+                memcpy(&head, cursor.window + cursor.at, sizeof(Written))
+                need = sizeof(Written) + head.body_bytes + head.head_bytes + head.text_bytes
+                if have >= need:
+                    break
+            if cursor.file_at == cursor.file_end:
+                return 0
+            memmove(cursor.window, cursor.window + cursor.at, have)
+            cursor.at = 0
+            cursor.filled = have
+            part = pread(
+                fd, cursor.window + have,
+                min(WINDOW_BYTES - have, cursor.file_end - cursor.file_at), cursor.file_at,
+            )
+            if part < 0 and errno == EINTR:
+                continue
+            if part <= 0:
+                raise OSError(errno if part else 5, "a temporary file could not be read back")
+            cursor.filled += part
+            cursor.file_at += part
+        at = cursor.window + cursor.at + sizeof(Written)
+        if head.body_bytes:
+            memcpy(cursor.body, at, head.body_bytes)
+            cursor.record.body = cursor.body
+            cursor.record.body_bytes = head.body_bytes
+            at += head.body_bytes
+        cursor.record.head = at
+        cursor.record.head_bytes = head.head_bytes
+        cursor.record.text = at + head.head_bytes
+        cursor.record.text_bytes = head.text_bytes
+        cursor.record.flags = head.flags
+        cursor.record.source = head.source
+        cursor.record.support = head.support
+        cursor.record.confidence = head.confidence
+        cursor.at += need
+        return 1
+
+    cdef int _merge(self, list runs, object source, bint to_file) except -1:
+        """Merges runs of one file, their windows in the arena, into a new run or the builder."""
+        cdef size_t n = len(runs), live = 0, i
+        cdef int fd = source.fileno()
+        cdef Cursor *cursors = <Cursor *>calloc(n, sizeof(Cursor))
+        cdef Cursor **heap = <Cursor **>malloc(n * sizeof(Cursor *))
+        cdef Cursor *cursor
+        if not cursors or not heap:
+            free(cursors)
+            free(heap)
+            raise MemoryError
+        try:
+            if to_file:
+                self._start_run()
+            for i in range(n):
+                cursor = &cursors[i]
+                cursor.file_at, cursor.file_end = runs[i]
+                cursor.window = self.arena + i * CURSOR_BYTES
+                cursor.body = cursor.window + WINDOW_BYTES
+                if self._advance(cursor, fd):
+                    heap[live] = cursor
+                    live += 1
+            i = live // 2
+            while i:
+                i -= 1
+                sift(heap, live, i)
+            while live:
+                if to_file:
+                    self._write_record(&heap[0].record)
+                else:
+                    self.builder.add(&heap[0].record)
+                if not self._advance(heap[0], fd):
+                    live -= 1
+                    heap[0] = heap[live]
+                sift(heap, live, 0)
+            if to_file:
+                self._end_run()
+        finally:
+            free(cursors)
+            free(heap)
+        return 0
+
+
+cdef inline uint8_t term_tag(const Head *head, uint8_t term, const Body *body) noexcept:
+    """How a term of a head begins in its key: 1 + variable number, or the tag of a constant."""
+    if term == 0:
+        return CONSTANT
+    if term <= 26:
+        return term
+    if body.numbers[term - 65]:
+        return body.numbers[term - 65]
+    # The variable of a zero rule, which no body numbers: 0 for the subjects, 1 for the objects.
+    return 2 if head.over_objects else 1
+
+
+cdef inline uint8_t *write_term(
+    uint8_t *at, const Head *head, uint8_t term, const Body *body, const uint8_t *name,
+    size_t length,
+) noexcept:
+    at[0] = term_tag(head, term, body)
+    at += 1
+    if term == 0:
+        memcpy(at, name, length)
+        at += length
+        at[0] = 0
+        at += 1
+    return at
+
+
+cdef void sift(Cursor **heap, size_t n, size_t at) noexcept:
+    cdef Cursor *moved
+    cdef size_t child
+    while 2 * at + 1 < n:
+        child = 2 * at + 1
+        if child + 1 < n and compare_records(
+            &heap[child + 1].record, &heap[child].record
+        ) < 0:
+            child += 1
+        if compare_records(&heap[at].record, &heap[child].record) <= 0:
+            return
+        moved = heap[at]
+        heap[at] = heap[child]
+        heap[child] = moved
+        at = child

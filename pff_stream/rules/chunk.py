@@ -1,0 +1,252 @@
+"""The evaluation chunk: many rules as columns, so that a worker makes no object per rule.
+
+Says what the columns are, checks them before anybody indexes with them (a hostile file must not
+make the evaluator read outside of an array), and builds small chunks in memory from readings.
+
+Columns (n = names, a = atoms, b = bodies, r = rules), little-endian:
+`names` u8, `name_ends` u32[n], `name_hashes` u64[n], `atoms` i32[3a] (relation, term, term; a
+term < 0 is the constant named -1 - term), `body_ends` u32[b], `rule_body` u32[r], `heads`
+i32[3r], `sources` u64[r], `flags` u8[r], `miner_support` i64[r] (-1 none), `miner_confidence`
+f64[r] (NaN none), `texts` u8, `text_ends` u32[r]. In the head of a zero rule variable 0 stands
+for the subjects of the relation and, where both terms are variables, 1 for its objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+import numpy as np
+import numpy.typing as npt
+
+from pff_stream.rules._format import CHUNK_COLUMNS, FLAG_AMBIGUOUS
+from pff_stream.rules.keys import name_hash, rule_keys, variable_numbers
+from pff_stream.rules.text import Atom, Reading, is_variable, write_rule
+
+MAX_VARIABLES = 26
+
+Array = npt.NDArray[np.generic]
+
+
+@dataclass(frozen=True, slots=True)
+class RuleChunk:
+    """The columns of one evaluation chunk, see the module; read-only views on its bytes."""
+
+    names: npt.NDArray[np.uint8]
+    name_ends: npt.NDArray[np.uint32]
+    name_hashes: npt.NDArray[np.uint64]
+    atoms: npt.NDArray[np.int32]
+    body_ends: npt.NDArray[np.uint32]
+    rule_body: npt.NDArray[np.uint32]
+    heads: npt.NDArray[np.int32]
+    sources: npt.NDArray[np.uint64]
+    flags: npt.NDArray[np.uint8]
+    miner_support: npt.NDArray[np.int64]
+    miner_confidence: npt.NDArray[np.float64]
+    texts: npt.NDArray[np.uint8]
+    text_ends: npt.NDArray[np.uint32]
+
+    @property
+    def n_rules(self) -> int:
+        """Rules of the chunk."""
+        return len(self.rule_body)
+
+    @property
+    def n_bodies(self) -> int:
+        """Distinct bodies of the chunk."""
+        return len(self.body_ends)
+
+    @property
+    def n_names(self) -> int:
+        """Distinct names (relations and entities together) of the chunk."""
+        return len(self.name_ends)
+
+    def name(self, index: int) -> bytes:
+        """The name at an index of the pool."""
+        return piece(self.names, self.name_ends, index)
+
+    def text(self, rule: int) -> bytes:
+        """The text of a rule whose flags are not 0; empty for the others."""
+        return piece(self.texts, self.text_ends, rule)
+
+
+def piece(blob: npt.NDArray[np.uint8], ends: npt.NDArray[np.uint32], index: int) -> bytes:
+    """The bytes of one entry of a blob with end offsets."""
+    start = int(ends[index - 1]) if index else 0
+    return blob[start : int(ends[index])].tobytes()
+
+
+def chunk_of(columns: Mapping[str, bytes], n_rules: int, n_bodies: int) -> RuleChunk:
+    """Views on checked columns; ValueError says which column is wrong and how."""
+    views = {name: _view(columns, name) for name in CHUNK_COLUMNS}
+    chunk = RuleChunk(**views)  # type: ignore[arg-type]
+    if chunk.n_rules != n_rules or chunk.n_bodies != n_bodies:
+        found = f"{chunk.n_rules} rules and {chunk.n_bodies} bodies"
+        raise ValueError(f"{found}, expected {n_rules} and {n_bodies}")
+    _check_lengths(chunk)
+    check_ends("name_ends", chunk.name_ends, len(chunk.names))
+    check_ends("text_ends", chunk.text_ends, len(chunk.texts))
+    check_ends("body_ends", chunk.body_ends, len(chunk.atoms) // 3)
+    _check_terms(chunk)
+    flagged = chunk.flags != 0
+    has_text = chunk.text_ends != np.concatenate(([0], chunk.text_ends[:-1]))
+    if bool((flagged != has_text).any()) or (len(flagged) and int(chunk.flags.max()) > 3):
+        raise ValueError("column flags does not agree with column texts")
+    return chunk
+
+
+def check_ends(column: str, ends: npt.NDArray[np.uint32], total: int) -> None:
+    """ValueError unless end offsets never fall and end with the total."""
+    last = int(ends[-1]) if len(ends) else 0
+    if last != total:
+        raise ValueError(f"column {column} ends at {last}, expected {total}")
+    if len(ends) > 1 and bool((ends[1:] < ends[:-1]).any()):
+        raise ValueError(f"column {column} falls, expected end offsets")
+
+
+def _view(columns: Mapping[str, bytes], name: str) -> Array:
+    column = columns.get(name)
+    if not isinstance(column, bytes):
+        raise ValueError(f"column {name} is missing or no binary")
+    dtype = np.dtype(CHUNK_COLUMNS[name])
+    if len(column) % dtype.itemsize:
+        found = f"column {name} has {len(column)} bytes"
+        raise ValueError(f"{found}, expected a multiple of {dtype.itemsize}")
+    return np.frombuffer(column, dtype)
+
+
+def _check_lengths(chunk: RuleChunk) -> None:
+    n_rules = chunk.n_rules
+    expected = (
+        ("name_hashes", len(chunk.name_hashes), chunk.n_names),
+        ("atoms", len(chunk.atoms) % 3, 0),
+        ("heads", len(chunk.heads), 3 * n_rules),
+        ("sources", len(chunk.sources), n_rules),
+        ("flags", len(chunk.flags), n_rules),
+        ("miner_support", len(chunk.miner_support), n_rules),
+        ("miner_confidence", len(chunk.miner_confidence), n_rules),
+        ("text_ends", len(chunk.text_ends), n_rules),
+    )
+    for name, length, wanted in expected:
+        if length != wanted:
+            raise ValueError(f"column {name} has {length} entries, expected {wanted}")
+
+
+def _check_terms(chunk: RuleChunk) -> None:
+    """Every index of atoms, heads and bodies lies inside; variables are numbered as they come."""
+    atoms, heads = chunk.atoms.reshape(-1, 3), chunk.heads.reshape(-1, 3)
+    for name, table in (("atoms", atoms), ("heads", heads)):
+        # As unsigned numbers, what is below 0 is above every limit (int32 wraps around).
+        relations, terms = table[:, 0].view(np.uint32), table[:, 1:] + np.int32(chunk.n_names)
+        if len(table) and not (
+            int(relations.max()) < chunk.n_names
+            and int(terms.view(np.uint32).max()) < chunk.n_names + MAX_VARIABLES
+        ):
+            raise ValueError(f"column {name} names a relation or term outside of the chunk")
+    bodies = chunk.rule_body
+    if chunk.n_rules and not (
+        int(bodies[-1]) < chunk.n_bodies and bool((bodies[1:] >= bodies[:-1]).all())
+    ):
+        raise ValueError("column rule_body does not rise, or goes past the bodies")
+    variables = _count_variables(chunk, atoms)
+    # The head of a zero rule may use the numbers 0 (subjects) and 1 (objects).
+    starts = np.concatenate(([0], chunk.body_ends[:-1])) if chunk.n_bodies else chunk.body_ends
+    limits = np.where(chunk.body_ends == starts, 2, variables)
+    if chunk.n_rules and bool((np.maximum(heads[:, 1], heads[:, 2]) >= limits[bodies]).any()):
+        raise ValueError("column heads has a variable that the body does not bind")
+
+
+def _count_variables(chunk: RuleChunk, atoms: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """Variables per body; ValueError where they are not numbered in order of appearance."""
+    counts = np.zeros(chunk.n_bodies, np.int64)
+    if not len(atoms):
+        return counts
+    ends = chunk.body_ends.astype(np.int64)
+    sizes = ends - np.concatenate(([0], ends[:-1]))
+    # One running maximum serves all bodies: numbers of body k are lifted by 32 k, above those
+    # of all bodies before it, and a constant counts as -1.
+    lift = np.repeat(np.arange(chunk.n_bodies, dtype=np.int64) * 32, sizes * 2)
+    terms = atoms[:, 1:].reshape(-1)
+    lifted = lift + np.maximum(terms, -1)
+    highest = np.maximum.accumulate(lifted)
+    before = np.maximum(np.concatenate(([-1], highest[:-1])), lift - 1)
+    if bool((lifted > before + 1).any()):
+        raise ValueError("column atoms numbers variables out of order")
+    filled = sizes > 0
+    counts[filled] = highest[ends[filled] * 2 - 1] - 32 * np.flatnonzero(filled) + 1
+    return counts
+
+
+def build_chunk(
+    readings: Sequence[Reading],
+    sources: Sequence[int] | None = None,
+    texts: Sequence[bytes] | None = None,
+    miner_support: Sequence[int] | None = None,
+    miner_confidence: Sequence[float] | None = None,
+) -> RuleChunk:
+    """A chunk of settled readings, in the order of the rule file; sources default to 0, 1, ...
+
+    A reading that is ambiguous keeps its text: the one given, else as it is written out.
+    """
+    sources = range(len(readings)) if sources is None else sources
+    keys = [rule_keys(reading) for reading in readings]
+    order = sorted(range(len(readings)), key=lambda rule: (*keys[rule], sources[rule]))
+    names: dict[bytes, int] = {}
+    atoms: list[int] = []
+    heads: list[int] = []
+    body_ends: list[int] = []
+    rule_body: list[int] = []
+    last = None
+    for rule in order:
+        reading = readings[rule]
+        numbers = variable_numbers(reading)
+        if keys[rule][0] != last:
+            last = keys[rule][0]
+            atoms.extend(x for atom in reading.body for x in _encoded(atom, numbers, names))
+            body_ends.append(len(atoms) // 3)
+        heads.extend(_encoded(reading.head, numbers, names))
+        rule_body.append(len(body_ends) - 1)
+    kept = [
+        (texts[rule] if texts else write_rule(readings[rule])) if readings[rule].ambiguous else b""
+        for rule in order
+    ]
+    count = len(order)
+    columns: dict[str, Sequence[int] | Sequence[float] | bytes] = {
+        "names": b"".join(names),
+        "name_ends": list(accumulate(len(name) for name in names)),
+        "name_hashes": [name_hash(name) for name in names],
+        "atoms": atoms,
+        "body_ends": body_ends,
+        "rule_body": rule_body,
+        "heads": heads,
+        "sources": [sources[rule] for rule in order],
+        "flags": [FLAG_AMBIGUOUS if text else 0 for text in kept],
+        "miner_support": [miner_support[rule] for rule in order] if miner_support else [-1] * count,
+        "miner_confidence": (
+            [miner_confidence[rule] for rule in order]
+            if miner_confidence
+            else [float("nan")] * count
+        ),
+        "texts": b"".join(kept),
+        "text_ends": list(accumulate(len(text) for text in kept)),
+    }
+    encoded = {name: _encode_column(name, column) for name, column in columns.items()}
+    return chunk_of(encoded, count, len(body_ends))
+
+
+def _encode_column(name: str, column: Sequence[int] | Sequence[float] | bytes) -> bytes:
+    if isinstance(column, bytes):
+        return column
+    return np.array(column, CHUNK_COLUMNS[name]).tobytes()
+
+
+def _encoded(
+    atom: Atom, numbers: Mapping[bytes, int], names: dict[bytes, int]
+) -> tuple[int, int, int]:
+    relation = names.setdefault(atom.relation, len(names))
+    subject, object_ = (
+        numbers[term] if is_variable(term) else -1 - names.setdefault(term, len(names))
+        for term in (atom.subject, atom.object)
+    )
+    return relation, subject, object_

@@ -1,0 +1,66 @@
+"""Rules as bytes: what decides their order in the rule file and that two of them mean the same.
+
+The compiled fast path writes the same bytes. Imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pff_stream.rules.text import Atom, Reading, is_variable
+
+CONSTANT_TAG = b"\x7f"
+_MASK = (1 << 64) - 1
+
+
+def rule_keys(reading: Reading) -> tuple[bytes, bytes]:
+    """Body and head as bytes in the order of the rule file; equal bytes, equal meaning.
+
+    Body: 65535 - atoms (u16, big-endian), 1 if it has a constant, then per atom the relation,
+    a zero byte and the terms; a term is 1 + its variable number, or 0x7f, the name, a zero byte.
+    Head: the same for one atom, in the variable numbers of the body.
+    """
+    numbers = variable_numbers(reading)
+    atoms = [_atom_key(atom, numbers) for atom in reading.body]
+    constant = any(
+        not is_variable(term) for atom in reading.body for term in (atom.subject, atom.object)
+    )
+    start = (65535 - len(atoms)).to_bytes(2, "big") + (b"\x01" if constant else b"\x00")
+    return start + b"".join(atoms), _atom_key(reading.head, numbers)
+
+
+def variable_numbers(reading: Reading) -> dict[bytes, int]:
+    """Numbers of the variables by first appearance in the body.
+
+    That of a zero rule has number 0, or 1 where it stands for the objects of the relation.
+    """
+    atoms = reading.body or (reading.head,)
+    terms = [term for atom in atoms for term in (atom.subject, atom.object)]
+    found = dict.fromkeys(term for term in terms if is_variable(term))
+    return {term: number + reading.over_objects for number, term in enumerate(found)}
+
+
+def name_hash(name: bytes) -> int:
+    """The 64-bit hash of a name, the same as in `_names.h`."""
+    value = 0x2545F4914F6CDD1D ^ len(name)
+    whole = len(name) & ~7
+    for at in range(0, whole, 8):
+        word = int.from_bytes(name[at : at + 8], "little")
+        value = (value ^ word) * 0xFF51AFD7ED558CCD & _MASK
+        value ^= value >> 32
+    if whole < len(name):
+        word = int.from_bytes(name[whole:], "little")
+        value = (value ^ word) * 0xFF51AFD7ED558CCD & _MASK
+    value ^= value >> 32
+    value = value * 0x9E3779B97F4A7C15 & _MASK
+    value ^= value >> 29
+    value = value * 0xBF58476D1CE4E5B9 & _MASK
+    return value ^ value >> 32
+
+
+def _atom_key(atom: Atom, numbers: Mapping[bytes, int]) -> bytes:
+    terms = b"".join(
+        bytes((1 + numbers[term],)) if is_variable(term) else CONSTANT_TAG + term + b"\x00"
+        for term in (atom.subject, atom.object)
+    )
+    return atom.relation + b"\x00" + terms

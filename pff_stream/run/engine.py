@@ -1,0 +1,276 @@
+"""The run from end to end: inputs, plan, workers, merge, verdict; each stage in a module of its own.
+
+The order here is the way of the data. Everything that is opened is closed on every way out, and
+nothing big is allocated before the plan has said that it fits.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import IO
+
+from planner.machine import Machine, read_machine
+from planner.model import Phase, Term
+from planner.plan import Plan, refusal
+from pff_stream.errors import RefusedError
+from pff_stream.report.progress import Observer
+from pff_stream.run.inputs import (
+    GraphInput,
+    Rules,
+    RulesGiven,
+    TriplesGiven,
+    is_memory,
+    is_rule_file,
+    open_graph,
+    open_rules,
+    temporary_file,
+    working_folder,
+)
+from pff_stream.run.memory import RESULT_BYTES, RunSizes, preparation_phases
+from pff_stream.run.outputs import Result, write_outputs
+from pff_stream.run.planning import Costs, measure_costs, plan_run
+from pff_stream.run.prepare import compile, encode, triples
+from pff_stream.run.settings import RunSettings
+from pff_stream.run.stream import Evaluation, Meter, stream_chunks
+from pff_stream.run.worker import Answer, WorkerArguments
+
+__all__ = ["Ready", "compile", "encode", "evaluated", "make_plan", "prepared", "run", "triples"]
+
+COMPILE_BYTES = 32 << 20
+
+
+@dataclass(slots=True)
+class Ready:
+    """Inputs that are compiled and encoded, and the plan made from their headers."""
+
+    settings: RunSettings
+    machine: Machine
+    folder: str
+    """Where temporary files go."""
+    rules: Rules
+    graph: GraphInput
+    plan: Plan
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Wall time by phase."""
+
+    @property
+    def semantics(self) -> str:
+        """What the run's semantics are: as asked for, else by the rule file."""
+        return self.settings.semantics or self.rules.file.semantics
+
+
+@dataclass(slots=True)
+class Evaluated:
+    """A run whose rules are all evaluated; results are in the spool."""
+
+    ready: Ready
+    spool: IO[bytes]
+    evaluation: Evaluation
+    meter: Meter
+
+
+def make_plan(settings: RunSettings, observer: Observer) -> Plan:
+    """The plan that `run` would make; nothing is evaluated."""
+    if settings.manifest is not None:
+        from pff_stream.run.tasks import plan_tasks
+
+        return plan_tasks(settings, observer)
+    with prepared(settings, observer) as ready:
+        return ready.plan
+
+
+def run(settings: RunSettings, observer: Observer) -> Result:
+    """Validates; raises `RefusedError` where the plan does not fit."""
+    if settings.manifest is not None:
+        from pff_stream.run.tasks import run_tasks
+
+        return run_tasks(settings, observer)
+    with evaluated(settings, observer) as done:
+        return write_outputs(done, observer)
+
+
+@contextmanager
+def prepared(
+    settings: RunSettings,
+    observer: Observer,
+    rules: RulesGiven | None = None,
+    triples: TriplesGiven | None = None,
+) -> Iterator[Ready]:
+    """Compiles, encodes and plans; given rules and triples stand in for the settings' paths."""
+    machine = read_machine(settings.reserve_bytes, settings.budget_bytes)
+    folder = working_folder(settings.out)
+    seconds: dict[str, float] = {}
+    with ExitStack() as stack:
+        costs = measure_costs()
+        before = [preparation_phases(costs.of("thread"), None, None)]
+        compile_bytes = compile_share(settings, machine, costs, rules)
+        observer.phase("compile", None)
+        with timed(seconds, "compile"):
+            opened = stack.enter_context(open_rules(settings, folder, compile_bytes, rules))
+        observer.phase("encode", None, "triples")
+        with timed(seconds, "encode"):
+            graph = stack.enter_context(
+                open_graph(settings, machine.budget_bytes - costs.parent_bytes, triples)
+            )
+        before.append(
+            preparation_phases(
+                costs.of("thread"),
+                compile_bytes if opened.compiled else None,
+                _encode_terms(graph),
+            )
+        )
+        plan = plan_run(
+            settings,
+            machine,
+            _sizes(settings, opened, graph, folder),
+            measure_costs(),
+            [phase for phases in before for phase in phases],
+        )
+        yield Ready(settings, machine, folder, opened, graph, plan, seconds)
+
+
+@contextmanager
+def evaluated(
+    settings: RunSettings,
+    observer: Observer,
+    rules: RulesGiven | None = None,
+    triples: TriplesGiven | None = None,
+) -> Iterator[Evaluated]:
+    """Evaluates every rule under the plan; the spool is there for as long as the block lasts."""
+    with evaluating(settings, observer, rules, triples) as (done, answers):
+        with timed(done.ready.seconds, "evaluate"):
+            for _ in answers:
+                pass
+        yield done
+
+
+@contextmanager
+def evaluating(
+    settings: RunSettings,
+    observer: Observer,
+    rules: RulesGiven | None = None,
+    triples: TriplesGiven | None = None,
+) -> Iterator[tuple[Evaluated, Iterator[Answer]]]:
+    """The same, one answer at a time: rules are evaluated while the caller draws answers."""
+    with prepared(settings, observer, rules, triples) as ready, ExitStack() as stack:
+        plan = ready.plan
+        if not plan.fits:
+            raise RefusedError(refusal(plan))
+        for note in plan.notes:
+            observer.note(note)
+        spool, spool_path = stack.enter_context(temporary_file(ready.folder))
+        meter = Meter(observer, plan.peak_bytes, plan.budget_bytes)
+        observer.phase("evaluate", ready.rules.file.rules - ready.rules.file.rejected)
+        evaluation = Evaluation()
+        answers = stream_chunks(
+            ready.rules.file,
+            _worker_arguments(ready, spool_path),
+            start_method=str(plan.settings["start_method"]),
+            workers=int(plan.settings["workers"] or 1),
+            window=int(plan.settings["window"] or 1),
+            observer=observer,
+            meter=meter,
+            evaluation=evaluation,
+        )
+        stack.callback(answers.close)
+        yield Evaluated(ready, spool, evaluation, meter), answers
+
+
+def _worker_arguments(ready: Ready, spool_path: str) -> WorkerArguments:
+    settings = ready.settings
+    return WorkerArguments(
+        graph=ready.graph.name,
+        rules=ready.rules.path,
+        spool=spool_path,
+        semantics=ready.semantics,
+        wide=bool(ready.plan.settings["wide"]),
+        max_examples=settings.max_examples,
+        min_support=settings.min_support or 0,
+        min_confidence=settings.min_confidence or 0.0,
+        buffer_bytes=RESULT_BYTES,
+    )
+
+
+@contextmanager
+def timed(seconds: dict[str, float], phase: str) -> Iterator[None]:
+    """Adds the wall time of the block to a phase."""
+    began = time.perf_counter()
+    try:
+        yield
+    finally:
+        seconds[phase] = seconds.get(phase, 0.0) + time.perf_counter() - began
+
+
+def compile_share(
+    settings: RunSettings, machine: Machine, costs: Costs, given: RulesGiven | None
+) -> int:
+    """Bytes for compiling text; refuses before reading where even the least does not fit."""
+    from pff_stream.rules.compile import MIN_MEMORY_BYTES
+
+    if given is None and is_rule_file(settings.rules):
+        least = 0
+    else:
+        least = MIN_MEMORY_BYTES
+    phases = preparation_phases(costs.of("thread"), least, None)
+    if phases[0].bytes > machine.budget_bytes:
+        raise RefusedError(refusal(_preparation_plan(phases, machine)))
+    return max(least, min(COMPILE_BYTES, machine.budget_bytes - costs.parent_bytes))
+
+
+def _preparation_plan(phases: Iterable[Phase], machine: Machine) -> Plan:
+    phases = list(phases)
+    return Plan(
+        phases,
+        machine.budget_bytes,
+        machine.budget_source,
+        machine.limits,
+        least_bytes=max(phase.bytes for phase in phases),
+    )
+
+
+def _encode_terms(graph: GraphInput) -> list[Term] | None:
+    """What the encoding held, by the counts that it reported; None where nothing was encoded."""
+    report = graph.encoded
+    if report is None:
+        return None
+    from pff_stream.triples.sizes import EncodeCounts, encode_memory
+
+    counts = EncodeCounts(
+        n_read=report.n_read,
+        n_entities=report.n_entities,
+        n_relations=report.n_relations,
+        entity_name_bytes=report.entity_name_bytes,
+        relation_name_bytes=report.relation_name_bytes,
+        largest_relation_read=report.largest_relation_read,
+        n_triples=report.n_triples,
+        graph_bytes=report.graph_bytes,
+    )
+    phases = encode_memory(counts)
+    name = max(phases, key=lambda phase: sum(phases[phase].values()))
+    return [
+        Term(f"encoder, {part}", size, part, {part: size}, f"counts of the input, while {name}")
+        for part, size in phases[name].items()
+    ]
+
+
+def _sizes(settings: RunSettings, rules: Rules, graph: GraphInput, folder: str) -> RunSizes:
+    file = rules.file
+    spool_bytes = 0
+    if is_memory(folder):
+        example_bytes = 8 + 12 * file.max_body_atoms
+        spool_bytes = file.rules * (48 + min(settings.max_examples, 1 << 20) * example_bytes)
+    return RunSizes(
+        graph_bytes=graph.total_bytes,
+        graph_in_memory=graph.in_memory,
+        n_entities=graph.n_entities,
+        n_chunks=len(file.chunks),
+        n_source_chunks=len(file.source_chunks),
+        max_chunk_bytes=file.max_chunk_bytes,
+        max_chunk_rules=file.max_chunk_rules,
+        max_source_chunk_bytes=file.max_source_chunk_bytes,
+        spool_in_memory_bytes=spool_bytes,
+    )

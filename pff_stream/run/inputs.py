@@ -1,0 +1,224 @@
+"""Makes the two inputs of a run ready: a compiled rule file and an encoded graph, each by a name.
+
+Text is compiled and raw triples are encoded into files and memory without a name of their own, which
+are gone with this process; what is compiled or encoded already is checked and used as it is. The
+headers of both say all that the plan needs. Does not cover: planning, workers.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, TypeAlias
+
+from pff_stream.errors import InputError, OutputError
+from pff_stream.rules.file import FORMAT, RuleFile
+from pff_stream.sources import STANDARD_INPUT, open_blocks
+from pff_stream.triples._graph import MAGIC
+from pff_stream.triples.encode import EncodeOptions, EncodeReport, TripleInput, parse_columns
+from pff_stream.triples.graph import attach, verify
+from pff_stream.triples.store import GraphStore
+
+if TYPE_CHECKING:
+    from pff_stream.rules.compile import CompileReport
+    from pff_stream.run.settings import RunSettings, TriplesSettings
+
+RulesGiven: TypeAlias = "Iterable[str]"
+"""Rules from a Python caller, one text each, instead of a path."""
+TriplesGiven: TypeAlias = "Sequence[TripleInput]"
+"""Triples from a Python caller, instead of paths."""
+
+_HEAD_BYTES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """A rule file that is open for as long as the run lasts."""
+
+    file: RuleFile
+    path: str
+    """What workers open."""
+    source: str
+    """As the user named it."""
+    source_hash: bytes
+    compiled: CompileReport | None
+    """None where the file was compiled before."""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphInput:
+    """An encoded graph that can be attached for as long as its store is open."""
+
+    store: GraphStore
+    name: str
+    total_bytes: int
+    n_entities: int
+    n_relations: int
+    n_triples: int
+    input_hash: bytes
+    encoded: EncodeReport | None
+    """None where the graph was encoded before."""
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether its bytes are memory that cannot be reclaimed (else pages of a file)."""
+        return self.store.backing == "memory"
+
+
+def working_folder(near: str | None = None) -> str:
+    """Where temporary files go: beside the output, else TMPDIR, else a folder on a disk.
+
+    /tmp is often memory; a spool there would count against the budget.
+    """
+    candidates = [near, os.environ.get("TMPDIR"), "/var/tmp", tempfile.gettempdir()]
+    for folder in candidates:
+        if folder and os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK):
+            return folder
+    raise OutputError(f"no folder for temporary files: tried {', '.join(filter(None, candidates))}")
+
+
+@contextmanager
+def temporary_file(folder: str) -> Iterator[tuple[IO[bytes], str]]:
+    """An unbuffered file and the path by which other processes of this user open it."""
+    try:
+        file = tempfile.TemporaryFile(buffering=0, prefix="pff-stream-", dir=folder)
+    except OSError as error:
+        raise OutputError(f"{folder}: no temporary file: {error.strerror or error}") from error
+    with file:
+        path = f"/proc/{os.getpid()}/fd/{file.fileno()}"
+        if os.path.exists(path):
+            yield file, path
+            return
+    # No /proc (macOS, or a hardened container): a named file of this user instead.
+    with tempfile.NamedTemporaryFile(buffering=0, prefix="pff-stream-", dir=folder) as named:
+        yield named.file, named.name
+
+
+def is_rule_file(path: str) -> bool:
+    """Whether a file holds compiled rules: by what stands at its start, or else by its name."""
+    return path.endswith(".pffr") or FORMAT.encode() in _head(path)
+
+
+def is_graph_file(path: str) -> bool:
+    """Whether a file holds an encoded graph."""
+    return path.endswith(".pffg") or _head(path).startswith(MAGIC)
+
+
+def _head(path: str) -> bytes:
+    """The first bytes of a regular file; empty for anything else (its reader says what is wrong)."""
+    try:
+        if path == STANDARD_INPUT or not os.path.isfile(path):
+            return b""
+        with open(path, "rb") as file:
+            return file.read(_HEAD_BYTES)
+    except OSError:
+        return b""
+
+
+def is_memory(folder: str) -> bool:
+    """Whether files in a folder are memory (tmpfs), by the mount that it lies in."""
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+            mounts = [line.split(" - ") for line in file]
+    except OSError:
+        return False
+    real = os.path.realpath(folder)
+    best, kind = "", ""
+    for place, source in mounts:
+        point = place.split()[4]
+        inside = real == point or real.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= len(best):
+            best, kind = point, source.split()[0]
+    return kind in ("tmpfs", "ramfs")
+
+
+@contextmanager
+def open_rules(
+    settings: RunSettings, folder: str, memory_bytes: int, given: RulesGiven | None = None
+) -> Iterator[Rules]:
+    """The compiled rules; text is compiled first, within `memory_bytes`, into `folder`."""
+    path = settings.rules
+    if given is None and is_rule_file(path):
+        with RuleFile(path) as file:
+            # The descriptor's name: workers read this file even if the path is replaced meanwhile.
+            name = f"/proc/{os.getpid()}/fd/{file.fileno()}"
+            yield Rules(
+                file, name if os.path.exists(name) else path, path, file.source_hash, None
+            )
+        return
+    from pff_stream.rules.compile import BLOCK_BYTES, compile_rules, lines_of
+
+    with temporary_file(folder) as (output, name):
+        report = compile_rules(
+            open_blocks(path, BLOCK_BYTES) if given is None else lines_of(given),
+            output,
+            source_name="standard input" if path == STANDARD_INPUT else path,
+            semantics=settings.semantics,
+            memory_bytes=memory_bytes,
+            temporary_directory=folder,
+            on_bad_rule=settings.on_bad_rule,
+        )
+        with RuleFile(output.fileno()) as file:
+            yield Rules(file, name, path, report.source_hash, report)
+
+
+@contextmanager
+def open_graph(
+    settings: RunSettings, memory_bytes: int, given: TriplesGiven | None = None
+) -> Iterator[GraphInput]:
+    """The encoded graph; raw triples are encoded first, by a process of its own, into memory.
+
+    Encoding may use `memory_bytes`, the graph included; `RefusedError` where that is too little.
+    """
+    inputs: list[TripleInput] = list(settings.triples if given is None else given)
+    graphs = [path for path in inputs if isinstance(path, str) and is_graph_file(path)]
+    if graphs:
+        if len(inputs) > 1:
+            raise InputError(
+                f"{graphs[0]}: found an encoded graph among {len(inputs)} inputs, "
+                "expected it alone: encode all triples into one graph"
+            )
+        with GraphStore.existing(graphs[0]) as store:
+            verify(store.name)
+            yield _described(store, None)
+        return
+    from pff_stream.triples.encode_process import encode_in_process
+
+    with GraphStore.in_memory() as store:
+        report = encode_in_process(
+            inputs, encode_options(settings), store, memory_bytes=memory_bytes
+        )
+        yield _described(store, report)
+
+
+def _described(store: GraphStore, report: EncodeReport | None) -> GraphInput:
+    with attach(store.name) as graph:
+        view = graph.view
+        return GraphInput(
+            store=store,
+            name=store.name,
+            total_bytes=view.total_bytes,
+            n_entities=view.n_entities,
+            n_relations=view.n_relations,
+            n_triples=view.n_triples,
+            input_hash=view.input_hash,
+            encoded=report,
+        )
+
+
+def encode_options(settings: RunSettings | TriplesSettings) -> EncodeOptions:
+    """How the settings want triples to be read."""
+    from pff_stream.triples.documents import DocumentOptions
+
+    return EncodeOptions(
+        columns=parse_columns(settings.columns),
+        on_bad_triple=getattr(settings, "on_bad_triple", "fail"),
+        documents=DocumentOptions(
+            id_key=settings.id_key,
+            predicate="path" if settings.predicate == "path" else "key",
+            max_document_bytes=settings.max_document_bytes,
+        ),
+    )

@@ -1,0 +1,152 @@
+"""What became of every task: drawn, handed out, given back, answered, suspected, convicted.
+
+Bookkeeping alone, the same for processes and threads: no process, no clock, no waiting here.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Task = TypeVar("Task")
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Completed(Generic[Task, Answer]):
+    """A task (or a part of one that was split) with its answer."""
+
+    task: Task
+    answer: Answer
+    seconds: float
+    """Wall time in the worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Convicted(Generic[Task]):
+    """A task that cannot be split and that its worker dies of, or runs out of memory with."""
+
+    task: Task
+    cause: str
+    """Such as "killed by SIGKILL", "exit code 1", "no progress for 60 s", "MemoryError"."""
+
+
+class Drawn:
+    """A task as the caller gave it; it is done with when all its parts are consumed."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self) -> None:
+        self.parts = 1
+
+
+class Item(Generic[Task]):
+    """A task, or a part of one, on its way through the workers."""
+
+    __slots__ = ("deaths", "drawn", "payload", "suspect", "task")
+
+    def __init__(self, task: Task, drawn: Drawn, *, suspect: bool = False) -> None:
+        self.task = task
+        self.drawn = drawn
+        self.suspect = suspect
+        """Whether a worker has died of it, or of the task that it is a part of."""
+        self.deaths = 0
+        self.payload: bytes | None = None
+        """Its pickle, from when its size was asked for until it is sent."""
+
+
+class Ledger(Generic[Task, Answer]):
+    """All tasks of one `imap_unordered`. At most `window` are drawn and not yet consumed.
+
+    The first death of a task may not be its fault: it is tried again, alone in a worker. The second
+    splits it, and from then on one death of a part splits the part, until what cannot be split is
+    convicted; whatever else was in it is answered.
+    """
+
+    def __init__(
+        self, tasks: Iterable[Task], window: int, split: Callable[[Task], Sequence[Task]]
+    ) -> None:
+        self._source = iter(tasks)
+        self._window = window
+        self._split = split
+        self._open = 0
+        self._exhausted = False
+        self._waiting: deque[Item[Task]] = deque()
+        self._suspects: deque[Item[Task]] = deque()
+        self._results: deque[tuple[Completed[Task, Answer] | Convicted[Task], Drawn]] = deque()
+        self.retried = 0
+        """Tries that were repeated, whole or in parts."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether every task is drawn and consumed."""
+        return self._exhausted and not self._open
+
+    @property
+    def has_result(self) -> bool:
+        """Whether a result waits to be consumed."""
+        return bool(self._results)
+
+    def has_work(self) -> bool:
+        """Whether `take` would give an item; draws a task if the window allows and none waits."""
+        return bool(self._suspects or self._waiting) or self._draw()
+
+    def take(self) -> Item[Task] | None:
+        """The next item for a worker that has nothing in hand; suspects come first."""
+        if self._suspects:
+            return self._suspects.popleft()
+        return self._waiting.popleft() if self._waiting or self._draw() else None
+
+    def take_ahead(self, fits: Callable[[Item[Task]], bool]) -> Item[Task] | None:
+        """The next item for a worker that is still busy: no suspect, and only one that `fits`."""
+        if (self._waiting or self._draw()) and fits(self._waiting[0]):
+            return self._waiting.popleft()
+        return None
+
+    def give_back(self, item: Item[Task]) -> None:
+        """Returns an item that was handed out but not begun; it comes next again."""
+        (self._suspects if item.suspect else self._waiting).appendleft(item)
+
+    def answered(self, item: Item[Task], answer: Answer, seconds: float) -> None:
+        """Notes an answer."""
+        self._results.append((Completed(item.task, answer, seconds), item.drawn))
+
+    def died(self, item: Item[Task], cause: str) -> None:
+        """Notes that a worker died of the item, or ran out of memory with it."""
+        item.deaths += 1
+        item.payload = None
+        if not item.suspect:
+            item.suspect = True
+            self.retried += 1
+            self._suspects.append(item)
+            return
+        parts = self._split(item.task)
+        if len(parts) < 2:
+            self._results.append((Convicted(item.task, cause), item.drawn))
+            return
+        self.retried += 1
+        item.drawn.parts += len(parts) - 1
+        self._suspects.extendleft(Item(part, item.drawn, suspect=True) for part in reversed(parts))
+
+    def consume(self) -> Completed[Task, Answer] | Convicted[Task]:
+        """The oldest result, which the caller has from now on."""
+        result, drawn = self._results.popleft()
+        drawn.parts -= 1
+        if not drawn.parts:
+            self._open -= 1
+        return result
+
+    def _draw(self) -> bool:
+        """Draws one task, unless the window is full or there is none."""
+        if self._exhausted or self._open >= self._window:
+            return False
+        try:
+            task = next(self._source)
+        except StopIteration:
+            self._exhausted = True
+            return False
+        self._open += 1
+        self._waiting.append(Item(task, Drawn()))
+        return True

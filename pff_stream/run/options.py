@@ -1,0 +1,251 @@
+"""Every option once: its name, how its value is read, what is expected, and its help text.
+
+The command line, the environment, `--config` files, manifests and Python callers all read values
+through this table, so that a value means the same and fails the same wherever it came from.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pff_stream.errors import UsageError
+
+PREFIX = "PFF_STREAM_"
+MAX_COUNT = 2**63 - 1
+
+_WHOLE = re.compile(r"[0-9]+(?:_[0-9]+)*", re.ASCII)
+_NUMBER = r"[0-9]{1,18}(?:\.[0-9]{1,18})?"
+_FAIL_ON = re.compile(rf"violations|none|count>[0-9]{{1,18}}|rate>({_NUMBER})(%?)", re.ASCII)
+_BAD_RULE = re.compile(rf"fail|skip|({_NUMBER})(%)", re.ASCII)
+_YES = ("1", "true", "yes", "on")
+_NO = ("0", "false", "no", "off")
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option: `read` turns text or a native value into the value of the settings' field."""
+
+    name: str
+    """As on the command line, without the leading dashes."""
+    parse: Callable[[object], object]
+    """Raises ValueError or TypeError where the value is not what `expected` says."""
+    expected: str
+    help: str
+    metavar: str | None = None
+    """None: a flag, which takes no value."""
+    field: str = ""
+    """Name of the settings' field; by default the name with underscores."""
+    default: str | None = None
+    """The default in words, for the help text."""
+    environment: bool = True
+    """Whether PFF_STREAM_<NAME> is read."""
+    files: bool = True
+    """Whether a `--config` file or a manifest may set it."""
+    is_path: bool = False
+    """In a file, relative to the folder of that file."""
+
+    @property
+    def key(self) -> str:
+        """Its name in a file, dashes written as underscores."""
+        return self.name.replace("-", "_")
+
+    @property
+    def variable(self) -> str | None:
+        """Its environment variable, None where it has none."""
+        return PREFIX + self.key.upper() if self.environment else None
+
+    def read(self, value: object, origin: str) -> object:
+        """The field's value; UsageError names `origin`, what was found and what was expected."""
+        try:
+            return self.parse(value)
+        except (ValueError, TypeError):
+            found = value if isinstance(value, (int, float)) else repr(value)
+            raise UsageError(f"{origin}: found {found}, expected {self.expected}") from None
+
+
+def _whole(minimum: int) -> Callable[[object], int]:
+    """Reads a whole number from `minimum` to 2**63 - 1; digits may be grouped by underscores."""
+
+    def parse(value: object) -> int:
+        if isinstance(value, str):
+            if not _WHOLE.fullmatch(value.strip()):
+                raise ValueError
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError
+        if not minimum <= value <= MAX_COUNT:
+            raise ValueError
+        return value
+
+    return parse
+
+
+def _size(minimum: int) -> Callable[[object], int]:
+    """Reads bytes from a number or from text such as 512MiB; at least `minimum` bytes."""
+
+    def parse(value: object) -> int:
+        if isinstance(value, str):
+            from planner.sizes import parse_size
+
+            value = parse_size(value)
+        return _whole(minimum)(value)
+
+    return parse
+
+
+def _choice(*choices: str) -> Callable[[object], str]:
+    def parse(value: object) -> str:
+        if not isinstance(value, str) or value not in choices:
+            raise ValueError
+        return value
+
+    return parse
+
+
+def _threshold(pattern: re.Pattern[str]) -> Callable[[object], str]:
+    """Reads text of `pattern`, whose groups, a number and perhaps %, are a share of at most 1."""
+
+    def parse(value: object) -> str:
+        text = value.replace(" ", "") if isinstance(value, str) else ""
+        form = pattern.fullmatch(text)
+        if form is None or (form[1] and float(form[1]) > (100 if form[2] else 1)):
+            raise ValueError
+        return text
+
+    return parse
+
+
+def _fraction(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise TypeError
+    number = float(value)
+    if not math.isfinite(number) or not 0 <= number <= 1:
+        raise ValueError
+    return number
+
+
+def _flag(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    text = str(value).strip().lower()
+    if text not in _YES + _NO:
+        raise ValueError
+    return text in _YES
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError
+    return value
+
+
+def _path(value: object) -> str:
+    text = os.fspath(value) if isinstance(value, (str, os.PathLike)) else ""
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise ValueError
+    return text
+
+
+def _file(value: object) -> str:
+    text = _path(value)
+    if text == "-":
+        raise ValueError
+    return text
+
+
+def _columns(value: object) -> str:
+    parts = [part.strip() for part in _text(value).split(",")]
+    if sorted(parts) != ["o", "p", "s"]:
+        raise ValueError
+    return ",".join(parts)
+
+
+_TABLE = (
+    Option("rules", _path, "a rule file or - for standard input",
+           "Rules for --manifest: AnyBURL text (.gz, .zst, -) or a compiled .pffr file.",
+           "RULES", is_path=True),
+    Option("manifest", _file, "a YAML file (it is read more than once, so not -)",
+           "YAML file that lists many documents, each checked as a graph of its own.",
+           "FILE", is_path=True),
+    Option("budget", _size(1), "a size from 1 byte, such as 512MiB or 4G",
+           "Memory of all processes together is never more than this.",
+           "SIZE", "budget_bytes", "what the machine allows"),
+    Option("reserve", _size(0), "a size, such as 512MiB or 0",
+           "Left alone, of the machine's available memory.",
+           "SIZE", "reserve_bytes", "512MiB"),
+    Option("workers", _whole(1), "a whole number from 1",
+           "Exactly so many workers: it fits or is refused, and is never lowered.",
+           "N", default="chosen by the plan"),
+    Option("max-workers", _whole(1), "a whole number from 1",
+           "The plan chooses at most so many workers.",
+           "N", default="cores that may be used"),
+    Option("start-method", _choice("fork", "spawn", "forkserver", "thread"),
+           "fork, spawn, forkserver or thread", "How workers are started.",
+           "[fork|spawn|forkserver|thread]", default="chosen by the plan, never thread"),
+    Option("semantics", _choice("object-identity", "homomorphism"),
+           "object-identity or homomorphism",
+           "Whether distinct variables stand for distinct entities (object-identity) "
+           "or may coincide (homomorphism).",
+           "[object-identity|homomorphism]", default="by the rule format"),
+    Option("min-confidence", _fraction, "a number from 0 to 1",
+           "Leave out rules below this confidence in the miner's column.", "X"),
+    Option("min-support", _whole(0), "a whole number from 0",
+           "Leave out rules below this support in the miner's column.", "N"),
+    Option("unseen", _whole(0), "a whole number from 0",
+           "Unseen negatives, added to the predictions in every confidence.", "N", default="0"),
+    Option("max-examples", _whole(0), "a whole number from 0",
+           "Violations shown per rule, each with its witness; counts stay exact.",
+           "N", default="10"),
+    Option("max-violations", _whole(0), "a whole number from 0",
+           "Violations written in all, in the order of the output; counts stay exact.",
+           "N", default="1000000"),
+    Option("out", _file, "a folder", "Folder for all results.", "DIR", is_path=True),
+    Option("violations", _path, "a file or - for standard output",
+           "File for the violations (JSON Lines); with - all talk goes to standard error.",
+           "FILE|-", default="DIR/violations.jsonl", is_path=True),
+    Option("overwrite", _flag, "yes or no", "Replace an unfinished run in --out."),
+    Option("fail-on", _threshold(_FAIL_ON),
+           "violations, none, count>N or rate>P (at most 1 or 100%)",
+           "What makes the command end with 1: any violation, nothing, more than N violations, "
+           "or more than P violations per prediction (0.05 or 5%).",
+           "[violations|none|count>N|rate>P]", default="violations"),
+    Option("on-bad-rule", _threshold(_BAD_RULE), "fail, skip or a percentage such as 1%",
+           "A rule that cannot be read: fail at the first, skip all, or fail over this share.",
+           "[fail|skip|P%]", default="1%"),
+    Option("on-bad-triple", _choice("fail", "skip"), "fail or skip",
+           "A line that is no triple: fail at the first, or skip and count.",
+           "[fail|skip]", default="fail"),
+    Option("columns", _columns, "s, p and o in some order, such as s,p,o",
+           "Order of subject, relation and object in TSV triples.", "s,p,o", default="s,p,o"),
+    Option("id-key", _text, "a key of the documents",
+           "Key that names an entity in JSON documents.",
+           "KEY", default="@id, id or msisdn"),
+    Option("predicate", _choice("key", "path"), "key or path",
+           "Relation of a JSON value: its key, or its keys from the top joined by dots.",
+           "[key|path]", default="key"),
+    Option("max-document", _size(1), "a size from 1 byte, such as 64MiB",
+           "A larger JSON document is an error.", "SIZE", "max_document_bytes", "64MiB"),
+    Option("graph", _file, "an encoded graph", "Settle names of several readings with this graph.",
+           "GRAPH", is_path=True),
+    Option("check", _flag, "yes or no", "Read and report only, write nothing."),
+    Option("output", _file, "a file", "File to write; replaced at once when it is complete.",
+           "FILE", environment=False, files=False),
+    Option("config", _file, "a YAML file",
+           "YAML file with option names as keys; paths in it are relative to it.",
+           "FILE", files=False),
+    Option("quiet", _flag, "yes or no", "Say nothing but errors."),
+    Option("verbose", _flag, "yes or no", "Say more; with a traceback where something broke."),
+    Option("log-json", _flag, "yes or no", "Write logs as JSON, one object a line."),
+)  # fmt: skip
+
+
+def _by_field() -> dict[str, Option]:
+    return {option.field or option.key: option for option in _TABLE}
+
+
+OPTIONS = _by_field()
+"""All options by the name of the settings' field that they fill."""

@@ -1,0 +1,190 @@
+"""Turns evaluated rules into outputs: the merge, the files of the folder, the summary, the verdict."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from planner.sizes import format_size
+from pff_stream.report._merge import write_results
+from pff_stream.report.progress import Observer
+from pff_stream.report.records import Outcome
+from pff_stream.report.summary import Json, Summary, Totals, cap_lines, summary_lines
+from pff_stream.report.verdict import fail_on
+from pff_stream.report.writers import FileWriter, Writer, open_writer
+from pff_stream.rules.compile import allowed_share
+from pff_stream.rules.file import RuleFile, SourceChunk
+from pff_stream.run.folder import OUTCOMES, RULES, SUMMARY, VIOLATIONS, results_folder
+from pff_stream.triples.graph import attach
+
+if TYPE_CHECKING:
+    from pff_stream.run.engine import Evaluated
+
+INCOMPLETE = 4
+BAD_INPUT = 2
+VIOLATED = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the command ends with."""
+
+    exit_code: int
+    lines: list[str]
+    totals: Totals
+
+
+def write_outputs(done: Evaluated, observer: Observer) -> Result:
+    """Merges the spool in source order into everything that was asked for."""
+    settings = done.ready.settings
+    observer.phase("merge", done.ready.rules.file.rules)
+    with ExitStack() as stack:
+        folder = None
+        if settings.out is not None:
+            folder = stack.enter_context(
+                results_folder(settings.out, overwrite=settings.overwrite)
+            )
+        violations, rules, outcomes = _writers(folder, settings.violations, stack)
+        totals = merge(done, violations=violations, rules=rules, outcomes=outcomes)
+        observer.advance(done.ready.rules.file.rules)
+        done.meter.tick(now=True)
+        for writer in (violations, rules, outcomes):
+            if writer is not None:
+                writer.commit()
+        summary = _summary(done, totals)
+        if folder is not None:
+            with FileWriter(os.path.join(folder, SUMMARY)) as writer:
+                writer.write(memoryview(summary.to_bytes()))
+    return Result(verdict(done, totals), _lines(done, totals), totals)
+
+
+def _writers(
+    folder: str | None, violations_path: str | None, stack: ExitStack
+) -> tuple[Writer | None, Writer | None, Writer | None]:
+    """The destinations; each is abandoned when the stack closes before it was committed."""
+
+    def kept(writer: Writer) -> Writer:
+        stack.callback(writer.abandon)
+        return writer
+
+    violations: Writer | None = None
+    if violations_path is not None:
+        violations = kept(open_writer(violations_path))
+    elif folder is not None:
+        violations = kept(FileWriter(os.path.join(folder, VIOLATIONS)))
+    if folder is None:
+        return violations, None, None
+    return (
+        violations,
+        kept(FileWriter(os.path.join(folder, RULES))),
+        kept(FileWriter(os.path.join(folder, OUTCOMES))),
+    )
+
+
+def merge(
+    done: Evaluated,
+    *,
+    violations: Writer | None = None,
+    rules: Writer | None = None,
+    outcomes: Writer | None = None,
+) -> Totals:
+    """One pass over the spool in source order."""
+    ready = done.ready
+    with attach(ready.graph.name) as graph:
+        return write_results(
+            graph.view,
+            [done.spool.fileno()],
+            done.evaluation.runs,
+            source_chunks(ready.rules.file),
+            violations=violations,
+            rules=rules,
+            outcomes=outcomes,
+            unseen=ready.settings.unseen,
+            max_violations=ready.settings.max_violations,
+            temporary_dir=ready.folder,
+        )
+
+
+def source_chunks(rules: RuleFile) -> Iterator[SourceChunk]:
+    """The source chunks in order, read into one buffer."""
+    buffer = bytearray(rules.max_source_chunk_bytes)
+    for index in range(len(rules.source_chunks)):
+        yield rules.read_source_chunk(index, buffer)
+
+
+def verdict(done: Evaluated, totals: Totals) -> int:
+    """The exit code that these results end the command with."""
+    settings = done.ready.settings
+    if totals.count(Outcome.REJECTED) > allowed_share(settings.on_bad_rule) * totals.rules:
+        return BAD_INPUT
+    if totals.count(Outcome.FAILED):
+        return INCOMPLETE
+    return VIOLATED if fail_on(settings.fail_on, totals) else 0
+
+
+def _lines(done: Evaluated, totals: Totals) -> list[str]:
+    ready = done.ready
+    lines = list(summary_lines(totals, ready.semantics))
+    if ready.settings.out is not None:
+        lines = [*lines[:2], *cap_lines(totals), f"results: {ready.settings.out}"]
+    lines.append(
+        f"peak memory: planned {format_size(ready.plan.peak_bytes)}, "
+        f"measured {format_size(done.meter.watch.peak_bytes)}, "
+        f"budget {format_size(ready.plan.budget_bytes)}"
+    )
+    return lines
+
+
+def _summary(done: Evaluated, totals: Totals) -> Summary:
+    ready, evaluation = done.ready, done.evaluation
+    settings, plan = ready.settings, ready.plan
+    return Summary(
+        totals=totals,
+        semantics=ready.semantics,
+        settings={
+            "min_confidence": settings.min_confidence,
+            "min_support": settings.min_support,
+            "unseen": settings.unseen,
+            "max_examples": settings.max_examples,
+            "max_violations": settings.max_violations,
+        },
+        inputs={
+            "rules": ready.rules.source_hash.hex(),
+            "triples": ready.graph.input_hash.hex(),
+        },
+        run={
+            "budget_bytes": plan.budget_bytes,
+            "budget_source": plan.budget_source,
+            "planned_peak_bytes": plan.peak_bytes,
+            "planned_terms": {term.name: term.bytes for term in plan.terms},
+            "planned_phases": {phase.name: phase.bytes for phase in plan.phases},
+            "measured_peak_bytes": done.meter.watch.peak_bytes,
+            "workers": plan.settings["workers"],
+            "start_method": plan.settings["start_method"],
+            "window": plan.settings["window"],
+            "seconds": {name: round(value, 3) for name, value in ready.seconds.items()},
+            "evaluation_cpu_seconds": round(evaluation.cpu_seconds, 6),
+            "edges": evaluation.edges,
+            "spooled_bytes": evaluation.spooled_bytes,
+            "retried": evaluation.retried,
+            "versions": versions(),
+        },
+    )
+
+
+def versions() -> dict[str, Json]:
+    """What the results were made with."""
+    import msgpack
+    import numpy as np
+
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "msgpack": ".".join(map(str, msgpack.version)),
+        "platform": sys.platform,
+    }

@@ -1,0 +1,131 @@
+"""The commands that prepare inputs once: `compile`, `encode` and `triples`."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from planner.machine import read_machine
+from planner.probe import measure_self
+from planner.sizes import format_size
+from pff_stream.errors import OutputError, RefusedError
+from pff_stream.report.progress import Observer
+from pff_stream.report.writers import FileWriter
+from pff_stream.run.inputs import encode_options, working_folder
+from pff_stream.run.settings import CompileSettings, EncodeSettings, TriplesSettings
+from pff_stream.sources import STANDARD_INPUT, open_blocks
+
+COMPILE_BYTES = 32 << 20
+
+
+def compile(settings: CompileSettings, observer: Observer) -> list[str]:
+    """Compiles rule text into a rule file; returns what to say about it."""
+    from contextlib import ExitStack
+
+    from pff_stream.rules.compile import BLOCK_BYTES, compile_rules
+    from pff_stream.triples.graph import attach, verify
+
+    observer.phase("compile", None)
+    with ExitStack() as stack:
+        output = None
+        if settings.output is not None:
+            output = stack.enter_context(FileWriter(settings.output))
+        graph = None
+        if settings.graph is not None:
+            verify(settings.graph)
+            graph = stack.enter_context(attach(settings.graph)).view
+        report = compile_rules(
+            open_blocks(settings.rules, BLOCK_BYTES),
+            output,
+            source_name=_shown(settings.rules),
+            memory_bytes=_share(settings.budget_bytes),
+            temporary_directory=working_folder(_parent(settings.output)),
+            on_bad_rule=settings.on_bad_rule,
+            graph=graph,
+        )
+    lines = [
+        f"{report.rules:,} rules, {report.bodies:,} distinct bodies, {report.rejected:,} rejected"
+        f" ({report.seconds:.2f} s)"
+    ]
+    lines += [f"{_shown(settings.rules)}: {rejection}" for rejection in report.rejections]
+    if report.unsettled:
+        lines.append(
+            f"{report.unsettled:,} rules have several readings: `run` settles them by the graph"
+        )
+    if settings.output is not None:
+        lines.append(
+            f"{settings.output}: {format_size(report.file_bytes)} in {report.chunks:,} chunks"
+        )
+    return lines
+
+
+def encode(settings: EncodeSettings, observer: Observer) -> list[str]:
+    """Encodes triples into a graph file; returns what to say about it."""
+    from pff_stream.triples.encode_process import encode_in_process
+    from pff_stream.triples.store import GraphStore
+
+    observer.phase("encode", None, "triples")
+    assert settings.output is not None                  # checked by the settings
+    share = _headroom(settings.budget_bytes)
+    with GraphStore.at_path(settings.output) as store:
+        report = encode_in_process(
+            list(settings.triples), encode_options(settings), store, memory_bytes=share
+        )
+    lines = [
+        f"{report.n_triples:,} triples ({report.n_read:,} read), {report.n_entities:,} entities, "
+        f"{report.n_relations:,} relations ({report.seconds:.2f} s)"
+    ]
+    if report.n_bad:
+        lines.append(f"{report.n_bad:,} bad triples were skipped; the first:")
+        lines += [f"  {bad}" for bad in report.bad]
+    lines.append(f"{settings.output}: {format_size(report.graph_bytes)}, mapping {report.mapping}")
+    return lines
+
+
+def triples(settings: TriplesSettings, stream: BinaryIO) -> None:
+    """Writes the triples that inputs become, as lines of TSV."""
+    from pff_stream.triples.encode import triple_lines
+
+    try:
+        for block in triple_lines(list(settings.triples), encode_options(settings)):
+            stream.write(block)
+        stream.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"standard output: {error.strerror or error}") from error
+
+
+def _headroom(budget_bytes: int | None) -> int:
+    """Bytes that may be used beside what this process holds already."""
+    machine = read_machine(0, budget_bytes)
+    headroom = machine.budget_bytes - measure_self().bytes
+    if headroom <= 0:
+        raise RefusedError(
+            f"refused: the program alone holds {format_size(measure_self().bytes)}, "
+            f"budget {format_size(machine.budget_bytes)} ({machine.budget_source})"
+        )
+    return headroom
+
+
+def _share(budget_bytes: int | None) -> int:
+    """Bytes that compiling may use; `RefusedError` where the least does not fit."""
+    from pff_stream.rules.compile import MIN_MEMORY_BYTES
+
+    headroom = _headroom(budget_bytes)
+    if headroom < MIN_MEMORY_BYTES:
+        least = measure_self().bytes + MIN_MEMORY_BYTES
+        raise RefusedError(
+            f"refused: compiling needs {format_size(least)} at least, the budget leaves "
+            f"{format_size(max(0, headroom))}; --budget {-(-least // (1 << 20))}MiB would do"
+        )
+    return min(COMPILE_BYTES, headroom)
+
+
+def _parent(path: str | None) -> str | None:
+    import os
+
+    return None if path is None else os.path.dirname(os.path.abspath(path))
+
+
+def _shown(path: str) -> str:
+    return "standard input" if path == STANDARD_INPUT else path

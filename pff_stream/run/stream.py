@@ -1,0 +1,131 @@
+"""Streams the chunks of a rule file through the workers, and gathers the places of their results.
+
+The parent sends places and receives places: no rule and no result passes through it. What it keeps
+is 24 bytes a run of records. Does not cover: planning, merging, the processes themselves (`pool`).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+
+from planner.watch import TreeWatch
+from pff_stream.report.progress import Observer
+from pff_stream.report.records import Outcome, Reason, Record, Run, pack_record, pack_runs
+from pff_stream.rules.file import RuleFile
+from pff_stream.run.pool import Convicted, Pool
+from pff_stream.run.worker import (
+    Answer,
+    Task,
+    WorkerArguments,
+    append_run,
+    set_up,
+    split_task,
+)
+
+SAMPLE_SECONDS = 0.25
+
+
+@dataclass(slots=True)
+class Evaluation:
+    """What evaluating all chunks came to."""
+
+    runs: bytearray = field(default_factory=bytearray)
+    """Places of all results, as the merge takes them."""
+    cpu_seconds: float = 0.0
+    """CPU time of the evaluators' calls, summed over workers."""
+    edges: int = 0
+    """Edges of the graph that were touched."""
+    spooled_bytes: int = 0
+    failed_rules: int = 0
+    """Rules convicted of killing their worker."""
+    retried: int = 0
+    """Tasks that had to be tried again."""
+
+    def take(self, answer: Answer) -> None:
+        """Adds the answer of one task."""
+        self.runs += pack_runs(Run(0, run.crc32, run.offset, run.length) for run in answer.runs)
+        self.cpu_seconds += answer.cpu_seconds
+        self.edges += answer.edges
+        self.spooled_bytes += sum(run.length for run in answer.runs)
+
+
+class Meter:
+    """Samples the memory of the process tree, at most so often, and tells the observer."""
+
+    def __init__(self, observer: Observer, planned_bytes: int, budget_bytes: int) -> None:
+        self.watch = TreeWatch()
+        self._observer = observer
+        self._planned_bytes = planned_bytes
+        self._budget_bytes = budget_bytes
+        self._last = float("-inf")
+
+    def tick(self, *, now: bool = False) -> None:
+        """Samples if the last sample is old enough, or `now`."""
+        time_now = time.monotonic()
+        if now or time_now - self._last >= SAMPLE_SECONDS:
+            self._last = time_now
+            held_bytes = self.watch.sample()
+            self._observer.memory(held_bytes, self._planned_bytes, self._budget_bytes)
+
+
+def whole_chunks(rules: RuleFile) -> Iterator[Task]:
+    """One task a chunk, in the order of the file: it puts the heavy bodies first."""
+    for chunk, count in enumerate(rules.chunks["rules"]):
+        yield Task(chunk, 0, int(count))
+
+
+def stream_chunks(
+    rules: RuleFile,
+    arguments: WorkerArguments,
+    *,
+    start_method: str,
+    workers: int,
+    window: int,
+    observer: Observer,
+    meter: Meter,
+    evaluation: Evaluation,
+) -> Generator[Answer]:
+    """Evaluates every chunk, in any order; yields each answer when its records are in the spool.
+
+    Sums up in `evaluation`. Every rule has its records when this ends.
+    """
+    with Pool(
+        start_method=start_method,
+        workers=workers,
+        window=window,
+        setup=set_up,
+        arguments=(arguments,),
+        split=split_task,
+        preload=("pff_stream.run.worker",),
+    ) as pool:
+        for result in pool.imap_unordered(whole_chunks(rules)):
+            task: Task = result.task
+            if isinstance(result, Convicted):
+                answer = _failed(rules, arguments.spool, task, result.cause)
+                evaluation.failed_rules += task.stop - task.start
+            else:
+                answer = result.answer
+            evaluation.take(answer)
+            yield answer
+            observer.advance(task.stop - task.start)
+            meter.tick()
+        meter.tick(now=True)
+        evaluation.retried = pool.retried
+
+
+def _failed(rules: RuleFile, spool: str, task: Task, cause: str) -> Answer:
+    """Records for the rules of a convicted task, written by the parent itself."""
+    sources = sorted(int(s) for s in rules.read_chunk(task.chunk).sources[task.start : task.stop])
+    reason = f"killed its worker: {cause}"
+    records = b"".join(
+        pack_record(Record(source, Outcome.FAILED, Reason.TEXT, text=reason)) for source in sources
+    )
+    descriptor = os.open(spool, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    try:
+        run = append_run(descriptor, memoryview(records))
+    finally:
+        os.close(descriptor)
+    return Answer((run,), 0.0, 0)

@@ -1,0 +1,178 @@
+"""What a worker does with a manifest: a whole document, from its triples to its folder of results.
+
+Many small documents are parallel over documents, not over rules: a worker encodes one, evaluates all
+rules against it, writes its results and forgets it. It imports more than a worker of one large graph
+(`worker`), and holds one document's graph and one chunk of rules at a time.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from pff_stream.errors import InputError, PffStreamError, RefusedError
+from pff_stream.evaluate._kernel import Evaluator
+from pff_stream.evaluate.chunk import evaluate_rules
+from pff_stream.report._merge import write_results
+from pff_stream.report.records import Run, pack_runs
+from pff_stream.report.summary import Json, Summary, Totals
+from pff_stream.report.writers import FileWriter
+from pff_stream.rules.file import RuleFile
+from pff_stream.run.folder import OUTCOMES, RULES, SUMMARY, VIOLATIONS, results_folder
+from pff_stream.run.manifest import Task
+from pff_stream.run.outputs import source_chunks
+from pff_stream.run.worker import append_run
+from pff_stream.triples._graph import GraphView
+from pff_stream.triples.encode import EncodeOptions, encode
+
+if TYPE_CHECKING:
+    from pff_stream.run.pool import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class TaskArguments:
+    """Everything that a worker of a manifest is told once."""
+
+    rules: str
+    """Path of the compiled rule file."""
+    rules_hash: str
+    options: EncodeOptions
+    semantics: str
+    results: dict[str, Json]
+    """The settings that change results, as the summaries name them."""
+    temporary: str
+    """Folder for temporary files."""
+    out: str | None
+    """Folder under which each task has a folder of results; None: counts only."""
+    buffer_bytes: int
+
+
+class NumberedTask(NamedTuple):
+    """A task and its place in the manifest."""
+
+    number: int
+    task: Task
+
+
+class TaskAnswer(NamedTuple):
+    """What became of a document."""
+
+    totals: Totals | None
+    """None where it could not be evaluated."""
+    reason: str
+    """Why it could not."""
+
+
+class _Room:
+    """Memory that a graph is written to, private to this worker (an encoder's `GraphWriter`)."""
+
+    def __init__(self) -> None:
+        self.buffer = bytearray()
+
+    def resize(self, size_bytes: int) -> None:
+        """Makes room for exactly `size_bytes`."""
+        self.buffer = bytearray(size_bytes)
+
+    def map_writable(self) -> bytearray:
+        """The room, to be written."""
+        return self.buffer
+
+
+def split_nothing(_task: NumberedTask) -> tuple[NumberedTask, ...]:
+    """A document is convicted as a whole."""
+    return ()
+
+
+def set_up(progress: Progress, arguments: TaskArguments) -> Callable[[NumberedTask], TaskAnswer]:
+    """Opens the rule file once and returns the function that takes one document."""
+    rules = RuleFile(arguments.rules)
+
+    def answer(numbered: NumberedTask) -> TaskAnswer:
+        try:
+            return TaskAnswer(_evaluate(rules, arguments, progress, numbered.task), "")
+        except (InputError, RefusedError) as error:
+            return TaskAnswer(None, str(error))
+
+    return answer
+
+
+def _evaluate(
+    rules: RuleFile, arguments: TaskArguments, progress: Progress, task: Task
+) -> Totals:
+    room = _Room()
+    report = encode([task.path], room, arguments.options)
+    graph = GraphView(room.buffer)
+    with ExitStack() as stack:
+        spool = stack.enter_context(
+            tempfile.TemporaryFile(buffering=0, prefix="pff-stream-", dir=arguments.temporary)
+        )
+        runs = _spool_all(rules, graph, arguments, progress, spool.fileno())
+        writers: dict[str, FileWriter] = {}
+        folder = None
+        if arguments.out is not None:
+            folder = stack.enter_context(
+                results_folder(os.path.join(arguments.out, task.folder), overwrite=True)
+            )
+            for key, name in (("violations", VIOLATIONS), ("rules", RULES), ("outcomes", OUTCOMES)):
+                writers[key] = FileWriter(os.path.join(folder, name))
+                stack.callback(writers[key].abandon)
+        totals = write_results(
+            graph,
+            [spool.fileno()],
+            runs,
+            source_chunks(rules),
+            unseen=_whole(arguments.results["unseen"]),
+            max_violations=_whole(arguments.results["max_violations"]),
+            temporary_dir=arguments.temporary,
+            **writers,
+        )
+        for writer in writers.values():
+            writer.commit()
+        if folder is not None:
+            summary = Summary(
+                totals=totals,
+                semantics=arguments.semantics,
+                settings=arguments.results,
+                inputs={"rules": arguments.rules_hash, "triples": report.input_hash.hex()},
+                run={"seconds_encoding": round(report.seconds, 6)},
+                labels={"task": task.name},
+            )
+            with FileWriter(os.path.join(folder, SUMMARY)) as summary_writer:
+                summary_writer.write(memoryview(summary.to_bytes()))
+    return totals
+
+
+def _spool_all(
+    rules: RuleFile, graph: GraphView, arguments: TaskArguments, progress: Progress, spool: int
+) -> bytearray:
+    """Evaluates every chunk; returns the packed runs."""
+    settings = arguments.results
+    evaluator = Evaluator(
+        graph,
+        arguments.semantics,
+        wide=False,
+        max_examples=_whole(settings["max_examples"]),
+        min_support=_whole(settings["min_support"] or 0),
+        min_confidence=float(str(settings["min_confidence"] or 0.0)),
+        buffer_bytes=arguments.buffer_bytes,
+        progress=progress.address,
+    )
+    runs = bytearray()
+
+    def keep(records: memoryview) -> None:
+        run = append_run(spool, records)
+        runs.extend(pack_runs([Run(0, run.crc32, run.offset, run.length)]))
+
+    for index, count in enumerate(rules.chunks["rules"]):
+        evaluate_rules(evaluator, graph, rules.read_chunk(index), 0, int(count), keep)
+    return runs
+
+
+def _whole(value: Json) -> int:
+    if not isinstance(value, int):
+        raise PffStreamError(f"found {value!r} among the settings, expected a whole number")
+    return value

@@ -1,0 +1,372 @@
+"""A manifest's run: each task a document and a graph of its own, streamed through the workers.
+
+Documents are listed, never collected: what is held is one document a worker and one answer a task
+under way, whatever the length of the manifest. One bad document does not stop the others.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from planner.machine import Machine, read_machine
+from planner.model import Phase, Setting, Settings, Term
+from planner.plan import Plan, refusal
+from planner.search import as_options, choose, nearest
+from planner.sizes import format_size
+from pff_stream.errors import RefusedError
+from pff_stream.evaluate._kernel import scratch_bytes
+from pff_stream.report.progress import Observer
+from pff_stream.report.records import Outcome
+from pff_stream.report.summary import Json, Totals, visible
+from pff_stream.report.verdict import fail_on
+from pff_stream.report.writers import FileWriter
+from pff_stream.run.folder import SUMMARY, TASK_LIST, TASKS, clear_tasks, results_folder
+from pff_stream.run.inputs import Rules, encode_options, open_rules, working_folder
+from pff_stream.run.manifest import Manifest, read_manifest
+from pff_stream.run.memory import CHUNK_COPIES, RESULT_BYTES, RULE_BYTES, TASK_BYTES, ProcessCosts
+from pff_stream.run.outputs import BAD_INPUT, INCOMPLETE, VIOLATED, Result, versions
+from pff_stream.run.planning import measure_costs, start_methods
+from pff_stream.run.pool import Convicted, Pool
+from pff_stream.run.settings import RunSettings
+from pff_stream.run.stream import Meter
+from pff_stream.run.task_worker import (
+    NumberedTask,
+    TaskAnswer,
+    TaskArguments,
+    set_up,
+    split_nothing,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DOCUMENT_FACTOR = 24
+"""Memory of a document while it is read, encoded and evaluated, times its bytes (measured: 9 to 20
+for documents of small objects); a packed one is taken for ten times its file."""
+PACKED_FACTOR = 10
+SHOWN_FAILURES = 10
+
+
+def plan_tasks(settings: RunSettings, observer: Observer) -> Plan:
+    """The plan of a manifest's run."""
+    with ExitStack() as stack:
+        return _prepare(settings, observer, stack)[0]
+
+
+def run_tasks(settings: RunSettings, observer: Observer) -> Result:
+    """Checks every document of the manifest; raises `RefusedError` where the plan does not fit."""
+    with ExitStack() as stack:
+        plan, manifest, rules, folder = _prepare(settings, observer, stack)
+        if not plan.fits:
+            raise RefusedError(refusal(plan))
+        for note in plan.notes:
+            observer.note(note)
+        out = listing = None
+        if settings.out is not None:
+            out = stack.enter_context(results_folder(settings.out, overwrite=settings.overwrite))
+            clear_tasks(out)
+            listing = stack.enter_context(FileWriter(os.path.join(out, TASK_LIST)))
+        meter = Meter(observer, plan.peak_bytes, plan.budget_bytes)
+        observer.phase("evaluate", manifest.n_tasks, "documents")
+        arguments = _arguments(settings, rules, folder, out)
+        sums = Sums()
+        for numbered, answer in _in_order(plan, manifest, arguments, observer, meter):
+            sums.add(numbered, answer)
+            if listing is not None:
+                listing.write(memoryview(_line(numbered, answer)))
+        if out is not None:
+            _write_summary(out, settings, manifest, rules, plan, meter, sums)
+        return Result(_verdict(settings, sums), _lines(settings, plan, meter, sums), sums.totals())
+
+
+class Sums:
+    """Totals over all documents; bounded whatever their number."""
+
+    def __init__(self) -> None:
+        self.outcomes = [0] * len(Outcome)
+        self.predictions = self.support = self.violations = self.written = 0
+        self.cut_examples = self.cut_violations = 0
+        self.documents = self.failed = self.violated = 0
+        self.failures: list[tuple[str, str]] = []
+        """Name and reason of the first documents that failed."""
+
+    def add(self, numbered: NumberedTask, answer: TaskAnswer) -> None:
+        """Takes the answer of one document."""
+        self.documents += 1
+        totals = answer.totals
+        if totals is None:
+            self.failed += 1
+            if len(self.failures) < SHOWN_FAILURES:
+                self.failures.append((numbered.task.name, answer.reason))
+            return
+        for outcome in Outcome:
+            self.outcomes[outcome] += totals.count(outcome)
+        self.predictions += totals.predictions
+        self.support += totals.support
+        self.violations += totals.violations
+        self.written += totals.violations_written
+        self.cut_examples += totals.cut_by_max_examples
+        self.cut_violations += totals.cut_by_max_violations
+        self.violated += totals.violations > 0
+
+    def totals(self) -> Totals:
+        """The sums as totals, without worst rules: rules of different documents do not compare."""
+        return Totals(
+            outcomes=tuple(self.outcomes),
+            predictions=self.predictions,
+            support=self.support,
+            violations=self.violations,
+            violations_written=self.written,
+            cut_by_max_examples=self.cut_examples,
+            cut_by_max_violations=self.cut_violations,
+            worst=(),
+        )
+
+
+def _prepare(
+    settings: RunSettings, observer: Observer, stack: ExitStack
+) -> tuple[Plan, Manifest, Rules, str]:
+    from pff_stream.run.engine import compile_share
+
+    assert settings.manifest is not None                # the caller's reason to be here
+    machine = read_machine(settings.reserve_bytes, settings.budget_bytes)
+    manifest = read_manifest(settings.manifest)
+    folder = working_folder(settings.out)
+    costs = measure_costs()
+    observer.phase("compile", None)
+    rules = stack.enter_context(
+        open_rules(settings, folder, compile_share(settings, machine, costs, None))
+    )
+    costs = measure_costs()
+    largest = max((_document_bytes(task.path) for task in manifest.tasks()), default=0)
+    methods = start_methods(settings)
+    ceiling = max(1, min(machine.cores, settings.max_workers or machine.cores, manifest.n_tasks))
+
+    def build(candidate: Settings) -> list[Phase]:
+        method = str(candidate["start_method"])
+        return [_phase(rules, costs.of(method), int(candidate["workers"] or 1), largest)]
+
+    counts: Sequence[int] = [settings.workers] if settings.workers else range(ceiling, 0, -1)
+    wish: dict[str, Setting] = {"workers": counts[0], "start_method": methods[0]}
+    chosen = choose(build, ({**wish, "workers": n} for n in counts), machine.budget_bytes)
+    suggestions: list[str] = []
+    least_bytes = None
+    if chosen is None:
+        axes: dict[str, Sequence[Setting]] = {"workers": list(range(counts[0] - 1, 0, -1))}
+        near = nearest(build, wish, axes, machine.budget_bytes)
+        suggestions = [as_options(candidate.settings) for candidate in near.fitting]
+        least_bytes = near.least.peak_bytes
+    plan = _plan(machine, chosen.phases if chosen else build(wish),
+                 chosen.settings if chosen else wish, suggestions, least_bytes)
+    return plan, manifest, rules, folder
+
+
+def _plan(
+    machine: Machine,
+    phases: Sequence[Phase],
+    chosen: Settings,
+    suggestions: Sequence[str],
+    least_bytes: int | None,
+) -> Plan:
+    return Plan(
+        phases=phases,
+        budget_bytes=machine.budget_bytes,
+        budget_source=machine.budget_source,
+        limits=machine.limits,
+        settings=chosen,
+        suggestions=suggestions,
+        least_bytes=least_bytes,
+    )
+
+
+def _document_bytes(path: str) -> int:
+    """A bound on a document's text by its file; a missing file fails as a document, later."""
+    try:
+        size = os.stat(path).st_size
+    except OSError:
+        return 0
+    return size * (PACKED_FACTOR if path.lower().endswith((".gz", ".zst")) else 1)
+
+
+def _phase(rules: Rules, costs: ProcessCosts, workers: int, largest: int) -> Phase:
+    file = rules.file
+    entities = largest // 8 + 1                         # a name, its quotes, a key: 8 bytes or more
+    return Phase(
+        "documents",
+        [
+            Term("parent", costs.parent_bytes, "parent", {}, costs.source),
+            Term(
+                "workers",
+                workers * costs.worker_bytes + costs.helper_bytes,
+                "workers x worker + helpers",
+                {"workers": workers, "worker": costs.worker_bytes, "helpers": costs.helper_bytes},
+                costs.source,
+            ),
+            Term(
+                "documents",
+                workers * (DOCUMENT_FACTOR * largest + scratch_bytes(entities, False)),
+                "workers x (24 x largest_document + 24 x largest_document / 8)",
+                {"workers": workers, "largest_document": largest},
+                "sizes of the documents",
+            ),
+            Term(
+                "chunks",
+                workers
+                * (CHUNK_COPIES * file.max_chunk_bytes + RULE_BYTES * file.max_chunk_rules
+                   + 3 * file.max_source_chunk_bytes),
+                "workers x (6 x chunk_bytes + 78 x chunk_rules + 3 x source_chunk)",
+                {"workers": workers, "chunk_bytes": file.max_chunk_bytes},
+                "index of the rule file",
+            ),
+            Term(
+                "results",
+                workers * (RESULT_BYTES + (4 << 20)) + 4 * workers * TASK_BYTES,
+                "workers x (result_buffer + merge)",
+                {"workers": workers, "result_buffer": RESULT_BYTES, "merge": 4 << 20},
+                "constants of the code",
+            ),
+        ],
+    )
+
+
+def _arguments(
+    settings: RunSettings, rules: Rules, folder: str, out: str | None
+) -> TaskArguments:
+    return TaskArguments(
+        rules=rules.path,
+        rules_hash=rules.source_hash.hex(),
+        options=encode_options(settings),
+        semantics=settings.semantics or rules.file.semantics,
+        results={
+            "min_confidence": settings.min_confidence,
+            "min_support": settings.min_support,
+            "unseen": settings.unseen,
+            "max_examples": settings.max_examples if out is not None else 0,
+            "max_violations": settings.max_violations,
+        },
+        temporary=folder,
+        out=None if out is None else os.path.join(out, TASKS),
+        buffer_bytes=RESULT_BYTES,
+    )
+
+
+def _in_order(
+    plan: Plan, manifest: Manifest, arguments: TaskArguments, observer: Observer, meter: Meter
+) -> Iterator[tuple[NumberedTask, TaskAnswer]]:
+    """Answers in the order of the manifest; at most a window of them waits for its turn."""
+    workers = int(plan.settings["workers"] or 1)
+    waiting: dict[int, tuple[NumberedTask, TaskAnswer]] = {}
+    next_number = 0
+    with Pool(
+        start_method=str(plan.settings["start_method"]),
+        workers=workers,
+        window=4 * workers,
+        setup=set_up,
+        arguments=(arguments,),
+        split=split_nothing,
+        preload=("pff_stream.run.task_worker",),
+    ) as pool:
+        tasks = (NumberedTask(number, task) for number, task in enumerate(manifest.tasks()))
+        for result in pool.imap_unordered(tasks):
+            if isinstance(result, Convicted):
+                answer = TaskAnswer(None, f"killed its worker: {result.cause}")
+            else:
+                answer = result.answer
+            waiting[result.task.number] = (result.task, answer)
+            while next_number in waiting:
+                yield waiting.pop(next_number)
+                next_number += 1
+            observer.advance(1)
+            meter.tick()
+        meter.tick(now=True)
+
+
+def _line(numbered: NumberedTask, answer: TaskAnswer) -> bytes:
+    totals = answer.totals
+    line: dict[str, Json] = {"task": numbered.task.name, "folder": f"{TASKS}/{numbered.task.folder}"}
+    if totals is None:
+        line |= {"outcome": "failed", "reason": answer.reason}
+    else:
+        line |= {
+            "outcome": "violated" if totals.violations else "satisfied",
+            "violated_rules": totals.count(Outcome.VIOLATED),
+            "predictions": totals.predictions,
+            "support": totals.support,
+            "violations": totals.violations,
+        }
+    return json.dumps(line, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"
+
+
+def _write_summary(
+    out: str,
+    settings: RunSettings,
+    manifest: Manifest,
+    rules: Rules,
+    plan: Plan,
+    meter: Meter,
+    sums: Sums,
+) -> None:
+    content = {
+        "format_version": 1,
+        "execution_id": manifest.execution_id,
+        "sequence": manifest.sequence,
+        "documents": {
+            "total": sums.documents,
+            "violated": sums.violated,
+            "satisfied": sums.documents - sums.failed - sums.violated,
+            "failed": sums.failed,
+        },
+        "rules": {outcome.word: sums.outcomes[outcome] for outcome in Outcome},
+        "predictions": sums.predictions,
+        "support": sums.support,
+        "violations": sums.violations,
+        "violations_written": sums.written,
+        "semantics": settings.semantics or rules.file.semantics,
+        "inputs": {"rules": rules.source_hash.hex()},
+        "run": {
+            "budget_bytes": plan.budget_bytes,
+            "budget_source": plan.budget_source,
+            "planned_peak_bytes": plan.peak_bytes,
+            "measured_peak_bytes": meter.watch.peak_bytes,
+            "workers": plan.settings["workers"],
+            "start_method": plan.settings["start_method"],
+            "versions": versions(),
+        },
+    }
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False, indent=2, default=str)
+    with FileWriter(os.path.join(out, SUMMARY)) as writer:
+        writer.write(memoryview(text.encode("utf-8", "surrogateescape") + b"\n"))
+
+
+def _verdict(settings: RunSettings, sums: Sums) -> int:
+    totals = sums.totals()
+    if sums.failed or totals.count(Outcome.FAILED):
+        return INCOMPLETE
+    from pff_stream.rules.compile import allowed_share
+
+    if totals.count(Outcome.REJECTED) > allowed_share(settings.on_bad_rule) * totals.rules:
+        return BAD_INPUT
+    return VIOLATED if fail_on(settings.fail_on, totals) else 0
+
+
+def _lines(settings: RunSettings, plan: Plan, meter: Meter, sums: Sums) -> list[str]:
+    lines = [
+        f"{sums.documents:,} documents: {sums.violated:,} violated, {sums.failed:,} failed",
+        f"{sums.predictions:,} predictions, {sums.support:,} of them in the graph, "
+        f"{sums.violations:,} violations",
+    ]
+    lines += [f"failed: {visible(name)}: {visible(reason)}" for name, reason in sums.failures]
+    if sums.failed > len(sums.failures):
+        lines.append(f"failed: {sums.failed - len(sums.failures):,} more")
+    if settings.out is not None:
+        lines.append(f"results: {settings.out}")
+    lines.append(
+        f"peak memory: planned {format_size(plan.peak_bytes)}, "
+        f"measured {format_size(meter.watch.peak_bytes)}, "
+        f"budget {format_size(plan.budget_bytes)}"
+    )
+    return lines

@@ -1,0 +1,179 @@
+/* Arrays that grow without a copy and are given back to the kernel at once, page by page where wanted.
+ * malloc is not used for them: its thresholds move while a program runs, and with them the peak. */
+#ifndef PFF_STREAM_ARRAYS_H
+#define PFF_STREAM_ARRAYS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__linux__)
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+/* mremap needs _GNU_SOURCE, which Python.h defines: include it first. */
+static inline void *pff_grow(void *old, size_t old_bytes, size_t new_bytes) {
+    void *at;
+    if (old == NULL)
+        at = mmap(NULL, new_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    else
+        at = mremap(old, old_bytes, new_bytes, MREMAP_MAYMOVE);
+    return at == MAP_FAILED ? NULL : at;
+}
+
+static inline void pff_release(void *at, size_t bytes) {
+    if (at != NULL)
+        munmap(at, bytes);
+}
+
+/* Gives back the whole pages of [at + from, at + to); they must not be read again. */
+static inline void pff_forget(void *at, size_t from, size_t to) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    from = (from + page - 1) & ~(page - 1);
+    to &= ~(page - 1);
+    if (to > from)
+        madvise((char *)at + from, to - from, MADV_DONTNEED);
+}
+
+static inline int pff_die_with_parent(long parent) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    return (long)getppid() == parent;
+}
+
+#else
+#include <unistd.h>
+
+static inline void *pff_grow(void *old, size_t old_bytes, size_t new_bytes) {
+    void *at = realloc(old, new_bytes);
+    if (at != NULL && new_bytes > old_bytes)
+        memset((char *)at + old_bytes, 0, new_bytes - old_bytes);
+    return at;
+}
+
+static inline void pff_release(void *at, size_t bytes) {
+    (void)bytes;
+    free(at);
+}
+
+static inline void pff_forget(void *at, size_t from, size_t to) {
+    (void)at;
+    (void)from;
+    (void)to;
+}
+
+static inline int pff_die_with_parent(long parent) {
+    return (long)getppid() == parent;
+}
+#endif
+
+/* Sorts pairs (high 32 bits, low 32 bits) by the low half, then, unless `low_only`, by the high one.
+ * Stable; `spare` holds as many pairs. Ids have `bits` bits. Returns where the result lies. */
+static inline uint64_t *pff_sort_pairs(
+    uint64_t *pairs, uint64_t *spare, size_t n, int bits, int low_only
+) {
+    if (n <= 32) {
+        for (size_t i = 1; i < n; i++) {
+            uint64_t pair = pairs[i];
+            uint64_t key = low_only ? (uint32_t)pair : pair;
+            size_t j = i;
+            while (j > 0 && (low_only ? (uint64_t)(uint32_t)pairs[j - 1] : pairs[j - 1]) > key) {
+                pairs[j] = pairs[j - 1];
+                j--;
+            }
+            pairs[j] = pair;
+        }
+        return pairs;
+    }
+    /* Equal digits, no wider than keeps the counters in the first-level cache. */
+    int widest = n < 4096 ? 8 : 11;
+    int digits = (bits + widest - 1) / widest;
+    int width = (bits + digits - 1) / digits;
+    for (int half = 0; half < (low_only ? 1 : 2); half++) {
+        for (int digit = 0; digit < digits; digit++) {
+            int shift = 32 * half + digit * width;
+            /* The last digit must not reach into the other half. */
+            int own = 32 - digit * width < width ? 32 - digit * width : width;
+            uint32_t mask = ((uint32_t)1 << own) - 1;
+            size_t counts[2048];
+            memset(counts, 0, ((size_t)mask + 1) * sizeof(size_t));
+            for (size_t i = 0; i < n; i++)
+                counts[(pairs[i] >> shift) & mask]++;
+            if (counts[(pairs[0] >> shift) & mask] == n)
+                continue; /* all alike */
+            size_t at = 0;
+            for (size_t b = 0; b <= mask; b++) {
+                size_t count = counts[b];
+                counts[b] = at;
+                at += count;
+            }
+            for (size_t i = 0; i < n; i++)
+                spare[counts[(pairs[i] >> shift) & mask]++] = pairs[i];
+            uint64_t *other = pairs;
+            pairs = spare;
+            spare = other;
+        }
+    }
+    return pairs;
+}
+
+/* Whether no byte of [at, stop) is 0 or above 127. */
+static inline int pff_is_plain(const unsigned char *at, const unsigned char *stop) {
+    unsigned char high = 0, zero = 0;
+    while (at < stop) {
+        const unsigned char *end = stop - at > 4096 ? at + 4096 : stop;
+        for (; at < end; at++) {
+            high |= *at;
+            zero |= (unsigned char)(*at == 0);
+        }
+        if ((high & 0x80) | zero)
+            return 0;
+    }
+    return 1;
+}
+
+/* The first byte of [at, stop) that is no part of valid UTF-8, or NULL. */
+static inline const unsigned char *pff_bad_utf8(const unsigned char *at, const unsigned char *stop) {
+    while (at < stop) {
+        unsigned char c = *at;
+        size_t more, i;
+        unsigned char low = 0x80, high = 0xBF;
+        if (c < 0x80) {
+            at++;
+            continue;
+        }
+        if (c >= 0xC2 && c <= 0xDF) more = 1;
+        else if (c >= 0xE0 && c <= 0xEF) more = 2;
+        else if (c >= 0xF0 && c <= 0xF4) more = 3;
+        else return at;
+        if (c == 0xE0) low = 0xA0;   /* no overlong form */
+        if (c == 0xED) high = 0x9F;  /* no surrogate */
+        if (c == 0xF0) low = 0x90;
+        if (c == 0xF4) high = 0x8F;  /* no more than U+10FFFF */
+        if ((size_t)(stop - at) <= more)
+            return at;
+        for (i = 1; i <= more; i++) {
+            if (at[i] < low || at[i] > high)
+                return at;
+            low = 0x80;
+            high = 0xBF;
+        }
+        at += more + 1;
+    }
+    return NULL;
+}
+
+/* Whether the name is well nested in ( and ). */
+static inline int pff_well_nested(const unsigned char *at, size_t length) {
+    long depth = 0;
+    for (size_t i = 0; i < length; i++) {
+        depth += (at[i] == '(') - (at[i] == ')');
+        if (depth < 0)
+            return 0;
+    }
+    return depth == 0;
+}
+
+#endif

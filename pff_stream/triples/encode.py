@@ -1,0 +1,294 @@
+"""Reads triples from files, documents and iterables, and writes them as one graph.
+
+Covers: which input is read how, the hash of the triple lines, counts, the report. Does not cover:
+the process that it runs in (`encode_process`), where the graph lies (`store`). Not for workers.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import logging
+import mmap
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from typing import Protocol, TypeAlias
+
+from pff_stream.errors import InputError, RefusedError, UsageError
+from pff_stream.sources import BLOCK_BYTES, STANDARD_INPUT, open_blocks
+from pff_stream.triples._encode import Encoder
+from pff_stream.triples.bad import BadTriple, BadTriplePolicy, BadTriples
+from pff_stream.triples.documents import MAPPING, DocumentOptions, DocumentReader, is_documents
+
+TSV_MAPPING = "tsv"
+Triple: TypeAlias = tuple[str, str, str]
+TripleInput: TypeAlias = "str | os.PathLike[str] | Iterable[Triple]"
+_BATCH = 4096
+_logger = logging.getLogger("pff_stream")
+
+
+class GraphWriter(Protocol):
+    """Where a graph is written to (`GraphStore` is one)."""
+
+    def resize(self, size_bytes: int) -> None:
+        """Makes room for exactly `size_bytes`."""
+
+    def map_writable(self) -> mmap.mmap:
+        """The room, to be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeOptions:
+    """How triples are read."""
+
+    columns: tuple[int, int, int] = (0, 1, 2)
+    """Places of subject, relation and object in a TSV line."""
+    on_bad_triple: BadTriplePolicy = "fail"
+    documents: DocumentOptions = field(default_factory=DocumentOptions)
+    block_bytes: int = BLOCK_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeReport:
+    """What was read and written."""
+
+    n_read: int
+    """Triples read, repeated ones included."""
+    n_triples: int
+    n_entities: int
+    n_relations: int
+    n_bad: int
+    bad: tuple[BadTriple, ...]
+    """The first bad triples."""
+    duplicate_keys: int
+    """Keys that stood twice in one JSON object; the last one won."""
+    well_nested: bool
+    letter_entity: bool
+    """An entity is named by one letter A to Z, which rules read as a variable."""
+    entity_name_bytes: int
+    relation_name_bytes: int
+    largest_relation_read: int
+    graph_bytes: int
+    mapping: str
+    input_hash: bytes
+    """blake2b-128 of the triple lines, input after input."""
+    read_seconds: float
+    seconds: float
+
+
+def parse_columns(text: str) -> tuple[int, int, int]:
+    """`s,p,o` in any order, to the places of subject, relation and object."""
+    letters = [letter.strip().lower() for letter in text.split(",")]
+    if sorted(letters) != ["o", "p", "s"]:
+        raise UsageError(f"--columns {text!r}: expected s, p and o once each, like s,p,o")
+    return letters.index("s"), letters.index("p"), letters.index("o")
+
+
+def encode(
+    inputs: Sequence[TripleInput] | str | os.PathLike[str],
+    writer: GraphWriter,
+    options: EncodeOptions | None = None,
+) -> EncodeReport:
+    """Encodes `inputs` into one graph in `writer`; here, in this process.
+
+    Raises `InputError` for what cannot be read, `RefusedError` where the memory does not suffice.
+    """
+    report = encode_quietly(inputs, writer, options or EncodeOptions())
+    log_report(report)
+    return report
+
+
+def triple_lines(inputs: Sequence[TripleInput], options: EncodeOptions) -> Iterator[bytes]:
+    """What the inputs become: blocks of whole lines `subject TAB relation TAB object`."""
+    reading = _Reading(options, BadTriples(options.on_bad_triple))
+    yield from reading.lines(inputs)
+
+
+def log_report(report: EncodeReport) -> None:
+    """Warns of what was read otherwise than it may have been meant."""
+    if report.duplicate_keys:
+        _logger.warning(
+            "%d keys stand twice in one JSON object: the last one was taken", report.duplicate_keys
+        )
+    if report.letter_entity:
+        _logger.warning(
+            "an entity is named by one letter A to Z: a rule cannot name it, there it is a variable"
+        )
+
+
+def encode_quietly(
+    inputs: Sequence[TripleInput] | str | os.PathLike[str],
+    writer: GraphWriter,
+    options: EncodeOptions,
+) -> EncodeReport:
+    """`encode` without its warnings."""
+    started = time.perf_counter()
+    bad = BadTriples(options.on_bad_triple)
+    reading = _Reading(options, bad)
+    try:
+        mapping = reading.read_all(
+            [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
+        )
+        read_seconds = time.perf_counter() - started
+        encoder = reading.encoder
+        encoder.finish_reading()
+        size_bytes = encoder.size()
+        writer.resize(size_bytes)
+        input_hash = reading.hash.digest()
+        counts = (encoder.n_entities, encoder.n_relations)
+        encoder.write_into(writer.map_writable(), input_hash, mapping)
+    except MemoryError:
+        raise RefusedError(
+            f"out of memory while encoding, after {reading.encoder.n_read} triples with "
+            f"{reading.encoder.n_entities} entities"
+        ) from None
+    return EncodeReport(
+        n_read=encoder.n_read,
+        n_triples=encoder.n_triples,
+        n_entities=counts[0],
+        n_relations=counts[1],
+        n_bad=bad.count,
+        bad=tuple(bad.first),
+        duplicate_keys=reading.documents.duplicate_keys,
+        well_nested=bool(encoder.flags & 1),
+        letter_entity=bool(encoder.flags & 2),
+        entity_name_bytes=encoder.entity_name_bytes,
+        relation_name_bytes=encoder.relation_name_bytes,
+        largest_relation_read=encoder.largest_relation_read,
+        graph_bytes=size_bytes,
+        mapping=mapping,
+        input_hash=input_hash,
+        read_seconds=read_seconds,
+        seconds=time.perf_counter() - started,
+    )
+
+
+class _Reading:
+    """Feeds inputs of one mapping to the encoder and to the hash."""
+
+    def __init__(self, options: EncodeOptions, bad: BadTriples) -> None:
+        self.encoder = Encoder(bad)
+        self.hash = hashlib.blake2b(digest_size=16)
+        self.documents = DocumentReader(options.documents, bad)
+        self._options = options
+        self._bad = bad
+
+    def read_all(self, inputs: Sequence[TripleInput]) -> str:
+        """Reads everything; the mapping."""
+        opened = self._open_all(inputs)
+        mappings = {mapping for _, mapping, _ in opened}
+        if len(mappings) > 1:
+            raise InputError(
+                "found JSON documents and triples as inputs of one graph, expected one kind: "
+                + ", ".join(f"{name} ({mapping})" for name, mapping, _ in opened)
+            )
+        if MAPPING in mappings:
+            with _without_collection():
+                for name, _, blocks in opened:
+                    self.encoder.start_file(name, verbatim=True)
+                    self._feed(self.documents.triple_blocks(name, blocks))
+            return MAPPING
+        for (name, _, blocks), given in zip(opened, inputs, strict=True):
+            if isinstance(given, (str, os.PathLike)):
+                self.encoder.start_file(_shown(name), self._options.columns)
+            else:
+                self.encoder.start_file(name, verbatim=True)
+            self._feed(blocks)
+        return TSV_MAPPING
+
+    def lines(self, inputs: Sequence[TripleInput]) -> Iterator[bytes]:
+        """The triple lines of all inputs; documents are mapped, other lines come as they are."""
+        for name, mapping, blocks in self._open_all(inputs):
+            if mapping == MAPPING:
+                yield from self.documents.triple_blocks(name, blocks)
+            else:
+                yield from blocks
+
+    def _feed(self, blocks: Iterable[bytes]) -> None:
+        feed, update = self.encoder.feed, self.hash.update
+        for block in blocks:
+            update(block)
+            feed(block)
+        self.encoder.end_file()
+
+    def _open_all(self, inputs: Sequence[TripleInput]) -> list[tuple[str, str, Iterator[bytes]]]:
+        """Name, mapping and blocks of each input; only standard input is looked into."""
+        opened = []
+        for number, given in enumerate(inputs, 1):
+            if not isinstance(given, (str, os.PathLike)):
+                name = f"triples given as input {number}"
+                opened.append((name, TSV_MAPPING, _triple_blocks(name, given, self._bad)))
+                continue
+            name = os.fspath(given)
+            blocks = open_blocks(name, self._options.block_bytes)
+            documents = is_documents(name)
+            if name == STANDARD_INPUT:
+                if any(other == name for other, _, _ in opened):
+                    raise UsageError("standard input (-) can be read only once")
+                documents, blocks = _look_into(blocks)
+            opened.append((name, MAPPING if documents else TSV_MAPPING, blocks))
+        return opened
+
+
+def _shown(name: str) -> str:
+    return "standard input" if name == STANDARD_INPUT else name
+
+
+def _look_into(blocks: Iterator[bytes]) -> tuple[bool, Iterator[bytes]]:
+    """Whether the blocks begin like JSON, and all the blocks."""
+    seen: list[bytes] = []
+    start = b""
+    for block in blocks:
+        seen.append(block)
+        start = (start + block[:4096]).removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")
+        if start and not b"\xef\xbb\xbf".startswith(start):
+            break
+    return start.startswith((b"{", b"[")), chain(seen, blocks)
+
+
+def _triple_blocks(name: str, triples: Iterable[Triple], bad: BadTriples) -> Iterator[bytes]:
+    """Whole lines; names that no line can hold are bad triples."""
+    remaining = iter(triples)
+    before = 0
+    while batch := list(islice(remaining, _BATCH)):
+        try:
+            text = "\n".join(map("\t".join, batch)) + "\n"
+            separators = text.count("\t"), text.count("\n")
+            if separators != (2 * len(batch), len(batch)) or set(map(len, batch)) != {3}:
+                text = "".join(_good_lines(name, batch, before, bad))
+            yield text.encode()
+        except (TypeError, UnicodeEncodeError) as error:
+            raise InputError(
+                f"{name}: among triples {before + 1} to {before + len(batch)}: {error}, expected "
+                "tuples of three texts"
+            ) from None
+        before += len(batch)
+
+
+def _good_lines(name: str, batch: Sequence[Triple], before: int, bad: BadTriples) -> Iterator[str]:
+    for number, triple in enumerate(batch, before + 1):
+        line = "\t".join(triple)
+        if len(triple) == 3 and line.count("\t") == 2 and "\n" not in line:
+            yield line + "\n"
+        else:
+            bad.add(
+                name,
+                number,
+                f"found {line[:80]!r}, expected three names without tab and newline",
+            )
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """No garbage collection while documents are read: it doubles the time and finds no cycle."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -1,0 +1,313 @@
+"""Encodes in a process of its own, so that the peak of encoding is not added to the run's.
+
+The child reads and sorts; the parent owns the store, makes the room when the child knows how much,
+and seals it when the child is gone. A child never outlives its parent, nor the call.
+"""
+
+from __future__ import annotations
+
+import gc
+import mmap
+import os
+import pickle
+import signal
+import struct
+import subprocess
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+from planner.fence import limit_data
+from pff_stream.errors import PffStreamError
+from pff_stream.triples._encode import die_with_parent
+from pff_stream.triples.encode import (
+    EncodeOptions,
+    EncodeReport,
+    TripleInput,
+    encode,
+    encode_quietly,
+    log_report,
+)
+from pff_stream.triples.store import GraphStore
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SPAWN = (
+    "import sys; sys.path[:] = {path!r}; "
+    "from pff_stream.triples.encode_process import spawned; "
+    "spawned({receiving}, {sending}, {parent})"
+)
+
+
+def encode_in_process(
+    inputs: Sequence[TripleInput] | str | os.PathLike[str],
+    options: EncodeOptions,
+    store: GraphStore,
+    *,
+    method: str | None = None,
+    memory_bytes: int | None = None,
+) -> EncodeReport:
+    """Encodes `inputs` into `store` and seals it; returns when the child has ended.
+
+    `method`: `fork` or `spawn`; by default fork where this process has one thread on Linux.
+    Iterables are encoded in this process: their texts are here already, and a copy costs more than
+    it saves. With `memory_bytes` the child's own memory and, for a graph in memory, the graph are
+    each held to that; `RefusedError` where it does not suffice. Raises what `encode` raises, and
+    `PffStreamError` where the child died.
+    """
+    given = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
+    paths = [os.fspath(path) for path in given if isinstance(path, (str, os.PathLike))]
+    if len(paths) != len(given):
+        report = encode(given, store, options)
+        store.seal()
+        return report
+    store.limit_bytes = memory_bytes
+    to_child, from_parent = os.pipe()
+    to_parent, from_child = os.pipe()
+    child = None
+    # Between the birth of the child and the `try` around it no handler may raise; nor within
+    # fork, where Python drops what handlers raise.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    try:
+        if (method or _best_method()) == "fork":
+            child = _fork(
+                paths, options, memory_bytes, to_child, from_child, (from_parent, to_parent)
+            )
+        else:
+            child = _spawn(to_child, from_child)
+        os.close(to_child)
+        os.close(from_child)
+        to_child = from_child = -1
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if child.has_popen:
+            _hand_over(from_parent, (paths, options, memory_bytes))
+        report = _serve(child, store, to_parent, from_parent)
+    finally:
+        if child is not None:
+            child.end()
+        for fd in (to_child, from_child, to_parent, from_parent):
+            if fd >= 0:
+                os.close(fd)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    store.seal()
+    log_report(report)
+    return report
+
+
+class _Child:
+    """One child process, that is gone for certain after `end`."""
+
+    def __init__(self, pid: int, popen: subprocess.Popen[bytes] | None) -> None:
+        self._pid = pid
+        self._popen = popen
+        self._code: int | None = None
+
+    @property
+    def has_popen(self) -> bool:
+        """Whether it was spawned, and so waits to be told its work."""
+        return self._popen is not None
+
+    def wait(self) -> int:
+        """The exit code, or minus the signal that ended it."""
+        if self._code is None:
+            if self._popen is not None:
+                self._code = self._popen.wait()
+            else:
+                self._code = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+        return self._code
+
+    def end(self) -> None:
+        if self._code is None:
+            try:
+                os.kill(self._pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            self.wait()
+
+
+def _serve(child: _Child, store: GraphStore, receiving: int, sending: int) -> EncodeReport:
+    """Answers the child's requests until its report comes; raises what it raised."""
+    while True:
+        message = _receive(receiving)
+        if message is None:
+            raise _died(child.wait())
+        kind, content = message
+        if kind == "resize":
+            store.resize(content)
+            _hand_over(sending, store.name)
+        elif kind == "error":
+            raise content
+        else:
+            child.wait()
+            report: EncodeReport = content
+            return report
+
+
+def _hand_over(sending: int, message: Any) -> None:
+    """Sends to the child; that it is dead is found out when it is heard."""
+    try:
+        _send(sending, message)
+    except BrokenPipeError:
+        pass
+
+
+def _died(code: int) -> PffStreamError:
+    if code >= 0:
+        return PffStreamError(f"the encoding process ended with code {code} and without an answer")
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    hint = " (the kernel does that when memory runs out)" if code == -signal.SIGKILL else ""
+    return PffStreamError(f"the encoding process was killed by {name}{hint}")
+
+
+def _best_method() -> str:
+    """Fork costs 5 ms and no imports, but only a process of one thread can be forked safely."""
+    try:
+        return "fork" if len(os.listdir("/proc/self/task")) == 1 else "spawn"
+    except OSError:
+        return "spawn"
+
+
+def _fork(
+    paths: list[str],
+    options: EncodeOptions,
+    memory_bytes: int | None,
+    receiving: int,
+    sending: int,
+    parents: tuple[int, int],
+) -> _Child:
+    parent = os.getpid()
+    pid = os.fork()
+    if pid:
+        return _Child(pid, None)
+    code = 70
+    try:
+        # Handlers, the collector's passes and the ends of the pipes are the parent's business.
+        gc.disable()
+        signal.set_wakeup_fd(-1)
+        for fd in parents:
+            os.close(fd)
+        code = _run(paths, options, memory_bytes, receiving, sending, parent)
+    finally:
+        os._exit(code)
+
+
+def _spawn(receiving: int, sending: int) -> _Child:
+    path = [os.path.abspath(entry) for entry in sys.path]
+    code = _SPAWN.format(path=path, receiving=receiving, sending=sending, parent=os.getpid())
+    popen = subprocess.Popen([sys.executable, "-c", code], pass_fds=(receiving, sending))
+    return _Child(popen.pid, popen)
+
+
+def spawned(receiving: int, sending: int, parent: int) -> None:
+    """The beginning of a spawned child; ends the process."""
+    message = _receive(receiving)
+    if message is None:
+        os._exit(70)
+    paths, options, memory_bytes = message
+    os._exit(_run(paths, options, memory_bytes, receiving, sending, parent))
+
+
+def _run(
+    paths: list[str],
+    options: EncodeOptions,
+    memory_bytes: int | None,
+    receiving: int,
+    sending: int,
+    parent: int,
+) -> int:
+    """The child's work; its exit code."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends this process
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+    if not die_with_parent(parent):
+        return 70
+    if memory_bytes is not None:
+        limit_data(memory_bytes)  # best effort: the plan is checked again by the parent
+    writer = _RemoteWriter(receiving, sending)
+    try:
+        try:
+            report = encode_quietly(paths, writer, options)
+            writer.close()
+            _send(sending, ("report", report))
+        except (BrokenPipeError, EOFError):  # the parent is gone or gave up
+            return 70
+        except BaseException as error:
+            _send(sending, ("error", _portable(error)))
+    except BrokenPipeError:
+        return 70
+    return 0
+
+
+def _portable(error: BaseException) -> BaseException:
+    """The error itself where it can be sent, else its text."""
+    trace = "".join(traceback.format_exception(error))
+    if not isinstance(error, PffStreamError):
+        error.add_note(f"in the encoding process:\n{trace}")
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return PffStreamError(f"the encoding process failed:\n{trace}")
+    return error
+
+
+class _RemoteWriter:
+    """The store as the child sees it: the parent makes the room, the child opens it by name."""
+
+    def __init__(self, receiving: int, sending: int) -> None:
+        self._receiving = receiving
+        self._sending = sending
+        self._size_bytes = 0
+        self._name = ""
+        self._map: mmap.mmap | None = None
+
+    def resize(self, size_bytes: int) -> None:
+        """Waits until the parent has made room; it ends this process where there is none."""
+        _send(self._sending, ("resize", size_bytes))
+        name = _receive(self._receiving)
+        if name is None:
+            raise EOFError
+        self._name, self._size_bytes = name, size_bytes
+
+    def map_writable(self) -> mmap.mmap:
+        """The room, opened by its name."""
+        fd = os.open(self._name, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            self._map = mmap.mmap(fd, self._size_bytes)
+        finally:
+            os.close(fd)
+        return self._map
+
+    def close(self) -> None:
+        """Unmaps the room, which cannot be sealed before."""
+        if self._map is not None:
+            self._map.close()
+
+
+def _send(fd: int, message: Any) -> None:
+    data = pickle.dumps(message)
+    data = struct.pack("<Q", len(data)) + data
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+def _receive(fd: int) -> Any:
+    """The next message, or None where the other side is gone."""
+    head = _read_exactly(fd, 8)
+    if head is None:
+        return None
+    data = _read_exactly(fd, struct.unpack("<Q", head)[0])
+    return None if data is None else pickle.loads(data)
+
+
+def _read_exactly(fd: int, n: int) -> bytes | None:
+    parts = []
+    while n:
+        part = os.read(fd, n)
+        if not part:
+            return None
+        parts.append(part)
+        n -= len(part)
+    return b"".join(parts)

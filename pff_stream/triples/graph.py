@@ -1,0 +1,147 @@
+"""Attaches to an encoded graph by name, read-only, from any process.
+
+A name is what `GraphStore.name` says or the path of a graph file. Covers: opening, the checks that
+keep damaged files out, the lifetime of the mapping. Does not cover: making a graph (`encode`), who
+owns its memory (`store`). Workers import this module: it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import zlib
+from types import TracebackType
+
+from pff_stream.errors import InputError
+from pff_stream.triples._graph import FORMAT_VERSION, MAGIC, GraphView
+
+HEADER_BYTES = 256
+_WINDOW_BYTES = 1 << 20
+_AGAIN = "encode the triples again"
+
+
+class Graph:
+    """One attached graph: its `view` and the mapping below it, until `close`."""
+
+    __slots__ = ("_mapping", "_view", "name")
+
+    def __init__(self, name: str, mapping: mmap.mmap, view: GraphView) -> None:
+        self.name = name
+        self._mapping: mmap.mmap | None = mapping
+        self._view: GraphView | None = view
+
+    @property
+    def view(self) -> GraphView:
+        """The checked view that the kernel reads; raises `ValueError` after `close`."""
+        if self._view is None:
+            raise ValueError("the graph is closed")
+        return self._view
+
+    def close(self) -> None:
+        """Unmaps the graph, or leaves that to the last holder of its view where there is one."""
+        mapping, self._mapping, self._view = self._mapping, None, None
+        if mapping is not None:
+            try:
+                mapping.close()
+            except BufferError:  # a view is still in use: unmapping now would be a crash later
+                pass
+
+    def __enter__(self) -> Graph:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def attach(name: str) -> Graph:
+    """Maps the graph `name` read-only; its pages are shared by all who attach.
+
+    Raises `InputError` where it is no graph of this version or where a section lies outside it; the
+    checksum is left to `verify`.
+    """
+    fd = _open(name)
+    try:
+        length = os.fstat(fd).st_size
+        check_start(name, os.pread(fd, 24, 0), length)
+        mapping = mmap.mmap(fd, length, mmap.MAP_SHARED, mmap.PROT_READ)
+    except OSError as error:
+        raise InputError(f"{name}: cannot be mapped: {error.strerror}") from None
+    finally:
+        os.close(fd)
+    if hasattr(mmap, "MADV_DONTDUMP"):
+        try:
+            mapping.madvise(mmap.MADV_DONTDUMP)  # a worker's core file need not hold the graph
+        except OSError:
+            pass
+    try:
+        view = GraphView(mapping)
+    except InputError as error:
+        mapping.close()
+        raise _damaged(name, str(error)) from None
+    return Graph(name, mapping, view)
+
+
+def verify(name: str) -> None:
+    """Reads the whole graph `name` in windows and checks its checksums, then every id and index.
+
+    For files that were kept or came from somebody else. Raises `InputError` saying what to do.
+    """
+    fd = _open(name)
+    try:
+        length = os.fstat(fd).st_size
+        header = os.pread(fd, HEADER_BYTES, 0)
+        check_start(name, header, length)
+        if zlib.crc32(header[:-4]) != int.from_bytes(header[-4:], "little"):
+            raise _damaged(name, "the checksum of the header (bytes 0 to 251) is wrong")
+        checksum, at = 0, HEADER_BYTES
+        while at < length:
+            window = os.pread(fd, _WINDOW_BYTES, at)
+            if not window:
+                raise _damaged(name, f"found the end at byte {at}, expected {length} bytes")
+            checksum = zlib.crc32(window, checksum)
+            at += len(window)
+        if checksum != int.from_bytes(header[56:60], "little"):
+            raise _damaged(name, f"the checksum of bytes {HEADER_BYTES} to {length - 1} is wrong")
+    except OSError as error:
+        raise InputError(f"{name}: cannot be read: {error.strerror}") from None
+    finally:
+        os.close(fd)
+    with attach(name) as graph:
+        try:
+            graph.view.check_contents()
+        except InputError as error:
+            raise _damaged(name, str(error)) from None
+
+
+def check_start(name: str, start: bytes, length: int) -> None:
+    """Raises `InputError` where `start` (24 bytes) begins no graph of `length` bytes."""
+    if not start.startswith(MAGIC):
+        raise InputError(
+            f"{name}: byte 0: found {start[:8]!r}, expected {MAGIC!r}: this is no encoded graph"
+        )
+    version = int.from_bytes(start[8:12], "little")
+    if version != FORMAT_VERSION:
+        raise InputError(
+            f"{name}: byte 8: found graph format version {version}, expected {FORMAT_VERSION}: "
+            f"{_AGAIN}"
+        )
+    total_bytes = int.from_bytes(start[16:24], "little")
+    if len(start) < 24 or length < HEADER_BYTES or total_bytes != length:
+        raise _damaged(name, f"found {length} bytes, expected {total_bytes} as said at byte 16")
+
+
+def _open(name: str) -> int:
+    try:
+        return os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise InputError(f"{name}: cannot be opened as a graph: {reason}") from None
+
+
+def _damaged(name: str, reason: str) -> InputError:
+    return InputError(f"{name}: {reason.removeprefix('damaged graph: ')}: damaged graph, {_AGAIN}")

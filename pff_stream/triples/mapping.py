@@ -1,0 +1,82 @@
+"""The walk of the mapping `json-1`: one parsed document to lines, with bounded text at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+_BLOCK_CHARACTERS = 1 << 18
+_ESCAPES = str.maketrans({"\t": "\\t", "\n": "\\n", "\\": "\\\\"})
+
+
+def escaped(name: str) -> str:
+    """The name with tab, newline and backslash each written as two characters (as in JSON)."""
+    if "\\" in name or "\t" in name or "\n" in name:
+        return name.translate(_ESCAPES)
+    return name
+
+
+def id_of(value: dict[str, Any], keys: Sequence[str]) -> str | None:
+    """The text or number under the first of `keys` that has one; None without."""
+    for key in keys:
+        name = value.get(key)
+        if type(name) is str and name:  # numbers are texts here; true, false and null name nothing
+            return name
+    return None
+
+
+def walk(
+    document: dict[str, Any], name: str, id_keys: Sequence[str], by_path: bool, escapes: bool
+) -> Iterator[str]:
+    """Yields the lines of `document`, in the order of the text, as texts of whole lines.
+
+    Texts are bounded (about a quarter million characters and one value), whatever the document.
+    Numbers must have been parsed to their text. `name` is escaped already; `escapes`: other names
+    may need it. Iterative, so that depth costs no stack.
+    """
+    lines: list[str] = []
+    append = lines.append
+    # Suspended frames: (items, node, prefix, base, relation). An object's frame has no base and its
+    # items are (key, value); an array's are (index, value), all under one relation of the node.
+    stack: list[tuple[Iterator[tuple[Any, Any]], str, str, str | None, str]] = []
+    items: Iterator[tuple[Any, Any]] = iter(document.items())
+    node, prefix, base, relation = name, "", None, ""
+    head = name + "\t"
+    while True:
+        room = 1 + _BLOCK_CHARACTERS // (len(node) + len(prefix) + len(relation) + 64)
+        for key, value in items:
+            if len(lines) >= room:
+                yield "".join(lines)
+                lines.clear()
+            if base is None:
+                if escapes:
+                    key = escaped(key)
+                relation = prefix + key if by_path else key
+            kind = type(value)
+            if kind is str:
+                append(f"{head}{relation}\t{escaped(value) if escapes else value}\n")
+            elif kind is bool:
+                append(f"{head}{relation}\t{'true' if value else 'false'}\n")
+            elif value:  # neither null nor empty
+                path = f"{node if base is None else base}/{key}"
+                stack.append((items, node, prefix, base, relation))
+                if kind is list:
+                    items, base = enumerate(value), path
+                    break
+                child = id_of(value, id_keys)
+                if child is None:
+                    child = path
+                elif escapes:
+                    child = escaped(child)
+                append(f"{head}{relation}\t{child}\n")
+                items, node, base = iter(value.items()), child, None
+                head = child + "\t"
+                prefix = relation + "." if by_path else ""
+                break
+        else:
+            if not stack:
+                break
+            items, node, prefix, base, relation = stack.pop()
+            head = node + "\t"
+    if lines:
+        yield "".join(lines)

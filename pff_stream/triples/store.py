@@ -1,0 +1,305 @@
+"""Owns the memory or the file that one graph lies in, and gives it a name to attach by.
+
+Covers: sealed memory (memfd), named shared memory and unnamed files where that is not to be had,
+kept graph files, room that is taken before it is written to, remains of processes that were killed.
+Does not cover: attaching (`graph`). The creator removes, nobody else.
+"""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+from types import TracebackType
+from typing import Literal
+
+from planner.sizes import format_size
+from pff_stream.errors import InputError, OutputError, RefusedError
+from pff_stream.triples.graph import HEADER_BYTES, Graph, attach, check_start
+from pff_stream.triples.named_files import hold, named_file, remove_stale, temporary_folder
+
+Backing = Literal["memory", "file", "path", "existing"]
+_SHARED_MEMORY = "/dev/shm"
+_WINDOW_BYTES = 1 << 20
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM)
+
+
+class GraphStore:
+    """The backing of one graph: `resize`, `map_writable`, write, `seal`; then `attach` by `name`.
+
+    Made by `in_memory`, `in_folder`, `at_path` or `existing`. `name` may change with `resize` and,
+    for a kept file, with `seal`; it holds from then to `close`.
+    """
+
+    def __init__(self, backing: Backing, fd: int, path: str | None, target: str | None) -> None:
+        self.backing: Backing = backing
+        self.size_bytes = 0
+        self.limit_bytes: int | None = None
+        """What a graph in memory may take at most; None: no bound but the system's."""
+        self._fd = fd
+        self._path = path  # what `close` removes
+        self._target = target
+        self._map: mmap.mmap | None = None
+        self._sealed = False
+
+    @classmethod
+    def in_memory(cls) -> GraphStore:
+        """Shared memory: a memfd where it can be had and found by name, else a named file."""
+        remove_stale(_SHARED_MEMORY)
+        remove_stale(temporary_folder())
+        fd = _memfd()
+        if fd is not None:
+            return cls("memory", fd, None, None)
+        for folder in _memory_folders():
+            try:
+                return cls("memory", *named_file(folder), None)
+            except OSError as error:
+                last = error
+        raise OutputError(f"no shared memory and no temporary folder: {last.strerror}")
+
+    @classmethod
+    def in_folder(cls, folder: str | os.PathLike[str]) -> GraphStore:
+        """A file in `folder`, without a name where the system can; it goes with its last user."""
+        where = os.fspath(folder)
+        remove_stale(where)
+        try:
+            if hasattr(os, "O_TMPFILE"):
+                try:
+                    fd = os.open(where, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+                except OSError as error:
+                    if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
+                        raise
+                else:
+                    if _fd_name(fd) is not None:
+                        return cls("file", fd, None, None)
+                    os.close(fd)
+            return cls("file", *named_file(where), None)
+        except OSError as error:
+            raise OutputError(f"{where}: cannot hold a graph: {error.strerror}") from None
+
+    @classmethod
+    def at_path(cls, path: str | os.PathLike[str]) -> GraphStore:
+        """A kept graph file; whatever `path` holds is replaced in one step by `seal`."""
+        target = os.path.abspath(os.fspath(path))
+        if os.path.lexists(target) and not os.path.isfile(target):
+            raise OutputError(
+                f"{os.fspath(path)}: is no regular file, so a graph cannot replace it"
+            )
+        folder, base = os.path.split(target)
+        remove_stale(folder, f".{base}.")
+        temporary = os.path.join(folder, f".{base}.{os.getpid()}-{os.urandom(4).hex()}")
+        try:
+            fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise OutputError(f"{os.fspath(path)}: cannot be written: {error.strerror}") from None
+        hold(fd)
+        return cls("path", fd, temporary, target)
+
+    @classmethod
+    def existing(cls, path: str | os.PathLike[str]) -> GraphStore:
+        """A graph file as it is now: replacing the file later does not change what is attached."""
+        name = os.fspath(path)
+        try:
+            fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise InputError(f"{name}: cannot be opened as a graph: {reason}") from None
+        store = cls("existing", fd, None, os.path.abspath(name))
+        try:
+            store.size_bytes = os.fstat(fd).st_size
+            check_start(name, os.pread(fd, HEADER_BYTES, 0), store.size_bytes)
+        except OSError as error:
+            store.close()
+            raise InputError(f"{name}: cannot be read: {error.strerror}") from None
+        except InputError:
+            store.close()
+            raise
+        store._sealed = True
+        return store
+
+    @property
+    def name(self) -> str:
+        """What any process of this user can open while the store is open."""
+        name = _fd_name(self._fd) or self._path or self._target
+        if name is None:
+            raise ValueError("the graph store has no name (is it closed?)")
+        return name
+
+    def resize(self, size_bytes: int) -> None:
+        """Makes room for a graph of `size_bytes`, all of it now, so that writing cannot fail.
+
+        Memory of a memfd is the exception: it is taken page by page. Raises `OutputError` where the
+        disk has no room, `RefusedError` where the memory has none.
+        """
+        if self.backing == "memory" and size_bytes > (self.limit_bytes or size_bytes):
+            raise RefusedError(
+                f"the graph needs {format_size(size_bytes)} of memory, the budget leaves "
+                f"{format_size(self.limit_bytes or 0)}: give more --budget, or encode it into a "
+                "file first (pff-stream encode)"
+            )
+        try:
+            if self._path is None and self.backing == "memory":
+                os.ftruncate(self._fd, size_bytes)
+            else:
+                self._allocate(size_bytes)
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise OutputError(f"{self._place()}: {error.strerror}") from None
+            kind = RefusedError if self.backing == "memory" else OutputError
+            raise kind(
+                f"{self._place()}: no room for a graph of {size_bytes} bytes ({error.strerror})"
+            ) from None
+        self.size_bytes = size_bytes
+
+    def _allocate(self, size_bytes: int) -> None:
+        try:
+            _take_room(self._fd, size_bytes)
+            return
+        except OSError as error:
+            if self.backing != "memory" or error.errno not in _NO_ROOM:
+                raise
+        # /dev/shm is full (64 MiB in many containers): a temporary file is the last resort.
+        fallback = temporary_folder()
+        if os.path.dirname(self._path or "") == fallback:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._discard()
+        self._fd, self._path = named_file(fallback)
+        _take_room(self._fd, size_bytes)
+
+    def _place(self) -> str:
+        if self._target is not None:
+            return self._target
+        return self._path or ("shared memory" if self.backing == "memory" else "temporary file")
+
+    def map_writable(self) -> mmap.mmap:
+        """The whole store, to be written; `seal` closes it (views of it must be gone by then)."""
+        if self._sealed:
+            raise ValueError("the graph store is sealed")
+        if self._map is None:
+            self._map = mmap.mmap(self._fd, self.size_bytes)
+        return self._map
+
+    def seal(self) -> None:
+        """Nobody can write from here on; a kept file gets its name and is on the disk."""
+        if self._map is not None:
+            self._map.close()
+            self._map = None
+        if self._sealed:
+            return
+        try:
+            if self.backing == "path":
+                self._publish()
+            elif self.backing == "file":
+                os.fdatasync(self._fd) if hasattr(os, "fdatasync") else os.fsync(self._fd)
+            elif self._path is None:
+                _seal_memory(self._fd)
+            else:
+                os.fchmod(self._fd, 0o400)
+        except OSError as error:
+            raise OutputError(f"{self._place()}: cannot be written: {error.strerror}") from None
+        self._sealed = True
+
+    def _publish(self) -> None:
+        assert self._path is not None and self._target is not None
+        os.fsync(self._fd)
+        os.replace(self._path, self._target)
+        self._path = None
+        folder = os.open(os.path.dirname(self._target), os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        except OSError:  # some file systems cannot; the file itself is on the disk
+            pass
+        finally:
+            os.close(folder)
+
+    def attach(self) -> Graph:
+        """The graph, mapped read-only in this process."""
+        return attach(self.name)
+
+    def close(self) -> None:
+        """Gives everything back; a kept file that was not sealed leaves nothing behind."""
+        if self._map is not None:
+            try:
+                self._map.close()
+            except BufferError:  # still viewed: unmapped with the last view
+                pass
+            self._map = None
+        if self._fd >= 0:
+            self._discard()
+            self._fd = -1
+        self._target = None
+
+    def _discard(self) -> None:
+        if self._path is not None:
+            try:
+                os.unlink(self._path)
+            except OSError:
+                pass
+            self._path = None
+        os.close(self._fd)
+
+    def __enter__(self) -> GraphStore:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _memory_folders() -> list[str]:
+    folders = [_SHARED_MEMORY] if os.path.isdir(_SHARED_MEMORY) else []
+    return [*folders, temporary_folder()]
+
+
+def _memfd() -> int | None:
+    """A memfd that other processes can open by name, or None."""
+    if not hasattr(os, "memfd_create"):
+        return None
+    flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
+    for extra in (getattr(os, "MFD_NOEXEC_SEAL", 8), 0):  # unknown before Linux 6.3
+        try:
+            fd = os.memfd_create("pff-stream-graph", flags | extra)
+        except OSError:
+            continue
+        if _fd_name(fd) is not None:
+            return fd
+        os.close(fd)
+    return None
+
+
+def _fd_name(fd: int) -> str | None:
+    """The name of `fd` in /proc, or None where other processes could not open it."""
+    process = f"/proc/{os.getpid()}"
+    name = f"{process}/fd/{fd}"
+    try:
+        if fd < 0 or os.stat(process).st_uid != os.geteuid():  # root's: not dumpable
+            return None
+        return name if os.path.samestat(os.stat(name), os.fstat(fd)) else None
+    except OSError:
+        return None
+
+
+def _take_room(fd: int, size_bytes: int) -> None:
+    """Allocates every block, so that a full disk is an error here and not a signal later."""
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(fd, 0, size_bytes)
+            return
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+                raise
+    zeros = bytes(_WINDOW_BYTES)
+    at = 0
+    while at < size_bytes:
+        at += os.pwrite(fd, zeros[: min(_WINDOW_BYTES, size_bytes - at)], at)
+
+
+def _seal_memory(fd: int) -> None:
+    import fcntl
+
+    seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, seals | fcntl.F_SEAL_SEAL)

@@ -1,0 +1,260 @@
+"""Has the kernel hold a process to its share, so that a mistake is one clean failure, not a freeze.
+
+Nothing here is an error when it cannot be done: whoever asks gets the reason, in words, and goes
+on without this fence. Light enough for a worker: no imports beyond the standard library.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from types import TracebackType
+
+from planner import procfs
+from planner.cgroups import ControlGroup, own_groups
+
+
+def limit_data(share_bytes: int, pid: int | None = None) -> str | None:
+    """Let a process (this one by default) map `share_bytes` more private memory than it has now.
+
+    RLIMIT_DATA counts address space, touched or not, so the share must include the allocator's
+    slack and the stacks of threads; over it allocations fail with MemoryError. Only the soft limit
+    is set. Returns None when it is set, else the reason. ValueError on a negative share.
+    """
+    if share_bytes < 0:
+        raise ValueError(f"{share_bytes}: a share cannot be negative")
+    process = f"{procfs.PROC}/{'self' if pid is None else pid}"
+    held_bytes = procfs.data_bytes(process)
+    if not held_bytes:
+        return "the kernel does not tell how much private memory the process has (VmData)"
+    try:
+        import resource
+
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        if pid is not None:
+            hard = resource.prlimit(pid, resource.RLIMIT_DATA)[1]
+        soft = held_bytes + share_bytes
+        if hard != resource.RLIM_INFINITY:
+            soft = min(soft, hard)
+        if pid is None:
+            resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+        else:
+            resource.prlimit(pid, resource.RLIMIT_DATA, (soft, hard))
+    except (ImportError, AttributeError, OSError, ValueError, OverflowError) as error:
+        return f"RLIMIT_DATA cannot be set: {error}"
+    return None
+
+
+def raise_oom_score(delta: int) -> str | None:
+    """Make this process a likelier victim of the kernel than the rest of its tree, by `delta`.
+
+    Raising needs no privilege. Returns None when done, else the reason.
+    """
+    path = f"{procfs.PROC}/self/oom_score_adj"
+    text = procfs.read_text(path)
+    try:
+        now = int(text or "")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(str(max(-1000, min(1000, now + delta))))
+    except (OSError, ValueError) as error:
+        return f"{path} cannot be written: {error}"
+    return None
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w", encoding="ascii") as file:
+        file.write(text)
+
+
+def _error_text(error: OSError) -> str:
+    return f"{error.strerror or error} ({error.filename})" if error.filename else str(error)
+
+
+class MemoryGroup:
+    """A child of the process's own control group that holds it, and all its children, to a limit.
+
+    Entering moves this process (all its threads) into the group; leaving moves it back and removes
+    the group. Memory that is charged already does not move: enter before anything big is imported
+    or allocated. On v2 a group with a limit cannot be made beside processes, so the own group must
+    be a delegated one that holds nobody else. Where none can be made `reason` says why, and the
+    process stays where it is.
+
+    Groups are named `NAME-PID`; those of dead processes are removed when the next one is made.
+    """
+
+    def __init__(self, limit_bytes: int, name: str = "planner", root: str = "/") -> None:
+        """Prepare a group of at most `limit_bytes`; `root` stands before every path (for tests)."""
+        if limit_bytes < 0:
+            raise ValueError(f"{limit_bytes}: a limit cannot be negative")
+        self.limit_bytes = limit_bytes
+        self.reason: str | None = "not entered"
+        self.version = 0
+        self.path = ""
+        self._name = name
+        self._root = root.rstrip("/")
+        self._base = ""
+        self._owner = os.getpid()
+        self._enabled_here = False
+
+    def __enter__(self) -> MemoryGroup:
+        self._owner = os.getpid()
+        self.reason = "no control group of memory is mounted"
+        if any(c in self._name for c in "/\n\0") or not self._name:
+            self.reason = f"{self._name!r} cannot name a control group"
+            return self
+        reasons: list[str] = []
+        # v1 first: where it has the memory controller, v2 is mounted without it.
+        for group in own_groups("memory", self._root):
+            reason = self._try(group)
+            if reason is None:
+                self.reason, self.version = None, group.version
+                return self
+            reasons.append(f"cgroup v{group.version}: {reason}")
+        if reasons:
+            self.reason = "; ".join(reasons)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def active(self) -> bool:
+        """Whether the process is in the group."""
+        return self.reason is None
+
+    @property
+    def peak_bytes(self) -> int | None:
+        """The kernel's own figure of the most that was charged; None where it keeps none."""
+        name = "memory.max_usage_in_bytes" if self.version == 1 else "memory.peak"
+        return self._figure(procfs.read_text(f"{self.path}/{name}"))
+
+    @property
+    def oom_kills(self) -> int | None:
+        """How many processes of the group the kernel killed for memory; None where unknown."""
+        name = "memory.oom_control" if self.version == 1 else "memory.events"
+        for line in (procfs.read_text(f"{self.path}/{name}") or "").splitlines():
+            if line.startswith("oom_kill "):
+                return self._figure(line.split()[1])
+        return None
+
+    def close(self, patience_seconds: float = 1.0) -> bool:
+        """Leave and remove the group; True if it is gone.
+
+        A group in which other processes still live cannot be removed: after `patience_seconds` it
+        is left to the next start. Closing twice does nothing.
+        """
+        # A forked child inherits this object, but neither the right nor the need to take it down.
+        if not self.path or os.getpid() != self._owner:
+            return True
+        self.reason = "left"
+        deadline = time.monotonic() + patience_seconds
+        while not self._back_out():
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.01)
+        return True
+
+    def _figure(self, text: str | None) -> int | None:
+        return int(text) if text is not None and text.isdigit() else None
+
+    def _try(self, group: ControlGroup) -> str | None:
+        """Make and enter a child of this group; the reason if that cannot be, all undone then."""
+        self._base = self._root + group.directory
+        members = (procfs.read_text(f"{self._base}/cgroup.procs") or "").split()
+        if str(os.getpid()) not in members:
+            # A group below any other one could be free of the limits that bind us now.
+            return "our own group is not visible here"
+        self._remove_stale()
+        try:
+            if group.version == 1:
+                return self._make_v1()
+            return self._make_v2(group, [pid for pid in members if pid != str(os.getpid())])
+        except OSError as error:
+            self._back_out()
+            return _error_text(error)
+
+    def _make_v1(self) -> str | None:
+        if procfs.read_text(f"{self._base}/memory.use_hierarchy") == "0":
+            return "a child would be free of the limits of its parents"
+        self._create()
+        _write(f"{self.path}/memory.limit_in_bytes", str(self.limit_bytes))
+        try:  # memory and swap together: no swap. Absent where the kernel does not count swap.
+            _write(f"{self.path}/memory.memsw.limit_in_bytes", str(self.limit_bytes))
+        except OSError:
+            pass
+        _write(f"{self.path}/cgroup.procs", str(os.getpid()))
+        return None
+
+    def _make_v2(self, group: ControlGroup, others: list[str]) -> str | None:
+        controllers = procfs.read_text(f"{self._base}/cgroup.controllers") or ""
+        if "memory" not in controllers.split():
+            return f"{group.directory} has no memory controller"
+        subtree = f"{self._base}/cgroup.subtree_control"
+        enabled = "memory" in (procfs.read_text(subtree) or "").split()
+        if not enabled and others and group.path:
+            return f"{group.directory} holds {len(others)} other processes"
+        self._create()
+        # Moved first: no controller can be given to children while the group itself has processes.
+        _write(f"{self.path}/cgroup.procs", str(os.getpid()))
+        if not enabled:
+            _write(subtree, "+memory")
+            self._enabled_here = True
+        _write(f"{self.path}/memory.max", str(self.limit_bytes))
+        try:
+            _write(f"{self.path}/memory.swap.max", "0")
+        except OSError:
+            pass  # absent where the kernel does not count swap
+        return None
+
+    def _create(self) -> None:
+        self.path = f"{self._base}/{self._name}-{os.getpid()}"
+        try:
+            os.mkdir(self.path)
+        except FileExistsError:
+            pass  # left by a dead process that had our number
+        except OSError:
+            self.path = ""
+            raise
+
+    def _back_out(self) -> bool:
+        """Undo what was done so far, as far as it goes; True if the group is gone."""
+        if not self.path:
+            return True
+        if self._enabled_here:
+            try:  # while it is enabled for children, no process may enter the group
+                _write(f"{self._base}/cgroup.subtree_control", "-memory")
+                self._enabled_here = False
+            except OSError:
+                pass
+        try:
+            _write(f"{self._base}/cgroup.procs", str(os.getpid()))
+            os.rmdir(self.path)
+        except FileNotFoundError:
+            pass
+        except OSError:
+            return False
+        self.path = ""
+        return True
+
+    def _remove_stale(self) -> None:
+        """Remove groups of our name whose process is dead; those still in use refuse it."""
+        start = f"{self._name}-"
+        try:
+            names = os.listdir(self._base)
+        except OSError:
+            return
+        for name in names:
+            pid = name[len(start) :]
+            if not name.startswith(start) or not pid.isdigit():
+                continue
+            if os.path.exists(f"{self._root}/proc/{pid}"):
+                continue
+            try:
+                os.rmdir(f"{self._base}/{name}")
+            except OSError:
+                pass

@@ -1,0 +1,170 @@
+"""Measures what a process and its descendants really hold, so that a plan can be held against it.
+
+The figure is the sum of Pss_Anon, Pss_Shmem and VmPTE: memory that the kernel cannot take back.
+Pages that several processes share are counted once. Does not see shared memory that no process of
+the tree maps, kernel memory (stacks, pipes; about 1 MiB in all), and peaks between two samples.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+
+from planner import procfs
+
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    rollup: bytes | None
+    anon_bytes: int
+    shared_bytes: int
+    page_table_bytes: int
+
+
+def _read(process: str) -> _Reading:
+    """All figures of one process from one read of each file."""
+    rollup = procfs.read_bytes(f"{process}/smaps_rollup")
+    status = procfs.read_bytes(f"{process}/status")
+    anon = procfs.field_bytes(rollup, b"Pss_Anon")
+    shared = procfs.field_bytes(rollup, b"Pss_Shmem")
+    if anon is None:  # not readable: another user's, or an old kernel
+        anon = procfs.field_bytes(status, b"RssAnon")
+    if shared is None:
+        shared = procfs.field_bytes(status, b"RssShmem")
+    tables = procfs.field_bytes(status, b"VmPTE")
+    return _Reading(rollup, anon or 0, shared or 0, tables or 0)
+
+
+class TreeWatch:
+    """The memory of a tree of processes, read whenever `sample` is called.
+
+    Descendants stay in the tree when their parent dies before them. A sample costs about 10 ms per
+    GiB that each process maps, so call it no more often than `sample_seconds` suggests.
+    """
+
+    def __init__(
+        self, pid: int | None = None, shared_bytes: int | None = None, root: str = "/"
+    ) -> None:
+        """Watch `pid` (this process by default).
+
+        `shared_bytes` is a bound on the shared memory of the tree where the caller knows it: the
+        shares of several processes are not read at one instant, and while they first touch a
+        segment the sum can exceed it.
+        """
+        self.pid = os.getpid() if pid is None else pid
+        self.now_bytes = 0
+        self.peak_bytes = 0
+        self.processes = 0
+        self.sample_seconds = 0.0
+        self._shared_bytes = shared_bytes
+        self._proc = f"{root.rstrip('/')}/proc"
+        self._known: dict[int, int] = {}
+
+    def sample(self) -> int:
+        """Read the tree now; returns and keeps `now_bytes`, and raises `peak_bytes` to it."""
+        began = time.perf_counter()
+        if os.path.isdir(self._proc):
+            self.now_bytes = self._sample_proc()
+        else:
+            self.now_bytes = self._sample_psutil()
+        self.peak_bytes = max(self.peak_bytes, self.now_bytes)
+        self.sample_seconds = time.perf_counter() - began
+        return self.now_bytes
+
+    def descendants(self) -> list[int]:
+        """The ids of the living processes of the tree, the watched one first if it lives."""
+        return list(self._parents())
+
+    def _parents(self) -> dict[int, int]:
+        """Living processes of the tree with their parents; remembers when each was started."""
+        parents: dict[int, int] = {}
+        stack = [self.pid, *self._known]
+        started: dict[int, int] = {}
+        scanned: dict[int, list[int]] | None = None
+        while stack:
+            pid = stack.pop(0)
+            if pid in parents:
+                continue
+            stat = procfs.start_and_parent(f"{self._proc}/{pid}")
+            if stat is None or self._known.get(pid, stat[0]) != stat[0]:
+                continue  # ended, or its id was given to another process
+            started[pid], parents[pid] = stat
+            children = None if scanned is not None else procfs.children(f"{self._proc}/{pid}")
+            if children is None:
+                scanned = self._scan() if scanned is None else scanned
+                children = scanned.get(pid, [])
+            stack += children
+        self._known = started
+        return parents
+
+    def _scan(self) -> dict[int, list[int]]:
+        """Children by parent of every process, for kernels that do not list them."""
+        found: dict[int, list[int]] = {}
+        for name in os.listdir(self._proc):
+            stat = procfs.start_and_parent(f"{self._proc}/{name}") if name.isdigit() else None
+            if stat is not None:
+                found.setdefault(stat[1], []).append(int(name))
+        return found
+
+    def _sample_proc(self) -> int:
+        """The sum over the tree; read again when a process came or went meanwhile.
+
+        Its share of shared pages then moves to processes that were read already, or not yet, and
+        is counted twice or not at all.
+        """
+        least: int | None = None
+        for _ in range(_ATTEMPTS):
+            parents = self._parents()
+            total, complete = self._sum(parents)
+            least = total if least is None else min(least, total)
+            if complete and self._parents().keys() == parents.keys():
+                return total
+        return least or 0
+
+    def _sum(self, parents: dict[int, int]) -> tuple[int, bool]:
+        """(Bytes of these processes, whether all of them could be read)."""
+        anon = shared = tables = 0
+        complete = True
+        readings: dict[int, _Reading] = {}
+        for pid, parent in parents.items():
+            reading = _read(f"{self._proc}/{pid}")
+            # Between vfork and exec a child runs in its parent's address space: every figure is the
+            # same, to the byte, and counting both would count the parent twice.
+            if reading.rollup is not None and readings.get(parent) == reading:
+                continue
+            readings[pid] = reading
+            complete = complete and bool(reading.rollup)
+            anon += reading.anon_bytes
+            shared += reading.shared_bytes
+            tables += reading.page_table_bytes
+        self.processes = len(readings)
+        bounds = [shared]
+        if self._shared_bytes is not None:
+            bounds.append(self._shared_bytes)
+        machine = procfs.field_bytes(procfs.read_bytes(f"{self._proc}/meminfo"), b"Shmem")
+        if machine is not None:
+            bounds.append(machine)
+        return anon + min(bounds) + tables, complete
+
+    def _sample_psutil(self) -> int:
+        """The private memory of every process (macOS); shared memory is added as it was told."""
+        import psutil
+
+        total = 0
+        count = 0
+        try:
+            top = psutil.Process(self.pid)
+            tree = [top, *top.children(recursive=True)]
+        except psutil.Error:
+            tree = []
+        for process in tree:
+            try:
+                total += int(process.memory_full_info().uss)
+                count += 1
+            except psutil.Error:
+                continue  # ended meanwhile, or not ours to look into
+        self.processes = count
+        return total + ((self._shared_bytes or 0) if count else 0)

@@ -1,0 +1,124 @@
+"""Holds a worker's own memory to the terms of the plan: what it adds to an interpreter at rest.
+
+    python -m profiling.memray_worker
+
+The tracker runs inside the worker, a spawned process: memray follows no spawned process by itself.
+The mapped graph is no part of a worker's own memory, and mappings are left out of the capture. Ten
+times the rules may not add anything.
+"""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import tempfile
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import memray
+
+from pff_stream.rules.compile import compile_rules
+from pff_stream.rules.file import RuleFile
+from pff_stream.run.memory import RESULT_BYTES, ProcessCosts, RunSizes, run_phases
+from pff_stream.run.worker import Task, WorkerArguments, set_up
+from pff_stream.triples.encode import EncodeOptions, EncodeReport, encode
+from pff_stream.triples.store import GraphStore
+from planner.model import Settings
+from profiling.peaks import EXAMPLE, Report, captured_peak
+
+REPEATS = (1, 10)
+WORKER_TERMS = ("scratch", "chunks", "results")
+"""What of the plan's evaluation phase a worker allocates by itself once it has started."""
+
+
+def evaluate_all(arguments: WorkerArguments, capture: str) -> None:
+    """What a worker does from its start to its end, every chunk being a task; traced."""
+    # Imported before: code and modules are the interpreter's term, measured by the plan's probe.
+    with memray.Tracker(capture, trace_python_allocators=True):
+        # The pool's counter lies in shared memory; only its address is asked for here.
+        progress: Any = SimpleNamespace(address=bytearray(8))
+        answer = set_up(progress, arguments)
+        with RuleFile(arguments.rules) as rules:
+            lengths = [int(record["rules"]) for record in rules.chunks]
+        for chunk, n_rules in enumerate(lengths):
+            answer(Task(chunk, 0, n_rules))
+
+
+def worker_peak(folder: Path, arguments: WorkerArguments) -> int:
+    """Most bytes that a spawned worker held, beside its modules."""
+    capture = folder / "worker.bin"
+    capture.unlink(missing_ok=True)
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=evaluate_all, args=(arguments, str(capture)))
+    process.start()
+    process.join()
+    if process.exitcode != 0:
+        raise SystemExit(f"the traced worker ended with exit code {process.exitcode}")
+    return captured_peak(capture)
+
+
+def worker_terms(rules: RuleFile, graph: EncodeReport, wide: bool) -> dict[str, int]:
+    """The plan's terms of one worker, without its process and its share of the graph."""
+    sizes = RunSizes(
+        graph_bytes=graph.graph_bytes,
+        graph_in_memory=True,
+        n_entities=graph.n_entities,
+        n_chunks=len(rules.chunks),
+        n_source_chunks=len(rules.source_chunks),
+        max_chunk_bytes=rules.max_chunk_bytes,
+        max_chunk_rules=rules.max_chunk_rules,
+        max_source_chunk_bytes=rules.max_source_chunk_bytes,
+        max_text_bytes=rules.max_text_bytes,
+        spool_in_memory_bytes=0,
+    )
+    settings: Settings = {"workers": 1, "window": 1, "wide": wide, "start_method": "spawn"}
+    evaluate = run_phases(sizes, ProcessCosts(0, 0, 0, "left out"), settings)[0]
+    terms = {term.name: term.bytes for term in evaluate.terms}
+    return {name: terms[name] for name in WORKER_TERMS}
+
+
+def compiled(folder: Path, repeats: int) -> Path:
+    """The rules of the example, several times over, as a rule file."""
+    text = (EXAMPLE / "umls_rules.tsv").read_bytes()
+    written = io.BytesIO()
+    compile_rules([text] * repeats, written, source_name="umls_rules.tsv")
+    path = folder / f"{repeats}.pffr"
+    path.write_bytes(written.getbuffer())
+    return path
+
+
+def main() -> None:
+    """Measure with and without the wide vectors, for few rules and for many."""
+    report = Report()
+    with (
+        tempfile.TemporaryDirectory(prefix="pff-stream-memray-") as name,
+        GraphStore.in_memory() as store,
+    ):
+        folder = Path(name)
+        graph = encode(str(EXAMPLE / "train.tsv"), store, EncodeOptions())
+        store.seal()
+        arguments = partial(
+            WorkerArguments,
+            graph=store.name,
+            spool=str(folder / "spool"),
+            semantics="object-identity",
+            max_examples=10,
+            min_support=0,
+            min_confidence=0.0,
+            buffer_bytes=RESULT_BYTES,
+        )
+        for repeats in REPEATS:
+            path = compiled(folder, repeats)
+            for wide in (False, True):
+                (folder / "spool").write_bytes(b"")
+                peak = worker_peak(folder, arguments(rules=str(path), wide=wide))
+                with RuleFile(path) as rules:
+                    terms = worker_terms(rules, graph, wide)
+                    report.at_most(f"worker, {rules.rules} rules, wide={wide}", peak, terms)
+    report.finish()
+
+
+if __name__ == "__main__":
+    main()

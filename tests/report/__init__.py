@@ -1,0 +1,1 @@
+"""Tests of the report: records, merge, writers, summary, verdict."""

@@ -1,0 +1,68 @@
+"""Small runs made by hand, and the shortest way to merge them."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from pff_stream.errors import OutputError
+from pff_stream.report._merge import write_results
+from pff_stream.report.records import ExampleIds, Outcome, Record
+from pff_stream.report.summary import Totals
+from tests.report.cases import Case, Line, source_chunks, store_runs
+from tests.report.layout import graph_of_names
+
+
+class Collected:
+    """A writer that keeps what it is given, and can be full."""
+
+    def __init__(self, room: int = 10**9) -> None:
+        self.data = b""
+        self.room = room
+
+    def write(self, view: memoryview, /) -> None:
+        """Takes the bytes, or says that there is no space."""
+        if len(self.data) + len(view) > self.room:
+            raise OutputError(os.strerror(errno.ENOSPC))
+        self.data += view
+
+
+def satisfied(source: int, n: int = 1) -> Record:
+    """A rule whose predictions all hold."""
+    return Record(source, Outcome.SATISFIED, predictions=n, support=n)
+
+
+def violated(source: int, violations: int, examples: int = 0, part: int = 0) -> Record:
+    """A zero rule with so many violations, all of head (0, 0, 0)."""
+    kept = (ExampleIds(0, 0, ()),) * examples
+    return Record(
+        source,
+        Outcome.VIOLATED,
+        predictions=violations + 2,
+        support=2,
+        part=part,
+        head_relation=0,
+        examples=kept,
+    )
+
+
+def case_of(records: Sequence[Record]) -> Case:
+    """One rule per source ordinal, lines from 1."""
+    sources = sorted({record.source for record in records})
+    lines = [
+        Line(i + 1, f"rule {i}", tuple(record for record in records if record.source == i))
+        for i in sources
+    ]
+    return Case(("e",), ("r",), tuple(lines))
+
+
+def write(case: Case, *runs: Sequence[Record], **options: Any) -> tuple[Totals, bytes]:
+    """Merges the given runs for the lines of a case; totals and violations."""
+    out = Collected()
+    graph = graph_of_names(case.entities, case.relations)
+    with store_runs(runs) as (files, packed):
+        chunks = source_chunks(case.lines)
+        totals = write_results(graph, files, packed, chunks, violations=out, **options)
+    return totals, out.data

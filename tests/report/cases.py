@@ -1,0 +1,288 @@
+"""A finished run made by hand or by hypothesis, and what its report must be, computed plainly.
+
+`Case` holds rules, records and names; `expected` formats it with `json` and a sort and shares no
+code with the merge; `stored` puts it where the merge reads it: spool files, runs, source chunks.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import tempfile
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+from hypothesis import strategies as st
+
+from pff_stream.report.records import (
+    REASON_TEXTS,
+    ExampleIds,
+    Names,
+    Outcome,
+    Reason,
+    Record,
+    Run,
+    pack_record,
+    pack_runs,
+)
+
+WORDS = ("satisfied", "violated", "vacuous", "filtered", "too-large", "failed", "rejected")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One rule of the source; with `rejected` it has no records."""
+
+    line: int
+    text: str
+    records: tuple[Record, ...] = ()
+    rejected: str = ""
+    miner_confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A whole run."""
+
+    entities: tuple[str, ...]
+    relations: tuple[str, ...]
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the merge must write and count."""
+
+    violations: bytes
+    rules: bytes
+    outcomes: bytes
+    counts: tuple[int, ...]
+    totals: tuple[int, int, int, int, int, int]
+    """predictions, support, violations, written, cut by max_examples, cut by max_violations."""
+    worst: list[tuple[int, int]]
+    """(violations, line)."""
+    heads: list[list[tuple[Names, tuple[Names, ...]]]] = field(default_factory=list)
+    """Examples of each rule within the cap."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A source chunk."""
+
+    first: int
+    lines: npt.NDArray[np.uint64]
+    texts: bytes | npt.NDArray[np.uint8]
+    text_ends: npt.NDArray[np.uint32]
+    rejected: npt.NDArray[np.uint32]
+    reasons: bytes
+    miner_confidence: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A case as the merge takes it."""
+
+    files: list[int]
+    runs: bytearray
+    chunks: list[Chunk]
+
+
+def expected(case: Case, unseen: int = 0, max_violations: int = 10**6) -> Expected:
+    """The report of a case, rule by rule."""
+    violations, rules, outcomes = [], [], []
+    heads: list[list[tuple[Names, tuple[Names, ...]]]] = []
+    predictions = support = kept = left = 0
+    left = max_violations
+    outcome_counts: Counter[int] = Counter()
+    worst = []
+    for line in case.lines:
+        examples: list[tuple[Names, tuple[Names, ...]]] = []
+        outcome, reason = Outcome.REJECTED, line.rejected
+        if not line.rejected:
+            record = line.records[0]
+            outcome, reason = record.outcome, record.text or REASON_TEXTS[record.reason]
+            for part in line.records:
+                examples += [_names(case, part, example) for example in part.examples]
+        outcome_counts[outcome] += 1
+        reason = reason.replace("\t", r"\t").replace("\n", r"\n").replace("\r", r"\r")
+        outcomes.append(f"{line.line}\t{WORDS[outcome]}\t{reason}\n")
+        kept += len(examples)
+        shown = examples[:left]
+        left -= len(shown)
+        heads.append(shown)
+        if outcome > Outcome.VACUOUS:
+            continue
+        predictions += record.predictions
+        support += record.support
+        confidence = None
+        if record.predictions:
+            confidence = record.support / (record.predictions + unseen)
+        if outcome == Outcome.VIOLATED:
+            worst.append((record.predictions - record.support, line.line))
+        rules.append(f"{record.predictions}\t{record.support}\t{confidence or 0.0}\t{line.text}\n")
+        for head, witness in shown:
+            document = {
+                "rule": line.line,
+                "rule_text": line.text,
+                "head": head,
+                "witness": witness,
+                "confidence": confidence,
+                "miner_confidence": line.miner_confidence,
+            }
+            text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+            violations.append(text + "\n")
+    wrong, written = predictions - support, max_violations - left
+    worst.sort(key=lambda pair: (-pair[0], pair[1]))
+    return Expected(
+        "".join(violations).encode(),
+        "".join(rules).encode(),
+        "".join(outcomes).encode(),
+        tuple(outcome_counts[outcome] for outcome in Outcome),
+        (predictions, support, wrong, written, wrong - kept, kept - written),
+        worst[:10],
+        heads,
+    )
+
+
+def _names(case: Case, record: Record, example: ExampleIds) -> tuple[Names, tuple[Names, ...]]:
+    def entity(number: int, literal: bytes) -> str:
+        return literal.decode() if number == -1 else case.entities[number]
+
+    relation = record.relation.decode()
+    if record.head_relation != -1:
+        relation = case.relations[record.head_relation]
+    subject = entity(example.subject, record.subject)
+    witness = [
+        (case.entities[s], case.relations[r], case.entities[o]) for s, r, o in example.witness
+    ]
+    return (subject, relation, entity(example.object, record.object)), tuple(witness)
+
+
+@contextmanager
+def stored(case: Case, assignment: Sequence[int] = (0,), chunk_rules: int = 3) -> Iterator[Stored]:
+    """The case on disk: rule i lies in run `assignment[i % len]`; two files in turn."""
+    chosen: dict[int, list[Record]] = {}
+    for i, line in enumerate(case.lines):
+        run = assignment[i % len(assignment)]
+        chosen.setdefault(run, []).extend(line.records)
+    with store_runs([chosen.get(i, []) for i in range(max(assignment) + 1)]) as (files, runs):
+        yield Stored(files, runs, source_chunks(case.lines, chunk_rules))
+
+
+@contextmanager
+def store_runs(runs: Sequence[Sequence[Record]]) -> Iterator[tuple[list[int], bytearray]]:
+    """Two spool files with the runs in turn, and the runs as the merge takes them."""
+    with tempfile.TemporaryFile() as even, tempfile.TemporaryFile() as odd:
+        files = [even.fileno(), odd.fileno()]
+        places = []
+        for i, records in enumerate(runs):
+            data = b"".join(map(pack_record, records))
+            offset = os.lseek(files[i % 2], 0, os.SEEK_END)
+            os.write(files[i % 2], data)
+            places.append(Run(i % 2, zlib.crc32(data), offset, len(data)))
+        yield files, pack_runs(places)
+
+
+def source_chunks(lines: Sequence[Line], chunk_rules: int = 3) -> list[Chunk]:
+    """The lines as source chunks of so many rules."""
+    return [
+        _chunk(first, lines[first : first + chunk_rules])
+        for first in range(0, len(lines), chunk_rules)
+    ]
+
+
+def _chunk(first: int, lines: Sequence[Line]) -> Chunk:
+    texts = [line.text.encode() for line in lines]
+    reasons = [line.rejected.encode() for line in lines]
+    confidences = [line.miner_confidence for line in lines]
+    return Chunk(
+        first,
+        np.array([line.line for line in lines], dtype="<u8"),
+        b"".join(texts),
+        np.cumsum([len(text) for text in texts]).astype("<u4"),
+        np.cumsum([len(reason) for reason in reasons]).astype("<u4"),
+        b"".join(reasons),
+        np.array([np.nan if value is None else value for value in confidences], dtype="<f8"),
+    )
+
+
+names = st.one_of(
+    st.sampled_from(
+        ("ana", "knows", 'say "hi"', "back\\slash", "\x7f", "é", "🐘", "\b\t\n\f\r\x00\x1f")
+    ),
+    st.text(st.characters(codec="utf-8"), min_size=1, max_size=40),
+)
+rule_texts = st.text(st.characters(codec="utf-8", exclude_characters="\t\r\n"), min_size=1)
+counts = st.one_of(st.integers(1, 9), st.integers(1, 2**63 - 1))
+
+
+@st.composite
+def cases(draw: st.DrawFn, max_lines: int = 12) -> Case:
+    """Up to twelve rules of every outcome over a few awkward names."""
+    entities = tuple(draw(st.lists(names, min_size=1, max_size=5)))
+    relations = tuple(draw(st.lists(names, min_size=1, max_size=3)))
+    lines = []
+    at = 0
+    for source in range(draw(st.integers(0, max_lines))):
+        at += draw(st.integers(1, 3))
+        text = draw(rule_texts)
+        confidence = draw(st.one_of(st.none(), st.floats(0, 1), st.sampled_from((0.0, 1.0, 1e-5))))
+        if draw(st.integers(0, 4)) == 0:
+            lines.append(Line(at, text, rejected=draw(names), miner_confidence=confidence))
+        else:
+            records = draw(_records(source, len(entities), len(relations)))
+            lines.append(Line(at, text, records, miner_confidence=confidence))
+    return Case(entities, relations, tuple(lines))
+
+
+@st.composite
+def _records(draw: st.DrawFn, source: int, n_entities: int, n_relations: int) -> tuple[Record, ...]:
+    outcome = draw(st.sampled_from((Outcome.VIOLATED, Outcome.VIOLATED, *Outcome)))
+    if outcome == Outcome.VIOLATED:
+        return draw(_violated(source, n_entities, n_relations))
+    if outcome == Outcome.SATISFIED:
+        n = draw(counts)
+        return (Record(source, outcome, predictions=n, support=n),)
+    reason = draw(st.sampled_from(Reason))
+    text = draw(names) if reason == Reason.TEXT else ""
+    return (Record(source, outcome, reason, text=text),)
+
+
+@st.composite
+def _violated(
+    draw: st.DrawFn, source: int, n_entities: int, n_relations: int
+) -> tuple[Record, ...]:
+    n_atoms = draw(st.integers(0, 3))
+    entity, relation = st.integers(0, n_entities - 1), st.integers(0, n_relations - 1)
+    triple = st.tuples(entity, relation, entity)
+    head = st.one_of(st.just(-1), entity)
+    example = st.builds(
+        ExampleIds, head, head, st.lists(triple, min_size=n_atoms, max_size=n_atoms).map(tuple)
+    )
+    parts = draw(st.lists(st.lists(example, max_size=4), min_size=1, max_size=3))
+    violations = sum(map(len, parts)) + draw(st.integers(0 if any(parts) else 1, 9))
+    support = draw(st.one_of(st.integers(0, 9), st.integers(0, 2**63 - 1 - violations)))
+    bare = Record(source, Outcome.VIOLATED, predictions=support + violations, support=support)
+    full = replace(
+        bare,
+        n_atoms=n_atoms,
+        head_relation=draw(st.one_of(st.just(-1), relation)),
+        relation=draw(names).encode(),
+        subject=draw(names).encode(),
+        object=draw(names).encode(),
+    )
+    return tuple(
+        replace(full if examples else bare, part=part, examples=tuple(examples))
+        for part, examples in enumerate(parts)
+    )
+
+
+def flip(data: bytes, at: int) -> bytes:
+    """`data` with one bit of one byte changed."""
+    return data[:at] + struct.pack("B", data[at] ^ 1) + data[at + 1 :]

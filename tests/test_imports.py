@@ -1,0 +1,49 @@
+"""What is imported where: every import of a worker is paid once for each worker."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+COMMAND_ONLY = {"click", "psutil", "yaml", "planner", "json", "logging"}
+
+
+def modules_after(statement: str) -> set[str]:
+    """Names of all modules that a fresh interpreter holds after the statement."""
+    code = f"{statement}\nimport sys\nfor name in sys.modules: sys.stdout.write(name + '\\n')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not done.stderr
+    return set(done.stdout.split())
+
+
+@pytest.fixture(scope="module")
+def by_numpy() -> set[str]:
+    """What numpy and msgpack, which a worker may import, bring along."""
+    return modules_after("import numpy, msgpack")
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "pff_stream.run.worker",
+        "pff_stream.run.worker_process",
+        "pff_stream.rules.file",
+        "pff_stream.triples.graph",
+    ],
+)
+def test_worker_imports_are_light(module: str, by_numpy: set[str]) -> None:
+    """A worker's modules bring nothing of the command line, the planner or its libraries."""
+    assert not (modules_after(f"import {module}") - by_numpy) & COMMAND_ONLY
+
+
+def test_package_import_is_light() -> None:
+    """`import pff_stream` imports nothing heavy: not numpy, and no library of the command line."""
+    heavy = COMMAND_ONLY - {"logging"} | {"numpy", "msgpack", "multiprocessing"}
+    assert not modules_after("import pff_stream") & heavy
+
+
+def test_command_help_is_light() -> None:
+    """Reading the command line imports no numpy: what is only asked for help starts at once."""
+    assert "numpy" not in modules_after("import pff_stream.cli")
