@@ -1,4 +1,4 @@
-"""Builds the compiled stages (one Cython module per stage); all other metadata is in pyproject.toml."""
+"""Builds the compiled stages; all other metadata is in pyproject.toml."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ if platform.machine() in ("x86_64", "AMD64"):
     # numpy's own baseline: popcount is one instruction instead of a call.
     compile_args.append("-march=x86-64-v2")
 
+headers = [str(path) for end in ("*.h", "*.pxd") for path in Path("pff_stream").rglob(end)]
+
 setup(
     ext_modules=cythonize(
         [
@@ -20,7 +22,11 @@ setup(
                 ".".join(source.with_suffix("").parts),
                 [str(source)],
                 include_dirs=["pff_stream"],
-                depends=[str(header) for pattern in ("*.h", "*.pxd") for header in Path("pff_stream").rglob(pattern)],
+                depends=[
+                    str(header)
+                    for pattern in ("*.h", "*.pxd")
+                    for header in Path("pff_stream").rglob(pattern)
+                ],
                 extra_compile_args=compile_args,
                 define_macros=[("CYTHON_CCOMPLEX", "0")],
             )

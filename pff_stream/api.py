@@ -102,17 +102,19 @@ def _outcomes(
     from pff_stream.triples.graph import attach
 
     if ordered:
-        with evaluated(settings, Silent(), rules, triples) as done:
-            with attach(done.ready.graph.name) as graph:
-                yield from iterate(
-                    graph.view,
-                    [done.spool.fileno()],
-                    done.evaluation.runs,
-                    source_chunks(done.ready.rules.file),
-                    unseen=settings.unseen,
-                    max_violations=settings.max_violations,
-                    temporary_dir=done.ready.folder,
-                )
+        with (
+            evaluated(settings, Silent(), rules, triples) as done,
+            attach(done.ready.graph.name) as graph,
+        ):
+            yield from iterate(
+                graph.view,
+                [done.spool.fileno()],
+                done.evaluation.runs,
+                source_chunks(done.ready.rules.file),
+                unseen=settings.unseen,
+                max_violations=settings.max_violations,
+                temporary_dir=done.ready.folder,
+            )
         return
     with evaluating(settings, Silent(), rules, triples) as (done, answers):
         reader = _SpoolReader(done)

@@ -232,7 +232,7 @@ def compile_(**_: object) -> int:
         settings = resolve(CompileSettings, layers)
         from pff_stream.run import engine
 
-        lines = engine.compile(settings, observer)
+        lines = engine.compile_rules(settings, observer)
         observer.close()
         _print(lines, voice)
         return 0
@@ -250,7 +250,7 @@ def encode(triples: tuple[str, ...], **_: object) -> int:
         settings = resolve(EncodeSettings, layers)
         from pff_stream.run import engine
 
-        lines = engine.encode(settings, observer)
+        lines = engine.encode_triples(settings, observer)
         observer.close()
         _print(lines, voice)
         return 0
@@ -268,7 +268,7 @@ def triples(triples: tuple[str, ...], **_: object) -> int:
         settings = resolve(TriplesSettings, layers)
         from pff_stream.run import engine
 
-        engine.triples(settings, output.standard_output())
+        engine.print_triples(settings, output.standard_output())
         return 0
 
 

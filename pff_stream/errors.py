@@ -10,7 +10,7 @@ class PffStreamError(Exception):
 
 
 class InputError(PffStreamError):
-    """Unreadable or malformed input; the message names the file, the place, what was found and expected."""
+    """Unreadable or malformed input; the message names file, place, what was found and expected."""
 
     exit_code = 2
 

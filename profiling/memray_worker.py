@@ -70,7 +70,6 @@ def worker_terms(rules: RuleFile, graph: EncodeReport, wide: bool) -> dict[str, 
         max_chunk_bytes=rules.max_chunk_bytes,
         max_chunk_rules=rules.max_chunk_rules,
         max_source_chunk_bytes=rules.max_source_chunk_bytes,
-        max_text_bytes=rules.max_text_bytes,
         spool_in_memory_bytes=0,
     )
     settings: Settings = {"workers": 1, "window": 1, "wide": wide, "start_method": "spawn"}

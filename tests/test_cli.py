@@ -75,17 +75,17 @@ class FakeEngine(types.ModuleType):
         self.work()
         return self.result
 
-    def compile(self, settings: object, observer: object) -> list[str]:
+    def compile_rules(self, settings: object, observer: object) -> list[str]:
         """Compiles."""
         self.settings = settings
         return ["3 rules"]
 
-    def encode(self, settings: object, observer: object) -> list[str]:
+    def encode_triples(self, settings: object, observer: object) -> list[str]:
         """Encodes."""
         self.settings = settings
         return ["5 triples"]
 
-    def triples(self, settings: object, stream: BinaryIO) -> None:
+    def print_triples(self, settings: object, stream: BinaryIO) -> None:
         """Writes triples."""
         self.settings = settings
         stream.write("a\tb\té\n".encode())

@@ -37,3 +37,15 @@ def fail_on(expression: str, totals: Totals) -> bool:
             )
         return totals.violations > share * totals.predictions
     return word == "violations" and totals.violations > 0
+
+
+def too_many_rejected(on_bad_rule: str, rejected: int, rules: int) -> bool:
+    """Whether `rejected` of `rules` lines are more than `fail`, `skip` or `P%` bears.
+
+    Exact, so that no count is on the wrong side by rounding; the expression is checked already.
+    """
+    if on_bad_rule in ("fail", "skip"):
+        return on_bad_rule == "fail" and rejected > 0
+    from fractions import Fraction
+
+    return rejected * 100 > Fraction(on_bad_rule.removesuffix("%")) * rules

@@ -13,6 +13,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
@@ -205,15 +207,19 @@ def lines_of(rules: Iterable[str]) -> Iterator[bytes]:
         yield bytes(block)
 
 
-def allowed_share(on_bad_rule: str) -> float:
-    """The share of lines that may be rejected: 0 for `fail`, 1 for `skip`, P/100 for `P%`."""
+def allowed_share(on_bad_rule: str) -> Fraction:
+    """The share of lines that may be rejected: 0 for `fail`, 1 for `skip`, P/100 for `P%`, exactly.
+
+    UsageError for anything else.
+    """
     if on_bad_rule in ("fail", "skip"):
-        return float(on_bad_rule == "skip")
+        return Fraction(on_bad_rule == "skip")
     number = on_bad_rule.removesuffix("%")
     try:
-        share = float(number) / 100 if number != on_bad_rule else -1.0
-    except ValueError:
-        share = -1.0
+        # A double would refuse 29 of 100 lines at 29%.
+        share = Fraction(Decimal(number)) / 100 if number != on_bad_rule else Fraction(-1)
+    except (ArithmeticError, ValueError):
+        share = Fraction(-1)
     if not 0 <= share <= 1:
         raise UsageError(f"--on-bad-rule {on_bad_rule!r}: expected fail, skip or a share as 1%")
     return share
@@ -270,7 +276,7 @@ def _text_reader(
 def _apply_policy(
     source_name: str,
     on_bad_rule: str,
-    allowed: float,
+    allowed: Fraction,
     reader: RuleReader,
     first: list[Rejection],
 ) -> None:

@@ -1,4 +1,4 @@
-"""The run from end to end: inputs, plan, workers, merge, verdict; each stage in a module of its own.
+"""The run from end to end: inputs, plan, workers, merge; each stage in a module of its own.
 
 The order here is the way of the data. Everything that is opened is closed on every way out, and
 nothing big is allocated before the plan has said that it fits.
@@ -6,18 +6,15 @@ nothing big is allocated before the plan has said that it fits.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import IO
 
-from planner.machine import Machine, read_machine
-from planner.model import Phase, Term
-from planner.plan import Plan, refusal
 from pff_stream.errors import RefusedError
 from pff_stream.report.progress import Observer
+from pff_stream.run.folder import results_folder
 from pff_stream.run.inputs import (
     GraphInput,
     Rules,
@@ -31,14 +28,27 @@ from pff_stream.run.inputs import (
     working_folder,
 )
 from pff_stream.run.memory import RESULT_BYTES, RunSizes, preparation_phases
-from pff_stream.run.outputs import Result, write_outputs
+from pff_stream.run.outputs import Result, check_outputs, write_outputs
 from pff_stream.run.planning import Costs, measure_costs, plan_run
-from pff_stream.run.prepare import compile, encode, triples
+from pff_stream.run.prepare import compile_rules, encode_triples, print_triples
 from pff_stream.run.settings import RunSettings
 from pff_stream.run.stream import Evaluation, Meter, stream_chunks
 from pff_stream.run.worker import Answer, WorkerArguments
+from planner.machine import Machine, read_machine
+from planner.model import Phase, Term
+from planner.plan import Plan, refusal
 
-__all__ = ["Ready", "compile", "encode", "evaluated", "make_plan", "prepared", "run", "triples"]
+__all__ = [
+    "Ready",
+    "compile_rules",
+    "encode_triples",
+    "evaluated",
+    "evaluating",
+    "make_plan",
+    "prepared",
+    "print_triples",
+    "run",
+]
 
 COMPILE_BYTES = 32 << 20
 
@@ -89,8 +99,13 @@ def run(settings: RunSettings, observer: Observer) -> Result:
         from pff_stream.run.tasks import run_tasks
 
         return run_tasks(settings, observer)
-    with evaluated(settings, observer) as done:
-        return write_outputs(done, observer)
+    check_outputs(settings)
+    with evaluating(settings, observer) as (done, answers), ExitStack() as stack:
+        folder = None
+        if settings.out is not None:
+            folder = stack.enter_context(results_folder(settings.out, overwrite=settings.overwrite))
+        _exhaust(done, answers)
+        return write_outputs(done, folder, observer)
 
 
 @contextmanager
@@ -142,10 +157,14 @@ def evaluated(
 ) -> Iterator[Evaluated]:
     """Evaluates every rule under the plan; the spool is there for as long as the block lasts."""
     with evaluating(settings, observer, rules, triples) as (done, answers):
-        with timed(done.ready.seconds, "evaluate"):
-            for _ in answers:
-                pass
+        _exhaust(done, answers)
         yield done
+
+
+def _exhaust(done: Evaluated, answers: Iterator[Answer]) -> None:
+    with timed(done.ready.seconds, "evaluate"):
+        for _ in answers:
+            pass
 
 
 @contextmanager

@@ -40,7 +40,7 @@ def results_folder(path: str, *, overwrite: bool) -> Iterator[str]:
     is_new = not os.path.lexists(path)
     try:
         os.makedirs(path, exist_ok=True)
-        _check(path, overwrite)
+        check_folder(path, overwrite=overwrite)
         mark = os.path.join(path, MARK)
         with open(mark, "w", encoding="utf-8") as file:
             json.dump({"process": os.getpid()}, file)
@@ -53,17 +53,20 @@ def results_folder(path: str, *, overwrite: bool) -> Iterator[str]:
             os.unlink(mark)
         if is_new:
             with suppress(OSError):
-                os.rmdir(path)          # only where nothing was written
+                os.rmdir(path)  # only where nothing was written
 
 
 def clear_tasks(path: str) -> None:
-    """Removes the task folders of an earlier run over a manifest; `_check` knows them as ours."""
+    """Removes the task folders of an earlier run over a manifest; `check_folder` knows them as ours."""
     tasks = os.path.join(path, TASKS)
     if os.path.isdir(tasks) and not os.path.islink(tasks):
         shutil.rmtree(tasks)
 
 
-def _check(path: str, overwrite: bool) -> None:
+def check_folder(path: str, *, overwrite: bool) -> None:
+    """Raises as `results_folder` does for what an existing folder holds; changes nothing."""
+    if not os.path.isdir(path):
+        raise UsageError(f"--out {path}: found a file, expected a folder or a new name")
     for entry in os.scandir(path):
         if entry.name == TASKS and entry.is_dir(follow_symlinks=False):
             _check_tasks(entry.path)
@@ -85,4 +88,4 @@ def _check_tasks(tasks: str) -> None:
                 f"--out: found {entry.path!r}, which no run of pff-stream writes; expected the "
                 "results of an earlier run"
             )
-        _check(entry.path, overwrite=True)
+        check_folder(entry.path, overwrite=True)

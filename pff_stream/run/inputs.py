@@ -1,8 +1,8 @@
 """Makes the two inputs of a run ready: a compiled rule file and an encoded graph, each by a name.
 
-Text is compiled and raw triples are encoded into files and memory without a name of their own, which
-are gone with this process; what is compiled or encoded already is checked and used as it is. The
-headers of both say all that the plan needs. Does not cover: planning, workers.
+Text is compiled and raw triples are encoded into files and memory without a name of their own,
+which are gone with this process; what is compiled or encoded already is checked and used as it is.
+The headers of both say all that the plan needs. Does not cover: planning, workers.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, TypeAlias
 
 from pff_stream.errors import InputError, OutputError
+from pff_stream.report.verdict import too_many_rejected
 from pff_stream.rules.file import FORMAT, RuleFile
 from pff_stream.sources import STANDARD_INPUT, open_blocks
 from pff_stream.triples._graph import MAGIC
@@ -83,18 +84,21 @@ def working_folder(near: str | None = None) -> str:
 @contextmanager
 def temporary_file(folder: str) -> Iterator[tuple[IO[bytes], str]]:
     """An unbuffered file and the path by which other processes of this user open it."""
-    try:
-        file = tempfile.TemporaryFile(buffering=0, prefix="pff-stream-", dir=folder)
-    except OSError as error:
-        raise OutputError(f"{folder}: no temporary file: {error.strerror or error}") from error
-    with file:
-        path = f"/proc/{os.getpid()}/fd/{file.fileno()}"
-        if os.path.exists(path):
-            yield file, path
-            return
-    # No /proc (macOS, or a hardened container): a named file of this user instead.
-    with tempfile.NamedTemporaryFile(buffering=0, prefix="pff-stream-", dir=folder) as named:
-        yield named.file, named.name
+    with ExitStack() as stack:
+        try:
+            file: IO[bytes] = stack.enter_context(
+                tempfile.TemporaryFile(buffering=0, prefix="pff-stream-", dir=folder)
+            )
+            path = f"/proc/{os.getpid()}/fd/{file.fileno()}"
+            if not os.path.exists(path):
+                # No /proc (macOS, or a hardened container): a file with a name instead.
+                named = stack.enter_context(
+                    tempfile.NamedTemporaryFile(buffering=0, prefix="pff-stream-", dir=folder)
+                )
+                file, path = named.file, named.name
+        except OSError as error:
+            raise OutputError(f"{folder}: no temporary file: {error.strerror or error}") from error
+        yield file, path
 
 
 def is_rule_file(path: str) -> bool:
@@ -108,7 +112,7 @@ def is_graph_file(path: str) -> bool:
 
 
 def _head(path: str) -> bytes:
-    """The first bytes of a regular file; empty for anything else (its reader says what is wrong)."""
+    """The first bytes of a regular file; empty for anything else: its reader says what is wrong."""
     try:
         if path == STANDARD_INPUT or not os.path.isfile(path):
             return b""
@@ -143,11 +147,14 @@ def open_rules(
     path = settings.rules
     if given is None and is_rule_file(path):
         with RuleFile(path) as file:
+            if too_many_rejected(settings.on_bad_rule, file.rejected, file.rules):
+                raise InputError(
+                    f"{path}: {file.rejected} of {file.rules} rule lines could not be read when it "
+                    f"was compiled, more than --on-bad-rule {settings.on_bad_rule} allows"
+                )
             # The descriptor's name: workers read this file even if the path is replaced meanwhile.
             name = f"/proc/{os.getpid()}/fd/{file.fileno()}"
-            yield Rules(
-                file, name if os.path.exists(name) else path, path, file.source_hash, None
-            )
+            yield Rules(file, name if os.path.exists(name) else path, path, file.source_hash, None)
         return
     from pff_stream.rules.compile import BLOCK_BYTES, compile_rules, lines_of
 

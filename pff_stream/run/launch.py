@@ -38,7 +38,7 @@ would go unnoticed."""
 def signals_held() -> Iterator[None]:
     """Delays signals, so that no exception stands between starting a process and noting it."""
     before = signal.pthread_sigmask(
-        signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM}
+        signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
     )
     try:
         yield

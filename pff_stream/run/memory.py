@@ -1,7 +1,7 @@
 """What a run holds in memory, as named terms computed from the very numbers that size it.
 
-Sizes come from the headers of the rule file and of the graph, the cost of a process from a probe on
-this machine, the rest from the code that allocates (`scratch_bytes`, `merge_bytes`, ...). Everything
+Sizes come from the headers of the rule file and of the graph, the cost of a process from a probe
+on this machine, the rest from the code that allocates (`scratch_bytes`, `merge_bytes`, ...). All
 here is arithmetic: nothing is measured, read or allocated.
 """
 
@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from planner.model import Phase, Settings, Term
 from pff_stream.evaluate._kernel import scratch_bytes
 from pff_stream.report._merge import merge_bytes
+from planner.model import Phase, Settings, Term
 
 MIB = 1 << 20
 RESULT_BYTES = MIB
@@ -145,7 +145,9 @@ def _merge_terms(sizes: RunSizes, costs: ProcessCosts) -> list[Term]:
 
 
 def _parent(costs: ProcessCosts) -> Term:
-    return Term("parent", costs.parent_bytes, "parent", {"parent": costs.parent_bytes}, costs.source)
+    return Term(
+        "parent", costs.parent_bytes, "parent", {"parent": costs.parent_bytes}, costs.source
+    )
 
 
 def _graph_terms(sizes: RunSizes, processes: int) -> list[Term]:
@@ -157,11 +159,12 @@ def _graph_terms(sizes: RunSizes, processes: int) -> list[Term]:
         {"processes": processes, "graph": sizes.graph_bytes},
         "header of the graph",
     )
-    if not sizes.graph_in_memory:
-        return [tables]
-    graph = Term(
-        "graph", sizes.graph_bytes, "graph", {"graph": sizes.graph_bytes}, "header of the graph"
-    )
+    source = "header of the graph"
+    if sizes.graph_in_memory:
+        graph = Term("graph", sizes.graph_bytes, "graph", {"graph": sizes.graph_bytes}, source)
+    else:
+        formula = "none: the pages of its file are reclaimable"
+        graph = Term("graph", 0, formula, {"graph": sizes.graph_bytes}, source)
     return [graph, tables]
 
 

@@ -1,29 +1,36 @@
-"""Turns evaluated rules into outputs: the merge, the files of the folder, the summary, the verdict."""
+"""Turns evaluated rules into outputs: the merge, the files of the folder, the summary."""
 
 from __future__ import annotations
 
 import os
 import platform
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from planner.sizes import format_size
 from pff_stream.report._merge import write_results
 from pff_stream.report.progress import Observer
 from pff_stream.report.records import Outcome
 from pff_stream.report.summary import Json, Summary, Totals, cap_lines, summary_lines
-from pff_stream.report.verdict import fail_on
-from pff_stream.report.writers import FileWriter, Writer, open_writer
-from pff_stream.rules.compile import allowed_share
+from pff_stream.report.verdict import fail_on, too_many_rejected
+from pff_stream.report.writers import (
+    STANDARD_OUTPUT,
+    FileWriter,
+    Writer,
+    check_output,
+    open_writer,
+)
 from pff_stream.rules.file import RuleFile, SourceChunk
-from pff_stream.run.folder import OUTCOMES, RULES, SUMMARY, VIOLATIONS, results_folder
+from pff_stream.run.folder import OUTCOMES, RULES, SUMMARY, VIOLATIONS, check_folder
 from pff_stream.triples.graph import attach
+from planner.sizes import format_size
 
 if TYPE_CHECKING:
     from pff_stream.run.engine import Evaluated
+    from pff_stream.run.settings import RunSettings
 
 INCOMPLETE = 4
 BAD_INPUT = 2
@@ -39,16 +46,20 @@ class Result:
     totals: Totals
 
 
-def write_outputs(done: Evaluated, observer: Observer) -> Result:
+def check_outputs(settings: RunSettings) -> None:
+    """Refuses outputs that cannot be meant, before anything is computed; creates nothing."""
+    if settings.out is not None and os.path.lexists(settings.out):
+        check_folder(settings.out, overwrite=settings.overwrite)
+    if settings.violations not in (None, STANDARD_OUTPUT):
+        check_output(str(settings.violations))
+
+
+def write_outputs(done: Evaluated, folder: str | None, observer: Observer) -> Result:
     """Merges the spool in source order into everything that was asked for."""
     settings = done.ready.settings
     observer.phase("merge", done.ready.rules.file.rules)
+    began = time.perf_counter()
     with ExitStack() as stack:
-        folder = None
-        if settings.out is not None:
-            folder = stack.enter_context(
-                results_folder(settings.out, overwrite=settings.overwrite)
-            )
         violations, rules, outcomes = _writers(folder, settings.violations, stack)
         totals = merge(done, violations=violations, rules=rules, outcomes=outcomes)
         observer.advance(done.ready.rules.file.rules)
@@ -56,6 +67,7 @@ def write_outputs(done: Evaluated, observer: Observer) -> Result:
         for writer in (violations, rules, outcomes):
             if writer is not None:
                 writer.commit()
+        done.ready.seconds["merge"] = time.perf_counter() - began
         summary = _summary(done, totals)
         if folder is not None:
             with FileWriter(os.path.join(folder, SUMMARY)) as writer:
@@ -120,7 +132,7 @@ def source_chunks(rules: RuleFile) -> Iterator[SourceChunk]:
 def verdict(done: Evaluated, totals: Totals) -> int:
     """The exit code that these results end the command with."""
     settings = done.ready.settings
-    if totals.count(Outcome.REJECTED) > allowed_share(settings.on_bad_rule) * totals.rules:
+    if too_many_rejected(settings.on_bad_rule, totals.count(Outcome.REJECTED), totals.rules):
         return BAD_INPUT
     if totals.count(Outcome.FAILED):
         return INCOMPLETE

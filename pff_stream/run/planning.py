@@ -14,13 +14,13 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pff_stream.run.memory import ProcessCosts, RunSizes, run_phases
+from pff_stream.run.settings import RunSettings
 from planner.machine import Machine
 from planner.model import Phase, Setting, Settings
 from planner.plan import Plan
 from planner.probe import ProbeError, WorkerMemory, measure_self, probe_worker
 from planner.search import as_options, choose, nearest
-from pff_stream.run.memory import ProcessCosts, RunSizes, run_phases
-from pff_stream.run.settings import RunSettings
 
 PARENT_GROWTH_BYTES = 3 << 19
 """What the parent still grows by after it was measured: pipes, tasks, what a merge opens."""
@@ -126,7 +126,7 @@ def plan_run(
             continue
         if chosen is not None:
             break
-    notes = _notes(settings, machine, sizes, ceiling, chosen.settings if chosen else None)
+    notes = _notes(settings, machine, ceiling, chosen.settings if chosen else None)
     if chosen is not None:
         return _plan(machine, chosen.phases, chosen.settings, (), notes, None)
     wish = _candidate(settings.workers or ceiling, methods[0], wide=False)
@@ -139,9 +139,7 @@ def plan_run(
         as_options({name: option[name] for name in ("workers", "start_method")})
         for option in (candidate.settings for candidate in near.fitting)
     ]
-    return _plan(
-        machine, tuple(build(wish)), wish, suggestions, notes, near.least.peak_bytes
-    )
+    return _plan(machine, tuple(build(wish)), wish, suggestions, notes, near.least.peak_bytes)
 
 
 def worker_ceiling(settings: RunSettings, machine: Machine, sizes: RunSizes) -> int:
@@ -164,7 +162,6 @@ def _candidate(workers: int, method: str, *, wide: bool) -> dict[str, Setting]:
 def _notes(
     settings: RunSettings,
     machine: Machine,
-    sizes: RunSizes,
     ceiling: int,
     chosen: Settings | None,
 ) -> list[str]:
@@ -177,7 +174,9 @@ def _notes(
     if chosen is not None and settings.workers is None:
         asked = min(settings.max_workers or machine.cores, machine.cores)
         if int(chosen["workers"] or 1) < ceiling:
-            notes.append(f"{chosen['workers']} instead of {asked} workers: more do not fit the budget")
+            notes.append(
+                f"{chosen['workers']} instead of {asked} workers: more do not fit the budget"
+            )
         elif settings.max_workers and settings.max_workers > machine.cores:
             notes.append(
                 f"{chosen['workers']} instead of {settings.max_workers} workers: "
@@ -185,11 +184,6 @@ def _notes(
             )
     if chosen is not None and not chosen["wide"]:
         notes.append("one source at a time: the vectors for 512 at once do not fit the budget")
-    if not sizes.graph_in_memory:
-        notes.append(
-            f"the graph ({sizes.graph_bytes} bytes) is mapped from its file: its pages are "
-            "reclaimable and not in the terms"
-        )
     return notes
 
 

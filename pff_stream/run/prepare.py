@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from planner.machine import read_machine
-from planner.probe import measure_self
-from planner.sizes import format_size
 from pff_stream.errors import OutputError, RefusedError
 from pff_stream.report.progress import Observer
 from pff_stream.report.writers import FileWriter
 from pff_stream.run.inputs import encode_options, working_folder
 from pff_stream.run.settings import CompileSettings, EncodeSettings, TriplesSettings
 from pff_stream.sources import STANDARD_INPUT, open_blocks
+from planner.machine import read_machine
+from planner.probe import measure_self
+from planner.sizes import format_size
 
 COMPILE_BYTES = 32 << 20
 
 
-def compile(settings: CompileSettings, observer: Observer) -> list[str]:
+def compile_rules(settings: CompileSettings, observer: Observer) -> list[str]:
     """Compiles rule text into a rule file; returns what to say about it."""
     from contextlib import ExitStack
 
-    from pff_stream.rules.compile import BLOCK_BYTES, compile_rules
+    from pff_stream.rules import compile as compiler
     from pff_stream.triples.graph import attach, verify
 
     observer.phase("compile", None)
@@ -33,8 +33,8 @@ def compile(settings: CompileSettings, observer: Observer) -> list[str]:
         if settings.graph is not None:
             verify(settings.graph)
             graph = stack.enter_context(attach(settings.graph)).view
-        report = compile_rules(
-            open_blocks(settings.rules, BLOCK_BYTES),
+        report = compiler.compile_rules(
+            open_blocks(settings.rules, compiler.BLOCK_BYTES),
             output,
             source_name=_shown(settings.rules),
             memory_bytes=_share(settings.budget_bytes),
@@ -42,10 +42,8 @@ def compile(settings: CompileSettings, observer: Observer) -> list[str]:
             on_bad_rule=settings.on_bad_rule,
             graph=graph,
         )
-    lines = [
-        f"{report.rules:,} rules, {report.bodies:,} distinct bodies, {report.rejected:,} rejected"
-        f" ({report.seconds:.2f} s)"
-    ]
+    counts = f"{report.rules:,} rules, {report.bodies:,} distinct bodies"
+    lines = [f"{counts}, {report.rejected:,} rejected ({report.seconds:.2f} s)"]
     lines += [f"{_shown(settings.rules)}: {rejection}" for rejection in report.rejections]
     if report.unsettled:
         lines.append(
@@ -58,22 +56,21 @@ def compile(settings: CompileSettings, observer: Observer) -> list[str]:
     return lines
 
 
-def encode(settings: EncodeSettings, observer: Observer) -> list[str]:
+def encode_triples(settings: EncodeSettings, observer: Observer) -> list[str]:
     """Encodes triples into a graph file; returns what to say about it."""
     from pff_stream.triples.encode_process import encode_in_process
     from pff_stream.triples.store import GraphStore
 
     observer.phase("encode", None, "triples")
-    assert settings.output is not None                  # checked by the settings
+    assert settings.output is not None  # checked by the settings
     share = _headroom(settings.budget_bytes)
     with GraphStore.at_path(settings.output) as store:
         report = encode_in_process(
             list(settings.triples), encode_options(settings), store, memory_bytes=share
         )
-    lines = [
-        f"{report.n_triples:,} triples ({report.n_read:,} read), {report.n_entities:,} entities, "
-        f"{report.n_relations:,} relations ({report.seconds:.2f} s)"
-    ]
+    counts = f"{report.n_triples:,} triples ({report.n_read:,} read)"
+    names = f"{report.n_entities:,} entities, {report.n_relations:,} relations"
+    lines = [f"{counts}, {names} ({report.seconds:.2f} s)"]
     if report.n_bad:
         lines.append(f"{report.n_bad:,} bad triples were skipped; the first:")
         lines += [f"  {bad}" for bad in report.bad]
@@ -81,13 +78,12 @@ def encode(settings: EncodeSettings, observer: Observer) -> list[str]:
     return lines
 
 
-def triples(settings: TriplesSettings, stream: BinaryIO) -> None:
+def print_triples(settings: TriplesSettings, stream: BinaryIO) -> None:
     """Writes the triples that inputs become, as lines of TSV."""
     from pff_stream.triples.encode import triple_lines
 
     try:
-        for block in triple_lines(list(settings.triples), encode_options(settings)):
-            stream.write(block)
+        stream.writelines(triple_lines(list(settings.triples), encode_options(settings)))
         stream.flush()
     except BrokenPipeError:
         raise

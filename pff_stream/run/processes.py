@@ -41,7 +41,9 @@ QUICK_SECONDS = 0.02
 """A task is sent ahead only after one that was over sooner: behind a long one it would wait while
 other workers idle."""
 BARREN_LIMIT = 3
-"""Deaths in a row of one slot, without a task begun, after which the pool gives up."""
+"""Deaths a slot without a task begun, and none begun anywhere else, at which the pool gives up."""
+REST_SECONDS, LONGEST_REST_SECONDS = 0.1, 5.0
+"""While others go on, a slot whose workers die so twice in a row waits so long, then doubly."""
 SET_UP_STALL_SECONDS = 60.0
 """A worker that sets up, imports included, may stand still for so long at least."""
 STALL_CHECK_SECONDS = 0.1
@@ -75,6 +77,8 @@ class ProcessCrew(Generic[Task, Answer]):
         self._stall_seconds = stall_seconds
         self._workers: list[Worker[Task] | None] = [None] * slots
         self._barren = [0] * slots
+        self._rest_until = [0.0] * slots
+        self._barren_in_all = 0
         self._selector = selectors.PollSelector()  # no descriptor that a fork would share
         self._undead: list[Child] = []
         self._clock = 0.0
@@ -108,7 +112,8 @@ class ProcessCrew(Generic[Task, Answer]):
             return
         for slot, worker in enumerate(self._workers):
             if worker is None:
-                self._start(slot)
+                if time.monotonic() >= self._rest_until[slot]:
+                    self._start(slot)
             elif worker.ready and not worker.hand and (item := ledger.take()):
                 self._send(worker, item)
         for worker in self._workers:
@@ -209,7 +214,7 @@ class ProcessCrew(Generic[Task, Answer]):
             item = worker.hand.popleft()
             worker.answered += 1
             worker.quick = seconds < QUICK_SECONDS
-            self._barren[worker.slot] = 0
+            self._note_fruit(worker.slot)
             if kind == MEMORY:
                 ledger.died(item, "MemoryError")
             else:
@@ -220,7 +225,7 @@ class ProcessCrew(Generic[Task, Answer]):
     def _bury(
         self, worker: Worker[Task], ledger: Ledger[Task, Answer], cause: str | None = None
     ) -> None:
-        """Collects a dead worker, or ends one that stands still, and settles what it had in hand."""
+        """Collects a dead worker, or ends one that stands still, and settles what it had to do."""
         with signals_held():
             self._workers[worker.slot] = None
             self._selector.unregister(worker.child.channel)
@@ -238,15 +243,27 @@ class ProcessCrew(Generic[Task, Answer]):
         for item in reversed(hand[1:] if begun else hand):
             ledger.give_back(item)
         if begun:
-            self._barren[worker.slot] = 0
+            self._note_fruit(worker.slot)
             ledger.died(hand[0], cause)
-            return
-        self._barren[worker.slot] += 1
-        if self._barren[worker.slot] >= BARREN_LIMIT:
+        else:
+            self._note_barren(worker.slot, cause)
+
+    def _note_fruit(self, slot: int) -> None:
+        """A worker began a task: whatever it came to, workers can be started here."""
+        self._barren[slot] = self._barren_in_all = 0
+
+    def _note_barren(self, slot: int, cause: str) -> None:
+        """A worker died with no task begun, which the next one may do as well."""
+        self._barren[slot] += 1
+        self._barren_in_all += 1
+        if self._barren_in_all >= BARREN_LIMIT * len(self._workers):
             raise WorkersFailedError(
-                f"{BARREN_LIMIT} workers in a row ended before they began any task; "
+                f"{self._barren_in_all} workers in a row ended before they began any task; "
                 f"the last one: {cause}"
             )
+        if self._barren[slot] > 1:
+            rest = min(REST_SECONDS * 2.0 ** (self._barren[slot] - 2), LONGEST_REST_SECONDS)
+            self._rest_until[slot] = time.monotonic() + rest
 
     def _check_stalls(self, ledger: Ledger[Task, Answer]) -> None:
         for worker in self._workers:

@@ -11,7 +11,6 @@ import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 
-from planner.watch import TreeWatch
 from pff_stream.report.progress import Observer
 from pff_stream.report.records import Outcome, Reason, Record, Run, pack_record, pack_runs
 from pff_stream.rules.file import RuleFile
@@ -24,6 +23,7 @@ from pff_stream.run.worker import (
     set_up,
     split_task,
 )
+from planner.watch import TreeWatch
 
 SAMPLE_SECONDS = 0.25
 

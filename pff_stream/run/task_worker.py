@@ -1,8 +1,8 @@
 """What a worker does with a manifest: a whole document, from its triples to its folder of results.
 
-Many small documents are parallel over documents, not over rules: a worker encodes one, evaluates all
-rules against it, writes its results and forgets it. It imports more than a worker of one large graph
-(`worker`), and holds one document's graph and one chunk of rules at a time.
+Many small documents are parallel over documents, not over rules: a worker encodes one, evaluates
+all rules against it, writes its results and forgets it. It imports more than a worker of one large
+graph (`worker`), and holds one document's graph and one chunk of rules at a time.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ from pff_stream.triples.encode import EncodeOptions, encode
 
 if TYPE_CHECKING:
     from pff_stream.run.pool import Progress
+
+
+_FILES = (VIOLATIONS, RULES, OUTCOMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +103,7 @@ def set_up(progress: Progress, arguments: TaskArguments) -> Callable[[NumberedTa
     return answer
 
 
-def _evaluate(
-    rules: RuleFile, arguments: TaskArguments, progress: Progress, task: Task
-) -> Totals:
+def _evaluate(rules: RuleFile, arguments: TaskArguments, progress: Progress, task: Task) -> Totals:
     room = _Room()
     report = encode([task.path], room, arguments.options)
     graph = GraphView(room.buffer)
@@ -111,15 +112,16 @@ def _evaluate(
             tempfile.TemporaryFile(buffering=0, prefix="pff-stream-", dir=arguments.temporary)
         )
         runs = _spool_all(rules, graph, arguments, progress, spool.fileno())
-        writers: dict[str, FileWriter] = {}
         folder = None
+        writers: list[FileWriter] = []
         if arguments.out is not None:
             folder = stack.enter_context(
                 results_folder(os.path.join(arguments.out, task.folder), overwrite=True)
             )
-            for key, name in (("violations", VIOLATIONS), ("rules", RULES), ("outcomes", OUTCOMES)):
-                writers[key] = FileWriter(os.path.join(folder, name))
-                stack.callback(writers[key].abandon)
+            writers = [FileWriter(os.path.join(folder, name)) for name in _FILES]
+            for writer in writers:
+                stack.callback(writer.abandon)
+        violations, rule_table, outcomes = writers or (None, None, None)
         totals = write_results(
             graph,
             [spool.fileno()],
@@ -128,9 +130,11 @@ def _evaluate(
             unseen=_whole(arguments.results["unseen"]),
             max_violations=_whole(arguments.results["max_violations"]),
             temporary_dir=arguments.temporary,
-            **writers,
+            violations=violations,
+            rules=rule_table,
+            outcomes=outcomes,
         )
-        for writer in writers.values():
+        for writer in writers:
             writer.commit()
         if folder is not None:
             summary = Summary(

@@ -12,17 +12,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from planner.machine import Machine, read_machine
-from planner.model import Phase, Setting, Settings, Term
-from planner.plan import Plan, refusal
-from planner.search import as_options, choose, nearest
-from planner.sizes import format_size
 from pff_stream.errors import RefusedError
 from pff_stream.evaluate._kernel import scratch_bytes
 from pff_stream.report.progress import Observer
 from pff_stream.report.records import Outcome
 from pff_stream.report.summary import Json, Totals, visible
-from pff_stream.report.verdict import fail_on
+from pff_stream.report.verdict import fail_on, too_many_rejected
 from pff_stream.report.writers import FileWriter
 from pff_stream.run.folder import SUMMARY, TASK_LIST, TASKS, clear_tasks, results_folder
 from pff_stream.run.inputs import Rules, encode_options, open_rules, working_folder
@@ -40,6 +35,11 @@ from pff_stream.run.task_worker import (
     set_up,
     split_nothing,
 )
+from planner.machine import Machine, read_machine
+from planner.model import Phase, Setting, Settings, Term
+from planner.plan import Plan, refusal
+from planner.search import as_options, choose, nearest
+from planner.sizes import format_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -132,7 +132,7 @@ def _prepare(
 ) -> tuple[Plan, Manifest, Rules, str]:
     from pff_stream.run.engine import compile_share
 
-    assert settings.manifest is not None                # the caller's reason to be here
+    assert settings.manifest is not None  # the caller's reason to be here
     machine = read_machine(settings.reserve_bytes, settings.budget_bytes)
     manifest = read_manifest(settings.manifest)
     folder = working_folder(settings.out)
@@ -160,8 +160,13 @@ def _prepare(
         near = nearest(build, wish, axes, machine.budget_bytes)
         suggestions = [as_options(candidate.settings) for candidate in near.fitting]
         least_bytes = near.least.peak_bytes
-    plan = _plan(machine, chosen.phases if chosen else build(wish),
-                 chosen.settings if chosen else wish, suggestions, least_bytes)
+    plan = _plan(
+        machine,
+        chosen.phases if chosen else build(wish),
+        chosen.settings if chosen else wish,
+        suggestions,
+        least_bytes,
+    )
     return plan, manifest, rules, folder
 
 
@@ -194,7 +199,7 @@ def _document_bytes(path: str) -> int:
 
 def _phase(rules: Rules, costs: ProcessCosts, workers: int, largest: int) -> Phase:
     file = rules.file
-    entities = largest // 8 + 1                         # a name, its quotes, a key: 8 bytes or more
+    entities = largest // 8 + 1  # a name, its quotes, a key: 8 bytes or more
     return Phase(
         "documents",
         [
@@ -216,8 +221,11 @@ def _phase(rules: Rules, costs: ProcessCosts, workers: int, largest: int) -> Pha
             Term(
                 "chunks",
                 workers
-                * (CHUNK_COPIES * file.max_chunk_bytes + RULE_BYTES * file.max_chunk_rules
-                   + 3 * file.max_source_chunk_bytes),
+                * (
+                    CHUNK_COPIES * file.max_chunk_bytes
+                    + RULE_BYTES * file.max_chunk_rules
+                    + 3 * file.max_source_chunk_bytes
+                ),
                 "workers x (6 x chunk_bytes + 78 x chunk_rules + 3 x source_chunk)",
                 {"workers": workers, "chunk_bytes": file.max_chunk_bytes},
                 "index of the rule file",
@@ -233,9 +241,7 @@ def _phase(rules: Rules, costs: ProcessCosts, workers: int, largest: int) -> Pha
     )
 
 
-def _arguments(
-    settings: RunSettings, rules: Rules, folder: str, out: str | None
-) -> TaskArguments:
+def _arguments(settings: RunSettings, rules: Rules, folder: str, out: str | None) -> TaskArguments:
     return TaskArguments(
         rules=rules.path,
         rules_hash=rules.source_hash.hex(),
@@ -287,7 +293,10 @@ def _in_order(
 
 def _line(numbered: NumberedTask, answer: TaskAnswer) -> bytes:
     totals = answer.totals
-    line: dict[str, Json] = {"task": numbered.task.name, "folder": f"{TASKS}/{numbered.task.folder}"}
+    line: dict[str, Json] = {
+        "task": numbered.task.name,
+        "folder": f"{TASKS}/{numbered.task.folder}",
+    }
     if totals is None:
         line |= {"outcome": "failed", "reason": answer.reason}
     else:
@@ -346,18 +355,16 @@ def _verdict(settings: RunSettings, sums: Sums) -> int:
     totals = sums.totals()
     if sums.failed or totals.count(Outcome.FAILED):
         return INCOMPLETE
-    from pff_stream.rules.compile import allowed_share
-
-    if totals.count(Outcome.REJECTED) > allowed_share(settings.on_bad_rule) * totals.rules:
+    if too_many_rejected(settings.on_bad_rule, totals.count(Outcome.REJECTED), totals.rules):
         return BAD_INPUT
     return VIOLATED if fail_on(settings.fail_on, totals) else 0
 
 
 def _lines(settings: RunSettings, plan: Plan, meter: Meter, sums: Sums) -> list[str]:
+    known = f"{sums.support:,} of them in the graph, {sums.violations:,} violations"
     lines = [
         f"{sums.documents:,} documents: {sums.violated:,} violated, {sums.failed:,} failed",
-        f"{sums.predictions:,} predictions, {sums.support:,} of them in the graph, "
-        f"{sums.violations:,} violations",
+        f"{sums.predictions:,} predictions, {known}",
     ]
     lines += [f"failed: {visible(name)}: {visible(reason)}" for name, reason in sums.failures]
     if sums.failed > len(sums.failures):

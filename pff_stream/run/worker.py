@@ -1,8 +1,8 @@
 """What a worker does: attach the graph by name, read a chunk, evaluate it, append to the spool.
 
-A worker holds its own evaluator and one chunk at a time; it answers with the places of the runs that
-it appended, never with results. It imports numpy, msgpack and the compiled modules, nothing else
-(a test keeps it so: every import here is paid once a worker).
+A worker holds its own evaluator and one chunk at a time; it answers with the places of the runs
+that it appended, never with results. It imports numpy, msgpack and the compiled modules, nothing
+else (a test keeps it so: every import here is paid once a worker).
 """
 
 from __future__ import annotations
@@ -110,8 +110,11 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], A
 
 
 def append_run(spool: int, records: memoryview) -> Run:
-    """Appends one run. All workers share the file: the kernel appends each write whole, and leaves
-    this descriptor's own position behind it."""
+    """Appends one run and says where it is.
+
+    All workers share the file: the kernel appends each write whole, and leaves this descriptor's
+    own position behind it.
+    """
     length = len(records)
     crc32 = zlib.crc32(records)
     rest = records

@@ -37,7 +37,7 @@ class GraphWriter(Protocol):
     def resize(self, size_bytes: int) -> None:
         """Makes room for exactly `size_bytes`."""
 
-    def map_writable(self) -> mmap.mmap:
+    def map_writable(self) -> mmap.mmap | bytearray:
         """The room, to be written."""
 
 

@@ -18,7 +18,6 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
-from planner.fence import limit_data
 from pff_stream.errors import PffStreamError
 from pff_stream.triples._encode import die_with_parent
 from pff_stream.triples.encode import (
@@ -30,6 +29,7 @@ from pff_stream.triples.encode import (
     log_report,
 )
 from pff_stream.triples.store import GraphStore
+from planner.fence import limit_data
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SPAWN = (

@@ -119,7 +119,7 @@ def read_examples(record: bytes, n: int, graph: GraphView) -> list[Example]:
 @given(data=st.data())
 @settings(max_examples=150, deadline=None)
 def test_equals_reference(way: int, data: st.DataObject) -> None:
-    """Counts, outcomes, reasons, examples and witnesses are those of the definition, in every way."""
+    """Counts, outcomes, reasons, examples and witnesses are the definition's, in every way."""
     triples = data.draw(strategies.graphs())
     rules = data.draw(
         strategies.rule_sets().map(lambda some: [r for r in some if not why_rejected(r)])

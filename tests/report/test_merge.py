@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pff_stream.errors import OutputError
@@ -19,6 +19,7 @@ from tests.report.cases import Case, Line, cases, expected, source_chunks, store
 from tests.report.layout import graph_of_names
 
 
+@settings(deadline=None)
 @given(
     case=cases(),
     assignment=st.lists(st.integers(0, 6), min_size=1, max_size=12),
@@ -74,6 +75,7 @@ def test_equals_slow_formatter(
     assert all(rule.text == texts[rule.line] for rule in totals.worst)
 
 
+@settings(deadline=None)
 @given(case=cases(), max_violations=st.sampled_from((0, 2, 10**6)), fan_in=st.sampled_from((2, 9)))
 def test_iterates_same_outcomes(case: Case, max_violations: int, fan_in: int) -> None:
     """The iterator yields what the files say, rule by rule, as objects."""

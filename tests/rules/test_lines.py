@@ -173,6 +173,7 @@ def test_first_twenty_rejections_are_reported() -> None:
         ("1%", 1, True),
         ("1%", 2, False),
         ("2.5%", 2, True),
+        ("29%", 29, True),
         ("0%", 1, False),
         ("100%", 100, True),
     ],
