@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from pathlib import Path
 
@@ -15,7 +16,10 @@ if platform.machine() in ("x86_64", "AMD64"):
 
 headers = [str(path) for end in ("*.h", "*.pxd") for path in Path("pff_stream").rglob(end)]
 
+cores = os.cpu_count() or 1
+
 setup(
+    options={"build_ext": {"parallel": cores}},
     ext_modules=cythonize(
         [
             Extension(
@@ -33,6 +37,7 @@ setup(
             for source in sorted(Path("pff_stream").rglob("*.pyx"))
         ],
         build_dir="build/cython",
+        nthreads=cores,
         compiler_directives={
             "language_level": "3",
             "boundscheck": False,
@@ -41,5 +46,5 @@ setup(
             "initializedcheck": False,
             "embedsignature": True,
         },
-    )
+    ),
 )

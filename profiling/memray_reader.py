@@ -1,9 +1,9 @@
-"""Holds the reading of a compiled rule file to its bound: one chunk, whatever the number of rules.
+"""Holds the reading of a compiled rule file to the plan: one chunk, whatever the number of rules.
 
     python -m profiling.memray_reader
 
-A reader may hold the bytes of one chunk and its columns, and the index; ten times the rules may add
-to the index alone.
+A reader may hold one chunk as the plan counts it (encoded, decoded, and what checks it) and the
+index; ten times the rules may add to the index alone.
 """
 
 from __future__ import annotations
@@ -15,9 +15,12 @@ from pathlib import Path
 
 from pff_stream.rules.compile import compile_rules
 from pff_stream.rules.file import RuleFile
+from pff_stream.run.memory import CHUNK_COPIES
 from profiling.peaks import EXAMPLE, MARGIN_BYTES, Report, traced_peak
 
 REPEATS = (1, 10)
+SOURCE_COPIES = 3
+"""A source chunk as read, as decoded, and what checks it: what the plan's merge term counts."""
 # Offset, length, checksum and counts of a chunk; checking them makes three columns of 8 bytes.
 INDEX_BYTES = 2 * 32 + 3 * 8
 
@@ -54,8 +57,8 @@ def main() -> None:
             with RuleFile(path) as rules:
                 chunks = len(rules.chunks) + len(rules.source_chunks)
                 sizes = {
-                    "evaluation": rules.max_chunk_bytes,
-                    "source": rules.max_source_chunk_bytes,
+                    "evaluation": CHUNK_COPIES * rules.max_chunk_bytes,
+                    "source": SOURCE_COPIES * rules.max_source_chunk_bytes,
                 }
                 count = rules.rules
             for kind, read in (("evaluation", read_all), ("source", read_sources)):
@@ -63,8 +66,7 @@ def main() -> None:
                     f"{kind} chunks of {count} rules",
                     traced_peak(partial(read, path)),
                     {
-                        "encoded chunk": sizes[kind],
-                        "columns": sizes[kind],
+                        "chunk": sizes[kind],
                         "index": INDEX_BYTES * chunks,
                         "margin": MARGIN_BYTES,
                     },

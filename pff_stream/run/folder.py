@@ -57,7 +57,7 @@ def results_folder(path: str, *, overwrite: bool) -> Iterator[str]:
 
 
 def clear_tasks(path: str) -> None:
-    """Removes the task folders of an earlier run over a manifest; `check_folder` knows them as ours."""
+    """Removes the task folders of an earlier run over a manifest: `check_folder` let them pass."""
     tasks = os.path.join(path, TASKS)
     if os.path.isdir(tasks) and not os.path.islink(tasks):
         shutil.rmtree(tasks)

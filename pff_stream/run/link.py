@@ -32,6 +32,8 @@ class Worker(Generic[Task]):
         self.answered = 0
         self.outbox: deque[memoryview] = deque([memoryview(first)] if first else [])
         """What the channel has not taken yet."""
+        self.awaited = False
+        """Whether its crew is told when the channel takes more."""
         self.still_since = 0.0
         """When it was last seen to move, by the clock of its crew."""
         self._inbox = bytearray()

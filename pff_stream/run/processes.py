@@ -196,8 +196,9 @@ class ProcessCrew(Generic[Task, Answer]):
 
     def _watch(self, worker: Worker[Task]) -> None:
         """Has `wait` see what comes from a worker, and when it takes what is left to send."""
-        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.outbox else 0)
-        if self._selector.get_key(worker.child.channel).events != events:
+        if worker.awaited != bool(worker.outbox):
+            worker.awaited = not worker.awaited
+            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.awaited else 0)
             self._selector.modify(worker.child.channel, events, worker)
 
     def _receive(self, worker: Worker[Task], ledger: Ledger[Task, Answer]) -> None:

@@ -76,7 +76,7 @@ def test_cause_is_told(way: str, cause: str) -> None:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("way", ["SIGSTOP", "hang"])
 def test_standing_still_is_a_death(method: str, way: str) -> None:
-    """A worker that is stopped or makes no progress is killed; its task is convicted as any other."""
+    """A worker that is stopped or makes no progress is killed, and its task convicted."""
     options = {"stall_seconds": 0.2}
     with make_pool(method, pool_tasks.spans, frozenset([2]), way, **options) as pool:
         results = list(pool.imap_unordered([(0, 4)]))
@@ -183,7 +183,7 @@ def test_killed_in_the_middle_of_a_task(action: signal.Signals) -> None:
     options = {"split": pool_tasks.whole, "stall_seconds": 0.3, "workers": 1}
     with make_pool("fork", pool_tasks.blobs, **options) as pool:
         results = pool.imap_unordered([b"", bytes(8 << 20)])
-        seen = []
+        seen: list[Any] = []
         for result in results:
             if not seen:
                 os.kill(pool.pids[0], action)
