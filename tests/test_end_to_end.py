@@ -1,6 +1,4 @@
-"""The whole program on real data: counts of another implementation, the same bytes whatever the
-workers, witnesses that hold, and every way to end.
-"""
+"""The whole program on real data: oracles, the same bytes always, and every way to end."""
 
 from __future__ import annotations
 
