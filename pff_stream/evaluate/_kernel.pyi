@@ -4,6 +4,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pff_stream.rules._table import RuleTable
 from pff_stream.triples._graph import GraphView
 
 class Columns(Protocol):
@@ -56,3 +57,4 @@ class Evaluator:
         order: NDArray[np.int64],
         flush: Callable[[memoryview], object],
     ) -> tuple[int, int]: ...
+    def count_table(self, table: RuleTable) -> tuple[tuple[int, int, int, int], int, int]: ...

@@ -166,10 +166,8 @@ class ForkLauncher:
         self._set_up = set_up
         self._arguments = arguments
         # Objects that no collection touches are not copied: 7.5 MB a worker.
-        self._frozen = not gc.get_freeze_count()
-        if self._frozen:
-            gc.collect()
-            gc.freeze()
+        gc.collect()
+        gc.freeze()
 
     def start(self, child: Child, channel: int, lifeline: int, slot: int) -> None:
         """Forks; the new process never comes back from here."""
@@ -185,9 +183,7 @@ class ForkLauncher:
 
     def close(self) -> None:
         """Gives the objects of this process back to its collections."""
-        if self._frozen:
-            gc.unfreeze()
-            self._frozen = False
+        gc.unfreeze()
 
 
 class SpawnLauncher:

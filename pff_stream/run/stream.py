@@ -100,6 +100,7 @@ def stream_chunks(
         arguments=(arguments,),
         split=split_task,
         preload=("pff_stream.run.worker",),
+        while_waiting=meter.tick,
     ) as pool:
         for result in pool.imap_unordered(whole_chunks(rules)):
             task: Task = result.task

@@ -7,6 +7,7 @@ graph (`worker`), and holds one document's graph and one chunk of rules at a tim
 
 from __future__ import annotations
 
+import mmap
 import os
 import tempfile
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from pff_stream.report._merge import write_results
 from pff_stream.report.records import Run, pack_runs
 from pff_stream.report.summary import Json, Summary, Totals
 from pff_stream.report.writers import FileWriter
+from pff_stream.rules._table import RuleTable
 from pff_stream.rules.file import RuleFile
 from pff_stream.run.folder import OUTCOMES, RULES, SUMMARY, VIOLATIONS, results_folder
 from pff_stream.run.manifest import Task
@@ -52,6 +54,8 @@ class TaskArguments:
     out: str | None
     """Folder under which each task has a folder of results; None: counts only."""
     buffer_bytes: int
+    table: str | None
+    """Path of the rule table, for runs that count only; None: chunks are read for each document."""
 
 
 class NumberedTask(NamedTuple):
@@ -93,20 +97,59 @@ def split_nothing(_task: NumberedTask) -> tuple[NumberedTask, ...]:
 def set_up(progress: Progress, arguments: TaskArguments) -> Callable[[NumberedTask], TaskAnswer]:
     """Opens the rule file once and returns the function that takes one document."""
     rules = RuleFile(arguments.rules)
+    table = None if arguments.table is None else open_table(arguments.table)
 
     def answer(numbered: NumberedTask) -> TaskAnswer:
         try:
-            return TaskAnswer(_evaluate(rules, arguments, progress, numbered.task), "")
+            return TaskAnswer(_evaluate(rules, table, arguments, progress, numbered.task), "")
         except (InputError, RefusedError) as error:
             return TaskAnswer(None, str(error))
 
     return answer
 
 
-def _evaluate(rules: RuleFile, arguments: TaskArguments, progress: Progress, task: Task) -> Totals:
+def open_table(path: str) -> RuleTable:
+    """Maps a rule table: pages of a file, shared by all workers."""
+    with open(path, "rb") as file:
+        return RuleTable(mmap.mmap(file.fileno(), 0, mmap.MAP_SHARED, mmap.PROT_READ))
+
+
+def _count(
+    rules: RuleFile,
+    table: RuleTable,
+    arguments: TaskArguments,
+    progress: Progress,
+    graph: GraphView,
+) -> Totals:
+    """The totals of one document, without records: only what its graph can match is counted."""
+    evaluator = _evaluator(graph, arguments, progress)
+    (satisfied, violated, vacuous, filtered), predictions, support = evaluator.count_table(table)
+    return Totals(
+        outcomes=(satisfied, violated, vacuous, filtered, 0, 0, rules.rejected),
+        predictions=predictions,
+        support=support,
+        violations=predictions - support,
+        violations_written=0,
+        cut_by_max_examples=0,
+        cut_by_max_violations=0,
+        worst=(),
+    )
+
+
+def _evaluate(
+    rules: RuleFile,
+    table: RuleTable | None,
+    arguments: TaskArguments,
+    progress: Progress,
+    task: Task,
+) -> Totals:
     room = _Room()
     report = encode([task.path], room, arguments.options)
     graph = GraphView(room.buffer)
+    # A text with several readings is settled by the names of each graph, where they leave a choice.
+    is_settled = not rules.unsettled and (graph.well_nested or not rules.ambiguous)
+    if table is not None and is_settled:
+        return _count(rules, table, arguments, progress, graph)
     with ExitStack() as stack:
         spool = stack.enter_context(
             tempfile.TemporaryFile(buffering=0, prefix="pff-stream-", dir=arguments.temporary)
@@ -154,17 +197,7 @@ def _spool_all(
     rules: RuleFile, graph: GraphView, arguments: TaskArguments, progress: Progress, spool: int
 ) -> bytearray:
     """Evaluates every chunk; returns the packed runs."""
-    settings = arguments.results
-    evaluator = Evaluator(
-        graph,
-        arguments.semantics,
-        wide=False,
-        max_examples=_whole(settings["max_examples"]),
-        min_support=_whole(settings["min_support"] or 0),
-        min_confidence=float(str(settings["min_confidence"] or 0.0)),
-        buffer_bytes=arguments.buffer_bytes,
-        progress=progress.address,
-    )
+    evaluator = _evaluator(graph, arguments, progress)
     runs = bytearray()
 
     def keep(records: memoryview) -> None:
@@ -174,6 +207,20 @@ def _spool_all(
     for index, count in enumerate(rules.chunks["rules"]):
         evaluate_rules(evaluator, graph, rules.read_chunk(index), 0, int(count), keep)
     return runs
+
+
+def _evaluator(graph: GraphView, arguments: TaskArguments, progress: Progress) -> Evaluator:
+    settings = arguments.results
+    return Evaluator(
+        graph,
+        arguments.semantics,
+        wide=False,
+        max_examples=_whole(settings["max_examples"]),
+        min_support=_whole(settings["min_support"] or 0),
+        min_confidence=float(str(settings["min_confidence"] or 0.0)),
+        buffer_bytes=arguments.buffer_bytes,
+        progress=progress.address,
+    )
 
 
 def _whole(value: Json) -> int:

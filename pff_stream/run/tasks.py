@@ -7,6 +7,7 @@ under way, whatever the length of the manifest. One bad document does not stop t
 from __future__ import annotations
 
 import json
+import mmap
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -19,8 +20,15 @@ from pff_stream.report.records import Outcome
 from pff_stream.report.summary import Json, Totals, visible
 from pff_stream.report.verdict import fail_on, too_many_rejected
 from pff_stream.report.writers import FileWriter
+from pff_stream.rules._table import TableBuilder
 from pff_stream.run.folder import SUMMARY, TASK_LIST, TASKS, clear_tasks, results_folder
-from pff_stream.run.inputs import Rules, encode_options, open_rules, working_folder
+from pff_stream.run.inputs import (
+    Rules,
+    encode_options,
+    open_rules,
+    temporary_file,
+    working_folder,
+)
 from pff_stream.run.manifest import Manifest, read_manifest
 from pff_stream.run.memory import CHUNK_COPIES, RESULT_BYTES, RULE_BYTES, TASK_BYTES, ProcessCosts
 from pff_stream.run.outputs import BAD_INPUT, INCOMPLETE, VIOLATED, Result, versions
@@ -49,6 +57,11 @@ DOCUMENT_FACTOR = 24
 for documents of small objects); a packed one is taken for ten times its file."""
 PACKED_FACTOR = 10
 SHOWN_FAILURES = 10
+MAX_TABLE_RULES = 1_000_000
+"""Rule sets up to this size are counted through a table; it is built from about 40 bytes a rule and
+the distinct names."""
+TABLE_RULE_BYTES = 96
+"""What building the table holds a rule, at most, with names of ordinary length."""
 
 
 def plan_tasks(settings: RunSettings, observer: Observer) -> Plan:
@@ -72,7 +85,8 @@ def run_tasks(settings: RunSettings, observer: Observer) -> Result:
             listing = stack.enter_context(FileWriter(os.path.join(out, TASK_LIST)))
         meter = Meter(observer, plan.peak_bytes, plan.budget_bytes)
         observer.phase("evaluate", manifest.n_tasks, "documents")
-        arguments = _arguments(settings, rules, folder, out)
+        table = None if out is not None else _write_table(settings, rules, folder, stack)
+        arguments = _arguments(settings, rules, folder, out, table)
         sums = Sums()
         for numbered, answer in _in_order(plan, manifest, arguments, observer, meter):
             sums.add(numbered, answer)
@@ -199,6 +213,7 @@ def _document_bytes(path: str) -> int:
 
 def _phase(rules: Rules, costs: ProcessCosts, workers: int, largest: int) -> Phase:
     file = rules.file
+    table_rules = file.rules if file.rules <= MAX_TABLE_RULES else 0
     entities = largest // 8 + 1  # a name, its quotes, a key: 8 bytes or more
     return Phase(
         "documents",
@@ -231,6 +246,13 @@ def _phase(rules: Rules, costs: ProcessCosts, workers: int, largest: int) -> Pha
                 "index of the rule file",
             ),
             Term(
+                "rule table",
+                table_rules * TABLE_RULE_BYTES + workers * 12 * table_rules,
+                "rules x 96 while it is built + workers x rules x 12",
+                {"rules": table_rules, "workers": workers},
+                "index of the rule file",
+            ),
+            Term(
                 "results",
                 workers * (RESULT_BYTES + (4 << 20)) + 4 * workers * TASK_BYTES,
                 "workers x (result_buffer + merge)",
@@ -241,7 +263,23 @@ def _phase(rules: Rules, costs: ProcessCosts, workers: int, largest: int) -> Pha
     )
 
 
-def _arguments(settings: RunSettings, rules: Rules, folder: str, out: str | None) -> TaskArguments:
+def _write_table(settings: RunSettings, rules: Rules, folder: str, stack: ExitStack) -> str | None:
+    """Writes the table of all rules for runs that count only; None where it would be too large."""
+    if rules.file.rules > MAX_TABLE_RULES:
+        return None
+    builder = TableBuilder(settings.min_support or 0, settings.min_confidence or 0.0)
+    for index in range(len(rules.file.chunks)):
+        builder.add(rules.file.read_chunk(index))
+    file, path = stack.enter_context(temporary_file(folder))
+    os.posix_fallocate(file.fileno(), 0, builder.size())
+    with mmap.mmap(file.fileno(), builder.size()) as room:
+        builder.write_into(room)
+    return path
+
+
+def _arguments(
+    settings: RunSettings, rules: Rules, folder: str, out: str | None, table: str | None
+) -> TaskArguments:
     return TaskArguments(
         rules=rules.path,
         rules_hash=rules.source_hash.hex(),
@@ -257,6 +295,7 @@ def _arguments(settings: RunSettings, rules: Rules, folder: str, out: str | None
         temporary=folder,
         out=None if out is None else os.path.join(out, TASKS),
         buffer_bytes=RESULT_BYTES,
+        table=table,
     )
 
 
@@ -275,6 +314,7 @@ def _in_order(
         arguments=(arguments,),
         split=split_nothing,
         preload=("pff_stream.run.task_worker",),
+        while_waiting=meter.tick,
     ) as pool:
         tasks = (NumberedTask(number, task) for number, task in enumerate(manifest.tasks()))
         for result in pool.imap_unordered(tasks):

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pff_stream.evaluate._kernel import Evaluator, scratch_bytes
+from pff_stream.rules._table import RuleTable, TableBuilder
 from pff_stream.rules.chunk import RuleChunk
 from pff_stream.triples._graph import GraphView
 from tests import strategies
@@ -141,6 +142,31 @@ def test_equals_reference(way: int, data: st.DataObject) -> None:
         assert result.examples == [
             (violation, expected.witnesses[violation]) for violation in expected.violations
         ]
+
+
+@given(data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_table_counts_the_same(data: st.DataObject) -> None:
+    """Through the table, which leaves out what a graph cannot match, all sums are the same."""
+    triples = data.draw(strategies.graphs())
+    rules = [rule for rule in data.draw(strategies.rule_sets()) if not why_rejected(rule)]
+    semantics = data.draw(strategies.semantics)
+    graph = graph_of(triples)
+    builder = TableBuilder()
+    half = len(rules) // 2
+    chunks = [chunk_of_rules(part) for part in (rules[:half], rules[half:]) if part]
+    for chunk in chunks:
+        builder.add(chunk)
+    buffer = bytearray(builder.size())
+    builder.write_into(buffer)
+    table = RuleTable(buffer)
+    expected = [result for chunk in chunks for result in run(graph, chunk, semantics)[0].values()]
+    for _ in range(2):  # a table serves one graph after the other
+        outcomes, predictions, support = Evaluator(graph, semantics).count_table(table)
+        words = [result.outcome for result in expected]
+        assert outcomes == tuple(words.count(word) for word in OUTCOMES)
+        assert predictions == sum(result.predictions for result in expected)
+        assert support == sum(result.support for result in expected)
 
 
 def large_graph(seed: int, n_entities: int, n_triples: int) -> list[Triple]:

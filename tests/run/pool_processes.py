@@ -21,6 +21,7 @@ def nothing_left(seconds: float = 30.0) -> Iterator[None]:
         raise TimeoutError(f"the test took more than {seconds:g} s")
 
     gc.collect()
+    frozen = gc.get_freeze_count()  # some of the interpreter's own are, in 3.12
     descriptors = set(os.listdir("/proc/self/fd"))
     before = signal.signal(signal.SIGALRM, too_late)
     signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -31,7 +32,7 @@ def nothing_left(seconds: float = 30.0) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
     assert psutil.Process().children(recursive=True) == []
     assert set(os.listdir("/proc/self/fd")) == descriptors
-    assert gc.get_freeze_count() == 0
+    assert gc.get_freeze_count() <= frozen
 
 
 def is_gone(pid: int) -> bool:

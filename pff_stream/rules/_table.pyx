@@ -1,0 +1,362 @@
+"""The rules of a file as one table for many small graphs, so that each meets only what it can match.
+
+A graph of a thousand triples matches a small part of the bodies of a large rule set. The table keeps
+every distinct name once, so that a graph looks up its own few names and not those of the rules, and
+lists the bodies by what they need: bodies with a constant by (relation, side, constant) of their
+first such atom, others by the relation of their first atom. It is built once, in memory that grows
+with the distinct names and the rules, and then shared as a file by all workers.
+"""
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memcmp, memcpy, memset
+
+cdef enum:
+    N_HEADER = 32
+    FIRST_SLOTS = 1024
+
+
+cdef struct Growing:
+    unsigned char* data
+    size_t used
+    size_t room
+
+
+cdef int _append(Growing* array, const void* data, size_t n_bytes) except -1:
+    cdef size_t room
+    cdef void* larger
+    if array.used + n_bytes > array.room:
+        room = max(array.used + n_bytes, 2 * array.room, 4096)
+        larger = realloc(array.data, room)
+        if larger == NULL:
+            raise MemoryError
+        array.data = <unsigned char*>larger
+        array.room = room
+    if n_bytes:
+        memcpy(array.data + array.used, data, n_bytes)
+    array.used += n_bytes
+    return 0
+
+
+cdef class TableBuilder:
+    """Takes the chunks of a rule file, then writes the table.
+
+    `min_support` and `min_confidence` are applied to the miner's columns here, once for all graphs.
+    """
+
+    cdef Growing names
+    cdef Growing name_ends
+    cdef Growing hashes
+    cdef Growing atoms
+    cdef Growing body_ends
+    cdef Growing rule_ends
+    cdef Growing heads
+    cdef Growing filtered
+    cdef uint32_t* slots
+    cdef uint64_t slot_mask
+    cdef uint64_t n_constants
+    cdef uint64_t n_filtered
+    cdef uint64_t n_doubtful
+    cdef uint64_t max_body_rules
+    cdef uint64_t max_body_atoms
+    cdef int64_t min_support
+    cdef double min_confidence
+
+    def __init__(self, int64_t min_support=0, double min_confidence=0.0):
+        self.min_support = min_support
+        self.min_confidence = min_confidence
+        self.slots = <uint32_t*>calloc(FIRST_SLOTS, 4)
+        if self.slots == NULL:
+            raise MemoryError
+        self.slot_mask = FIRST_SLOTS - 1
+
+    def __dealloc__(self):
+        free(self.slots)
+        free(self.names.data)
+        free(self.name_ends.data)
+        free(self.hashes.data)
+        free(self.atoms.data)
+        free(self.body_ends.data)
+        free(self.rule_ends.data)
+        free(self.heads.data)
+        free(self.filtered.data)
+
+    @property
+    def held_bytes(self):
+        """Bytes that the builder holds now."""
+        return (
+            self.names.room + self.name_ends.room + self.hashes.room + self.atoms.room
+            + self.body_ends.room + self.rule_ends.room + self.heads.room + self.filtered.room
+            + 4 * (self.slot_mask + 1)
+        )
+
+    def add(self, chunk):
+        """Adds a chunk (as `RuleFile.read_chunk` gives it)."""
+        cdef const unsigned char[::1] names = chunk.names
+        cdef const uint32_t[::1] name_ends = chunk.name_ends
+        cdef const uint64_t[::1] name_hashes = chunk.name_hashes
+        cdef const int32_t[::1] atoms = chunk.atoms
+        cdef const uint32_t[::1] body_ends = chunk.body_ends
+        cdef const uint32_t[::1] rule_body = chunk.rule_body
+        cdef const int32_t[::1] heads = chunk.heads
+        cdef const uint8_t[::1] flags = chunk.flags
+        cdef const int64_t[::1] support = chunk.miner_support
+        cdef const double[::1] confidence = chunk.miner_confidence
+        cdef Py_ssize_t i, rule = 0, n_rules = rule_body.shape[0]
+        cdef uint32_t begin = 0, body, atom
+        cdef int32_t triple[3]
+        cdef uint8_t reason
+        cdef int32_t* numbers = <int32_t*>malloc(4 * max(1, name_ends.shape[0]))
+        if numbers == NULL:
+            raise MemoryError
+        try:
+            for i in range(name_ends.shape[0]):
+                numbers[i] = self._intern(&names[0] + begin, name_ends[i] - begin, name_hashes[i])
+                begin = name_ends[i]
+            begin = 0
+            for body in range(body_ends.shape[0]):
+                for atom in range(begin, body_ends[body]):
+                    _renumber(&atoms[3 * atom], numbers, triple)
+                    _append(&self.atoms, triple, 12)
+                self.max_body_atoms = max(self.max_body_atoms, body_ends[body] - begin)
+                begin = body_ends[body]
+                i = rule
+                while rule < n_rules and rule_body[rule] == body:
+                    _renumber(&heads[3 * rule], numbers, triple)
+                    _append(&self.heads, triple, 12)
+                    reason = 0
+                    if support[rule] >= 0 and support[rule] < self.min_support:
+                        reason = 4
+                    elif confidence[rule] == confidence[rule] and (
+                        confidence[rule] < self.min_confidence
+                    ):
+                        reason = 5
+                    self.n_filtered += reason != 0
+                    self.n_doubtful += flags[rule] != 0
+                    _append(&self.filtered, &reason, 1)
+                    rule += 1
+                self.max_body_rules = max(self.max_body_rules, <uint64_t>(rule - i))
+                self._end(&self.body_ends, self.atoms.used // 12)
+                self._end(&self.rule_ends, self.heads.used // 12)
+        finally:
+            free(numbers)
+
+    cdef int _end(self, Growing* array, uint64_t end) except -1:
+        cdef uint32_t value = <uint32_t>end
+        if end > 0xFFFFFFFE:
+            raise OverflowError("more rules than a table can number")
+        return _append(array, &value, 4)
+
+    cdef int32_t _intern(self, const unsigned char* name, size_t length, uint64_t hash) except -1:
+        cdef uint64_t* ends = <uint64_t*>self.name_ends.data
+        cdef uint64_t* hashes = <uint64_t*>self.hashes.data
+        cdef uint64_t n = self.name_ends.used // 8, start, end, slot = hash & self.slot_mask
+        cdef uint32_t at
+        while self.slots[slot]:
+            at = self.slots[slot] - 1
+            start = ends[at - 1] if at else 0
+            if hashes[at] == hash and ends[at] - start == length and (
+                memcmp(self.names.data + start, name, length) == 0
+            ):
+                return <int32_t>at
+            slot = (slot + 1) & self.slot_mask
+        self.slots[slot] = <uint32_t>(n + 1)
+        _append(&self.names, name, length)
+        end = self.names.used
+        _append(&self.name_ends, &end, 8)
+        _append(&self.hashes, &hash, 8)
+        if 2 * (n + 1) > self.slot_mask:
+            self._grow_slots()
+        return <int32_t>n
+
+    cdef int _grow_slots(self) except -1:
+        cdef uint64_t mask = 2 * self.slot_mask + 1, i, slot
+        cdef uint64_t* hashes = <uint64_t*>self.hashes.data
+        cdef uint32_t* slots = <uint32_t*>calloc(mask + 1, 4)
+        if slots == NULL:
+            raise MemoryError
+        for i in range(self.name_ends.used // 8):
+            slot = hashes[i] & mask
+            while slots[slot]:
+                slot = (slot + 1) & mask
+            slots[slot] = <uint32_t>(i + 1)
+        free(self.slots)
+        self.slots = slots
+        self.slot_mask = mask
+        return 0
+
+    def size(self):
+        """Bytes of the table."""
+        return self._offsets()[12]
+
+    def _offsets(self):
+        n_names = self.name_ends.used // 8
+        n_bodies = self.body_ends.used // 4
+        constants = 1024
+        while constants < 2 * n_bodies:
+            constants *= 2
+        sizes = [
+            8 * n_names, self.names.used, 4 * (self.slot_mask + 1), self.atoms.used,
+            self.body_ends.used, self.rule_ends.used, self.heads.used, self.filtered.used,
+            4 * n_bodies, 4 * max(1, n_names), 4 * constants, 4,
+        ]
+        end = 8 * N_HEADER
+        offsets = [end]
+        for n_bytes in sizes:
+            end = (end + n_bytes + 63) & ~63
+            offsets.append(end)
+        self.n_constants = constants
+        return offsets
+
+    def write_into(self, buffer):
+        """Writes the table into a writable buffer of `size()` bytes."""
+        cdef Py_buffer view
+        cdef unsigned char* base
+        cdef uint64_t header[N_HEADER]
+        offsets = self._offsets()
+        PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE | PyBUF_WRITABLE)
+        try:
+            if <uint64_t>view.len < <uint64_t>offsets[12]:
+                raise ValueError("the buffer is too small for the table")
+            base = <unsigned char*>view.buf
+            memset(header, 0, sizeof(header))
+            header[0] = self.name_ends.used // 8
+            header[1] = self.body_ends.used // 4
+            header[2] = self.heads.used // 12
+            header[3] = self.n_filtered
+            header[4] = self.n_doubtful
+            header[5] = self.max_body_rules
+            header[6] = self.max_body_atoms
+            header[7] = self.slot_mask
+            header[8] = self.n_constants - 1
+            for i in range(12):
+                header[9 + i] = offsets[i]
+            memcpy(base, header, sizeof(header))
+            self._copy(base + header[9], &self.name_ends)
+            self._copy(base + header[10], &self.names)
+            memcpy(base + header[11], self.slots, 4 * (self.slot_mask + 1))
+            self._copy(base + header[12], &self.atoms)
+            self._copy(base + header[13], &self.body_ends)
+            self._copy(base + header[14], &self.rule_ends)
+            self._copy(base + header[15], &self.heads)
+            self._copy(base + header[16], &self.filtered)
+            memset(base + header[17], 0, offsets[12] - header[17])
+            self._index(
+                <uint32_t*>(base + header[17]), <uint32_t*>(base + header[18]),
+                <uint32_t*>(base + header[19]), <uint32_t*>(base + header[20]),
+            )
+        finally:
+            PyBuffer_Release(&view)
+
+    cdef void _copy(self, unsigned char* to, const Growing* array) noexcept:
+        if array.used:
+            memcpy(to, array.data, array.used)
+
+    cdef void _index(
+        self, uint32_t* next_body, uint32_t* relation_bodies, uint32_t* constant_bodies,
+        uint32_t* plain_bodies
+    ) noexcept:
+        """Puts every body into one list; lists run from the last body to the first."""
+        cdef const int32_t* atoms = <const int32_t*>self.atoms.data
+        cdef const uint32_t* ends = <const uint32_t*>self.body_ends.data
+        cdef uint32_t body, start = 0, n = self.body_ends.used // 4
+        cdef int32_t relation, constant
+        cdef int side
+        cdef uint32_t* first
+        for body in range(n):
+            if ends[body] == start:
+                first = plain_bodies
+            elif find_key_atom(atoms + 3 * start, ends[body] - start, &relation, &side, &constant):
+                # Bodies whose keys collide share a list: who reads it compares the key.
+                first = &constant_bodies[
+                    constant_key(relation, side, constant) & (self.n_constants - 1)
+                ]
+            else:
+                first = &relation_bodies[atoms[3 * start]]
+            next_body[body] = first[0]
+            first[0] = body + 1
+            start = ends[body]
+
+
+cdef inline void _renumber(
+    const int32_t* triple, const int32_t* numbers, int32_t* out
+) noexcept nogil:
+    out[0] = numbers[triple[0]]
+    out[1] = triple[1] if triple[1] >= 0 else -1 - numbers[-1 - triple[1]]
+    out[2] = triple[2] if triple[2] >= 0 else -1 - numbers[-1 - triple[2]]
+
+
+cdef class RuleTable:
+    """A table written by `TableBuilder`, in a buffer that is kept alive; for one graph at a time."""
+
+    def __cinit__(self, buffer):
+        self.has_view = False
+        self.entity_ids = NULL
+        self.relation_ids = NULL
+        self.visited = NULL
+
+    def __init__(self, buffer):
+        cdef const uint64_t* header
+        cdef const unsigned char* base
+        cdef uint64_t i
+        PyObject_GetBuffer(buffer, &self.view, PyBUF_SIMPLE)
+        self.has_view = True
+        base = <const unsigned char*>self.view.buf
+        header = <const uint64_t*>base
+        self.n_names = header[0]
+        self.n_bodies = header[1]
+        self.n_rules = header[2]
+        self.n_filtered = header[3]
+        self.n_doubtful = header[4]
+        self.max_body_rules = header[5]
+        self.max_body_atoms = header[6]
+        self.slot_mask = header[7]
+        self.constant_mask = header[8]
+        self.name_ends = <const uint64_t*>(base + header[9])
+        self.names = base + header[10]
+        self.slots = <const uint32_t*>(base + header[11])
+        self.atoms = <const int32_t*>(base + header[12])
+        self.body_ends = <const uint32_t*>(base + header[13])
+        self.rule_ends = <const uint32_t*>(base + header[14])
+        self.heads = <const int32_t*>(base + header[15])
+        self.filtered = <const uint8_t*>(base + header[16])
+        self.next_body = <const uint32_t*>(base + header[17])
+        self.relation_bodies = <const uint32_t*>(base + header[18])
+        self.constant_bodies = <const uint32_t*>(base + header[19])
+        self.plain_bodies = <const uint32_t*>(base + header[20])
+        self.entity_ids = <int32_t*>malloc(4 * max(1, self.n_names))
+        self.relation_ids = <int32_t*>malloc(4 * max(1, self.n_names))
+        self.visited = <uint32_t*>calloc(max(1, self.n_bodies), 4)
+        if self.entity_ids == NULL or self.relation_ids == NULL or self.visited == NULL:
+            raise MemoryError
+        for i in range(self.n_names):
+            self.entity_ids[i] = -1
+            self.relation_ids[i] = -1
+
+    def __dealloc__(self):
+        free(self.entity_ids)
+        free(self.relation_ids)
+        free(self.visited)
+        if self.has_view:
+            PyBuffer_Release(&self.view)
+
+    @property
+    def held_bytes(self):
+        """Private bytes beside the buffer."""
+        return 8 * self.n_names + 4 * self.n_bodies
+
+    cdef int64_t find_name(
+        self, const unsigned char* name, size_t length, uint64_t hash
+    ) noexcept nogil:
+        cdef uint64_t slot = hash & self.slot_mask, start
+        cdef uint32_t at
+        while self.slots[slot]:
+            at = self.slots[slot] - 1
+            start = self.name_ends[at - 1] if at else 0
+            if self.name_ends[at] - start == length and (
+                memcmp(self.names + start, name, length) == 0
+            ):
+                return at
+            slot = (slot + 1) & self.slot_mask
+        return -1
