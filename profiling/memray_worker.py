@@ -70,6 +70,7 @@ def worker_terms(rules: RuleFile, graph: EncodeReport, wide: bool) -> dict[str, 
         max_chunk_bytes=rules.max_chunk_bytes,
         max_chunk_rules=rules.max_chunk_rules,
         max_source_chunk_bytes=rules.max_source_chunk_bytes,
+        work_bytes=0,
         spool_in_memory_bytes=0,
     )
     settings: Settings = {"workers": 1, "window": 1, "wide": wide, "start_method": "spawn"}
@@ -106,6 +107,7 @@ def main() -> None:
             max_examples=10,
             min_support=0,
             min_confidence=0.0,
+            max_work=None,
             buffer_bytes=RESULT_BYTES,
         )
         for repeats in REPEATS:

@@ -43,6 +43,7 @@ class Evaluator:
         max_examples: int = ...,
         min_support: int = ...,
         min_confidence: float = ...,
+        max_work: int | None = ...,
         buffer_bytes: int = ...,
         progress: memoryview | bytearray | None = ...,
         way: int = ...,

@@ -28,7 +28,7 @@ from pff_stream.evaluate._members cimport (
     find_members,
     forget_members,
 )
-from pff_stream.evaluate._scratch cimport Atom, Body, Scratch, entity_of, pff_vector
+from pff_stream.evaluate._scratch cimport ABSENT, Atom, Body, Scratch, entity_of, pff_vector
 from pff_stream.evaluate._search cimport (
     Domain,
     Search,
@@ -41,6 +41,7 @@ from pff_stream.evaluate._search cimport (
     plan_steps,
     start_search,
 )
+from pff_stream.evaluate._work cimport Work, body_work, free_work, reserve_work
 from pff_stream.rules._table cimport RuleTable, constant_key, find_key_atom
 from pff_stream.triples._graph cimport GraphView, Rows, find_row, has_pair
 
@@ -55,11 +56,13 @@ cdef enum:
     VIOLATED = 1
     VACUOUS = 2
     FILTERED = 3
+    TOO_LARGE = 4
     RELATION_ABSENT = 1
     CONSTANT_ABSENT = 2
     NOTHING_MATCHES = 3
     UNDER_SUPPORT = 4
     UNDER_CONFIDENCE = 5
+    OVER_MAX_WORK = 6
     RECORD_BYTES = 48
     UNCOUNTED = -1
 
@@ -100,7 +103,8 @@ cdef class Evaluator:
 
     `semantics` is "object-identity" or "homomorphism"; `wide` allocates the vectors for 512 sources
     at once; `progress` is a writable buffer of 8 bytes, a counter that moves while there is work;
-    `way` forces one way of counting chains (0 chooses: the others are for tests and benchmarks).
+    with `max_work` a body whose work bound (`_work`) is over it is not counted: its rules are
+    too large; `way` forces one way of counting chains (0 chooses: the others are for tests and benchmarks).
     """
 
     cdef GraphView graph
@@ -111,6 +115,9 @@ cdef class Evaluator:
     cdef int way
     cdef uint64_t own_progress
     cdef const unsigned char[::1] progress_view
+    cdef Work work
+    cdef bint bounds_work
+    cdef uint64_t max_work
     cdef int64_t max_examples
     cdef int64_t min_support
     cdef double min_confidence
@@ -142,6 +149,7 @@ cdef class Evaluator:
         memset(&self.scratch, 0, sizeof(Scratch))
         memset(&self.search, 0, sizeof(Search))
         memset(&self.chain, 0, sizeof(Chain))
+        memset(&self.work, 0, sizeof(Work))
 
     def __init__(
         self,
@@ -152,6 +160,7 @@ cdef class Evaluator:
         int64_t max_examples=10,
         int64_t min_support=0,
         double min_confidence=0.0,
+        max_work=None,
         size_t buffer_bytes=1 << 20,
         unsigned char[::1] progress=None,
         int way=0,
@@ -163,6 +172,10 @@ cdef class Evaluator:
         self.max_examples = max_examples
         self.min_support = min_support
         self.min_confidence = min_confidence
+        self.bounds_work = max_work is not None
+        self.max_work = 0 if max_work is None else min(max_work, (1 << 64) - 1)
+        self.work.rows = graph.rows
+        self.work.n_entities = graph.n_entities
         self.buffer_bytes = max(buffer_bytes, 4096)
         self.buffer = <unsigned char*>malloc(self.buffer_bytes)
         if self.buffer == NULL:
@@ -221,6 +234,7 @@ cdef class Evaluator:
             free(self.scratch.levels[level].list)
             free(self.scratch.levels[level].vectors)
             free(self.scratch.levels[level].twice)
+        free_work(&self.work)
         free(self.search.binding)
         free(self.search.constants)
         free(self.search.steps)
@@ -256,6 +270,8 @@ cdef class Evaluator:
         self.search.placed = <char*>_grown(self.search.placed, n_atoms)
         self.chain.steps = <const Rows**>_grown(self.chain.steps, n_atoms * sizeof(Rows*))
         self.chain.inverses = <const Rows**>_grown(self.chain.inverses, n_atoms * sizeof(Rows*))
+        if self.bounds_work:
+            reserve_work(&self.work, n_atoms)
         self.capacity = n_atoms
 
     cdef _reserve_chunk(self, size_t n_names, size_t n_atoms, size_t n_rules):
@@ -554,6 +570,7 @@ cdef class Evaluator:
         entity = self.entity_ids[-1 - term]
         if entity < 0:
             reason[0] = CONSTANT_ABSENT
+            return ABSENT
         return -1 - entity
 
     # --- counts --------------------------------------------------------------------------------
@@ -575,12 +592,18 @@ cdef class Evaluator:
                     self._count_zero_rule(rule)
             return
         reason = self._resolve_body(columns, n_atoms, &body)
+        if self.bounds_work and (
+            body_work(&self.work, body.atoms, body.n_atoms, body.n_variables) > self.max_work
+        ):
+            reason = OVER_MAX_WORK
         for rule in range(first, last):
             if self.outcomes[rule] == FILTERED:
                 self.predictions[rule] = 0
             elif reason:
                 self.predictions[rule] = 0
                 self.reasons[rule] = reason
+                if reason == OVER_MAX_WORK:
+                    self.outcomes[rule] = TOO_LARGE
         for rule in range(first, last):
             if self.predictions[rule] != UNCOUNTED:
                 continue
@@ -770,7 +793,7 @@ cdef class Evaluator:
     # --- records -------------------------------------------------------------------------------
 
     cdef void _settle_outcome(self, Py_ssize_t rule) noexcept nogil:
-        if self.outcomes[rule] == FILTERED:
+        if self.outcomes[rule] == FILTERED or self.outcomes[rule] == TOO_LARGE:
             return
         if self.predictions[rule] == 0:
             self.outcomes[rule] = VACUOUS

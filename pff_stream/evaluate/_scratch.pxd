@@ -17,6 +17,10 @@ cdef extern from "evaluate/_lanes.h":
         int64_t n
 
 
+cdef enum:
+    ABSENT = -0x7FFFFFFF - 1      # the term of a constant that the graph does not have
+
+
 # An atom whose names are resolved. A term >= 0 is a variable, a term < 0 the entity -1 - term.
 cdef struct Atom:
     int32_t relation

@@ -210,6 +210,7 @@ def _worker_arguments(ready: Ready, spool_path: str) -> WorkerArguments:
         max_examples=settings.max_examples,
         min_support=settings.min_support or 0,
         min_confidence=settings.min_confidence or 0.0,
+        max_work=settings.max_work,
         buffer_bytes=RESULT_BYTES,
     )
 
@@ -291,5 +292,8 @@ def _sizes(settings: RunSettings, rules: Rules, graph: GraphInput, folder: str) 
         max_chunk_bytes=file.max_chunk_bytes,
         max_chunk_rules=file.max_chunk_rules,
         max_source_chunk_bytes=file.max_source_chunk_bytes,
+        work_bytes=(
+            0 if settings.max_work is None else 8 * graph.n_entities * (file.max_body_atoms + 1)
+        ),
         spool_in_memory_bytes=spool_bytes,
     )

@@ -41,6 +41,8 @@ class RunSizes:
     max_chunk_bytes: int
     max_chunk_rules: int
     max_source_chunk_bytes: int
+    work_bytes: int
+    """What bounding the work holds in each evaluator; 0 without --max-work."""
     spool_in_memory_bytes: int
     """A bound on the spool where its folder is memory (tmpfs), else 0."""
 
@@ -127,6 +129,12 @@ def _evaluate_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) ->
             "constants of the code",
         ),
     ]
+    if sizes.work_bytes:
+        inputs = {"workers": workers, "work": sizes.work_bytes}
+        source = "header of the graph, index of the rule file"
+        terms.append(
+            Term("work bounds", workers * sizes.work_bytes, "workers x work", inputs, source)
+        )
     return terms + _spool_term(sizes)
 
 

@@ -195,6 +195,8 @@ _TABLE = (
            "Leave out rules below this confidence in the miner's column.", "X"),
     Option("min-support", _whole(0), "a whole number from 0",
            "Leave out rules below this support in the miner's column.", "N"),
+    Option("max-work", _whole(0), "a whole number from 0",
+           "Leave out rules whose work bound is over it, as too-large; none by default.", "N"),
     Option("unseen", _whole(0), "a whole number from 0",
            "Unseen negatives, added to the predictions in every confidence.", "N", default="0"),
     Option("max-examples", _whole(0), "a whole number from 0",

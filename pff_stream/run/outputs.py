@@ -161,6 +161,7 @@ def _summary(done: Evaluated, totals: Totals) -> Summary:
         settings={
             "min_confidence": settings.min_confidence,
             "min_support": settings.min_support,
+            "max_work": settings.max_work,
             "unseen": settings.unseen,
             "max_examples": settings.max_examples,
             "max_violations": settings.max_violations,

@@ -96,6 +96,8 @@ class RunSettings(Settings):
     """Rules below it in the miner's column are filtered."""
     min_support: int | None = None
     """Rules below it in the miner's column are filtered."""
+    max_work: int | None = None
+    """Rules whose work bound is over it are too-large: they are left out, without counts."""
     unseen: int = 0
     """Added to the predictions in every confidence."""
     max_examples: int = 10

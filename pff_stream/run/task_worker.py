@@ -218,6 +218,7 @@ def _evaluator(graph: GraphView, arguments: TaskArguments, progress: Progress) -
         max_examples=_whole(settings["max_examples"]),
         min_support=_whole(settings["min_support"] or 0),
         min_confidence=float(str(settings["min_confidence"] or 0.0)),
+        max_work=None if settings["max_work"] is None else _whole(settings["max_work"]),
         buffer_bytes=arguments.buffer_bytes,
         progress=progress.address,
     )

@@ -265,7 +265,7 @@ def _phase(rules: Rules, costs: ProcessCosts, workers: int, largest: int) -> Pha
 
 def _write_table(settings: RunSettings, rules: Rules, folder: str, stack: ExitStack) -> str | None:
     """Writes the table of all rules for runs that count only; None where it would be too large."""
-    if rules.file.rules > MAX_TABLE_RULES:
+    if rules.file.rules > MAX_TABLE_RULES or settings.max_work is not None:
         return None
     builder = TableBuilder(settings.min_support or 0, settings.min_confidence or 0.0)
     for index in range(len(rules.file.chunks)):
@@ -288,6 +288,7 @@ def _arguments(
         results={
             "min_confidence": settings.min_confidence,
             "min_support": settings.min_support,
+            "max_work": settings.max_work,
             "unseen": settings.unseen,
             "max_examples": settings.max_examples if out is not None else 0,
             "max_violations": settings.max_violations,

@@ -37,6 +37,7 @@ class WorkerArguments(NamedTuple):
     max_examples: int
     min_support: int
     min_confidence: float
+    max_work: int | None
     buffer_bytes: int
     """Size of the result buffer, from the plan."""
 
@@ -86,6 +87,7 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], A
         max_examples=arguments.max_examples,
         min_support=arguments.min_support,
         min_confidence=arguments.min_confidence,
+        max_work=arguments.max_work,
         buffer_bytes=arguments.buffer_bytes,
         progress=progress.address,
     )

@@ -17,10 +17,22 @@ from pff_stream.rules.chunk import RuleChunk
 from pff_stream.triples._graph import GraphView
 from tests import strategies
 from tests.graphs import chunk_of_rules, graph_of
-from tests.reference import Atom, Const, Rule, Triple, Var, evaluate, why_rejected
+from tests.reference import (
+    HOMOMORPHISM,
+    Atom,
+    Const,
+    Graph,
+    Rule,
+    Triple,
+    Var,
+    evaluate,
+    groundings,
+    resolve,
+    why_rejected,
+)
 
-OUTCOMES = ("satisfied", "violated", "vacuous", "filtered")
-REASONS = ("", "relation", "constant", "no match", "support", "confidence")
+OUTCOMES = ("satisfied", "violated", "vacuous", "filtered", "too-large")
+REASONS = ("", "relation", "constant", "no match", "support", "confidence", "work")
 WAYS = {"chosen": 0, "forward": 1, "backward": 2, "wide forward": 3, "wide backward": 4}
 HEADER = struct.Struct("<QIIqqBBHIQ")
 
@@ -47,6 +59,7 @@ def run(
     way: int = 0,
     wide: bool = True,
     max_examples: int = 3,
+    max_work: int | None = None,
     buffer_bytes: int = 4096,
 ) -> tuple[dict[int, Result], bytes]:
     """Evaluates a whole chunk; results by source ordinal, and all bytes handed out."""
@@ -56,6 +69,7 @@ def run(
         way=way,
         wide=wide,
         max_examples=max_examples,
+        max_work=max_work,
         buffer_bytes=buffer_bytes,
     )
     handed: list[bytes] = []
@@ -164,9 +178,52 @@ def test_table_counts_the_same(data: st.DataObject) -> None:
     for _ in range(2):  # a table serves one graph after the other
         outcomes, predictions, support = Evaluator(graph, semantics).count_table(table)
         words = [result.outcome for result in expected]
-        assert outcomes == tuple(words.count(word) for word in OUTCOMES)
+        assert outcomes == tuple(words.count(word) for word in OUTCOMES[:4])
         assert predictions == sum(result.predictions for result in expected)
         assert support == sum(result.support for result in expected)
+
+
+def work_bound(rule: Rule, graph: Graph) -> int:
+    """Homomorphisms of each prefix of the body, summed, cycles broken by fresh variables."""
+    parts: list[set[Var]] = []
+    atoms: list[Atom] = []
+    total = 0
+    body = resolve(rule).body if rule.body else ()
+    for number, atom in enumerate(body):
+        left, right = atom.left, atom.right
+        if isinstance(left, Var) and isinstance(right, Var):
+            together = any({left, right} <= part for part in parts)
+            if left == right or together:
+                right = Var(f"fresh {number}")
+        new = {term for term in (left, right) if isinstance(term, Var)}
+        joined = [part for part in parts if part & new]
+        parts = [part for part in parts if not part & new] + [new.union(*joined)]
+        atoms.append(Atom(atom.relation, left, right))
+        prefix = Rule(Atom("head", Const("x"), Const("x")), tuple(atoms))
+        found = {tuple(sorted(g.items())) for g in groundings(prefix, graph, HOMOMORPHISM)}
+        total += len(found)
+    return total
+
+
+@given(data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_work_bound_is_that_of_the_definition(data: st.DataObject) -> None:
+    """`--max-work` leaves out exactly the rules whose bound is over it, in every semantics."""
+    triples = data.draw(strategies.graphs(max_triples=12))
+    rules = [
+        rule
+        for rule in data.draw(strategies.rule_sets(max_rules=4))
+        if not why_rejected(rule) and len(rule.body) <= 4
+    ]
+    graph = Graph(triples)
+    bounds = [work_bound(rule, graph) for rule in rules]
+    limit = data.draw(st.sampled_from([*bounds, *(b - 1 for b in bounds if b), 0]))
+    chunk = chunk_of_rules(rules)
+    results, _ = run(graph_of(triples), chunk, data.draw(strategies.semantics), max_work=limit)
+    for source, bound in enumerate(bounds):
+        assert (results[source].outcome == "too-large") is (bound > limit)
+        if bound > limit:
+            assert (results[source].predictions, results[source].reason) == (0, "work")
 
 
 def large_graph(seed: int, n_entities: int, n_triples: int) -> list[Triple]:
