@@ -9,6 +9,7 @@ body from degree sums; every way gives the same counts.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.string cimport memset
 
 from pff_stream.evaluate._scratch cimport (
     PFF_LANES,
@@ -46,6 +47,7 @@ cdef extern from "evaluate/_lanes.h":
 # `profiling/bench_evaluate.py`): only the choice depends on it, never a count.
 cdef double LANE_EDGE_COST = 4.0
 cdef double LANE_COUNTED_EDGE_COST = 6.0
+cdef double SMALL_WORK = 4096.0
 
 cdef enum:
     WAY_CHOSEN = 0
@@ -452,14 +454,14 @@ cdef int _cheapest_way(Scratch* scratch, Chain* chain) noexcept nogil:
     """Chooses direction and width by expected work, in edges of the narrow way."""
     cdef double costs[5]
     cdef int way, best = WAY_FORWARD
-    if chain.length == 1:
-        return WAY_FORWARD
-    _expected_work(scratch, chain, &costs[WAY_FORWARD], &costs[WAY_WIDE_FORWARD])
-    if costs[WAY_FORWARD] < 4096 and chain.length <= 3:
+    if chain.length == 1 or _at_most(chain) < SMALL_WORK:
         return WAY_FORWARD                    # not worth a second look
-    reverse_chain(chain)
-    _expected_work(scratch, chain, &costs[WAY_BACKWARD], &costs[WAY_WIDE_BACKWARD])
-    reverse_chain(chain)
+    if chain.length == 2:
+        _work_of_two(chain, costs)
+    elif chain.length == 3:
+        _work_of_three(scratch, chain, costs)
+    else:
+        _work_of_more(chain, costs)
     for way in range(WAY_FORWARD, WAY_WIDE_BACKWARD + 1):
         if way >= WAY_WIDE_FORWARD and not scratch.wide:
             break
@@ -468,56 +470,125 @@ cdef int _cheapest_way(Scratch* scratch, Chain* chain) noexcept nogil:
     return best
 
 
+cdef double _at_most(const Chain* chain) noexcept nogil:
+    """A bound on the edges of the narrow way forward, from the largest degrees alone."""
+    cdef double sources = chain.steps[0].n_keys
+    cdef double walks = chain.steps[0].n_edges, total = walks
+    cdef int step
+    for step in range(1, chain.length):
+        walks = min(
+            walks * chain.steps[step].max_degree, sources * <double>chain.steps[step].n_edges
+        )
+        total += walks
+    return total
+
+
+cdef inline double _batches(const Rows* rows) noexcept nogil:
+    return (rows.n_keys + PFF_LANES - 1) // PFF_LANES
+
+
 cdef inline uint32_t _degree(const Rows* rows, int32_t entity) noexcept nogil:
     cdef int64_t row = find_row(rows, entity)
     return rows.offsets[row + 1] - rows.offsets[row] if row >= 0 else 0
 
 
-cdef void _expected_work(
-    Scratch* scratch, const Chain* chain, double* narrow, double* wide
-) noexcept nogil:
-    """Edges that each way touches, from degrees (exact for two atoms, a bound for more)."""
-    cdef const Rows* second = chain.steps[1]
-    cdef const Rows* third
-    cdef const Rows* inverse = chain.inverses[0]
-    cdef double batches = (chain.steps[0].n_keys + PFF_LANES - 1) // PFF_LANES
-    cdef double walks = 0, reached = 0, walks_on = 0, reached_on = 0
-    cdef double edge_cost = LANE_EDGE_COST
-    cdef uint32_t i, edge, arriving, leaving, most = chain.steps[0].n_keys
-    cdef uint32_t epoch
-    cdef uint32_t* paths = <uint32_t*>scratch.first
+cdef void _work_of_two(const Chain* chain, double* costs) noexcept nogil:
+    """Exact but for self-loops: each walk is one edge, whichever way it is gone."""
+    cdef const Rows* onward = chain.steps[1]
+    cdef const Rows* back = chain.inverses[0]
+    cdef double walks = 0, edges_on = 0, edges_back = 0
+    cdef uint32_t i, arriving, leaving
+    if back.n_keys < onward.n_keys:
+        onward = chain.inverses[0]
+        back = chain.steps[1]
+    for i in range(onward.n_keys):
+        arriving = _degree(back, onward.keys[i])
+        if arriving:
+            leaving = onward.offsets[i + 1] - onward.offsets[i]
+            walks += <double>arriving * leaving
+            edges_on += leaving
+            edges_back += arriving
+    if back == chain.steps[1]:
+        edges_on, edges_back = edges_back, edges_on
+    _set_costs(chain, walks, walks, edges_on, edges_back, LANE_EDGE_COST, costs)
+
+
+cdef void _work_of_three(Scratch* scratch, const Chain* chain, double* costs) noexcept nogil:
+    """Both directions from the middle atom: every walk over it, cut off at the number of sources.
+
+    Degrees of both ends stand in two arrays meanwhile, so that an edge costs one look-up.
+    """
+    cdef const Rows* first = chain.inverses[0]
+    cdef const Rows* middle = chain.steps[1]
+    cdef const Rows* inverse = chain.inverses[1]
+    cdef const Rows* third = chain.steps[2]
+    cdef uint32_t* arriving = <uint32_t*>scratch.first
+    cdef uint32_t* leaving = <uint32_t*>scratch.second
+    cdef double forward = 0, backward = 0, edges_on = 0, edges_back = 0
+    cdef uint64_t walks
+    cdef uint32_t i, edge, degree
+    cdef uint64_t sources = chain.steps[0].n_keys, ends = chain.inverses[2].n_keys
     cdef int32_t entity
-    if chain.length > 3:
-        for i in range(chain.length):
-            reached += chain.steps[i].n_edges
-        narrow[0] = reached * chain.steps[0].n_keys
-        wide[0] = LANE_EDGE_COST * reached * batches
-        return
-    epoch = next_epoch(scratch) if chain.length == 3 else 0
-    for i in range(second.n_keys):
-        arriving = _degree(inverse, second.keys[i])
-        if arriving == 0:
+    _spread_degrees(scratch, first, arriving)
+    _spread_degrees(scratch, third, leaving)
+    for i in range(middle.n_keys):
+        degree = arriving[middle.keys[i]]
+        if degree == 0:
             continue
-        leaving = second.offsets[i + 1] - second.offsets[i]
-        walks += <double>arriving * leaving
-        reached += leaving
-        if chain.length == 3:
-            for edge in range(second.offsets[i], second.offsets[i + 1]):
-                entity = second.values[edge]
-                if scratch.stamp[entity] != epoch:
-                    scratch.stamp[entity] = epoch
-                    paths[entity] = 0
-                paths[entity] += arriving
-    if chain.length == 3:
-        edge_cost = LANE_COUNTED_EDGE_COST if scratch.distinct else LANE_EDGE_COST
-        third = chain.steps[2]
-        for i in range(third.n_keys):
-            entity = third.keys[i]
-            if scratch.stamp[entity] == epoch:
-                leaving = third.offsets[i + 1] - third.offsets[i]
-                walks_on += <double>(paths[entity] if paths[entity] < most else most) * leaving
-                reached_on += leaving
-    narrow[0] = chain.steps[0].n_edges + walks + walks_on
-    wide[0] = (
-        3.0 * chain.steps[0].n_edges + batches * edge_cost * (reached + reached_on)
+        walks = 0
+        for edge in range(middle.offsets[i], middle.offsets[i + 1]):
+            walks += leaving[middle.values[edge]]
+        # Forward, the second level has one edge a walk; backward, the third has this many.
+        forward += <double>degree * (middle.offsets[i + 1] - middle.offsets[i])
+        backward += <double>degree * min(walks, ends)
+        edges_on += middle.offsets[i + 1] - middle.offsets[i]
+        edges_back += degree
+    for i in range(inverse.n_keys):
+        entity = inverse.keys[i]
+        degree = leaving[entity]
+        if degree == 0:
+            continue
+        walks = 0
+        for edge in range(inverse.offsets[i], inverse.offsets[i + 1]):
+            walks += arriving[inverse.values[edge]]
+        backward += <double>degree * (inverse.offsets[i + 1] - inverse.offsets[i])
+        forward += <double>degree * min(walks, sources)
+        edges_on += degree
+        edges_back += inverse.offsets[i + 1] - inverse.offsets[i]
+    _set_costs(
+        chain, forward, backward, edges_on, edges_back,
+        LANE_COUNTED_EDGE_COST if scratch.distinct else LANE_EDGE_COST, costs
     )
+
+
+cdef void _spread_degrees(Scratch* scratch, const Rows* rows, uint32_t* degrees) noexcept nogil:
+    """degrees[e] = length of the row of e, 0 where it has none."""
+    cdef uint32_t i
+    memset(degrees, 0, scratch.n_entities * sizeof(uint32_t))
+    for i in range(rows.n_keys):
+        degrees[rows.keys[i]] = rows.offsets[i + 1] - rows.offsets[i]
+
+
+cdef void _work_of_more(const Chain* chain, double* costs) noexcept nogil:
+    """A bound: every level may touch every edge of its relation, once a source."""
+    cdef double edges = 0
+    cdef int step
+    for step in range(chain.length):
+        edges += chain.steps[step].n_edges
+    costs[WAY_FORWARD] = edges * chain.steps[0].n_keys
+    costs[WAY_BACKWARD] = edges * chain.inverses[chain.length - 1].n_keys
+    costs[WAY_WIDE_FORWARD] = LANE_EDGE_COST * edges * _batches(chain.steps[0])
+    costs[WAY_WIDE_BACKWARD] = LANE_EDGE_COST * edges * _batches(chain.inverses[chain.length - 1])
+
+
+cdef void _set_costs(
+    const Chain* chain, double forward, double backward, double edges_on, double edges_back,
+    double lane_cost, double* costs
+) noexcept nogil:
+    """Costs of the four ways: walks beyond the first level, or edges reached once a batch."""
+    cdef const Rows* start = chain.steps[0]
+    cdef const Rows* end = chain.inverses[chain.length - 1]
+    costs[WAY_FORWARD] = start.n_edges + forward
+    costs[WAY_BACKWARD] = end.n_edges + backward
+    costs[WAY_WIDE_FORWARD] = 3.0 * start.n_edges + _batches(start) * lane_cost * edges_on
+    costs[WAY_WIDE_BACKWARD] = 3.0 * end.n_edges + _batches(end) * lane_cost * edges_back

@@ -28,7 +28,15 @@ from pff_stream.evaluate._members cimport (
     find_members,
     forget_members,
 )
-from pff_stream.evaluate._scratch cimport ABSENT, Atom, Body, Scratch, entity_of, pff_vector
+from pff_stream.evaluate._scratch cimport (
+    ABSENT,
+    Atom,
+    Body,
+    Scratch,
+    entity_of,
+    grown,
+    pff_vector,
+)
 from pff_stream.evaluate._search cimport (
     Domain,
     Search,
@@ -262,34 +270,34 @@ cdef class Evaluator:
         """Room in the search for bodies of `n_atoms` (twice as many variables at most)."""
         if n_atoms <= self.capacity:
             return
-        self.search.binding = <int32_t*>_grown(self.search.binding, 2 * n_atoms * sizeof(int32_t))
-        self.search.constants = <int32_t*>_grown(
+        self.search.binding = <int32_t*>grown(self.search.binding, 2 * n_atoms * sizeof(int32_t))
+        self.search.constants = <int32_t*>grown(
             self.search.constants, (2 * n_atoms + 2) * sizeof(int32_t)
         )
-        self.search.steps = <Step*>_grown(self.search.steps, 3 * n_atoms * sizeof(Step))
-        self.search.placed = <char*>_grown(self.search.placed, n_atoms)
-        self.chain.steps = <const Rows**>_grown(self.chain.steps, n_atoms * sizeof(Rows*))
-        self.chain.inverses = <const Rows**>_grown(self.chain.inverses, n_atoms * sizeof(Rows*))
+        self.search.steps = <Step*>grown(self.search.steps, 3 * n_atoms * sizeof(Step))
+        self.search.placed = <char*>grown(self.search.placed, n_atoms)
+        self.chain.steps = <const Rows**>grown(self.chain.steps, n_atoms * sizeof(Rows*))
+        self.chain.inverses = <const Rows**>grown(self.chain.inverses, n_atoms * sizeof(Rows*))
         if self.bounds_work:
             reserve_work(&self.work, n_atoms)
         self.capacity = n_atoms
 
     cdef _reserve_chunk(self, size_t n_names, size_t n_atoms, size_t n_rules):
         if n_names > self.name_room:
-            self.entity_ids = <int32_t*>_grown(self.entity_ids, n_names * 4)
-            self.relation_ids = <int32_t*>_grown(self.relation_ids, n_names * 4)
+            self.entity_ids = <int32_t*>grown(self.entity_ids, n_names * 4)
+            self.relation_ids = <int32_t*>grown(self.relation_ids, n_names * 4)
             self.name_room = n_names
         if n_atoms > self.atom_room:
-            self.atoms = <Atom*>_grown(self.atoms, n_atoms * sizeof(Atom))
+            self.atoms = <Atom*>grown(self.atoms, n_atoms * sizeof(Atom))
             self.atom_room = n_atoms
         if n_rules > self.rule_room:
-            self.heads = <Head*>_grown(self.heads, n_rules * sizeof(Head))
-            self.chain_heads = <ChainHead*>_grown(self.chain_heads, n_rules * sizeof(ChainHead))
-            self.chain_rules = <int32_t*>_grown(self.chain_rules, n_rules * 4)
-            self.predictions = <int64_t*>_grown(self.predictions, n_rules * 8)
-            self.support = <int64_t*>_grown(self.support, n_rules * 8)
-            self.outcomes = <uint8_t*>_grown(self.outcomes, n_rules)
-            self.reasons = <uint8_t*>_grown(self.reasons, n_rules)
+            self.heads = <Head*>grown(self.heads, n_rules * sizeof(Head))
+            self.chain_heads = <ChainHead*>grown(self.chain_heads, n_rules * sizeof(ChainHead))
+            self.chain_rules = <int32_t*>grown(self.chain_rules, n_rules * 4)
+            self.predictions = <int64_t*>grown(self.predictions, n_rules * 8)
+            self.support = <int64_t*>grown(self.support, n_rules * 8)
+            self.outcomes = <uint8_t*>grown(self.outcomes, n_rules)
+            self.reasons = <uint8_t*>grown(self.reasons, n_rules)
             self.rule_room = n_rules
 
     def evaluate(self, chunk, Py_ssize_t start, Py_ssize_t stop, const int64_t[::1] order, flush):
@@ -1099,10 +1107,3 @@ cdef int64_t _least(int32_t* items, int64_t n, int64_t wanted) noexcept nogil:
         items[i] = value
         _sift_down(items, 0, i)
     return wanted
-
-
-cdef void* _grown(void* block, size_t n_bytes) except NULL:
-    cdef void* larger = realloc(block, max(n_bytes, 1))
-    if larger == NULL:
-        raise MemoryError
-    return larger

@@ -1,5 +1,6 @@
 # What one evaluator holds while it works: allocated once, whatever the rules are.
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdlib cimport realloc
 
 from pff_stream.triples._graph cimport Rows
 
@@ -51,6 +52,14 @@ cdef struct Scratch:
     bint wide                     # whether the three levels below are there
     uint32_t lane_epoch
     pff_level levels[3]
+
+
+cdef inline void* grown(void* block, size_t n_bytes) except NULL:
+    """The block with room for `n_bytes`; raises MemoryError and leaves it as it was."""
+    cdef void* larger = realloc(block, n_bytes if n_bytes else 1)
+    if larger == NULL:
+        raise MemoryError
+    return larger
 
 
 cdef inline uint32_t next_epoch(Scratch* scratch) noexcept nogil:

@@ -7,10 +7,10 @@ of degrees. All sums and products saturate at 2^64 - 1.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc, realloc
+from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
-from pff_stream.evaluate._scratch cimport ABSENT, Atom, entity_of
+from pff_stream.evaluate._scratch cimport ABSENT, Atom, entity_of, grown
 from pff_stream.triples._graph cimport Rows, find_row, has_pair, row_has
 
 cdef enum:
@@ -37,10 +37,10 @@ cdef void reserve_work(Work* work, int n_atoms) except *:
 
     One vector over entities for each depth of the tree, touched only as deep as a body goes.
     """
-    work.atoms = <Atom*>_grown(work.atoms, n_atoms * sizeof(Atom))
-    work.component = <int*>_grown(work.component, 2 * n_atoms * sizeof(int))
-    work.count = <uint64_t*>_grown(work.count, 2 * n_atoms * sizeof(uint64_t))
-    work.level = <uint64_t**>_grown(work.level, (n_atoms + 1) * sizeof(uint64_t*))
+    work.atoms = <Atom*>grown(work.atoms, n_atoms * sizeof(Atom))
+    work.component = <int*>grown(work.component, 2 * n_atoms * sizeof(int))
+    work.count = <uint64_t*>grown(work.count, 2 * n_atoms * sizeof(uint64_t))
+    work.level = <uint64_t**>grown(work.level, (n_atoms + 1) * sizeof(uint64_t*))
     while work.n_levels < n_atoms + 1:
         work.level[work.n_levels] = <uint64_t*>malloc(max(1, work.n_entities) * sizeof(uint64_t))
         if work.level[work.n_levels] == NULL:
@@ -208,10 +208,3 @@ cdef void _multiply(Work* work, int at, int32_t variable, int depth) noexcept no
             for edge in range(rows.offsets[row], rows.offsets[row + 1]):
                 factor = pff_sum(factor, below[rows.values[edge]])
         out[entity] = pff_product(out[entity], factor)
-
-
-cdef void* _grown(void* block, size_t n_bytes) except NULL:
-    cdef void* larger = realloc(block, max(n_bytes, 1))
-    if larger == NULL:
-        raise MemoryError
-    return larger

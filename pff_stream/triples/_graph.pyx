@@ -37,6 +37,23 @@ cdef inline uint32_t _u32(const unsigned char* base, size_t at) noexcept nogil:
     return value
 
 
+cdef inline int32_t _find(
+    const uint32_t* slots, uint64_t mask, const uint64_t* ends, const unsigned char* blob,
+    const unsigned char* name, size_t length, uint64_t hash
+) noexcept nogil:
+    """The number of a name, or -1: linear probing, then the bytes."""
+    cdef uint64_t slot = hash & mask, start
+    cdef uint32_t at
+    while True:
+        at = slots[slot]
+        if at == 0:
+            return -1
+        start = ends[at - 2] if at > 1 else 0
+        if ends[at - 1] - start == length and memcmp(blob + start, name, length) == 0:
+            return <int32_t>(at - 1)
+        slot = (slot + 1) & mask
+
+
 cdef class GraphView:
     """A graph in a buffer (bytes, mmap, memoryview), read-only.
 
@@ -252,34 +269,18 @@ cdef class GraphView:
     cdef int32_t find_entity(
         self, const unsigned char* name, size_t length, uint64_t hash
     ) noexcept nogil:
-        cdef uint64_t slot = hash & self.entity_mask, start
-        cdef uint32_t at
-        while True:
-            at = self.entity_slots[slot]
-            if at == 0:
-                return -1
-            start = self.entity_ends[at - 2] if at > 1 else 0
-            if self.entity_ends[at - 1] - start == length and (
-                memcmp(self.entity_blob + start, name, length) == 0
-            ):
-                return <int32_t>(at - 1)
-            slot = (slot + 1) & self.entity_mask
+        return _find(
+            self.entity_slots, self.entity_mask, self.entity_ends, self.entity_blob,
+            name, length, hash
+        )
 
     cdef int32_t find_relation(
         self, const unsigned char* name, size_t length, uint64_t hash
     ) noexcept nogil:
-        cdef uint64_t slot = hash & self.relation_mask, start
-        cdef uint32_t at
-        while True:
-            at = self.relation_slots[slot]
-            if at == 0:
-                return -1
-            start = self.relation_ends[at - 2] if at > 1 else 0
-            if self.relation_ends[at - 1] - start == length and (
-                memcmp(self.relation_blob + start, name, length) == 0
-            ):
-                return <int32_t>(at - 1)
-            slot = (slot + 1) & self.relation_mask
+        return _find(
+            self.relation_slots, self.relation_mask, self.relation_ends, self.relation_blob,
+            name, length, hash
+        )
 
     def entity_id(self, bytes name):
         """The id of the entity, or -1."""
