@@ -18,7 +18,7 @@ from types import FrameType
 from typing import TextIO
 
 from pff_stream import talk
-from pff_stream.errors import PffStreamError
+from pff_stream.errors import KEPT, PffStreamError
 
 BUG, OUTPUT, MEMORY = 70, 74, 3
 INTERRUPTED, CLOSED, TERMINATED = 130, 141, 143
@@ -63,8 +63,14 @@ def explain(problem: BaseException) -> int:
         return CLOSED
     code, message = _judge(problem)
     if message:
+        message = "; ".join([message, *_resuming(problem)])
         talk.error(message, trace=code == BUG or isinstance(problem, PffStreamError))
     return code
+
+
+def _resuming(problem: BaseException) -> list[str]:
+    """How to go on, where the run left something to go on from."""
+    return [note for note in getattr(problem, "__notes__", ()) if note.startswith(KEPT)]
 
 
 def _judge(problem: BaseException) -> tuple[int, str]:
