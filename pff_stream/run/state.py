@@ -112,7 +112,7 @@ def _make(state: State, *, overwrite: bool) -> None:
     shutil.rmtree(os.path.join(state.out, REMAINS), ignore_errors=True)
     if os.path.isdir(state.path):
         state.lock()
-        shutil.rmtree(state.path)
+        shutil.rmtree(state.path, ignore_errors=True)
         state.close()
     os.mkdir(state.path, 0o700)
     state.lock()
