@@ -76,7 +76,7 @@ def working_folder(near: str | None = None) -> str:
 
     /tmp is often memory; a spool there would count against the budget.
     """
-    candidates = [near, os.environ.get("TMPDIR"), "/var/tmp", tempfile.gettempdir()]
+    candidates = [near, os.environ.get("TMPDIR"), "/var/tmp", "/tmp"]
     for folder in candidates:
         if folder and os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK):
             return folder
