@@ -18,7 +18,10 @@ def main() -> int:
     # process of several threads cannot be forked safely.
     for name in _THREADS:
         os.environ.setdefault(name, "1")
-    from pff_stream.cli import main as command
+    try:
+        from pff_stream.cli import main as command
+    except KeyboardInterrupt:
+        return 130
 
     return command()
 

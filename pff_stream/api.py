@@ -68,7 +68,7 @@ def _inputs(
     """Settings, and what was given as objects (None where it is a path)."""
     from pff_stream.run.settings import RunSettings
 
-    for name in ("manifest", "out", "violations", "overwrite"):
+    for name in ("manifest", "out", "resume", "violations", "overwrite"):
         if options.get(name):
             raise UsageError(f"{name}: found in a call of validate, expected on the command line")
     given_rules: Iterable[str] | None = None

@@ -174,7 +174,9 @@ def plan(inputs: tuple[str, ...], as_json: bool, **others: object) -> int:
     with _working(_rules_and_triples(inputs)) as (layers, voice, observer):
         import json
 
-        settings = resolve(RunSettings, layers)
+        from pff_stream.run.resume import run_settings
+
+        settings = run_settings(layers)
         written = others["output"]
         target = None if written is None else OPTIONS["output"].read(written, "-o")
         from pff_stream.run import engine
@@ -199,7 +201,8 @@ def plan(inputs: tuple[str, ...], as_json: bool, **others: object) -> int:
 @commands.command(
     epilog="\b\nExamples:\n  pff-stream run rules.tsv.gz triples.tsv --out results\n"
     "  pff-stream run rules.pffr graph.pffg --violations - | head\n"
-    "  pff-stream run --manifest manifest.yaml --rules rules.pffr --out results"
+    "  pff-stream run --manifest manifest.yaml --rules rules.pffr --out results\n"
+    "  pff-stream run --resume results"
 )
 @click.argument("inputs", nargs=-1, metavar="RULES TRIPLES...", type=click.Path())
 @_options(RunSettings)
@@ -209,7 +212,13 @@ def run(inputs: tuple[str, ...], **_: object) -> int:
     Give RULES and TRIPLES, or --manifest and --rules. Without --out a summary is printed.
     """
     with _working(_rules_and_triples(inputs)) as (layers, voice, observer):
-        settings = resolve(RunSettings, layers)
+        from pff_stream.run.resume import finished_run, run_settings
+
+        ended = finished_run(layers)
+        if ended is not None:
+            _print(ended.lines, voice)
+            return ended.exit_code
+        settings = run_settings(layers)
         from pff_stream.run import engine
 
         result = engine.run(settings, observer)

@@ -18,10 +18,12 @@ from types import FrameType
 from typing import TextIO
 
 from pff_stream import talk
-from pff_stream.errors import PffStreamError
+from pff_stream.errors import KEPT, PffStreamError
 
 BUG, OUTPUT, MEMORY = 70, 74, 3
 INTERRUPTED, CLOSED, TERMINATED = 130, 141, 143
+
+_AGAIN_SECONDS = 0.001
 
 _DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 _MEMORY_HINT = "out of memory; lower --budget or --workers, or see what `pff-stream plan` says"
@@ -52,9 +54,43 @@ def sigterm_raises() -> Iterator[None]:
 
     before = signal.signal(signal.SIGTERM, handler)
     try:
-        yield
+        with _swallowed_ones_come_again():
+            yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _swallowed_ones_come_again() -> Iterator[None]:
+    """Raises once more what ends the command and was ignored by the interpreter.
+
+    A signal may come while a destructor or a callback of a weak reference runs (each import has
+    some); what is raised there goes nowhere, and Ctrl-C would be lost.
+    """
+    lost: list[BaseException] = []
+    hook = sys.unraisablehook
+
+    def note(unraisable: sys.UnraisableHookArgs) -> None:
+        problem = unraisable.exc_value
+        if isinstance(problem, (KeyboardInterrupt, Terminated)):
+            lost.append(problem)
+            # Not from here, where it would be ignored as well.
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
+        else:
+            hook(unraisable)
+
+    def again(number: int, frame: FrameType | None) -> None:
+        if lost:
+            raise lost.pop().with_traceback(None)
+
+    before = signal.signal(signal.SIGALRM, again)
+    sys.unraisablehook = note
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        sys.unraisablehook = hook
+        signal.signal(signal.SIGALRM, before)
 
 
 def explain(problem: BaseException) -> int:
@@ -63,8 +99,14 @@ def explain(problem: BaseException) -> int:
         return CLOSED
     code, message = _judge(problem)
     if message:
+        message = "; ".join([message, *_resuming(problem)])
         talk.error(message, trace=code == BUG or isinstance(problem, PffStreamError))
     return code
+
+
+def _resuming(problem: BaseException) -> list[str]:
+    """How to go on, where the run left something to go on from."""
+    return [note for note in getattr(problem, "__notes__", ()) if note.startswith(KEPT)]
 
 
 def _judge(problem: BaseException) -> tuple[int, str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+KEPT = "what was computed is kept"
+"""Begins the note on an exception that says how the run is resumed; it becomes part of the line."""
+
 
 class PffStreamError(Exception):
     """Base of all errors of this package; `exit_code` is what the command ends with."""

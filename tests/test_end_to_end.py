@@ -259,7 +259,8 @@ def test_folder_of_an_unfinished_run(data: Path, tmp_path: Path) -> None:
     first = digest(tmp_path / "r")
     run(*command, check=1)
     assert digest(tmp_path / "r") == first
-    (tmp_path / "r" / ".unfinished").write_text("{}")
+    (tmp_path / "r" / ".unfinished").mkdir()
+    (tmp_path / "r" / ".unfinished" / "settings.json").write_text("{}")
     assert "--overwrite" in run(*command, check=2)
     run(*command, "--overwrite", check=1)
     assert sorted(os.listdir(tmp_path / "r")) == sorted([*RESULTS, "summary.json"])

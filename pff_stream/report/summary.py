@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from pff_stream.report.records import Outcome
 
@@ -99,6 +100,24 @@ class Summary:
         """The file, UTF-8, with a newline at the end; `ValueError` for NaN and infinity."""
         text = json.dumps(self.to_json(), ensure_ascii=False, allow_nan=False, indent=2)
         return text.encode("utf-8", "surrogateescape") + b"\n"
+
+
+def totals_of(document: Mapping[str, Any]) -> Totals:
+    """The totals that a `summary.json` tells; of what caps cut only whether, and no worst rules.
+
+    Raises KeyError, TypeError or ValueError where it is no such document.
+    """
+    cut = document["truncated"]
+    return Totals(
+        outcomes=tuple(int(document["rules"][outcome.word]) for outcome in Outcome),
+        predictions=int(document["predictions"]),
+        support=int(document["support"]),
+        violations=int(document["violations"]),
+        violations_written=int(document["violations_written"]),
+        cut_by_max_examples=int(cut["max_examples"]),
+        cut_by_max_violations=int(cut["max_violations"]),
+        worst=(),
+    )
 
 
 def summary_lines(totals: Totals, semantics: str) -> Iterator[str]:

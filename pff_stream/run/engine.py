@@ -14,7 +14,6 @@ from typing import IO
 
 from pff_stream.errors import RefusedError
 from pff_stream.report.progress import Observer
-from pff_stream.run.folder import results_folder
 from pff_stream.run.inputs import (
     GraphInput,
     Rules,
@@ -33,6 +32,7 @@ from pff_stream.run.planning import Costs, measure_costs, plan_run
 from pff_stream.run.prepare import compile_rules, encode_triples, print_triples
 from pff_stream.run.settings import RunSettings
 from pff_stream.run.stream import Evaluation, Meter, stream_chunks
+from pff_stream.run.unfinished import UnfinishedRun, unfinished_run
 from pff_stream.run.worker import Answer, WorkerArguments
 from planner.machine import Machine, read_machine
 from planner.model import Phase, Term
@@ -81,6 +81,8 @@ class Evaluated:
     spool: IO[bytes]
     evaluation: Evaluation
     meter: Meter
+    kept: UnfinishedRun | None
+    """What lies in the folder until the run is finished; None without a folder."""
 
 
 def make_plan(settings: RunSettings, observer: Observer) -> Plan:
@@ -100,12 +102,12 @@ def run(settings: RunSettings, observer: Observer) -> Result:
 
         return run_tasks(settings, observer)
     check_outputs(settings)
-    with evaluating(settings, observer) as (done, answers), ExitStack() as stack:
-        folder = None
-        if settings.out is not None:
-            folder = stack.enter_context(results_folder(settings.out, overwrite=settings.overwrite))
+    with evaluating(settings, observer) as (done, answers):
         _exhaust(done, answers)
-        return write_outputs(done, folder, observer)
+        result = write_outputs(done, settings.out, observer)
+        if done.kept is not None:
+            done.kept.finish()
+        return result
 
 
 @contextmanager
@@ -181,7 +183,12 @@ def evaluating(
             raise RefusedError(refusal(plan))
         for note in plan.notes:
             observer.note(note)
-        spool, spool_path = stack.enter_context(temporary_file(ready.folder))
+        kept = None
+        if settings.out is None:
+            spool, spool_path = stack.enter_context(temporary_file(ready.folder))
+        else:
+            kept = stack.enter_context(unfinished_run(ready, observer))
+            spool, spool_path = kept.spool, kept.spool_path
         meter = Meter(observer, plan.peak_bytes, plan.budget_bytes)
         observer.phase("evaluate", ready.rules.file.rules - ready.rules.file.rejected)
         evaluation = Evaluation()
@@ -194,9 +201,10 @@ def evaluating(
             observer=observer,
             meter=meter,
             evaluation=evaluation,
+            kept=kept,
         )
         stack.callback(answers.close)
-        yield Evaluated(ready, spool, evaluation, meter), answers
+        yield Evaluated(ready, spool, evaluation, meter, kept), answers
 
 
 def _worker_arguments(ready: Ready, spool_path: str) -> WorkerArguments:
@@ -280,7 +288,7 @@ def _encode_terms(graph: GraphInput) -> list[Term] | None:
 def _sizes(settings: RunSettings, rules: Rules, graph: GraphInput, folder: str) -> RunSizes:
     file = rules.file
     spool_bytes = 0
-    if is_memory(folder):
+    if is_memory(settings.out or folder):
         example_bytes = 8 + 12 * file.max_body_atoms
         spool_bytes = file.rules * (48 + min(settings.max_examples, 1 << 20) * example_bytes)
     return RunSizes(

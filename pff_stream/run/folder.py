@@ -1,13 +1,13 @@
-"""The folder of results: what it may hold before a run, and the mark of a run that is not finished.
+"""The folder of results: what it may hold before a run, and how an unfinished run is told.
 
-A folder is new, empty, or holds the files of an earlier run and nothing else; anything else is
-somebody's data and is left alone. While a run writes, the folder holds the mark `.unfinished`. Does
-not cover: the files themselves (`report.writers`).
+A folder is new, empty, or holds the files of earlier runs and nothing else; anything else is
+somebody's data and is left alone. While a run is not finished, the folder holds a private folder
+`.unfinished` with what is needed to go on (`unfinished`). Does not cover: the files themselves
+(`report.writers`).
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -21,39 +21,40 @@ RULES = "rules.tsv"
 OUTCOMES = "outcomes.tsv"
 SUMMARY = "summary.json"
 TASKS = "tasks"
-MARK = ".unfinished"
-
 TASK_LIST = "tasks.jsonl"
 
+STATE = ".unfinished"
+STATE_SETTINGS = "settings.json"
+"""Written last: a state without it is of a run that had computed nothing."""
+REMAINS = ".finished"
+"""What was the state of a run that is finished, and is being removed."""
+
 _FILES = (VIOLATIONS, RULES, OUTCOMES, SUMMARY, TASK_LIST)
-_OURS = frozenset([*_FILES, *map(partial_name, _FILES), MARK])
+_OURS = frozenset([*_FILES, *map(partial_name, _FILES)])
 
 
 @contextmanager
-def results_folder(path: str, *, overwrite: bool) -> Iterator[str]:
-    """Makes the folder ready and marks it as unfinished until the block ends well.
+def made_folder(path: str) -> Iterator[str]:
+    """Makes a folder where there is none; one that was new and is empty at the end is removed.
 
-    Raises `UsageError` where the folder holds an unfinished run (unless `overwrite`) or anything
-    that no run wrote, `OutputError` where it cannot be made. When the block fails, the results of
-    an earlier run are still there, and a folder that was new is removed.
+    Raises `OutputError` where it cannot be made.
     """
     is_new = not os.path.lexists(path)
     try:
         os.makedirs(path, exist_ok=True)
-        check_folder(path, overwrite=overwrite)
-        mark = os.path.join(path, MARK)
-        with open(mark, "w", encoding="utf-8") as file:
-            json.dump({"process": os.getpid()}, file)
     except OSError as error:
-        raise OutputError(f"{path}: {error.strerror or error}") from error
+        raise OutputError(f"{path}: cannot be made: {error.strerror or error}") from error
     try:
         yield path
     finally:
-        with suppress(OSError):
-            os.unlink(mark)
         if is_new:
             with suppress(OSError):
-                os.rmdir(path)  # only where nothing was written
+                os.rmdir(path)
+
+
+def is_unfinished(path: str) -> bool:
+    """Whether a folder holds a run that can be resumed."""
+    return os.path.isfile(os.path.join(path, STATE, STATE_SETTINGS))
 
 
 def clear_tasks(path: str) -> None:
@@ -64,20 +65,26 @@ def clear_tasks(path: str) -> None:
 
 
 def check_folder(path: str, *, overwrite: bool) -> None:
-    """Raises as `results_folder` does for what an existing folder holds; changes nothing."""
+    """Raises `UsageError` for what a run must not replace; changes nothing.
+
+    That is an unfinished run (unless `overwrite`), and anything that no run wrote.
+    """
     if not os.path.isdir(path):
         raise UsageError(f"--out {path}: found a file, expected a folder or a new name")
     for entry in os.scandir(path):
         if entry.name == TASKS and entry.is_dir(follow_symlinks=False):
             _check_tasks(entry.path)
+        elif entry.name in (STATE, REMAINS) and entry.is_dir(follow_symlinks=False):
+            continue
         elif entry.name not in _OURS or entry.is_symlink() or not entry.is_file():
             raise UsageError(
                 f"--out {path}: found {entry.name!r}, which no run of pff-stream writes; expected "
                 "a new or empty folder, or the results of an earlier run"
             )
-    if os.path.exists(os.path.join(path, MARK)) and not overwrite:
+    if is_unfinished(path) and not overwrite:
         raise UsageError(
-            f"--out {path}: found an unfinished run; --overwrite starts it anew in this folder"
+            f"--out {path}: found an unfinished run; --resume {path} goes on with it, "
+            "--overwrite starts anew in this folder"
         )
 
 

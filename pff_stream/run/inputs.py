@@ -7,6 +7,7 @@ The headers of both say all that the plan needs. Does not cover: planning, worke
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,6 +34,7 @@ TriplesGiven: TypeAlias = "Sequence[TripleInput]"
 """Triples from a Python caller, instead of paths."""
 
 _HEAD_BYTES = 64
+_logger = logging.getLogger("pff_stream")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def working_folder(near: str | None = None) -> str:
 
     /tmp is often memory; a spool there would count against the budget.
     """
-    candidates = [near, os.environ.get("TMPDIR"), "/var/tmp", tempfile.gettempdir()]
+    candidates = [near, os.environ.get("TMPDIR"), "/var/tmp", "/tmp"]
     for folder in candidates:
         if folder and os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK):
             return folder
@@ -192,12 +194,20 @@ def open_graph(
             verify(store.name)
             yield _described(store, None)
         return
-    from pff_stream.triples.encode_process import encode_in_process
+    from pff_stream.triples.encode_process import EncoderKilledError, encode_in_process
 
-    with GraphStore.in_memory() as store:
-        report = encode_in_process(
-            inputs, encode_options(settings), store, memory_bytes=memory_bytes
-        )
+    options = encode_options(settings)
+    with ExitStack() as stack:
+        try:
+            store = stack.enter_context(GraphStore.in_memory())
+            report = encode_in_process(inputs, options, store, memory_bytes=memory_bytes)
+        except EncoderKilledError as error:
+            if not all(isinstance(path, str) and os.path.isfile(path) for path in inputs):
+                raise
+            _logger.warning("%s: it is started once more", error)
+            stack.close()
+            store = stack.enter_context(GraphStore.in_memory())
+            report = encode_in_process(inputs, options, store, memory_bytes=memory_bytes)
         yield _described(store, report)
 
 

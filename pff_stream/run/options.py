@@ -209,6 +209,9 @@ _TABLE = (
     Option("violations", _path, "a file or - for standard output",
            "File for the violations (JSON Lines); with - all talk goes to standard error.",
            "FILE|-", default="DIR/violations.jsonl", is_path=True),
+    Option("resume", _file, "the folder of an unfinished run",
+           "Go on with the unfinished run in this folder: inputs and settings are its own, workers "
+           "and budget may differ.", "DIR", environment=False, files=False),
     Option("overwrite", _flag, "yes or no", "Replace an unfinished run in --out."),
     Option("fail-on", _threshold(_FAIL_ON),
            "violations, none, count>N or rate>P (at most 1 or 100%)",

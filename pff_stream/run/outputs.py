@@ -49,7 +49,8 @@ class Result:
 def check_outputs(settings: RunSettings) -> None:
     """Refuses outputs that cannot be meant, before anything is computed; creates nothing."""
     if settings.out is not None and os.path.lexists(settings.out):
-        check_folder(settings.out, overwrite=settings.overwrite)
+        overwrite = settings.overwrite or settings.resume is not None
+        check_folder(settings.out, overwrite=overwrite)
     if settings.violations not in (None, STANDARD_OUTPUT):
         check_output(str(settings.violations))
 
@@ -68,11 +69,11 @@ def write_outputs(done: Evaluated, folder: str | None, observer: Observer) -> Re
             if writer is not None:
                 writer.commit()
         done.ready.seconds["merge"] = time.perf_counter() - began
-        summary = _summary(done, totals)
+        result = Result(verdict(done, totals), _lines(done, totals), totals)
         if folder is not None:
             with FileWriter(os.path.join(folder, SUMMARY)) as writer:
-                writer.write(memoryview(summary.to_bytes()))
-    return Result(verdict(done, totals), _lines(done, totals), totals)
+                writer.write(memoryview(_summary(done, result).to_bytes()))
+    return result
 
 
 def _writers(
@@ -152,11 +153,11 @@ def _lines(done: Evaluated, totals: Totals) -> list[str]:
     return lines
 
 
-def _summary(done: Evaluated, totals: Totals) -> Summary:
+def _summary(done: Evaluated, result: Result) -> Summary:
     ready, evaluation = done.ready, done.evaluation
     settings, plan = ready.settings, ready.plan
     return Summary(
-        totals=totals,
+        totals=result.totals,
         semantics=ready.semantics,
         settings={
             "min_confidence": settings.min_confidence,
@@ -185,7 +186,10 @@ def _summary(done: Evaluated, totals: Totals) -> Summary:
             "edges": evaluation.edges,
             "spooled_bytes": evaluation.spooled_bytes,
             "retried": evaluation.retried,
+            "resumed_rules": 0 if done.kept is None else done.kept.n_rules,
             "versions": versions(),
+            "exit_code": result.exit_code,
+            "lines": result.lines,
         },
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -65,7 +65,8 @@ def resolve(kind: type[S], layers: Layers) -> S:
     """The settings of `kind`; UsageError names the option, what was found, what was expected."""
     names = [field.name for field in dataclasses.fields(kind)]
     absent = _excluded(layers)
-    values = {name: _said(layers, name) for name in names if name not in absent}
+    values: dict[str, object] = dict.fromkeys(names)
+    values |= said(layers, [name for name in names if name not in absent])
     manifest = values.get("manifest")
     if manifest is not None:
         from pff_stream.run.manifest import read_manifest
@@ -80,6 +81,12 @@ def resolve(kind: type[S], layers: Layers) -> S:
         if required and field.name not in values:
             raise UsageError(f"found no {field.name}, expected {kind.needs}")
     return kind(**values)
+
+
+def said(layers: Layers, fields: Iterable[str]) -> dict[str, object]:
+    """The values of the fields that command line, environment or config file set."""
+    found = {field: _said(layers, field) for field in fields}
+    return {field: value for field, value in found.items() if value is not None}
 
 
 def _excluded(layers: Layers) -> tuple[str, ...]:

@@ -108,6 +108,8 @@ class RunSettings(Settings):
     """Folder of all results; None: a summary only."""
     violations: str | None = None
     """File of the violations, `-` is standard output; None: in `out`."""
+    resume: str | None = None
+    """Folder of an unfinished run to go on with; then `out` is the same."""
     overwrite: bool = False
     """Whether an unfinished run in `out` is replaced."""
     fail_on: str = "violations"
@@ -132,6 +134,8 @@ class RunSettings(Settings):
             found = "both TRIPLES and --manifest" if self.triples else "no triples"
             raise UsageError(f"found {found}, expected {self.needs}")
         _read_once((self.rules, *self.triples))
+        if self.resume is not None and self.out != self.resume:
+            raise UsageError(f"--resume: found {self.resume}, expected the folder of the run")
         if self.workers and self.max_workers and self.workers > self.max_workers:
             raise UsageError(
                 f"--workers: found {self.workers}, expected at most {self.max_workers}, "

@@ -15,6 +15,7 @@ from pff_stream.report.progress import Observer
 from pff_stream.report.records import Outcome, Reason, Record, Run, pack_record, pack_runs
 from pff_stream.rules.file import RuleFile
 from pff_stream.run.pool import Convicted, Pool
+from pff_stream.run.unfinished import UnfinishedRun
 from pff_stream.run.worker import (
     Answer,
     Task,
@@ -87,11 +88,24 @@ def stream_chunks(
     observer: Observer,
     meter: Meter,
     evaluation: Evaluation,
+    kept: UnfinishedRun | None = None,
 ) -> Generator[Answer]:
     """Evaluates every chunk, in any order; yields each answer when its records are in the spool.
 
-    Sums up in `evaluation`. Every rule has its records when this ends.
+    Sums up in `evaluation`. Every rule has its records when this ends; what `kept` has already is
+    not evaluated again, and what comes is noted there.
     """
+    tasks = whole_chunks(rules)
+    if kept is not None:
+        evaluation.runs += kept.runs
+        observer.advance(kept.n_rules)
+        tasks = kept.missing(tasks)
+
+    def look_after() -> None:
+        meter.tick()
+        if kept is not None:
+            kept.journal.tick()
+
     with Pool(
         start_method=start_method,
         workers=workers,
@@ -100,9 +114,9 @@ def stream_chunks(
         arguments=(arguments,),
         split=split_task,
         preload=("pff_stream.run.worker",),
-        while_waiting=meter.tick,
+        while_waiting=look_after,
     ) as pool:
-        for result in pool.imap_unordered(whole_chunks(rules)):
+        for result in pool.imap_unordered(tasks):
             task: Task = result.task
             if isinstance(result, Convicted):
                 answer = _failed(rules, arguments.spool, task, result.cause)
@@ -110,6 +124,8 @@ def stream_chunks(
             else:
                 answer = result.answer
             evaluation.take(answer)
+            if kept is not None:
+                kept.journal.add(task, answer.runs)
             yield answer
             observer.advance(task.stop - task.start)
             meter.tick()

@@ -7,6 +7,8 @@ graph (`worker`), and holds one document's graph and one chunk of rules at a tim
 
 from __future__ import annotations
 
+import hashlib
+import json
 import mmap
 import os
 import tempfile
@@ -20,16 +22,16 @@ from pff_stream.evaluate._kernel import Evaluator
 from pff_stream.evaluate.chunk import evaluate_rules
 from pff_stream.report._merge import write_results
 from pff_stream.report.records import Run, pack_runs
-from pff_stream.report.summary import Json, Summary, Totals
+from pff_stream.report.summary import Json, Summary, Totals, totals_of
 from pff_stream.report.writers import FileWriter
 from pff_stream.rules._table import RuleTable
 from pff_stream.rules.file import RuleFile
-from pff_stream.run.folder import OUTCOMES, RULES, SUMMARY, VIOLATIONS, results_folder
+from pff_stream.run.folder import OUTCOMES, RULES, SUMMARY, VIOLATIONS, made_folder
 from pff_stream.run.manifest import Task
 from pff_stream.run.outputs import source_chunks
 from pff_stream.run.worker import append_run
 from pff_stream.triples._graph import GraphView
-from pff_stream.triples.encode import EncodeOptions, encode
+from pff_stream.triples.encode import EncodeOptions, encode, triple_lines
 
 if TYPE_CHECKING:
     from pff_stream.run.pool import Progress
@@ -53,6 +55,8 @@ class TaskArguments:
     """Folder for temporary files."""
     out: str | None
     """Folder under which each task has a folder of results; None: counts only."""
+    resumes: bool
+    """Whether documents whose folder is finished already are left as they are."""
     buffer_bytes: int
     table: str | None
     """Path of the rule table, for runs that count only; None: chunks are read for each document."""
@@ -143,6 +147,8 @@ def _evaluate(
     progress: Progress,
     task: Task,
 ) -> Totals:
+    if arguments.resumes and (done := _finished(arguments, task)):
+        return done
     room = _Room()
     report = encode([task.path], room, arguments.options)
     graph = GraphView(room.buffer)
@@ -158,9 +164,7 @@ def _evaluate(
         folder = None
         writers: list[FileWriter] = []
         if arguments.out is not None:
-            folder = stack.enter_context(
-                results_folder(os.path.join(arguments.out, task.folder), overwrite=True)
-            )
+            folder = stack.enter_context(made_folder(os.path.join(arguments.out, task.folder)))
             writers = [FileWriter(os.path.join(folder, name)) for name in _FILES]
             for writer in writers:
                 stack.callback(writer.abandon)
@@ -191,6 +195,29 @@ def _evaluate(
             with FileWriter(os.path.join(folder, SUMMARY)) as summary_writer:
                 summary_writer.write(memoryview(summary.to_bytes()))
     return totals
+
+
+def _finished(arguments: TaskArguments, task: Task) -> Totals | None:
+    """The totals of a document whose results are there already, of this very content."""
+    folder = os.path.join(arguments.out or "", task.folder)
+    try:
+        with open(os.path.join(folder, SUMMARY), "rb") as file:
+            summary = json.loads(file.read())
+        if not all(os.path.isfile(os.path.join(folder, name)) for name in _FILES):
+            return None
+        hashes = {"rules": arguments.rules_hash, "triples": _content(task.path, arguments.options)}
+        is_same = summary["inputs"] == hashes and summary["settings"] == arguments.results
+        return totals_of(summary) if is_same else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # whatever is wrong with it, it is done again
+
+
+def _content(path: str, options: EncodeOptions) -> str:
+    """The hash that a graph of this document has."""
+    hashed = hashlib.blake2b(digest_size=16)
+    for block in triple_lines([path], options):
+        hashed.update(block)
+    return hashed.hexdigest()
 
 
 def _spool_all(

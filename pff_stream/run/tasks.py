@@ -6,11 +6,12 @@ under way, whatever the length of the manifest. One bad document does not stop t
 
 from __future__ import annotations
 
+import hashlib
 import json
 import mmap
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from pff_stream.errors import RefusedError
@@ -21,7 +22,7 @@ from pff_stream.report.summary import Json, Totals, visible
 from pff_stream.report.verdict import fail_on, too_many_rejected
 from pff_stream.report.writers import FileWriter
 from pff_stream.rules._table import TableBuilder
-from pff_stream.run.folder import SUMMARY, TASK_LIST, TASKS, clear_tasks, results_folder
+from pff_stream.run.folder import SUMMARY, TASK_LIST, TASKS, clear_tasks
 from pff_stream.run.inputs import (
     Rules,
     encode_options,
@@ -35,6 +36,7 @@ from pff_stream.run.outputs import BAD_INPUT, INCOMPLETE, VIOLATED, Result, vers
 from pff_stream.run.planning import measure_costs, start_methods
 from pff_stream.run.pool import Convicted, Pool
 from pff_stream.run.settings import RunSettings
+from pff_stream.run.state import State, keep_rules, state_folder, write_settings
 from pff_stream.run.stream import Meter
 from pff_stream.run.task_worker import (
     NumberedTask,
@@ -80,8 +82,8 @@ def run_tasks(settings: RunSettings, observer: Observer) -> Result:
             observer.note(note)
         out = listing = None
         if settings.out is not None:
-            out = stack.enter_context(results_folder(settings.out, overwrite=settings.overwrite))
-            clear_tasks(out)
+            out = settings.out
+            state = stack.enter_context(_state(settings, manifest, rules))
             listing = stack.enter_context(FileWriter(os.path.join(out, TASK_LIST)))
         meter = Meter(observer, plan.peak_bytes, plan.budget_bytes)
         observer.phase("evaluate", manifest.n_tasks, "documents")
@@ -92,9 +94,27 @@ def run_tasks(settings: RunSettings, observer: Observer) -> Result:
             sums.add(numbered, answer)
             if listing is not None:
                 listing.write(memoryview(_line(numbered, answer)))
-        if out is not None:
-            _write_summary(out, settings, manifest, rules, plan, meter, sums)
-        return Result(_verdict(settings, sums), _lines(settings, plan, meter, sums), sums.totals())
+        result = Result(
+            _verdict(settings, sums), _lines(settings, plan, meter, sums), sums.totals()
+        )
+        if listing is not None and out is not None:
+            listing.commit()
+            _write_summary(out, settings, manifest, rules, plan, meter, sums, result)
+            state.finish()
+        return result
+
+
+@contextmanager
+def _state(settings: RunSettings, manifest: Manifest, rules: Rules) -> Iterator[State]:
+    """The state of a run over a manifest: its folders of finished documents are its journal."""
+    with open(manifest.path, "rb") as file:
+        digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    inputs = {"rules": rules.source_hash.hex(), "manifest": digest}
+    with state_folder(settings, inputs) as state:
+        if settings.resume is None:
+            clear_tasks(state.out)
+            write_settings(state, settings, inputs, keep_rules(state, settings, rules))
+        yield state
 
 
 class Sums:
@@ -295,6 +315,7 @@ def _arguments(
         },
         temporary=folder,
         out=None if out is None else os.path.join(out, TASKS),
+        resumes=settings.resume is not None,
         buffer_bytes=RESULT_BYTES,
         table=table,
     )
@@ -359,6 +380,7 @@ def _write_summary(
     plan: Plan,
     meter: Meter,
     sums: Sums,
+    result: Result,
 ) -> None:
     content = {
         "format_version": 1,
@@ -385,6 +407,8 @@ def _write_summary(
             "workers": plan.settings["workers"],
             "start_method": plan.settings["start_method"],
             "versions": versions(),
+            "exit_code": result.exit_code,
+            "lines": result.lines,
         },
     }
     text = json.dumps(content, ensure_ascii=False, allow_nan=False, indent=2, default=str)

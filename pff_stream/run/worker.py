@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from pff_stream.errors import OutputError
 from pff_stream.evaluate._kernel import Evaluator
 from pff_stream.evaluate.chunk import evaluate_rules
 from pff_stream.rules.file import RuleFile
@@ -121,7 +122,10 @@ def append_run(spool: int, records: memoryview) -> Run:
     crc32 = zlib.crc32(records)
     rest = records
     while True:
-        written = os.write(spool, rest)
+        try:
+            written = os.write(spool, rest)
+        except OSError as error:
+            raise OutputError(f"the spool of results cannot be written: {error.strerror}") from None
         if written == len(rest):
             break
         # Interrupted in the middle (a signal, a file nearly full): begin again behind it, since

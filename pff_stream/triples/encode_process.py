@@ -18,7 +18,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
-from pff_stream.errors import PffStreamError
+from pff_stream.errors import PffStreamError, RefusedError
 from pff_stream.triples._encode import die_with_parent
 from pff_stream.triples.encode import (
     EncodeOptions,
@@ -30,6 +30,11 @@ from pff_stream.triples.encode import (
 )
 from pff_stream.triples.store import GraphStore
 from planner.fence import limit_data
+
+
+class EncoderKilledError(RefusedError):
+    """The encoding process got SIGKILL, which the kernel sends when memory runs out."""
+
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SPAWN = (
@@ -158,8 +163,10 @@ def _died(code: int) -> PffStreamError:
         name = signal.Signals(-code).name
     except ValueError:
         name = f"signal {-code}"
-    hint = " (the kernel does that when memory runs out)" if code == -signal.SIGKILL else ""
-    return PffStreamError(f"the encoding process was killed by {name}{hint}")
+    said = f"the encoding process was killed by {name}"
+    if code == -signal.SIGKILL:
+        return EncoderKilledError(f"{said} (the kernel does that when memory runs out)")
+    return PffStreamError(said)
 
 
 def _best_method() -> str:

@@ -1,0 +1,150 @@
+"""The command as a process of its own that tests meddle with, and what it must not leave behind."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.run.pool_processes import is_gone, within
+
+ROOT = Path(__file__).parent.parent.parent
+RESULTS = ("violations.jsonl", "rules.tsv", "outcomes.tsv")
+FAULTS = "FAULTS_OF_A_TEST"
+"""Variable that tells the processes of a run how they are meddled with, as JSON."""
+
+
+def set_up(progress: Any, arguments: Any) -> Callable[[Any], Any]:
+    """A worker's set-up that can pause before each task, and die of one rule."""
+    from pff_stream.rules.file import RuleFile
+    from pff_stream.run import worker
+
+    faults = json.loads(os.environ[FAULTS])
+    rules = RuleFile(arguments.rules)
+    inner = worker.set_up(progress, arguments)
+
+    def answer(task: Any) -> Any:
+        time.sleep(faults.get("pause", 0.0))
+        if "kill" in faults:
+            sources = rules.read_chunk(task.chunk).sources[task.start : task.stop]
+            if faults["kill"] in sources:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return inner(task)
+
+    return answer
+
+
+def small_tasks(rules: Any, size: int) -> Iterator[Any]:
+    """Tasks of at most `size` rules."""
+    from pff_stream.run.worker import Task
+
+    for chunk, count in enumerate(rules.chunks["rules"]):
+        for start in range(0, int(count), size):
+            yield Task(chunk, start, min(start + size, int(count)))
+
+
+def main() -> None:
+    """The command with the faults of the environment."""
+    from pff_stream.run import journal, stream
+    from pff_stream.run.pool import Pool
+
+    faults = json.loads(os.environ[FAULTS])
+    changes: dict[str, object] = {"set_up": set_up}
+    if "rules" in faults:
+        changes["whole_chunks"] = partial(small_tasks, size=faults["rules"])
+    if "stall" in faults:
+        changes["Pool"] = partial(Pool, stall_seconds=faults["stall"])
+    vars(stream).update(changes)
+    journal.SYNC_SECONDS = faults.get("sync", journal.SYNC_SECONDS)
+    from pff_stream.cli import main as command
+
+    sys.exit(command())
+
+
+class Running:
+    """A run in a session and with a temporary folder of its own."""
+
+    def __init__(
+        self, folder: Path, *arguments: object, before: Any = None, **faults: float
+    ) -> None:
+        self.temporary = folder / "temporary"
+        self.temporary.mkdir(exist_ok=True)
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "TMPDIR": str(self.temporary),
+            FAULTS: json.dumps(faults),
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", "from tests.run.faults import main; main()"]
+            + [str(argument) for argument in arguments],
+            env=environment,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            preexec_fn=before,
+        )
+        self.pid = self.process.pid
+
+    def children(self) -> list[int]:
+        """Process ids of all descendants."""
+        with suppress(psutil.NoSuchProcess):
+            found = psutil.Process(self.pid).children(recursive=True)
+            return [child.pid for child in found if not is_gone(child.pid)]
+        return []
+
+    def send(self, number: int, pids: list[int]) -> None:
+        """Sends a signal to processes, as far as they are still there."""
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def end(self, seconds: float = 60.0) -> tuple[int, str]:
+        """Waits for the end; exit code and what stood on standard error; nothing may be left."""
+        try:
+            _, said = self.process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+        assert within(3.0, lambda: not self._session()), "a process is left"
+        assert list(self.temporary.iterdir()) == [], "a temporary file is left"
+        if os.path.isdir("/dev/shm"):
+            assert not [name for name in os.listdir("/dev/shm") if f"-{self.pid}-" in name]
+        return self.process.returncode, said.decode()
+
+    def kill(self) -> None:
+        """Ends everything that the run started."""
+        self.send(signal.SIGKILL, [self.pid, *self._session()])
+        self.process.wait(10)
+
+    def _session(self) -> list[int]:
+        found = []
+        for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+            with suppress(OSError):
+                if os.getsid(pid) == self.pid and not is_gone(pid):
+                    found.append(pid)
+        return found
+
+
+def digest(folder: Path) -> str:
+    """One hash of all result files that must be the same bytes."""
+    return hashlib.sha256(b"".join((folder / name).read_bytes() for name in RESULTS)).hexdigest()
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a folder holds results and nothing else."""
+    names = set(os.listdir(folder)) if folder.exists() else set()
+    return names == {*RESULTS, "summary.json"}

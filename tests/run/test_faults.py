@@ -1,0 +1,172 @@
+"""Processes of a run are killed, stopped and interrupted from outside; nothing is lost or left.
+
+Moments and victims are random, from a seed that the test's name tells.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.run.faults import Running, digest, is_finished
+
+N_LONG = 100
+"""Runs of each kind in the long series."""
+SPAN_SECONDS = 1.3
+"""A run under test takes about so long."""
+PACE = {"rules": 100, "pause": 0.02, "sync": 0.1}
+
+
+@pytest.fixture(scope="module")
+def inputs(data: Path) -> tuple[str, str]:
+    """Rules and triples."""
+    return str(data / "umls" / "rules.tsv.gz"), str(data / "umls" / "train.tsv.gz")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(inputs: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The hash of the results that nobody meddled with."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    assert Running(folder, "run", *inputs, "--out", folder / "r").end()[0] == 1
+    return digest(folder / "r")
+
+
+def go_on(folder: Path, inputs: tuple[str, str], *options: object) -> None:
+    """Brings a run that was ended to its end: resumed, or begun anew where nothing was kept."""
+    out = folder / "r"
+    if is_finished(out):
+        return
+    how = ["--resume", out]
+    if not (out / ".unfinished" / "settings.json").exists():
+        how = [*inputs, "--out", out]
+    code, said = Running(folder, "run", *how, *options).end()
+    assert code == 1, said
+
+
+def kill_children(folder: Path, inputs: tuple[str, str], seed: int, method: str) -> int:
+    """Kills up to five random descendants at random moments; returns how many."""
+    chance = random.Random(seed)
+    running = Running(
+        folder, "run", *inputs, "--out", folder / "r", "--start-method", method, **PACE
+    )
+    kills = 0
+    for _ in range(5):
+        time.sleep(chance.uniform(0, SPAN_SECONDS / 3))
+        if children := running.children():
+            running.send(signal.SIGKILL, [chance.choice(children)])
+            kills += 1
+    code, said = running.end()
+    assert code == 1, said
+    assert is_finished(folder / "r")
+    return kills
+
+
+def end_it(folder: Path, inputs: tuple[str, str], seed: int, number: int, whole: bool) -> None:
+    """Sends one signal at a random moment, to the parent or to the whole group."""
+    chance = random.Random(seed)
+    method = chance.choice(["fork", "spawn", "forkserver"])
+    running = Running(
+        folder, "run", *inputs, "--out", folder / "r", "--start-method", method, **PACE
+    )
+    time.sleep(chance.uniform(0.05, SPAN_SECONDS))
+    (os.killpg if whole else os.kill)(running.pid, number)
+    code, said = running.end()
+    if number == signal.SIGKILL:
+        assert code in (-number, 1)
+    else:
+        # Before the command has set itself up, the interpreter ends as it would.
+        assert code in (128 + number, 1, -number), said
+        assert len(said.splitlines()) <= 1 or code == -number, said
+    if (folder / "r" / ".unfinished" / "settings.json").exists() and number != signal.SIGKILL:
+        assert f"--resume {folder / 'r'}" in said
+    workers = chance.choice([1, 2, 3])
+    go_on(folder, inputs, "--workers", workers, "--start-method", "fork")
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("seed", range(1))
+def test_killed_children(
+    seed: int, method: str, inputs: tuple[str, str], undisturbed: str, tmp_path: Path
+) -> None:
+    """Encoder, workers and fork server die at random moments: the run survives unchanged."""
+    kill_children(tmp_path, inputs, seed, method)
+    assert digest(tmp_path / "r") == undisturbed
+
+
+@pytest.mark.parametrize("seed", range(1, 2))
+@pytest.mark.parametrize("whole", [False, True], ids=["parent", "group"])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_ended_runs_are_resumed(
+    number: int,
+    whole: bool,
+    seed: int,
+    inputs: tuple[str, str],
+    undisturbed: str,
+    tmp_path: Path,
+) -> None:
+    """SIGKILL, SIGTERM and SIGINT at a random moment: the run is gone, then resumed, unchanged."""
+    end_it(tmp_path, inputs, seed, number, whole)
+    assert digest(tmp_path / "r") == undisturbed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1000, 1000 + N_LONG))
+def test_long_series_of_killed_children(
+    seed: int, inputs: tuple[str, str], undisturbed: str, tmp_path: Path
+) -> None:
+    """Five kills a run, every start method in turn."""
+    kill_children(tmp_path, inputs, seed, ["fork", "spawn", "forkserver"][seed % 3])
+    assert digest(tmp_path / "r") == undisturbed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(2000, 2000 + N_LONG))
+def test_long_series_of_ended_runs(
+    seed: int, inputs: tuple[str, str], undisturbed: str, tmp_path: Path
+) -> None:
+    """Each signal, to the parent or the group, at every moment."""
+    number = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT][seed % 3]
+    end_it(tmp_path, inputs, seed, number, whole=seed % 2 == 0)
+    assert digest(tmp_path / "r") == undisturbed
+
+
+def test_stopped_worker(inputs: tuple[str, str], undisturbed: str, tmp_path: Path) -> None:
+    """A worker that stands still is replaced, and its work done again."""
+    out = tmp_path / "r"
+    running = Running(
+        tmp_path, "run", *inputs, "--out", out, "--start-method", "fork", stall=0.5, **PACE
+    )
+    while not (out / ".unfinished" / "journal").exists():
+        time.sleep(0.01)
+    time.sleep(0.2)
+    running.send(signal.SIGSTOP, running.children()[:1])
+    code, said = running.end()
+    assert code == 1, said
+    assert json.loads((out / "summary.json").read_text())["run"]["retried"] >= 1
+    assert digest(out) == undisturbed
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_rule_that_kills_its_worker(
+    method: str, inputs: tuple[str, str], undisturbed: str, data: Path, tmp_path: Path
+) -> None:
+    """It alone has failed, with its reason; every other line is as without it; exit code 4."""
+    out, good = tmp_path / "r", tmp_path / "good"
+    assert Running(tmp_path, "run", *inputs, "--out", good).end()[0] == 1
+    code, said = Running(
+        tmp_path, "run", *inputs, "--out", out, "--start-method", method, kill=1234
+    ).end()
+    assert code == 4, said
+    lines = (out / "outcomes.tsv").read_text().splitlines()
+    expected = (good / "outcomes.tsv").read_text().splitlines()
+    assert [n for n, line in enumerate(lines) if line != expected[n]] == [1234]
+    assert lines[1234].split("\t")[1:] == ["failed", "killed its worker: killed by SIGKILL"]
+    assert json.loads((out / "summary.json").read_text())["rules"]["failed"] == 1
+    code, said = Running(tmp_path, "run", "--resume", out).end()
+    assert code == 4, said
