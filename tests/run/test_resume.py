@@ -252,3 +252,67 @@ def test_records_are_forty_bytes() -> None:
     """The format that docs/formats.md tells."""
     assert RECORD.size == 40
     assert struct.calcsize("<IIIIIQIII") == 40
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    """A manifest of 150 small documents, and its rules."""
+    (tmp_path / "documents").mkdir()
+    lines = ["tasks:"]
+    for n in range(150):
+        friends = [
+            {"id": f"p{n}_{m}", "knows": [f"p{n}_{m + 1}"], "likes": "tea"} for m in range(9)
+        ]
+        document = {"id": f"p{n}", "knows": friends, "likes": "cake"}
+        (tmp_path / "documents" / f"d{n}.json").write_text(json.dumps(document))
+        lines.append(f"  - d{n}: documents/d{n}.json")
+    (tmp_path / "rules.tsv").write_text(
+        "knows(X,Y) <= knows(Y,X)\nlikes(X,tea) <= likes(X,A)\n"
+        "knows(X,Y) <= knows(X,A), knows(A,Y)\n"
+    )
+    (tmp_path / "manifest.yaml").write_text("\n".join(lines) + "\n")
+    return tmp_path / "manifest.yaml"
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """All results by name; summaries without what may differ."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            content = path.read_bytes()
+            if path.name == "summary.json":
+                summary = json.loads(content)
+                del summary["run"]
+                content = json.dumps(summary).encode()
+            found[str(path.relative_to(folder))] = content
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_manifest_is_resumed(number: int, manifest: Path, tmp_path: Path) -> None:
+    """Documents that are finished stay as they are, the others are done, all is as undisturbed."""
+    given = ("--manifest", manifest, "--rules", tmp_path / "rules.tsv")
+    run("run", *given, "--out", tmp_path / "whole", check=1)
+    out = tmp_path / "r"
+    running = Running(tmp_path, "run", *given, "--out", out, "--workers", 1)
+    while len(list(out.glob("tasks/*/summary.json"))) < 20:
+        assert running.process.poll() is None
+        time.sleep(0.005)
+    os.kill(running.pid, number)
+    _, said = running.process.communicate(timeout=30)
+    assert running.process.returncode in (-number, 128 + number), said
+    done = {path: path.stat().st_ino for path in out.glob("tasks/*/summary.json")}
+    assert 20 <= len(done) < 150
+    assert "--resume" in run("run", *given, "--out", out, check=2)
+    # One of them is of another content by now.
+    changed = min(done)
+    document = tmp_path / "documents" / f"{changed.parent.name}.json"
+    before = document.read_text()
+    document.write_text(before.replace("cake", "pie"))
+    run("run", "--resume", out, check=1)
+    whole = tree(tmp_path / "whole")
+    differing = {name for name, content in tree(out).items() if whole[name] != content}
+    assert all(name.startswith(f"tasks/{changed.parent.name}/") for name in differing)
+    assert {path for path, inode in done.items() if path.stat().st_ino != inode} == {changed}
+    assert not (out / ".unfinished").exists()
+    assert run("run", "--resume", out, check=1).startswith("150 documents")
