@@ -76,7 +76,11 @@ class Running:
     """A run in a session and with a temporary folder of its own."""
 
     def __init__(
-        self, folder: Path, *arguments: object, before: Any = None, **faults: float
+        self,
+        folder: Path,
+        *arguments: object,
+        before: Callable[[], None] | None = None,
+        **faults: float,
     ) -> None:
         self.temporary = folder / "temporary"
         self.temporary.mkdir(exist_ok=True)
@@ -86,6 +90,13 @@ class Running:
             "TMPDIR": str(self.temporary),
             FAULTS: json.dumps(faults),
         }
+
+        def begin() -> None:
+            # A series in the background of a shell ignores it, and so would all that it starts.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            if before is not None:
+                before()
+
         self.process = subprocess.Popen(
             [sys.executable, "-c", "from tests.run.faults import main; main()"]
             + [str(argument) for argument in arguments],
@@ -95,7 +106,7 @@ class Running:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
-            preexec_fn=before,
+            preexec_fn=begin,
         )
         self.pid = self.process.pid
 

@@ -10,6 +10,7 @@ import os
 import random
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,11 @@ def kill_children(folder: Path, inputs: tuple[str, str], seed: int, method: str)
             running.send(signal.SIGKILL, [chance.choice(children)])
             kills += 1
     code, said = running.end()
-    assert code == 1, said
+    if code == 3 and said.count("the encoding process was killed by SIGKILL") == 2:
+        # Twice is more than chance to the command, which cannot know better.
+        go_on(folder, inputs)
+    else:
+        assert code == 1, said
     assert is_finished(folder / "r")
     return kills
 
@@ -118,10 +123,15 @@ def test_ended_runs_are_resumed(
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1000, 1000 + N_LONG))
 def test_long_series_of_killed_children(
-    seed: int, inputs: tuple[str, str], undisturbed: str, tmp_path: Path
+    seed: int,
+    inputs: tuple[str, str],
+    undisturbed: str,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
 ) -> None:
     """Five kills a run, every start method in turn."""
-    kill_children(tmp_path, inputs, seed, ["fork", "spawn", "forkserver"][seed % 3])
+    method = ["fork", "spawn", "forkserver"][seed % 3]
+    record_property("kills", kill_children(tmp_path, inputs, seed, method))
     assert digest(tmp_path / "r") == undisturbed
 
 
