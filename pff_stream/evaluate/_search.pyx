@@ -185,13 +185,15 @@ cdef bint _run(Search* search, int at) noexcept nogil:
     cdef int32_t entity
     cdef bint settled
     cdef Scratch* scratch = search.scratch
+    # Only a step that binds a variable goes deeper: never more than 26 calls, however long the body.
+    while at < search.n_steps and search.steps[at].operation == CHECK:
+        step = &search.steps[at]
+        if not has_pair(step.rows, _value(search, step.source), _value(search, step.target)):
+            return False
+        at += 1
     if at == search.n_steps:
         return True
     step = &search.steps[at]
-    if step.operation == CHECK:
-        return has_pair(
-            step.rows, _value(search, step.source), _value(search, step.target)
-        ) and _run(search, at + 1)
     if step.operation == SCAN:
         items = step.rows.keys
         n = step.rows.n_keys

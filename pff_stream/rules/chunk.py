@@ -20,11 +20,14 @@ from itertools import accumulate
 import numpy as np
 import numpy.typing as npt
 
+from pff_stream.rules._check import find_bad_name, find_bad_text
 from pff_stream.rules._format import CHUNK_COLUMNS, FLAG_AMBIGUOUS
 from pff_stream.rules.keys import name_hash, rule_keys, variable_numbers
 from pff_stream.rules.text import Atom, Reading, is_variable, write_rule
 
 MAX_VARIABLES = 26
+MAX_BODY_ATOMS = 8192
+"""A line of rule text, at most 64 KiB, holds no more atoms."""
 
 Array = npt.NDArray[np.generic]
 
@@ -89,11 +92,22 @@ def chunk_of(columns: Mapping[str, bytes], n_rules: int, n_bodies: int) -> RuleC
     check_ends("text_ends", chunk.text_ends, len(chunk.texts))
     check_ends("body_ends", chunk.body_ends, len(chunk.atoms) // 3)
     _check_terms(chunk)
+    _check_texts(chunk)
+    return chunk
+
+
+def _check_texts(chunk: RuleChunk) -> None:
+    """Names can be looked up, and exactly the rules with flags have a text to be settled by."""
+    bad = find_bad_name(chunk.names, chunk.name_ends, chunk.name_hashes)
+    if bad >= 0:
+        raise ValueError(f"column names has {chunk.name(bad)[:40]!r}, or a wrong hash of it")
+    bad = find_bad_text(chunk.texts, chunk.text_ends)
+    if bad >= 0:
+        raise ValueError(f"column texts has {chunk.text(bad)[:40]!r}, which is no rule text")
     flagged = chunk.flags != 0
     has_text = chunk.text_ends != np.concatenate(([0], chunk.text_ends[:-1]))
     if bool((flagged != has_text).any()) or (len(flagged) and int(chunk.flags.max()) > 3):
         raise ValueError("column flags does not agree with column texts")
-    return chunk
 
 
 def check_ends(column: str, ends: npt.NDArray[np.uint32], total: int) -> None:
@@ -144,26 +158,42 @@ def _check_terms(chunk: RuleChunk) -> None:
             and int(terms.view(np.uint32).max()) < chunk.n_names + MAX_VARIABLES
         ):
             raise ValueError(f"column {name} names a relation or term outside of the chunk")
-    bodies = chunk.rule_body
-    if chunk.n_rules and not (
-        int(bodies[-1]) < chunk.n_bodies and bool((bodies[1:] >= bodies[:-1]).all())
-    ):
-        raise ValueError("column rule_body does not rise, or goes past the bodies")
-    variables = _count_variables(chunk, atoms)
-    # The head of a zero rule may use the numbers 0 (subjects) and 1 (objects).
-    starts = np.concatenate(([0], chunk.body_ends[:-1])) if chunk.n_bodies else chunk.body_ends
-    limits = np.where(chunk.body_ends == starts, 2, variables)
-    if chunk.n_rules and bool((np.maximum(heads[:, 1], heads[:, 2]) >= limits[bodies]).any()):
+    # Every body has a rule, and they come in order: each step, the first one from -1, is 0 or 1.
+    bodies = chunk.rule_body.astype(np.int64)
+    steps = np.diff(bodies, prepend=-1)
+    last = int(bodies[-1]) if len(bodies) else -1
+    if last != chunk.n_bodies - 1 or bool((steps.view(np.uint64) > 1).any()) or 0 in steps[:1]:
+        raise ValueError("column rule_body does not name every body, one after the other")
+    sizes = np.diff(chunk.body_ends.astype(np.int64), prepend=0)
+    if len(sizes) and int(sizes.max()) > MAX_BODY_ATOMS:
+        raise ValueError(f"column body_ends has a body of {sizes.max()} atoms")
+    variables = _count_variables(chunk, atoms, sizes)
+    _check_heads(heads, variables[bodies], sizes[bodies] == 0)
+
+
+def _check_heads(
+    heads: npt.NDArray[np.int32],
+    variables: npt.NDArray[np.int64],
+    is_zero_rule: npt.NDArray[np.bool_],
+) -> None:
+    """The head has variables of its body; that of a zero rule at most one (0, or 1 on both sides)."""
+    left, right = heads[:, 1], heads[:, 2]
+    highest = np.maximum(left, right)
+    if bool((~is_zero_rule & (highest >= variables)).any()):
         raise ValueError("column heads has a variable that the body does not bind")
+    is_wrong = np.where(np.minimum(left, right) < 0, highest > 0, (left != right) | (highest > 1))
+    if bool((is_zero_rule & is_wrong).any()):
+        raise ValueError("column heads has other variables than a zero rule can have")
 
 
-def _count_variables(chunk: RuleChunk, atoms: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+def _count_variables(
+    chunk: RuleChunk, atoms: npt.NDArray[np.int32], sizes: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
     """Variables per body; ValueError where they are not numbered in order of appearance."""
     counts = np.zeros(chunk.n_bodies, np.int64)
     if not len(atoms):
         return counts
     ends = chunk.body_ends.astype(np.int64)
-    sizes = ends - np.concatenate(([0], ends[:-1]))
     # One running maximum serves all bodies: numbers of body k are lifted by 32 k, above those
     # of all bodies before it, and a constant counts as -1.
     lift = np.repeat(np.arange(chunk.n_bodies, dtype=np.int64) * 32, sizes * 2)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
@@ -24,9 +23,9 @@ from pff_stream.rules._format import (
     FORMAT_VERSION,
     MAGIC,
     SEMANTICS,
-    SOURCE_COLUMNS,
 )
-from pff_stream.rules.chunk import RuleChunk, check_ends, chunk_of, piece
+from pff_stream.rules.chunk import RuleChunk, chunk_of
+from pff_stream.rules.source import SourceChunk, source_chunk_of
 
 __all__ = ["FORMAT", "FORMAT_VERSION", "RECORD", "SEMANTICS", "RuleFile", "SourceChunk"]
 
@@ -55,34 +54,6 @@ COUNTS = (
     "max_source_chunk_bytes",
     "max_text_bytes",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class SourceChunk:
-    """Rules in the order of the source: what the report prints beside the counts."""
-
-    first: int
-    """Ordinal of the first rule."""
-    lines: npt.NDArray[np.uint64]
-    """Line in the source, from 1."""
-    texts: npt.NDArray[np.uint8]
-    text_ends: npt.NDArray[np.uint32]
-    rejected: npt.NDArray[np.uint32]
-    """End offsets into `reasons`; an empty slice is a rule that was read."""
-    reasons: npt.NDArray[np.uint8]
-    miner_confidence: npt.NDArray[np.float64]
-    """NaN without column."""
-
-    def __len__(self) -> int:
-        return len(self.lines)
-
-    def text(self, rule: int) -> bytes:
-        """Rule text by place in the chunk; a zero rule ends in ` <= `."""
-        return piece(self.texts, self.text_ends, rule)
-
-    def reason(self, rule: int) -> str:
-        """Why the rule was rejected; empty if it was not."""
-        return piece(self.reasons, self.rejected, rule).decode("utf-8", "replace")
 
 
 class RuleFile:
@@ -159,6 +130,9 @@ class RuleFile:
             chunk = chunk_of(columns, int(record["rules"]), int(record["bodies"]))
             if chunk.n_rules and int(chunk.sources.max()) >= self.rules:
                 raise ValueError("column sources names a rule outside of the source")
+            sizes = np.diff(chunk.body_ends, prepend=np.uint32(0))
+            if chunk.n_bodies and int(sizes.max()) > self.max_body_atoms:
+                raise ValueError(f"a body of {sizes.max()} atoms, over {self.max_body_atoms},")
         except ValueError as error:
             self._refuse(int(record["offset"]), str(error), "columns of a chunk")
         return chunk
@@ -170,7 +144,8 @@ class RuleFile:
         record = self.source_chunks[index]
         columns = self._columns(record, "source", buffer)
         try:
-            return _source_chunk(columns, int(record["rules"]), self.rules)
+            first = int(self.source_chunks["rules"][:index].sum(dtype=np.uint64))
+            return source_chunk_of(columns, int(record["rules"]), first)
         except ValueError as error:
             self._refuse(int(record["offset"]), str(error), "columns of a source chunk")
 
@@ -227,6 +202,9 @@ class RuleFile:
             setattr(self, name, records)
         if at != offset:
             self._refuse(at, f"{offset - at} bytes that no chunk covers", f"the index at {at}")
+        for name, held in (("rules", self.max_chunk_rules), ("bodies", self.bodies)):
+            if len(self.chunks) and int(self.chunks[name].max()) > held:
+                self._refuse(offset, f"a chunk of {self.chunks[name].max()} {name}", f"{held}")
         counted = int(self.source_chunks["rules"].sum(dtype=np.uint64))
         evaluated = int(self.chunks["rules"].sum(dtype=np.uint64))
         if counted != self.rules or evaluated != self.rules - self.rejected:
@@ -318,22 +296,3 @@ class RuleFile:
 
     def _refuse(self, offset: int, found: str, expected: str) -> NoReturn:
         raise InputError(f"{self.path}: byte {offset}: found {found}, expected {expected}")
-
-
-def _source_chunk(columns: Mapping[str, Any], n_rules: int, total: int) -> SourceChunk:
-    """A source chunk from its columns; ValueError says which one is wrong."""
-    views: dict[str, Any] = {}
-    for name, dtype in SOURCE_COLUMNS.items():
-        column = columns.get(name)
-        if not isinstance(column, bytes):
-            raise ValueError(f"column {name} is missing or no binary")
-        expected = n_rules * np.dtype(dtype).itemsize
-        if dtype != "u1" and len(column) != expected:
-            raise ValueError(f"column {name} has {len(column)} bytes, expected {expected}")
-        views[name] = np.frombuffer(column, dtype)
-    first = columns.get("first")
-    if not isinstance(first, int) or not 0 <= first <= total - n_rules:
-        raise ValueError(f"first rule {first!r}")
-    check_ends("text_ends", views["text_ends"], len(views["texts"]))
-    check_ends("rejected", views["rejected"], len(views["reasons"]))
-    return SourceChunk(first, **views)

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "_text.h"
+
 #if defined(__linux__)
 #include <signal.h>
 #include <sys/mman.h>
@@ -117,63 +119,6 @@ static inline uint64_t *pff_sort_pairs(
         }
     }
     return pairs;
-}
-
-/* Whether no byte of [at, stop) is 0 or above 127. */
-static inline int pff_is_plain(const unsigned char *at, const unsigned char *stop) {
-    unsigned char high = 0, zero = 0;
-    while (at < stop) {
-        const unsigned char *end = stop - at > 4096 ? at + 4096 : stop;
-        for (; at < end; at++) {
-            high |= *at;
-            zero |= (unsigned char)(*at == 0);
-        }
-        if ((high & 0x80) | zero)
-            return 0;
-    }
-    return 1;
-}
-
-/* The first byte of [at, stop) that is no part of valid UTF-8, or NULL. */
-static inline const unsigned char *pff_bad_utf8(const unsigned char *at, const unsigned char *stop) {
-    while (at < stop) {
-        unsigned char c = *at;
-        size_t more, i;
-        unsigned char low = 0x80, high = 0xBF;
-        if (c < 0x80) {
-            at++;
-            continue;
-        }
-        if (c >= 0xC2 && c <= 0xDF) more = 1;
-        else if (c >= 0xE0 && c <= 0xEF) more = 2;
-        else if (c >= 0xF0 && c <= 0xF4) more = 3;
-        else return at;
-        if (c == 0xE0) low = 0xA0;   /* no overlong form */
-        if (c == 0xED) high = 0x9F;  /* no surrogate */
-        if (c == 0xF0) low = 0x90;
-        if (c == 0xF4) high = 0x8F;  /* no more than U+10FFFF */
-        if ((size_t)(stop - at) <= more)
-            return at;
-        for (i = 1; i <= more; i++) {
-            if (at[i] < low || at[i] > high)
-                return at;
-            low = 0x80;
-            high = 0xBF;
-        }
-        at += more + 1;
-    }
-    return NULL;
-}
-
-/* Whether the name is well nested in ( and ). */
-static inline int pff_well_nested(const unsigned char *at, size_t length) {
-    long depth = 0;
-    for (size_t i = 0; i < length; i++) {
-        depth += (at[i] == '(') - (at[i] == ')');
-        if (depth < 0)
-            return 0;
-    }
-    return depth == 0;
 }
 
 #endif

@@ -94,7 +94,6 @@ cdef class GraphView:
         self, uint64_t offset, uint64_t count, uint64_t item, size_t at
     ) except NULL
     cdef _read_relations(self)
-    cdef bint _names_good(self) noexcept nogil
-    cdef bint _slots_good(self, const uint32_t* slots, uint64_t mask, uint64_t n) noexcept nogil
+    cdef int _names_wrong(self, bint entities, uint32_t* flags) noexcept nogil
     cdef bint _rows_good(self, const Rows* rows) noexcept nogil
     cdef bint _index_good(self, const Rows* rows) noexcept nogil

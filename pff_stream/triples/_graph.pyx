@@ -4,6 +4,8 @@ The layout (version 1, little-endian) is described in `docs/formats.md`; `_encod
 `GraphView` keeps the buffer that it was given alive and never writes to it.
 """
 
+import os
+
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
@@ -11,13 +13,20 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy
 
 from pff_stream.errors import InputError
+from pff_stream.triples._layout cimport Shape, choose_index
 
 cdef extern from "_names.h":
+    uint64_t pff_mix(uint64_t h) noexcept nogil
     uint64_t pff_name_hash(const unsigned char* name, size_t length) noexcept nogil
+
+cdef extern from "_text.h":
+    bint pff_is_name(const unsigned char* at, size_t length) noexcept nogil
+    bint pff_well_nested(const unsigned char* at, size_t length) noexcept nogil
 
 cdef enum:
     HEADER_BYTES = 256
     RECORD_BYTES = 80
+    MOST_STEPS = 64               # of a look-up in the name index, on average; a good one takes 1.5
 
 MAGIC = b"PFFGRAPH"
 FORMAT_VERSION = 1
@@ -52,6 +61,18 @@ cdef inline int32_t _find(
         if ends[at - 1] - start == length and memcmp(blob + start, name, length) == 0:
             return <int32_t>(at - 1)
         slot = (slot + 1) & mask
+
+
+cdef uint64_t _mixed(const Rows* rows, bint swapped, uint64_t seed) noexcept nogil:
+    """A sum over the pairs of rows; under a random seed equal only where the pairs are equal."""
+    cdef uint64_t key, value, total = 0
+    cdef uint32_t i, j
+    for i in range(rows.n_keys):
+        key = rows.keys[i]
+        for j in range(rows.offsets[i], rows.offsets[i + 1]):
+            value = rows.values[j]
+            total += pff_mix((value << 32 | key if swapped else key << 32 | value) ^ seed)
+    return total
 
 
 cdef class GraphView:
@@ -191,62 +212,113 @@ cdef class GraphView:
             )
 
     def check_contents(self):
-        """Checks every id, offset and index entry; for a file that somebody else may have written.
+        """Checks every name, id, offset, count and index entry; for a file of unknown origin.
 
-        Raises `InputError` naming the first relation that is wrong.
+        What passes is the graph that its triples make: the two directions of a relation hold the
+        same pairs, and a look-up finds what is there. Raises `InputError` naming what is wrong.
         """
-        cdef uint64_t i
-        cdef bint good
-        with nogil:
-            good = self._names_good()
-        if not good:
-            raise InputError("damaged graph: the name index points outside the names")
-        for i in range(2 * self.n_relations):
+        cdef uint64_t i, seed = int.from_bytes(os.urandom(8), "little")
+        cdef uint32_t flags = FLAG_WELL_NESTED
+        cdef int wrong
+        for i, kind in enumerate(("entity", "relation")):
             with nogil:
-                good = self._rows_good(&self.rows[i])
-            if not good:
-                raise InputError(f"damaged graph: relation {i // 2} has rows out of order or range")
+                wrong = self._names_wrong(i == 0, &flags)
+            if wrong:
+                what = ("names are no names", "name index does not lead to the names")[wrong - 1]
+                raise InputError(f"damaged graph: the {kind} {what}")
+        if flags != self.flags or self.n_read < self.n_triples:
+            raise InputError("damaged graph: the flags (byte 12) or counts are not those of its names")
+        for i in range(self.n_relations):
+            with nogil:
+                wrong = not (
+                    self._rows_good(&self.rows[2 * i])
+                    and self._rows_good(&self.rows[2 * i + 1])
+                    and _mixed(&self.rows[2 * i], False, seed)
+                    == _mixed(&self.rows[2 * i + 1], True, seed)
+                )
+            if wrong:
+                raise InputError(f"damaged graph: relation {i} has rows out of order or range")
 
-    cdef bint _names_good(self) noexcept nogil:
-        cdef uint64_t i
-        for i in range(1, self.n_entities):
-            if self.entity_ends[i] < self.entity_ends[i - 1]:
-                return False
-        for i in range(1, self.n_relations):
-            if self.relation_ends[i] < self.relation_ends[i - 1]:
-                return False
-        return self._slots_good(
-            self.entity_slots, self.entity_mask, self.n_entities
-        ) and self._slots_good(self.relation_slots, self.relation_mask, self.n_relations)
-
-    cdef bint _slots_good(self, const uint32_t* slots, uint64_t mask, uint64_t n) noexcept nogil:
-        cdef uint64_t i, used = 0
+    cdef int _names_wrong(self, bint entities, uint32_t* flags) noexcept nogil:
+        """1: a name cannot be one, 2: it would not be found; enters what the names say into flags."""
+        cdef const uint64_t* ends = self.entity_ends if entities else self.relation_ends
+        cdef const unsigned char* blob = self.entity_blob if entities else self.relation_blob
+        cdef const uint32_t* slots = self.entity_slots if entities else self.relation_slots
+        cdef uint64_t mask = self.entity_mask if entities else self.relation_mask
+        cdef uint64_t n = self.n_entities if entities else self.n_relations
+        cdef uint64_t blob_bytes = ends[n - 1] if n else 0
+        cdef uint64_t i, length, start = 0, used = 0, slot, other, steps = 0
+        cdef const unsigned char* name
         for i in range(mask + 1):
             if slots[i] > n:
-                return False
+                return 2
             used += slots[i] != 0
-        return used == n            # and so at least half are empty: probing ends
+        if used != n:
+            return 2
+        for i in range(n):
+            if ends[i] <= start or ends[i] > blob_bytes:
+                return 1
+            start = ends[i]
+        start = 0
+        for i in range(n):
+            name = blob + start
+            length = ends[i] - start
+            start = ends[i]
+            if not pff_is_name(name, length) or (
+                entities and length == 11 and memcmp(name, b"me_myself_i", 11) == 0
+            ):
+                return 1
+            if not pff_well_nested(name, length):
+                flags[0] &= ~<uint32_t>FLAG_WELL_NESTED
+            if entities and length == 1 and 65 <= name[0] <= 90:
+                flags[0] |= FLAG_LETTER_ENTITY
+            slot = pff_name_hash(name, length) & mask
+            while slots[slot] != i + 1:
+                if slots[slot] == 0:
+                    return 2
+                other = slots[slot] - 1
+                if ends[other] - (ends[other - 1] if other else 0) == length and memcmp(
+                    blob + ends[other] - length, name, length
+                ) == 0:
+                    return 2                      # the same name twice
+                slot = (slot + 1) & mask
+                steps += 1
+                if steps > MOST_STEPS * n:
+                    return 2                      # no hash index but a list
+        return 0
 
     cdef bint _rows_good(self, const Rows* rows) noexcept nogil:
-        cdef uint32_t i, j
+        cdef uint32_t i, j, degree, most = 0, loops = 0, linked = 0, own
         cdef int64_t n = self.n_entities
-        if rows.n_keys and (rows.offsets[0] != 0 or rows.keys[0] < 0):
+        if rows.offsets[0] != 0:
             return False
         for i in range(rows.n_keys):
-            if rows.keys[i] >= n or (i and rows.keys[i] <= rows.keys[i - 1]):
+            if rows.keys[i] < 0 or rows.keys[i] >= n or (i and rows.keys[i] <= rows.keys[i - 1]):
                 return False
             if rows.offsets[i] >= rows.offsets[i + 1] or rows.offsets[i + 1] > rows.n_edges:
                 return False
+            own = 0
             for j in range(rows.offsets[i], rows.offsets[i + 1]):
                 if rows.values[j] < 0 or rows.values[j] >= n:
                     return False
                 if j > rows.offsets[i] and rows.values[j] <= rows.values[j - 1]:
                     return False
+                own += rows.values[j] == rows.keys[i]
+            degree = rows.offsets[i + 1] - rows.offsets[i]
+            most = max(most, degree)
+            loops += own
+            linked += degree > own
+        if most != rows.max_degree or loops != rows.n_loops or linked != rows.n_linked:
+            return False
         return self._index_good(rows)
 
     cdef bint _index_good(self, const Rows* rows) noexcept nogil:
         cdef uint64_t b, words = (self.n_entities + 63) >> 6
         cdef uint32_t seen = 0
+        cdef Shape shape
+        choose_index(&shape, rows.n_keys, self.n_entities)
+        if shape.kind != (rows.bits == NULL) or shape.shift != rows.shift:
+            return False                          # a look-up could take long
         if rows.bits != NULL:
             for b in range(words):
                 if rows.index[b] != seen:

@@ -1,0 +1,14 @@
+import numpy as np
+import numpy.typing as npt
+
+def find_bad_name(
+    names: npt.NDArray[np.uint8], ends: npt.NDArray[np.uint32], hashes: npt.NDArray[np.uint64]
+) -> int:
+    """A name that no rule text can hold, or whose hash is not its own; -1: none."""
+
+def find_bad_text(
+    texts: npt.NDArray[np.uint8],
+    ends: npt.NDArray[np.uint32],
+    may_have_tabs: npt.NDArray[np.uint8] | None = None,
+) -> int:
+    """A text that cannot have been a line or one column of a line; -1: none."""
