@@ -71,6 +71,15 @@ static inline int pff_die_with_parent(long parent) {
 }
 #endif
 
+/* Asks for what lies at `at`, which may be anywhere, without waiting for it. */
+static inline void pff_fetch(const void *at) {
+#if defined(__GNUC__) || defined(__clang__)
+    __builtin_prefetch(at, 0, 3);
+#else
+    (void)at;
+#endif
+}
+
 /* Sorts pairs (high 32 bits, low 32 bits) by the low half, then, unless `low_only`, by the high one.
  * Stable; `spare` holds as many pairs. Ids have `bits` bits. Returns where the result lies. */
 static inline uint64_t *pff_sort_pairs(

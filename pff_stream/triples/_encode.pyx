@@ -18,7 +18,8 @@ from pff_stream.triples._layout cimport (
 )
 from pff_stream.triples._name_table cimport (
     BLANK, COLUMNS, EMPTY, GOOD, MAX_NAMES, MEMORY, NUL, SELF_NAME, TOO_LONG_NAME, UTF8,
-    Array, Names, Problem, Text, free_names, grow_slots, intern, release, reserve, slots_for
+    Array, Names, Problem, Text, fetch_end, fetch_name, fetch_slot, free_names, grow_slots, intern,
+    pff_name_hash, release, reserve, slots_for
 )
 
 cdef extern from "triples/_arrays.h":
@@ -43,6 +44,15 @@ cdef enum:
     FIRST_SLOTS = 64
     FORGET_RECORDS = 1 << 17      # records between two times of giving pages back
     DIRECTIONS = 2
+    AHEAD = 16                    # lines whose names are fetched before the first is looked up
+
+# One line, taken apart.
+cdef struct Line:
+    Text start
+    Text next
+    Text names[3]                 # subject, relation, object, whatever their columns
+    size_t lengths[3]
+    uint64_t hashes[3]
 
 cdef struct Record:
     int32_t subject
@@ -220,28 +230,51 @@ cdef class Encoder:
                 at = newline + 1
 
     cdef Text _lines(self, Text at, Text stop, bint plain) noexcept nogil:
-        """Takes lines up to `stop` or the first that is bad (`problem` says why)."""
-        cdef Text newline
+        """Takes lines up to `stop` or the first that is bad (`problem` says why).
+
+        A few lines at a time: while one is looked at, the names of the next are on their way.
+        """
+        cdef Line lines[AHEAD]
+        cdef Problem problem
+        cdef int i, n
         while at < stop:
-            newline = <Text>memchr(at, 10, stop - at)
-            self.problem = self._line(at, newline, plain)
-            if self.problem != GOOD:
+            n = 0
+            problem = GOOD
+            while n < AHEAD and at < stop:
+                problem = self._split(at, <Text>memchr(at, 10, stop - at), plain, n, &lines[n])
+                if problem != GOOD:
+                    break
+                at = lines[n].next
+                n += 1
+            for i in range(n):
+                fetch_end(&self.entities, lines[i].hashes[0])
+                fetch_end(&self.entities, lines[i].hashes[2])
+            for i in range(n):
+                fetch_name(&self.entities, lines[i].hashes[0])
+                fetch_name(&self.entities, lines[i].hashes[2])
+            for i in range(n):
+                self.problem = self._add(&lines[i])
+                if self.problem != GOOD:
+                    return lines[i].start
+                self.line += 1
+            self.problem = problem
+            if problem != GOOD:
                 return at
-            self.line += 1
-            at = newline + 1
         return at
 
-    cdef Problem _line(self, Text at, Text stop, bint plain) noexcept nogil:
+    cdef Problem _split(
+        self, Text at, Text stop, bint plain, int ahead, Line* line
+    ) noexcept nogil:
+        """The names of the line that is `ahead` of the present one, and their hashes."""
         cdef Text fields[3]
         cdef size_t lengths[3]
         cdef Text first
         cdef Text second
-        cdef Record* record
-        cdef int32_t ids[3]
         cdef int i, column
-        cdef Problem problem
+        line.start = at
+        line.next = stop + 1
         if not self.verbatim:
-            if self.line == 0 and stop - at >= 3 and memcmp(at, b"\xef\xbb\xbf", 3) == 0:
+            if self.line + ahead == 0 and stop - at >= 3 and memcmp(at, b"\xef\xbb\xbf", 3) == 0:
                 at += 3
             if stop > at and (stop - 1)[0] == 13:
                 stop -= 1
@@ -265,17 +298,29 @@ cdef class Encoder:
         fields[2], lengths[2] = second + 1, stop - second - 1
         if stop - at > 0x7FFFFFFF:
             return TOO_LONG_NAME
-        for i in range(0, 3, 2):
+        for i in range(3):
             column = self.columns[i]
-            if lengths[column] == 11 and memcmp(fields[column], b"me_myself_i", 11) == 0:
-                return SELF_NAME
+            if i != 1:
+                if lengths[column] == 11 and memcmp(fields[column], b"me_myself_i", 11) == 0:
+                    return SELF_NAME
+            line.names[i] = fields[column]
+            line.lengths[i] = lengths[column]
+            line.hashes[i] = pff_name_hash(fields[column], lengths[column])
+            fetch_slot(&self.relations if i == 1 else &self.entities, line.hashes[i])
+        return GOOD
+
+    cdef Problem _add(self, const Line* line) noexcept nogil:
+        """One more record."""
+        cdef Record* record
+        cdef int32_t ids[3]
+        cdef int i
+        cdef Problem problem
         if not reserve(&self.records, (self.n_read + 1) * sizeof(Record)):
             return MEMORY
         for i in range(3):
-            column = self.columns[i]
             problem = intern(
                 &self.relations if i == 1 else &self.entities,
-                fields[column], lengths[column], &ids[i],
+                line.names[i], line.lengths[i], line.hashes[i], &ids[i],
             )
             if problem != GOOD:
                 return problem
