@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pff_stream.report.progress import Observer
 from pff_stream.report.records import Outcome, Reason, Record, Run, pack_record, pack_runs
 from pff_stream.rules.file import RuleFile
+from pff_stream.run.guard import Guard
 from pff_stream.run.pool import Convicted, Pool
 from pff_stream.run.worker import (
     Answer,
@@ -55,8 +56,11 @@ class Evaluation:
 class Meter:
     """Samples the memory of the process tree, at most so often, and tells the observer."""
 
-    def __init__(self, observer: Observer, planned_bytes: int, budget_bytes: int) -> None:
+    def __init__(
+        self, observer: Observer, planned_bytes: int, budget_bytes: int, reserve_bytes: int = 0
+    ) -> None:
         self.watch = TreeWatch()
+        self.guard = Guard(reserve_bytes, budget_bytes, self.watch, note=observer.note)
         self._observer = observer
         self._planned_bytes = planned_bytes
         self._budget_bytes = budget_bytes
@@ -69,6 +73,7 @@ class Meter:
             self._last = time_now
             held_bytes = self.watch.sample()
             self._observer.memory(held_bytes, self._planned_bytes, self._budget_bytes)
+            self.guard.look(held_bytes)
 
 
 def whole_chunks(rules: RuleFile) -> Iterator[Task]:
@@ -92,16 +97,19 @@ def stream_chunks(
 
     Sums up in `evaluation`. Every rule has its records when this ends.
     """
-    with Pool(
-        start_method=start_method,
-        workers=workers,
-        window=window,
-        setup=set_up,
-        arguments=(arguments,),
-        split=split_task,
-        preload=("pff_stream.run.worker",),
-        while_waiting=meter.tick,
-    ) as pool:
+    with (
+        Pool(
+            start_method=start_method,
+            workers=workers,
+            window=window,
+            setup=set_up,
+            arguments=(arguments,),
+            split=split_task,
+            preload=("pff_stream.run.worker",),
+            while_waiting=meter.tick,
+        ) as pool,
+        meter.guard.minding(pool),
+    ):
         for result in pool.imap_unordered(whole_chunks(rules)):
             task: Task = result.task
             if isinstance(result, Convicted):
