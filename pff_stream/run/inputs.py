@@ -196,7 +196,11 @@ def open_graph(
 
     with GraphStore.in_memory() as store:
         report = encode_in_process(
-            inputs, encode_options(settings), store, memory_bytes=memory_bytes
+            inputs,
+            encode_options(settings),
+            store,
+            memory_bytes=memory_bytes,
+            fenced=settings.fence != "none",
         )
         yield _described(store, report)
 
