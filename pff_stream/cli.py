@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -28,6 +28,10 @@ from pff_stream.run.settings import (
     TalkSettings,
     TriplesSettings,
 )
+
+if TYPE_CHECKING:
+    from pff_stream.run.sweep import Sweep
+    from planner.plan import Plan
 
 NAME = "pff-stream"
 _COMPLETE = "_PFF_STREAM_COMPLETE"
@@ -163,12 +167,18 @@ def commands() -> None:
 @commands.command(epilog="\b\nExample:\n  pff-stream plan rules.tsv triples.tsv --budget 4G")
 @click.argument("inputs", nargs=-1, metavar="RULES TRIPLES...", type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+@click.option(
+    "--sweep",
+    metavar="workers=A..B",
+    help="One row for each number of workers; ends with 0 if any fits.",
+)
 @_click_option("output")
 @_options(RunSettings)
-def plan(inputs: tuple[str, ...], as_json: bool, **others: object) -> int:
+def plan(inputs: tuple[str, ...], as_json: bool, sweep: str | None, **others: object) -> int:
     """Say how much memory a run would need.
 
     Says also whether that fits, and what would; runs nothing. Takes every option of `run`.
+    With -o the plan is saved, and `run --plan` honours it.
     Ends with 0 if the run fits, with 3 if it is refused.
     """
     with _working(_rules_and_triples(inputs)) as (layers, voice, observer):
@@ -181,7 +191,13 @@ def plan(inputs: tuple[str, ...], as_json: bool, **others: object) -> int:
         target = None if written is None else OPTIONS["output"].read(written, "-o")
         from pff_stream.run import engine
 
-        made = engine.make_plan(settings, observer)
+        made: Plan | Sweep
+        if sweep is None:
+            made = engine.make_plan(settings, observer)
+        else:
+            from pff_stream.run.sweep import make_sweep
+
+            made = make_sweep(settings, sweep, observer)
         observer.close()
         text = json.dumps(made.to_json(), indent=2, ensure_ascii=False)
         if target is not None:
@@ -192,9 +208,10 @@ def plan(inputs: tuple[str, ...], as_json: bool, **others: object) -> int:
             _print([made.table()], voice)
         if made.fits:
             return 0
-        from planner.plan import refusal
+        if sweep is None:
+            from planner.plan import refusal
 
-        talk.error(refusal(made))
+            talk.error(refusal(cast("Plan", made)))
         return 3
 
 
@@ -212,6 +229,7 @@ def run(inputs: tuple[str, ...], **_: object) -> int:
     Give RULES and TRIPLES, or --manifest and --rules. Without --out a summary is printed.
     """
     with _working(_rules_and_triples(inputs)) as (layers, voice, observer):
+        from pff_stream.run.fence import whole_tree
         from pff_stream.run.resume import finished_run, run_settings
 
         ended = finished_run(layers)
@@ -219,9 +237,11 @@ def run(inputs: tuple[str, ...], **_: object) -> int:
             _print(ended.lines, voice)
             return ended.exit_code
         settings = run_settings(layers)
-        from pff_stream.run import engine
 
-        result = engine.run(settings, observer)
+        with whole_tree(settings):  # before the engine is imported, and numpy with it
+            from pff_stream.run import engine
+
+            result = engine.run(settings, observer)
         observer.close()
         _print(result.lines, voice, to_stderr=settings.talks_on_stderr)
         return int(result.exit_code)

@@ -17,8 +17,14 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from planner.fence import MemoryGroup, limit_data, raise_oom_score
-    from planner.machine import Machine, UnknownBudgetError, read_machine
+    from planner.fence import (
+        MemoryGroup,
+        data_limit,
+        limit_data,
+        raise_oom_score,
+        restore_data_limit,
+    )
+    from planner.machine import Machine, UnknownBudgetError, profile, read_machine
     from planner.model import Limit, Phase, Term
     from planner.plan import Plan
     from planner.probe import (
@@ -28,6 +34,7 @@ if TYPE_CHECKING:
         measure_self,
         probe_worker,
     )
+    from planner.reserve import Neighbour, Reservation, less_pending
     from planner.search import Candidate, Nearest, as_options, choose, nearest
     from planner.sizes import format_size, option_size, parse_size
     from planner.text import refusal
@@ -39,34 +46,47 @@ __all__ = [
     "Machine",
     "MemoryGroup",
     "Nearest",
+    "Neighbour",
     "Phase",
     "Plan",
     "ProbeError",
     "ProcessMemory",
+    "Reservation",
     "Term",
     "TreeWatch",
     "UnknownBudgetError",
     "WorkerMemory",
     "as_options",
     "choose",
+    "data_limit",
     "format_size",
+    "less_pending",
     "limit_data",
     "measure_self",
     "nearest",
     "option_size",
     "parse_size",
     "probe_worker",
+    "profile",
     "raise_oom_score",
     "read_machine",
     "refusal",
+    "restore_data_limit",
 ]
 
 _HOMES = {
-    "fence": ("MemoryGroup", "limit_data", "raise_oom_score"),
-    "machine": ("Machine", "UnknownBudgetError", "read_machine"),
+    "fence": (
+        "MemoryGroup",
+        "data_limit",
+        "limit_data",
+        "raise_oom_score",
+        "restore_data_limit",
+    ),
+    "machine": ("Machine", "UnknownBudgetError", "profile", "read_machine"),
     "model": ("Limit", "Phase", "Term"),
     "plan": ("Plan",),
     "probe": ("ProbeError", "ProcessMemory", "WorkerMemory", "measure_self", "probe_worker"),
+    "reserve": ("Neighbour", "Reservation", "less_pending"),
     "search": ("Candidate", "Nearest", "as_options", "choose", "nearest"),
     "sizes": ("format_size", "option_size", "parse_size"),
     "text": ("refusal",),

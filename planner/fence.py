@@ -45,6 +45,33 @@ def limit_data(share_bytes: int, pid: int | None = None) -> str | None:
     return None
 
 
+def data_limit() -> int | None:
+    """The soft limit on this process's data as it is now, for `restore_data_limit`; None: unknown.
+
+    -1 stands for no limit.
+    """
+    try:
+        import resource
+
+        soft = resource.getrlimit(resource.RLIMIT_DATA)[0]
+    except (ImportError, AttributeError, OSError):
+        return None
+    return -1 if soft == resource.RLIM_INFINITY else soft
+
+
+def restore_data_limit(limit_bytes: int) -> str | None:
+    """Set the soft limit on this process's data back to what `data_limit` gave; None when done."""
+    try:
+        import resource
+
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        soft = resource.RLIM_INFINITY if limit_bytes < 0 else limit_bytes
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+    except (ImportError, AttributeError, OSError, ValueError) as error:
+        return f"RLIMIT_DATA cannot be set: {error}"
+    return None
+
+
 def raise_oom_score(delta: int) -> str | None:
     """Make this process a likelier victim of the kernel than the rest of its tree, by `delta`.
 
@@ -140,6 +167,31 @@ class MemoryGroup:
         for line in (procfs.read_text(f"{self.path}/{name}") or "").splitlines():
             if line.startswith("oom_kill "):
                 return self._figure(line.split()[1])
+        return None
+
+    def set_limit(self, limit_bytes: int) -> str | None:
+        """Hold the group to another limit from now on; the reason where that cannot be.
+
+        The kernel takes back clean pages first. A limit below what cannot be taken back is refused
+        (v1), or costs a process of the group its life (v2): lower it to what was planned for.
+        """
+        if limit_bytes < 0:
+            raise ValueError(f"{limit_bytes}: a limit cannot be negative")
+        if not self.active:
+            return self.reason
+        names = ["memory.max"]
+        if self.version == 1:
+            # Memory and swap together may never be less than memory: the wider one goes first.
+            names = ["memory.limit_in_bytes", "memory.memsw.limit_in_bytes"]
+            if limit_bytes > self.limit_bytes:
+                names.reverse()
+        try:
+            for name in names:
+                if "memsw" not in name or os.path.exists(f"{self.path}/{name}"):
+                    _write(f"{self.path}/{name}", str(limit_bytes))
+        except OSError as error:
+            return _error_text(error)
+        self.limit_bytes = limit_bytes
         return None
 
     def close(self, patience_seconds: float = 1.0) -> bool:

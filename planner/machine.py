@@ -15,12 +15,12 @@ cover limits of other users of the machine that come into force later.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from planner import procfs
 from planner.cgroups import own_groups
-from planner.model import Limit
+from planner.model import Limit, Setting
 from planner.sizes import format_size
 
 _UNLIMITED_BYTES = 2**62  # v1 writes 2**63 less one page; pages have 4, 16 or 64 KiB
@@ -46,6 +46,36 @@ class Machine:
     """Where that number comes from."""
     own_bytes: int
     """What the process itself held, as it was added back to the limits."""
+
+    def with_limits(self, limits: Sequence[Limit]) -> Machine:
+        """The same machine under other limits; the smallest decides. ValueError without any."""
+        if not limits:
+            raise ValueError("a machine needs at least one limit")
+        marked = _mark(list(limits))
+        deciding = next(limit for limit in marked if limit.deciding)
+        return replace(
+            self, limits=marked, budget_bytes=deciding.bytes, budget_source=deciding.source
+        )
+
+
+_CLASSES = ((1 << 30, "tiny"), (4 << 30, "small"), (16 << 30, "medium"), (64 << 30, "large"))
+
+
+def profile(machine: Machine, reserve_bytes: int) -> dict[str, Setting]:
+    """What a plan tells about the machine: cores and memory that may be used, and what is left.
+
+    The memory is the smallest limit but the user's own; its class is a word for its size: tiny
+    under 1 GiB, small under 4, medium under 16, large under 64, huge from there.
+    """
+    others = [limit.bytes for limit in machine.limits if limit.kind != "budget"]
+    memory_bytes = min(others, default=machine.budget_bytes)
+    return {
+        "cores": machine.cores,
+        "cores_source": machine.cores_source,
+        "memory_class": next((word for least, word in _CLASSES if memory_bytes < least), "huge"),
+        "memory_bytes": memory_bytes,
+        "reserve_bytes": reserve_bytes,
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,11 +54,16 @@ class Plan:
     """What people should know: warnings, and what memory is not in the terms."""
     least_bytes: int | None = None
     """What the smallest configuration needs, where no suggestion fits. Not in the JSON."""
+    machine: Settings = field(default_factory=dict)
+    """What people should know of the machine, as `planner.machine.profile` tells it."""
+    identity: Settings = field(default_factory=dict)
+    """What was planned for, hashes and settings: whoever honours a saved plan compares it."""
 
     def __post_init__(self) -> None:
         for name in ("phases", "limits", "suggestions", "notes"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
-        object.__setattr__(self, "settings", dict(self.settings))
+        for name in ("settings", "machine", "identity"):
+            object.__setattr__(self, name, dict(getattr(self, name)))
         names = [phase.name for phase in self.phases]
         if not names:
             raise ValueError("a plan needs at least one phase")
@@ -111,6 +116,8 @@ class Plan:
             "settings": dict(self.settings),
             "suggestions": list(self.suggestions),
             "notes": list(self.notes),
+            "machine": dict(self.machine),
+            "identity": dict(self.identity),
         }
 
     @classmethod
@@ -140,6 +147,8 @@ class Plan:
                 settings=saved["settings"],
                 suggestions=saved["suggestions"],
                 notes=saved["notes"],
+                machine=saved.get("machine", {}),
+                identity=saved.get("identity", {}),
             )
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a saved plan: {error!r}") from error

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from planner.model import Input, Phase, Setting, Term
+from planner.model import Input, Phase, Setting, Settings, Term
 from planner.sizes import format_size, option_size
 
 if TYPE_CHECKING:
@@ -83,6 +83,18 @@ def _percent(plan: Plan) -> str:
     return f"{-(-plan.peak_bytes * 100 // plan.budget_bytes)} %"
 
 
+def _profile(machine: Settings) -> str:
+    """The figures of the machine in one line, each with its source in brackets where it has one."""
+    parts = []
+    for name, value in machine.items():
+        if name.endswith("_source") or value is None:
+            continue
+        source = machine.get(f"{name}_source")
+        word = name.removesuffix("_bytes").replace("_", "-")
+        parts.append(f"{word} {_value(name, value)}" + (f" ({source})" if source else ""))
+    return "  ".join(parts)
+
+
 def table(plan: Plan, width: int = 100) -> str:
     """The plan for people: terms of the largest phase, all phases, budget, verdict, notes."""
     width = max(width, _NARROWEST)
@@ -94,6 +106,8 @@ def table(plan: Plan, width: int = 100) -> str:
         if value is not None
     )
     lines = _wrap(f"Memory plan: {settings}" if settings else "Memory plan", width)
+    if plan.machine:
+        lines += _wrap(f"Machine: {_profile(plan.machine)}", width)
     lines += ["", *_wrap(f"Largest phase: {peak.name}", width)]
     for term in peak.terms:
         bar = _bar(term.bytes, peak.bytes)

@@ -46,8 +46,8 @@ def test_links_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", FOR_USERS, ids=page_name)
 def test_options_exist(page: Path) -> None:
     """Every option that a page names is one."""
-    # Of other programs: git, pip, python.
-    known = {f"--{option.name}" for option in OPTIONS.values()} | {"--help", "--json"}
+    known = {f"--{option.name}" for option in OPTIONS.values()} | {"--help", "--json", "--sweep"}
+    known |= {"--user", "--scope"}  # of systemd-run
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", page.read_text(encoding="utf-8")))
     assert not named - known
 

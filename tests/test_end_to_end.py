@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.reference import Graph, differs_from_pyclause, parse_rule
@@ -241,7 +242,10 @@ def test_signals_leave_nothing(number: int, code: int, data: Path, tmp_path: Pat
         [str(word) for word in command], stdin=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         assert process.stderr and process.stdin
-        time.sleep(1.0)
+        deadline = time.monotonic() + 30.0
+        while not psutil.Process(process.pid).children() and time.monotonic() < deadline:
+            time.sleep(0.05)  # until the encoder waits for its input
+        time.sleep(0.5)
         process.send_signal(number)
         assert process.wait(10) == code
         said = process.stderr.read().decode()

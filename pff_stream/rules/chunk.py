@@ -176,7 +176,7 @@ def _check_heads(
     variables: npt.NDArray[np.int64],
     is_zero_rule: npt.NDArray[np.bool_],
 ) -> None:
-    """The head has variables of its body; that of a zero rule at most one (0, or 1 on both sides)."""
+    """The head has variables of its body; a zero rule's at most one (0, or 1 on both sides)."""
     left, right = heads[:, 1], heads[:, 2]
     highest = np.maximum(left, right)
     if bool((~is_zero_rule & (highest >= variables)).any()):

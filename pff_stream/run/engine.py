@@ -14,6 +14,8 @@ from typing import IO
 
 from pff_stream.errors import RefusedError
 from pff_stream.report.progress import Observer
+from pff_stream.run.contract import Contract
+from pff_stream.run.fence import hold_tree, share_bytes, threads_held
 from pff_stream.run.inputs import (
     GraphInput,
     Rules,
@@ -34,8 +36,8 @@ from pff_stream.run.settings import RunSettings
 from pff_stream.run.stream import Evaluation, Meter, stream_chunks
 from pff_stream.run.unfinished import UnfinishedRun, unfinished_run
 from pff_stream.run.worker import Answer, WorkerArguments
-from planner.machine import Machine, read_machine
-from planner.model import Phase, Term
+from planner.machine import Machine
+from planner.model import Phase, Settings, Term
 from planner.plan import Plan, refusal
 
 __all__ = [
@@ -58,7 +60,7 @@ class Ready:
     """Inputs that are compiled and encoded, and the plan made from their headers."""
 
     settings: RunSettings
-    machine: Machine
+    contract: Contract
     folder: str
     """Where temporary files go."""
     rules: Rules
@@ -88,9 +90,10 @@ class Evaluated:
 def make_plan(settings: RunSettings, observer: Observer) -> Plan:
     """The plan that `run` would make; nothing is evaluated."""
     if settings.manifest is not None:
-        from pff_stream.run.tasks import plan_tasks
+        from pff_stream.run.task_plan import prepare
 
-        return plan_tasks(settings, observer)
+        with ExitStack() as stack:
+            return prepare(settings, observer, stack)[1]
     with prepared(settings, observer) as ready:
         return ready.plan
 
@@ -103,7 +106,8 @@ def run(settings: RunSettings, observer: Observer) -> Result:
         return run_tasks(settings, observer)
     check_outputs(settings)
     with evaluating(settings, observer) as (done, answers):
-        _exhaust(done, answers)
+        with threads_held(done.ready.plan, settings.fence):
+            _exhaust(done, answers)
         result = write_outputs(done, settings.out, observer)
         if done.kept is not None:
             done.kept.finish()
@@ -118,10 +122,11 @@ def prepared(
     triples: TriplesGiven | None = None,
 ) -> Iterator[Ready]:
     """Compiles, encodes and plans; given rules and triples stand in for the settings' paths."""
-    machine = read_machine(settings.reserve_bytes, settings.budget_bytes)
     folder = working_folder(settings.out)
     seconds: dict[str, float] = {}
     with ExitStack() as stack:
+        contract = stack.enter_context(Contract(settings))
+        machine = contract.machine
         costs = measure_costs()
         before = [preparation_phases(costs.of("thread"), None, None)]
         compile_bytes = compile_share(settings, machine, costs, rules)
@@ -140,14 +145,16 @@ def prepared(
                 _encode_terms(graph),
             )
         )
-        plan = plan_run(
-            settings,
-            machine,
-            _sizes(settings, opened, graph, folder),
-            measure_costs(),
-            [phase for phases in before for phase in phases],
-        )
-        yield Ready(settings, machine, folder, opened, graph, plan, seconds)
+        sizes = _sizes(settings, opened, graph, folder)
+        costs = measure_costs()
+        phases = [phase for phases in before for phase in phases]
+
+        def make(settings: RunSettings, machine: Machine, fixed: Settings | None) -> Plan:
+            return plan_run(settings, machine, sizes, costs, phases, fixed)
+
+        hashes = {"rules": opened.source_hash.hex(), "triples": graph.input_hash.hex()}
+        plan = contract.agree(make, hashes)
+        yield Ready(settings, contract, folder, opened, graph, plan, seconds)
 
 
 @contextmanager
@@ -181,6 +188,7 @@ def evaluating(
         plan = ready.plan
         if not plan.fits:
             raise RefusedError(refusal(plan))
+        hold_tree(plan)
         for note in plan.notes:
             observer.note(note)
         kept = None
@@ -189,7 +197,8 @@ def evaluating(
         else:
             kept = stack.enter_context(unfinished_run(ready, observer))
             spool, spool_path = kept.spool, kept.spool_path
-        meter = Meter(observer, plan.peak_bytes, plan.budget_bytes)
+        reserve_bytes = ready.settings.reserve_bytes
+        meter = Meter(observer, plan.peak_bytes, plan.budget_bytes, reserve_bytes)
         observer.phase("evaluate", ready.rules.file.rules - ready.rules.file.rejected)
         evaluation = Evaluation()
         answers = stream_chunks(
@@ -220,6 +229,7 @@ def _worker_arguments(ready: Ready, spool_path: str) -> WorkerArguments:
         min_confidence=settings.min_confidence or 0.0,
         max_work=settings.max_work,
         buffer_bytes=RESULT_BYTES,
+        share_bytes=share_bytes(ready.plan, settings.fence),
     )
 
 

@@ -197,17 +197,22 @@ def open_graph(
     from pff_stream.triples.encode_process import EncoderKilledError, encode_in_process
 
     options = encode_options(settings)
+    fenced = settings.fence != "none"
     with ExitStack() as stack:
         try:
             store = stack.enter_context(GraphStore.in_memory())
-            report = encode_in_process(inputs, options, store, memory_bytes=memory_bytes)
+            report = encode_in_process(
+                inputs, options, store, memory_bytes=memory_bytes, fenced=fenced
+            )
         except EncoderKilledError as error:
             if not all(isinstance(path, str) and os.path.isfile(path) for path in inputs):
                 raise
             _logger.warning("%s: it is started once more", error)
             stack.close()
             store = stack.enter_context(GraphStore.in_memory())
-            report = encode_in_process(inputs, options, store, memory_bytes=memory_bytes)
+            report = encode_in_process(
+                inputs, options, store, memory_bytes=memory_bytes, fenced=fenced
+            )
         yield _described(store, report)
 
 

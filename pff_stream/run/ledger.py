@@ -76,6 +76,8 @@ class Ledger(Generic[Task, Answer]):
         self._waiting: deque[Item[Task]] = deque()
         self._suspects: deque[Item[Task]] = deque()
         self._results: deque[tuple[Completed[Task, Answer] | Convicted[Task], Drawn]] = deque()
+        self.paused = False
+        """Whether nothing new is drawn; what is drawn already goes its way."""
         self.retried = 0
         """Tries that were repeated, whole or in parts."""
 
@@ -139,8 +141,8 @@ class Ledger(Generic[Task, Answer]):
         return result
 
     def _draw(self) -> bool:
-        """Draws one task, unless the window is full or there is none."""
-        if self._exhausted or self._open >= self._window:
+        """Draws one task, unless it is paused, the window is full, or there is none."""
+        if self._exhausted or self.paused or self._open >= self._window:
             return False
         try:
             task = next(self._source)

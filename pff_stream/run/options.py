@@ -186,6 +186,13 @@ _TABLE = (
     Option("start-method", _choice("fork", "spawn", "forkserver", "thread"),
            "fork, spawn, forkserver or thread", "How workers are started.",
            "[fork|spawn|forkserver|thread]", default="chosen by the plan, never thread"),
+    Option("fence", _choice("auto", "rlimit", "cgroup", "none"), "auto, rlimit, cgroup or none",
+           "Kernel limits: each worker by its share (rlimit), also all processes together by the "
+           "budget (cgroup; auto: where that can be).",
+           "[auto|rlimit|cgroup|none]", default="auto"),
+    Option("plan", _file, "a plan saved with `plan -o`",
+           "Take workers, start method and window from it; refused when the inputs changed.",
+           "FILE", files=False),
     Option("semantics", _choice("object-identity", "homomorphism"),
            "object-identity or homomorphism",
            "Whether distinct variables stand for distinct entities (object-identity) "

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from pff_stream.run.ceiling import too_many, why_fewer
 from pff_stream.run.memory import ProcessCosts, RunSizes, run_phases
 from pff_stream.run.settings import RunSettings
 from planner.machine import Machine
@@ -108,9 +109,13 @@ def plan_run(
     sizes: RunSizes,
     costs: Costs,
     before: Sequence[Phase],
+    fixed: Settings | None = None,
 ) -> Plan:
-    """The plan of a run; one that does not fit carries what would."""
-    methods = start_methods(settings)
+    """The plan of a run; one that does not fit carries what would.
+
+    `fixed` are the settings of a saved plan, which are taken or refused as they are.
+    """
+    methods = start_methods(settings) if fixed is None else [str(fixed["start_method"])]
 
     def build(candidate: Settings) -> list[Phase]:
         return [*before, *run_phases(sizes, costs.of(str(candidate["start_method"])), candidate)]
@@ -119,19 +124,22 @@ def plan_run(
     chosen = None
     for method in methods:
         try:
-            chosen = choose(build, _candidates(settings, ceiling, method), machine.budget_bytes)
+            candidates = [fixed] if fixed else _candidates(settings, ceiling, method)
+            chosen = choose(build, candidates, machine.budget_bytes)
         except ProbeError:
             if method == methods[-1]:
                 raise
             continue
         if chosen is not None:
             break
-    notes = _notes(settings, machine, ceiling, chosen.settings if chosen else None)
+    free = chosen.settings if chosen and fixed is None else None
+    notes = _notes(settings, machine, sizes.n_chunks, free)
     if chosen is not None:
         return _plan(machine, chosen.phases, chosen.settings, (), notes, None)
-    wish = _candidate(settings.workers or ceiling, methods[0], wide=False)
+    wanted = int((fixed or {}).get("workers") or settings.workers or ceiling)
+    wish = dict(fixed) if fixed else _candidate(wanted, methods[0], wide=False)
     axes: dict[str, Sequence[Setting]] = {
-        "workers": list(range(int(settings.workers or ceiling) - 1, 0, -1)),
+        "workers": list(range(wanted - 1, 0, -1)),
         "start_method": [methods[0], "thread"],
     }
     near = nearest(build, wish, axes, machine.budget_bytes)
@@ -162,26 +170,11 @@ def _candidate(workers: int, method: str, *, wide: bool) -> dict[str, Setting]:
 def _notes(
     settings: RunSettings,
     machine: Machine,
-    ceiling: int,
+    n_chunks: int,
     chosen: Settings | None,
 ) -> list[str]:
-    notes = []
-    if settings.workers and settings.workers > machine.cores:
-        notes.append(
-            f"{settings.workers} workers on {machine.cores} cores ({machine.cores_source}): "
-            "more than can work at once"
-        )
-    if chosen is not None and settings.workers is None:
-        asked = min(settings.max_workers or machine.cores, machine.cores)
-        if int(chosen["workers"] or 1) < ceiling:
-            notes.append(
-                f"{chosen['workers']} instead of {asked} workers: more do not fit the budget"
-            )
-        elif settings.max_workers and settings.max_workers > machine.cores:
-            notes.append(
-                f"{chosen['workers']} instead of {settings.max_workers} workers: "
-                f"{machine.cores} cores may be used ({machine.cores_source})"
-            )
+    notes = too_many(settings, machine)
+    notes += why_fewer(settings, machine, n_chunks, "chunks of rules", chosen)
     if chosen is not None and not chosen["wide"]:
         notes.append("one source at a time: the vectors for 512 at once do not fit the budget")
     return notes

@@ -41,6 +41,9 @@ class Crew(Protocol[Task, Answer]):
     def wait(self, ledger: Ledger[Task, Answer], seconds: float) -> None:
         """Waits at most so long for news of the workers, and notes them."""
 
+    def retire(self, ledger: Ledger[Task, Answer] | None) -> bool:
+        """Ends one worker, idle or not, for good; False where that cannot be."""
+
     def close(self, *, kill: bool) -> None:
         """Ends all workers; `kill` does not wait for any."""
 
@@ -79,8 +82,11 @@ class Pool(Generic[Task, Answer]):
         self._split = split
         self._wait_seconds = min(WAIT_SECONDS, stall_seconds / 4)
         self._while_waiting = while_waiting
-        self._running = False
+        self._ledger: Ledger[Task, Answer] | None = None
         self._retried = 0
+        self.paused = False
+        """While it is set no task is drawn; whoever sets it lifts it, from `while_waiting` or
+        between two results."""
         self._crew: Crew[Task, Answer] | None
         if start_method == "thread":
             from pff_stream.run.threads import ThreadCrew
@@ -109,10 +115,10 @@ class Pool(Generic[Task, Answer]):
         Tasks are drawn when a worker can take one. Closing the iterator, and any exception in it,
         kills the workers and closes the pool; exhausting it keeps them for the next call.
         """
-        if self._running or self._crew is None:
+        if self._ledger is not None or self._crew is None:
             raise ValueError("the pool is closed" if self._crew is None else "the pool is in use")
-        self._running = True
         ledger: Ledger[Task, Answer] = Ledger(tasks, self._window, self._split)
+        self._ledger = ledger
         retried_before = self._retried
         try:
             for result in self._results(self._crew, ledger):
@@ -122,13 +128,14 @@ class Pool(Generic[Task, Answer]):
             self._close(kill=True)
             raise
         finally:
-            self._running = False
+            self._ledger = None
 
     def _results(
         self, crew: Crew[Task, Answer], ledger: Ledger[Task, Answer]
     ) -> Iterator[Completed[Task, Answer] | Convicted[Task]]:
         looked = time.monotonic()
         while True:
+            ledger.paused = self.paused
             crew.hand_out(ledger)
             if ledger.has_result:
                 yield ledger.consume()
@@ -144,12 +151,20 @@ class Pool(Generic[Task, Answer]):
                     self._while_waiting()
             looked = time.monotonic()
 
+    def retire(self) -> bool:
+        """Ends one worker for good, an idle one if there is one; False where it is the last.
+
+        What it was at is done again by another. To be called from `while_waiting` or between two
+        results. Threads cannot be ended: False.
+        """
+        return self._crew is not None and self._crew.retire(self._ledger)
+
     def close(self) -> None:
         """Ends all workers, within a second unless the kernel holds one; busy ones are killed.
 
         Nothing is left behind but threads that are at work, which end after their task.
         """
-        self._close(kill=self._running)
+        self._close(kill=self._ledger is not None)
 
     def _close(self, *, kill: bool) -> None:
         crew, self._crew = self._crew, None
@@ -165,4 +180,4 @@ class Pool(Generic[Task, Answer]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._close(kill=self._running or error is not None)
+        self._close(kill=self._ledger is not None or error is not None)

@@ -76,6 +76,7 @@ class ProcessCrew(Generic[Task, Answer]):
     ) -> None:
         self._stall_seconds = stall_seconds
         self._workers: list[Worker[Task] | None] = [None] * slots
+        self._retired: set[int] = set()
         self._barren = [0] * slots
         self._rest_until = [0.0] * slots
         self._barren_in_all = 0
@@ -112,7 +113,7 @@ class ProcessCrew(Generic[Task, Answer]):
             return
         for slot, worker in enumerate(self._workers):
             if worker is None:
-                if time.monotonic() >= self._rest_until[slot]:
+                if slot not in self._retired and time.monotonic() >= self._rest_until[slot]:
                     self._start(slot)
             elif worker.ready and not worker.hand and (item := ledger.take()):
                 self._send(worker, item)
@@ -145,6 +146,27 @@ class ProcessCrew(Generic[Task, Answer]):
             if self._clock - self._checked >= min(seconds, STALL_CHECK_SECONDS):
                 self._checked = self._clock
                 self._check_stalls(ledger)
+
+    def retire(self, ledger: Ledger[Task, Answer] | None) -> bool:
+        """Closes a slot: an empty one, else an idle worker's, else the last one's."""
+        slots = [slot for slot in range(len(self._workers)) if slot not in self._retired]
+        if len(slots) < 2:
+            return False
+        slot = min(slots, key=lambda slot: (self._is_at_work(slot), -slot))
+        self._retired.add(slot)
+        worker = self._workers[slot]
+        if worker is not None:
+            # No death that anything is to blame for: all that it has in hand is given back.
+            _, _, hand = self._end(worker, kill=True)
+            for item in reversed(hand):
+                assert ledger is not None  # idle workers alone are there between two uses
+                ledger.give_back(item)
+        return True
+
+    def _is_at_work(self, slot: int) -> int:
+        """0 for a slot without a worker, 1 for an idle one, 2 for one at work."""
+        worker = self._workers[slot]
+        return 0 if worker is None else 1 + worker.at_work
 
     def close(self, *, kill: bool) -> None:
         """Ends all processes: idle ones by the end of their channel, all others by SIGKILL."""
@@ -227,20 +249,8 @@ class ProcessCrew(Generic[Task, Answer]):
         self, worker: Worker[Task], ledger: Ledger[Task, Answer], cause: str | None = None
     ) -> None:
         """Collects a dead worker, or ends one that stands still, and settles what it had to do."""
-        with signals_held():
-            self._workers[worker.slot] = None
-            self._selector.unregister(worker.child.channel)
-            begun = worker.has_begun
-            worker.words.release()
-            code = STILL_RUNNING if cause else worker.child.exit_code(1.0)
-            if code == STILL_RUNNING:
-                worker.child.kill()
-                code = worker.child.exit_code(1.0)
-            worker.child.close()
-            if code == STILL_RUNNING:
-                self._undead.append(worker.child)
+        begun, code, hand = self._end(worker, kill=cause is not None)
         cause = cause or _cause(code)
-        hand = list(worker.hand)
         for item in reversed(hand[1:] if begun else hand):
             ledger.give_back(item)
         if begun:
@@ -248,6 +258,22 @@ class ProcessCrew(Generic[Task, Answer]):
             ledger.died(hand[0], cause)
         else:
             self._note_barren(worker.slot, cause)
+
+    def _end(self, worker: Worker[Task], *, kill: bool) -> tuple[bool, int, list[Item[Task]]]:
+        """Collects a worker; tells whether it had begun a task, its exit code, what it owed."""
+        with signals_held():
+            self._workers[worker.slot] = None
+            self._selector.unregister(worker.child.channel)
+            begun = worker.has_begun
+            worker.words.release()
+            code = STILL_RUNNING if kill else worker.child.exit_code(1.0)
+            if code == STILL_RUNNING:
+                worker.child.kill()
+                code = worker.child.exit_code(1.0)
+            worker.child.close()
+            if code == STILL_RUNNING:
+                self._undead.append(worker.child)
+        return begun, code, list(worker.hand)
 
     def _note_fruit(self, slot: int) -> None:
         """A worker began a task: whatever it came to, workers can be started here."""

@@ -90,6 +90,10 @@ class RunSettings(Settings):
     """Ceiling for the plan's choice; None: cores that may be used."""
     start_method: str | None = None
     """fork, spawn, forkserver or thread; None: chosen by the plan."""
+    fence: str = "auto"
+    """auto, rlimit, cgroup or none: limits that the kernel holds the processes to."""
+    plan: str | None = None
+    """Path of a saved plan to honour; None: a plan is made."""
     semantics: str | None = None
     """object-identity or homomorphism; None: by the rule format."""
     min_confidence: float | None = None
@@ -136,6 +140,10 @@ class RunSettings(Settings):
         _read_once((self.rules, *self.triples))
         if self.resume is not None and self.out != self.resume:
             raise UsageError(f"--resume: found {self.resume}, expected the folder of the run")
+        if self.plan is not None and (self.workers or self.start_method):
+            raise UsageError(
+                "--plan: found together with --workers or --start-method, which the saved plan says"
+            )
         if self.workers and self.max_workers and self.workers > self.max_workers:
             raise UsageError(
                 f"--workers: found {self.workers}, expected at most {self.max_workers}, "

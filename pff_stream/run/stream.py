@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pff_stream.report.progress import Observer
 from pff_stream.report.records import Outcome, Reason, Record, Run, pack_record, pack_runs
 from pff_stream.rules.file import RuleFile
+from pff_stream.run.guard import Guard
 from pff_stream.run.pool import Convicted, Pool
 from pff_stream.run.unfinished import UnfinishedRun
 from pff_stream.run.worker import (
@@ -56,8 +57,11 @@ class Evaluation:
 class Meter:
     """Samples the memory of the process tree, at most so often, and tells the observer."""
 
-    def __init__(self, observer: Observer, planned_bytes: int, budget_bytes: int) -> None:
+    def __init__(
+        self, observer: Observer, planned_bytes: int, budget_bytes: int, reserve_bytes: int = 0
+    ) -> None:
         self.watch = TreeWatch()
+        self.guard = Guard(reserve_bytes, budget_bytes, self.watch, note=observer.note)
         self._observer = observer
         self._planned_bytes = planned_bytes
         self._budget_bytes = budget_bytes
@@ -70,6 +74,7 @@ class Meter:
             self._last = time_now
             held_bytes = self.watch.sample()
             self._observer.memory(held_bytes, self._planned_bytes, self._budget_bytes)
+            self.guard.look(held_bytes)
 
 
 def whole_chunks(rules: RuleFile) -> Iterator[Task]:
@@ -106,16 +111,19 @@ def stream_chunks(
         if kept is not None:
             kept.journal.tick()
 
-    with Pool(
-        start_method=start_method,
-        workers=workers,
-        window=window,
-        setup=set_up,
-        arguments=(arguments,),
-        split=split_task,
-        preload=("pff_stream.run.worker",),
-        while_waiting=look_after,
-    ) as pool:
+    with (
+        Pool(
+            start_method=start_method,
+            workers=workers,
+            window=window,
+            setup=set_up,
+            arguments=(arguments,),
+            split=split_task,
+            preload=("pff_stream.run.worker",),
+            while_waiting=look_after,
+        ) as pool,
+        meter.guard.minding(pool),
+    ):
         for result in pool.imap_unordered(tasks):
             task: Task = result.task
             if isinstance(result, Convicted):

@@ -29,7 +29,7 @@ from pff_stream.rules.file import RuleFile
 from pff_stream.run.folder import OUTCOMES, RULES, SUMMARY, VIOLATIONS, made_folder
 from pff_stream.run.manifest import Task
 from pff_stream.run.outputs import source_chunks
-from pff_stream.run.worker import append_run
+from pff_stream.run.worker import append_run, hold_to
 from pff_stream.triples._graph import GraphView
 from pff_stream.triples.encode import EncodeOptions, encode, triple_lines
 
@@ -60,6 +60,8 @@ class TaskArguments:
     buffer_bytes: int
     table: str | None
     """Path of the rule table, for runs that count only; None: chunks are read for each document."""
+    share_bytes: int | None = None
+    """Private memory that a worker may map beyond its set-up; None: no fence."""
 
 
 class NumberedTask(NamedTuple):
@@ -109,6 +111,8 @@ def set_up(progress: Progress, arguments: TaskArguments) -> Callable[[NumberedTa
         except (InputError, RefusedError) as error:
             return TaskAnswer(None, str(error))
 
+    if arguments.share_bytes is not None:
+        hold_to(arguments.share_bytes)
     return answer
 
 

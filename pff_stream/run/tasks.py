@@ -12,32 +12,31 @@ import mmap
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pff_stream.errors import RefusedError
-from pff_stream.evaluate._kernel import scratch_bytes
 from pff_stream.report.progress import Observer
 from pff_stream.report.records import Outcome
 from pff_stream.report.summary import Json, Totals, visible
 from pff_stream.report.verdict import fail_on, too_many_rejected
 from pff_stream.report.writers import FileWriter
 from pff_stream.rules._table import TableBuilder
+from pff_stream.run.fence import hold_tree, share_bytes, threads_held
 from pff_stream.run.folder import SUMMARY, TASK_LIST, TASKS, clear_tasks
 from pff_stream.run.inputs import (
     Rules,
     encode_options,
-    open_rules,
     temporary_file,
-    working_folder,
 )
-from pff_stream.run.manifest import Manifest, read_manifest
-from pff_stream.run.memory import CHUNK_COPIES, RESULT_BYTES, RULE_BYTES, TASK_BYTES, ProcessCosts
+from pff_stream.run.manifest import Manifest
+from pff_stream.run.memory import RESULT_BYTES
 from pff_stream.run.outputs import BAD_INPUT, INCOMPLETE, VIOLATED, Result, versions
-from pff_stream.run.planning import measure_costs, start_methods
 from pff_stream.run.pool import Convicted, Pool
 from pff_stream.run.settings import RunSettings
 from pff_stream.run.state import State, keep_rules, state_folder, write_settings
 from pff_stream.run.stream import Meter
+from pff_stream.run.task_plan import MAX_TABLE_RULES, prepare
 from pff_stream.run.task_worker import (
     NumberedTask,
     TaskAnswer,
@@ -45,39 +44,22 @@ from pff_stream.run.task_worker import (
     set_up,
     split_nothing,
 )
-from planner.machine import Machine, read_machine
-from planner.model import Phase, Setting, Settings, Term
 from planner.plan import Plan, refusal
-from planner.search import as_options, choose, nearest
 from planner.sizes import format_size
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    pass
 
-DOCUMENT_FACTOR = 24
-"""Memory of a document while it is read, encoded and evaluated, times its bytes (measured: 9 to 20
-for documents of small objects); a packed one is taken for ten times its file."""
-PACKED_FACTOR = 10
 SHOWN_FAILURES = 10
-MAX_TABLE_RULES = 1_000_000
-"""Rule sets up to this size are counted through a table; it is built from about 40 bytes a rule and
-the distinct names."""
-TABLE_RULE_BYTES = 96
-"""What building the table holds a rule, at most, with names of ordinary length."""
-
-
-def plan_tasks(settings: RunSettings, observer: Observer) -> Plan:
-    """The plan of a manifest's run."""
-    with ExitStack() as stack:
-        return _prepare(settings, observer, stack)[0]
 
 
 def run_tasks(settings: RunSettings, observer: Observer) -> Result:
     """Checks every document of the manifest; raises `RefusedError` where the plan does not fit."""
     with ExitStack() as stack:
-        plan, manifest, rules, folder = _prepare(settings, observer, stack)
+        _, plan, manifest, rules, folder = prepare(settings, observer, stack)
         if not plan.fits:
             raise RefusedError(refusal(plan))
+        hold_tree(plan)
         for note in plan.notes:
             observer.note(note)
         out = listing = None
@@ -85,10 +67,12 @@ def run_tasks(settings: RunSettings, observer: Observer) -> Result:
             out = settings.out
             state = stack.enter_context(_state(settings, manifest, rules))
             listing = stack.enter_context(FileWriter(os.path.join(out, TASK_LIST)))
-        meter = Meter(observer, plan.peak_bytes, plan.budget_bytes)
+        meter = Meter(observer, plan.peak_bytes, plan.budget_bytes, settings.reserve_bytes)
         observer.phase("evaluate", manifest.n_tasks, "documents")
         table = None if out is not None else _write_table(settings, rules, folder, stack)
         arguments = _arguments(settings, rules, folder, out, table)
+        arguments = replace(arguments, share_bytes=share_bytes(plan, settings.fence))
+        stack.enter_context(threads_held(plan, settings.fence))
         sums = Sums()
         for numbered, answer in _in_order(plan, manifest, arguments, observer, meter):
             sums.add(numbered, answer)
@@ -161,128 +145,6 @@ class Sums:
         )
 
 
-def _prepare(
-    settings: RunSettings, observer: Observer, stack: ExitStack
-) -> tuple[Plan, Manifest, Rules, str]:
-    from pff_stream.run.engine import compile_share
-
-    assert settings.manifest is not None  # the caller's reason to be here
-    machine = read_machine(settings.reserve_bytes, settings.budget_bytes)
-    manifest = read_manifest(settings.manifest)
-    folder = working_folder(settings.out)
-    costs = measure_costs()
-    observer.phase("compile", None)
-    rules = stack.enter_context(
-        open_rules(settings, folder, compile_share(settings, machine, costs, None))
-    )
-    costs = measure_costs()
-    largest = max((_document_bytes(task.path) for task in manifest.tasks()), default=0)
-    methods = start_methods(settings)
-    ceiling = max(1, min(machine.cores, settings.max_workers or machine.cores, manifest.n_tasks))
-
-    def build(candidate: Settings) -> list[Phase]:
-        method = str(candidate["start_method"])
-        return [_phase(rules, costs.of(method), int(candidate["workers"] or 1), largest)]
-
-    counts: Sequence[int] = [settings.workers] if settings.workers else range(ceiling, 0, -1)
-    wish: dict[str, Setting] = {"workers": counts[0], "start_method": methods[0]}
-    chosen = choose(build, ({**wish, "workers": n} for n in counts), machine.budget_bytes)
-    suggestions: list[str] = []
-    least_bytes = None
-    if chosen is None:
-        axes: dict[str, Sequence[Setting]] = {"workers": list(range(counts[0] - 1, 0, -1))}
-        near = nearest(build, wish, axes, machine.budget_bytes)
-        suggestions = [as_options(candidate.settings) for candidate in near.fitting]
-        least_bytes = near.least.peak_bytes
-    plan = _plan(
-        machine,
-        chosen.phases if chosen else build(wish),
-        chosen.settings if chosen else wish,
-        suggestions,
-        least_bytes,
-    )
-    return plan, manifest, rules, folder
-
-
-def _plan(
-    machine: Machine,
-    phases: Sequence[Phase],
-    chosen: Settings,
-    suggestions: Sequence[str],
-    least_bytes: int | None,
-) -> Plan:
-    return Plan(
-        phases=phases,
-        budget_bytes=machine.budget_bytes,
-        budget_source=machine.budget_source,
-        limits=machine.limits,
-        settings=chosen,
-        suggestions=suggestions,
-        least_bytes=least_bytes,
-    )
-
-
-def _document_bytes(path: str) -> int:
-    """A bound on a document's text by its file; a missing file fails as a document, later."""
-    try:
-        size = os.stat(path).st_size
-    except OSError:
-        return 0
-    return size * (PACKED_FACTOR if path.lower().endswith((".gz", ".zst")) else 1)
-
-
-def _phase(rules: Rules, costs: ProcessCosts, workers: int, largest: int) -> Phase:
-    file = rules.file
-    table_rules = file.rules if file.rules <= MAX_TABLE_RULES else 0
-    entities = largest // 8 + 1  # a name, its quotes, a key: 8 bytes or more
-    return Phase(
-        "documents",
-        [
-            Term("parent", costs.parent_bytes, "parent", {}, costs.source),
-            Term(
-                "workers",
-                workers * costs.worker_bytes + costs.helper_bytes,
-                "workers x worker + helpers",
-                {"workers": workers, "worker": costs.worker_bytes, "helpers": costs.helper_bytes},
-                costs.source,
-            ),
-            Term(
-                "documents",
-                workers * (DOCUMENT_FACTOR * largest + scratch_bytes(entities, False)),
-                "workers x (24 x largest_document + 24 x largest_document / 8)",
-                {"workers": workers, "largest_document": largest},
-                "sizes of the documents",
-            ),
-            Term(
-                "chunks",
-                workers
-                * (
-                    CHUNK_COPIES * file.max_chunk_bytes
-                    + RULE_BYTES * file.max_chunk_rules
-                    + 3 * file.max_source_chunk_bytes
-                ),
-                "workers x (6 x chunk_bytes + 78 x chunk_rules + 3 x source_chunk)",
-                {"workers": workers, "chunk_bytes": file.max_chunk_bytes},
-                "index of the rule file",
-            ),
-            Term(
-                "rule table",
-                table_rules * TABLE_RULE_BYTES + workers * 12 * table_rules,
-                "rules x 96 while it is built + workers x rules x 12",
-                {"rules": table_rules, "workers": workers},
-                "index of the rule file",
-            ),
-            Term(
-                "results",
-                workers * (RESULT_BYTES + (4 << 20)) + 4 * workers * TASK_BYTES,
-                "workers x (result_buffer + merge)",
-                {"workers": workers, "result_buffer": RESULT_BYTES, "merge": 4 << 20},
-                "constants of the code",
-            ),
-        ],
-    )
-
-
 def _write_table(settings: RunSettings, rules: Rules, folder: str, stack: ExitStack) -> str | None:
     """Writes the table of all rules for runs that count only; None where it would be too large."""
     if rules.file.rules > MAX_TABLE_RULES or settings.max_work is not None:
@@ -328,16 +190,19 @@ def _in_order(
     workers = int(plan.settings["workers"] or 1)
     waiting: dict[int, tuple[NumberedTask, TaskAnswer]] = {}
     next_number = 0
-    with Pool(
-        start_method=str(plan.settings["start_method"]),
-        workers=workers,
-        window=4 * workers,
-        setup=set_up,
-        arguments=(arguments,),
-        split=split_nothing,
-        preload=("pff_stream.run.task_worker",),
-        while_waiting=meter.tick,
-    ) as pool:
+    with (
+        Pool(
+            start_method=str(plan.settings["start_method"]),
+            workers=workers,
+            window=4 * workers,
+            setup=set_up,
+            arguments=(arguments,),
+            split=split_nothing,
+            preload=("pff_stream.run.task_worker",),
+            while_waiting=meter.tick,
+        ) as pool,
+        meter.guard.minding(pool),
+    ):
         tasks = (NumberedTask(number, task) for number, task in enumerate(manifest.tasks()))
         for result in pool.imap_unordered(tasks):
             if isinstance(result, Convicted):

@@ -129,6 +129,10 @@ class ThreadCrew(Generic[Task, Answer]):
         self._clock += min(time.monotonic() - began, seconds)
         self._check_stalls()
 
+    def retire(self, ledger: Ledger[Task, Answer] | None) -> bool:
+        """A thread cannot be ended, nor does its end give memory back."""
+        return False
+
     def close(self, *, kill: bool) -> None:
         """Ends idle threads; a thread at work ends after its task, and is not waited for."""
         try:

@@ -41,6 +41,8 @@ class WorkerArguments(NamedTuple):
     max_work: int | None
     buffer_bytes: int
     """Size of the result buffer, from the plan."""
+    share_bytes: int | None = None
+    """Private memory that it may map beyond what it holds when it is set up; None: no fence."""
 
 
 class Task(NamedTuple):
@@ -109,7 +111,30 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], A
         )
         return Answer(tuple(runs), time.thread_time() - began, evaluator.edges - edges)
 
+    if arguments.share_bytes is not None:
+        hold_to(arguments.share_bytes)
     return answer
+
+
+def hold_to(share_bytes: int) -> bool:
+    """Has the kernel refuse this process more than so much private memory beyond what it has now.
+
+    What is refused is a MemoryError, which the pool deals with like a death. Shared mappings, as
+    the graph, do not count. Returns whether the limit is set (it is not on systems without /proc).
+    """
+    try:
+        import resource
+
+        with open("/proc/self/status", "rb") as status:
+            held_bytes = next(int(line.split()[1]) for line in status if line[:7] == b"VmData:")
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        limit = held_bytes * 1024 + share_bytes
+        if hard != resource.RLIM_INFINITY:
+            limit = min(limit, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+    except (ImportError, OSError, StopIteration, ValueError):
+        return False
+    return True
 
 
 def append_run(spool: int, records: memoryview) -> Run:

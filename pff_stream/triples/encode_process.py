@@ -51,14 +51,15 @@ def encode_in_process(
     *,
     method: str | None = None,
     memory_bytes: int | None = None,
+    fenced: bool = True,
 ) -> EncodeReport:
     """Encodes `inputs` into `store` and seals it; returns when the child has ended.
 
     `method`: `fork` or `spawn`; by default fork where this process has one thread on Linux.
     Iterables are encoded in this process: their texts are here already, and a copy costs more than
     it saves. With `memory_bytes` the child's own memory and, for a graph in memory, the graph are
-    each held to that; `RefusedError` where it does not suffice. Raises what `encode` raises, and
-    `PffStreamError` where the child died.
+    each held to that (the child's own by the kernel, if `fenced`); `RefusedError` where it does not
+    suffice. Raises what `encode` raises, and `PffStreamError` where the child died.
     """
     given = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
     paths = [os.fspath(path) for path in given if isinstance(path, (str, os.PathLike))]
@@ -67,6 +68,8 @@ def encode_in_process(
         store.seal()
         return report
     store.limit_bytes = memory_bytes
+    if not fenced:
+        memory_bytes = None
     to_child, from_parent = os.pipe()
     to_parent, from_child = os.pipe()
     child = None

@@ -15,6 +15,8 @@ from planner.plan import Plan, as_options, nearest
 
 KEYS = {
     "format_version",
+    "machine",
+    "identity",
     "peak_bytes",
     "budget_bytes",
     "budget_source",

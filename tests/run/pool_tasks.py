@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pff_stream.errors import InputError
+from pff_stream.run.worker import hold_to
 from pff_stream.run.worker_process import Progress
 
 Span = tuple[int, int]
@@ -42,6 +43,21 @@ def spans(
             time.sleep(seconds)
             if number in poison:
                 die(way)
+        return list(range(*span))
+
+    return answer
+
+
+def hoards(
+    progress: Progress, poison: frozenset[int], share_bytes: int, wanted_bytes: int
+) -> Callable[[Span], list[int]]:
+    """Answers a span under a fence, and wants too much memory at a poisonous number."""
+    assert hold_to(share_bytes)
+
+    def answer(span: Span) -> list[int]:
+        for number in range(*span):
+            if number in poison:
+                bytearray(wanted_bytes)
         return list(range(*span))
 
     return answer

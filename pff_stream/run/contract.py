@@ -1,0 +1,147 @@
+"""Makes the plan of a run under all that binds it: the machine, other runs, a saved plan.
+
+The machine is read before anything is prepared, and the plan made when the inputs are ready. What
+other runs of this user planned meanwhile is taken off, and what this one planned is told to them.
+Does not cover: what a run needs (`memory`, `planning`), what the kernel enforces (`fence`).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from pff_stream.errors import InputError, UsageError
+from pff_stream.run.fence import read_limits
+from pff_stream.run.options import OPTIONS
+from planner.machine import Machine, profile
+from planner.model import Setting, Settings
+from planner.plan import Plan
+from planner.reserve import Reservation, less_pending
+
+if TYPE_CHECKING:
+    from pff_stream.run.settings import RunSettings
+
+Make = Callable[["RunSettings", Machine, "Settings | None"], Plan]
+"""Plans for settings on a machine; the settings of a saved plan, where there is one, are fixed."""
+
+SIZED_BY = (
+    "semantics", "max_examples", "max_work", "columns", "id_key", "predicate",
+    "max_document_bytes", "on_bad_triple",
+)  # fmt: skip
+"""Settings that change what a run holds, beside those that a plan chooses."""
+_INPUTS = ("rules", "triples", "manifest")
+
+_log = logging.getLogger(__name__)
+
+
+class Contract:
+    """What binds one run, from when it begins until it has ended; entering tells nobody yet."""
+
+    def __init__(self, settings: RunSettings) -> None:
+        """Reads the machine and the saved plan, if one is to be honoured."""
+        self.fixed: Settings | None = None
+        self._saved = None if settings.plan is None else read_plan(settings.plan)
+        self._settings = settings
+        self._reservation = Reservation("pff-stream")
+        with self._reservation.alone():
+            self._read = read_limits(settings)
+            self._before = self._reservation.neighbours()
+        self.machine = less_pending(self._read, self._before)
+        """What may be used, as it was at the beginning."""
+        self._make: Make | None = None
+        self._identity: Settings = {}
+
+    def __enter__(self) -> Contract:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._reservation.close()
+
+    def agree(self, make: Make, inputs: Mapping[str, str]) -> Plan:
+        """The plan, and where it fits, the reservation of it.
+
+        `inputs` are hashes of the contents, by name. Raises where a saved plan is not of them.
+        """
+        self._make = make
+        self._identity = identity(self._settings, inputs)
+        if self._saved is not None:
+            check_identity(str(self._settings.plan), self._saved.identity, self._identity)
+            self.fixed = self._saved.settings
+            ceiling = self._settings.max_workers
+            if ceiling is not None and int(self.fixed["workers"] or 1) > ceiling:
+                raise UsageError(
+                    f"--plan {self._settings.plan}: found {self.fixed['workers']} workers, "
+                    f"expected at most {ceiling} (--max-workers)"
+                )
+        with self._reservation.alone():
+            neighbours = self._reservation.neighbours()
+            self.machine = less_pending(self._read, neighbours, self._before)
+            plan = self._planned(make(self._settings, self.machine, self.fixed))
+            if plan.fits:
+                self._reservation.reserve(plan.peak_bytes)
+        if self._reservation.reason is not None:
+            _log.debug("other runs do not see this one: %s", self._reservation.reason)
+        return plan
+
+    def sweep(self, counts: Sequence[int]) -> list[Plan]:
+        """The plan for each number of workers, after `agree`; nothing is reserved by it."""
+        assert self._make is not None  # there is nothing to sweep before
+        return [
+            self._planned(
+                self._make(
+                    self._settings.replace(workers=count, max_workers=None), self.machine, None
+                )
+            )
+            for count in counts
+        ]
+
+    def _planned(self, plan: Plan) -> Plan:
+        machine = profile(self.machine, self._settings.reserve_bytes)
+        return replace(plan, machine=machine, identity=self._identity)
+
+
+def identity(settings: RunSettings, inputs: Mapping[str, str]) -> dict[str, Setting]:
+    """What a plan is for: the contents of its inputs, and the settings that change sizes."""
+    return {**inputs, **{name: getattr(settings, name) for name in SIZED_BY}}
+
+
+def read_plan(path: str) -> Plan:
+    """A plan as `plan -o` saved it; InputError where it is none, or settles nothing."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            plan = Plan.from_json(json.load(file))
+    except OSError as error:
+        raise InputError(f"--plan {path}: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"--plan {path}: {error}") from error
+    try:
+        OPTIONS["workers"].read(plan.settings["workers"], path)
+        OPTIONS["start_method"].read(plan.settings["start_method"], path)
+        OPTIONS["workers"].read(plan.settings.get("window", 1), path)
+    except (KeyError, UsageError) as error:
+        raise InputError(f"--plan {path}: not a plan of a run: {error}") from error
+    return plan
+
+
+def check_identity(path: str, saved: Settings, now: Settings) -> None:
+    """Raises where a saved plan is not of these inputs and settings, naming what differs."""
+    for name in _INPUTS:
+        if saved.get(name) != now.get(name):
+            raise InputError(
+                f"--plan {path}: the {name} changed since it was made; make a new plan"
+            )
+    for name in SIZED_BY:
+        if saved.get(name) != now.get(name):
+            raise UsageError(
+                f"--plan {path}: found --{OPTIONS[name].name} {now.get(name)}, the plan was made "
+                f"for {saved.get(name)}; make a new plan"
+            )
