@@ -27,11 +27,13 @@ cdef enum:
     HEADER_BYTES = 256
     RECORD_BYTES = 80
     MOST_STEPS = 64               # of a look-up in the name index, on average; a good one takes 1.5
+    WELL_NESTED = 1
+    LETTER_ENTITY = 2
 
 MAGIC = b"PFFGRAPH"
 FORMAT_VERSION = 1
-FLAG_WELL_NESTED = 1
-FLAG_LETTER_ENTITY = 2
+FLAG_WELL_NESTED = WELL_NESTED
+FLAG_LETTER_ENTITY = LETTER_ENTITY
 
 
 cdef inline uint64_t _u64(const unsigned char* base, size_t at) noexcept nogil:
@@ -218,7 +220,7 @@ cdef class GraphView:
         same pairs, and a look-up finds what is there. Raises `InputError` naming what is wrong.
         """
         cdef uint64_t i, seed = int.from_bytes(os.urandom(8), "little")
-        cdef uint32_t flags = FLAG_WELL_NESTED
+        cdef uint32_t flags = WELL_NESTED
         cdef int wrong
         for i, kind in enumerate(("entity", "relation")):
             with nogil:
@@ -269,9 +271,9 @@ cdef class GraphView:
             ):
                 return 1
             if not pff_well_nested(name, length):
-                flags[0] &= ~<uint32_t>FLAG_WELL_NESTED
+                flags[0] &= ~<uint32_t>WELL_NESTED
             if entities and length == 1 and 65 <= name[0] <= 90:
-                flags[0] |= FLAG_LETTER_ENTITY
+                flags[0] |= LETTER_ENTITY
             slot = pff_name_hash(name, length) & mask
             while slots[slot] != i + 1:
                 if slots[slot] == 0:
