@@ -241,7 +241,7 @@ cdef bint parse_real(const uint8_t *at, size_t length, double *value) except -1:
 
 
 cdef Py_ssize_t is_utf8(const uint8_t *text, size_t length) noexcept:
-    """-1 for well-formed UTF-8 without NUL, else the offset of the first byte that is wrong."""
+    """-1 for well-formed UTF-8 without NUL, else where the first wrong character begins."""
     cdef size_t i = 0
     cdef uint64_t word
     cdef uint8_t lead, second
@@ -279,10 +279,8 @@ cdef Py_ssize_t is_utf8(const uint8_t *text, size_t length) noexcept:
             or (lead == 0xF4 and second > 0x8F)
         ):
             return i
-        while more:
-            i += 1
-            if text[i] & 0xC0 != 0x80:
+        for second in text[i + 1 : i + 1 + more]:
+            if second & 0xC0 != 0x80:
                 return i
-            more -= 1
-        i += 1
+        i += more + 1
     return -1

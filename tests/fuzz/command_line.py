@@ -1,0 +1,72 @@
+"""Command lines: whatever is written, a command ends with a code that the documentation has."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pff_stream.run
+from pff_stream import cli
+from pff_stream.run.options import OPTIONS
+from tests.fuzz.target import ACCEPTED, REFUSED, Target
+from tests.test_cli import FakeEngine
+
+
+def check(data: bytes) -> str:
+    """Arguments apart by newlines; the engine computes nothing."""
+    # Nothing outside of the folder of this run may be written to.
+    text = data.replace(b"..", b"_").replace(b"/", b"_").replace(b"\0", b"")
+    arguments = [os.fsdecode(word) for word in text.split(b"\n")]
+    with _quiet():
+        code = cli.main(arguments)
+    assert code in (0, 1, 2, 3), (arguments, code)
+    return REFUSED if code == 2 else ACCEPTED
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """A fake engine, a folder of its own, no environment and nobody who reads what is said."""
+    engine = FakeEngine()
+    before = sys.modules.get("pff_stream.run.engine")
+    folder, streams = os.getcwd(), (sys.stdout, sys.stderr)
+    sys.modules["pff_stream.run.engine"] = engine
+    pff_stream.run.engine = engine  # type: ignore[assignment, attr-defined]
+    try:
+        with (
+            tempfile.TemporaryDirectory() as own,
+            open(os.devnull, "w", encoding="utf-8") as nowhere,
+        ):
+            os.chdir(own)
+            sys.stdout = sys.stderr = nowhere
+            yield
+    finally:
+        sys.stdout, sys.stderr = streams
+        os.chdir(folder)
+        if before is None:
+            del sys.modules["pff_stream.run.engine"]
+            del pff_stream.run.engine
+        else:
+            sys.modules["pff_stream.run.engine"] = before
+            pff_stream.run.engine = before
+
+
+TARGET = Target(
+    "command-line",
+    (
+        b"run\nr.tsv\nt.tsv\n--workers\n2\n--budget=1GiB",
+        b"plan\nr.tsv\nt.tsv\n--json\n--sweep\nworkers=1..4",
+        b"compile\nr.tsv\n-o\nr.pffr\n--on-bad-rule\n5%",
+        b"encode\nt.tsv\n-o\ng.pffg\n--columns\no,p,s",
+        b"triples\nd.json\n--max-document\n1MiB",
+    ),
+    (
+        *(f"\n--{option.name}".encode() for option in OPTIONS.values()),
+        *(b"\n", b"=", b"-", b"--", b"\n--help", b"\n--version", b"\n-o\nx", b"\nrun", b"\nplan", b"1..16"),
+        *(b"\xff", b"\xed\xa0\x80", b"9" * 400, b"1e400", b"-1", b"nan", b"0x10", b"\xd9\xa3", b"5%", b"1GiB"),
+        *(b"homomorphism", b"fork", b"rate>5%", b"count>1", b"s,p,o", b"auto", b"\n--sweep\nworkers=1..2"),
+    ),
+    check,
+)
