@@ -123,7 +123,7 @@ class Running:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
 
-    def end(self, seconds: float = 60.0) -> tuple[int, str]:
+    def end(self, seconds: float = 120.0) -> tuple[int, str]:
         """Waits for the end; exit code and what stood on standard error; nothing may be left."""
         try:
             _, said = self.process.communicate(timeout=seconds)

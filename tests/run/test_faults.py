@@ -11,6 +11,7 @@ import random
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,8 @@ N_LONG = 100
 """Runs of each kind in the long series."""
 SPAN_SECONDS = 1.3
 """A run under test takes about so long."""
-PACE = {"rules": 100, "pause": 0.02, "sync": 0.1}
+paced = partial(Running, rules=100, pause=0.02, sync=0.1)
+"""A run of sixty tasks that takes long enough to be disturbed."""
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +55,7 @@ def go_on(folder: Path, inputs: tuple[str, str], *options: object) -> None:
 def kill_children(folder: Path, inputs: tuple[str, str], seed: int, method: str) -> int:
     """Kills up to five random descendants at random moments; returns how many."""
     chance = random.Random(seed)
-    running = Running(
-        folder, "run", *inputs, "--out", folder / "r", "--start-method", method, **PACE
-    )
+    running = paced(folder, "run", *inputs, "--out", folder / "r", "--start-method", method)
     kills = 0
     for _ in range(5):
         time.sleep(chance.uniform(0, SPAN_SECONDS / 3))
@@ -76,9 +76,7 @@ def end_it(folder: Path, inputs: tuple[str, str], seed: int, number: int, whole:
     """Sends one signal at a random moment, to the parent or to the whole group."""
     chance = random.Random(seed)
     method = chance.choice(["fork", "spawn", "forkserver"])
-    running = Running(
-        folder, "run", *inputs, "--out", folder / "r", "--start-method", method, **PACE
-    )
+    running = paced(folder, "run", *inputs, "--out", folder / "r", "--start-method", method)
     time.sleep(chance.uniform(0.05, SPAN_SECONDS))
     (os.killpg if whole else os.kill)(running.pid, number)
     code, said = running.end()
@@ -149,13 +147,12 @@ def test_long_series_of_ended_runs(
 def test_stopped_worker(inputs: tuple[str, str], undisturbed: str, tmp_path: Path) -> None:
     """A worker that stands still is replaced, and its work done again."""
     out = tmp_path / "r"
-    running = Running(
-        tmp_path, "run", *inputs, "--out", out, "--start-method", "fork", stall=0.5, **PACE
-    )
-    while not (out / ".unfinished" / "journal").exists():
+    running = paced(tmp_path, "run", *inputs, "--out", out, "--start-method", "fork", stall=0.5)
+    spool = out / ".unfinished" / "spool"
+    while not (spool.exists() and spool.stat().st_size):
+        assert running.process.poll() is None
         time.sleep(0.01)
-    time.sleep(0.2)
-    running.send(signal.SIGSTOP, running.children()[:1])
+    running.send(signal.SIGSTOP, running.children())
     code, said = running.end()
     assert code == 1, said
     assert json.loads((out / "summary.json").read_text())["run"]["retried"] >= 1
