@@ -26,7 +26,7 @@ from profiling.bench_measure import adopt_orphans
 from profiling.bench_rows import Row, jobs
 from profiling.yardstick import yardstick
 
-BEGIN, END = "<!-- benchmark: begin -->", "<!-- benchmark: end -->"
+MARKS = ("<!-- benchmark: begin -->", "<!-- benchmark: end -->")
 COLUMNS = ("work", "required", "reached", "least to most", "edges", "ns/edge", "peak MiB")
 PROBE_CACHE = "XDG_CACHE_HOME"
 
@@ -73,14 +73,14 @@ def commit() -> str:
     return found.stdout.strip() or "unknown"
 
 
-def write_between(page: Path, lines: Sequence[str]) -> None:
+def write_between(page: Path, lines: Sequence[str], marks: tuple[str, str] = MARKS) -> None:
     """Replaces what stands between the two marks."""
     text = page.read_text(encoding="utf-8")
-    head, begin, rest = text.partition(BEGIN)
-    _, end, tail = rest.partition(END)
+    head, begin, rest = text.partition(marks[0])
+    _, end, tail = rest.partition(marks[1])
     if not begin or not end:
-        sys.exit(f"{page}: expected {BEGIN} and {END}")
-    page.write_text("\n".join([head + BEGIN, *lines, end + tail]), encoding="utf-8")
+        sys.exit(f"{page}: expected {marks[0]} and {marks[1]}")
+    page.write_text("\n".join([head + begin, *lines, end + tail]), encoding="utf-8")
 
 
 def main() -> None:

@@ -29,8 +29,6 @@ cdef enum:
     WELL_NESTED = 1
     LETTER_ENTITY = 2
     MOST_STEPS = 64               # of a look-up in the name index, on average; a good one takes 1.5
-    WELL_NESTED = 1
-    LETTER_ENTITY = 2
 
 MAGIC = b"PFFGRAPH"
 FORMAT_VERSION = 1

@@ -61,7 +61,9 @@ def fuzz(chosen: Target, inputs: int, seed: int, seconds: float, at_hand: mmap.m
     started = time.monotonic()
     done = 0
     for done in range(1, inputs + 1):
-        data = corpus[done - 1] if done <= len(chosen.seeds) else mutated(random, corpus, chosen.words)
+        data = (
+            corpus[done - 1] if done <= len(chosen.seeds) else mutated(random, corpus, chosen.words)
+        )
         at_hand[:] = (len(data).to_bytes(4, "little") + data).ljust(len(at_hand), b"\0")
         faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)
         try:

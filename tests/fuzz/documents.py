@@ -28,9 +28,7 @@ def check(data: bytes) -> str:
     by_path = bool(data[1:2] > b"\x7f")
     data = data[2:]
     bad = BadTriples("skip")
-    options = DocumentOptions(
-        predicate="path" if by_path else "key", max_document_bytes=MOST_BYTES
-    )
+    options = DocumentOptions(predicate="path" if by_path else "key", max_document_bytes=MOST_BYTES)
     reader = DocumentReader(options, bad)
     blocks = (data[at : at + cut] for at in range(0, len(data), cut))
     try:

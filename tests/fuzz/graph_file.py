@@ -24,7 +24,8 @@ from tests.triples.memory_writer import encoded
 INPUTS = (
     [("a", "r", "b"), ("b", "r", "c"), ("c", "q", "a"), ("a", "q", "a"), ("(n", "r", "A")],
     # Enough entities for a directory instead of a bitmap, and rows of many lengths.
-    [(f"e{i}", "r", f"e{i * i % 300}") for i in range(3000)] + [("e1", "q", "e2"), ("e7", "q", "e7")],
+    [(f"e{i}", "r", f"e{i * i % 300}") for i in range(3000)]
+    + [("e1", "q", "e2"), ("e7", "q", "e7")],
     [],
 )
 BASES = [encoded(triples)[0] for triples in INPUTS]
@@ -32,7 +33,12 @@ RULES = [
     parse_rule(text)
     for text in (
         *("q(X,Y) <= r(X,Y)", "q(X,Y) <= r(X,A), q(A,Y)", "q(X,a) <= r(X,A)", "r(X,X) <= q(X,A)"),
-        *("q(X,Y) <= r(X,A), q(A,B), r(B,Y)", "q(X,c) <= r(X,b)", "r(X,e1) <= q(e1,X)", "r(X,a) <= "),
+        *(
+            "q(X,Y) <= r(X,A), q(A,B), r(B,Y)",
+            "q(X,c) <= r(X,b)",
+            "r(X,e1) <= q(e1,X)",
+            "r(X,a) <= ",
+        ),
     )
 ]
 CHUNK = chunk_of_rules(RULES)
@@ -64,7 +70,10 @@ def _edited(content: bytearray, data: bytes) -> bytearray:
     for edit in edits(data):
         section = places[(edit.part * 256 + edit.column) % len(places)]
         width = 8 if edit.kind & 0x40 else 4 if edit.kind & 0x80 else 1
-        at = section + (edit.at % 64 if edit.at < 0xF000 else edit.at % len(content)) // width * width
+        at = (
+            section
+            + (edit.at % 64 if edit.at < 0xF000 else edit.at % len(content)) // width * width
+        )
         if at + width > len(content):
             continue
         number = int.from_bytes(content[at : at + width], "little")

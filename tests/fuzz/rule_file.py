@@ -26,8 +26,8 @@ from pff_stream.rules.file import RuleFile
 from tests.fuzz.target import ACCEPTED, REFUSED, SEEDS, Edit, Target, check_message, edits
 from tests.graphs import graph_of
 from tests.reference import Atom, Const, Graph, Rule, Term, Var, evaluate
-from tests.rules.compiled import compiled_bytes, decoded_chunk
 from tests.rules.compiled import Term as Coded
+from tests.rules.compiled import compiled_bytes, decoded_chunk
 
 TRIPLES = [
     *(("a", "r", "b"), ("b", "r", "c"), ("c", "r", "a"), ("a", "q", "a"), ("c", "q", "d")),
@@ -209,6 +209,14 @@ def _check_report(rules: RuleFile, chunks: list[RuleChunk]) -> None:
 TARGET = Target(
     "rule-file",
     tuple(bytes([base]) + seed for base in range(len(BASES)) for seed in SEEDS),
-    (b"\0\1\0\0", b"\1\0\0\0", b"\4\1\1\0", b"\xd0\1\2\0", b"\xd1\1\3\0", b"\xf0\0\0\0", b"\0\xe0\0\0"),
+    (
+        b"\0\1\0\0",
+        b"\1\0\0\0",
+        b"\4\1\1\0",
+        b"\xd0\1\2\0",
+        b"\xd1\1\3\0",
+        b"\xf0\0\0\0",
+        b"\0\xe0\0\0",
+    ),
     check,
 )

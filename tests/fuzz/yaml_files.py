@@ -54,7 +54,9 @@ def check_config(data: bytes) -> str:
         try:
             settings = resolve(RunSettings, gather(given, {}))
         except (InputError, UsageError) as error:
-            check_message(str(error).replace("\n", " "), places=(file.name, "--", "found", "expected"))
+            check_message(
+                str(error).replace("\n", " "), places=(file.name, "--", "found", "expected")
+            )
             return REFUSED
     loaded = _loaded(data)
     keys = {option.key: field for field, option in OPTIONS.items()}
