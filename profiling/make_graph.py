@@ -54,8 +54,9 @@ SHARES = (
     ("self", 0.003),
 )
 """Shapes of rules and their shares."""
-BODY_POOL = 0.42
-"""Bodies with a constant, a rule: so that a third of all rules has a body of its own."""
+BODY_POOL = 1.0
+"""Bodies with a constant, per rule: about a third of the rules then has a body of its own, fewer
+on graphs that are too small for so many constants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +129,6 @@ def mixed(numbers: Numbers, salt: int) -> NDArray[np.uint64]:
 def uniform(numbers: Numbers, salt: int) -> NDArray[np.float64]:
     """The same as fractions, 0 <= u < 1."""
     return (mixed(numbers, salt) >> np.uint64(11)).astype(np.float64) * 2.0**-53
-
-
-def skewed(u: NDArray[np.float64], n: Numbers | int, power: float) -> Numbers:
-    """Places below n; the smaller, the more often (the k-th in proportion to k^(1/power - 1))."""
-    return np.minimum((np.asarray(n) * u**power).astype(np.int64), np.asarray(n) - 1)
 
 
 # --- what is planted ----------------------------------------------------------------------------
@@ -322,7 +318,7 @@ class Drawn:
         left = max(sizes.drawn_triples - len(sizes.core) * sizes.core_pool, sizes.drawn_triples / 2)
         counts = np.where(core, sizes.core_pool, shares / shares.sum() * left)
         self.cumulated = np.cumsum(counts) / counts.sum()
-        general = np.cumsum(shares**0.7 * ~core)
+        general = np.cumsum(shares**0.8 * ~core)
         self.for_rules = general / general[-1]
         most = sizes.drawn_entities
         self.subjects = np.clip((0.6 * counts).astype(np.int64), 4, most)
@@ -358,7 +354,7 @@ class Drawn:
         """Entities that relations name often, at one side of them."""
         n = np.where(at_subject, self.subjects[r], self.objects[r])
         start = np.where(at_subject, self.subject_start[r], self.object_start[r])
-        power = np.where(at_subject, 2.0, 2.6)
+        power = np.where(at_subject, 1.6, 2.0)
         return (start + _powers(u, n, power)) % self.sizes.drawn_entities
 
 
