@@ -164,7 +164,9 @@ def _check_terms(chunk: RuleChunk) -> None:
     last = int(bodies[-1]) if len(bodies) else -1
     if last != chunk.n_bodies - 1 or bool((steps.view(np.uint64) > 1).any()) or 0 in steps[:1]:
         raise ValueError("column rule_body does not name every body, one after the other")
-    sizes = np.diff(chunk.body_ends.astype(np.int64), prepend=0)
+    ends = chunk.body_ends.astype(np.int64)
+    sizes: npt.NDArray[np.int64] = ends.copy()
+    sizes[1:] -= ends[:-1]
     if len(sizes) and int(sizes.max()) > MAX_BODY_ATOMS:
         raise ValueError(f"column body_ends has a body of {sizes.max()} atoms")
     variables = _count_variables(chunk, atoms, sizes)

@@ -33,7 +33,7 @@ def _quiet() -> Iterator[None]:
     before = sys.modules.get("pff_stream.run.engine")
     folder, streams = os.getcwd(), (sys.stdout, sys.stderr)
     sys.modules["pff_stream.run.engine"] = engine
-    pff_stream.run.engine = engine  # type: ignore[assignment, attr-defined]
+    pff_stream.run.engine = engine
     try:
         with (
             tempfile.TemporaryDirectory() as own,

@@ -21,7 +21,7 @@ from tests.reference import Graph, evaluate, parse_rule
 from tests.triples.layout import Layout, read_layout
 from tests.triples.memory_writer import encoded
 
-INPUTS = (
+INPUTS: tuple[list[tuple[str, str, str]], ...] = (
     [("a", "r", "b"), ("b", "r", "c"), ("c", "q", "a"), ("a", "q", "a"), ("(n", "r", "A")],
     # Enough entities for a directory instead of a bitmap, and rows of many lengths.
     [(f"e{i}", "r", f"e{i * i % 300}") for i in range(3000)]
