@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from pff_stream import _pages
 from pff_stream.evaluate._kernel import Evaluator
 from pff_stream.evaluate.chunk import evaluate_rules
 from pff_stream.rules.file import RuleFile
@@ -90,6 +91,16 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], A
         progress=progress.address,
     )
     spool = os.open(arguments.spool, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    behind = [Run(0, 0, 0)]
+
+    def keep(records: memoryview) -> Run:
+        """Appends a run; the one before it leaves the page cache, written back meanwhile."""
+        run = append_run(spool, records)
+        _pages.start_writing(spool, run.offset, run.length)
+        before, behind[0] = behind[0], run
+        if before.length:
+            _pages.drop(spool, before.offset, before.length)
+        return run
 
     def answer(task: Task) -> Answer:
         chunk = rules.read_chunk(task.chunk)
@@ -102,7 +113,7 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], A
             chunk,
             task.start,
             task.stop,
-            lambda records: runs.append(append_run(spool, records)),
+            lambda records: runs.append(keep(records)),
         )
         return Answer(tuple(runs), time.thread_time() - began, evaluator.edges - edges)
 
