@@ -27,7 +27,14 @@ from pff_stream.run.inputs import (
     temporary_file,
     working_folder,
 )
-from pff_stream.run.memory import RESULT_BYTES, RunSizes, preparation_phases
+from pff_stream.run.memory import (
+    RESULT_BYTES,
+    ProcessCosts,
+    RunSizes,
+    chunk_counts,
+    preparation_phases,
+    room_bytes,
+)
 from pff_stream.run.outputs import Result, check_outputs, write_outputs
 from pff_stream.run.planning import Costs, measure_costs, plan_run
 from pff_stream.run.prepare import compile_rules, encode_triples, print_triples
@@ -63,6 +70,7 @@ class Ready:
     """Where temporary files go."""
     rules: Rules
     graph: GraphInput
+    sizes: RunSizes
     plan: Plan
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall time by phase."""
@@ -120,8 +128,8 @@ def prepared(
     folder = working_folder(settings.out)
     seconds: dict[str, float] = {}
     with ExitStack() as stack:
-        costs = measure_costs()
-        before = [preparation_phases(costs.of("thread"), None, None)]
+        costs = measure_costs(folder)
+        before = [preparation_phases(_alone(costs), None, None)]
         compile_bytes = compile_share(settings, machine, costs, rules)
         observer.phase("compile", None)
         with timed(seconds, "compile"):
@@ -133,19 +141,20 @@ def prepared(
             )
         before.append(
             preparation_phases(
-                costs.of("thread"),
+                _alone(costs),
                 compile_bytes if opened.compiled else None,
                 _encode_terms(graph),
             )
         )
+        sizes = _sizes(settings, opened, graph, folder)
         plan = plan_run(
             settings,
             machine,
-            _sizes(settings, opened, graph, folder),
-            measure_costs(),
+            sizes,
+            measure_costs(folder),
             [phase for phases in before for phase in phases],
         )
-        yield Ready(settings, machine, folder, opened, graph, plan, seconds)
+        yield Ready(settings, machine, folder, opened, graph, sizes, plan, seconds)
 
 
 @contextmanager
@@ -210,7 +219,11 @@ def _worker_arguments(ready: Ready, spool_path: str) -> WorkerArguments:
         max_examples=settings.max_examples,
         min_support=settings.min_support or 0,
         min_confidence=settings.min_confidence or 0.0,
+        n_rules=ready.rules.file.rules,
         buffer_bytes=RESULT_BYTES,
+        chunk_bytes=ready.sizes.max_chunk_bytes,
+        chunk_counts=chunk_counts(ready.sizes),
+        room_bytes=room_bytes(ready.sizes),
     )
 
 
@@ -234,10 +247,15 @@ def compile_share(
         least = 0
     else:
         least = MIN_MEMORY_BYTES
-    phases = preparation_phases(costs.of("thread"), least, None)
+    phases = preparation_phases(_alone(costs), least, None)
     if phases[0].bytes > machine.budget_bytes:
         raise RefusedError(refusal(_preparation_plan(phases, machine)))
     return max(least, min(COMPILE_BYTES, machine.budget_bytes - costs.parent_bytes))
+
+
+def _alone(costs: Costs) -> ProcessCosts:
+    """The process without workers."""
+    return ProcessCosts(costs.parent_bytes, 0, 0, "measured here")
 
 
 def _preparation_plan(phases: Iterable[Phase], machine: Machine) -> Plan:
@@ -292,4 +310,9 @@ def _sizes(settings: RunSettings, rules: Rules, graph: GraphInput, folder: str) 
         max_chunk_rules=file.max_chunk_rules,
         max_source_chunk_bytes=file.max_source_chunk_bytes,
         spool_in_memory_bytes=spool_bytes,
+        # A file that does not say is bounded by what fits into a chunk.
+        max_chunk_names=file.work.get("max_chunk_names", file.max_chunk_bytes // 12),
+        max_chunk_atoms=file.work.get("max_chunk_atoms", file.max_chunk_bytes // 12),
+        max_chunk_bodies=file.work.get("max_chunk_bodies", file.max_chunk_bytes // 4),
+        writes_files=settings.out is not None or settings.violations is not None,
     )

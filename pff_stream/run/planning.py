@@ -13,19 +13,20 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from pff_stream import _pages
+from pff_stream.run.inputs import working_folder
 from pff_stream.run.memory import ProcessCosts, RunSizes, run_phases
 from pff_stream.run.settings import RunSettings
 from planner.machine import Machine
 from planner.model import Phase, Setting, Settings
 from planner.plan import Plan
-from planner.probe import ProbeError, WorkerMemory, measure_self, probe_worker
+from planner.probe import ProbeError, WorkerMemory, cached_probe, measure_self
 from planner.search import as_options, choose, nearest
 
-PARENT_GROWTH_BYTES = 3 << 19
-"""What the parent still grows by after it was measured: pipes, tasks, what a merge opens."""
-WORKER_GROWTH_BYTES = 1 << 20
-"""What a worker grows by at its first tasks, beside what is planned by name."""
+_PROBE_VERSION = 1
+"""Changes when the code of workers does, so that older answers are not taken for it."""
 WIDE_SPEED = 2.5
 """How much faster large graphs are evaluated with 512 sources at once (see docs/performance.md)."""
 
@@ -35,40 +36,35 @@ class Costs:
     """Costs of processes, probed once per start method when they are asked for."""
 
     parent_bytes: int
+    folder: str
+    """Where the probe's temporary files go."""
     _probed: dict[str, WorkerMemory]
 
     def of(self, start_method: str) -> ProcessCosts:
         """What the parent and one worker cost under a start method."""
-        if start_method == "thread":
-            return ProcessCosts(self.parent_bytes, 0, 0, "measured here")
         if start_method not in self._probed:
-            self._probed[start_method] = probe_worker(
-                start_method,
-                prepare_worker,
-                cache_path=_cache_path(),
-                key=_cache_key(),
+            self._probed[start_method] = cached_probe(
+                _cache_path(), _cache_key(start_method), partial(self._probe, start_method)
             )
         probed = self._probed[start_method]
         return ProcessCosts(
             self.parent_bytes,
-            probed.worker.bytes + WORKER_GROWTH_BYTES,
+            probed.worker.bytes,
             probed.helpers_bytes,
             "measured here by a probe",
         )
 
+    def _probe(self, start_method: str) -> WorkerMemory:
+        from pff_stream.run.probing import probe_pool
 
-def prepare_worker() -> object:
-    """What a worker does before its first task, for the probe: the imports."""
-    gc.disable()
-    import pff_stream.run.worker
-
-    return pff_stream.run.worker
+        return probe_pool(start_method, self.folder)
 
 
-def measure_costs() -> Costs:
+def measure_costs(folder: str | None = None) -> Costs:
     """The parent as it is now; workers are probed when a start method is considered."""
     gc.collect()
-    return Costs(measure_self().bytes + PARENT_GROWTH_BYTES, {})
+    _pages.trim()
+    return Costs(measure_self().bytes, folder or working_folder(), {})
 
 
 def _cache_path() -> str:
@@ -76,11 +72,13 @@ def _cache_path() -> str:
     return os.path.join(base, "pff-stream", "probe.json")
 
 
-def _cache_key() -> dict[str, str]:
+def _cache_key(start_method: str) -> dict[str, str]:
     import msgpack
     import numpy as np
 
     return {
+        "start": start_method,
+        "program": f"{_PROBE_VERSION} {os.path.basename(sys.argv[0])}",
         "python": sys.version,
         "numpy": np.__version__,
         "msgpack": ".".join(map(str, msgpack.version)),

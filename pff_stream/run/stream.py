@@ -74,7 +74,7 @@ class Meter:
 def whole_chunks(rules: RuleFile) -> Iterator[Task]:
     """One task a chunk, in the order of the file: it puts the heavy bodies first."""
     for chunk, count in enumerate(rules.chunks["rules"]):
-        yield Task(chunk, 0, int(count))
+        yield Task(chunk, 0, int(count), rules.place(chunk))
 
 
 def stream_chunks(

@@ -16,11 +16,17 @@ from typing import TYPE_CHECKING, NamedTuple
 from pff_stream import _pages
 from pff_stream.evaluate._kernel import Evaluator
 from pff_stream.evaluate.chunk import evaluate_rules
-from pff_stream.rules.file import RuleFile
+from pff_stream.rules.reading import ChunkReader, Place
 from pff_stream.triples.graph import attach
 
 if TYPE_CHECKING:
     from pff_stream.run.pool import Progress
+
+
+MAPPED_BYTES = 32 << 20
+"""Allocations from here on are mappings of their own; the heap has the rest."""
+KEPT_BYTES = 1 << 30
+"""What the heap may keep free: all that it has."""
 
 
 class WorkerArguments(NamedTuple):
@@ -38,8 +44,16 @@ class WorkerArguments(NamedTuple):
     max_examples: int
     min_support: int
     min_confidence: float
+    n_rules: int
+    """Rules of the file, rejected ones included."""
     buffer_bytes: int
     """Size of the result buffer, from the plan."""
+    chunk_bytes: int
+    """Size of the buffer that chunks are read into, from the plan."""
+    chunk_counts: tuple[int, int, int]
+    """Names, atoms and rules of a chunk at most."""
+    room_bytes: int
+    """What the heap holds for decoding and checking a chunk, from the plan."""
 
 
 class Task(NamedTuple):
@@ -48,6 +62,8 @@ class Task(NamedTuple):
     chunk: int
     start: int
     stop: int
+    place: Place
+    """Where the chunk lies in the file."""
 
 
 class Run(NamedTuple):
@@ -77,9 +93,13 @@ def split_task(task: Task) -> tuple[Task, ...]:
 
 
 def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], Answer]:
-    """Attaches everything once and returns the function that answers a task."""
+    """Attaches everything once and returns the function that answers a task.
+
+    Everything that the plan counts is taken here, so that no task can find that there is less.
+    """
+    _pages.fix_thresholds(MAPPED_BYTES, KEPT_BYTES)
     graph = attach(arguments.graph)
-    rules = RuleFile(arguments.rules)
+    rules = ChunkReader(arguments.rules, arguments.n_rules)
     evaluator = Evaluator(
         graph.view,
         arguments.semantics,
@@ -92,6 +112,9 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], A
     )
     spool = os.open(arguments.spool, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
     behind = [Run(0, 0, 0)]
+    evaluator.reserve(*arguments.chunk_counts)
+    buffer = bytearray(arguments.chunk_bytes)
+    _pages.hold(arguments.room_bytes)
 
     def keep(records: memoryview) -> Run:
         """Appends a run; the one before it leaves the page cache, written back meanwhile."""
@@ -103,7 +126,7 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], A
         return run
 
     def answer(task: Task) -> Answer:
-        chunk = rules.read_chunk(task.chunk)
+        chunk = rules.read(task.place, buffer)
         runs: list[Run] = []
         edges = evaluator.edges
         began = time.thread_time()
