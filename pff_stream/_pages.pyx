@@ -6,15 +6,13 @@ other. Does not open, read or write files. Where the system has no such calls no
 nothing here fails.
 """
 
-from libc.stdlib cimport free, malloc
-from libc.string cimport memset
-
 cdef extern from *:
     """
     #ifndef _GNU_SOURCE
     #define _GNU_SOURCE
     #endif
     #include <fcntl.h>
+    #include <stdlib.h>
     #include <sys/types.h>
     #include <unistd.h>
     #if defined(__GLIBC__)
@@ -52,6 +50,18 @@ cdef extern from *:
     #endif
     }
 
+    static int pff_hold(size_t n) {
+        volatile char *room = malloc(n);  /* volatile: else nobody would see it written */
+        if (room == NULL)
+            return 0;
+        for (size_t i = 0; i < n; i += 4096)
+            room[i] = 1;
+        if (n)
+            room[n - 1] = 1;
+        free((void *)room);
+        return 1;
+    }
+
     static void pff_trim(void) {
     #if defined(__GLIBC__)
         (void)malloc_trim(0);
@@ -62,6 +72,7 @@ cdef extern from *:
     void pff_drop(int fd, long long offset, long long n) noexcept nogil
     void pff_read_alone(int fd) noexcept nogil
     int pff_fix_thresholds(size_t largest, size_t trim) noexcept nogil
+    int pff_hold(size_t n) noexcept nogil
     void pff_trim() noexcept nogil
 
 
@@ -93,11 +104,8 @@ def fix_thresholds(size_t mapped_bytes, size_t kept_bytes):
 
 def hold(size_t room_bytes):
     """Has the heap hold `room_bytes` from now on: what is planned is taken before it is needed."""
-    cdef void* room = malloc(room_bytes)
-    if room == NULL:
+    if not pff_hold(room_bytes):
         raise MemoryError
-    memset(room, 1, room_bytes)
-    free(room)
 
 
 def trim():

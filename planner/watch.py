@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from planner import procfs
@@ -52,14 +53,21 @@ class TreeWatch:
     """
 
     def __init__(
-        self, pid: int | None = None, shared_bytes: int | None = None, root: str = "/"
+        self,
+        pid: int | None = None,
+        shared_bytes: int | None = None,
+        root: str = "/",
+        is_same_memory: Callable[[int, int], bool] | None = None,
     ) -> None:
         """Watch `pid` (this process by default).
 
         `shared_bytes` is a bound on the shared memory of the tree where the caller knows it: the
         shares of several processes are not read at one instant, and while they first touch a
-        segment the sum can exceed it.
+        segment the sum can exceed it. `is_same_memory(child, parent)` tells for certain whether a
+        process still runs in its parent's address space (between vfork and exec); without it, two
+        readings that are the same to the byte do.
         """
+        self._is_same_memory = is_same_memory
         self.pid = os.getpid() if pid is None else pid
         self.now_bytes = 0
         self.peak_bytes = 0
@@ -145,6 +153,8 @@ class TreeWatch:
             # Between vfork and exec a child runs in its parent's address space: every figure is the
             # same, to the byte, and counting both would count the parent twice.
             above = readings.get(parent)
+            if above and self._is_same_memory and self._is_same_memory(pid, parent):
+                continue
             if above is not None and reading.rollup and above.rollup == reading.rollup:
                 continue
             readings[pid] = reading

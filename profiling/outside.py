@@ -9,6 +9,7 @@ memory). Does not judge them.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from planner import procfs
 from planner.cgroups import own_groups
@@ -92,6 +94,25 @@ class Group:
             time.sleep(0.01)
 
 
+class SameMemory:
+    """Asks the kernel (kcmp) whether two processes have one address space; False where it cannot."""
+
+    _NUMBERS: ClassVar = {"x86_64": 312, "aarch64": 272}
+
+    def __init__(self) -> None:
+        self._call = ctypes.CDLL(None, use_errno=True).syscall
+        self._number = self._NUMBERS.get(os.uname().machine)
+        self._apart: set[int] = set()
+
+    def __call__(self, pid: int, parent: int) -> bool:
+        if self._number is None or pid in self._apart:
+            return False
+        if self._call(self._number, pid, parent, 1, 0, 0) == 0:
+            return True
+        self._apart.add(pid)
+        return False
+
+
 @dataclass(slots=True)
 class Peak:
     """What a command held."""
@@ -141,7 +162,7 @@ def measure(
         process = subprocess.Popen(
             own.command(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
-        watch = TreeWatch(process.pid)
+        watch = TreeWatch(process.pid, is_same_memory=SameMemory())
         found = Peak(0, None, 0, 0, 0, 0.0, "")
         while process.poll() is None:
             watch.sample()

@@ -929,7 +929,9 @@ cdef void* _taken(size_t n_bytes) except NULL:
 
 
 cdef void* _grown(void* block, size_t n_bytes) except NULL:
+    """Every page is taken now; what was in the block is forgotten."""
     cdef void* larger = realloc(block, max(n_bytes, 1))
     if larger == NULL:
         raise MemoryError
+    memset(larger, 0, n_bytes)
     return larger

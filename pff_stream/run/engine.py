@@ -31,6 +31,7 @@ from pff_stream.run.memory import (
     RESULT_BYTES,
     ProcessCosts,
     RunSizes,
+    busy_workers,
     chunk_counts,
     preparation_phases,
     room_bytes,
@@ -128,7 +129,7 @@ def prepared(
     folder = working_folder(settings.out)
     seconds: dict[str, float] = {}
     with ExitStack() as stack:
-        costs = measure_costs(folder)
+        costs = measure_costs(machine.budget_bytes, folder)
         before = [preparation_phases(_alone(costs), None, None)]
         compile_bytes = compile_share(settings, machine, costs, rules)
         observer.phase("compile", None)
@@ -151,7 +152,7 @@ def prepared(
             settings,
             machine,
             sizes,
-            measure_costs(folder),
+            measure_costs(machine.budget_bytes, folder),
             [phase for phases in before for phase in phases],
         )
         yield Ready(settings, machine, folder, opened, graph, sizes, plan, seconds)
@@ -198,7 +199,7 @@ def evaluating(
             ready.rules.file,
             _worker_arguments(ready, spool_path),
             start_method=str(plan.settings["start_method"]),
-            workers=int(plan.settings["workers"] or 1),
+            workers=busy_workers(ready.sizes, plan.settings),
             window=int(plan.settings["window"] or 1),
             observer=observer,
             meter=meter,

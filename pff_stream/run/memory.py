@@ -99,6 +99,11 @@ def own_bytes(sizes: RunSizes, *, wide: bool) -> dict[str, int]:
     }
 
 
+def busy_workers(sizes: RunSizes, settings: Settings) -> int:
+    """Workers that are started: no more than there are chunks."""
+    return max(1, min(int(settings["workers"] or 1), sizes.n_chunks))
+
+
 def run_phases(sizes: RunSizes, costs: ProcessCosts, settings: Settings) -> list[Phase]:
     """The phases of a run from the moment that both inputs are ready."""
     return [
@@ -108,7 +113,7 @@ def run_phases(sizes: RunSizes, costs: ProcessCosts, settings: Settings) -> list
 
 
 def _evaluate_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) -> list[Term]:
-    workers = int(settings["workers"] or 1)
+    workers = busy_workers(sizes, settings)
     window = int(settings["window"] or 1)
     wide = bool(settings["wide"])
     in_threads = settings["start_method"] == "thread"
@@ -247,6 +252,25 @@ def _spool_term(sizes: RunSizes) -> list[Term]:
             "the folder for temporary files is on a tmpfs",
         )
     ]
+
+
+def probe_phase(start_method: str, costs: ProcessCosts, workers: int, own: int) -> Phase:
+    """What a probe held that was made for this plan."""
+    each = costs.worker_bytes + own
+    return Phase(
+        f"probe of {start_method}",
+        [
+            _parent(costs),
+            Term(
+                "probed workers",
+                workers * each,
+                "workers x worker",
+                {"workers": workers, "worker": each},
+                "measured here",
+            ),
+            _kernel(1 + workers),
+        ],
+    )
 
 
 def preparation_phases(

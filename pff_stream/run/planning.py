@@ -12,12 +12,13 @@ import platform
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from pff_stream import _pages
 from pff_stream.run.inputs import working_folder
-from pff_stream.run.memory import ProcessCosts, RunSizes, run_phases
+from pff_stream.run.memory import ProcessCosts, RunSizes, probe_phase, run_phases
+from pff_stream.run.processes import WorkersFailedError
 from pff_stream.run.settings import RunSettings
 from planner.machine import Machine
 from planner.model import Phase, Setting, Settings
@@ -27,6 +28,8 @@ from planner.search import as_options, choose, nearest
 
 _PROBE_VERSION = 1
 """Changes when the code of workers does, so that older answers are not taken for it."""
+_ROOMY_PROBE_BYTES = {"fork": 14 << 20, "forkserver": 30 << 20, "spawn": 20 << 20, "thread": 4 << 20}
+"""About what two probed workers take beside this process."""
 WIDE_SPEED = 2.5
 """How much faster large graphs are evaluated with 512 sources at once (see docs/performance.md)."""
 
@@ -36,9 +39,12 @@ class Costs:
     """Costs of processes, probed once per start method when they are asked for."""
 
     parent_bytes: int
+    budget_bytes: int
     folder: str
     """Where the probe's temporary files go."""
-    _probed: dict[str, WorkerMemory]
+    phases: list[Phase] = field(default_factory=list)
+    """What probes held that were made now and not taken from the cache."""
+    _probed: dict[str, WorkerMemory] = field(default_factory=dict)
 
     def of(self, start_method: str) -> ProcessCosts:
         """What the parent and one worker cost under a start method."""
@@ -55,16 +61,25 @@ class Costs:
         )
 
     def _probe(self, start_method: str) -> WorkerMemory:
-        from pff_stream.run.probing import probe_pool
+        """Two workers where they share pages and the budget allows it, else one."""
+        from pff_stream.run.probing import PROBE_OWN_BYTES, probe_pool
 
-        return probe_pool(start_method, self.folder)
+        roomy = self.parent_bytes + _ROOMY_PROBE_BYTES[start_method] <= self.budget_bytes
+        workers = 2 if roomy and start_method != "spawn" else 1
+        try:
+            found = probe_pool(start_method, self.folder, workers)
+        except WorkersFailedError as error:
+            raise ProbeError(f"a worker cannot be started here: {error}") from error
+        costs = ProcessCosts(self.parent_bytes, found.worker.bytes, found.helpers_bytes, "")
+        self.phases.append(probe_phase(start_method, costs, workers, PROBE_OWN_BYTES))
+        return found
 
 
-def measure_costs(folder: str | None = None) -> Costs:
+def measure_costs(budget_bytes: int = 1 << 62, folder: str | None = None) -> Costs:
     """The parent as it is now; workers are probed when a start method is considered."""
     gc.collect()
     _pages.trim()
-    return Costs(measure_self().bytes, folder or working_folder(), {})
+    return Costs(measure_self().bytes, budget_bytes, folder or working_folder())
 
 
 def _cache_path() -> str:
@@ -111,7 +126,8 @@ def plan_run(
     methods = start_methods(settings)
 
     def build(candidate: Settings) -> list[Phase]:
-        return [*before, *run_phases(sizes, costs.of(str(candidate["start_method"])), candidate)]
+        found = costs.of(str(candidate["start_method"]))
+        return [*before, *costs.phases, *run_phases(sizes, found, candidate)]
 
     ceiling = worker_ceiling(settings, machine, sizes)
     chosen = None

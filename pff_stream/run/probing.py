@@ -31,10 +31,13 @@ from planner import procfs
 from planner.probe import ProcessMemory, WorkerMemory
 from planner.watch import TreeWatch
 
-WORKERS = {"fork": 2, "forkserver": 2, "spawn": 1, "thread": 2}
-"""Where workers share pages with who forked them it takes two to tell what each has alone."""
 TASKS = 64
 """More than it takes until each worker has had one."""
+CHUNK_BYTES, CHUNK_COUNTS, CHUNK_BODIES = 256 << 10, (4096, 4096, 4096), 2048
+"""Room is taken as for chunks of common size: memory that a process had free already is used for
+it, and would else be taken for the process's own."""
+PROBE_OWN_BYTES = 7 << 18
+"""About what a probed worker takes by name."""
 TRIPLES = [(f"e{i % 7}", f"r{i % 3}", f"e{i % 5}") for i in range(40)]
 RULES = (
     "r0(X,Y) <= r1(X,Y)\nr0(X,e1) <= r1(X,A), r2(A,e2)\nr1(X,Y) <= r0(X,A), r2(A,Y)\n"
@@ -42,8 +45,8 @@ RULES = (
 )
 
 
-def probe_pool(start_method: str, folder: str) -> WorkerMemory:
-    """Costs of the workers of a start method; temporary files are made in `folder`."""
+def probe_pool(start_method: str, folder: str, workers: int) -> WorkerMemory:
+    """Costs of each of `workers` of a start method; temporary files are made in `folder`."""
     began = time.perf_counter()
     with ExitStack() as stack:
         rule_file, rules_path = stack.enter_context(temporary_file(folder))
@@ -71,13 +74,12 @@ def probe_pool(start_method: str, folder: str) -> WorkerMemory:
         gc.collect()
         watch = TreeWatch()
         before_bytes = watch.sample()
-        measured, during_bytes = _run(start_method, rules, arguments, spool, watch)
+        measured, during_bytes = _run(start_method, workers, rules, arguments, spool, watch)
         seconds = time.perf_counter() - began
     own = sum(own_bytes(sizes, wide=True).values())
-    count = WORKERS[start_method]
     if not measured:
         worker = ProcessMemory(0, 0, 0)
-        once_bytes = during_bytes - before_bytes - count * own
+        once_bytes = during_bytes - before_bytes - workers * own
         return WorkerMemory(worker, max(0, once_bytes), seconds)
     largest = max(measured, key=lambda one: one.bytes)
     worker = ProcessMemory(
@@ -89,6 +91,7 @@ def probe_pool(start_method: str, folder: str) -> WorkerMemory:
 
 def _run(
     start_method: str,
+    workers: int,
     rules: RuleFile,
     arguments: WorkerArguments,
     spool: IO[bytes],
@@ -97,7 +100,6 @@ def _run(
     """Streams the tasks and merges, as a run does; (workers, the whole tree with them)."""
     meter = Meter(Silent(), 1, 1)
     evaluation = Evaluation()
-    workers = WORKERS[start_method]
     with Pool(
         start_method=start_method,
         workers=workers,
@@ -114,8 +116,9 @@ def _run(
             evaluation.take(answer)
             meter.tick()
         meter.tick(now=True)
-        measured = [_measure(pid) for pid in pool.pids]
         during_bytes = watch.sample()
+        # Behind the sample: reading what each holds alone takes this process some memory.
+        measured = [_measure(pid) for pid in pool.pids]
     with attach(arguments.graph) as graph:
         write_results(
             graph.view, [spool.fileno()], bytes(evaluation.runs)[:24], source_chunks(rules)
@@ -148,13 +151,13 @@ def _sizes(rules: RuleFile, graph_bytes: int, n_entities: int) -> RunSizes:
         n_entities=n_entities,
         n_chunks=len(rules.chunks),
         n_source_chunks=len(rules.source_chunks),
-        max_chunk_bytes=rules.max_chunk_bytes,
-        max_chunk_rules=rules.max_chunk_rules,
+        max_chunk_bytes=max(CHUNK_BYTES, rules.max_chunk_bytes),
+        max_chunk_rules=CHUNK_COUNTS[2],
         max_source_chunk_bytes=rules.max_source_chunk_bytes,
         spool_in_memory_bytes=0,
-        max_chunk_names=rules.work["max_chunk_names"],
-        max_chunk_atoms=rules.work["max_chunk_atoms"],
-        max_chunk_bodies=rules.work["max_chunk_bodies"],
+        max_chunk_names=CHUNK_COUNTS[0],
+        max_chunk_atoms=CHUNK_COUNTS[1],
+        max_chunk_bodies=CHUNK_BODIES,
     )
 
 

@@ -73,8 +73,10 @@ class ProcessCrew(Generic[Task, Answer]):
         arguments: tuple[object, ...],
         stall_seconds: float,
         preload: Sequence[str],
+        gather: bool = False,
     ) -> None:
         self._stall_seconds = stall_seconds
+        self._gathering = gather
         self._workers: list[Worker[Task] | None] = [None] * slots
         self._barren = [0] * slots
         self._rest_until = [0.0] * slots
@@ -114,7 +116,14 @@ class ProcessCrew(Generic[Task, Answer]):
             if worker is None:
                 if time.monotonic() >= self._rest_until[slot]:
                     self._start(slot)
-            elif worker.ready and not worker.hand and (item := ledger.take()):
+        if self._gathering:
+            if not any(self._barren) and not all(w and w.ready for w in self._workers):
+                return
+            self._gathering = False
+        for worker in self._workers:
+            if worker is None:
+                continue
+            if worker.ready and not worker.hand and (item := ledger.take()):
                 self._send(worker, item)
         for worker in self._workers:
             if (

@@ -26,6 +26,8 @@ from pff_stream.run.worker import (
 from planner.watch import TreeWatch
 
 SAMPLE_SECONDS = 0.25
+GATHERED_TASKS = 8
+"""With fewer tasks a worker some workers could be through before others are there at all."""
 
 
 @dataclass(slots=True)
@@ -100,6 +102,7 @@ def stream_chunks(
         arguments=(arguments,),
         split=split_task,
         preload=("pff_stream.run.worker",),
+        gather=len(rules.chunks) < GATHERED_TASKS * workers,
     ) as pool:
         for result in pool.imap_unordered(whole_chunks(rules)):
             task: Task = result.task
