@@ -95,7 +95,7 @@ class Group:
 
 
 class SameMemory:
-    """Asks the kernel (kcmp) whether two processes have one address space; False where it cannot."""
+    """Asks the kernel whether two processes have one address space; False where it cannot tell."""
 
     _NUMBERS: ClassVar = {"x86_64": 312, "aarch64": 272}
 
@@ -105,6 +105,7 @@ class SameMemory:
         self._apart: set[int] = set()
 
     def __call__(self, pid: int, parent: int) -> bool:
+        """Whether it is so; who has an address space of its own keeps it, and is asked once."""
         if self._number is None or pid in self._apart:
             return False
         if self._call(self._number, pid, parent, 1, 0, 0) == 0:
@@ -130,8 +131,8 @@ class Peak:
     output: str
     oom_kills: int = 0
     at_peak: tuple[Reading, ...] = ()
-    files: list = field(default_factory=list)
-    samples: list[tuple[float, int, tuple[Reading, ...]]] = field(default_factory=list)
+    samples: list[tuple[float, int, int, tuple[Reading, ...]]] = field(default_factory=list)
+    """Seconds, bytes of the tree, page cache of the group, processes; kept where asked for."""
 
     @property
     def bytes(self) -> int:
@@ -170,9 +171,8 @@ def measure(
                 _note(own, found)
             if keep_samples:
                 moment = time.perf_counter() - began
-                found.samples.append((moment, watch.now_bytes, watch.readings))
-                st = own.statistics()
-                found.files.append((moment, st.get("cache",0)))
+                files = own.statistics().get("cache", 0) if own.path else 0
+                found.samples.append((moment, watch.now_bytes, files, watch.readings))
             time.sleep(interval_seconds)
         assert process.stdout is not None
         found.output = process.stdout.read().decode(errors="replace")

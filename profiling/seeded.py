@@ -47,9 +47,7 @@ def write_rules(path: Path, n_rules: int, n_triples: int, seed: int = 2) -> Path
             count = min(_BLOCK, n_rules - start)
             relations = draw.integers(RELATIONS, size=(count, 3)).tolist()
             constants = draw.integers(n_entities, size=(count, 2)).tolist()
-            file.writelines(
-                _rule(start + i, *relations[i], *constants[i]) for i in range(count)
-            )
+            file.writelines(_rule(start + i, *relations[i], *constants[i]) for i in range(count))
     return path
 
 

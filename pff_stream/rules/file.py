@@ -231,6 +231,7 @@ class RuleFile(ChunkReader):
             self._refuse(offset, f"{name} {value!r}", "a count")
         return value
 
+
 def _source_chunk(columns: Mapping[str, Any], n_rules: int, total: int) -> SourceChunk:
     """A source chunk from its columns; ValueError says which one is wrong."""
     views: dict[str, Any] = {}

@@ -34,9 +34,10 @@ RULE_BYTES = 78
 CHUNK_COPIES = 6
 """A chunk as read, as decoded, and what checks it: times its encoded bytes."""
 CHECK_ATOM_BYTES, CHECK_BODY_BYTES, CHECK_RULE_BYTES = 120, 24, 28
-CHECK_BYTES = 16 * KIB
+CHECK_BYTES = 48 * KIB
 """What checking a decoded chunk takes for a while (see `rules.chunk`): the largest of its steps."""
-KERNEL_BYTES, KERNEL_PROCESS_BYTES = 256 * KIB, 128 * KIB
+ENCODER_PROCESS_BYTES = 4 * MIB
+KERNEL_BYTES, KERNEL_PROCESS_BYTES = 512 * KIB, 160 * KIB
 """Kernel memory: stacks, file tables, sockets, and what its counters are ahead of the use."""
 
 
@@ -216,7 +217,7 @@ def _kernel(processes: int) -> Term:
     return Term(
         "kernel memory",
         KERNEL_BYTES + processes * KERNEL_PROCESS_BYTES,
-        "262144 + processes x 131072",
+        "524288 + processes x 163840",
         {"processes": processes},
         "constants, measured over many runs (docs/plan-grid.md)",
     )
@@ -295,5 +296,12 @@ def preparation_phases(
             )
         )
     if encode_terms is not None:
-        phases.append(Phase("encode", [_parent(costs), *encode_terms]))
+        own = Term(
+            "encoder's process",
+            ENCODER_PROCESS_BYTES,
+            "4194304",
+            {},
+            "constant: what a forked process comes to hold alone",
+        )
+        phases.append(Phase("encode", [_parent(costs), own, *encode_terms, _kernel(2)]))
     return phases

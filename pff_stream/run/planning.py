@@ -26,9 +26,16 @@ from planner.plan import Plan
 from planner.probe import ProbeError, WorkerMemory, cached_probe, measure_self
 from planner.search import as_options, choose, nearest
 
+LONG_RUN_PARENT_BYTES, LONG_RUN_WORKER_BYTES = 768 << 10, 192 << 10
+"""What this process and a worker come to touch in a long run and not in the probe's short one."""
 _PROBE_VERSION = 1
 """Changes when the code of workers does, so that older answers are not taken for it."""
-_ROOMY_PROBE_BYTES = {"fork": 14 << 20, "forkserver": 30 << 20, "spawn": 20 << 20, "thread": 4 << 20}
+_ROOMY_PROBE_BYTES = {
+    "fork": 14 << 20,
+    "forkserver": 30 << 20,
+    "spawn": 20 << 20,
+    "thread": 4 << 20,
+}
 """About what two probed workers take beside this process."""
 WIDE_SPEED = 2.5
 """How much faster large graphs are evaluated with 512 sources at once (see docs/performance.md)."""
@@ -55,9 +62,9 @@ class Costs:
         probed = self._probed[start_method]
         return ProcessCosts(
             self.parent_bytes,
-            probed.worker.bytes,
-            probed.helpers_bytes,
-            "measured here by a probe",
+            probed.worker.bytes + LONG_RUN_WORKER_BYTES,
+            probed.helpers_bytes + LONG_RUN_PARENT_BYTES,
+            "measured here by a probe, with what long runs were seen to add",
         )
 
     def _probe(self, start_method: str) -> WorkerMemory:
@@ -71,6 +78,9 @@ class Costs:
         except WorkersFailedError as error:
             raise ProbeError(f"a worker cannot be started here: {error}") from error
         costs = ProcessCosts(self.parent_bytes, found.worker.bytes, found.helpers_bytes, "")
+        # What the probe left in this process is there in the run, too.
+        _pages.trim()
+        self.parent_bytes = max(self.parent_bytes, measure_self().bytes - found.helpers_bytes)
         self.phases.append(probe_phase(start_method, costs, workers, PROBE_OWN_BYTES))
         return found
 

@@ -54,7 +54,8 @@ class Pool(Generic[Task, Answer]):
     none or one where it cannot be split. A worker in whose hands the counter of `progress` stands
     still for `stall_seconds` is killed. `preload` names modules that a fork server imports.
     With `gather` no process gets a task before all are set up, so that what they hold together does
-    not depend on who was first. `while_waiting` is called in this process at least every quarter second that nothing comes.
+    not depend on who was first. `while_waiting` is called in this process at least every quarter
+    second that nothing comes.
 
     Raises from `imap_unordered` what `setup` or a task raises, as itself, other than a MemoryError
     of a task, which is dealt with like a death; and WorkersFailedError where workers cannot be

@@ -11,28 +11,26 @@ import gc
 import os
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import repeat
 from typing import IO
 
-from pff_stream import _pages
 from pff_stream.report._merge import write_results
 from pff_stream.report.progress import Silent
 from pff_stream.rules.file import RuleFile
 from pff_stream.run.inputs import temporary_file
 from pff_stream.run.memory import RESULT_BYTES, RunSizes, chunk_counts, own_bytes, room_bytes
 from pff_stream.run.outputs import source_chunks
-from pff_stream.run.pool import Pool
-from pff_stream.run.probed import set_up
+from pff_stream.run.pool import Convicted, Pool, WorkersFailedError
 from pff_stream.run.stream import Evaluation, Meter, whole_chunks
-from pff_stream.run.worker import Task, WorkerArguments, split_task
+from pff_stream.run.worker import WorkerArguments, set_up, split_task
 from pff_stream.triples.graph import attach
 from planner import procfs
 from planner.probe import ProcessMemory, WorkerMemory
 from planner.watch import TreeWatch
 
-TASKS = 64
-"""More than it takes until each worker has had one."""
+TASKS = 96
+"""So many tasks a worker: after them hardly anything is touched for the first time."""
 CHUNK_BYTES, CHUNK_COUNTS, CHUNK_BODIES = 256 << 10, (4096, 4096, 4096), 2048
 """Room is taken as for chunks of common size: memory that a process had free already is used for
 it, and would else be taken for the process's own."""
@@ -107,13 +105,14 @@ def _run(
         setup=set_up,
         arguments=(arguments,),
         split=split_task,
-        preload=("pff_stream.run.worker", "pff_stream.run.probed"),
+        preload=("pff_stream.run.worker",),
+        gather=True,
     ) as pool:
-        seen: set[int] = set()
-        for result in pool.imap_unordered(_tasks(rules, seen, workers)):
-            pid, answer = result.answer
-            seen.add(pid)
-            evaluation.take(answer)
+        (first, *_) = whole_chunks(rules)
+        for result in pool.imap_unordered(repeat(first, TASKS * workers)):
+            if isinstance(result, Convicted):
+                raise WorkersFailedError(f"a probed worker: {result.cause}")
+            evaluation.take(result.answer)
             meter.tick()
         meter.tick(now=True)
         during_bytes = watch.sample()
@@ -124,15 +123,6 @@ def _run(
             graph.view, [spool.fileno()], bytes(evaluation.runs)[:24], source_chunks(rules)
         )
     return measured, during_bytes
-
-
-def _tasks(rules: RuleFile, seen: set[int], workers: int) -> Iterator[Task]:
-    """The first chunk again and again, until every worker has had it."""
-    (first, *_) = whole_chunks(rules)
-    for _ in range(TASKS):
-        if len(seen) >= workers:
-            return
-        yield first
 
 
 def _measure(pid: int) -> ProcessMemory:
@@ -183,9 +173,7 @@ def _write_inputs(rule_file: IO[bytes], graph_file: IO[bytes]) -> None:
     from pff_stream.rules.compile import MIN_MEMORY_BYTES, compile_rules
     from pff_stream.triples.encode import EncodeOptions, encode_quietly
 
-    compile_rules(
-        [RULES.encode()], rule_file, source_name="probe", memory_bytes=MIN_MEMORY_BYTES
-    )
+    compile_rules([RULES.encode()], rule_file, source_name="probe", memory_bytes=MIN_MEMORY_BYTES)
     room = _Room()
     encode_quietly([TRIPLES], room, EncodeOptions())
     graph_file.write(room.buffer)

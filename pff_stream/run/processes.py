@@ -113,9 +113,8 @@ class ProcessCrew(Generic[Task, Answer]):
         if not ledger.has_work():
             return
         for slot, worker in enumerate(self._workers):
-            if worker is None:
-                if time.monotonic() >= self._rest_until[slot]:
-                    self._start(slot)
+            if worker is None and time.monotonic() >= self._rest_until[slot]:
+                self._start(slot)
         if self._gathering:
             if not any(self._barren) and not all(w and w.ready for w in self._workers):
                 return
