@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
 
-_CACHE_VERSION = 2
+_CACHE_VERSION = 1
 _SHARING = {"fork": 3, "forkserver": 3, "spawn": 1}
 _TRACKER, _SERVER = b"multiprocessing.resource_tracker", b"multiprocessing.forkserver"
 _HELPERS: dict[str, tuple[bytes, ...]] = {
