@@ -191,12 +191,28 @@ def probe_worker(
         raise ValueError(f"{start_method!r}: expected one of {', '.join(_SHARING)}")
     if cache_path is None:
         return _measure_workers(start_method, target, args, timeout_seconds)
-    path = os.fspath(cache_path)
     name = getattr(target, "__qualname__", type(target).__qualname__)
-    place = _cache_key({**(key or {}), "start": start_method, "target": name})
+    return cached_probe(
+        cache_path,
+        {**(key or {}), "start": start_method, "target": name},
+        lambda: _measure_workers(start_method, target, args, timeout_seconds),
+    )
+
+
+def cached_probe(
+    cache_path: str | os.PathLike[str],
+    key: Mapping[str, str],
+    measure: Callable[[], WorkerMemory],
+) -> WorkerMemory:
+    """The answer that `measure` gave for `key` before, else the one that it gives now.
+
+    A cache that cannot be read or written is ignored.
+    """
+    path = os.fspath(cache_path)
+    place = _cache_key(key)
     cached = _read_cache(path).get(place)
     if cached is None:
-        cached = _measure_workers(start_method, target, args, timeout_seconds)
+        cached = measure()
         _write_cache(path, {**_read_cache(path), place: cached})
     return cached
 

@@ -78,16 +78,18 @@ def private_anon_bytes(process: str) -> int:
     Per mapping the smaller of Anonymous and Private_*: exact for heaps and arrays; in private
     mappings of files clean pages of the file may count with written ones, so it is never too low.
     """
-    blob = read_bytes(f"{process}/smaps")
-    if blob is None:
-        return anon_share_bytes(process)
     total = private = 0
-    for line in blob.splitlines():
-        if line.startswith((b"Private_Clean:", b"Private_Dirty:")):
-            private += int(line.split()[1])
-        elif line.startswith(b"Anonymous:"):
-            total += min(int(line.split()[1]), private)
-            private = 0
+    try:
+        # Line by line: the whole text is some 200 KiB, and who reads it may be measuring itself.
+        with open(f"{process}/smaps", "rb") as file:
+            for line in file:
+                if line.startswith((b"Private_Clean:", b"Private_Dirty:")):
+                    private += int(line.split()[1])
+                elif line.startswith(b"Anonymous:"):
+                    total += min(int(line.split()[1]), private)
+                    private = 0
+    except OSError:
+        return anon_share_bytes(process)
     return total * 1024
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from planner import procfs
@@ -17,14 +18,20 @@ _ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
-    rollup: bytes | None
+class Reading:
+    """What one process held at one moment."""
+
+    pid: int
     anon_bytes: int
+    """Its share of anonymous memory."""
     shared_bytes: int
+    """Its share of shared memory that it maps and has touched."""
     page_table_bytes: int
+    rollup: bytes | None = None
+    """The kernel's own text; two processes in one address space have the same."""
 
 
-def _read(process: str) -> _Reading:
+def _read(process: str, pid: int) -> Reading:
     """All figures of one process from one read of each file."""
     rollup = procfs.read_bytes(f"{process}/smaps_rollup")
     status = procfs.read_bytes(f"{process}/status")
@@ -35,7 +42,7 @@ def _read(process: str) -> _Reading:
     if shared is None:
         shared = procfs.field_bytes(status, b"RssShmem")
     tables = procfs.field_bytes(status, b"VmPTE")
-    return _Reading(rollup, anon or 0, shared or 0, tables or 0)
+    return Reading(pid, anon or 0, shared or 0, tables or 0, rollup)
 
 
 class TreeWatch:
@@ -46,19 +53,30 @@ class TreeWatch:
     """
 
     def __init__(
-        self, pid: int | None = None, shared_bytes: int | None = None, root: str = "/"
+        self,
+        pid: int | None = None,
+        shared_bytes: int | None = None,
+        root: str = "/",
+        is_same_memory: Callable[[int, int], bool] | None = None,
     ) -> None:
         """Watch `pid` (this process by default).
 
         `shared_bytes` is a bound on the shared memory of the tree where the caller knows it: the
         shares of several processes are not read at one instant, and while they first touch a
-        segment the sum can exceed it.
+        segment the sum can exceed it. `is_same_memory(child, parent)` tells for certain whether a
+        process still runs in its parent's address space (between vfork and exec); without it, two
+        readings that are the same to the byte do.
         """
+        self._is_same_memory = is_same_memory
         self.pid = os.getpid() if pid is None else pid
         self.now_bytes = 0
         self.peak_bytes = 0
         self.processes = 0
+        self.at_peak: tuple[Reading, ...] = ()
+        """What each process held when the peak was seen, the watched one first."""
         self.sample_seconds = 0.0
+        self.readings: tuple[Reading, ...] = ()
+        """What each process held at the last sample."""
         self._shared_bytes = shared_bytes
         self._proc = f"{root.rstrip('/')}/proc"
         self._known: dict[int, int] = {}
@@ -70,7 +88,8 @@ class TreeWatch:
             self.now_bytes = self._sample_proc()
         else:
             self.now_bytes = self._sample_psutil()
-        self.peak_bytes = max(self.peak_bytes, self.now_bytes)
+        if self.now_bytes > self.peak_bytes:
+            self.peak_bytes, self.at_peak = self.now_bytes, self.readings
         self.sample_seconds = time.perf_counter() - began
         return self.now_bytes
 
@@ -128,12 +147,15 @@ class TreeWatch:
         """(Bytes of these processes, whether all of them could be read)."""
         anon = shared = tables = 0
         complete = True
-        readings: dict[int, _Reading] = {}
+        readings: dict[int, Reading] = {}
         for pid, parent in parents.items():
-            reading = _read(f"{self._proc}/{pid}")
+            reading = _read(f"{self._proc}/{pid}", pid)
             # Between vfork and exec a child runs in its parent's address space: every figure is the
             # same, to the byte, and counting both would count the parent twice.
-            if reading.rollup is not None and readings.get(parent) == reading:
+            above = readings.get(parent)
+            if above and self._is_same_memory and self._is_same_memory(pid, parent):
+                continue
+            if above is not None and reading.rollup and above.rollup == reading.rollup:
                 continue
             readings[pid] = reading
             complete = complete and bool(reading.rollup)
@@ -141,6 +163,7 @@ class TreeWatch:
             shared += reading.shared_bytes
             tables += reading.page_table_bytes
         self.processes = len(readings)
+        self.readings = tuple(readings.values())
         bounds = [shared]
         if self._shared_bytes is not None:
             bounds.append(self._shared_bytes)

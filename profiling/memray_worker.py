@@ -21,7 +21,13 @@ import memray
 
 from pff_stream.rules.compile import compile_rules
 from pff_stream.rules.file import RuleFile
-from pff_stream.run.memory import RESULT_BYTES, ProcessCosts, RunSizes, run_phases
+from pff_stream.run.memory import (
+    RESULT_BYTES,
+    ProcessCosts,
+    RunSizes,
+    chunk_counts,
+    run_phases,
+)
 from pff_stream.run.worker import Task, WorkerArguments, set_up
 from pff_stream.triples.encode import EncodeOptions, EncodeReport, encode
 from pff_stream.triples.store import GraphStore
@@ -41,9 +47,9 @@ def evaluate_all(arguments: WorkerArguments, capture: str) -> None:
         progress: Any = SimpleNamespace(address=bytearray(8))
         answer = set_up(progress, arguments)
         with RuleFile(arguments.rules) as rules:
-            lengths = [int(record["rules"]) for record in rules.chunks]
-        for chunk, n_rules in enumerate(lengths):
-            answer(Task(chunk, 0, n_rules))
+            places = [rules.place(chunk) for chunk in range(len(rules.chunks))]
+        for chunk, place in enumerate(places):
+            answer(Task(chunk, 0, place.rules, place))
 
 
 def worker_peak(folder: Path, arguments: WorkerArguments) -> int:
@@ -59,9 +65,9 @@ def worker_peak(folder: Path, arguments: WorkerArguments) -> int:
     return captured_peak(capture)
 
 
-def worker_terms(rules: RuleFile, graph: EncodeReport, wide: bool) -> dict[str, int]:
-    """The plan's terms of one worker, without its process and its share of the graph."""
-    sizes = RunSizes(
+def run_sizes(rules: RuleFile, graph: EncodeReport) -> RunSizes:
+    """What the plan knows of both inputs."""
+    return RunSizes(
         graph_bytes=graph.graph_bytes,
         graph_in_memory=True,
         n_entities=graph.n_entities,
@@ -72,7 +78,14 @@ def worker_terms(rules: RuleFile, graph: EncodeReport, wide: bool) -> dict[str, 
         max_source_chunk_bytes=rules.max_source_chunk_bytes,
         work_bytes=0,
         spool_in_memory_bytes=0,
+        max_chunk_names=rules.work["max_chunk_names"],
+        max_chunk_atoms=rules.work["max_chunk_atoms"],
+        max_chunk_bodies=rules.work["max_chunk_bodies"],
     )
+
+
+def worker_terms(sizes: RunSizes, wide: bool) -> dict[str, int]:
+    """The plan's terms of one worker, without its process and its share of the graph."""
     settings: Settings = {"workers": 1, "window": 1, "wide": wide, "start_method": "spawn"}
     evaluate = run_phases(sizes, ProcessCosts(0, 0, 0, "left out"), settings)[0]
     terms = {term.name: term.bytes for term in evaluate.terms}
@@ -112,12 +125,23 @@ def main() -> None:
         )
         for repeats in REPEATS:
             path = compiled(folder, repeats)
+            with RuleFile(path) as rules:
+                n_rules, sizes = rules.rules, run_sizes(rules, graph)
+                longest = rules.max_body_atoms
             for wide in (False, True):
                 (folder / "spool").write_bytes(b"")
-                peak = worker_peak(folder, arguments(rules=str(path), wide=wide))
-                with RuleFile(path) as rules:
-                    terms = worker_terms(rules, graph, wide)
-                    report.at_most(f"worker, {rules.rules} rules, wide={wide}", peak, terms)
+                told = arguments(
+                    rules=str(path),
+                    wide=wide,
+                    n_rules=n_rules,
+                    max_body_atoms=longest,
+                    chunk_bytes=sizes.max_chunk_bytes,
+                    chunk_counts=chunk_counts(sizes),
+                    room_bytes=0,  # what is taken in advance would hide what is needed
+                )
+                peak = worker_peak(folder, told)
+                terms = worker_terms(sizes, wide)
+                report.at_most(f"worker, {n_rules} rules, wide={wide}", peak, terms)
     report.finish()
 
 

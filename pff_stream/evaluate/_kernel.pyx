@@ -100,6 +100,12 @@ cdef struct Record:
     uint64_t reserved
 
 
+def chunk_room_bytes(uint64_t n_names, uint64_t n_atoms, uint64_t n_rules):
+    """Bytes that an evaluator keeps for chunks of at most so many names, atoms and rules."""
+    cdef uint64_t per_rule = sizeof(Head) + sizeof(ChainHead) + 4 + 2 * sizeof(int64_t) + 2
+    return 8 * n_names + sizeof(Atom) * n_atoms + per_rule * n_rules
+
+
 def scratch_bytes(uint64_t n_entities, bint wide):
     """Bytes that an evaluator allocates for a graph of `n_entities`; the planner's own number."""
     cdef uint64_t narrow = 24 * n_entities
@@ -185,9 +191,7 @@ cdef class Evaluator:
         self.work.rows = graph.rows
         self.work.n_entities = graph.n_entities
         self.buffer_bytes = max(buffer_bytes, 4096)
-        self.buffer = <unsigned char*>malloc(self.buffer_bytes)
-        if self.buffer == NULL:
-            raise MemoryError
+        self.buffer = <unsigned char*>_taken(self.buffer_bytes)
         self.scratch.distinct = semantics == "object-identity"
         self.scratch.progress = &self.own_progress
         if progress is not None:
@@ -203,30 +207,19 @@ cdef class Evaluator:
         cdef Scratch* scratch = &self.scratch
         cdef int level
         scratch.n_entities = self.graph.n_entities
-        scratch.stamp = <uint32_t*>calloc(n, 4)
-        scratch.first = <int32_t*>calloc(n, 4)
-        scratch.second = <int32_t*>calloc(n, 4)
-        scratch.withheld = <int32_t*>calloc(n, 4)
-        scratch.near = <int32_t*>calloc(n, 4)
-        scratch.far = <int32_t*>calloc(n, 4)
-        if (
-            scratch.stamp == NULL or scratch.first == NULL or scratch.second == NULL
-            or scratch.withheld == NULL or scratch.near == NULL or scratch.far == NULL
-        ):
-            raise MemoryError
+        scratch.stamp = <uint32_t*>_taken(n * 4)
+        scratch.first = <int32_t*>_taken(n * 4)
+        scratch.second = <int32_t*>_taken(n * 4)
+        scratch.withheld = <int32_t*>_taken(n * 4)
+        scratch.near = <int32_t*>_taken(n * 4)
+        scratch.far = <int32_t*>_taken(n * 4)
         if not wide:
             return
         for level in range(3):
-            scratch.levels[level].touched = <uint32_t*>calloc(n, 4)
-            scratch.levels[level].list = <int32_t*>calloc(n, 4)
-            if scratch.levels[level].touched == NULL or scratch.levels[level].list == NULL:
-                raise MemoryError
-            if posix_memalign(
-                <void**>&scratch.levels[level].vectors, 64, n * sizeof(pff_vector)
-            ) != 0:
-                raise MemoryError
-        if posix_memalign(<void**>&scratch.levels[1].twice, 64, n * sizeof(pff_vector)) != 0:
-            raise MemoryError
+            scratch.levels[level].touched = <uint32_t*>_taken(n * 4)
+            scratch.levels[level].list = <int32_t*>_taken(n * 4)
+            scratch.levels[level].vectors = <pff_vector*>_taken(n * sizeof(pff_vector))
+        scratch.levels[1].twice = <pff_vector*>_taken(n * sizeof(pff_vector))
         scratch.wide = True
 
     def __dealloc__(self):
@@ -281,6 +274,10 @@ cdef class Evaluator:
         if self.bounds_work:
             reserve_work(&self.work, n_atoms)
         self.capacity = n_atoms
+
+    def reserve(self, n_names, n_atoms, n_rules):
+        """Takes now what chunks of at most so many names, atoms and rules need."""
+        self._reserve_chunk(n_names, n_atoms, n_rules)
 
     cdef _reserve_chunk(self, size_t n_names, size_t n_atoms, size_t n_rules):
         if n_names > self.name_room:
@@ -1107,3 +1104,12 @@ cdef int64_t _least(int32_t* items, int64_t n, int64_t wanted) noexcept nogil:
         items[i] = value
         _sift_down(items, 0, i)
     return wanted
+
+
+cdef void* _taken(size_t n_bytes) except NULL:
+    """Zeros on a cache line's border, every page taken now: what is planned is held from here on."""
+    cdef void* block = NULL
+    if posix_memalign(&block, 64, max(n_bytes, 1)) != 0:
+        raise MemoryError
+    memset(block, 0, n_bytes)
+    return block

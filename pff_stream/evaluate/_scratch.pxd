@@ -1,6 +1,7 @@
 # What one evaluator holds while it works: allocated once, whatever the rules are.
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport realloc
+from libc.string cimport memset
 
 from pff_stream.triples._graph cimport Rows
 
@@ -55,10 +56,11 @@ cdef struct Scratch:
 
 
 cdef inline void* grown(void* block, size_t n_bytes) except NULL:
-    """The block with room for `n_bytes`; raises MemoryError and leaves it as it was."""
+    """The block with room for `n_bytes`, every page of it taken now; its content is forgotten."""
     cdef void* larger = realloc(block, n_bytes if n_bytes else 1)
     if larger == NULL:
         raise MemoryError
+    memset(larger, 0, n_bytes)
     return larger
 
 

@@ -19,23 +19,12 @@ from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memmove, memset
 from posix.types cimport off_t
 
+from pff_stream import _pages
 from pff_stream.errors import OutputError, PffStreamError
 from pff_stream.report._text cimport Sink, drain, put
 from pff_stream.report.writers import TemporaryWriter
 
-cdef extern from *:
-    """
-    #include <fcntl.h>
-    #include <sys/types.h>
-    #include <unistd.h>
-    static void pff_drop_behind(int fd, off_t offset, off_t n) {
-    #ifdef POSIX_FADV_DONTNEED
-        off_t begin = offset & ~(off_t)4095;
-        (void)posix_fadvise(fd, begin, offset + n - begin, POSIX_FADV_DONTNEED);
-    #endif
-    }
-    """
-    void pff_drop_behind(int fd, off_t offset, off_t n) noexcept nogil
+cdef extern from "unistd.h":
     ssize_t pread(int fd, void* to, size_t n, off_t offset) noexcept nogil
 
 FAN_IN = 128
@@ -90,6 +79,8 @@ cdef class RunHeap:
         if fan_in < 2 or window_bytes < RECORD_BYTES or runs.shape[0] % sizeof(RunPlace):
             raise ValueError("expected fan_in >= 2, window_bytes >= 48, runs of 24 bytes each")
         self.files = list(files)
+        for file in self.files:
+            _pages.read_alone(file)
         self.temporary_dir = temporary_dir
         self.fan_in = fan_in
         self.window_bytes = window_bytes
@@ -141,6 +132,7 @@ cdef class RunHeap:
         if n > <size_t>self.fan_in:
             self.merged = TemporaryWriter(self.temporary_dir)
             self.files.append(self.merged.fileno())
+            _pages.read_alone(self.merged.fileno())
         while last - first > <size_t>self.fan_in:
             count = min(<size_t>self.fan_in, last - first - self.fan_in + 1)
             self._merge_some(queue + first, count, queue + last, self.merged)
@@ -322,7 +314,7 @@ cdef class RunHeap:
                 raise self._damaged(run, 0, "the end of the file")
             else:
                 done += got
-        pff_drop_behind(run.fd, <off_t>run.next, <off_t>n)
+        _pages.drop(run.fd, run.next, n)
         if n and run.place.file != UNCHECKED:
             run.crc32 = zlib.crc32(PyMemoryView_FromMemory(<char*>to, n, PyBUF_READ), run.crc32)
         run.next += n

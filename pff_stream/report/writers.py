@@ -18,10 +18,12 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Protocol, Self
 
+from pff_stream import _pages
 from pff_stream.errors import OutputError
 
 STANDARD_OUTPUT = "-"
-_DROP_BYTES = 8 << 20
+WINDOW_BYTES = 1 << 18
+"""Of a file that is written, at most two windows are in the page cache, and what one write adds."""
 _Path = str | os.PathLike[str]
 
 
@@ -46,8 +48,8 @@ class _Descriptor:
         self.written = 0
         """Bytes taken so far."""
         self._descriptor = descriptor
-        self._drops_behind = drops_behind and hasattr(os, "posix_fadvise")
-        self._advised = 0
+        self._drops_behind = drops_behind
+        self._dropped = self._started = 0
 
     def __enter__(self) -> Self:
         return self
@@ -78,7 +80,7 @@ class _Descriptor:
                     # Whoever gave us the pipe made it non-blocking.
                     select.select([], [self._descriptor], [])
         self.written += len(view)
-        if self._drops_behind and self.written - self._advised >= _DROP_BYTES:
+        if self._drops_behind and self.written - self._started >= WINDOW_BYTES:
             self._drop_behind()
 
     def commit(self) -> None:
@@ -97,10 +99,10 @@ class _Descriptor:
 
     def _drop_behind(self) -> None:
         """Starts writing back what is new, and lets go of what was started the last time."""
-        begin = max(0, self._advised - _DROP_BYTES)
-        with contextlib.suppress(OSError):
-            os.posix_fadvise(self._descriptor, begin, self.written - begin, os.POSIX_FADV_DONTNEED)
-        self._advised = self.written
+        _pages.start_writing(self._descriptor, self._started, self.written - self._started)
+        if self._started > self._dropped:
+            _pages.drop(self._descriptor, self._dropped, self._started - self._dropped)
+        self._dropped, self._started = self._started, self.written
 
 
 class StandardOutput(_Descriptor):

@@ -9,14 +9,11 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import Any
 
-import msgpack
 import numpy as np
 import numpy.typing as npt
 
-from pff_stream.errors import InputError
 from pff_stream.rules._format import (
     FOOTER,
     FORMAT,
@@ -24,7 +21,8 @@ from pff_stream.rules._format import (
     MAGIC,
     SEMANTICS,
 )
-from pff_stream.rules.chunk import RuleChunk, chunk_of
+from pff_stream.rules.chunk import RuleChunk
+from pff_stream.rules.reading import ChunkReader, Place
 from pff_stream.rules.source import SourceChunk, source_chunk_of
 
 __all__ = ["FORMAT", "FORMAT_VERSION", "RECORD", "SEMANTICS", "RuleFile", "SourceChunk"]
@@ -56,24 +54,21 @@ COUNTS = (
 )
 
 
-class RuleFile:
+class RuleFile(ChunkReader):
     """A compiled rule file, header, index and footer checked; chunks are checked when read.
 
     All keys of the index are attributes (`rules`, `bodies`, `max_chunk_bytes`, ...; see the
     counts at the top); `chunks` and `source_chunks` are arrays of `RECORD`.
     """
 
-    path: str
     semantics: str
     rule_format: str
     source: str
     source_hash: bytes
-    rules: int
     rejected: int
     unsettled: int
     ambiguous: int
     bodies: int
-    max_body_atoms: int
     max_variables: int
     max_chunk_bytes: int
     max_chunk_rules: int
@@ -82,88 +77,41 @@ class RuleFile:
     work: Mapping[str, int]
     chunks: Records
     source_chunks: Records
-    total_bytes: int
 
     def __init__(self, file: str | os.PathLike[str] | int) -> None:
         """Opens a path, or reads from a descriptor that stays the caller's."""
-        self._owned = not isinstance(file, int)
-        self.path = f"descriptor {file}" if isinstance(file, int) else os.fspath(file)
-        try:
-            self._fd = file if isinstance(file, int) else os.open(file, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError as error:
-            raise InputError(f"{self.path}: cannot be opened: {error.strerror}") from error
+        super().__init__(file, 0, 0)
         try:
             self._open()
         except BaseException:
             self.close()
             raise
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Closes the file if it was opened here."""
-        if self._owned and self._fd >= 0:
-            os.close(self._fd)
-        self._fd = -1
-
-    def fileno(self) -> int:
-        """The descriptor that chunks are read from."""
-        return self._fd
+    def place(self, index: int) -> Place:
+        """Where an evaluation chunk lies, for whoever reads it by `ChunkReader`."""
+        return Place(*(int(self.chunks[index][name]) for name in Place._fields))
 
     def read_chunk(self, index: int, buffer: memoryview | bytearray | None = None) -> RuleChunk:
         """One evaluation chunk, every column checked.
 
         `buffer`, of `max_chunk_bytes` or more, takes the encoded bytes and is free afterwards.
         """
-        record = self.chunks[index]
-        columns = self._columns(record, "rules", buffer)
-        try:
-            chunk = chunk_of(columns, int(record["rules"]), int(record["bodies"]))
-            if chunk.n_rules and int(chunk.sources.max()) >= self.rules:
-                raise ValueError("column sources names a rule outside of the source")
-            sizes = np.diff(chunk.body_ends, prepend=np.uint32(0))
-            if chunk.n_bodies and int(sizes.max()) > self.max_body_atoms:
-                raise ValueError(f"a body of {sizes.max()} atoms, over {self.max_body_atoms},")
-        except ValueError as error:
-            self._refuse(int(record["offset"]), str(error), "columns of a chunk")
-        return chunk
+        return self.read(self.place(index), buffer)
 
     def read_source_chunk(
         self, index: int, buffer: memoryview | bytearray | None = None
     ) -> SourceChunk:
         """One source chunk, every column checked."""
         record = self.source_chunks[index]
-        columns = self._columns(record, "source", buffer)
+        place = Place(*(int(record[name]) for name in Place._fields))
+        columns = self._columns(place, "source", buffer)
         try:
             first = int(self.source_chunks["rules"][:index].sum(dtype=np.uint64))
-            return source_chunk_of(columns, int(record["rules"]), first)
+            return source_chunk_of(columns, place.rules, first)
         except ValueError as error:
-            self._refuse(int(record["offset"]), str(error), "columns of a source chunk")
-
-    def _columns(
-        self, record: np.void, kind: str, buffer: memoryview | bytearray | None
-    ) -> dict[str, Any]:
-        offset, length = int(record["offset"]), int(record["length"])
-        view = self._read(offset, length, buffer)
-        found = zlib.crc32(view)
-        if found != int(record["crc32"]):
-            self._refuse(offset, f"checksum {found:08x}", f"{int(record['crc32']):08x}")
-        columns = self._unpack(view, offset)
-        if columns.get("kind") != kind:
-            self._refuse(offset, f"kind {columns.get('kind')!r}", repr(kind))
-        return columns
+            self._refuse(place.offset, str(error), "columns of a source chunk")
 
     def _open(self) -> None:
-        self.total_bytes = os.fstat(self._fd).st_size
         if self.total_bytes < FOOTER.size:
             self._refuse(0, f"{self.total_bytes} bytes", "a compiled rule file")
         at = self.total_bytes - FOOTER.size
@@ -256,43 +204,3 @@ class RuleFile:
         if not isinstance(value, int) or not 0 <= value < 1 << 63:
             self._refuse(offset, f"{name} {value!r}", "a count")
         return value
-
-    def _read(
-        self, offset: int, length: int, buffer: memoryview | bytearray | None = None
-    ) -> memoryview:
-        """Bytes of the file, in the buffer given or a new one."""
-        if offset + length > self.total_bytes:
-            self._refuse(offset, f"{self.total_bytes} bytes in all", f"{length} from here")
-        view = memoryview(bytearray(length) if buffer is None else buffer)[:length]
-        if len(view) < length:
-            raise ValueError(f"a buffer of {len(view)} bytes for a chunk of {length}")
-        done = 0
-        while done < length:
-            try:
-                part = os.preadv(self._fd, [view[done:]], offset + done)
-            except OSError as error:
-                self._refuse(offset + done, error.strerror or str(error), "a file to read")
-            if not part:
-                self._refuse(offset + done, "the end of the file", f"{length - done} bytes")
-            done += part
-        return view
-
-    def _unpack(self, view: memoryview, offset: int) -> dict[str, Any]:
-        try:
-            value = msgpack.unpackb(
-                view,
-                raw=False,
-                max_bin_len=len(view),
-                max_str_len=min(len(view), 65536),
-                max_map_len=64,
-                max_array_len=0,
-                max_ext_len=0,
-            )
-        except (ValueError, msgpack.exceptions.UnpackException) as error:
-            self._refuse(offset, f"no msgpack ({error or type(error).__name__})", "one map")
-        if not isinstance(value, dict):
-            self._refuse(offset, type(value).__name__, "a map")
-        return value
-
-    def _refuse(self, offset: int, found: str, expected: str) -> NoReturn:
-        raise InputError(f"{self.path}: byte {offset}: found {found}, expected {expected}")

@@ -28,7 +28,15 @@ from pff_stream.run.inputs import (
     temporary_file,
     working_folder,
 )
-from pff_stream.run.memory import RESULT_BYTES, RunSizes, preparation_phases
+from pff_stream.run.memory import (
+    RESULT_BYTES,
+    ProcessCosts,
+    RunSizes,
+    busy_workers,
+    chunk_counts,
+    preparation_phases,
+    room_bytes,
+)
 from pff_stream.run.outputs import Result, check_outputs, write_outputs
 from pff_stream.run.planning import Costs, measure_costs, plan_run
 from pff_stream.run.prepare import compile_rules, encode_triples, print_triples
@@ -65,6 +73,7 @@ class Ready:
     """Where temporary files go."""
     rules: Rules
     graph: GraphInput
+    sizes: RunSizes
     plan: Plan
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall time by phase."""
@@ -127,8 +136,8 @@ def prepared(
     with ExitStack() as stack:
         contract = stack.enter_context(Contract(settings))
         machine = contract.machine
-        costs = measure_costs()
-        before = [preparation_phases(costs.of("thread"), None, None)]
+        costs = measure_costs(machine.budget_bytes, folder)
+        before = [preparation_phases(_alone(costs), None, None)]
         compile_bytes = compile_share(settings, machine, costs, rules)
         observer.phase("compile", None)
         with timed(seconds, "compile"):
@@ -140,13 +149,13 @@ def prepared(
             )
         before.append(
             preparation_phases(
-                costs.of("thread"),
+                _alone(costs),
                 compile_bytes if opened.compiled else None,
                 _encode_terms(graph),
             )
         )
         sizes = _sizes(settings, opened, graph, folder)
-        costs = measure_costs()
+        costs = measure_costs(machine.budget_bytes, folder)
         phases = [phase for phases in before for phase in phases]
 
         def make(settings: RunSettings, machine: Machine, fixed: Settings | None) -> Plan:
@@ -154,7 +163,7 @@ def prepared(
 
         hashes = {"rules": opened.source_hash.hex(), "triples": graph.input_hash.hex()}
         plan = contract.agree(make, hashes)
-        yield Ready(settings, contract, folder, opened, graph, plan, seconds)
+        yield Ready(settings, contract, folder, opened, graph, sizes, plan, seconds)
 
 
 @contextmanager
@@ -205,7 +214,7 @@ def evaluating(
             ready.rules.file,
             _worker_arguments(ready, spool_path),
             start_method=str(plan.settings["start_method"]),
-            workers=int(plan.settings["workers"] or 1),
+            workers=busy_workers(ready.sizes, plan.settings),
             window=int(plan.settings["window"] or 1),
             observer=observer,
             meter=meter,
@@ -228,7 +237,12 @@ def _worker_arguments(ready: Ready, spool_path: str) -> WorkerArguments:
         min_support=settings.min_support or 0,
         min_confidence=settings.min_confidence or 0.0,
         max_work=settings.max_work,
+        n_rules=ready.rules.file.rules,
+        max_body_atoms=ready.rules.file.max_body_atoms,
         buffer_bytes=RESULT_BYTES,
+        chunk_bytes=ready.sizes.max_chunk_bytes,
+        chunk_counts=chunk_counts(ready.sizes),
+        room_bytes=room_bytes(ready.sizes),
         share_bytes=share_bytes(ready.plan, settings.fence),
     )
 
@@ -253,10 +267,15 @@ def compile_share(
         least = 0
     else:
         least = MIN_MEMORY_BYTES
-    phases = preparation_phases(costs.of("thread"), least, None)
+    phases = preparation_phases(_alone(costs), least, None)
     if phases[0].bytes > machine.budget_bytes:
         raise RefusedError(refusal(_preparation_plan(phases, machine)))
     return max(least, min(COMPILE_BYTES, machine.budget_bytes - costs.parent_bytes))
+
+
+def _alone(costs: Costs) -> ProcessCosts:
+    """The process without workers."""
+    return ProcessCosts(costs.parent_bytes, 0, 0, "measured here")
 
 
 def _preparation_plan(phases: Iterable[Phase], machine: Machine) -> Plan:
@@ -314,4 +333,9 @@ def _sizes(settings: RunSettings, rules: Rules, graph: GraphInput, folder: str) 
             0 if settings.max_work is None else 8 * graph.n_entities * (file.max_body_atoms + 1)
         ),
         spool_in_memory_bytes=spool_bytes,
+        # A file that does not say is bounded by what fits into a chunk.
+        max_chunk_names=file.work.get("max_chunk_names", file.max_chunk_bytes // 12),
+        max_chunk_atoms=file.work.get("max_chunk_atoms", file.max_chunk_bytes // 12),
+        max_chunk_bodies=file.work.get("max_chunk_bodies", file.max_chunk_bytes // 4),
+        writes_files=settings.out is not None or settings.violations is not None,
     )

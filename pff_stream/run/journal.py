@@ -65,7 +65,7 @@ class Journal:
     def add(self, task: Task, runs: Sequence[Run]) -> None:
         """Notes a task whose runs are in the spool; it is kept for good a little later."""
         for place, run in enumerate(runs):
-            head = RECORD.pack(*task, place, len(runs), *run, 0)[:-4]
+            head = RECORD.pack(*task[:3], place, len(runs), *run, 0)[:-4]
             self._pending += head + zlib.crc32(head).to_bytes(4, "little")
             self._unsynchronised_bytes += run.length
         if self._unsynchronised_bytes >= SYNC_BYTES:

@@ -10,13 +10,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pff_stream.evaluate._kernel import scratch_bytes
+from pff_stream.evaluate._kernel import chunk_room_bytes, scratch_bytes
 from pff_stream.report._merge import merge_bytes
+from pff_stream.report.writers import WINDOW_BYTES
 from planner.model import Phase, Settings, Term
 
-MIB = 1 << 20
-RESULT_BYTES = MIB
+KIB, MIB = 1 << 10, 1 << 20
+RESULT_BYTES = 128 * KIB
 """Result buffer of a worker; a run in the spool is at most this long."""
+SPOOL_WINDOWS = 2
+"""Of what a worker appends, at most two runs are in the page cache: one is written, one waits."""
+OUTPUT_FILES = 3
+OUTPUT_WINDOWS = 3
+"""Windows of each output in the page cache: one is written, one waits, one is being filled."""
 PAGE_TABLE_SHARE = 512
 """Bytes of a mapping per byte of page table: 8 of 4096."""
 TASK_BYTES = 2048
@@ -27,6 +33,12 @@ RULE_BYTES = 78
 """What the evaluator keeps per rule of a chunk beside its columns."""
 CHUNK_COPIES = 6
 """A chunk as read, as decoded, and what checks it: times its encoded bytes."""
+CHECK_ATOM_BYTES, CHECK_BODY_BYTES, CHECK_RULE_BYTES = 120, 24, 28
+CHECK_BYTES = 48 * KIB
+"""What checking a decoded chunk takes for a while (see `rules.chunk`): the largest of its steps."""
+ENCODER_PROCESS_BYTES = 4 * MIB
+KERNEL_BYTES, KERNEL_PROCESS_BYTES = 512 * KIB, 160 * KIB
+"""Kernel memory: stacks, file tables, sockets, and what its counters are ahead of the use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +57,11 @@ class RunSizes:
     """What bounding the work holds in each evaluator; 0 without --max-work."""
     spool_in_memory_bytes: int
     """A bound on the spool where its folder is memory (tmpfs), else 0."""
+    max_chunk_names: int = 0
+    max_chunk_atoms: int = 0
+    max_chunk_bodies: int = 0
+    writes_files: bool = True
+    """Whether the results go to files (a folder, or a file of violations)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +72,39 @@ class ProcessCosts:
     worker_bytes: int
     """One worker before it attaches and allocates anything of this run."""
     helper_bytes: int
-    """Fork server and resource tracker, where the start method has them."""
+    """What comes once: a fork server, and what this process grows by until the end."""
     source: str
+
+
+def room_bytes(sizes: RunSizes) -> int:
+    """What a worker's heap holds to decode and check a chunk in."""
+    checks = (
+        CHECK_ATOM_BYTES * sizes.max_chunk_atoms
+        + CHECK_BODY_BYTES * sizes.max_chunk_bodies
+        + CHECK_RULE_BYTES * sizes.max_chunk_rules
+    )
+    return sizes.max_chunk_bytes + checks + CHECK_BYTES
+
+
+def chunk_counts(sizes: RunSizes) -> tuple[int, int, int]:
+    """Names, atoms and rules of a chunk at most: what an evaluator reserves."""
+    return sizes.max_chunk_names, sizes.max_chunk_atoms, sizes.max_chunk_rules
+
+
+def own_bytes(sizes: RunSizes, *, wide: bool) -> dict[str, int]:
+    """What one worker takes when it sets up, by name, beside its process and the graph."""
+    return {
+        "scratch": scratch_bytes(sizes.n_entities, wide),
+        "chunks": (
+            sizes.max_chunk_bytes + chunk_room_bytes(*chunk_counts(sizes)) + room_bytes(sizes)
+        ),
+        "results": RESULT_BYTES,
+    }
+
+
+def busy_workers(sizes: RunSizes, settings: Settings) -> int:
+    """Workers that are started: no more than there are chunks."""
+    return max(1, min(int(settings["workers"] or 1), sizes.n_chunks))
 
 
 def run_phases(sizes: RunSizes, costs: ProcessCosts, settings: Settings) -> list[Phase]:
@@ -68,55 +116,47 @@ def run_phases(sizes: RunSizes, costs: ProcessCosts, settings: Settings) -> list
 
 
 def _evaluate_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) -> list[Term]:
-    workers = int(settings["workers"] or 1)
+    workers = busy_workers(sizes, settings)
     window = int(settings["window"] or 1)
     wide = bool(settings["wide"])
     in_threads = settings["start_method"] == "thread"
-    processes = 1 if in_threads else workers + 1
-    terms = [_parent(costs)]
-    if not in_threads:
-        terms.append(
-            Term(
-                "workers",
-                workers * costs.worker_bytes + costs.helper_bytes,
-                "workers x worker + helpers",
-                {
-                    "workers": workers,
-                    "worker": costs.worker_bytes,
-                    "helpers": costs.helper_bytes,
-                },
-                costs.source,
-            )
-        )
-    terms += _graph_terms(sizes, processes)
+    own = own_bytes(sizes, wide=wide)
+    terms = [
+        _parent(costs),
+        Term(
+            "workers",
+            workers * costs.worker_bytes,
+            "workers x worker",
+            {"workers": workers, "worker": costs.worker_bytes},
+            costs.source,
+        ),
+    ]
+    terms += _graph_terms(sizes, workers, sum(own.values()))
     terms += [
         Term(
             "scratch",
-            workers * scratch_bytes(sizes.n_entities, wide),
+            workers * own["scratch"],
             "workers x entities x (24, or 304 with 512 sources at once)",
             {"workers": workers, "entities": sizes.n_entities, "wide": int(wide)},
             "header of the graph, constants of the evaluator",
         ),
         Term(
             "chunks",
-            workers
-            * (
-                CHUNK_COPIES * sizes.max_chunk_bytes
-                + RULE_BYTES * sizes.max_chunk_rules
-                + INDEX_BYTES * (sizes.n_chunks + sizes.n_source_chunks)
-            ),
-            "workers x (6 x chunk_bytes + 78 x chunk_rules + 32 x chunks)",
+            workers * own["chunks"],
+            "workers x (2 x chunk_bytes + rules and names of a chunk + what checks them)",
             {
                 "workers": workers,
                 "chunk_bytes": sizes.max_chunk_bytes,
                 "chunk_rules": sizes.max_chunk_rules,
-                "chunks": sizes.n_chunks + sizes.n_source_chunks,
+                "chunk_names": sizes.max_chunk_names,
+                "chunk_atoms": sizes.max_chunk_atoms,
+                "chunk_bodies": sizes.max_chunk_bodies,
             },
             "index of the rule file",
         ),
         Term(
             "results",
-            workers * RESULT_BYTES,
+            workers * own["results"],
             "workers x result_buffer",
             {"workers": workers, "result_buffer": RESULT_BYTES},
             "constant of the code",
@@ -128,6 +168,14 @@ def _evaluate_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) ->
             {"window": window, "chunks": sizes.n_chunks},
             "constants of the code",
         ),
+        Term(
+            "spool being written",
+            workers * SPOOL_WINDOWS * RESULT_BYTES,
+            "workers x 2 x result_buffer",
+            {"workers": workers, "result_buffer": RESULT_BYTES},
+            "constants of the code; page cache, dropped behind",
+        ),
+        _kernel(1 if in_threads else 1 + workers),
     ]
     if sizes.work_bytes:
         inputs = {"workers": workers, "work": sizes.work_bytes}
@@ -139,32 +187,57 @@ def _evaluate_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) ->
 
 
 def _merge_terms(sizes: RunSizes, costs: ProcessCosts) -> list[Term]:
-    terms = [_parent(costs), *_graph_terms(sizes, 1)]
+    terms = [_parent(costs), *_graph_terms(sizes, 1, 0)]
     terms.append(
         Term(
             "merge",
-            merge_bytes(2 * sizes.n_chunks) + 3 * sizes.max_source_chunk_bytes,
-            "merge of the runs + 3 x source_chunk",
+            merge_bytes(2 * sizes.n_chunks) + 2 * sizes.max_source_chunk_bytes,
+            "merge of the runs + 2 x source_chunk",
             {"runs": 2 * sizes.n_chunks, "source_chunk": sizes.max_source_chunk_bytes},
             "index of the rule file, constants of the code",
         )
     )
+    if sizes.writes_files:
+        terms.append(
+            Term(
+                "files being written",
+                OUTPUT_FILES * OUTPUT_WINDOWS * WINDOW_BYTES,
+                "files x windows x window",
+                {"files": OUTPUT_FILES, "windows": OUTPUT_WINDOWS, "window": WINDOW_BYTES},
+                "constants of the code; page cache, dropped behind",
+            )
+        )
+    terms.append(_kernel(1))
     return terms + _spool_term(sizes)
 
 
 def _parent(costs: ProcessCosts) -> Term:
     return Term(
-        "parent", costs.parent_bytes, "parent", {"parent": costs.parent_bytes}, costs.source
+        "parent",
+        costs.parent_bytes + costs.helper_bytes,
+        "parent + growth and helpers",
+        {"parent": costs.parent_bytes, "growth and helpers": costs.helper_bytes},
+        costs.source,
     )
 
 
-def _graph_terms(sizes: RunSizes, processes: int) -> list[Term]:
+def _kernel(processes: int) -> Term:
+    return Term(
+        "kernel memory",
+        KERNEL_BYTES + processes * KERNEL_PROCESS_BYTES,
+        "524288 + processes x 163840",
+        {"processes": processes},
+        "constants, measured over many runs (docs/plan-grid.md)",
+    )
+
+
+def _graph_terms(sizes: RunSizes, mappings: int, own: int) -> list[Term]:
     """The graph, once, and the page tables of all who map it."""
     tables = Term(
-        "page tables of the graph",
-        processes * (sizes.graph_bytes // PAGE_TABLE_SHARE + 4096),
-        "processes x (graph / 512 + 4096)",
-        {"processes": processes, "graph": sizes.graph_bytes},
+        "page tables",
+        mappings * (-(-(sizes.graph_bytes + own) // PAGE_TABLE_SHARE) + 2 * 4096),
+        "mappings x ((graph + own) / 512 + 8192)",
+        {"mappings": mappings, "graph": sizes.graph_bytes, "own": own},
         "header of the graph",
     )
     source = "header of the graph"
@@ -190,6 +263,25 @@ def _spool_term(sizes: RunSizes) -> list[Term]:
     ]
 
 
+def probe_phase(start_method: str, costs: ProcessCosts, workers: int, own: int) -> Phase:
+    """What a probe held that was made for this plan."""
+    each = costs.worker_bytes + own
+    return Phase(
+        f"probe of {start_method}",
+        [
+            _parent(costs),
+            Term(
+                "probed workers",
+                workers * each,
+                "workers x worker",
+                {"workers": workers, "worker": each},
+                "measured here",
+            ),
+            _kernel(1 + workers),
+        ],
+    )
+
+
 def preparation_phases(
     costs: ProcessCosts, compile_bytes: int | None, encode_terms: Sequence[Term] | None
 ) -> list[Phase]:
@@ -212,5 +304,12 @@ def preparation_phases(
             )
         )
     if encode_terms is not None:
-        phases.append(Phase("encode", [_parent(costs), *encode_terms]))
+        own = Term(
+            "encoder's process",
+            ENCODER_PROCESS_BYTES,
+            "4194304",
+            {},
+            "constant: what a forked process comes to hold alone",
+        )
+        phases.append(Phase("encode", [_parent(costs), own, *encode_terms, _kernel(2)]))
     return phases

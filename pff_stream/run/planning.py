@@ -12,21 +12,32 @@ import platform
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
+from pff_stream import _pages
 from pff_stream.run.ceiling import too_many, why_fewer
-from pff_stream.run.memory import ProcessCosts, RunSizes, run_phases
+from pff_stream.run.inputs import working_folder
+from pff_stream.run.memory import ProcessCosts, RunSizes, probe_phase, run_phases
+from pff_stream.run.processes import WorkersFailedError
 from pff_stream.run.settings import RunSettings
 from planner.machine import Machine
 from planner.model import Phase, Setting, Settings
 from planner.plan import Plan
-from planner.probe import ProbeError, WorkerMemory, measure_self, probe_worker
+from planner.probe import ProbeError, WorkerMemory, cached_probe, measure_self
 from planner.search import as_options, choose, nearest
 
-PARENT_GROWTH_BYTES = 3 << 19
-"""What the parent still grows by after it was measured: pipes, tasks, what a merge opens."""
-WORKER_GROWTH_BYTES = 1 << 20
-"""What a worker grows by at its first tasks, beside what is planned by name."""
+LONG_RUN_PARENT_BYTES, LONG_RUN_WORKER_BYTES = 768 << 10, 192 << 10
+"""What this process and a worker come to touch in a long run and not in the probe's short one."""
+_PROBE_VERSION = 1
+"""Changes when the code of workers does, so that older answers are not taken for it."""
+_ROOMY_PROBE_BYTES = {
+    "fork": 14 << 20,
+    "forkserver": 30 << 20,
+    "spawn": 20 << 20,
+    "thread": 4 << 20,
+}
+"""About what two probed workers take beside this process."""
 WIDE_SPEED = 2.5
 """How much faster large graphs are evaluated with 512 sources at once (see docs/performance.md)."""
 
@@ -36,40 +47,50 @@ class Costs:
     """Costs of processes, probed once per start method when they are asked for."""
 
     parent_bytes: int
-    _probed: dict[str, WorkerMemory]
+    budget_bytes: int
+    folder: str
+    """Where the probe's temporary files go."""
+    phases: list[Phase] = field(default_factory=list)
+    """What probes held that were made now and not taken from the cache."""
+    _probed: dict[str, WorkerMemory] = field(default_factory=dict)
 
     def of(self, start_method: str) -> ProcessCosts:
         """What the parent and one worker cost under a start method."""
-        if start_method == "thread":
-            return ProcessCosts(self.parent_bytes, 0, 0, "measured here")
         if start_method not in self._probed:
-            self._probed[start_method] = probe_worker(
-                start_method,
-                prepare_worker,
-                cache_path=_cache_path(),
-                key=_cache_key(),
+            self._probed[start_method] = cached_probe(
+                _cache_path(), _cache_key(start_method), partial(self._probe, start_method)
             )
         probed = self._probed[start_method]
         return ProcessCosts(
             self.parent_bytes,
-            probed.worker.bytes + WORKER_GROWTH_BYTES,
-            probed.helpers_bytes,
-            "measured here by a probe",
+            probed.worker.bytes + LONG_RUN_WORKER_BYTES,
+            probed.helpers_bytes + LONG_RUN_PARENT_BYTES,
+            "measured here by a probe, with what long runs were seen to add",
         )
 
+    def _probe(self, start_method: str) -> WorkerMemory:
+        """Two workers where they share pages and the budget allows it, else one."""
+        from pff_stream.run.probing import PROBE_OWN_BYTES, probe_pool
 
-def prepare_worker() -> object:
-    """What a worker does before its first task, for the probe: the imports."""
-    gc.disable()
-    import pff_stream.run.worker
+        roomy = self.parent_bytes + _ROOMY_PROBE_BYTES[start_method] <= self.budget_bytes
+        workers = 2 if roomy and start_method != "spawn" else 1
+        try:
+            found = probe_pool(start_method, self.folder, workers)
+        except WorkersFailedError as error:
+            raise ProbeError(f"a worker cannot be started here: {error}") from error
+        costs = ProcessCosts(self.parent_bytes, found.worker.bytes, found.helpers_bytes, "")
+        # What the probe left in this process is there in the run, too.
+        _pages.trim()
+        self.parent_bytes = max(self.parent_bytes, measure_self().bytes - found.helpers_bytes)
+        self.phases.append(probe_phase(start_method, costs, workers, PROBE_OWN_BYTES))
+        return found
 
-    return pff_stream.run.worker
 
-
-def measure_costs() -> Costs:
+def measure_costs(budget_bytes: int = 1 << 62, folder: str | None = None) -> Costs:
     """The parent as it is now; workers are probed when a start method is considered."""
     gc.collect()
-    return Costs(measure_self().bytes + PARENT_GROWTH_BYTES, {})
+    _pages.trim()
+    return Costs(measure_self().bytes, budget_bytes, folder or working_folder())
 
 
 def _cache_path() -> str:
@@ -77,11 +98,13 @@ def _cache_path() -> str:
     return os.path.join(base, "pff-stream", "probe.json")
 
 
-def _cache_key() -> dict[str, str]:
+def _cache_key(start_method: str) -> dict[str, str]:
     import msgpack
     import numpy as np
 
     return {
+        "start": start_method,
+        "program": f"{_PROBE_VERSION} {os.path.basename(sys.argv[0])}",
         "python": sys.version,
         "numpy": np.__version__,
         "msgpack": ".".join(map(str, msgpack.version)),
@@ -118,7 +141,8 @@ def plan_run(
     methods = start_methods(settings) if fixed is None else [str(fixed["start_method"])]
 
     def build(candidate: Settings) -> list[Phase]:
-        return [*before, *run_phases(sizes, costs.of(str(candidate["start_method"])), candidate)]
+        found = costs.of(str(candidate["start_method"]))
+        return [*before, *costs.phases, *run_phases(sizes, found, candidate)]
 
     ceiling = worker_ceiling(settings, machine, sizes)
     chosen = None

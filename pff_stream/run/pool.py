@@ -56,7 +56,9 @@ class Pool(Generic[Task, Answer]):
     function may be called with any task or part of one. `split(task)` gives the parts of a task,
     none or one where it cannot be split. A worker in whose hands the counter of `progress` stands
     still for `stall_seconds` is killed. `preload` names modules that a fork server imports.
-    `while_waiting` is called in this process at least every quarter second that nothing comes.
+    With `gather` no process gets a task before all are set up, so that what they hold together does
+    not depend on who was first. `while_waiting` is called in this process at least every quarter
+    second that nothing comes.
 
     Raises from `imap_unordered` what `setup` or a task raises, as itself, other than a MemoryError
     of a task, which is dealt with like a death; and WorkersFailedError where workers cannot be
@@ -74,6 +76,7 @@ class Pool(Generic[Task, Answer]):
         split: Callable[[Task], Sequence[Task]],
         stall_seconds: float = STALL_SECONDS,
         preload: Sequence[str] = (),
+        gather: bool = False,
         while_waiting: Callable[[], None] | None = None,
     ) -> None:
         if workers < 1 or window < 1 or stall_seconds <= 0:
@@ -94,7 +97,7 @@ class Pool(Generic[Task, Answer]):
             self._crew = ThreadCrew(workers, setup, arguments, stall_seconds)
         else:
             self._crew = ProcessCrew(
-                start_method, workers, setup, arguments, stall_seconds, preload
+                start_method, workers, setup, arguments, stall_seconds, preload, gather
             )
 
     @property

@@ -73,8 +73,10 @@ class ProcessCrew(Generic[Task, Answer]):
         arguments: tuple[object, ...],
         stall_seconds: float,
         preload: Sequence[str],
+        gather: bool = False,
     ) -> None:
         self._stall_seconds = stall_seconds
+        self._gathering = gather
         self._workers: list[Worker[Task] | None] = [None] * slots
         self._retired: set[int] = set()
         self._barren = [0] * slots
@@ -112,10 +114,16 @@ class ProcessCrew(Generic[Task, Answer]):
         if not ledger.has_work():
             return
         for slot, worker in enumerate(self._workers):
-            if worker is None:
-                if slot not in self._retired and time.monotonic() >= self._rest_until[slot]:
-                    self._start(slot)
-            elif worker.ready and not worker.hand and (item := ledger.take()):
+            is_open = worker is None and slot not in self._retired
+            if is_open and time.monotonic() >= self._rest_until[slot]:
+                self._start(slot)
+        if self._gathering:
+            started = [w for slot, w in enumerate(self._workers) if slot not in self._retired]
+            if not any(self._barren) and not all(w and w.ready for w in started):
+                return
+            self._gathering = False
+        for worker in self._workers:
+            if worker and worker.ready and not worker.hand and (item := ledger.take()):
                 self._send(worker, item)
         for worker in self._workers:
             if (

@@ -28,6 +28,8 @@ from pff_stream.run.worker import (
 from planner.watch import TreeWatch
 
 SAMPLE_SECONDS = 0.25
+GATHERED_TASKS = 8
+"""With fewer tasks a worker some workers could be through before others are there at all."""
 
 
 @dataclass(slots=True)
@@ -80,7 +82,7 @@ class Meter:
 def whole_chunks(rules: RuleFile) -> Iterator[Task]:
     """One task a chunk, in the order of the file: it puts the heavy bodies first."""
     for chunk, count in enumerate(rules.chunks["rules"]):
-        yield Task(chunk, 0, int(count))
+        yield Task(chunk, 0, int(count), rules.place(chunk))
 
 
 def stream_chunks(
@@ -121,6 +123,7 @@ def stream_chunks(
             split=split_task,
             preload=("pff_stream.run.worker",),
             while_waiting=look_after,
+            gather=len(rules.chunks) < GATHERED_TASKS * workers,
         ) as pool,
         meter.guard.minding(pool),
     ):

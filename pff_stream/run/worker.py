@@ -13,14 +13,24 @@ import zlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from pff_stream import _pages
 from pff_stream.errors import OutputError
 from pff_stream.evaluate._kernel import Evaluator
 from pff_stream.evaluate.chunk import evaluate_rules
-from pff_stream.rules.file import RuleFile
+from pff_stream.rules.reading import ChunkReader, Place
 from pff_stream.triples.graph import attach
 
 if TYPE_CHECKING:
     from pff_stream.run.pool import Progress
+
+
+MAPPED_BYTES = 32 << 20
+"""Allocations from here on are mappings of their own; the heap has the rest."""
+KEPT_BYTES = 1 << 30
+"""What the heap may keep free: all that it has."""
+
+
+NOWHERE = Place(0, 0, 0, 0, 0)
 
 
 class WorkerArguments(NamedTuple):
@@ -39,8 +49,18 @@ class WorkerArguments(NamedTuple):
     min_support: int
     min_confidence: float
     max_work: int | None
+    n_rules: int
+    """Rules of the file, rejected ones included."""
+    max_body_atoms: int
+    """Of the longest body."""
     buffer_bytes: int
     """Size of the result buffer, from the plan."""
+    chunk_bytes: int
+    """Size of the buffer that chunks are read into, from the plan."""
+    chunk_counts: tuple[int, int, int]
+    """Names, atoms and rules of a chunk at most."""
+    room_bytes: int
+    """What the heap holds for decoding and checking a chunk, from the plan."""
     share_bytes: int | None = None
     """Private memory that it may map beyond what it holds when it is set up; None: no fence."""
 
@@ -51,6 +71,8 @@ class Task(NamedTuple):
     chunk: int
     start: int
     stop: int
+    place: Place = NOWHERE
+    """Where the chunk lies in the file; a journal does not say."""
 
 
 class Run(NamedTuple):
@@ -80,9 +102,13 @@ def split_task(task: Task) -> tuple[Task, ...]:
 
 
 def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], Answer]:
-    """Attaches everything once and returns the function that answers a task."""
+    """Attaches everything once and returns the function that answers a task.
+
+    Everything that the plan counts is taken here, so that no task can find that there is less.
+    """
+    _pages.fix_thresholds(MAPPED_BYTES, KEPT_BYTES)
     graph = attach(arguments.graph)
-    rules = RuleFile(arguments.rules)
+    rules = ChunkReader(arguments.rules, arguments.n_rules, arguments.max_body_atoms)
     evaluator = Evaluator(
         graph.view,
         arguments.semantics,
@@ -95,9 +121,22 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], A
         progress=progress.address,
     )
     spool = os.open(arguments.spool, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    behind = [Run(0, 0, 0)]
+    evaluator.reserve(*arguments.chunk_counts)
+    buffer = bytearray(arguments.chunk_bytes)
+    _pages.hold(arguments.room_bytes)
+
+    def keep(records: memoryview) -> Run:
+        """Appends a run; the one before it leaves the page cache, written back meanwhile."""
+        run = append_run(spool, records)
+        _pages.start_writing(spool, run.offset, run.length)
+        before, behind[0] = behind[0], run
+        if before.length:
+            _pages.drop(spool, before.offset, before.length)
+        return run
 
     def answer(task: Task) -> Answer:
-        chunk = rules.read_chunk(task.chunk)
+        chunk = rules.read(task.place, buffer)
         runs: list[Run] = []
         edges = evaluator.edges
         began = time.thread_time()
@@ -107,7 +146,7 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], A
             chunk,
             task.start,
             task.stop,
-            lambda records: runs.append(append_run(spool, records)),
+            lambda records: runs.append(keep(records)),
         )
         return Answer(tuple(runs), time.thread_time() - began, evaluator.edges - edges)
 

@@ -51,7 +51,7 @@ def small_tasks(rules: Any, size: int) -> Iterator[Any]:
 
     for chunk, count in enumerate(rules.chunks["rules"]):
         for start in range(0, int(count), size):
-            yield Task(chunk, start, min(start + size, int(count)))
+            yield Task(chunk, start, min(start + size, int(count)), rules.place(chunk))
 
 
 def main() -> None:

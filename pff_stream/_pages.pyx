@@ -1,0 +1,113 @@
+"""Keeps what this process holds in memory to what was planned: pages of files, and the allocator's.
+
+Files are written in windows: writing a window back is started as soon as it is full, and it is
+dropped from the page cache when that is done, one window later, so that neither waits for the
+other. Does not open, read or write files. Where the system has no such calls nothing is done, and
+nothing here fails.
+"""
+
+cdef extern from *:
+    """
+    #ifndef _GNU_SOURCE
+    #define _GNU_SOURCE
+    #endif
+    #include <fcntl.h>
+    #include <stdlib.h>
+    #include <sys/types.h>
+    #include <unistd.h>
+    #if defined(__GLIBC__)
+    #include <malloc.h>
+    #endif
+
+    static void pff_start_writing(int fd, long long offset, long long n) {
+    #if defined(__linux__)
+        (void)sync_file_range(fd, offset, n, SYNC_FILE_RANGE_WRITE);
+    #endif
+    }
+
+    static void pff_drop(int fd, long long offset, long long n) {
+    #if defined(__linux__)
+        (void)sync_file_range(fd, offset, n, SYNC_FILE_RANGE_WAIT_BEFORE
+            | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+        /* The cache holds a file in pieces of up to 2 MiB, and drops only whole ones: the piece at
+         * the end of one range is dropped with the next range. */
+        long long begin = offset > 2 << 20 ? offset - (2 << 20) : 0;
+        (void)posix_fadvise(fd, begin, offset + n - begin, POSIX_FADV_DONTNEED);
+    #endif
+    }
+
+    static void pff_read_alone(int fd) {
+    #if defined(__linux__)
+        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+    #endif
+    }
+
+    static int pff_fix_thresholds(size_t largest, size_t trim) {
+    #if defined(__GLIBC__)
+        return mallopt(M_MMAP_THRESHOLD, (int)largest) && mallopt(M_TRIM_THRESHOLD, (int)trim);
+    #else
+        return 0;
+    #endif
+    }
+
+    static int pff_hold(size_t n) {
+        volatile char *room = malloc(n);  /* volatile: else nobody would see it written */
+        if (room == NULL)
+            return 0;
+        for (size_t i = 0; i < n; i += 4096)
+            room[i] = 1;
+        if (n)
+            room[n - 1] = 1;
+        free((void *)room);
+        return 1;
+    }
+
+    static void pff_trim(void) {
+    #if defined(__GLIBC__)
+        (void)malloc_trim(0);
+    #endif
+    }
+    """
+    void pff_start_writing(int fd, long long offset, long long n) noexcept nogil
+    void pff_drop(int fd, long long offset, long long n) noexcept nogil
+    void pff_read_alone(int fd) noexcept nogil
+    int pff_fix_thresholds(size_t largest, size_t trim) noexcept nogil
+    int pff_hold(size_t n) noexcept nogil
+    void pff_trim() noexcept nogil
+
+
+def start_writing(int fd, long long offset, long long length):
+    """Has the kernel begin to write a range of a file back, without waiting for it."""
+    with nogil:
+        pff_start_writing(fd, offset, length)
+
+
+def drop(int fd, long long offset, long long length):
+    """Waits until a range is written back and takes its pages out of the page cache."""
+    with nogil:
+        pff_drop(fd, offset, length)
+
+
+def read_alone(int fd):
+    """Has the kernel read of a file what is asked for, and nothing ahead."""
+    pff_read_alone(fd)
+
+
+def fix_thresholds(size_t mapped_bytes, size_t kept_bytes):
+    """Has the allocator map allocations of `mapped_bytes` and more by themselves, for good.
+
+    glibc moves that limit up to 32 MiB while a program runs, and what a process holds with it. At
+    most `kept_bytes` are kept free at the end of the heap. True where that could be set.
+    """
+    return bool(pff_fix_thresholds(mapped_bytes, kept_bytes))
+
+
+def hold(size_t room_bytes):
+    """Has the heap hold `room_bytes` from now on: what is planned is taken before it is needed."""
+    if not pff_hold(room_bytes):
+        raise MemoryError
+
+
+def trim():
+    """Gives back what the allocator keeps free."""
+    pff_trim()

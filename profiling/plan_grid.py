@@ -1,0 +1,214 @@
+"""Holds what is planned against what the kernel counts, over a grid of configurations.
+
+    python -m profiling.plan_grid             all of it, some 20 minutes; rewrites docs/plan-grid.md
+    python -m profiling.plan_grid --quick     a few configurations, in less than a minute
+
+The prediction is that of `pff-stream plan`; the peak is that of `pff-stream run` with the same
+options, in a process of its own, measured from outside (`profiling.outside`), with the inputs in
+the page cache. It must never be over the prediction, nor further below it than 2 % or 2 MiB,
+whichever is larger; else this ends with 1. Inputs are made once, in a folder that can be kept
+(`--folder`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+from profiling.outside import Peak, measure
+from profiling.peaks import ROOT
+from profiling.seeded import write_rules, write_triples
+
+MIB = 1 << 20
+COMMAND = [sys.executable, "-m", "pff_stream"]
+DOCUMENT = ROOT / "docs" / "plan-grid.md"
+BEGIN, END = "<!-- grid: begin -->", "<!-- grid: end -->"
+START_METHODS = ("fork", "forkserver", "spawn")
+HEADER = (
+    "| start | workers | triples | read from | rules | violations | planned | tree | group "
+    "| of it files | planned over peak |\n|---|--:|--:|---|--:|---|--:|--:|--:|--:|--:|"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """One run."""
+
+    start_method: str
+    workers: int
+    n_triples: int
+    n_rules: int
+    writes: bool
+    """Whether violations are written to a folder."""
+    triples: str = "pffg"
+    """The kind of file that the triples come from: pffg (mapped) or tsv (encoded into memory)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was planned for a configuration, and what it took."""
+
+    configuration: Configuration
+    planned_bytes: int
+    peak: Peak
+
+    @property
+    def over_bytes(self) -> int:
+        """How much more was planned than taken; negative where it was less."""
+        return self.planned_bytes - self.peak.bytes
+
+    @property
+    def held(self) -> bool:
+        """Whether the band holds."""
+        return 0 <= self.over_bytes <= max(2 * MIB, self.peak.bytes // 50)
+
+    def row(self) -> str:
+        """A row of the table."""
+        c, peak = self.configuration, self.peak
+        group = "none" if peak.group_bytes is None else f"{peak.group_bytes / MIB:.1f}"
+        over = f"{self.over_bytes / MIB:+.2f} MiB, {self.over_bytes * 100 / peak.bytes:+.1f} %"
+        cells = (
+            c.start_method,
+            f"{c.workers}",
+            f"{c.n_triples:,}",
+            c.triples,
+            f"{c.n_rules:,}",
+            "written" if c.writes else "counted",
+            f"{self.planned_bytes / MIB:.1f}",
+            f"{peak.tree_bytes / MIB:.1f}",
+            group,
+            f"{peak.group_file_bytes / MIB:.1f}",
+            over if self.held else f"**{over}**",
+        )
+        return f"| {' | '.join(cells)} |"
+
+
+def all_configurations() -> Iterator[Configuration]:
+    """The whole grid."""
+    sizes = ((1_000, 10_000), (1_000, 1_000_000), (1_000_000, 10_000), (1_000_000, 1_000_000))
+    for (triples, rules), start, workers, writes in product(
+        sizes, START_METHODS, (1, 2, 4, 8), (False, True)
+    ):
+        yield Configuration(start, workers, triples, rules, writes)
+    for workers, triples in product((1, 4), (1_000, 1_000_000)):
+        yield Configuration("fork", workers, triples, 10_000, True, "tsv")
+        yield Configuration("thread", workers, triples, 10_000, True)
+    for start, workers in (("fork", 1), ("fork", 4), ("spawn", 2)):
+        yield Configuration(start, workers, 10_000_000, 1_000_000, True)
+    yield Configuration("fork", 2, 10_000_000, 10_000, False, "tsv")
+
+
+def quick_configurations() -> Iterator[Configuration]:
+    """Few and small ones that touch everything."""
+    for start, workers in product(START_METHODS, (1, 4)):
+        yield Configuration(start, workers, 1_000, 10_000, workers == 4)
+    yield Configuration("fork", 2, 100_000, 100_000, True)
+    yield Configuration("fork", 2, 100_000, 10_000, False, "tsv")
+
+
+class Inputs:
+    """Rules and graphs by their sizes, made when they are first asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def files(self, configuration: Configuration) -> list[str]:
+        """Rule file and triples of a configuration, in the page cache."""
+        triples, rules = configuration.n_triples, configuration.n_rules
+        graph = self._folder / f"g{triples}.tsv"
+        if not graph.exists():
+            write_triples(graph, triples)
+        if configuration.triples == "pffg":
+            graph = self._made(graph, graph.with_suffix(".pffg"), "encode")
+        text = self._folder / f"r{rules}_{triples}.tsv"
+        if not text.exists():
+            write_rules(text, rules, triples)
+        compiled = self._made(text, text.with_suffix(".pffr"), "compile")
+        for path in (compiled, graph):
+            with path.open("rb", buffering=0) as file:
+                while file.read(MIB):
+                    pass
+        return [str(compiled), str(graph)]
+
+    @staticmethod
+    def _made(source: Path, target: Path, command: str) -> Path:
+        if not target.exists():
+            made = [*COMMAND, command, str(source), "-o", str(target), "--quiet"]
+            subprocess.run(made, check=True)
+        return target
+
+
+def measured(configuration: Configuration, inputs: Inputs) -> Outcome:
+    """Plans, runs and measures one configuration."""
+    with tempfile.TemporaryDirectory(prefix="pff-stream-grid-", dir="/var/tmp") as folder:
+        planning = [*COMMAND, "plan", "--json"]
+        options = [
+            *inputs.files(configuration),
+            f"--start-method={configuration.start_method}",
+            f"--workers={configuration.workers}",
+            "--fail-on=none",
+        ]
+        if configuration.writes:
+            options.append(f"--out={folder}/results")
+        for _ in range(2):  # the first one finds out what a worker costs here, if nobody has yet
+            plan = subprocess.run([*planning, *options], check=True, capture_output=True, text=True)
+        peak = measure([*COMMAND, "run", "--quiet", *options])
+        if peak.exit_code:
+            raise SystemExit(f"{configuration}: exit code {peak.exit_code}\n{peak.output}")
+    return Outcome(configuration, int(json.loads(plan.stdout)["peak_bytes"]), peak)
+
+
+def write_document(rows: Iterable[str], verdict: str) -> None:
+    """Puts the table between the marks of the document."""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    after = rest.partition(END)[2]
+    machine = f"Linux {platform.release()}, Python {platform.python_version()}. {verdict}"
+    table = "\n".join([HEADER, *rows])
+    DOCUMENT.write_text(f"{before}{BEGIN}\n{machine}\n\n{table}\n{END}{after}", encoding="utf-8")
+
+
+def main() -> int:
+    """Measures the grid; 1 where the band is broken."""
+    parser = argparse.ArgumentParser(description="Planned against measured memory.")
+    parser.add_argument("--quick", action="store_true", help="a few configurations")
+    parser.add_argument("--folder", type=Path, help="where inputs are kept for the next time")
+    parser.add_argument("--only", default="", help="configurations whose row contains this")
+    arguments = parser.parse_args()
+    chosen = list(quick_configurations() if arguments.quick else all_configurations())
+    outcomes: list[Outcome] = []
+    print(HEADER)
+    with tempfile.TemporaryDirectory(prefix="pff-stream-grid-", dir="/var/tmp") as temporary:
+        folder: Path = arguments.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        # A cache of its own: another version of this program may write the user's.
+        os.environ["XDG_CACHE_HOME"] = temporary
+        inputs = Inputs(folder)
+        for configuration in chosen:
+            if arguments.only in str(configuration):
+                outcomes.append(measured(configuration, inputs))
+                print(outcomes[-1].row(), flush=True)
+    broken = sum(not outcome.held for outcome in outcomes)
+    under = sum(outcome.over_bytes < 0 for outcome in outcomes)
+    verdict = (
+        f"{len(outcomes)} configurations, {broken} outside of the band, {under} of them under; "
+        f"planned over peak from {min(o.over_bytes for o in outcomes) / MIB:+.2f} to "
+        f"{max(o.over_bytes for o in outcomes) / MIB:+.2f} MiB."
+    )
+    print(verdict)
+    if not arguments.quick and not arguments.only:
+        write_document((outcome.row() for outcome in outcomes), verdict)
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
