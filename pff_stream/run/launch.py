@@ -223,7 +223,11 @@ class ForkServer:
         """Has the server fork; starts the server where there is none, or none any more."""
         if self._control is None or not self._is_alive():
             self._start_server()
-        pid = self._ask(worker_process.FORK, slot, [channel, lifeline, self._page.descriptor])
+        try:
+            pid = self._ask(worker_process.FORK, slot, [channel, lifeline, self._page.descriptor])
+        except ConnectionError:
+            self.close()  # killed meanwhile: the next call starts another
+            raise
         if pid < 0:
             raise OSError(-pid, os.strerror(-pid))
         child.started(pid, self)

@@ -6,6 +6,7 @@ nobody. What a task is and what becomes of it stands in `ledger`, how a process 
 
 from __future__ import annotations
 
+import contextlib
 import selectors
 import signal
 import time
@@ -44,6 +45,8 @@ BARREN_LIMIT = 3
 """Deaths a slot without a task begun, and none begun anywhere else, at which the pool gives up."""
 REST_SECONDS, LONGEST_REST_SECONDS = 0.1, 5.0
 """While others go on, a slot whose workers die so twice in a row waits so long, then doubly."""
+START_TRIES = 4
+"""So often a worker is started where fork servers are killed in the middle of it."""
 SET_UP_STALL_SECONDS = 60.0
 """A worker that sets up, imports included, may stand still for so long at least."""
 STALL_CHECK_SECONDS = 0.1
@@ -203,14 +206,21 @@ class ProcessCrew(Generic[Task, Answer]):
         for worker in idle:
             worker.child.exit_code(max(0.0, deadline - time.monotonic()))
 
+    def _launched(self, slot: int) -> Child:
+        """A new process; a fork server that is killed meanwhile is replaced, but not for ever."""
+        for _ in range(START_TRIES - 1):
+            with contextlib.suppress(ConnectionError):
+                return launch(self._launcher, slot)
+        try:
+            return launch(self._launcher, slot)
+        except OSError as error:
+            raise WorkersFailedError(f"a worker could not be started: {error}") from error
+
     def _start(self, slot: int) -> None:
         words = self._page.slot(slot)
         words[PROGRESS_WORD] = words[BEGUN_WORD] = 0
         with signals_held():
-            try:
-                child = launch(self._launcher, slot)
-            except OSError as error:
-                raise WorkersFailedError(f"a worker could not be started: {error}") from error
+            child = self._launched(slot)
             worker: Worker[Task] = Worker(slot, child, words, self._launcher.first)
             worker.still_since = self._clock
             self._workers[slot] = worker

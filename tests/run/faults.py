@@ -83,11 +83,15 @@ class Running:
         **faults: float,
     ) -> None:
         self.temporary = folder / "temporary"
+        self.runtime = folder / "runtime"
+        self.runtime.mkdir(exist_ok=True)
         self.temporary.mkdir(exist_ok=True)
         environment = {
             **os.environ,
             "PYTHONPATH": str(ROOT),
             "TMPDIR": str(self.temporary),
+            # Reservations have names: those of the dead go at the next start.
+            "XDG_RUNTIME_DIR": str(self.runtime),
             FAULTS: json.dumps(faults),
         }
 

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pff_stream.errors import InputError
-from pff_stream.run.worker import hold_to
 from pff_stream.run.worker_process import Progress
 
 Span = tuple[int, int]
@@ -52,6 +51,8 @@ def hoards(
     progress: Progress, poison: frozenset[int], share_bytes: int, wanted_bytes: int
 ) -> Callable[[Span], list[int]]:
     """Answers a span under a fence, and wants too much memory at a poisonous number."""
+    from pff_stream.run.worker import hold_to
+
     assert hold_to(share_bytes)
 
     def answer(span: Span) -> list[int]:
