@@ -33,7 +33,7 @@ RULE_BYTES = 78
 """What the evaluator keeps per rule of a chunk beside its columns."""
 CHUNK_COPIES = 6
 """A chunk as read, as decoded, and what checks it: times its encoded bytes."""
-CHECK_ATOM_BYTES, CHECK_BODY_BYTES, CHECK_RULE_BYTES = 120, 24, 28
+CHECK_ATOM_BYTES, CHECK_BODY_BYTES, CHECK_RULE_BYTES = 120, 24, 60
 CHECK_BYTES = 48 * KIB
 """What checking a decoded chunk takes for a while (see `rules.chunk`): the largest of its steps."""
 ENCODER_PROCESS_BYTES = 4 * MIB

@@ -27,7 +27,7 @@ from planner.plan import Plan
 from planner.probe import ProbeError, WorkerMemory, cached_probe, measure_self
 from planner.search import as_options, choose, nearest
 
-LONG_RUN_PARENT_BYTES, LONG_RUN_WORKER_BYTES = 768 << 10, 192 << 10
+LONG_RUN_PARENT_BYTES, LONG_RUN_WORKER_BYTES = 1536 << 10, 192 << 10
 """What this process and a worker come to touch in a long run and not in the probe's short one."""
 _PROBE_VERSION = 1
 """Changes when the code of workers does, so that older answers are not taken for it."""
