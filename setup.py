@@ -26,11 +26,7 @@ setup(
                 ".".join(source.with_suffix("").parts),
                 [str(source)],
                 include_dirs=["pff_stream"],
-                depends=[
-                    str(header)
-                    for pattern in ("*.h", "*.pxd")
-                    for header in Path("pff_stream").rglob(pattern)
-                ],
+                depends=headers,
                 extra_compile_args=compile_args,
                 define_macros=[("CYTHON_CCOMPLEX", "0")],
             )

@@ -28,6 +28,7 @@ from pff_stream.evaluate._members cimport (
     find_members,
     forget_members,
 )
+from pff_stream.evaluate._order cimport in_source_order
 from pff_stream.evaluate._scratch cimport (
     ABSENT,
     Atom,
@@ -102,7 +103,7 @@ cdef struct Record:
 
 def chunk_room_bytes(uint64_t n_names, uint64_t n_atoms, uint64_t n_rules):
     """Bytes that an evaluator keeps for chunks of at most so many names, atoms and rules."""
-    cdef uint64_t per_rule = sizeof(Head) + sizeof(ChainHead) + 4 + 2 * sizeof(int64_t) + 2
+    cdef uint64_t per_rule = sizeof(Head) + sizeof(ChainHead) + 3 * 4 + 2 * sizeof(int64_t) + 2
     return 8 * n_names + sizeof(Atom) * n_atoms + per_rule * n_rules
 
 
@@ -145,6 +146,8 @@ cdef class Evaluator:
     cdef Head* heads
     cdef ChainHead* chain_heads
     cdef int32_t* chain_rules
+    cdef uint32_t* order          # the rules to write, by source, and room to sort them
+    cdef uint32_t* spare
     cdef int64_t* predictions
     cdef int64_t* support
     cdef uint8_t* outcomes
@@ -248,6 +251,8 @@ cdef class Evaluator:
         free(self.heads)
         free(self.chain_heads)
         free(self.chain_rules)
+        free(self.order)
+        free(self.spare)
         free(self.predictions)
         free(self.support)
         free(self.outcomes)
@@ -291,19 +296,23 @@ cdef class Evaluator:
             self.heads = <Head*>grown(self.heads, n_rules * sizeof(Head))
             self.chain_heads = <ChainHead*>grown(self.chain_heads, n_rules * sizeof(ChainHead))
             self.chain_rules = <int32_t*>grown(self.chain_rules, n_rules * 4)
+            self.order = <uint32_t*>grown(self.order, n_rules * 4)
+            self.spare = <uint32_t*>grown(self.spare, n_rules * 4)
             self.predictions = <int64_t*>grown(self.predictions, n_rules * 8)
             self.support = <int64_t*>grown(self.support, n_rules * 8)
             self.outcomes = <uint8_t*>grown(self.outcomes, n_rules)
             self.reasons = <uint8_t*>grown(self.reasons, n_rules)
             self.rule_room = n_rules
 
-    def evaluate(self, chunk, Py_ssize_t start, Py_ssize_t stop, const int64_t[::1] order, flush):
+    def evaluate(
+        self, chunk, Py_ssize_t start, Py_ssize_t stop, flush, uint8_t skipped=0
+    ):
         """Evaluates rules `start` to `stop` of a chunk and hands out their result records.
 
         `chunk` has the columns of a rule file's chunk as contiguous arrays (checked by its reader);
-        `order` lists those rules (from `start` up) in source order, leaving out the ones that are
-        not wanted; `flush(memoryview)` is called with each full buffer and with the rest: each is a
-        run of records in source order. Returns (predictions, support) summed over `order`.
+        rules that have a flag of `skipped` are left out; `flush(memoryview)` is called with each
+        full buffer and with the rest: each is a run of records in source order. Returns the
+        (predictions, support) of the rules written, summed.
         """
         cdef const unsigned char[::1] names = chunk.names
         cdef const uint32_t[::1] name_ends = chunk.name_ends
@@ -313,9 +322,10 @@ cdef class Evaluator:
         cdef const uint32_t[::1] rule_body = chunk.rule_body
         cdef const int32_t[::1] heads = chunk.heads
         cdef const uint64_t[::1] sources = chunk.sources
+        cdef const uint8_t[::1] flags = chunk.flags
         cdef const int64_t[::1] miner_support = chunk.miner_support
         cdef const double[::1] miner_confidence = chunk.miner_confidence
-        cdef Py_ssize_t n_rules = stop - start, rule, i, first, body
+        cdef Py_ssize_t n_rules = stop - start, n_written, rule, i, first, body
         cdef int64_t predictions = 0, support = 0
         if n_rules <= 0:
             return 0, 0
@@ -344,8 +354,11 @@ cdef class Evaluator:
                 i = body_ends[body - 1] if body else 0
                 self._count_body(&atoms[3 * i] if atoms.shape[0] > 3 * i else NULL,
                                  body_ends[body] - i, first, rule)
-            for i in range(order.shape[0]):
-                rule = order[i] - start
+            n_written = in_source_order(
+                &sources[start], &flags[start], skipped, n_rules, self.order, self.spare
+            )
+            for i in range(n_written):
+                rule = self.order[i]
                 self._settle_outcome(rule)
                 predictions += self.predictions[rule]
                 support += self.support[rule]
@@ -827,10 +840,11 @@ cdef class Evaluator:
         return 0
 
     cdef int _start_record(self, Py_ssize_t rule, uint64_t source, uint32_t part) except -1 nogil:
-        cdef Record record
+        cdef Record* record
         if self.used + RECORD_BYTES > self.buffer_bytes:
             self._hand_out()
-        memset(&record, 0, sizeof(Record))
+        record = <Record*>(self.buffer + self.used)
+        memset(record, 0, sizeof(Record))
         record.source = source
         record.part = part
         record.predictions = self.predictions[rule]
@@ -838,7 +852,6 @@ cdef class Evaluator:
         record.outcome = self.outcomes[rule]
         record.reason = self.reasons[rule]
         self.record_at = self.used
-        memcpy(self.buffer + self.used, &record, RECORD_BYTES)
         self.used += RECORD_BYTES
         return 0
 

@@ -36,15 +36,11 @@ def evaluate_rules(
     Every rule of the range is in exactly one run; a run is sorted by source ordinal.
     """
     doubtful = FLAG_UNSETTLED if graph.well_nested else FLAG_AMBIGUOUS | FLAG_UNSETTLED
-    open_rules = (chunk.flags[start:stop] & doubtful) != 0
-    plain = np.flatnonzero(~open_rules) + start
-    evaluator.evaluate(chunk, start, stop, _in_source_order(chunk, plain), flush)
-    if open_rules.any():
-        _evaluate_open(evaluator, graph, chunk, np.flatnonzero(open_rules) + start, flush)
-
-
-def _in_source_order(chunk: RuleChunk, rules: NDArray[np.int64]) -> NDArray[np.int64]:
-    return rules[np.argsort(chunk.sources[rules], kind="stable")].astype(np.int64)
+    evaluator.evaluate(chunk, start, stop, flush, doubtful)
+    flags = chunk.flags[start:stop]
+    if flags.any():
+        open_rules = np.flatnonzero(flags & doubtful) + start
+        _evaluate_open(evaluator, graph, chunk, open_rules, flush)
 
 
 def _evaluate_open(
@@ -61,7 +57,7 @@ def _evaluate_open(
     readings: list[Reading] = []
     settled: list[int] = []
     rejected = bytearray()
-    for rule in _in_source_order(chunk, rules):
+    for rule in rules[np.argsort(chunk.sources[rules])]:
         reading = settle(
             chunk.text(int(rule)),
             lambda name: graph.entity_id(name) >= 0,
@@ -79,8 +75,7 @@ def _evaluate_open(
             miner_support=[int(support) for support in chunk.miner_support[settled]],
             miner_confidence=[float(value) for value in chunk.miner_confidence[settled]],
         )
-        every = np.arange(len(readings), dtype=np.int64)
-        evaluator.evaluate(small, 0, len(readings), _in_source_order(small, every), flush)
+        evaluator.evaluate(small, 0, len(readings), flush, 0)
     if rejected:
         flush(memoryview(rejected))
 

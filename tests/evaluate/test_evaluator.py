@@ -6,7 +6,6 @@ import random
 import struct
 from dataclasses import dataclass, field
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -73,8 +72,7 @@ def run(
         buffer_bytes=buffer_bytes,
     )
     handed: list[bytes] = []
-    order = np.argsort(chunk.sources, kind="stable").astype(np.int64)
-    evaluator.evaluate(chunk, 0, chunk.n_rules, order, lambda view: handed.append(bytes(view)))
+    evaluator.evaluate(chunk, 0, chunk.n_rules, lambda view: handed.append(bytes(view)))
     results: dict[int, Result] = {}
     for records in handed:
         read_records(records, graph, results)
@@ -325,8 +323,7 @@ def test_filters_use_the_miners_columns() -> None:
         graph_of([("a", "r", "b")]), "object-identity", min_support=2, min_confidence=0.5
     )
     handed: list[bytes] = []
-    every = np.arange(4, dtype=np.int64)
-    evaluator.evaluate(chunk, 0, 4, every, lambda view: handed.append(bytes(view)))
+    evaluator.evaluate(chunk, 0, 4, lambda view: handed.append(bytes(view)))
     results: dict[int, Result] = {}
     read_records(b"".join(handed), graph_of([("a", "r", "b")]), results)
     assert [(results[i].outcome, results[i].reason) for i in range(4)] == [
@@ -343,8 +340,7 @@ def test_progress_moves_and_edges_are_counted() -> None:
     progress = bytearray(8)
     evaluator = Evaluator(graph, "object-identity", progress=progress)
     chunk = chunk_of_rules(chain_rules(2))
-    order = np.argsort(chunk.sources, kind="stable").astype(np.int64)
-    evaluator.evaluate(chunk, 0, chunk.n_rules, order, lambda view: None)
+    evaluator.evaluate(chunk, 0, chunk.n_rules, lambda view: None)
     assert int.from_bytes(progress, "little") > 0
     assert evaluator.edges > 0
 
@@ -358,7 +354,7 @@ def test_a_failing_flush_stops_the_evaluation() -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
-        Evaluator(graph, "object-identity").evaluate(chunk, 0, 1, np.zeros(1, np.int64), full)
+        Evaluator(graph, "object-identity").evaluate(chunk, 0, 1, full)
 
 
 def test_scratch_is_what_the_plan_says() -> None:

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgpack
-import numpy as np
 
 from pff_stream.errors import InputError, PffStreamError
 from pff_stream.evaluate._kernel import Evaluator
@@ -151,20 +150,19 @@ def _check_counts(chunk: RuleChunk) -> None:
         if not flags and len(body) <= MOST_ATOMS
         for rule in [Rule(_atom(head, body), tuple(_atom(atom, body) for atom in body))]
     }
-    order = np.argsort(chunk.sources, kind="stable").astype(np.int64)
     builder = TableBuilder()
     builder.add(chunk)
     buffer = bytearray(builder.size())
     builder.write_into(buffer)
     for semantics in ("object-identity", "homomorphism"):
         evaluator = Evaluator(VIEW, semantics, max_examples=2, buffer_bytes=4096, max_work=None)
-        sums = evaluator.evaluate(chunk, 0, chunk.n_rules, order, lambda records: None)
+        sums = evaluator.evaluate(chunk, 0, chunk.n_rules, lambda records: None)
         assert evaluator.count_table(RuleTable(buffer))[1:] == sums
         if len(plain) == chunk.n_rules:
             found = [evaluate(rule, GRAPH, semantics) for rule in plain.values()]
             assert sums == (sum(len(e.predictions) for e in found), sum(e.support for e in found))
         Evaluator(VIEW, semantics, max_work=5, wide=False).evaluate(
-            chunk, 0, chunk.n_rules, order, lambda records: None
+            chunk, 0, chunk.n_rules, lambda records: None
         )
 
 
