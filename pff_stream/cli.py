@@ -273,10 +273,10 @@ def compile_(**_: object) -> int:
     """
     with _working({}) as (layers, voice, observer):
         settings = resolve(CompileSettings, layers)
-        from pff_stream.run import engine
+        from pff_stream.run import prepare
 
         _collect_from_here()
-        lines = engine.compile_rules(settings, observer)
+        lines = prepare.compile_rules(settings, observer)
         observer.close()
         _print(lines, voice)
         return 0
@@ -292,10 +292,10 @@ def encode(triples: tuple[str, ...], **_: object) -> int:
     """
     with _working({"triples": triples}) as (layers, voice, observer):
         settings = resolve(EncodeSettings, layers)
-        from pff_stream.run import engine
+        from pff_stream.run import prepare
 
         _collect_from_here()
-        lines = engine.encode_triples(settings, observer)
+        lines = prepare.encode_triples(settings, observer)
         observer.close()
         _print(lines, voice)
         return 0
@@ -311,10 +311,10 @@ def triples(triples: tuple[str, ...], **_: object) -> int:
     """
     with _working({"triples": triples}) as (layers, _voice, _observer):
         settings = resolve(TriplesSettings, layers)
-        from pff_stream.run import engine
+        from pff_stream.run import prepare
 
         _collect_from_here()
-        engine.print_triples(settings, output.standard_output())
+        prepare.print_triples(settings, output.standard_output())
         return 0
 
 

@@ -16,14 +16,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from pff_stream.rules._check import find_bad_name, find_bad_text
 from pff_stream.rules._format import CHUNK_COLUMNS, FLAG_AMBIGUOUS
-from pff_stream.rules.keys import name_hash, rule_keys, variable_numbers
-from pff_stream.rules.text import Atom, Reading, is_variable, write_rule
+
+if TYPE_CHECKING:
+    from pff_stream.rules.text import Atom, Reading
 
 MAX_VARIABLES = 26
 MAX_BODY_ATOMS = 8192
@@ -221,6 +223,10 @@ def build_chunk(
 
     A reading that is ambiguous keeps its text: the one given, else as it is written out.
     """
+    # Only rules with several readings come this way: workers start without these modules.
+    from pff_stream.rules.keys import name_hash, rule_keys, variable_numbers
+    from pff_stream.rules.text import write_rule
+
     sources = range(len(readings)) if sources is None else sources
     keys = [rule_keys(reading) for reading in readings]
     order = sorted(range(len(readings)), key=lambda rule: (*keys[rule], sources[rule]))
@@ -276,6 +282,8 @@ def _encode_column(name: str, column: Sequence[int] | Sequence[float] | bytes) -
 def _encoded(
     atom: Atom, numbers: Mapping[bytes, int], names: dict[bytes, int]
 ) -> tuple[int, int, int]:
+    from pff_stream.rules.text import is_variable
+
     relation = names.setdefault(atom.relation, len(names))
     subject, object_ = (
         numbers[term] if is_variable(term) else -1 - names.setdefault(term, len(names))

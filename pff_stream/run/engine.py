@@ -26,7 +26,6 @@ from pff_stream.run.inputs import (
     open_graph,
     open_rules,
     temporary_file,
-    working_folder,
 )
 from pff_stream.run.memory import (
     RESULT_BYTES,
@@ -39,7 +38,7 @@ from pff_stream.run.memory import (
 )
 from pff_stream.run.outputs import Result, check_outputs, write_outputs
 from pff_stream.run.planning import Costs, measure_costs, plan_run
-from pff_stream.run.prepare import compile_rules, encode_triples, print_triples
+from pff_stream.run.reading import working_folder
 from pff_stream.run.settings import RunSettings
 from pff_stream.run.stream import Evaluation, Meter, stream_chunks
 from pff_stream.run.unfinished import UnfinishedRun, unfinished_run
@@ -50,13 +49,10 @@ from planner.plan import Plan, refusal
 
 __all__ = [
     "Ready",
-    "compile_rules",
-    "encode_triples",
     "evaluated",
     "evaluating",
     "make_plan",
     "prepared",
-    "print_triples",
     "run",
 ]
 
@@ -261,11 +257,10 @@ def compile_share(
     settings: RunSettings, machine: Machine, costs: Costs, given: RulesGiven | None
 ) -> int:
     """Bytes for compiling text; refuses before reading where even the least does not fit."""
-    from pff_stream.rules.compile import MIN_MEMORY_BYTES
+    least = 0
+    if given is not None or not is_rule_file(settings.rules):
+        from pff_stream.rules.compile import MIN_MEMORY_BYTES
 
-    if given is None and is_rule_file(settings.rules):
-        least = 0
-    else:
         least = MIN_MEMORY_BYTES
     phases = preparation_phases(_alone(costs), least, None)
     if phases[0].bytes > machine.budget_bytes:

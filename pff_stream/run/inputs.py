@@ -18,15 +18,16 @@ from typing import IO, TYPE_CHECKING, TypeAlias
 from pff_stream.errors import InputError, OutputError
 from pff_stream.report.verdict import too_many_rejected
 from pff_stream.rules.file import FORMAT, RuleFile
+from pff_stream.run.reading import encode_options
 from pff_stream.sources import STANDARD_INPUT, open_blocks
 from pff_stream.triples._graph import MAGIC
-from pff_stream.triples.encode import EncodeOptions, EncodeReport, TripleInput, parse_columns
+from pff_stream.triples.encode import EncodeReport, TripleInput
 from pff_stream.triples.graph import attach, verify
 from pff_stream.triples.store import GraphStore
 
 if TYPE_CHECKING:
     from pff_stream.rules.compile import CompileReport
-    from pff_stream.run.settings import RunSettings, TriplesSettings
+    from pff_stream.run.settings import RunSettings
 
 RulesGiven: TypeAlias = "Iterable[str]"
 """Rules from a Python caller, one text each, instead of a path."""
@@ -69,18 +70,6 @@ class GraphInput:
     def in_memory(self) -> bool:
         """Whether its bytes are memory that cannot be reclaimed (else pages of a file)."""
         return self.store.backing == "memory"
-
-
-def working_folder(near: str | None = None) -> str:
-    """Where temporary files go: beside the output, else TMPDIR, else a folder on a disk.
-
-    /tmp is often memory; a spool there would count against the budget.
-    """
-    candidates = [near, os.environ.get("TMPDIR"), "/var/tmp", "/tmp"]
-    for folder in candidates:
-        if folder and os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK):
-            return folder
-    raise OutputError(f"no folder for temporary files: tried {', '.join(filter(None, candidates))}")
 
 
 @contextmanager
@@ -229,18 +218,3 @@ def _described(store: GraphStore, report: EncodeReport | None) -> GraphInput:
             input_hash=view.input_hash,
             encoded=report,
         )
-
-
-def encode_options(settings: RunSettings | TriplesSettings) -> EncodeOptions:
-    """How the settings want triples to be read."""
-    from pff_stream.triples.documents import DocumentOptions
-
-    return EncodeOptions(
-        columns=parse_columns(settings.columns),
-        on_bad_triple=getattr(settings, "on_bad_triple", "fail"),
-        documents=DocumentOptions(
-            id_key=settings.id_key,
-            predicate="path" if settings.predicate == "path" else "key",
-            max_document_bytes=settings.max_document_bytes,
-        ),
-    )

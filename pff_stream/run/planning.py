@@ -17,9 +17,9 @@ from functools import partial
 
 from pff_stream import _pages
 from pff_stream.run.ceiling import too_many, why_fewer
-from pff_stream.run.inputs import working_folder
 from pff_stream.run.memory import ProcessCosts, RunSizes, probe_phase, run_phases
 from pff_stream.run.processes import WorkersFailedError
+from pff_stream.run.reading import working_folder
 from pff_stream.run.settings import RunSettings
 from planner.machine import Machine
 from planner.model import Phase, Setting, Settings

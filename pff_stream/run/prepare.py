@@ -1,4 +1,4 @@
-"""The commands that prepare inputs once: `compile`, `encode` and `triples`."""
+"""The commands that prepare inputs once: `compile`, `encode` and `triples`; without numpy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import BinaryIO
 from pff_stream.errors import OutputError, RefusedError
 from pff_stream.report.progress import Observer
 from pff_stream.report.writers import FileWriter
-from pff_stream.run.inputs import encode_options, working_folder
+from pff_stream.run.reading import encode_options, working_folder
 from pff_stream.run.settings import CompileSettings, EncodeSettings, TriplesSettings
 from pff_stream.sources import STANDARD_INPUT, open_blocks
 from planner.machine import read_machine

@@ -15,10 +15,11 @@ from pff_stream.evaluate._kernel import scratch_bytes
 from pff_stream.report.progress import Observer
 from pff_stream.run.ceiling import too_many, why_fewer
 from pff_stream.run.contract import Contract
-from pff_stream.run.inputs import Rules, open_rules, working_folder
+from pff_stream.run.inputs import Rules, open_rules
 from pff_stream.run.manifest import Manifest, read_manifest
 from pff_stream.run.memory import CHUNK_COPIES, RESULT_BYTES, RULE_BYTES, TASK_BYTES, ProcessCosts
 from pff_stream.run.planning import Costs, measure_costs, start_methods
+from pff_stream.run.reading import working_folder
 from pff_stream.run.settings import RunSettings
 from planner.machine import Machine
 from planner.model import Phase, Setting, Settings, Term

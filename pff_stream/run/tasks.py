@@ -26,13 +26,13 @@ from pff_stream.run.fence import hold_tree, share_bytes, threads_held
 from pff_stream.run.folder import SUMMARY, TASK_LIST, TASKS, clear_tasks
 from pff_stream.run.inputs import (
     Rules,
-    encode_options,
     temporary_file,
 )
 from pff_stream.run.manifest import Manifest
 from pff_stream.run.memory import RESULT_BYTES
 from pff_stream.run.outputs import BAD_INPUT, INCOMPLETE, VIOLATED, Result, versions
 from pff_stream.run.pool import Convicted, Pool
+from pff_stream.run.reading import encode_options
 from pff_stream.run.settings import RunSettings
 from pff_stream.run.state import State, keep_rules, state_folder, write_settings
 from pff_stream.run.stream import Meter
