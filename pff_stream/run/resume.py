@@ -26,6 +26,8 @@ MAY_DIFFER = frozenset(
         "workers",
         "max_workers",
         "start_method",
+        "fence",
+        "plan",
         "fail_on",
         "violations",
         "out",
