@@ -72,7 +72,7 @@ def check_config(data: bytes) -> str:
 
 def _loaded(data: bytes) -> Any:
     """The document with every scalar as its text."""
-    return yaml.load(data, Loader=yaml.BaseLoader)
+    return yaml.load(data, Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader))
 
 
 WORDS = (
