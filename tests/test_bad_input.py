@@ -5,17 +5,20 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import resource
 import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from pff_stream.errors import OutputError
+from pff_stream.output import replace_file
+from pff_stream.report.writers import FileWriter, partial_name
 from pff_stream.run.inputs import open_graph, open_rules
 from pff_stream.run.settings import RunSettings
 from tests.reference import Graph, evaluate, parse_rule
@@ -25,13 +28,13 @@ RULE = "h(X,Y) <= r(X,Y)\n"
 TRIPLES = "a\tr\tb\nb\tr\tc\na\th\tb\n"
 
 
-def run(*arguments: object, code: int, **options: object) -> str:
-    """Runs the command in a process of its own; all that it says."""
+def run(*arguments: object, code: int, before: Sequence[str] = ()) -> str:
+    """Runs the command in a process of its own, behind the words `before`; all that it says."""
     ended = subprocess.run(
-        [sys.executable, "-m", "pff_stream", *map(str, arguments)],
-        capture_output=True, timeout=120, env={**os.environ, "PYTHONPATH": str(ROOT)}, **options,
-    )  # type: ignore[call-overload]  # fmt: skip
-    said = (ended.stdout + ended.stderr).decode()
+        [*before, sys.executable, "-m", "pff_stream", *map(str, arguments)],
+        capture_output=True, timeout=120, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    said = (ended.stderr + ended.stdout).decode()
     assert ended.returncode == code, said
     assert "Traceback" not in said and "bug" not in said
     return said
@@ -78,15 +81,15 @@ def test_borders(
 def test_names_of_64_kib(tmp_path: Path, rules: Path, triples: Path) -> None:
     """The longest names go all the way: text, graph, records, results."""
     name = "é" * 32_000
-    triples.write_text(f"{name}\tr\tb\nb\tr\t{name}\n")
+    triples.write_text(f"{name}\tr\tb\nb\tr\t{name}\nc\tr\td\n")
     rules.write_text(f"h(X,{name}) <= r(X,Y)\nh({name},Y) <= r(A,Y)\nh(X,Y) <= r(X,Y)\n")
     run("run", rules, triples, "--out", tmp_path / "out", code=1)
-    heads = [
-        json.loads(line)["head"] for line in (tmp_path / "out" / "violations.jsonl").open("rb")
-    ]
-    assert heads == [["b", "h", name], [name, "h", "b"], [name, "h", "b"], ["b", "h", name]]
+    lines = (tmp_path / "out" / "violations.jsonl").read_bytes().splitlines()
+    assert [json.loads(line)["head"] for line in lines] == [
+        ["c", "h", name], [name, "h", "d"], [name, "h", "b"], ["b", "h", name], ["c", "h", "d"],
+    ]  # fmt: skip
     text = (tmp_path / "out" / "rules.tsv").read_text()
-    assert [line.split("\t")[:2] for line in text.splitlines()] == [["1", "0"]] * 2 + [["2", "0"]]
+    assert [line.split("\t")[:2] for line in text.splitlines()] == [["1", "0"]] * 2 + [["3", "0"]]
 
 
 def test_pipes_as_inputs(tmp_path: Path, rules: Path, triples: Path) -> None:
@@ -97,7 +100,7 @@ def test_pipes_as_inputs(tmp_path: Path, rules: Path, triples: Path) -> None:
         os.mkfifo(pipe)
         pipes.append(pipe)
         threading.Thread(target=pipe.write_bytes, args=(source.read_bytes(),), daemon=True).start()
-    assert "1 violations" in run("run", *pipes, code=1).replace("violation ", "violations ")
+    assert "2 predictions, 1 of them in the graph, 1 violation\n" in run("run", *pipes, code=1)
 
 
 def test_folders_as_inputs(tmp_path: Path, rules: Path, triples: Path) -> None:
@@ -112,41 +115,74 @@ def test_folders_as_inputs(tmp_path: Path, rules: Path, triples: Path) -> None:
 def test_bombs_take_bounded_memory(tmp_path: Path, rules: Path, triples: Path) -> None:
     """A thousand times larger unpacked than packed: one bad line, and memory as always."""
     size = 256 << 20
-    bomb = gzip.compress(b"x" * size, 1)
+    bombs = {"t.tsv.gz": b"", "t.json.gz": b'{"a":"', "r.tsv.gz": b""}
+    for name, start in bombs.items():
+        with gzip.open(tmp_path / name, "wb", compresslevel=1) as file:
+            file.write(start)
+            for _ in range(size >> 20):
+                file.write(b"x" * (1 << 20))
     cases = (
-        ("b.tsv.gz", (), "line 1"),
-        ("b.json.gz", ("--max-document", "1MiB"), "line 1"),
+        ((rules, tmp_path / "t.tsv.gz"), "line 1"),
+        ((rules, tmp_path / "t.json.gz", "--max-document", "1MiB"), "line 1"),
+        ((tmp_path / "r.tsv.gz", triples), "1 of 1 rule lines could not be read"),
     )
-    for name, options, words in cases:
-        path = tmp_path / name
-        path.write_bytes(bomb if "json" not in name else gzip.compress(b'{"a":"' + b"x" * size, 1))
-        assert words in run("run", rules, path, *options, code=2)
-    path = tmp_path / "r.tsv.gz"
-    path.write_bytes(bomb)
-    assert "1 of 1 rule lines could not be read" in run("run", path, triples, code=2)
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < (size + (64 << 20)) >> 10
+    # What a process was before it became another program counts in its peak: a small one starts it.
+    measuring = (
+        "import resource, subprocess, sys\n"
+        "code = subprocess.call(sys.argv[1:])\n"
+        "print('peak', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10)\n"
+        "sys.exit(code)"
+    )
+    for arguments, words in cases:
+        said = run("run", *arguments, code=2, before=(sys.executable, "-c", measuring))
+        assert words in said
+        assert int(said.split("peak ")[1].split()[0]) < 100, said
 
 
 def test_links_and_modes_of_the_output(tmp_path: Path, rules: Path, triples: Path) -> None:
-    """A link in the folder of results is replaced, never written through; the umask holds."""
+    """A link in the folder of results is refused and never written through; the umask holds."""
     victim = tmp_path / "victim"
     victim.write_text("precious")
     out = tmp_path / "out"
     before = os.umask(0o027)
     try:
-        run("run", rules, triples, "--out", out, code=1)
-        for name in ("rules.tsv", "violations.jsonl", "summary.json"):
+        for name in ("rules.tsv", "summary.json", ".unfinished", ".finished", "tasks"):
+            out.mkdir(exist_ok=True)
+            (out / name).symlink_to(victim if "." in name[1:] else tmp_path)
+            assert f"found {name!r}" in run("run", rules, triples, "--out", out, code=2)
             (out / name).unlink()
-            (out / name).symlink_to(victim)
         run("run", rules, triples, "--out", out, code=1)
         run("plan", rules, triples, "-o", tmp_path / "plan.json", code=0)
+        run("run", rules, triples, "--out", tmp_path / "new", code=1)
     finally:
         os.umask(before)
     assert victim.read_text() == "precious"
-    assert stat.S_IMODE(out.stat().st_mode) == 0o750
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o750
     for path in (*out.iterdir(), tmp_path / "plan.json"):
         assert path.is_file() and not path.is_symlink()
         assert stat.S_IMODE(path.stat().st_mode) == 0o640, path
+
+
+def test_links_made_during_the_run(tmp_path: Path) -> None:
+    """A link that appears under the name of a result, or of its part, is not followed."""
+    victim, out = tmp_path / "victim", tmp_path / "out"
+    victim.write_text("precious")
+    partial = tmp_path / partial_name("out")
+    partial.symlink_to(victim)
+    with FileWriter(out) as writer:
+        partial.symlink_to(victim)
+        writer.write(memoryview(b"results"))
+    assert out.read_text() == "results" and not out.is_symlink()
+    out.unlink()
+    writer = FileWriter(out)
+    out.symlink_to(victim)
+    with pytest.raises(OutputError, match="symbolic link"):
+        writer.commit()
+    out.unlink()
+    out.symlink_to(victim)
+    replace_file(str(out), "results")
+    assert out.read_text() == "results" and not out.is_symlink()
+    assert victim.read_text() == "precious"
 
 
 @contextmanager
@@ -173,13 +209,13 @@ def test_files_replaced_during_the_run(tmp_path: Path, rules: Path, triples: Pat
         with open(opened.path, "rb") as file:
             assert b"pff-stream rules" in file.read(64)
         assert graph.store.attach().view.n_triples == 3
-    assert "cut or another" in run("run", compiled, triples, code=2)
+    assert "expected a compiled rule file" in run("run", compiled, triples, code=2)
 
 
 def test_many_variables_and_atoms(tmp_path: Path, rules: Path, triples: Path) -> None:
     """26 variables, 30 atoms, a thousand atoms of one pair: counted as the reference counts."""
     letters = "XABCDEFGHIJKLMNOPQRSTUVWZY"
-    chain = [f"r({a},{b})" for a, b in zip(letters, letters[1:], strict=False)]
+    chain = [f"r({a},{b})" for a, b in pairwise(letters)]
     texts = [
         f"h(X,Y) <= {', '.join(chain)}",
         f"h(X,Y) <= {', '.join([*chain[:2], *chain[:2], 'r(B,Y)'] * 6)}",
@@ -187,7 +223,7 @@ def test_many_variables_and_atoms(tmp_path: Path, rules: Path, triples: Path) ->
         f"h(X,a) <= {', '.join(['r(X,A)'] * 8000)}",
     ]
     entities = [f"e{i}" for i in range(27)]
-    found = [(a, "r", b) for a, b in zip(entities, entities[1:], strict=False)]
+    found = [(a, "r", b) for a, b in pairwise(entities)]
     triples.write_text("".join("\t".join(triple) + "\n" for triple in found))
     rules.write_text("\n".join(texts) + "\n")
     run("run", rules, triples, "--out", tmp_path / "out", code=1)
