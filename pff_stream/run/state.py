@@ -67,6 +67,11 @@ class State:
             os.rename(self.path, remains)
             shutil.rmtree(remains)
 
+    def forget(self) -> None:
+        """No run can go on from here."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(self.path, STATE_SETTINGS))
+
     def close(self) -> None:
         """Lets another run work in the folder."""
         if self._lock >= 0:

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.run.faults import Running, digest, is_finished
+from tests.run.test_fence import can_make_group
 
 N_LONG = 100
 """Runs of each kind in the long series."""
@@ -156,6 +157,40 @@ def test_stopped_worker(inputs: tuple[str, str], undisturbed: str, tmp_path: Pat
     code, said = running.end()
     assert code == 1, said
     assert json.loads((out / "summary.json").read_text())["run"]["retried"] >= 1
+    assert digest(out) == undisturbed
+
+
+def test_run_that_its_guard_stops(
+    inputs: tuple[str, str], undisturbed: str, tmp_path: Path
+) -> None:
+    """Others take the memory of the machine: 3, one line that says who; then resumed, unchanged."""
+    out = tmp_path / "r"
+    code, said = paced(tmp_path, "run", *inputs, "--out", out, "--workers", 1, short=3).end()
+    assert code == 3, said
+    assert "stopped: the machine has 0 B of memory left" in said
+    assert "the largest other processes: " in said and f"--resume {out}" in said
+    code, said = Running(tmp_path, "run", "--resume", out).end()
+    assert code == 1, said
+    assert json.loads((out / "summary.json").read_text())["run"]["resumed_rules"] > 0
+    assert digest(out) == undisturbed
+
+
+@pytest.mark.skipif(not can_make_group(), reason="no control group can be made here")
+def test_control_group_of_a_killed_run(
+    inputs: tuple[str, str], undisturbed: str, tmp_path: Path
+) -> None:
+    """A SIGKILL of the whole group leaves the run's control group; the next start removes it."""
+    out = tmp_path / "r"
+    running = paced(tmp_path, "run", *inputs, "--out", out, "--fence", "cgroup")
+    while not (out / ".unfinished" / "settings.json").exists():
+        assert running.process.poll() is None
+        time.sleep(0.01)
+    assert len(running.control_groups()) == 1
+    os.killpg(running.pid, signal.SIGKILL)
+    assert running.end()[0] == -signal.SIGKILL
+    assert len(running.control_groups()) == 1
+    go_on(tmp_path, inputs)
+    assert running.control_groups() == []
     assert digest(out) == undisturbed
 
 
