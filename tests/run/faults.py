@@ -80,7 +80,8 @@ def main() -> None:
         changes["Pool"] = partial(Pool, stall_seconds=faults["stall"])
     vars(stream).update(changes)
     if "short" in faults:
-        guard.ProcReader.available_bytes = dwindling(faults["short"])  # type: ignore[method-assign]
+        reader: Any = guard.ProcReader
+        reader.available_bytes = dwindling(faults["short"])
     journal.SYNC_SECONDS = faults.get("sync", journal.SYNC_SECONDS)
     from pff_stream.cli import main as command
 
