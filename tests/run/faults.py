@@ -137,11 +137,24 @@ class Running:
             return [child.pid for child in found if not is_gone(child.pid)]
         return []
 
-    def send(self, number: int, pids: list[int]) -> None:
-        """Sends a signal to processes, as far as they are still there."""
+    def kind(self, pid: int) -> str:
+        """What a process of the run is, as far as its command line tells."""
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            words = b""
+        kinds = {b"forkserver": "fork server", b"resource_tracker": "resource tracker"}
+        named = [kind for word, kind in kinds.items() if b" " + word in words]
+        return "parent" if pid == self.pid else (named or ["worker or encoder"])[0]
+
+    def send(self, number: int, pids: list[int]) -> int:
+        """Sends a signal to processes, as far as they are still there; to how many."""
+        sent = 0
         for pid in pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
+                sent += 1
+        return sent
 
     def end(self, seconds: float = 120.0) -> tuple[int, str]:
         """Waits for the end; exit code and what stood on standard error; nothing may be left."""

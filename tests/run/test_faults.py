@@ -19,8 +19,12 @@ import pytest
 from tests.run.faults import Running, digest, is_finished
 from tests.run.test_fence import can_make_group
 
-N_LONG = 100
+Note = Callable[[str, object], None]
+"""Keeps a signal that met a living process for the summary of the session."""
+N_LONG = 120
 """Runs of each kind in the long series."""
+MAX_KILLS = 5
+"""Processes that are killed under one run."""
 SPAN_SECONDS = 1.3
 """A run under test takes about so long."""
 paced = partial(Running, rules=100, pause=0.02, sync=0.1)
@@ -53,16 +57,21 @@ def go_on(folder: Path, inputs: tuple[str, str], *options: object) -> None:
     assert code == 1, said
 
 
-def kill_children(folder: Path, inputs: tuple[str, str], seed: int, method: str) -> int:
-    """Kills up to five random descendants at random moments; returns how many."""
+def kill_children(
+    folder: Path, inputs: tuple[str, str], seed: int, method: str, note: Note
+) -> None:
+    """Kills up to five random descendants at random moments."""
     chance = random.Random(seed)
     running = paced(folder, "run", *inputs, "--out", folder / "r", "--start-method", method)
     kills = 0
-    for _ in range(5):
+    while kills < MAX_KILLS and running.process.poll() is None:
         time.sleep(chance.uniform(0, SPAN_SECONDS / 3))
         if children := running.children():
-            running.send(signal.SIGKILL, [chance.choice(children)])
-            kills += 1
+            victim = chance.choice(children)
+            kind = running.kind(victim)
+            if running.send(signal.SIGKILL, [victim]):
+                note("met", f"SIGKILL of a {kind} ({method})")
+                kills += 1
     code, said = running.end()
     if code == 3 and said.count("the encoding process was killed by SIGKILL") == 2:
         # Twice is more than chance to the command, which cannot know better.
@@ -70,16 +79,19 @@ def kill_children(folder: Path, inputs: tuple[str, str], seed: int, method: str)
     else:
         assert code == 1, said
     assert is_finished(folder / "r")
-    return kills
 
 
-def end_it(folder: Path, inputs: tuple[str, str], seed: int, number: int, whole: bool) -> None:
+def end_it(
+    folder: Path, inputs: tuple[str, str], seed: int, number: int, whole: bool, note: Note
+) -> None:
     """Sends one signal at a random moment, to the parent or to the whole group."""
     chance = random.Random(seed)
     method = chance.choice(["fork", "spawn", "forkserver"])
     running = paced(folder, "run", *inputs, "--out", folder / "r", "--start-method", method)
     time.sleep(chance.uniform(0.05, SPAN_SECONDS))
-    (os.killpg if whole else os.kill)(running.pid, number)
+    if running.process.poll() is None:
+        (os.killpg if whole else os.kill)(running.pid, number)
+        note("met", f"{signal.Signals(number).name} of the {'group' if whole else 'parent'}")
     code, said = running.end()
     if number == signal.SIGKILL:
         assert code in (-number, 1)
@@ -96,10 +108,15 @@ def end_it(folder: Path, inputs: tuple[str, str], seed: int, number: int, whole:
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 @pytest.mark.parametrize("seed", range(1))
 def test_killed_children(
-    seed: int, method: str, inputs: tuple[str, str], undisturbed: str, tmp_path: Path
+    seed: int,
+    method: str,
+    inputs: tuple[str, str],
+    undisturbed: str,
+    tmp_path: Path,
+    record_property: Note,
 ) -> None:
     """Encoder, workers and fork server die at random moments: the run survives unchanged."""
-    kill_children(tmp_path, inputs, seed, method)
+    kill_children(tmp_path, inputs, seed, method, record_property)
     assert digest(tmp_path / "r") == undisturbed
 
 
@@ -113,9 +130,10 @@ def test_ended_runs_are_resumed(
     inputs: tuple[str, str],
     undisturbed: str,
     tmp_path: Path,
+    record_property: Note,
 ) -> None:
     """SIGKILL, SIGTERM and SIGINT at a random moment: the run is gone, then resumed, unchanged."""
-    end_it(tmp_path, inputs, seed, number, whole)
+    end_it(tmp_path, inputs, seed, number, whole, record_property)
     assert digest(tmp_path / "r") == undisturbed
 
 
@@ -126,22 +144,22 @@ def test_long_series_of_killed_children(
     inputs: tuple[str, str],
     undisturbed: str,
     tmp_path: Path,
-    record_property: Callable[[str, object], None],
+    record_property: Note,
 ) -> None:
     """Five kills a run, every start method in turn."""
     method = ["fork", "spawn", "forkserver"][seed % 3]
-    record_property("kills", kill_children(tmp_path, inputs, seed, method))
+    kill_children(tmp_path, inputs, seed, method, record_property)
     assert digest(tmp_path / "r") == undisturbed
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2000, 2000 + N_LONG))
 def test_long_series_of_ended_runs(
-    seed: int, inputs: tuple[str, str], undisturbed: str, tmp_path: Path
+    seed: int, inputs: tuple[str, str], undisturbed: str, tmp_path: Path, record_property: Note
 ) -> None:
     """Each signal, to the parent or the group, at every moment."""
     number = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT][seed % 3]
-    end_it(tmp_path, inputs, seed, number, whole=seed % 2 == 0)
+    end_it(tmp_path, inputs, seed, number, whole=seed % 2 == 0, note=record_property)
     assert digest(tmp_path / "r") == undisturbed
 
 
