@@ -166,12 +166,15 @@ def test_long_series_of_ended_runs(
 def test_stopped_worker(inputs: tuple[str, str], undisturbed: str, tmp_path: Path) -> None:
     """A worker that stands still is replaced, and its work done again."""
     out = tmp_path / "r"
-    running = paced(tmp_path, "run", *inputs, "--out", out, "--start-method", "fork", stall=0.5)
+    running = Running(
+        tmp_path, "run", *inputs, "--out", out, "--start-method", "fork", rules=100, pause=0.1,
+        sync=0.1, stall=0.5,
+    )  # fmt: skip
     spool = out / ".unfinished" / "spool"
     while not (spool.exists() and spool.stat().st_size):
         assert running.process.poll() is None
         time.sleep(0.01)
-    running.send(signal.SIGSTOP, running.children())
+    assert running.send(signal.SIGSTOP, running.children())
     code, said = running.end()
     assert code == 1, said
     assert json.loads((out / "summary.json").read_text())["run"]["retried"] >= 1
