@@ -8,7 +8,7 @@ import pytest
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """How many signals met a living process, by signal and victim."""
+    """Signals that met a living process, by victim, and how often a run gave up."""
     met = Counter[str](
         str(value)
         for report in (
@@ -16,9 +16,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             *terminalreporter.getreports("failed"),
         )
         for name, value in getattr(report, "user_properties", ())
-        if name == "met"
+        if name == "fault"
     )
-    if met:
-        terminalreporter.write_line(f"signals that met a living process: {met.total()}")
-        for what, count in sorted(met.items()):
-            terminalreporter.write_line(f"  {count:5} {what}")
+    for what, count in sorted(met.items()):
+        terminalreporter.write_line(f"{count:5} {what}")

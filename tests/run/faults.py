@@ -143,9 +143,9 @@ class Running:
             words = Path(f"/proc/{pid}/cmdline").read_bytes()
         except OSError:
             words = b""
-        kinds = {b"forkserver": "fork server", b"resource_tracker": "resource tracker"}
-        named = [kind for word, kind in kinds.items() if b" " + word in words]
-        return "parent" if pid == self.pid else (named or ["worker or encoder"])[0]
+        if pid == self.pid:
+            return "parent"
+        return "fork server" if b"serve_forks" in words else "worker or encoder"
 
     def send(self, number: int, pids: list[int]) -> int:
         """Sends a signal to processes, as far as they are still there; to how many."""

@@ -21,8 +21,12 @@ from tests.run.test_fence import can_make_group
 
 Note = Callable[[str, object], None]
 """Keeps a signal that met a living process for the summary of the session."""
-N_LONG = 120
+N_LONG = 130
 """Runs of each kind in the long series."""
+TOO_OFTEN = ("the encoding process was killed", "a worker could not be started", "workers in a row")
+"""What a run says that gives up: so many deaths of the same are more than chance to it."""
+APART_SECONDS = 0.8
+"""Kills under one run are at most so far apart."""
 MAX_KILLS = 5
 """Processes that are killed under one run."""
 SPAN_SECONDS = 1.3
@@ -62,19 +66,24 @@ def kill_children(
 ) -> None:
     """Kills up to five random descendants at random moments."""
     chance = random.Random(seed)
-    running = paced(folder, "run", *inputs, "--out", folder / "r", "--start-method", method)
+    running = Running(
+        folder, "run", *inputs, "--out", folder / "r", "--start-method", method,
+        rules=100, pause=0.05, sync=0.1,
+    )  # fmt: skip
     kills = 0
     while kills < MAX_KILLS and running.process.poll() is None:
-        time.sleep(chance.uniform(0, SPAN_SECONDS / 3))
+        time.sleep(chance.uniform(0, APART_SECONDS))
         if children := running.children():
             victim = chance.choice(children)
             kind = running.kind(victim)
             if running.send(signal.SIGKILL, [victim]):
-                note("met", f"SIGKILL of a {kind} ({method})")
+                note("fault", f"SIGKILL of a {kind} ({method})")
                 kills += 1
     code, said = running.end()
-    if code == 3 and said.count("the encoding process was killed by SIGKILL") == 2:
-        # Twice is more than chance to the command, which cannot know better.
+    last = said.splitlines()[-1] if said else ""
+    reasons = [reason for reason in TOO_OFTEN if reason in last]
+    if code == 3 and reasons:
+        note("fault", f"given up: {reasons[0]}")
         go_on(folder, inputs)
     else:
         assert code == 1, said
@@ -91,7 +100,7 @@ def end_it(
     time.sleep(chance.uniform(0.05, SPAN_SECONDS))
     if running.process.poll() is None:
         (os.killpg if whole else os.kill)(running.pid, number)
-        note("met", f"{signal.Signals(number).name} of the {'group' if whole else 'parent'}")
+        note("fault", f"{signal.Signals(number).name} of the {'group' if whole else 'parent'}")
     code, said = running.end()
     if number == signal.SIGKILL:
         assert code in (-number, 1)
@@ -161,6 +170,22 @@ def test_long_series_of_ended_runs(
     number = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT][seed % 3]
     end_it(tmp_path, inputs, seed, number, whole=seed % 2 == 0, note=record_property)
     assert digest(tmp_path / "r") == undisturbed
+
+
+def test_fork_server_that_is_killed_again_and_again(
+    inputs: tuple[str, str], undisturbed: str, tmp_path: Path
+) -> None:
+    """Nothing can be started: 3 and one line that says so, never a hang; then begun anew."""
+    out = tmp_path / "r"
+    running = paced(tmp_path, "run", *inputs, "--out", out, "--start-method", "forkserver")
+    while running.process.poll() is None:
+        servers = [pid for pid in running.children() if running.kind(pid) == "fork server"]
+        running.send(signal.SIGKILL, servers)
+    code, said = running.end()
+    assert code == 3, said
+    assert "a worker could not be started" in said and len(said.splitlines()) == 1
+    go_on(tmp_path, inputs)
+    assert digest(out) == undisturbed
 
 
 def test_stopped_worker(inputs: tuple[str, str], undisturbed: str, tmp_path: Path) -> None:
