@@ -109,7 +109,7 @@ def merge(
     """One pass over the spool in source order."""
     ready = done.ready
     with attach(ready.graph.name) as graph:
-        return write_results(
+        totals: Totals = write_results(
             graph.view,
             [done.spool.fileno()],
             done.evaluation.runs,
@@ -121,6 +121,8 @@ def merge(
             max_violations=ready.settings.max_violations,
             temporary_dir=ready.folder,
         )
+    ready.check_inputs()
+    return totals
 
 
 def source_chunks(rules: RuleFile) -> Iterator[SourceChunk]:

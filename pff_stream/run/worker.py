@@ -63,6 +63,8 @@ class WorkerArguments(NamedTuple):
     """What the heap holds for decoding and checking a chunk, from the plan."""
     share_bytes: int | None = None
     """Private memory that it may map beyond what it holds when it is set up; None: no fence."""
+    source: str | None = None
+    """What errors call the rule file; None: its path."""
 
 
 class Task(NamedTuple):
@@ -108,7 +110,9 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], A
     """
     _pages.fix_thresholds(MAPPED_BYTES, KEPT_BYTES)
     graph = attach(arguments.graph)
-    rules = ChunkReader(arguments.rules, arguments.n_rules, arguments.max_body_atoms)
+    rules = ChunkReader(
+        arguments.rules, arguments.n_rules, arguments.max_body_atoms, arguments.source
+    )
     evaluator = Evaluator(
         graph.view,
         arguments.semantics,
