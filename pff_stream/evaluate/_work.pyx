@@ -8,7 +8,6 @@ of degrees. All sums and products saturate at 2^64 - 1.
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
-from libc.string cimport memset
 
 from pff_stream.evaluate._scratch cimport ABSENT, Atom, entity_of, grown
 from pff_stream.triples._graph cimport Rows, find_row, has_pair, row_has
@@ -115,7 +114,8 @@ cdef uint64_t _count_part(Work* work, int last) noexcept nogil:
     """Homomorphisms of the part that the atom `last` belongs to."""
     cdef const Atom* atom = &work.atoms[last]
     cdef uint64_t total = 0
-    cdef int64_t entity
+    cdef uint32_t i
+    cdef const Rows* rows
     if atom.relation < 0:
         return 0
     if atom.left < 0 and atom.right < 0:
@@ -130,9 +130,10 @@ cdef uint64_t _count_part(Work* work, int last) noexcept nogil:
         atom.right < 0 or _is_leaf(work, atom.right, last)
     ):
         return _alone(work, atom)
-    _fill(work, atom.left if atom.left >= 0 else atom.right, -1, 0)
-    for entity in range(work.n_entities):
-        total = pff_sum(total, work.level[0][entity])
+    rows = &work.rows[2 * atom.relation + (0 if atom.left >= 0 else 1)]
+    _fill(work, atom.left if atom.left >= 0 else atom.right, -1, 0, rows)
+    for i in range(rows.n_keys):
+        total = pff_sum(total, work.level[0][rows.keys[i]])
     return total
 
 
@@ -160,22 +161,28 @@ cdef bint _is_leaf(const Work* work, int32_t variable, int besides) noexcept nog
     return True
 
 
-cdef void _fill(Work* work, int32_t variable, int besides, int depth) noexcept nogil:
-    """level[depth][e] = homomorphisms of the tree below `variable` = e, without atom `besides`."""
-    cdef uint64_t* out
+cdef void _fill(
+    Work* work, int32_t variable, int besides, int depth, const Rows* wanted
+) noexcept nogil:
+    """level[depth][e] = homomorphisms of the tree below `variable` = e, without atom `besides`.
+
+    For the keys of `wanted` alone: a graph may have many more entities than any of its relations.
+    """
+    cdef uint64_t* out = work.level[depth]
     cdef int i
-    cdef int64_t entity
-    out = work.level[depth]
-    for entity in range(work.n_entities):
-        out[entity] = 1
+    cdef uint32_t key
+    for key in range(wanted.n_keys):
+        out[wanted.keys[key]] = 1
     for i in range(work.n_atoms):
         if i != besides and (
             work.atoms[i].left == variable or work.atoms[i].right == variable
         ):
-            _multiply(work, i, variable, depth)
+            _multiply(work, i, variable, depth, wanted)
 
 
-cdef void _multiply(Work* work, int at, int32_t variable, int depth) noexcept nogil:
+cdef void _multiply(
+    Work* work, int at, int32_t variable, int depth, const Rows* wanted
+) noexcept nogil:
     """Multiplies level[depth] by what the atom `at` contributes to each entity."""
     cdef const Atom* atom = &work.atoms[at]
     cdef bint on_left = atom.left == variable
@@ -183,17 +190,22 @@ cdef void _multiply(Work* work, int at, int32_t variable, int depth) noexcept no
     cdef uint64_t* out = work.level[depth]
     cdef const uint64_t* below = NULL
     cdef const Rows* rows
-    cdef int64_t entity, row
-    cdef uint32_t edge
+    cdef int32_t entity
+    cdef int64_t row
+    cdef uint32_t key, edge
     cdef uint64_t factor
     if atom.relation < 0 or other == ABSENT:
-        memset(out, 0, work.n_entities * sizeof(uint64_t))
+        for key in range(wanted.n_keys):
+            out[wanted.keys[key]] = 0
         return
     rows = &work.rows[2 * atom.relation + (0 if on_left else 1)]
     if other >= 0 and not _is_leaf(work, other, at):
-        _fill(work, other, at, depth + 1)
+        _fill(
+            work, other, at, depth + 1, &work.rows[2 * atom.relation + (1 if on_left else 0)]
+        )
         below = work.level[depth + 1]
-    for entity in range(work.n_entities):
+    for key in range(wanted.n_keys):
+        entity = wanted.keys[key]
         if out[entity] == 0:
             continue
         row = find_row(rows, entity)
