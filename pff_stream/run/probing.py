@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from contextlib import ExitStack
-from itertools import repeat
+from itertools import cycle, islice
 from typing import IO
 
 from pff_stream.report._merge import write_results
@@ -23,7 +23,7 @@ from pff_stream.run.memory import RESULT_BYTES, RunSizes, chunk_counts, own_byte
 from pff_stream.run.outputs import source_chunks
 from pff_stream.run.pool import Convicted, Pool, WorkersFailedError
 from pff_stream.run.stream import Evaluation, Meter, whole_chunks
-from pff_stream.run.worker import WorkerArguments, set_up, split_task
+from pff_stream.run.worker import Answer, WorkerArguments, set_up, split_task
 from pff_stream.triples.graph import attach
 from planner import procfs
 from planner.probe import ProcessMemory, WorkerMemory
@@ -31,16 +31,15 @@ from planner.watch import TreeWatch
 
 TASKS = 96
 """So many tasks a worker: after them hardly anything is touched for the first time."""
-CHUNK_BYTES, CHUNK_COUNTS, CHUNK_BODIES = 256 << 10, (4096, 4096, 4096), 2048
-"""Room is taken as for chunks of common size: memory that a process had free already is used for
-it, and would else be taken for the process's own."""
+N_RULES = 4096
+"""So many rules make a chunk of the common size: to decode, check and evaluate it touches what a
+process has free already, which a smaller one would leave alone."""
+SHARE_BYTES = 1 << 30
+"""Of a fence, which a run's workers set as well."""
 PROBE_OWN_BYTES = 7 << 18
 """About what a probed worker takes by name."""
 TRIPLES = [(f"e{i % 7}", f"r{i % 3}", f"e{i % 5}") for i in range(40)]
-RULES = (
-    "r0(X,Y) <= r1(X,Y)\nr0(X,e1) <= r1(X,A), r2(A,e2)\nr1(X,Y) <= r0(X,A), r2(A,Y)\n"
-    "r2(e1,Y) <= r0(Y,e3)\n"
-)
+CHAINS = "r0(X,Y) <= r1(X,Y)\nr0(X,e1) <= r1(X,A), r2(A,e2)\nr1(X,Y) <= r0(X,A), r2(A,Y)\n"
 
 
 def probe_pool(start_method: str, folder: str, workers: int) -> WorkerMemory:
@@ -70,6 +69,7 @@ def probe_pool(start_method: str, folder: str, workers: int) -> WorkerMemory:
             chunk_bytes=sizes.max_chunk_bytes,
             chunk_counts=chunk_counts(sizes),
             room_bytes=room_bytes(sizes),
+            share_bytes=SHARE_BYTES,
         )
         gc.collect()
         watch = TreeWatch()
@@ -99,7 +99,8 @@ def _run(
 ) -> tuple[list[ProcessMemory], int]:
     """Streams the tasks and merges, as a run does; (workers, the whole tree with them)."""
     meter = Meter(Silent(), 1, 1)
-    evaluation = Evaluation()
+    evaluation, once = Evaluation(), Evaluation()
+    answers: dict[int, Answer] = {}
     with Pool(
         start_method=start_method,
         workers=workers,
@@ -110,20 +111,21 @@ def _run(
         preload=("pff_stream.run.worker",),
         gather=True,
     ) as pool:
-        (first, *_) = whole_chunks(rules)
-        for result in pool.imap_unordered(repeat(first, TASKS * workers)):
+        tasks = cycle(whole_chunks(rules))
+        for result in pool.imap_unordered(islice(tasks, TASKS * workers)):
             if isinstance(result, Convicted):
                 raise WorkersFailedError(f"a probed worker: {result.cause}")
             evaluation.take(result.answer)
+            answers[result.task.chunk] = result.answer
             meter.tick()
         meter.tick(now=True)
         during_bytes = watch.sample()
         # Behind the sample: reading what each holds alone takes this process some memory.
         measured = [_measure(pid) for pid in pool.pids]
+    for answer in answers.values():
+        once.take(answer)
     with attach(arguments.graph) as graph:
-        write_results(
-            graph.view, [spool.fileno()], bytes(evaluation.runs)[:24], source_chunks(rules)
-        )
+        write_results(graph.view, [spool.fileno()], bytes(once.runs), source_chunks(rules))
     return measured, during_bytes
 
 
@@ -143,14 +145,14 @@ def _sizes(rules: RuleFile, graph_bytes: int, n_entities: int) -> RunSizes:
         n_entities=n_entities,
         n_chunks=len(rules.chunks),
         n_source_chunks=len(rules.source_chunks),
-        max_chunk_bytes=max(CHUNK_BYTES, rules.max_chunk_bytes),
-        max_chunk_rules=CHUNK_COUNTS[2],
+        max_chunk_bytes=rules.max_chunk_bytes,
+        max_chunk_rules=rules.max_chunk_rules,
         max_source_chunk_bytes=rules.max_source_chunk_bytes,
         work_bytes=0,
         spool_in_memory_bytes=0,
-        max_chunk_names=CHUNK_COUNTS[0],
-        max_chunk_atoms=CHUNK_COUNTS[1],
-        max_chunk_bodies=CHUNK_BODIES,
+        max_chunk_names=rules.work["max_chunk_names"],
+        max_chunk_atoms=rules.work["max_chunk_atoms"],
+        max_chunk_bodies=rules.work["max_chunk_bodies"],
     )
 
 
@@ -172,11 +174,19 @@ def _make_inputs(rule_file: IO[bytes], graph_file: IO[bytes]) -> None:
         raise RuntimeError("the inputs of the probe could not be written")
 
 
+def _rules() -> bytes:
+    """Rule text: a few chains, and rules with constants of which most name what is not there."""
+    constants = (
+        f"r{i % 3}(X,e{i % 11}) <= r{i % 2}(X,e{i // 7 % 150})\n" for i in range(3, N_RULES)
+    )
+    return (CHAINS + "".join(constants)).encode()
+
+
 def _write_inputs(rule_file: IO[bytes], graph_file: IO[bytes]) -> None:
     from pff_stream.rules.compile import MIN_MEMORY_BYTES, compile_rules
     from pff_stream.triples.encode import EncodeOptions, encode_quietly
 
-    compile_rules([RULES.encode()], rule_file, source_name="probe", memory_bytes=MIN_MEMORY_BYTES)
+    compile_rules([_rules()], rule_file, source_name="probe", memory_bytes=MIN_MEMORY_BYTES)
     room = _Room()
     encode_quietly([TRIPLES], room, EncodeOptions())
     graph_file.write(room.buffer)
