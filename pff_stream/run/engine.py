@@ -150,7 +150,7 @@ def prepared(
                 _encode_terms(graph),
             )
         )
-        sizes = _sizes(settings, opened, graph, folder)
+        sizes = _sizes(settings, opened, graph, folder, machine.cores)
         costs = measure_costs(machine.budget_bytes, folder)
         phases = [phase for phases in before for phase in phases]
 
@@ -309,12 +309,15 @@ def _encode_terms(graph: GraphInput) -> list[Term] | None:
     ]
 
 
-def _sizes(settings: RunSettings, rules: Rules, graph: GraphInput, folder: str) -> RunSizes:
+def _sizes(
+    settings: RunSettings, rules: Rules, graph: GraphInput, folder: str, cores: int
+) -> RunSizes:
     file = rules.file
     spool_bytes = 0
+    example_bytes = 8 + 12 * file.max_body_atoms
+    record_bytes = 68 + min(settings.max_examples, 1 << 20) * example_bytes
     if is_memory(settings.out or folder):
-        example_bytes = 8 + 12 * file.max_body_atoms
-        spool_bytes = file.rules * (48 + min(settings.max_examples, 1 << 20) * example_bytes)
+        spool_bytes = file.rules * record_bytes
     return RunSizes(
         graph_bytes=graph.total_bytes,
         graph_in_memory=graph.in_memory,
@@ -332,5 +335,8 @@ def _sizes(settings: RunSettings, rules: Rules, graph: GraphInput, folder: str) 
         max_chunk_names=file.work.get("max_chunk_names", file.max_chunk_bytes // 12),
         max_chunk_atoms=file.work.get("max_chunk_atoms", file.max_chunk_bytes // 12),
         max_chunk_bodies=file.work.get("max_chunk_bodies", file.max_chunk_bytes // 4),
+        # A run ends where the next record does not fit behind it any more.
+        max_chunk_runs=1 + -(-2 * file.max_chunk_rules * record_bytes // RESULT_BYTES),
+        cores=cores,
         writes_files=settings.out is not None or settings.violations is not None,
     )

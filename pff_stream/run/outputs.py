@@ -24,6 +24,7 @@ from pff_stream.report.writers import (
     open_writer,
 )
 from pff_stream.rules.file import RuleFile, SourceChunk
+from pff_stream.run.memory import RESULT_BYTES, fan_in
 from pff_stream.run.folder import OUTCOMES, RULES, SUMMARY, VIOLATIONS, check_folder
 from pff_stream.triples.graph import attach
 from planner.sizes import format_size
@@ -120,6 +121,8 @@ def merge(
             unseen=ready.settings.unseen,
             max_violations=ready.settings.max_violations,
             temporary_dir=ready.folder,
+            fan_in=fan_in(ready.sizes),
+            max_record_bytes=RESULT_BYTES,
         )
 
 

@@ -27,9 +27,7 @@ from planner.plan import Plan
 from planner.probe import ProbeError, WorkerMemory, cached_probe, measure_self
 from planner.search import as_options, choose, nearest
 
-LONG_RUN_PARENT_BYTES, LONG_RUN_WORKER_BYTES = 1536 << 10, 192 << 10
-"""What this process and a worker come to touch in a long run and not in the probe's short one."""
-_PROBE_VERSION = 1
+_PROBE_VERSION = 2
 """Changes when the code of workers does, so that older answers are not taken for it."""
 _ROOMY_PROBE_BYTES = {
     "fork": 14 << 20,
@@ -62,10 +60,10 @@ class Costs:
             )
         probed = self._probed[start_method]
         return ProcessCosts(
-            self.parent_bytes,
-            probed.worker.bytes + LONG_RUN_WORKER_BYTES,
-            probed.helpers_bytes + LONG_RUN_PARENT_BYTES,
-            "measured here by a probe, with what long runs were seen to add",
+            self.parent_bytes + probed.growth_bytes,
+            probed.worker.bytes,
+            probed.helpers_bytes,
+            "measured here by a probe",
         )
 
     def _probe(self, start_method: str) -> WorkerMemory:
@@ -78,10 +76,11 @@ class Costs:
             found = probe_pool(start_method, self.folder, workers)
         except WorkersFailedError as error:
             raise ProbeError(f"a worker cannot be started here: {error}") from error
-        costs = ProcessCosts(self.parent_bytes, found.worker.bytes, found.helpers_bytes, "")
+        parent_bytes = self.parent_bytes + found.growth_bytes
+        costs = ProcessCosts(parent_bytes, found.worker.bytes, found.helpers_bytes, "")
         # What the probe left in this process is there in the run, too.
         _pages.trim()
-        self.parent_bytes = max(self.parent_bytes, measure_self().bytes - found.helpers_bytes)
+        self.parent_bytes = max(self.parent_bytes, measure_self().bytes - found.growth_bytes)
         self.phases.append(probe_phase(start_method, costs, workers, PROBE_OWN_BYTES))
         return found
 

@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from itertools import cycle, islice
 from typing import IO
 
+from pff_stream import _pages
 from pff_stream.report._merge import write_results
 from pff_stream.report.progress import Silent
 from pff_stream.rules.file import RuleFile
@@ -29,7 +30,7 @@ from planner import procfs
 from planner.probe import ProcessMemory, WorkerMemory
 from planner.watch import TreeWatch
 
-TASKS = 96
+TASKS = 48
 """So many tasks a worker: after them hardly anything is touched for the first time."""
 N_RULES = 4096
 """So many rules make a chunk of the common size: to decode, check and evaluate it touches what a
@@ -74,19 +75,21 @@ def probe_pool(start_method: str, folder: str, workers: int) -> WorkerMemory:
         gc.collect()
         watch = TreeWatch()
         before_bytes = watch.sample()
-        measured, during_bytes = _run(start_method, workers, rules, arguments, spool, watch)
+        measured, during_bytes, after_bytes = _run(
+            start_method, workers, rules, arguments, spool, watch
+        )
         seconds = time.perf_counter() - began
+    growth_bytes = max(0, after_bytes - before_bytes)
     own = sum(own_bytes(sizes, wide=True).values())
     if not measured:
-        worker = ProcessMemory(0, 0, 0)
-        once_bytes = during_bytes - before_bytes - workers * own
-        return WorkerMemory(worker, max(0, once_bytes), seconds)
+        each_bytes = (during_bytes - before_bytes - growth_bytes) // workers - own
+        return WorkerMemory(ProcessMemory(max(0, each_bytes), 0, 0), 0, seconds, growth_bytes)
     largest = max(measured, key=lambda one: one.bytes)
     worker = ProcessMemory(
         max(0, largest.anon_bytes - own), largest.page_table_bytes, largest.data_bytes
     )
-    once_bytes = during_bytes - before_bytes - sum(one.bytes for one in measured)
-    return WorkerMemory(worker, max(0, once_bytes), seconds)
+    once_bytes = during_bytes - before_bytes - growth_bytes - sum(one.bytes for one in measured)
+    return WorkerMemory(worker, max(0, once_bytes), seconds, growth_bytes)
 
 
 def _run(
@@ -96,8 +99,11 @@ def _run(
     arguments: WorkerArguments,
     spool: IO[bytes],
     watch: TreeWatch,
-) -> tuple[list[ProcessMemory], int]:
-    """Streams the tasks and merges, as a run does; (workers, the whole tree with them)."""
+) -> tuple[list[ProcessMemory], int, int]:
+    """Streams the tasks and merges, as a run does.
+
+    (Workers, the whole tree with them, this process when they are gone.)
+    """
     meter = Meter(Silent(), 1, 1)
     evaluation, once = Evaluation(), Evaluation()
     answers: dict[int, Answer] = {}
@@ -122,11 +128,13 @@ def _run(
         during_bytes = watch.sample()
         # Behind the sample: reading what each holds alone takes this process some memory.
         measured = [_measure(pid) for pid in pool.pids]
+    _pages.trim()
+    after_bytes = watch.sample()
     for answer in answers.values():
         once.take(answer)
     with attach(arguments.graph) as graph:
         write_results(graph.view, [spool.fileno()], bytes(once.runs), source_chunks(rules))
-    return measured, during_bytes
+    return measured, during_bytes, after_bytes
 
 
 def _measure(pid: int) -> ProcessMemory:

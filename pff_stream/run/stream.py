@@ -11,6 +11,7 @@ import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 
+from pff_stream import _pages
 from pff_stream.report.progress import Observer
 from pff_stream.report.records import Outcome, Reason, Record, Run, pack_record, pack_runs
 from pff_stream.rules.file import RuleFile
@@ -142,6 +143,8 @@ def stream_chunks(
             meter.tick()
         meter.tick(now=True)
         evaluation.retried = pool.retried
+    # What threads allocated here, and what is free of the rest: the merge has a plan of its own.
+    _pages.trim()
 
 
 def _failed(rules: RuleFile, spool: str, task: Task, cause: str) -> Answer:
