@@ -1,7 +1,8 @@
 """Holds what is planned against what the kernel counts, over a grid of configurations.
 
     python -m profiling.plan_grid             all of it, some 20 minutes; rewrites docs/plan-grid.md
-    python -m profiling.plan_grid --quick     a few configurations, in less than a minute
+    python -m profiling.plan_grid --quick     a few configurations, in about a minute
+    python -m profiling.plan_grid --series    10 thousand to 10 million rules, for the same page
 
 The prediction is that of `pff-stream plan`; the peak is that of `pff-stream run` with the same
 options, in a process of its own, measured from outside (`profiling.outside`), with the inputs in
@@ -31,7 +32,9 @@ from profiling.seeded import write_rules, write_triples
 MIB = 1 << 20
 COMMAND = [sys.executable, "-m", "pff_stream"]
 DOCUMENT = ROOT / "docs" / "plan-grid.md"
-BEGIN, END = "<!-- grid: begin -->", "<!-- grid: end -->"
+MARKS = "<!-- {name}: begin -->", "<!-- {name}: end -->"
+SERIES_RULES = (10_000, 1_000_000, 10_000_000)
+SERIES_APART_BYTES = MIB
 START_METHODS = ("fork", "forkserver", "spawn")
 HEADER = (
     "| start | workers | triples | read from | rules | violations | planned | tree | group "
@@ -94,14 +97,15 @@ class Outcome:
 
 def all_configurations() -> Iterator[Configuration]:
     """The whole grid."""
-    sizes = ((1_000, 10_000), (1_000, 1_000_000), (1_000_000, 10_000), (1_000_000, 1_000_000))
-    for (triples, rules), start, workers, writes in product(
-        sizes, START_METHODS, (1, 2, 4, 8), (False, True)
-    ):
-        yield Configuration(start, workers, triples, rules, writes)
+    sizes = ((1_000, 10_000), (1_000, 1_000_000), (1_000_000, 10_000))
+    for (triples, rules), start, workers in product(sizes, START_METHODS, (1, 2, 4, 8)):
+        yield Configuration(start, workers, triples, rules, workers in (2, 8))
+    for start, workers in product(START_METHODS, (1, 4)):
+        yield Configuration(start, workers, 1_000_000, 1_000_000, workers == 4)
     for workers, triples in product((1, 4), (1_000, 1_000_000)):
         yield Configuration("fork", workers, triples, 10_000, True, "tsv")
-        yield Configuration("thread", workers, triples, 10_000, True)
+        yield Configuration("thread", workers, triples, 10_000, workers == 4)
+    yield Configuration("thread", 2, 1_000, 1_000_000, True)
     for start, workers in (("fork", 1), ("fork", 4), ("spawn", 2)):
         yield Configuration(start, workers, 10_000_000, 1_000_000, True)
     yield Configuration("fork", 2, 10_000_000, 10_000, False, "tsv")
@@ -112,7 +116,15 @@ def quick_configurations() -> Iterator[Configuration]:
     for start, workers in product(START_METHODS, (1, 4)):
         yield Configuration(start, workers, 1_000, 10_000, workers == 4)
     yield Configuration("fork", 2, 100_000, 100_000, True)
+    yield Configuration("thread", 2, 100_000, 100_000, True)
     yield Configuration("fork", 2, 100_000, 10_000, False, "tsv")
+
+
+def series_configurations() -> Iterator[Configuration]:
+    """The same run with more and more rules: its peak must hardly move."""
+    for start, workers in (("fork", 1), ("fork", 2), ("spawn", 2)):
+        for rules in SERIES_RULES:
+            yield Configuration(start, workers, 1_000, rules, False)
 
 
 class Inputs:
@@ -167,24 +179,43 @@ def measured(configuration: Configuration, inputs: Inputs) -> Outcome:
     return Outcome(configuration, int(json.loads(plan.stdout)["peak_bytes"]), peak)
 
 
-def write_document(rows: Iterable[str], verdict: str) -> None:
-    """Puts the table between the marks of the document."""
+def write_document(name: str, rows: Iterable[str], verdict: str) -> None:
+    """Puts the table between the marks of that name in the document."""
     text = DOCUMENT.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2]
+    begin, end = (mark.format(name=name) for mark in MARKS)
+    before, _, rest = text.partition(begin)
+    after = rest.partition(end)[2]
     machine = f"Linux {platform.release()}, Python {platform.python_version()}. {verdict}"
     table = "\n".join([HEADER, *rows])
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{machine}\n\n{table}\n{END}{after}", encoding="utf-8")
+    DOCUMENT.write_text(f"{before}{begin}\n{machine}\n\n{table}\n{end}{after}", encoding="utf-8")
+
+
+def series_verdict(outcomes: Iterable[Outcome]) -> tuple[str, int]:
+    """(How far apart the peaks of one series are, how many series are too far apart)."""
+    series: dict[tuple[str, int], list[int]] = {}
+    for outcome in outcomes:
+        configuration = outcome.configuration
+        place = (configuration.start_method, configuration.workers)
+        series.setdefault(place, []).append(outcome.peak.bytes)
+    apart = {place: max(peaks) - min(peaks) for place, peaks in series.items()}
+    words = ", ".join(
+        f"{start} with {workers}: {size / MIB:.2f} MiB" for (start, workers), size in apart.items()
+    )
+    return f"Peaks apart: {words}.", sum(size > SERIES_APART_BYTES for size in apart.values())
 
 
 def main() -> int:
     """Measures the grid; 1 where the band is broken."""
     parser = argparse.ArgumentParser(description="Planned against measured memory.")
     parser.add_argument("--quick", action="store_true", help="a few configurations")
+    parser.add_argument("--series", action="store_true", help="more and more rules")
     parser.add_argument("--folder", type=Path, help="where inputs are kept for the next time")
     parser.add_argument("--only", default="", help="configurations whose row contains this")
     arguments = parser.parse_args()
-    chosen = list(quick_configurations() if arguments.quick else all_configurations())
+    if arguments.series:
+        chosen = list(series_configurations())
+    else:
+        chosen = list(quick_configurations() if arguments.quick else all_configurations())
     outcomes: list[Outcome] = []
     print(HEADER)
     with tempfile.TemporaryDirectory(prefix="pff-stream-grid-", dir="/var/tmp") as temporary:
@@ -204,9 +235,13 @@ def main() -> int:
         f"planned over peak from {min(o.over_bytes for o in outcomes) / MIB:+.2f} to "
         f"{max(o.over_bytes for o in outcomes) / MIB:+.2f} MiB."
     )
+    if arguments.series:
+        apart, far = series_verdict(outcomes)
+        verdict, broken = f"{apart} {verdict}", broken + far
     print(verdict)
     if not arguments.quick and not arguments.only:
-        write_document((outcome.row() for outcome in outcomes), verdict)
+        name = "series" if arguments.series else "grid"
+        write_document(name, (outcome.row() for outcome in outcomes), verdict)
     return 1 if broken else 0
 
 

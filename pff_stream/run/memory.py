@@ -19,6 +19,9 @@ from planner.model import Phase, Settings, Term
 KIB, MIB = 1 << 10, 1 << 20
 RESULT_BYTES = 128 * KIB
 """Result buffer of a worker; a run in the spool is at most this long."""
+RECORD_BYTES = RESULT_BYTES + 3 * 64 * KIB
+"""A record that is longer than a window of the merge is read whole: a buffer of a worker at most,
+which grows only where the names in a head (64 KiB each) do not fit."""
 SPOOL_WINDOWS = 2
 """Of what a worker appends, at most two runs are in the page cache: one is written, one waits."""
 OUTPUT_FILES = 3
@@ -83,7 +86,7 @@ class ProcessCosts:
     worker_bytes: int
     """One worker before it attaches and allocates anything of this run."""
     helper_bytes: int
-    """What comes once with workers: a fork server, pages of this process that are no longer shared."""
+    """What comes once with workers: a fork server, pages that this process no longer shares."""
     source: str
 
 
@@ -213,7 +216,7 @@ def _evaluate_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) ->
 
 def _merge_terms(sizes: RunSizes, costs: ProcessCosts) -> list[Term]:
     terms = [_parent(costs), *_graph_terms(sizes, 1, 0)]
-    buffers = merge_bytes(n_runs(sizes), fan_in=fan_in(sizes), max_record_bytes=RESULT_BYTES)
+    buffers = merge_bytes(n_runs(sizes), fan_in=fan_in(sizes), max_record_bytes=RECORD_BYTES)
     files = int(n_runs(sizes) > fan_in(sizes))  # of runs that are merged first
     if sizes.writes_files:
         files += OUTPUT_FILES
