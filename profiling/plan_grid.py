@@ -2,6 +2,7 @@
 
     python -m profiling.plan_grid             all of it, some 20 minutes; rewrites docs/plan-grid.md
     python -m profiling.plan_grid --quick     a few configurations, in about a minute
+    python -m profiling.plan_grid --certified budgets from 64 MiB, each run in a group limited to it
     python -m profiling.plan_grid --series    10 thousand to 10 million rules, for the same page
 
 The prediction is that of `pff-stream plan`; the peak is that of `pff-stream run` with the same
@@ -33,6 +34,11 @@ MIB = 1 << 20
 COMMAND = [sys.executable, "-m", "pff_stream"]
 DOCUMENT = ROOT / "docs" / "plan-grid.md"
 MARKS = "<!-- {name}: begin -->", "<!-- {name}: end -->"
+CERTIFIED_HEADER = (
+    "| triples | rules | budget | chosen | planned | group's peak | OOM kills | exit | seconds |\n"
+    "|--:|--:|--:|---|--:|--:|--:|--:|--:|"
+)
+CERTIFIED_BUDGETS = (64, 80, 96, 128, 192, 256, 512, 1024, 4096)
 SERIES_RULES = (10_000, 1_000_000, 10_000_000)
 SERIES_APART_BYTES = MIB
 START_METHODS = ("fork", "forkserver", "spawn")
@@ -179,14 +185,14 @@ def measured(configuration: Configuration, inputs: Inputs) -> Outcome:
     return Outcome(configuration, int(json.loads(plan.stdout)["peak_bytes"]), peak)
 
 
-def write_document(name: str, rows: Iterable[str], verdict: str) -> None:
+def write_document(name: str, rows: Iterable[str], verdict: str, header: str = HEADER) -> None:
     """Puts the table between the marks of that name in the document."""
     text = DOCUMENT.read_text(encoding="utf-8")
     begin, end = (mark.format(name=name) for mark in MARKS)
     before, _, rest = text.partition(begin)
     after = rest.partition(end)[2]
     machine = f"Linux {platform.release()}, Python {platform.python_version()}. {verdict}"
-    table = "\n".join([HEADER, *rows])
+    table = "\n".join([header, *rows])
     DOCUMENT.write_text(f"{before}{begin}\n{machine}\n\n{table}\n{end}{after}", encoding="utf-8")
 
 
@@ -204,10 +210,52 @@ def series_verdict(outcomes: Iterable[Outcome]) -> tuple[str, int]:
     return f"Peaks apart: {words}.", sum(size > SERIES_APART_BYTES for size in apart.values())
 
 
+def certified(inputs: Inputs, n_triples: int, n_rules: int, budget: int) -> tuple[str, bool]:
+    """(A row of a run in a group limited to its budget of so many MiB, whether it held)."""
+    configuration = Configuration("", 0, n_triples, n_rules, False)
+    options = [*inputs.files(configuration), f"--budget={budget}MiB", "--fail-on=none"]
+    made = subprocess.run([*COMMAND, "plan", "--json", *options], capture_output=True, check=False)
+    plan = json.loads(made.stdout)
+    peak = measure([*COMMAND, "run", "--quiet", *options], limit_bytes=budget * MIB)
+    chosen = plan["settings"]
+    wide = "512 sources at once" if chosen["wide"] else "one source at a time"
+    words = f"{chosen['workers']} by {chosen['start_method']}, {wide}"
+    held = peak.oom_kills == 0 and peak.exit_code == (0 if plan["fits"] else 3)
+    cells = (
+        f"{n_triples:,}",
+        f"{n_rules:,}",
+        f"{budget} MiB",
+        words if plan["fits"] else "refused",
+        f"{plan['peak_bytes'] / MIB:.1f}",
+        "none" if peak.group_bytes is None else f"{peak.group_bytes / MIB:.1f}",
+        f"{peak.oom_kills}",
+        f"{peak.exit_code}",
+        f"{peak.seconds:.1f}",
+    )
+    return f"| {' | '.join(cells)} |", held
+
+
+def certify(inputs: Inputs) -> int:
+    """Runs under budgets, each in a group limited to it, into the document; 1 where one fails."""
+    rows = []
+    broken = 0
+    print(CERTIFIED_HEADER)
+    for triples, rules in ((1_000_000, 10_000), (100_000, 100_000)):
+        for budget in CERTIFIED_BUDGETS:
+            row, held = certified(inputs, triples, rules, budget)
+            broken += not held
+            rows.append(row)
+            print(row, flush=True)
+    verdict = f"{len(rows)} budgets, {broken} of them not kept."
+    write_document("certified", rows, verdict, CERTIFIED_HEADER)
+    return 1 if broken else 0
+
+
 def main() -> int:
     """Measures the grid; 1 where the band is broken."""
     parser = argparse.ArgumentParser(description="Planned against measured memory.")
     parser.add_argument("--quick", action="store_true", help="a few configurations")
+    parser.add_argument("--certified", action="store_true", help="runs limited to their budget")
     parser.add_argument("--series", action="store_true", help="more and more rules")
     parser.add_argument("--folder", type=Path, help="where inputs are kept for the next time")
     parser.add_argument("--only", default="", help="configurations whose row contains this")
@@ -224,6 +272,8 @@ def main() -> int:
         # A cache of its own: another version of this program may write the user's.
         os.environ["XDG_CACHE_HOME"] = temporary
         inputs = Inputs(folder)
+        if arguments.certified:
+            return certify(inputs)
         for configuration in chosen:
             if arguments.only in str(configuration):
                 outcomes.append(measured(configuration, inputs))

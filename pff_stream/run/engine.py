@@ -43,6 +43,7 @@ from pff_stream.run.settings import RunSettings
 from pff_stream.run.stream import Evaluation, Meter, stream_chunks
 from pff_stream.run.unfinished import UnfinishedRun, unfinished_run
 from pff_stream.run.worker import Answer, WorkerArguments
+from pff_stream.triples.graph import verify
 from planner.machine import Machine
 from planner.model import Phase, Settings, Term
 from planner.plan import Plan, refusal
@@ -193,6 +194,9 @@ def evaluating(
         plan = ready.plan
         if not plan.fits:
             raise RefusedError(refusal(plan))
+        if ready.graph.encoded is None:
+            with timed(ready.seconds, "encode"):
+                verify(ready.graph.name)
         hold_tree(plan)
         for note in plan.notes:
             observer.note(note)

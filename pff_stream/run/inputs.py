@@ -22,7 +22,7 @@ from pff_stream.run.reading import encode_options
 from pff_stream.sources import STANDARD_INPUT, open_blocks
 from pff_stream.triples._graph import MAGIC
 from pff_stream.triples.encode import EncodeReport, TripleInput
-from pff_stream.triples.graph import attach, verify
+from pff_stream.triples.graph import attach
 from pff_stream.triples.store import GraphStore
 
 if TYPE_CHECKING:
@@ -169,6 +169,7 @@ def open_graph(
 ) -> Iterator[GraphInput]:
     """The encoded graph; raw triples are encoded first, by a process of its own, into memory.
 
+    Of a graph that was encoded before only the header is read: its contents are to be verified.
     Encoding may use `memory_bytes`, the graph included; `RefusedError` where that is too little.
     """
     inputs: list[TripleInput] = list(settings.triples if given is None else given)
@@ -180,7 +181,6 @@ def open_graph(
                 "expected it alone: encode all triples into one graph"
             )
         with GraphStore.existing(graphs[0]) as store:
-            verify(store.name)
             yield _described(store, None)
         return
     from pff_stream.triples.encode_process import EncoderKilledError, encode_in_process

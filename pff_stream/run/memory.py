@@ -43,12 +43,14 @@ CHECK_ATOM_BYTES, CHECK_BODY_BYTES, CHECK_RULE_BYTES = 120, 24, 60
 CHECK_BYTES = 48 * KIB
 """What checking a decoded chunk takes for a while (see `rules.chunk`): the largest of its steps."""
 ENCODER_PROCESS_BYTES = 4 * MIB
-KERNEL_BYTES, KERNEL_PROCESS_BYTES, KERNEL_CORE_BYTES = 256 * KIB, 160 * KIB, 256 * KIB
+KERNEL_BYTES, KERNEL_PROCESS_BYTES, KERNEL_CORE_BYTES = 320 * KIB, 112 * KIB, 256 * KIB
 """Kernel memory: stacks, file tables, sockets; and what a control group's counter is ahead of the
 use on each core (it charges 64 pages at a time)."""
-COPIED_BYTES, TASK_COPIED_BYTES = 512 * KIB, 4 * KIB
+TASK_COPIED_BYTES = 4 * KIB
+COPIED_ONCE_BYTES = {"fork": 512 * KIB, "forkserver": 64 * KIB}
+COPIED_EACH_BYTES = {"fork": 96 * KIB}
 """Pages shared by fork that are written, and so copied, only after the probe's few tasks: about one
-a task at first (measured over 247 to 2,470 tasks, docs/plan-grid.md)."""
+a task at first, in the parent (once) and in each worker (measured over 247 tasks and more)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ def _evaluate_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) ->
             {"workers": workers, "worker": costs.worker_bytes},
             costs.source,
         ),
-        _helpers(costs, start, sizes.n_chunks),
+        _shared_term(costs, start, workers, sizes.n_chunks),
     ]
     terms += _graph_terms(sizes, workers, sum(own.values()))
     terms += [
@@ -255,15 +257,15 @@ def _parent(costs: ProcessCosts) -> Term:
     )
 
 
-def _helpers(costs: ProcessCosts, start: str, n_chunks: int) -> Term:
+def _shared_term(costs: ProcessCosts, start: str, workers: int, n_chunks: int) -> Term:
     """What comes once with workers, and what is copied in a run of many tasks."""
-    copied = 0
-    if start in ("fork", "forkserver"):
-        copied = min(COPIED_BYTES, n_chunks * TASK_COPIED_BYTES)
+    touched = n_chunks * TASK_COPIED_BYTES
+    copied = min(COPIED_ONCE_BYTES.get(start, 0), touched)
+    copied += min(workers * COPIED_EACH_BYTES.get(start, 0), touched)
     return Term(
         "shared by workers",
         costs.helper_bytes + copied,
-        "helpers + copied, at most 4096 x chunks",
+        "helpers + copied",
         {"helpers": costs.helper_bytes, "copied": copied, "chunks": n_chunks},
         costs.source,
     )
@@ -273,7 +275,7 @@ def _kernel(processes: int, cores: int) -> Term:
     return Term(
         "kernel memory",
         KERNEL_BYTES + processes * KERNEL_PROCESS_BYTES + cores * KERNEL_CORE_BYTES,
-        "262144 + processes x 163840 + cores x 262144",
+        "327680 + processes x 114688 + cores x 262144",
         {"processes": processes, "cores": cores},
         "constants, measured over many runs (docs/plan-grid.md)",
     )
