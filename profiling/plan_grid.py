@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from profiling.outside import Peak, measure
+from profiling.outside import Peak, group, measure
 from profiling.peaks import ROOT
 from profiling.seeded import write_rules, write_triples
 
@@ -265,6 +265,9 @@ def main() -> int:
     else:
         chosen = list(quick_configurations() if arguments.quick else all_configurations())
     outcomes: list[Outcome] = []
+    with group() as tried:
+        if not tried.path:
+            print(f"Without the kernel's own figure, which needs a control group: {tried.reason}")
     print(HEADER)
     with tempfile.TemporaryDirectory(prefix="pff-stream-grid-", dir="/var/tmp") as temporary:
         folder: Path = arguments.folder or Path(temporary)

@@ -147,7 +147,7 @@ def prepared(
         before.append(
             preparation_phases(
                 _alone(costs),
-                compile_bytes if opened.compiled else None,
+                None if opened.compiled is None else opened.compiled.touched_bytes,
                 _encode_terms(graph),
             )
         )

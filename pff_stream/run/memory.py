@@ -348,7 +348,7 @@ def preparation_phases(
                         compile_bytes,
                         "compiler",
                         {"compiler": compile_bytes},
-                        "constant of the code",
+                        "what the compile came to use of its share",
                     ),
                 ],
             )
