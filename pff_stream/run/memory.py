@@ -27,7 +27,7 @@ SPOOL_WINDOWS = 2
 OUTPUT_FILES = 3
 OUTPUT_WINDOWS = 3
 """Windows of each output in the page cache: one is written, one waits, one is being filled."""
-LEAST_FAN_IN = 16
+LEAST_FAN_IN = 8
 """Runs that a merge of few chunks reads at once."""
 PAGE_TABLE_SHARE = 512
 """Bytes of a mapping per byte of page table: 8 of 4096."""
@@ -43,12 +43,12 @@ CHECK_ATOM_BYTES, CHECK_BODY_BYTES, CHECK_RULE_BYTES = 120, 24, 60
 CHECK_BYTES = 48 * KIB
 """What checking a decoded chunk takes for a while (see `rules.chunk`): the largest of its steps."""
 ENCODER_PROCESS_BYTES = 4 * MIB
-KERNEL_BYTES, KERNEL_PROCESS_BYTES, KERNEL_CORE_BYTES = 320 * KIB, 112 * KIB, 256 * KIB
+KERNEL_BYTES, KERNEL_PROCESS_BYTES, KERNEL_CORE_BYTES = 320 * KIB, 104 * KIB, 256 * KIB
 """Kernel memory: stacks, file tables, sockets; and what a control group's counter is ahead of the
 use on each core (it charges 64 pages at a time)."""
 TASK_COPIED_BYTES = 4 * KIB
 COPIED_ONCE_BYTES = {"fork": 512 * KIB, "forkserver": 64 * KIB}
-COPIED_EACH_BYTES = {"fork": 96 * KIB}
+COPIED_EACH_BYTES = {"fork": 64 * KIB}
 """Pages shared by fork that are written, and so copied, only after the probe's few tasks: about one
 a task at first, in the parent (once) and in each worker (measured over 247 tasks and more)."""
 
@@ -275,7 +275,7 @@ def _kernel(processes: int, cores: int) -> Term:
     return Term(
         "kernel memory",
         KERNEL_BYTES + processes * KERNEL_PROCESS_BYTES + cores * KERNEL_CORE_BYTES,
-        "327680 + processes x 114688 + cores x 262144",
+        "327680 + processes x 106496 + cores x 262144",
         {"processes": processes, "cores": cores},
         "constants, measured over many runs (docs/plan-grid.md)",
     )

@@ -24,7 +24,7 @@ from pff_stream.run.memory import RESULT_BYTES, RunSizes, chunk_counts, own_byte
 from pff_stream.run.outputs import source_chunks
 from pff_stream.run.pool import Convicted, Pool, WorkersFailedError
 from pff_stream.run.stream import Evaluation, Meter, whole_chunks
-from pff_stream.run.worker import Answer, WorkerArguments, set_up, split_task
+from pff_stream.run.worker import Answer, Task, WorkerArguments, set_up, split_task
 from pff_stream.triples.graph import attach
 from planner import procfs
 from planner.probe import ProcessMemory, WorkerMemory
@@ -106,7 +106,8 @@ def _run(
     """
     meter = Meter(Silent(), 1, 1)
     evaluation, once = Evaluation(), Evaluation()
-    answers: dict[int, Answer] = {}
+    answers: dict[Task, Answer] = {}
+    tasks = list(whole_chunks(rules))
     with Pool(
         start_method=start_method,
         workers=workers,
@@ -117,12 +118,12 @@ def _run(
         preload=("pff_stream.run.worker",),
         gather=True,
     ) as pool:
-        tasks = cycle(whole_chunks(rules))
-        for result in pool.imap_unordered(islice(tasks, TASKS * workers)):
+        for result in pool.imap_unordered(islice(cycle(tasks), TASKS * workers)):
             if isinstance(result, Convicted):
                 raise WorkersFailedError(f"a probed worker: {result.cause}")
             evaluation.take(result.answer)
-            answers[result.task.chunk] = result.answer
+            if result.task in tasks:  # else a part of one: its worker was killed meanwhile
+                answers[result.task] = result.answer
             meter.tick()
         meter.tick(now=True)
         during_bytes = watch.sample()
@@ -130,10 +131,11 @@ def _run(
         measured = [_measure(pid) for pid in pool.pids]
     _pages.trim()
     after_bytes = watch.sample()
-    for answer in answers.values():
-        once.take(answer)
-    with attach(arguments.graph) as graph:
-        write_results(graph.view, [spool.fileno()], bytes(once.runs), source_chunks(rules))
+    if len(answers) == len(tasks):
+        for answer in answers.values():
+            once.take(answer)
+        with attach(arguments.graph) as graph:
+            write_results(graph.view, [spool.fileno()], bytes(once.runs), source_chunks(rules))
     return measured, during_bytes, after_bytes
 
 
