@@ -17,9 +17,6 @@ _BAR = 12
 _SIZE = 11
 _NARROWEST = 60
 _LARGEST_SHOWN = 3
-AGAIN_BYTES = 1 << 19
-"""How much less a process may measure itself at one time than at another: what is suggested is to
-fit when it is tried."""
 
 
 def _clean(text: str) -> str:
@@ -159,7 +156,7 @@ def _what_fits(plan: Plan) -> list[str]:
         needed_bytes = plan.least_bytes
     deciding = [limit for limit in plan.limits if limit.deciding and limit.kind == "budget"]
     others = [limit for limit in plan.limits if limit.kind != "budget"]
-    needed_bytes += AGAIN_BYTES
+    needed_bytes += plan.margin_bytes
     needed = option_size(needed_bytes)
     # What is pasted is a whole MiB, so that the machine must allow a whole MiB.
     pasted_bytes = -(-needed_bytes // 2**20) * 2**20

@@ -27,7 +27,6 @@ from planner.model import Phase, Setting, Settings
 from planner.plan import Plan
 from planner.probe import ProbeError, WorkerMemory, cached_probe, measure_self
 from planner.search import as_options, choose, nearest
-from planner.text import AGAIN_BYTES
 
 _PROBE_VERSION = 2
 """Changes when the code of workers does, so that older answers are not taken for it."""
@@ -41,6 +40,8 @@ _ROOMY_PROBE_BYTES = {
 THREAD_SPEED = 0.9
 """What is left where workers share an interpreter between the evaluator's calls: 128,319 rules over
 FB15k-237 with two took 0.80 to 0.93 of the speed of processes."""
+MARGIN_BYTES = 1 << 19
+"""How much more a process may measure itself at one time than at another."""
 WIDE_SPEED = 2.5
 """How much faster large graphs are evaluated with 512 sources at once (see docs/performance.md)."""
 
@@ -166,7 +167,7 @@ def plan_run(
         "workers": list(range(wanted - 1, 0, -1)),
         "start_method": [method, "thread"],
     }
-    near = nearest(build, wish, axes, machine.budget_bytes - AGAIN_BYTES)
+    near = nearest(build, wish, axes, machine.budget_bytes - MARGIN_BYTES)
     suggestions = [
         as_options({name: option[name] for name in ("workers", "start_method")})
         for option in (candidate.settings for candidate in near.fitting)
@@ -249,4 +250,5 @@ def _plan(
         suggestions=suggestions,
         notes=notes,
         least_bytes=least_bytes,
+        margin_bytes=MARGIN_BYTES,
     )
