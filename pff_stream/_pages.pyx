@@ -50,6 +50,14 @@ cdef extern from *:
     #endif
     }
 
+    static int pff_share_heap(void) {
+    #if defined(__GLIBC__)
+        return mallopt(M_ARENA_MAX, 1);
+    #else
+        return 0;
+    #endif
+    }
+
     static int pff_hold(size_t n) {
         volatile char *room = malloc(n);  /* volatile: else nobody would see it written */
         if (room == NULL)
@@ -72,6 +80,7 @@ cdef extern from *:
     void pff_drop(int fd, long long offset, long long n) noexcept nogil
     void pff_read_alone(int fd) noexcept nogil
     int pff_fix_thresholds(size_t largest, size_t trim) noexcept nogil
+    int pff_share_heap() noexcept nogil
     int pff_hold(size_t n) noexcept nogil
     void pff_trim() noexcept nogil
 
@@ -100,6 +109,14 @@ def fix_thresholds(size_t mapped_bytes, size_t kept_bytes):
     most `kept_bytes` are kept free at the end of the heap. True where that could be set.
     """
     return bool(pff_fix_thresholds(mapped_bytes, kept_bytes))
+
+
+def share_heap():
+    """Has threads that are still to come allocate from the process's own heap; True where they do.
+
+    What glibc gives each thread instead, `trim` cannot take back when the thread has ended.
+    """
+    return bool(pff_share_heap())
 
 
 def hold(size_t room_bytes):

@@ -54,6 +54,9 @@ class Plan:
     """What people should know: warnings, and what memory is not in the terms."""
     least_bytes: int | None = None
     """What the smallest configuration needs, where no suggestion fits. Not in the JSON."""
+    margin_bytes: int = 0
+    """How much more the same plan may come to when it is made again, since processes are measured
+    anew: what is suggested is to fit then as well. Not in the JSON."""
     machine: Settings = field(default_factory=dict)
     """What people should know of the machine, as `planner.machine.profile` tells it."""
     identity: Settings = field(default_factory=dict)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.process import BaseProcess
 
-_CACHE_VERSION = 1
+_CACHE_VERSION = 2
 _SHARING = {"fork": 3, "forkserver": 3, "spawn": 1}
 _TRACKER, _SERVER = b"multiprocessing.resource_tracker", b"multiprocessing.forkserver"
 _HELPERS: dict[str, tuple[bytes, ...]] = {
@@ -66,6 +66,8 @@ class WorkerMemory:
     start method needs, pages that workers share among themselves, what the parent gained."""
     start_seconds: float
     """From the first start until the last worker was ready."""
+    growth_bytes: int = 0
+    """What the parent keeps when its workers are gone."""
 
 
 def measure_self() -> ProcessMemory:
@@ -237,6 +239,7 @@ def _read_cache(path: str) -> dict[str, WorkerMemory]:
                 ProcessMemory(**{name: int(size) for name, size in entry["worker"].items()}),
                 int(entry["helpers_bytes"]),
                 float(entry["start_seconds"]),
+                int(entry["growth_bytes"]),
             )
             for place, entry in saved["probes"].items()
         }

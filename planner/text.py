@@ -156,6 +156,7 @@ def _what_fits(plan: Plan) -> list[str]:
         needed_bytes = plan.least_bytes
     deciding = [limit for limit in plan.limits if limit.deciding and limit.kind == "budget"]
     others = [limit for limit in plan.limits if limit.kind != "budget"]
+    needed_bytes += plan.margin_bytes
     needed = option_size(needed_bytes)
     # What is pasted is a whole MiB, so that the machine must allow a whole MiB.
     pasted_bytes = -(-needed_bytes // 2**20) * 2**20

@@ -64,7 +64,7 @@ class Group:
         return int(procfs.read_text(f"{self.path}/{name}") or 0) if self.path else None
 
     def statistics(self) -> dict[str, int]:
-        """The group's memory.stat."""
+        """The group's memory.stat; version 1 has the groups below it under `total_` names."""
         lines = (procfs.read_text(f"{self.path}/memory.stat") or "").splitlines()
         return {name: int(value) for name, value in (line.split() for line in lines)}
 
@@ -171,7 +171,7 @@ def measure(
                 _note(own, found)
             if keep_samples:
                 moment = time.perf_counter() - began
-                files = own.statistics().get("cache", 0) if own.path else 0
+                files = own.statistics().get("total_cache", 0) if own.path else 0
                 found.samples.append((moment, watch.now_bytes, files, watch.readings))
             time.sleep(interval_seconds)
         assert process.stdout is not None
@@ -187,7 +187,7 @@ def measure(
 def _note(own: Group, found: Peak) -> None:
     statistics = own.statistics()
     if own.version == 1:
-        files = statistics.get("cache", 0) - statistics.get("shmem", 0)
+        files = statistics.get("total_cache", 0) - statistics.get("total_shmem", 0)
         kernel = int(procfs.read_text(f"{own.path}/memory.kmem.usage_in_bytes") or 0)
     else:
         files = statistics.get("file", 0) - statistics.get("shmem", 0)

@@ -1,7 +1,9 @@
 """Holds what is planned against what the kernel counts, over a grid of configurations.
 
     python -m profiling.plan_grid             all of it, some 20 minutes; rewrites docs/plan-grid.md
-    python -m profiling.plan_grid --quick     a few configurations, in less than a minute
+    python -m profiling.plan_grid --quick     a few configurations, in about a minute
+    python -m profiling.plan_grid --certified budgets from 64 MiB, each run in a group limited to it
+    python -m profiling.plan_grid --series    10 thousand to 10 million rules, for the same page
 
 The prediction is that of `pff-stream plan`; the peak is that of `pff-stream run` with the same
 options, in a process of its own, measured from outside (`profiling.outside`), with the inputs in
@@ -24,14 +26,21 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from profiling.outside import Peak, measure
+from profiling.outside import Peak, group, measure
 from profiling.peaks import ROOT
 from profiling.seeded import write_rules, write_triples
 
 MIB = 1 << 20
 COMMAND = [sys.executable, "-m", "pff_stream"]
 DOCUMENT = ROOT / "docs" / "plan-grid.md"
-BEGIN, END = "<!-- grid: begin -->", "<!-- grid: end -->"
+MARKS = "<!-- {name}: begin -->", "<!-- {name}: end -->"
+CERTIFIED_HEADER = (
+    "| triples | rules | budget | chosen | planned | group's peak | OOM kills | exit | seconds |\n"
+    "|--:|--:|--:|---|--:|--:|--:|--:|--:|"
+)
+CERTIFIED_BUDGETS = (64, 80, 96, 128, 192, 256, 512, 1024, 4096)
+SERIES_RULES = (10_000, 1_000_000, 10_000_000)
+SERIES_APART_BYTES = MIB
 START_METHODS = ("fork", "forkserver", "spawn")
 HEADER = (
     "| start | workers | triples | read from | rules | violations | planned | tree | group "
@@ -94,14 +103,15 @@ class Outcome:
 
 def all_configurations() -> Iterator[Configuration]:
     """The whole grid."""
-    sizes = ((1_000, 10_000), (1_000, 1_000_000), (1_000_000, 10_000), (1_000_000, 1_000_000))
-    for (triples, rules), start, workers, writes in product(
-        sizes, START_METHODS, (1, 2, 4, 8), (False, True)
-    ):
-        yield Configuration(start, workers, triples, rules, writes)
+    sizes = ((1_000, 10_000), (1_000, 1_000_000), (1_000_000, 10_000))
+    for (triples, rules), start, workers in product(sizes, START_METHODS, (1, 2, 4, 8)):
+        yield Configuration(start, workers, triples, rules, workers in (2, 8))
+    for start, workers in product(START_METHODS, (1, 4)):
+        yield Configuration(start, workers, 1_000_000, 1_000_000, workers == 4)
     for workers, triples in product((1, 4), (1_000, 1_000_000)):
         yield Configuration("fork", workers, triples, 10_000, True, "tsv")
-        yield Configuration("thread", workers, triples, 10_000, True)
+        yield Configuration("thread", workers, triples, 10_000, workers == 4)
+    yield Configuration("thread", 2, 1_000, 1_000_000, True)
     for start, workers in (("fork", 1), ("fork", 4), ("spawn", 2)):
         yield Configuration(start, workers, 10_000_000, 1_000_000, True)
     yield Configuration("fork", 2, 10_000_000, 10_000, False, "tsv")
@@ -112,7 +122,15 @@ def quick_configurations() -> Iterator[Configuration]:
     for start, workers in product(START_METHODS, (1, 4)):
         yield Configuration(start, workers, 1_000, 10_000, workers == 4)
     yield Configuration("fork", 2, 100_000, 100_000, True)
+    yield Configuration("thread", 2, 100_000, 100_000, True)
     yield Configuration("fork", 2, 100_000, 10_000, False, "tsv")
+
+
+def series_configurations() -> Iterator[Configuration]:
+    """The same run with more and more rules: its peak must hardly move."""
+    for start, workers in (("fork", 1), ("fork", 2), ("spawn", 2)):
+        for rules in SERIES_RULES:
+            yield Configuration(start, workers, 1_000, rules, False)
 
 
 class Inputs:
@@ -167,25 +185,89 @@ def measured(configuration: Configuration, inputs: Inputs) -> Outcome:
     return Outcome(configuration, int(json.loads(plan.stdout)["peak_bytes"]), peak)
 
 
-def write_document(rows: Iterable[str], verdict: str) -> None:
-    """Puts the table between the marks of the document."""
+def write_document(name: str, rows: Iterable[str], verdict: str, header: str = HEADER) -> None:
+    """Puts the table between the marks of that name in the document."""
     text = DOCUMENT.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2]
+    begin, end = (mark.format(name=name) for mark in MARKS)
+    before, _, rest = text.partition(begin)
+    after = rest.partition(end)[2]
     machine = f"Linux {platform.release()}, Python {platform.python_version()}. {verdict}"
-    table = "\n".join([HEADER, *rows])
-    DOCUMENT.write_text(f"{before}{BEGIN}\n{machine}\n\n{table}\n{END}{after}", encoding="utf-8")
+    table = "\n".join([header, *rows])
+    DOCUMENT.write_text(f"{before}{begin}\n{machine}\n\n{table}\n{end}{after}", encoding="utf-8")
+
+
+def series_verdict(outcomes: Iterable[Outcome]) -> tuple[str, int]:
+    """(How far apart the peaks of one series are, how many series are too far apart)."""
+    series: dict[tuple[str, int], list[int]] = {}
+    for outcome in outcomes:
+        configuration = outcome.configuration
+        place = (configuration.start_method, configuration.workers)
+        series.setdefault(place, []).append(outcome.peak.bytes)
+    apart = {place: max(peaks) - min(peaks) for place, peaks in series.items()}
+    words = ", ".join(
+        f"{start} with {workers}: {size / MIB:.2f} MiB" for (start, workers), size in apart.items()
+    )
+    return f"Peaks apart: {words}.", sum(size > SERIES_APART_BYTES for size in apart.values())
+
+
+def certified(inputs: Inputs, n_triples: int, n_rules: int, budget: int) -> tuple[str, bool]:
+    """(A row of a run in a group limited to its budget of so many MiB, whether it held)."""
+    configuration = Configuration("", 0, n_triples, n_rules, False)
+    options = [*inputs.files(configuration), f"--budget={budget}MiB", "--fail-on=none"]
+    made = subprocess.run([*COMMAND, "plan", "--json", *options], capture_output=True, check=False)
+    plan = json.loads(made.stdout)
+    peak = measure([*COMMAND, "run", "--quiet", *options], limit_bytes=budget * MIB)
+    chosen = plan["settings"]
+    wide = "512 sources at once" if chosen["wide"] else "one source at a time"
+    words = f"{chosen['workers']} by {chosen['start_method']}, {wide}"
+    held = peak.oom_kills == 0 and peak.exit_code == (0 if plan["fits"] else 3)
+    cells = (
+        f"{n_triples:,}",
+        f"{n_rules:,}",
+        f"{budget} MiB",
+        words if plan["fits"] else "refused",
+        f"{plan['peak_bytes'] / MIB:.1f}",
+        "none" if peak.group_bytes is None else f"{peak.group_bytes / MIB:.1f}",
+        f"{peak.oom_kills}",
+        f"{peak.exit_code}",
+        f"{peak.seconds:.1f}",
+    )
+    return f"| {' | '.join(cells)} |", held
+
+
+def certify(inputs: Inputs) -> int:
+    """Runs under budgets, each in a group limited to it, into the document; 1 where one fails."""
+    rows = []
+    broken = 0
+    print(CERTIFIED_HEADER)
+    for triples, rules in ((1_000_000, 10_000), (100_000, 100_000)):
+        for budget in CERTIFIED_BUDGETS:
+            row, held = certified(inputs, triples, rules, budget)
+            broken += not held
+            rows.append(row)
+            print(row, flush=True)
+    verdict = f"{len(rows)} budgets, {broken} of them not kept."
+    write_document("certified", rows, verdict, CERTIFIED_HEADER)
+    return 1 if broken else 0
 
 
 def main() -> int:
     """Measures the grid; 1 where the band is broken."""
     parser = argparse.ArgumentParser(description="Planned against measured memory.")
     parser.add_argument("--quick", action="store_true", help="a few configurations")
+    parser.add_argument("--certified", action="store_true", help="runs limited to their budget")
+    parser.add_argument("--series", action="store_true", help="more and more rules")
     parser.add_argument("--folder", type=Path, help="where inputs are kept for the next time")
     parser.add_argument("--only", default="", help="configurations whose row contains this")
     arguments = parser.parse_args()
-    chosen = list(quick_configurations() if arguments.quick else all_configurations())
+    if arguments.series:
+        chosen = list(series_configurations())
+    else:
+        chosen = list(quick_configurations() if arguments.quick else all_configurations())
     outcomes: list[Outcome] = []
+    with group() as tried:
+        if not tried.path:
+            print(f"Without the kernel's own figure, which needs a control group: {tried.reason}")
     print(HEADER)
     with tempfile.TemporaryDirectory(prefix="pff-stream-grid-", dir="/var/tmp") as temporary:
         folder: Path = arguments.folder or Path(temporary)
@@ -193,6 +275,8 @@ def main() -> int:
         # A cache of its own: another version of this program may write the user's.
         os.environ["XDG_CACHE_HOME"] = temporary
         inputs = Inputs(folder)
+        if arguments.certified:
+            return certify(inputs)
         for configuration in chosen:
             if arguments.only in str(configuration):
                 outcomes.append(measured(configuration, inputs))
@@ -204,9 +288,13 @@ def main() -> int:
         f"planned over peak from {min(o.over_bytes for o in outcomes) / MIB:+.2f} to "
         f"{max(o.over_bytes for o in outcomes) / MIB:+.2f} MiB."
     )
+    if arguments.series:
+        apart, far = series_verdict(outcomes)
+        verdict, broken = f"{apart} {verdict}", broken + far
     print(verdict)
     if not arguments.quick and not arguments.only:
-        write_document((outcome.row() for outcome in outcomes), verdict)
+        name = "series" if arguments.series else "grid"
+        write_document(name, (outcome.row() for outcome in outcomes), verdict)
     return 1 if broken else 0
 
 

@@ -1,6 +1,7 @@
 from collections.abc import Callable, Sequence
 
 BUILDER_BYTES: int
+NAME_TABLE_BYTES: int
 LONGEST_LINE_BYTES: int
 
 class ChunkBuilder:

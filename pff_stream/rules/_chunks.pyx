@@ -48,6 +48,7 @@ BUILDER_BYTES = (
     sum([CAPACITIES[i] for i in range(N_COLUMNS)]) + 4 * NAME_SLOTS + 4 * MAX_NAMES + KEYS_BYTES
 )
 LONGEST_LINE_BYTES = LINE_BYTES
+NAME_TABLE_BYTES = 4 * NAME_SLOTS + 4 * MAX_NAMES + KEYS_BYTES
 
 
 cdef inline void put(Column *column, const void *data, size_t length) noexcept:

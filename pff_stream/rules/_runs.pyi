@@ -9,6 +9,8 @@ SLOT_BYTES: int
 
 class RuleRuns:
     n_spilled: int
+    @property
+    def touched_bytes(self) -> int: ...
     def __init__(
         self,
         builder: ChunkBuilder,

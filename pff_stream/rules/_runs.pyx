@@ -47,6 +47,7 @@ cdef struct Written:
     double confidence
 
 cdef enum:
+    PAGE_BYTES = 4096
     OUTPUT_BYTES = 65536
     WINDOW_BYTES = KEYS_BYTES + LINE_BYTES + 4096
     CURSOR_BYTES = WINDOW_BYTES + KEYS_BYTES + 256
@@ -158,6 +159,16 @@ cdef class RuleRuns:
         free(self.head_key)
         free(self.last_body)
         free(self.output)
+
+    @property
+    def touched_bytes(self):
+        """Bytes of the arena and of the tables that the rules held now, and sorting them, touch."""
+        cdef size_t arena, heads, bodies
+        arena = self.used + self.n_rules * (sizeof(Rule) + 8) + self.n_bodies * (sizeof(Item) + 4)
+        # Entries of a table lie anywhere in it: each on a page of its own, until there are no more.
+        heads = min(self.n_slots * sizeof(Slot), self.n_heads * PAGE_BYTES)
+        bodies = min(self.n_slots * sizeof(Slot), self.n_bodies * PAGE_BYTES)
+        return min(self.arena_bytes, arena) + heads + bodies
 
     def close(self) -> None:
         """Closes the temporary file, which frees its space."""

@@ -20,7 +20,7 @@ from typing import Protocol
 
 from pff_stream.errors import InputError, UsageError
 from pff_stream.rules._chart import MAX_TEXT_MEMORY_BYTES
-from pff_stream.rules._chunks import BUILDER_BYTES, ChunkBuilder
+from pff_stream.rules._chunks import BUILDER_BYTES, NAME_TABLE_BYTES, ChunkBuilder
 from pff_stream.rules._compile import READER_BYTES, RuleReader
 from pff_stream.rules._format import FLAG_AMBIGUOUS, FLAG_UNSETTLED, SEMANTICS
 from pff_stream.rules._runs import RUNS_FIXED_BYTES, SLOT_BYTES, RuleRuns
@@ -82,6 +82,8 @@ class CompileReport:
     """Sorted runs that went to disk; 0 when all rules fit."""
     file_bytes: int
     """Length of the rule file; of the one that would be written with `destination=None`."""
+    touched_bytes: int
+    """Of the memory that it was given, what it came to use."""
     source_hash: bytes
     """blake2b-128 of the decompressed text."""
     seconds: float
@@ -151,11 +153,13 @@ def compile_rules(
     writer = RuleFileWriter(destination, open_temporary)
     builder = ChunkBuilder(writer.add_chunk)
     runs = RuleRuns(builder, sizes["arena"], _count_slots(memory_bytes), open_temporary)
-    reader = RuleReader(runs, writer.add_source_chunk, _text_reader(graph), rejections.add, graph)
+    read_text = _TextReader(graph)
+    reader = RuleReader(runs, writer.add_source_chunk, read_text, rejections.add, graph)
     try:
         source_hash = _read(blocks, reader)
         _apply_policy(source_name, on_bad_rule, allowed, reader, rejections.first)
         writer.start(semantics, source_name, source_hash)
+        touched_bytes = runs.touched_bytes
         with writing():
             runs.finish()
         file_bytes = writer.finish(
@@ -184,9 +188,25 @@ def compile_rules(
         source_chunks=writer.source.chunks,
         spilled_runs=runs.n_spilled,
         file_bytes=file_bytes,
+        touched_bytes=_touched(
+            sizes, None if runs.n_spilled else touched_bytes, file_bytes, read_text.called
+        ),
         source_hash=source_hash,
         seconds=time.perf_counter() - started,
     )
+
+
+def _touched(
+    sizes: dict[str, int], rules_bytes: int | None, file_bytes: int, has_doubtful: bool
+) -> int:
+    """What a compile used of what `compile_memory` gave it; all where rules went to disk (None)."""
+    if rules_bytes is None:
+        return sum(sizes.values())
+    rest = sizes["ambiguous_text_or_evaluation_chunk"]
+    if not has_doubtful:
+        # The columns of a chunk are no longer than the file, beside the table of its names.
+        rest = min(rest, file_bytes + NAME_TABLE_BYTES + COPY_BYTES)
+    return sizes["lines_and_source_chunk"] + sizes["run_buffers"] + rules_bytes + rest
 
 
 def lines_of(rules: Iterable[str]) -> Iterator[bytes]:
@@ -251,26 +271,29 @@ def _temporary_opener(directory: str | Path | None) -> Callable[[], Temporary]:
     return open_temporary
 
 
-def _text_reader(
-    graph: GraphNames | None,
-) -> Callable[[bytes], tuple[int, bytes, bytes] | tuple[int, str, str]]:
+class _TextReader:
     """What the fast path asks about texts that it does not read itself."""
 
-    def has_entity(name: bytes) -> bool:
-        return graph is not None and graph.entity_id(name) >= 0
+    def __init__(self, graph: GraphNames | None) -> None:
+        self._graph = graph
+        self.called = False
 
-    def has_relation(name: bytes) -> bool:
-        return graph is not None and graph.relation_id(name) >= 0
-
-    def read(text: bytes) -> tuple[int, bytes, bytes] | tuple[int, str, str]:
-        result = read_rule(text) if graph is None else settle(text, has_entity, has_relation)
+    def __call__(self, text: bytes) -> tuple[int, bytes, bytes] | tuple[int, str, str]:
+        self.called = True
+        graph = self._graph
+        if graph is None:
+            result = read_rule(text)
+        else:
+            result = settle(
+                text,
+                lambda name: graph.entity_id(name) >= 0,
+                lambda name: graph.relation_id(name) >= 0,
+            )
         if isinstance(result, Rejected):
             return result.column, result.found, result.expected
         if isinstance(result, Unsettled):
             return (FLAG_AMBIGUOUS | FLAG_UNSETTLED, *rule_keys(result.readings[0]))
         return (FLAG_AMBIGUOUS if result.ambiguous else 0, *rule_keys(result))
-
-    return read
 
 
 def _apply_policy(

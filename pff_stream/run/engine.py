@@ -43,6 +43,7 @@ from pff_stream.run.settings import RunSettings
 from pff_stream.run.stream import Evaluation, Meter, stream_chunks
 from pff_stream.run.unfinished import UnfinishedRun, unfinished_run
 from pff_stream.run.worker import Answer, WorkerArguments
+from pff_stream.triples.graph import verify
 from planner.machine import Machine
 from planner.model import Phase, Settings, Term
 from planner.plan import Plan, refusal
@@ -152,11 +153,11 @@ def prepared(
         before.append(
             preparation_phases(
                 _alone(costs),
-                compile_bytes if opened.compiled else None,
+                None if opened.compiled is None else opened.compiled.touched_bytes,
                 _encode_terms(graph),
             )
         )
-        sizes = _sizes(settings, opened, graph, folder)
+        sizes = _sizes(settings, opened, graph, folder, machine.cores)
         costs = measure_costs(machine.budget_bytes, folder)
         phases = [phase for phases in before for phase in phases]
 
@@ -200,6 +201,9 @@ def evaluating(
         plan = ready.plan
         if not plan.fits:
             raise RefusedError(refusal(plan))
+        if ready.graph.opened is not None:
+            with timed(ready.seconds, "encode"):
+                verify(ready.graph.name, ready.graph.opened.path)
         hold_tree(plan)
         for note in plan.notes:
             observer.note(note)
@@ -318,12 +322,15 @@ def _encode_terms(graph: GraphInput) -> list[Term] | None:
     ]
 
 
-def _sizes(settings: RunSettings, rules: Rules, graph: GraphInput, folder: str) -> RunSizes:
+def _sizes(
+    settings: RunSettings, rules: Rules, graph: GraphInput, folder: str, cores: int
+) -> RunSizes:
     file = rules.file
     spool_bytes = 0
+    example_bytes = 8 + 12 * file.max_body_atoms
+    record_bytes = 68 + min(settings.max_examples, 1 << 20) * example_bytes
     if is_memory(settings.out or folder):
-        example_bytes = 8 + 12 * file.max_body_atoms
-        spool_bytes = file.rules * (48 + min(settings.max_examples, 1 << 20) * example_bytes)
+        spool_bytes = file.rules * record_bytes
     return RunSizes(
         graph_bytes=graph.total_bytes,
         graph_in_memory=graph.in_memory,
@@ -341,5 +348,8 @@ def _sizes(settings: RunSettings, rules: Rules, graph: GraphInput, folder: str) 
         max_chunk_names=file.work.get("max_chunk_names", file.max_chunk_bytes // 12),
         max_chunk_atoms=file.work.get("max_chunk_atoms", file.max_chunk_bytes // 12),
         max_chunk_bodies=file.work.get("max_chunk_bodies", file.max_chunk_bytes // 4),
+        # A run ends where the next record does not fit behind it any more.
+        max_chunk_runs=1 + -(-2 * file.max_chunk_rules * record_bytes // RESULT_BYTES),
+        cores=cores,
         writes_files=settings.out is not None or settings.violations is not None,
     )

@@ -22,7 +22,7 @@ from pff_stream.run.reading import encode_options
 from pff_stream.sources import STANDARD_INPUT, open_blocks
 from pff_stream.triples._graph import MAGIC
 from pff_stream.triples.encode import EncodeReport, TripleInput
-from pff_stream.triples.graph import attach, verify
+from pff_stream.triples.graph import attach
 from pff_stream.triples.store import GraphStore
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class OpenedFile:
     """A compiled or encoded file that is read for as long as a run lasts."""
 
     def __init__(self, path: str, descriptor: int) -> None:
-        self._path = path
+        self.path = path
         self._descriptor = descriptor
         self._before = os.fstat(descriptor)
         self._is_replaced = False
@@ -58,15 +58,15 @@ class OpenedFile:
         """
         before, now = self._before, os.fstat(self._descriptor)
         if (before.st_size, before.st_mtime_ns) != (now.st_size, now.st_mtime_ns):
-            raise AlteredError(f"{self._path}: was written to during the run, which is void")
+            raise AlteredError(f"{self.path}: was written to during the run, which is void")
         if self._is_replaced:
             return
         try:
-            self._is_replaced = not os.path.samestat(before, os.stat(self._path))
+            self._is_replaced = not os.path.samestat(before, os.stat(self.path))
         except OSError:
             self._is_replaced = True
         if self._is_replaced:
-            _logger.warning("%s: replaced during the run, which goes on with the old", self._path)
+            _logger.warning("%s: replaced during the run, which goes on with the old", self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +212,7 @@ def open_graph(
 ) -> Iterator[GraphInput]:
     """The encoded graph; raw triples are encoded first, by a process of its own, into memory.
 
+    Of a graph that was encoded before only the header is read: its contents are to be verified.
     Encoding may use `memory_bytes`, the graph included; `RefusedError` where that is too little.
     """
     inputs: list[TripleInput] = list(settings.triples if given is None else given)
@@ -224,7 +225,6 @@ def open_graph(
             )
         with GraphStore.existing(graphs[0]) as store:
             opened = OpenedFile(graphs[0], store.fileno())
-            verify(store.name, graphs[0])
             yield _described(store, None, opened)
         return
     from pff_stream.triples.encode_process import EncoderKilledError, encode_in_process

@@ -11,18 +11,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pff_stream.evaluate._kernel import chunk_room_bytes, scratch_bytes
-from pff_stream.report._merge import merge_bytes
+from pff_stream.report._merge import BUFFER_BYTES, merge_bytes
+from pff_stream.report._runs import FAN_IN
 from pff_stream.report.writers import WINDOW_BYTES
 from planner.model import Phase, Settings, Term
 
 KIB, MIB = 1 << 10, 1 << 20
 RESULT_BYTES = 128 * KIB
 """Result buffer of a worker; a run in the spool is at most this long."""
+RECORD_BYTES = RESULT_BYTES + 3 * 64 * KIB
+"""A record that is longer than a window of the merge is read whole: a buffer of a worker at most,
+which grows only where the names in a head (64 KiB each) do not fit."""
 SPOOL_WINDOWS = 2
 """Of what a worker appends, at most two runs are in the page cache: one is written, one waits."""
 OUTPUT_FILES = 3
 OUTPUT_WINDOWS = 3
 """Windows of each output in the page cache: one is written, one waits, one is being filled."""
+LEAST_FAN_IN = 8
+"""Runs that a merge of few chunks reads at once."""
 PAGE_TABLE_SHARE = 512
 """Bytes of a mapping per byte of page table: 8 of 4096."""
 TASK_BYTES = 2048
@@ -37,8 +43,14 @@ CHECK_ATOM_BYTES, CHECK_BODY_BYTES, CHECK_RULE_BYTES = 120, 24, 60
 CHECK_BYTES = 48 * KIB
 """What checking a decoded chunk takes for a while (see `rules.chunk`): the largest of its steps."""
 ENCODER_PROCESS_BYTES = 4 * MIB
-KERNEL_BYTES, KERNEL_PROCESS_BYTES = 512 * KIB, 160 * KIB
-"""Kernel memory: stacks, file tables, sockets, and what its counters are ahead of the use."""
+KERNEL_BYTES, KERNEL_PROCESS_BYTES, KERNEL_CORE_BYTES = 320 * KIB, 104 * KIB, 256 * KIB
+"""Kernel memory: stacks, file tables, sockets; and what a control group's counter is ahead of the
+use on each core (it charges 64 pages at a time)."""
+TASK_COPIED_BYTES = 4 * KIB
+COPIED_ONCE_BYTES = {"fork": 512 * KIB, "forkserver": 64 * KIB}
+COPIED_EACH_BYTES = {"fork": 64 * KIB}
+"""Pages shared by fork that are written, and so copied, only after the probe's few tasks: about one
+a task at first, in the parent (once) and in each worker (measured over 247 tasks and more)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +72,10 @@ class RunSizes:
     max_chunk_names: int = 0
     max_chunk_atoms: int = 0
     max_chunk_bodies: int = 0
+    max_chunk_runs: int = 2
+    """Runs in the spool that the results of a chunk come to, at most."""
+    cores: int = 1
+    """Cores that the processes may use."""
     writes_files: bool = True
     """Whether the results go to files (a folder, or a file of violations)."""
 
@@ -72,7 +88,7 @@ class ProcessCosts:
     worker_bytes: int
     """One worker before it attaches and allocates anything of this run."""
     helper_bytes: int
-    """What comes once: a fork server, and what this process grows by until the end."""
+    """What comes once with workers: a fork server, pages that this process no longer shares."""
     source: str
 
 
@@ -107,6 +123,16 @@ def busy_workers(sizes: RunSizes, settings: Settings) -> int:
     return max(1, min(int(settings["workers"] or 1), sizes.n_chunks))
 
 
+def n_runs(sizes: RunSizes) -> int:
+    """Runs in the spool, at most."""
+    return sizes.n_chunks * sizes.max_chunk_runs
+
+
+def fan_in(sizes: RunSizes) -> int:
+    """How many runs the merge reads at once: so many windows it holds."""
+    return min(FAN_IN, max(LEAST_FAN_IN, 2 * sizes.n_chunks))
+
+
 def run_phases(sizes: RunSizes, costs: ProcessCosts, settings: Settings) -> list[Phase]:
     """The phases of a run from the moment that both inputs are ready."""
     return [
@@ -119,7 +145,7 @@ def _evaluate_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) ->
     workers = busy_workers(sizes, settings)
     window = int(settings["window"] or 1)
     wide = bool(settings["wide"])
-    in_threads = settings["start_method"] == "thread"
+    start = str(settings["start_method"])
     own = own_bytes(sizes, wide=wide)
     terms = [
         _parent(costs),
@@ -130,6 +156,7 @@ def _evaluate_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) ->
             {"workers": workers, "worker": costs.worker_bytes},
             costs.source,
         ),
+        _shared_term(costs, start, workers, sizes.n_chunks),
     ]
     terms += _graph_terms(sizes, workers, sum(own.values()))
     terms += [
@@ -163,9 +190,9 @@ def _evaluate_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) ->
         ),
         Term(
             "window",
-            window * TASK_BYTES + 2 * RUN_BYTES * sizes.n_chunks,
-            "window x 2048 + chunks x 48",
-            {"window": window, "chunks": sizes.n_chunks},
+            window * TASK_BYTES + RUN_BYTES * n_runs(sizes),
+            "window x 2048 + runs x 24",
+            {"window": window, "runs": n_runs(sizes)},
             "constants of the code",
         ),
         Term(
@@ -175,7 +202,10 @@ def _evaluate_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) ->
             {"workers": workers, "result_buffer": RESULT_BYTES},
             "constants of the code; page cache, dropped behind",
         ),
-        _kernel(1 if in_threads else 1 + workers),
+        _kernel(
+            1 if start == "thread" else 1 + workers + (start == "forkserver"),
+            min(1 + workers, sizes.cores),
+        ),
     ]
     if sizes.work_bytes:
         inputs = {"workers": workers, "work": sizes.work_bytes}
@@ -188,45 +218,65 @@ def _evaluate_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) ->
 
 def _merge_terms(sizes: RunSizes, costs: ProcessCosts) -> list[Term]:
     terms = [_parent(costs), *_graph_terms(sizes, 1, 0)]
+    buffers = merge_bytes(n_runs(sizes), fan_in=fan_in(sizes), max_record_bytes=RECORD_BYTES)
+    files = int(n_runs(sizes) > fan_in(sizes))  # of runs that are merged first
+    if sizes.writes_files:
+        files += OUTPUT_FILES
+    else:
+        buffers -= OUTPUT_FILES * BUFFER_BYTES
     terms.append(
         Term(
             "merge",
-            merge_bytes(2 * sizes.n_chunks) + 2 * sizes.max_source_chunk_bytes,
+            buffers + 2 * sizes.max_source_chunk_bytes,
             "merge of the runs + 2 x source_chunk",
-            {"runs": 2 * sizes.n_chunks, "source_chunk": sizes.max_source_chunk_bytes},
+            {"runs": n_runs(sizes), "source_chunk": sizes.max_source_chunk_bytes},
             "index of the rule file, constants of the code",
         )
     )
-    if sizes.writes_files:
+    if files:
         terms.append(
             Term(
                 "files being written",
-                OUTPUT_FILES * OUTPUT_WINDOWS * WINDOW_BYTES,
+                files * OUTPUT_WINDOWS * WINDOW_BYTES,
                 "files x windows x window",
-                {"files": OUTPUT_FILES, "windows": OUTPUT_WINDOWS, "window": WINDOW_BYTES},
+                {"files": files, "windows": OUTPUT_WINDOWS, "window": WINDOW_BYTES},
                 "constants of the code; page cache, dropped behind",
             )
         )
-    terms.append(_kernel(1))
+    terms.append(_kernel(1, 1))
     return terms + _spool_term(sizes)
 
 
 def _parent(costs: ProcessCosts) -> Term:
     return Term(
         "parent",
-        costs.parent_bytes + costs.helper_bytes,
-        "parent + growth and helpers",
-        {"parent": costs.parent_bytes, "growth and helpers": costs.helper_bytes},
+        costs.parent_bytes,
+        "parent",
+        {"parent": costs.parent_bytes},
         costs.source,
     )
 
 
-def _kernel(processes: int) -> Term:
+def _shared_term(costs: ProcessCosts, start: str, workers: int, n_chunks: int) -> Term:
+    """What comes once with workers, and what is copied in a run of many tasks."""
+    touched = n_chunks * TASK_COPIED_BYTES
+    copied = min(COPIED_ONCE_BYTES.get(start, 0), touched)
+    copied += min(workers * COPIED_EACH_BYTES.get(start, 0), touched)
+    return Term(
+        "shared by workers",
+        costs.helper_bytes + copied,
+        "helpers + copied",
+        {"helpers": costs.helper_bytes, "copied": copied, "chunks": n_chunks},
+        costs.source,
+    )
+
+
+def _kernel(processes: int, cores: int) -> Term:
     return Term(
         "kernel memory",
-        KERNEL_BYTES + processes * KERNEL_PROCESS_BYTES,
-        "524288 + processes x 163840",
-        {"processes": processes},
+        KERNEL_BYTES + processes * KERNEL_PROCESS_BYTES + cores * KERNEL_CORE_BYTES,
+        "327680 + processes x 106496 + cores x 262144",
+        {"processes": processes, "cores": cores},
         "constants, measured over many runs (docs/plan-grid.md)",
     )
 
@@ -272,12 +322,12 @@ def probe_phase(start_method: str, costs: ProcessCosts, workers: int, own: int) 
             _parent(costs),
             Term(
                 "probed workers",
-                workers * each,
-                "workers x worker",
-                {"workers": workers, "worker": each},
+                workers * each + costs.helper_bytes,
+                "workers x worker + helpers",
+                {"workers": workers, "worker": each, "helpers": costs.helper_bytes},
                 "measured here",
             ),
-            _kernel(1 + workers),
+            _kernel(2 + workers, 1 + workers),
         ],
     )
 
@@ -298,7 +348,7 @@ def preparation_phases(
                         compile_bytes,
                         "compiler",
                         {"compiler": compile_bytes},
-                        "constant of the code",
+                        "what the compile came to use of its share",
                     ),
                 ],
             )
@@ -311,5 +361,5 @@ def preparation_phases(
             {},
             "constant: what a forked process comes to hold alone",
         )
-        phases.append(Phase("encode", [_parent(costs), own, *encode_terms, _kernel(2)]))
+        phases.append(Phase("encode", [_parent(costs), own, *encode_terms, _kernel(2, 2)]))
     return phases

@@ -24,7 +24,9 @@ from pff_stream.report.writers import (
     open_writer,
 )
 from pff_stream.rules.file import RuleFile, SourceChunk
+from pff_stream.run.compared import Compared, compared, compared_lines
 from pff_stream.run.folder import OUTCOMES, RULES, SUMMARY, VIOLATIONS, check_folder
+from pff_stream.run.memory import fan_in
 from pff_stream.triples.graph import attach
 from planner.sizes import format_size
 
@@ -120,6 +122,7 @@ def merge(
             unseen=ready.settings.unseen,
             max_violations=ready.settings.max_violations,
             temporary_dir=ready.folder,
+            fan_in=fan_in(ready.sizes),
         )
     ready.check_inputs()
     return totals
@@ -152,7 +155,11 @@ def _lines(done: Evaluated, totals: Totals) -> list[str]:
         f"measured {format_size(done.meter.watch.peak_bytes)}, "
         f"budget {format_size(ready.plan.budget_bytes)}"
     )
-    return lines
+    return lines + compared_lines(_compared(done))
+
+
+def _compared(done: Evaluated) -> list[Compared]:
+    return compared(done.ready.plan, done.meter.watch)
 
 
 def _summary(done: Evaluated, result: Result) -> Summary:
@@ -180,6 +187,19 @@ def _summary(done: Evaluated, result: Result) -> Summary:
             "planned_terms": {term.name: term.bytes for term in plan.terms},
             "planned_phases": {phase.name: phase.bytes for phase in plan.phases},
             "measured_peak_bytes": done.meter.watch.peak_bytes,
+            "measured_groups": [
+                {
+                    "name": one.name,
+                    "terms": list(one.terms),
+                    "planned_bytes": one.planned_bytes,
+                    "measured_bytes": one.measured_bytes,
+                }
+                for one in _compared(done)
+            ],
+            "measured_processes": [
+                {"anon_bytes": one.anon_bytes, "page_table_bytes": one.page_table_bytes}
+                for one in done.meter.watch.at_peak
+            ],
             "workers": plan.settings["workers"],
             "start_method": plan.settings["start_method"],
             "window": plan.settings["window"],

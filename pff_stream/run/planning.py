@@ -11,9 +11,10 @@ import os
 import platform
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
 
 from pff_stream import _pages
 from pff_stream.run.ceiling import too_many, why_fewer
@@ -27,9 +28,7 @@ from planner.plan import Plan
 from planner.probe import ProbeError, WorkerMemory, cached_probe, measure_self
 from planner.search import as_options, choose, nearest
 
-LONG_RUN_PARENT_BYTES, LONG_RUN_WORKER_BYTES = 1536 << 10, 192 << 10
-"""What this process and a worker come to touch in a long run and not in the probe's short one."""
-_PROBE_VERSION = 1
+_PROBE_VERSION = 2
 """Changes when the code of workers does, so that older answers are not taken for it."""
 _ROOMY_PROBE_BYTES = {
     "fork": 14 << 20,
@@ -38,6 +37,11 @@ _ROOMY_PROBE_BYTES = {
     "thread": 4 << 20,
 }
 """About what two probed workers take beside this process."""
+THREAD_SPEED = 0.9
+"""What is left where workers share an interpreter between the evaluator's calls: 128,319 rules over
+FB15k-237 with two took 0.80 to 0.93 of the speed of processes."""
+MARGIN_BYTES = 1 << 19
+"""How much more a process may measure itself at one time than at another."""
 WIDE_SPEED = 2.5
 """How much faster large graphs are evaluated with 512 sources at once (see docs/performance.md)."""
 
@@ -62,10 +66,10 @@ class Costs:
             )
         probed = self._probed[start_method]
         return ProcessCosts(
-            self.parent_bytes,
-            probed.worker.bytes + LONG_RUN_WORKER_BYTES,
-            probed.helpers_bytes + LONG_RUN_PARENT_BYTES,
-            "measured here by a probe, with what long runs were seen to add",
+            self.parent_bytes + probed.growth_bytes,
+            probed.worker.bytes,
+            probed.helpers_bytes,
+            "measured here by a probe",
         )
 
     def _probe(self, start_method: str) -> WorkerMemory:
@@ -81,10 +85,11 @@ class Costs:
                 found = probe_pool(start_method, self.folder, workers)
         except WorkersFailedError as error:
             raise ProbeError(f"a worker cannot be started here: {error}") from error
-        costs = ProcessCosts(self.parent_bytes, found.worker.bytes, found.helpers_bytes, "")
+        parent_bytes = self.parent_bytes + found.growth_bytes
+        costs = ProcessCosts(parent_bytes, found.worker.bytes, found.helpers_bytes, "")
         # What the probe left in this process is there in the run, too.
         _pages.trim()
-        self.parent_bytes = max(self.parent_bytes, measure_self().bytes - found.helpers_bytes)
+        self.parent_bytes = max(self.parent_bytes, measure_self().bytes - found.growth_bytes)
         self.phases.append(probe_phase(start_method, costs, workers, PROBE_OWN_BYTES))
         return found
 
@@ -141,35 +146,31 @@ def plan_run(
 
     `fixed` are the settings of a saved plan, which are taken or refused as they are.
     """
-    methods = start_methods(settings) if fixed is None else [str(fixed["start_method"])]
+    if fixed is not None:
+        method = str(fixed["start_method"])
+        kinds = [method]
+    else:
+        method = _usable_method(settings, costs)
+        kinds = [method] if settings.start_method else [method, "thread"]
 
     def build(candidate: Settings) -> list[Phase]:
-        found = costs.of(str(candidate["start_method"]))
+        found = _probed(costs, str(candidate["start_method"]))
         return [*before, *costs.phases, *run_phases(sizes, found, candidate)]
 
     ceiling = worker_ceiling(settings, machine, sizes)
-    chosen = None
-    for method in methods:
-        try:
-            candidates = [fixed] if fixed else _candidates(settings, ceiling, method)
-            chosen = choose(build, candidates, machine.budget_bytes)
-        except ProbeError as error:
-            if method == methods[-1]:
-                raise WorkersFailedError(str(error)) from error
-            continue
-        if chosen is not None:
-            break
+    candidates = [fixed] if fixed else _candidates(settings, ceiling, kinds)
+    chosen = choose(build, candidates, machine.budget_bytes)
     free = chosen.settings if chosen and fixed is None else None
     notes = _notes(settings, machine, sizes.n_chunks, free)
     if chosen is not None:
         return _plan(machine, chosen.phases, chosen.settings, (), notes, None)
     wanted = int((fixed or {}).get("workers") or settings.workers or ceiling)
-    wish = dict(fixed) if fixed else _candidate(wanted, methods[0], wide=False)
+    wish = dict(fixed) if fixed else _candidate(wanted, method, wide=False)
     axes: dict[str, Sequence[Setting]] = {
         "workers": list(range(wanted - 1, 0, -1)),
-        "start_method": [methods[0], "thread"],
+        "start_method": [method, "thread"],
     }
-    near = nearest(build, wish, axes, machine.budget_bytes)
+    near = nearest(build, wish, axes, machine.budget_bytes - MARGIN_BYTES)
     suggestions = [
         as_options({name: option[name] for name in ("workers", "start_method")})
         for option in (candidate.settings for candidate in near.fitting)
@@ -177,17 +178,50 @@ def plan_run(
     return _plan(machine, tuple(build(wish)), wish, suggestions, notes, near.least.peak_bytes)
 
 
+def _usable_method(settings: RunSettings, costs: Costs) -> str:
+    """The best start method by which a worker can be started here."""
+    *better, last = start_methods(settings)
+    for method in better:
+        try:
+            costs.of(method)
+        except ProbeError:
+            continue
+        return method
+    _probed(costs, last)
+    return last
+
+
+def _probed(costs: Costs, method: str) -> ProcessCosts:
+    try:
+        return costs.of(method)
+    except ProbeError as error:
+        raise WorkersFailedError(str(error)) from error
+
+
+def predicted_speed(settings: Settings) -> float:
+    """How fast a run with these settings should be, in units of one narrow worker process.
+
+    Of all settings that fit, those with most of it are chosen.
+    """
+    speed = float(int(settings["workers"] or 1))
+    if settings["wide"]:
+        speed *= WIDE_SPEED
+    return speed * THREAD_SPEED if settings["start_method"] == "thread" else speed
+
+
 def worker_ceiling(settings: RunSettings, machine: Machine, sizes: RunSizes) -> int:
     """As many workers as there are cores, tasks, and --max-workers allows; at least one."""
     return max(1, min(machine.cores, settings.max_workers or machine.cores, sizes.n_chunks))
 
 
-def _candidates(settings: RunSettings, ceiling: int, method: str) -> Iterator[Settings]:
-    """Settings by expected throughput, best first."""
+def _candidates(settings: RunSettings, ceiling: int, kinds: Sequence[str]) -> list[Settings]:
+    """Settings by expected speed, best first; of equal ones the start method named first."""
     counts = [settings.workers] if settings.workers else list(range(ceiling, 0, -1))
-    options = [(n * (WIDE_SPEED if wide else 1.0), n, wide) for n in counts for wide in (1, 0)]
-    for _, n, wide in sorted(options, reverse=True):
-        yield _candidate(n, method, wide=bool(wide))
+    every = [
+        _candidate(n, method, wide=wide)
+        for method, n, wide in product(kinds, counts, (True, False))
+    ]
+    return sorted(every, key=lambda candidate: -predicted_speed(candidate))
 
 
 def _candidate(workers: int, method: str, *, wide: bool) -> dict[str, Setting]:
@@ -202,6 +236,8 @@ def _notes(
 ) -> list[str]:
     notes = too_many(settings, machine)
     notes += why_fewer(settings, machine, n_chunks, "chunks of rules", chosen)
+    if chosen is not None and chosen["start_method"] == "thread" and settings.start_method is None:
+        notes.append("threads instead of processes: as many processes do not fit the budget")
     if chosen is not None and not chosen["wide"]:
         notes.append("one source at a time: the vectors for 512 at once do not fit the budget")
     return notes
@@ -224,4 +260,5 @@ def _plan(
         suggestions=suggestions,
         notes=notes,
         least_bytes=least_bytes,
+        margin_bytes=MARGIN_BYTES,
     )

@@ -12,9 +12,10 @@ import os
 import threading
 import time
 from contextlib import ExitStack
-from itertools import repeat
+from itertools import cycle, islice
 from typing import IO
 
+from pff_stream import _pages
 from pff_stream.report._merge import write_results
 from pff_stream.report.progress import Silent
 from pff_stream.rules.file import RuleFile
@@ -23,24 +24,23 @@ from pff_stream.run.memory import RESULT_BYTES, RunSizes, chunk_counts, own_byte
 from pff_stream.run.outputs import source_chunks
 from pff_stream.run.pool import Convicted, Pool, WorkersFailedError
 from pff_stream.run.stream import Evaluation, Meter, whole_chunks
-from pff_stream.run.worker import WorkerArguments, set_up, split_task
+from pff_stream.run.worker import Answer, Task, WorkerArguments, set_up, split_task
 from pff_stream.triples.graph import attach
 from planner import procfs
 from planner.probe import ProcessMemory, WorkerMemory
 from planner.watch import TreeWatch
 
-TASKS = 96
+TASKS = 48
 """So many tasks a worker: after them hardly anything is touched for the first time."""
-CHUNK_BYTES, CHUNK_COUNTS, CHUNK_BODIES = 256 << 10, (4096, 4096, 4096), 2048
-"""Room is taken as for chunks of common size: memory that a process had free already is used for
-it, and would else be taken for the process's own."""
+N_RULES = 4096
+"""So many rules make a chunk of the common size: to decode, check and evaluate it touches what a
+process has free already, which a smaller one would leave alone."""
+SHARE_BYTES = 1 << 30
+"""Of a fence, which a run's workers set as well."""
 PROBE_OWN_BYTES = 7 << 18
 """About what a probed worker takes by name."""
 TRIPLES = [(f"e{i % 7}", f"r{i % 3}", f"e{i % 5}") for i in range(40)]
-RULES = (
-    "r0(X,Y) <= r1(X,Y)\nr0(X,e1) <= r1(X,A), r2(A,e2)\nr1(X,Y) <= r0(X,A), r2(A,Y)\n"
-    "r2(e1,Y) <= r0(Y,e3)\n"
-)
+CHAINS = "r0(X,Y) <= r1(X,Y)\nr0(X,e1) <= r1(X,A), r2(A,e2)\nr1(X,Y) <= r0(X,A), r2(A,Y)\n"
 
 
 def probe_pool(start_method: str, folder: str, workers: int) -> WorkerMemory:
@@ -70,23 +70,26 @@ def probe_pool(start_method: str, folder: str, workers: int) -> WorkerMemory:
             chunk_bytes=sizes.max_chunk_bytes,
             chunk_counts=chunk_counts(sizes),
             room_bytes=room_bytes(sizes),
+            share_bytes=SHARE_BYTES,
         )
         gc.collect()
         watch = TreeWatch()
         before_bytes = watch.sample()
-        measured, during_bytes = _run(start_method, workers, rules, arguments, spool, watch)
+        measured, during_bytes, after_bytes = _run(
+            start_method, workers, rules, arguments, spool, watch
+        )
         seconds = time.perf_counter() - began
+    growth_bytes = max(0, after_bytes - before_bytes)
     own = sum(own_bytes(sizes, wide=True).values())
     if not measured:
-        worker = ProcessMemory(0, 0, 0)
-        once_bytes = during_bytes - before_bytes - workers * own
-        return WorkerMemory(worker, max(0, once_bytes), seconds)
+        each_bytes = (during_bytes - before_bytes - growth_bytes) // workers - own
+        return WorkerMemory(ProcessMemory(max(0, each_bytes), 0, 0), 0, seconds, growth_bytes)
     largest = max(measured, key=lambda one: one.bytes)
     worker = ProcessMemory(
         max(0, largest.anon_bytes - own), largest.page_table_bytes, largest.data_bytes
     )
-    once_bytes = during_bytes - before_bytes - sum(one.bytes for one in measured)
-    return WorkerMemory(worker, max(0, once_bytes), seconds)
+    once_bytes = during_bytes - before_bytes - growth_bytes - sum(one.bytes for one in measured)
+    return WorkerMemory(worker, max(0, once_bytes), seconds, growth_bytes)
 
 
 def _run(
@@ -96,10 +99,15 @@ def _run(
     arguments: WorkerArguments,
     spool: IO[bytes],
     watch: TreeWatch,
-) -> tuple[list[ProcessMemory], int]:
-    """Streams the tasks and merges, as a run does; (workers, the whole tree with them)."""
+) -> tuple[list[ProcessMemory], int, int]:
+    """Streams the tasks and merges, as a run does.
+
+    (Workers, the whole tree with them, this process when they are gone.)
+    """
     meter = Meter(Silent(), 1, 1)
-    evaluation = Evaluation()
+    evaluation, once = Evaluation(), Evaluation()
+    answers: dict[Task, Answer] = {}
+    tasks = list(whole_chunks(rules))
     with Pool(
         start_method=start_method,
         workers=workers,
@@ -110,21 +118,25 @@ def _run(
         preload=("pff_stream.run.worker",),
         gather=True,
     ) as pool:
-        (first, *_) = whole_chunks(rules)
-        for result in pool.imap_unordered(repeat(first, TASKS * workers)):
+        for result in pool.imap_unordered(islice(cycle(tasks), TASKS * workers)):
             if isinstance(result, Convicted):
                 raise WorkersFailedError(f"a probed worker: {result.cause}")
             evaluation.take(result.answer)
+            if result.task in tasks:  # else a part of one: its worker was killed meanwhile
+                answers[result.task] = result.answer
             meter.tick()
         meter.tick(now=True)
         during_bytes = watch.sample()
         # Behind the sample: reading what each holds alone takes this process some memory.
         measured = [_measure(pid) for pid in pool.pids]
-    with attach(arguments.graph) as graph:
-        write_results(
-            graph.view, [spool.fileno()], bytes(evaluation.runs)[:24], source_chunks(rules)
-        )
-    return measured, during_bytes
+    _pages.trim()
+    after_bytes = watch.sample()
+    if len(answers) == len(tasks):
+        for answer in answers.values():
+            once.take(answer)
+        with attach(arguments.graph) as graph:
+            write_results(graph.view, [spool.fileno()], bytes(once.runs), source_chunks(rules))
+    return measured, during_bytes, after_bytes
 
 
 def _measure(pid: int) -> ProcessMemory:
@@ -143,14 +155,14 @@ def _sizes(rules: RuleFile, graph_bytes: int, n_entities: int) -> RunSizes:
         n_entities=n_entities,
         n_chunks=len(rules.chunks),
         n_source_chunks=len(rules.source_chunks),
-        max_chunk_bytes=max(CHUNK_BYTES, rules.max_chunk_bytes),
-        max_chunk_rules=CHUNK_COUNTS[2],
+        max_chunk_bytes=rules.max_chunk_bytes,
+        max_chunk_rules=rules.max_chunk_rules,
         max_source_chunk_bytes=rules.max_source_chunk_bytes,
         work_bytes=0,
         spool_in_memory_bytes=0,
-        max_chunk_names=CHUNK_COUNTS[0],
-        max_chunk_atoms=CHUNK_COUNTS[1],
-        max_chunk_bodies=CHUNK_BODIES,
+        max_chunk_names=rules.work["max_chunk_names"],
+        max_chunk_atoms=rules.work["max_chunk_atoms"],
+        max_chunk_bodies=rules.work["max_chunk_bodies"],
     )
 
 
@@ -172,11 +184,19 @@ def _make_inputs(rule_file: IO[bytes], graph_file: IO[bytes]) -> None:
         raise RuntimeError("the inputs of the probe could not be written")
 
 
+def _rules() -> bytes:
+    """Rule text: a few chains, and rules with constants of which most name what is not there."""
+    constants = (
+        f"r{i % 3}(X,e{i % 11}) <= r{i % 2}(X,e{i // 7 % 150})\n" for i in range(3, N_RULES)
+    )
+    return (CHAINS + "".join(constants)).encode()
+
+
 def _write_inputs(rule_file: IO[bytes], graph_file: IO[bytes]) -> None:
     from pff_stream.rules.compile import MIN_MEMORY_BYTES, compile_rules
     from pff_stream.triples.encode import EncodeOptions, encode_quietly
 
-    compile_rules([RULES.encode()], rule_file, source_name="probe", memory_bytes=MIN_MEMORY_BYTES)
+    compile_rules([_rules()], rule_file, source_name="probe", memory_bytes=MIN_MEMORY_BYTES)
     room = _Room()
     encode_quietly([TRIPLES], room, EncodeOptions())
     graph_file.write(room.buffer)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from pff_stream import _pages
 from pff_stream.errors import InputError
 from pff_stream.report.progress import Observer
 from pff_stream.report.records import Outcome, Reason, Record, Run, pack_record, pack_runs
@@ -148,6 +149,8 @@ def stream_chunks(
             meter.tick()
         meter.tick(now=True)
         evaluation.retried = pool.retried
+    # What threads allocated here, and what is free of the rest: the merge has a plan of its own.
+    _pages.trim()
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Generic
 
+from pff_stream import _pages
 from pff_stream.run.ledger import Answer, Item, Ledger, Task
 from pff_stream.run.processes import CLOSE_SECONDS, SET_UP_STALL_SECONDS, WorkersFailedError
 from pff_stream.run.worker_process import ANSWER, ERROR, MEMORY, READY, Progress, SetUp
@@ -108,6 +109,7 @@ class ThreadCrew(Generic[Task, Answer]):
             return
         if not self._started:
             self._started = True
+            _pages.share_heap()
             for thread in self._threads:
                 thread.start()
         while self._handed_out < 2 * len(self._threads) and (item := ledger.take()):

@@ -7,6 +7,7 @@ else (a test keeps it so: every import here is paid once a worker).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 import zlib
@@ -19,6 +20,10 @@ from pff_stream.evaluate._kernel import Evaluator
 from pff_stream.evaluate.chunk import evaluate_rules
 from pff_stream.rules.reading import ChunkReader, Place
 from pff_stream.triples.graph import attach
+
+with contextlib.suppress(ImportError):  # Windows
+    # Here and not where it is used: imported before the fork, it is shared by all workers.
+    import resource
 
 if TYPE_CHECKING:
     from pff_stream.run.pool import Progress
@@ -168,8 +173,6 @@ def hold_to(share_bytes: int) -> bool:
     the graph, do not count. Returns whether the limit is set (it is not on systems without /proc).
     """
     try:
-        import resource
-
         with open("/proc/self/status", "rb") as status:
             held_bytes = next(int(line.split()[1]) for line in status if line[:7] == b"VmData:")
         hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
@@ -177,7 +180,7 @@ def hold_to(share_bytes: int) -> bool:
         if hard != resource.RLIM_INFINITY:
             limit = min(limit, hard)
         resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
-    except (ImportError, OSError, StopIteration, ValueError):
+    except (NameError, OSError, StopIteration, ValueError):
         return False
     return True
 

@@ -122,14 +122,14 @@ def test_an_answer_is_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "{}", '{"format_version": 1, "probes": {"x": {}}}', "\xff" * 3]
+    "text", ["", "{", "[]", "{}", '{"format_version": 2, "probes": {"x": {}}}', "\xff" * 3]
 )
 def test_a_broken_cache_is_ignored(tmp_path: Path, text: str) -> None:
     """A cache that cannot be read is measured anew and replaced."""
     cache = tmp_path / "probes.json"
     cache.write_text(text, encoding="latin-1")
     assert probe_worker("fork", hold, (1,), cache_path=cache).worker.bytes > 0
-    assert json.loads(cache.read_text())["format_version"] == 1
+    assert json.loads(cache.read_text())["format_version"] == 2
 
 
 def test_a_cache_that_cannot_be_written_is_ignored(tmp_path: Path) -> None:
