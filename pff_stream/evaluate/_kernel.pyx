@@ -9,7 +9,7 @@ found with their least groundings and written as result records (the format is d
 
 from libc.math cimport isnan
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.stdlib cimport calloc, free, malloc, qsort, realloc
 from libc.string cimport memcpy, memset
 
 from pff_stream.evaluate._chain cimport (
@@ -53,6 +53,7 @@ from pff_stream.evaluate._search cimport (
 from pff_stream.evaluate._work cimport Work, body_work, free_work, reserve_work
 from pff_stream.rules._table cimport RuleTable, constant_key, find_key_atom
 from pff_stream.triples._graph cimport GraphView, Rows, find_row, has_pair
+from pff_stream.triples._resident cimport ResidentRelations
 
 cdef extern from "_names.h":
     uint64_t pff_name_hash(const unsigned char* name, size_t length) noexcept nogil
@@ -101,10 +102,34 @@ cdef struct Record:
     uint64_t reserved
 
 
+# Rules of one body whose relations, and those of the heads, are resident together.
+cdef struct Unit:
+    const int32_t* relations      # of the body, each once
+    const int32_t* heads          # relations of the heads, one a rule
+    int32_t n_relations
+    int32_t first
+    int32_t last
+
+
+# Where a record stands in the result buffer.
+cdef struct Placed:
+    uint64_t source
+    uint32_t part
+    uint32_t n_bytes
+    size_t at
+
+
 def chunk_room_bytes(uint64_t n_names, uint64_t n_atoms, uint64_t n_rules):
     """Bytes that an evaluator keeps for chunks of at most so many names, atoms and rules."""
     cdef uint64_t per_rule = sizeof(Head) + sizeof(ChainHead) + 3 * 4 + 2 * sizeof(int64_t) + 2
     return 8 * n_names + sizeof(Atom) * n_atoms + per_rule * n_rules
+
+
+def block_room_bytes(uint64_t n_atoms, uint64_t n_rules, uint64_t buffer_bytes):
+    """Bytes that an evaluator keeps beside those where the graph is read in blocks."""
+    cdef uint64_t per_rule = sizeof(Unit) + 4
+    cdef uint64_t records = buffer_bytes // RECORD_BYTES + 1
+    return 4 * n_atoms + per_rule * n_rules + buffer_bytes + sizeof(Placed) * records
 
 
 def scratch_bytes(uint64_t n_entities, bint wide):
@@ -118,7 +143,8 @@ cdef class Evaluator:
 
     `semantics` is "object-identity" or "homomorphism"; `wide` allocates the vectors for 512 sources
     at once; `progress` is a writable buffer of 8 bytes, a counter that moves while there is work;
-    with `max_work` a body whose work bound (`_work`) is over it is not counted: its rules are
+    `resident`, the graph's own, holds its relations where it is read in blocks: rules are then taken
+    in the order of their relations; with `max_work` a body whose work bound (`_work`) is over it is not counted: its rules are
     too large; `way` forces one way of counting chains (0 chooses: the others are for tests and benchmarks).
     """
 
@@ -161,6 +187,17 @@ cdef class Evaluator:
     cdef size_t used
     cdef size_t record_at
     cdef object flush
+    # a graph that is read in blocks
+    cdef ResidentRelations resident
+    cdef Unit* units
+    cdef int32_t* body_relations
+    cdef int32_t* head_relations
+    cdef size_t block_rules       # rules and atoms that there is room for
+    cdef size_t block_atoms
+    cdef bint backwards
+    cdef Placed* placed
+    cdef unsigned char* sorted_buffer
+    cdef size_t sorted_bytes
 
     def __cinit__(self, GraphView graph, str semantics, **options):
         memset(&self.scratch, 0, sizeof(Scratch))
@@ -181,6 +218,7 @@ cdef class Evaluator:
         size_t buffer_bytes=1 << 20,
         unsigned char[::1] progress=None,
         int way=0,
+        ResidentRelations resident=None,
     ):
         if semantics not in ("object-identity", "homomorphism"):
             raise ValueError(f"unknown semantics {semantics!r}")
@@ -201,6 +239,10 @@ cdef class Evaluator:
             self.progress_view = progress
             self.scratch.progress = <uint64_t*>&progress[0]
         self._allocate_scratch(wide)
+        self.resident = resident
+        if resident is not None:
+            resident.progress = self.scratch.progress
+            self._reserve_sorting()
         self.search.scratch = &self.scratch
         self.search.rows = graph.rows
         self._reserve_body(8)
@@ -258,6 +300,13 @@ cdef class Evaluator:
         free(self.outcomes)
         free(self.reasons)
         free(self.buffer)
+        free(self.units)
+        free(self.body_relations)
+        free(self.head_relations)
+        free(self.placed)
+        free(self.sorted_buffer)
+        if self.resident is not None:
+            self.resident.progress = NULL
 
     @property
     def edges(self):
@@ -303,6 +352,24 @@ cdef class Evaluator:
             self.outcomes = <uint8_t*>grown(self.outcomes, n_rules)
             self.reasons = <uint8_t*>grown(self.reasons, n_rules)
             self.rule_room = n_rules
+        if self.resident is None:
+            return
+        self.resident.reserve_names(n_names)
+        if n_atoms > self.block_atoms:
+            self.body_relations = <int32_t*>grown(self.body_relations, n_atoms * 4)
+            self.block_atoms = n_atoms
+        if n_rules > self.block_rules:
+            self.units = <Unit*>grown(self.units, n_rules * sizeof(Unit))
+            self.head_relations = <int32_t*>grown(self.head_relations, n_rules * 4)
+            self.block_rules = n_rules
+
+    cdef _reserve_sorting(self):
+        """As much again as the result buffer, for records in source order."""
+        self.sorted_bytes = self.buffer_bytes
+        self.sorted_buffer = <unsigned char*>grown(self.sorted_buffer, self.sorted_bytes)
+        self.placed = <Placed*>grown(
+            self.placed, (self.sorted_bytes // RECORD_BYTES + 1) * sizeof(Placed)
+        )
 
     def evaluate(
         self, chunk, Py_ssize_t start, Py_ssize_t stop, flush, uint8_t skipped=0
@@ -345,30 +412,35 @@ cdef class Evaluator:
                 self.outcomes[rule] = self._filter(
                     rule, miner_support[start + rule], miner_confidence[start + rule]
                 )
-            rule = 0
-            while rule < n_rules:
-                body = rule_body[start + rule]
-                first = rule
-                while rule < n_rules and <Py_ssize_t>rule_body[start + rule] == body:
-                    rule += 1
-                i = body_ends[body - 1] if body else 0
-                self._count_body(&atoms[3 * i] if atoms.shape[0] > 3 * i else NULL,
-                                 body_ends[body] - i, first, rule)
             n_written = in_source_order(
                 &sources[start], &flags[start], skipped, n_rules, self.order, self.spare
             )
+            if self.resident is not None:
+                self._evaluate_in_blocks(
+                    atoms, body_ends, rule_body, sources, flags, skipped, start, n_rules
+                )
+            else:
+                rule = 0
+                while rule < n_rules:
+                    body = rule_body[start + rule]
+                    first = rule
+                    while rule < n_rules and <Py_ssize_t>rule_body[start + rule] == body:
+                        rule += 1
+                    i = body_ends[body - 1] if body else 0
+                    self._count_body(&atoms[3 * i] if atoms.shape[0] > 3 * i else NULL,
+                                     body_ends[body] - i, first, rule)
             for i in range(n_written):
                 rule = self.order[i]
-                self._settle_outcome(rule)
+                if self.resident is None:
+                    body = rule_body[start + rule]
+                    first = body_ends[body - 1] if body else 0
+                    self._write_rule(
+                        rule, sources[start + rule],
+                        &atoms[3 * first] if atoms.shape[0] > 3 * first else NULL,
+                        body_ends[body] - first,
+                    )
                 predictions += self.predictions[rule]
                 support += self.support[rule]
-                body = rule_body[start + rule]
-                first = body_ends[body - 1] if body else 0
-                self._write_rule(
-                    rule, sources[start + rule],
-                    &atoms[3 * first] if atoms.shape[0] > 3 * first else NULL,
-                    body_ends[body] - first,
-                )
         if self.used:
             self._hand_out()
         self.flush = None
@@ -383,6 +455,151 @@ cdef class Evaluator:
         for body in range(rule_body[start], rule_body[stop - 1] + 1):
             longest = max(longest, body_ends[body] - (body_ends[body - 1] if body else 0))
         return longest
+
+    # --- a graph in blocks ---------------------------------------------------------------------
+
+    cdef int _evaluate_in_blocks(
+        self, const int32_t[::1] atoms, const uint32_t[::1] body_ends,
+        const uint32_t[::1] rule_body, const uint64_t[::1] sources,
+        const uint8_t[::1] flags, uint8_t skipped, Py_ssize_t start, Py_ssize_t n_rules
+    ) except -1 nogil:
+        """Counts and writes all rules in the order of their relations, each set once resident.
+
+        Every other time the order is turned round, so that what is resident at the end of a chunk
+        serves the next one first.
+        """
+        cdef Py_ssize_t n_units = self._make_units(
+            self.resident, atoms, body_ends, rule_body, start, n_rules
+        )
+        cdef Py_ssize_t i, rule, body, first
+        cdef const int32_t* columns
+        cdef Unit* unit
+        qsort(self.units, n_units, sizeof(Unit), &_by_relations)
+        self.backwards = not self.backwards
+        for i in range(n_units):
+            unit = &self.units[n_units - 1 - i if self.backwards else i]
+            self._make_resident(self.resident, unit)
+            body = rule_body[start + unit.first]
+            first = body_ends[body - 1] if body else 0
+            columns = &atoms[3 * first] if atoms.shape[0] > 3 * first else NULL
+            self._count_body(columns, body_ends[body] - first, unit.first, unit.last)
+            for rule in range(unit.first, unit.last):
+                if not flags[start + rule] & skipped:
+                    self._write_rule(rule, sources[start + rule], columns, body_ends[body] - first)
+        return 0
+
+    cdef Py_ssize_t _make_units(
+        self, ResidentRelations resident, const int32_t[::1] atoms, const uint32_t[::1] body_ends,
+        const uint32_t[::1] rule_body, Py_ssize_t start, Py_ssize_t n_rules
+    ) noexcept nogil:
+        """Cuts the rules of each body so that each part's relations fit the room together.
+
+        A body with a constant is quickly counted again: its rules are cut by the head's relation,
+        so that rules of other bodies share what is resident.
+        """
+        cdef Py_ssize_t rule = 0, first, body, atom, begin, n_units = 0, n_pool = 0
+        cdef int32_t relation, last
+        cdef uint64_t body_bytes, part_bytes, more
+        cdef uint32_t stamp
+        cdef bint has_constant
+        cdef uint8_t reason
+        cdef Body resolved
+        cdef Unit* unit
+        while rule < n_rules:
+            body = rule_body[start + rule]
+            first = rule
+            while rule < n_rules and <Py_ssize_t>rule_body[start + rule] == body:
+                self.head_relations[rule] = self.heads[rule].relation
+                rule += 1
+            begin = body_ends[body - 1] if body else 0
+            reason = 0
+            if <Py_ssize_t>body_ends[body] > begin:
+                reason = self._resolve_body(&atoms[3 * begin], body_ends[body] - begin, &resolved)
+            unit = &self.units[n_units]
+            unit.relations = self.body_relations + n_pool
+            unit.heads = self.head_relations + first
+            unit.n_relations = 0
+            unit.first = <int32_t>first
+            unit.last = <int32_t>rule
+            n_units += 1
+            stamp = resident.next_stamp()
+            body_bytes = 0
+            has_constant = False
+            for atom in range(begin, <Py_ssize_t>body_ends[body]):
+                relation = self.relation_ids[atoms[3 * atom]]
+                has_constant |= atoms[3 * atom + 1] < 0 or atoms[3 * atom + 2] < 0
+                if relation >= 0 and resident.stamps[relation] != stamp:
+                    resident.stamps[relation] = stamp
+                    body_bytes += resident.sizes[relation]
+                    self.body_relations[n_pool] = relation
+                    unit.n_relations += 1
+                    n_pool += 1
+            if reason:
+                # Nothing matches: no head is looked at, and the body only where its work is bound.
+                if not self.bounds_work:
+                    unit.n_relations = 0
+                for atom in range(first, rule):
+                    self.head_relations[atom] = -1
+                continue
+            part_bytes = body_bytes
+            last = -1
+            for atom in range(first, rule):
+                relation = self.head_relations[atom]
+                if relation < 0 or relation == last:
+                    continue
+                more = 0 if resident.stamps[relation] == stamp else resident.sizes[relation]
+                if atom > unit.first and (
+                    has_constant or part_bytes + more > resident.room_bytes
+                ):
+                    unit.last = <int32_t>atom
+                    self.units[n_units] = unit[0]
+                    unit = &self.units[n_units]
+                    n_units += 1
+                    unit.heads = self.head_relations + atom
+                    unit.first = <int32_t>atom
+                    unit.last = <int32_t>rule
+                    part_bytes = body_bytes
+                part_bytes += more
+                last = relation
+        return n_units
+
+    cdef int _make_resident(
+        self, ResidentRelations resident, const Unit* unit
+    ) except -1 nogil:
+        cdef int i, n = unit.last - unit.first
+        resident.next_round()
+        for i in range(unit.n_relations):
+            resident.touch(unit.relations[i])
+        for i in range(n):
+            if unit.heads[i] >= 0 and (i == 0 or unit.heads[i] != unit.heads[i - 1]):
+                resident.touch(unit.heads[i])
+        for i in range(unit.n_relations):
+            resident.ensure(unit.relations[i])
+        for i in range(n):
+            if unit.heads[i] >= 0 and (i == 0 or unit.heads[i] != unit.heads[i - 1]):
+                resident.ensure(unit.heads[i])
+        return 0
+
+    cdef int _sort_records(self) except -1:
+        """Brings the records of the buffer into source order, in the other buffer."""
+        cdef size_t at = 0, n = 0, i
+        cdef Record* record
+        if self.sorted_bytes < self.buffer_bytes:
+            self._reserve_sorting()
+        while at < self.used:
+            record = <Record*>(self.buffer + at)
+            self.placed[n].source = record.source
+            self.placed[n].part = record.part
+            self.placed[n].n_bytes = RECORD_BYTES + record.payload_bytes
+            self.placed[n].at = at
+            at += RECORD_BYTES + record.payload_bytes
+            n += 1
+        qsort(self.placed, n, sizeof(Placed), &_by_source)
+        at = 0
+        for i in range(n):
+            memcpy(self.sorted_buffer + at, self.buffer + self.placed[i].at, self.placed[i].n_bytes)
+            at += self.placed[i].n_bytes
+        return 0
 
     # --- tables --------------------------------------------------------------------------------
 
@@ -530,15 +747,21 @@ cdef class Evaluator:
 
     # --- names ---------------------------------------------------------------------------------
 
-    cdef void _resolve(self, const uint64_t[::1] hashes) noexcept nogil:
+    cdef int _resolve(self, const uint64_t[::1] hashes) except -1 nogil:
         """Looks every name of the chunk up once, as a relation and as an entity."""
         cdef int i
         cdef uint32_t begin = 0, length
+        if self.resident is not None and self.n_names:
+            self.resident.find_entities(
+                self.names, self.name_ends, &hashes[0], self.n_names, self.entity_ids
+            )
         for i in range(self.n_names):
             length = self.name_ends[i] - begin
-            self.entity_ids[i] = self.graph.find_entity(self.names + begin, length, hashes[i])
+            if self.resident is None:
+                self.entity_ids[i] = self.graph.find_entity(self.names + begin, length, hashes[i])
             self.relation_ids[i] = self.graph.find_relation(self.names + begin, length, hashes[i])
             begin = self.name_ends[i]
+        return 0
 
     cdef void _set_head(self, Py_ssize_t rule, const int32_t* columns) noexcept nogil:
         cdef Head* head = &self.heads[rule]
@@ -827,6 +1050,7 @@ cdef class Evaluator:
     ) except -1 nogil:
         cdef Body body
         cdef Record* record
+        self._settle_outcome(rule)
         self._start_record(rule, source, 0)
         if self.outcomes[rule] == VIOLATED and self.max_examples > 0:
             if n_atoms == 0:
@@ -857,7 +1081,11 @@ cdef class Evaluator:
 
     cdef int _hand_out(self) except -1 nogil:
         with gil:
-            self.flush(memoryview(<unsigned char[: self.used]>self.buffer))
+            if self.resident is not None:
+                self._sort_records()
+                self.flush(memoryview(<unsigned char[: self.used]>self.sorted_buffer))
+            else:
+                self.flush(memoryview(<unsigned char[: self.used]>self.buffer))
             self.used = 0
         return 0
 
@@ -1065,6 +1293,29 @@ cdef class Evaluator:
             if written == wanted:
                 break
         return 0
+
+
+cdef int _by_relations(const void* one, const void* other) noexcept nogil:
+    """By the relations of the body, then of the head, then as they come."""
+    cdef const Unit* a = <const Unit*>one
+    cdef const Unit* b = <const Unit*>other
+    cdef int32_t i
+    for i in range(min(a.n_relations, b.n_relations)):
+        if a.relations[i] != b.relations[i]:
+            return 1 if a.relations[i] > b.relations[i] else -1
+    if a.n_relations != b.n_relations:
+        return 1 if a.n_relations > b.n_relations else -1
+    if a.heads[0] != b.heads[0]:
+        return 1 if a.heads[0] > b.heads[0] else -1
+    return 1 if a.first > b.first else -1
+
+
+cdef int _by_source(const void* one, const void* other) noexcept nogil:
+    cdef const Placed* a = <const Placed*>one
+    cdef const Placed* b = <const Placed*>other
+    if a.source != b.source:
+        return 1 if a.source > b.source else -1
+    return (a.part > b.part) - (a.part < b.part)
 
 
 cdef inline int64_t _name_in(
