@@ -25,6 +25,8 @@ from pff_stream.report.writers import (
 )
 from pff_stream.rules.file import RuleFile, SourceChunk
 from pff_stream.run.folder import OUTCOMES, RULES, SUMMARY, VIOLATIONS, check_folder
+from pff_stream.run.memory import holds_names
+from pff_stream.triples._resident import ResidentNames
 from pff_stream.triples.graph import attach
 from planner.sizes import format_size
 
@@ -108,7 +110,10 @@ def merge(
 ) -> Totals:
     """One pass over the spool in source order."""
     ready = done.ready
-    with attach(ready.graph.name) as graph:
+    with attach(ready.graph.name) as graph, ExitStack() as stack:
+        if holds_names(ready.plan.settings):
+            names = ResidentNames(graph.view, ready.graph.name)
+            stack.callback(names.close)
         return write_results(
             graph.view,
             [done.spool.fileno()],

@@ -11,13 +11,28 @@ import os
 import platform
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from pff_stream import _pages
+from pff_stream.run.blocks import (
+    BLOCKS,
+    FILE,
+    MEMORY,
+    SLACK_BYTES,
+    BlockSizes,
+    announced,
+    does_not_fit,
+)
 from pff_stream.run.ceiling import too_many, why_fewer
-from pff_stream.run.memory import ProcessCosts, RunSizes, probe_phase, run_phases
+from pff_stream.run.memory import (
+    ProcessCosts,
+    RunSizes,
+    busy_workers,
+    probe_phase,
+    run_phases,
+)
 from pff_stream.run.processes import WorkersFailedError
 from pff_stream.run.reading import working_folder
 from pff_stream.run.settings import RunSettings
@@ -25,7 +40,7 @@ from planner.machine import Machine
 from planner.model import Phase, Setting, Settings
 from planner.plan import Plan
 from planner.probe import ProbeError, WorkerMemory, cached_probe, measure_self
-from planner.search import as_options, choose, nearest
+from planner.search import Candidate, as_options, choose, nearest
 
 LONG_RUN_PARENT_BYTES, LONG_RUN_WORKER_BYTES = 1536 << 10, 192 << 10
 """What this process and a worker come to touch in a long run and not in the probe's short one."""
@@ -38,6 +53,8 @@ _ROOMY_PROBE_BYTES = {
     "thread": 4 << 20,
 }
 """About what two probed workers take beside this process."""
+BLOCKS_SPEED = 0.35
+"""How fast a graph is evaluated that is read in blocks, of the speed with all of it in memory."""
 WIDE_SPEED = 2.5
 """How much faster large graphs are evaluated with 512 sources at once (see docs/performance.md)."""
 
@@ -133,11 +150,28 @@ def plan_run(
     costs: Costs,
     before: Sequence[Phase],
     fixed: Settings | None = None,
+    look_closer: Callable[[BlockSizes], BlockSizes] | None = None,
 ) -> Plan:
     """The plan of a run; one that does not fit carries what would.
 
-    `fixed` are the settings of a saved plan, which are taken or refused as they are.
+    `fixed` are the settings of a saved plan, which are taken or refused as they are. `look_closer`
+    finds what reading in blocks needs exactly: it is asked before such a plan is refused.
     """
+    plan = _plan_run(settings, machine, sizes, costs, before, fixed)
+    if plan.fits or sizes.blocks is None or look_closer is None:
+        return plan
+    sizes = replace(sizes, blocks=look_closer(sizes.blocks))
+    return _plan_run(settings, machine, sizes, costs, before, fixed)
+
+
+def _plan_run(
+    settings: RunSettings,
+    machine: Machine,
+    sizes: RunSizes,
+    costs: Costs,
+    before: Sequence[Phase],
+    fixed: Settings | None,
+) -> Plan:
     methods = start_methods(settings) if fixed is None else [str(fixed["start_method"])]
 
     def build(candidate: Settings) -> list[Phase]:
@@ -148,20 +182,30 @@ def plan_run(
     chosen = None
     for method in methods:
         try:
-            candidates = [fixed] if fixed else _candidates(settings, ceiling, method)
-            chosen = choose(build, candidates, machine.budget_bytes)
+            candidates: Iterable[Settings] = (
+                [fixed] if fixed else _candidates(settings, ceiling, method, sizes)
+            )
+            chosen = choose(
+                build,
+                (c for c in candidates if _has_room(c, build, sizes, machine.budget_bytes)),
+                machine.budget_bytes,
+            )
         except ProbeError:
             if method == methods[-1]:
                 raise
             continue
         if chosen is not None:
             break
+    if chosen is not None and fixed is None:
+        chosen = _made_roomy(chosen, build, sizes, machine.budget_bytes)
     free = chosen.settings if chosen and fixed is None else None
-    notes = _notes(settings, machine, sizes.n_chunks, free)
+    notes = _notes(settings, machine, sizes, free)
     if chosen is not None:
         return _plan(machine, chosen.phases, chosen.settings, (), notes, None)
     wanted = int((fixed or {}).get("workers") or settings.workers or ceiling)
-    wish = dict(fixed) if fixed else _candidate(wanted, methods[0], wide=False)
+    wish = dict(fixed) if fixed else _last_resort(wanted, methods[0], sizes)
+    if sizes.blocks is not None:
+        notes += does_not_fit(sizes.blocks)
     axes: dict[str, Sequence[Setting]] = {
         "workers": list(range(wanted - 1, 0, -1)),
         "start_method": [methods[0], "thread"],
@@ -179,28 +223,92 @@ def worker_ceiling(settings: RunSettings, machine: Machine, sizes: RunSizes) -> 
     return max(1, min(machine.cores, settings.max_workers or machine.cores, sizes.n_chunks))
 
 
-def _candidates(settings: RunSettings, ceiling: int, method: str) -> Iterator[Settings]:
+def _candidates(
+    settings: RunSettings, ceiling: int, method: str, sizes: RunSizes
+) -> Iterator[Settings]:
     """Settings by expected throughput, best first."""
     counts = [settings.workers] if settings.workers else list(range(ceiling, 0, -1))
-    options = [(n * (WIDE_SPEED if wide else 1.0), n, wide) for n in counts for wide in (1, 0)]
-    for _, n, wide in sorted(options, reverse=True):
-        yield _candidate(n, method, wide=bool(wide))
+    backings = [MEMORY] if sizes.blocks is None else [FILE, BLOCKS]
+    options = [
+        (n * (WIDE_SPEED if wide else 1.0) * (BLOCKS_SPEED if backing == BLOCKS else 1.0), n, wide,
+         backing)
+        for n in counts for wide in (1, 0) for backing in backings
+    ]  # fmt: skip
+    for _, n, wide, backing in sorted(options, reverse=True):
+        yield _candidate(n, method, sizes, wide=bool(wide), backing=backing)
 
 
-def _candidate(workers: int, method: str, *, wide: bool) -> dict[str, Setting]:
-    return {"workers": workers, "start_method": method, "window": 4 * workers, "wide": wide}
+def _last_resort(workers: int, method: str, sizes: RunSizes) -> dict[str, Setting]:
+    """The settings that need least memory with so many workers."""
+    backing = MEMORY if sizes.blocks is None else BLOCKS
+    return _candidate(workers, method, sizes, wide=False, backing=backing)
+
+
+def _candidate(
+    workers: int, method: str, sizes: RunSizes, *, wide: bool, backing: str
+) -> dict[str, Setting]:
+    candidate: dict[str, Setting] = {
+        "workers": workers,
+        "start_method": method,
+        "window": 4 * workers,
+        "wide": wide,
+        "backing": backing,
+    }
+    if backing == BLOCKS and sizes.blocks is not None:
+        candidate["resident_bytes"] = sizes.blocks.needed_bytes
+        candidate["names_in_memory"] = False
+    return candidate
+
+
+def _has_room(
+    candidate: Settings, build: Callable[[Settings], list[Phase]], sizes: RunSizes, budget: int
+) -> bool:
+    """Whether a mapped file fits beside the run; where not, its pages would come and go."""
+    if candidate.get("backing") != FILE:
+        return True
+    return max(phase.bytes for phase in build(candidate)) + sizes.graph_bytes <= budget
+
+
+def _made_roomy(
+    chosen: Candidate,
+    build: Callable[[Settings], list[Phase]],
+    sizes: RunSizes,
+    budget_bytes: int,
+) -> Candidate:
+    """The same with as many relations resident as the budget allows, and with names if it does."""
+    if sizes.blocks is None or chosen.settings.get("backing") != BLOCKS:
+        return chosen
+    least = sizes.blocks.needed_bytes
+    workers = busy_workers(sizes, chosen.settings)
+    evaluate = next(phase for phase in chosen.phases if phase.name == "evaluate")
+    spare = budget_bytes - SLACK_BYTES - evaluate.bytes
+    # A page of page tables comes with every 512 pages.
+    more = max(0, spare // workers) * 512 // 513
+    roomy = {
+        **chosen.settings,
+        "resident_bytes": min(max(least, sizes.blocks.rows_bytes), least + more) & ~4095,
+    }
+    with_names = {**roomy, "names_in_memory": True}
+    for settings in (with_names, roomy):
+        candidate = Candidate(settings, tuple(build(settings)))
+        if candidate.peak_bytes <= budget_bytes:
+            return candidate
+    return chosen
 
 
 def _notes(
     settings: RunSettings,
     machine: Machine,
-    n_chunks: int,
+    sizes: RunSizes,
     chosen: Settings | None,
 ) -> list[str]:
     notes = too_many(settings, machine)
-    notes += why_fewer(settings, machine, n_chunks, "chunks of rules", chosen)
+    notes += why_fewer(settings, machine, sizes.n_chunks, "chunks of rules", chosen)
     if chosen is not None and not chosen["wide"]:
         notes.append("one source at a time: the vectors for 512 at once do not fit the budget")
+    if chosen is not None and sizes.blocks is not None and chosen["backing"] == BLOCKS:
+        resident_bytes = int(chosen["resident_bytes"] or 0)
+        notes.append(announced(sizes.graph_bytes, resident_bytes, sizes.blocks))
     return notes
 
 

@@ -521,11 +521,17 @@ cdef class ResidentNames:
         self.graph = graph
 
     def __dealloc__(self):
+        self.close()
+
+    cpdef close(self):
+        """Has the graph read its names from the mapping again."""
         if self.graph is not None:
             self.graph.entity_ends = self.mapped_ends
             self.graph.entity_blob = self.mapped_blob
+            self.graph = None
         free(self.ends)
         free(self.blob)
+        self.ends = self.blob = NULL
 
 
 cdef int _fill(file, unsigned char* to, uint64_t at, uint64_t n_bytes) except -1:
