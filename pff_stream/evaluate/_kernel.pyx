@@ -13,8 +13,12 @@ from libc.stdlib cimport calloc, free, malloc, qsort, realloc
 from libc.string cimport memcpy, memset
 
 from pff_stream.evaluate._chain cimport (
+    WAY_BACKWARD,
+    WAY_CHOSEN,
+    WAY_WIDE_BACKWARD,
     Chain,
     ChainHead,
+    cheapest_way,
     count_chain,
     find_chain,
     has_exact_rows,
@@ -102,11 +106,12 @@ cdef struct Record:
     uint64_t reserved
 
 
-# Rules of one body whose relations, and those of the heads, are resident together.
+# Rules of one body whose relations, and those of the heads, are resident together. A side is a
+# relation in one direction: 2 * relation + direction.
 cdef struct Unit:
-    const int32_t* relations      # of the body, each once
-    const int32_t* heads          # relations of the heads, one a rule
-    int32_t n_relations
+    const int32_t* sides          # of the body, each once
+    const int32_t* heads          # the side of each rule's head, -1: none is needed
+    int32_t n_sides
     int32_t first
     int32_t last
 
@@ -129,7 +134,7 @@ def block_room_bytes(uint64_t n_atoms, uint64_t n_rules, uint64_t buffer_bytes):
     """Bytes that an evaluator keeps beside those where the graph is read in blocks."""
     cdef uint64_t per_rule = sizeof(Unit) + 4
     cdef uint64_t records = buffer_bytes // RECORD_BYTES + 1
-    return 4 * n_atoms + per_rule * n_rules + buffer_bytes + sizeof(Placed) * records
+    return 8 * n_atoms + per_rule * n_rules + buffer_bytes + sizeof(Placed) * records
 
 
 def scratch_bytes(uint64_t n_entities, bint wide):
@@ -190,8 +195,8 @@ cdef class Evaluator:
     # a graph that is read in blocks
     cdef ResidentRelations resident
     cdef Unit* units
-    cdef int32_t* body_relations
-    cdef int32_t* head_relations
+    cdef int32_t* body_sides
+    cdef int32_t* head_sides
     cdef size_t block_rules       # rules and atoms that there is room for
     cdef size_t block_atoms
     cdef bint backwards
@@ -301,8 +306,8 @@ cdef class Evaluator:
         free(self.reasons)
         free(self.buffer)
         free(self.units)
-        free(self.body_relations)
-        free(self.head_relations)
+        free(self.body_sides)
+        free(self.head_sides)
         free(self.placed)
         free(self.sorted_buffer)
         if self.resident is not None:
@@ -356,11 +361,11 @@ cdef class Evaluator:
             return
         self.resident.reserve_names(n_names)
         if n_atoms > self.block_atoms:
-            self.body_relations = <int32_t*>grown(self.body_relations, n_atoms * 4)
+            self.body_sides = <int32_t*>grown(self.body_sides, n_atoms * 8)
             self.block_atoms = n_atoms
         if n_rules > self.block_rules:
             self.units = <Unit*>grown(self.units, n_rules * sizeof(Unit))
-            self.head_relations = <int32_t*>grown(self.head_relations, n_rules * 4)
+            self.head_sides = <int32_t*>grown(self.head_sides, n_rules * 4)
             self.block_rules = n_rules
 
     cdef _reserve_sorting(self):
@@ -474,15 +479,16 @@ cdef class Evaluator:
         cdef Py_ssize_t i, rule, body, first
         cdef const int32_t* columns
         cdef Unit* unit
-        qsort(self.units, n_units, sizeof(Unit), &_by_relations)
+        qsort(self.units, n_units, sizeof(Unit), &_by_sides)
         self.backwards = not self.backwards
         for i in range(n_units):
             unit = &self.units[n_units - 1 - i if self.backwards else i]
-            self._make_resident(self.resident, unit)
             body = rule_body[start + unit.first]
             first = body_ends[body - 1] if body else 0
             columns = &atoms[3 * first] if atoms.shape[0] > 3 * first else NULL
+            self._make_resident(self.resident, unit, False)
             self._count_body(columns, body_ends[body] - first, unit.first, unit.last)
+            self._make_resident(self.resident, unit, True)
             for rule in range(unit.first, unit.last):
                 if not flags[start + rule] & skipped:
                     self._write_rule(rule, sources[start + rule], columns, body_ends[body] - first)
@@ -497,87 +503,148 @@ cdef class Evaluator:
         A body with a constant is quickly counted again: its rules are cut by the head's relation,
         so that rules of other bodies share what is resident.
         """
-        cdef Py_ssize_t rule = 0, first, body, atom, begin, n_units = 0, n_pool = 0
-        cdef int32_t relation, last
+        cdef Py_ssize_t rule = 0, first, body, begin, at, n_units = 0, n_pool = 0
+        cdef int32_t side, last
         cdef uint64_t body_bytes, part_bytes, more
         cdef uint32_t stamp
         cdef bint has_constant
-        cdef uint8_t reason
-        cdef Body resolved
         cdef Unit* unit
         while rule < n_rules:
             body = rule_body[start + rule]
             first = rule
             while rule < n_rules and <Py_ssize_t>rule_body[start + rule] == body:
-                self.head_relations[rule] = self.heads[rule].relation
                 rule += 1
             begin = body_ends[body - 1] if body else 0
-            reason = 0
-            if <Py_ssize_t>body_ends[body] > begin:
-                reason = self._resolve_body(&atoms[3 * begin], body_ends[body] - begin, &resolved)
             unit = &self.units[n_units]
-            unit.relations = self.body_relations + n_pool
-            unit.heads = self.head_relations + first
-            unit.n_relations = 0
+            n_units += 1
+            unit.sides = self.body_sides + n_pool
+            unit.heads = self.head_sides + first
+            unit.n_sides = 0
             unit.first = <int32_t>first
             unit.last = <int32_t>rule
-            n_units += 1
             stamp = resident.next_stamp()
-            body_bytes = 0
             has_constant = False
-            for atom in range(begin, <Py_ssize_t>body_ends[body]):
-                relation = self.relation_ids[atoms[3 * atom]]
-                has_constant |= atoms[3 * atom + 1] < 0 or atoms[3 * atom + 2] < 0
-                if relation >= 0 and resident.stamps[relation] != stamp:
-                    resident.stamps[relation] = stamp
-                    body_bytes += resident.sizes[relation]
-                    self.body_relations[n_pool] = relation
-                    unit.n_relations += 1
-                    n_pool += 1
-            if reason:
-                # Nothing matches: no head is looked at, and the body only where its work is bound.
-                if not self.bounds_work:
-                    unit.n_relations = 0
-                for atom in range(first, rule):
-                    self.head_relations[atom] = -1
-                continue
+            if self._find_sides(
+                &atoms[3 * begin] if atoms.shape[0] > 3 * begin else NULL,
+                body_ends[body] - begin, first, rule, self.body_sides + n_pool, &unit.n_sides,
+                &has_constant
+            ):
+                continue                      # nothing matches: no head is looked at
+            body_bytes = 0
+            for at in range(unit.n_sides):
+                side = unit.sides[at]
+                resident.stamps[side] = stamp
+                body_bytes += resident.sizes[side]
+            n_pool += unit.n_sides
             part_bytes = body_bytes
             last = -1
-            for atom in range(first, rule):
-                relation = self.head_relations[atom]
-                if relation < 0 or relation == last:
+            for at in range(first, rule):
+                side = self.head_sides[at]
+                if side < 0 or side == last:
                     continue
-                more = 0 if resident.stamps[relation] == stamp else resident.sizes[relation]
-                if atom > unit.first and (
+                # A head over two variables is counted by either of its sides.
+                more = resident.sizes[side] if resident.stamps[side] != stamp else 0
+                if self._is_pair(at) and resident.stamps[side ^ 1] != stamp:
+                    more = max(more, resident.sizes[side ^ 1])
+                if at > unit.first and (
                     has_constant or part_bytes + more > resident.room_bytes
                 ):
-                    unit.last = <int32_t>atom
+                    unit.last = <int32_t>at
                     self.units[n_units] = unit[0]
                     unit = &self.units[n_units]
                     n_units += 1
-                    unit.heads = self.head_relations + atom
-                    unit.first = <int32_t>atom
+                    unit.heads = self.head_sides + at
+                    unit.first = <int32_t>at
                     unit.last = <int32_t>rule
                     part_bytes = body_bytes
                 part_bytes += more
-                last = relation
+                last = side
         return n_units
 
+    cdef inline bint _is_pair(self, Py_ssize_t rule) noexcept nogil:
+        cdef const Head* head = &self.heads[rule]
+        return head.left >= 0 and head.right >= 0 and head.left != head.right
+
+    cdef bint _find_sides(
+        self, const int32_t* columns, int n_atoms, Py_ssize_t first, Py_ssize_t last,
+        int32_t* sides, int32_t* n_sides, bint* has_constant
+    ) noexcept nogil:
+        """What the body and the heads of the rules first..last look at; True: no heads.
+
+        A term that is a constant has one row on its own side, and nothing else is looked at.
+        """
+        cdef Body body
+        cdef Py_ssize_t rule
+        cdef int i, j, side
+        cdef int32_t relation
+        cdef const Atom* atom
+        cdef const Head* head
+        cdef uint8_t reason = self._resolve_body(columns, n_atoms, &body) if n_atoms else 0
+        for rule in range(first, last):
+            head = &self.heads[rule]
+            self.head_sides[rule] = -1
+            if head.relation >= 0 and not reason and self.outcomes[rule] != FILTERED:
+                self.head_sides[rule] = 2 * head.relation + (head.left >= 0 and head.right < 0)
+        if reason and not self.bounds_work:
+            return True
+        for i in range(n_atoms):
+            atom = &body.atoms[i]
+            relation = atom.relation
+            has_constant[0] |= atom.left < 0 or atom.right < 0
+            if relation < 0:
+                continue
+            for side in range(2):
+                if n_atoms == 1 and side != (atom.left >= 0 and atom.right < 0) and (
+                    atom.left < 0 or atom.right < 0
+                ):
+                    continue
+                for j in range(n_sides[0]):
+                    if sides[j] == 2 * relation + side:
+                        break
+                else:
+                    sides[n_sides[0]] = 2 * relation + side
+                    n_sides[0] += 1
+        return reason != 0
+
     cdef int _make_resident(
-        self, ResidentRelations resident, const Unit* unit
+        self, ResidentRelations resident, const Unit* unit, bint for_examples
     ) except -1 nogil:
-        cdef int i, n = unit.last - unit.first
+        """Brings in what a unit looks at; a pair's side for counting is brought in when it is known."""
+        cdef int i, n = unit.last - unit.first, again
+        cdef int32_t side
         resident.next_round()
-        for i in range(unit.n_relations):
-            resident.touch(unit.relations[i])
-        for i in range(n):
-            if unit.heads[i] >= 0 and (i == 0 or unit.heads[i] != unit.heads[i - 1]):
-                resident.touch(unit.heads[i])
-        for i in range(unit.n_relations):
-            resident.ensure(unit.relations[i])
-        for i in range(n):
-            if unit.heads[i] >= 0 and (i == 0 or unit.heads[i] != unit.heads[i - 1]):
-                resident.ensure(unit.heads[i])
+        for again in range(2):
+            for i in range(unit.n_sides):
+                if again:
+                    resident.ensure(unit.sides[i])
+                else:
+                    resident.touch(unit.sides[i])
+            for i in range(n):
+                side = unit.heads[i]
+                if side < 0 or (i and side == unit.heads[i - 1]) or (
+                    self._is_pair(unit.first + i) and not for_examples
+                ):
+                    continue
+                if unit.n_sides == 0:         # a zero rule looks at both
+                    resident.ensure(side ^ 1)
+                if again:
+                    resident.ensure(side)
+                else:
+                    resident.touch(side)
+        return 0
+
+    cdef int _make_heads_resident(self, int n_heads, bint backward) except -1 nogil:
+        """The heads of a chain, on the side that the chain begins with."""
+        cdef int i
+        cdef const Rows* rows
+        for i in range(n_heads):
+            rows = self.chain_heads[i].backward if backward else self.chain_heads[i].forward
+            if rows != NULL:
+                self.resident.touch(<int32_t>(rows - self.graph.rows))
+        for i in range(n_heads):
+            rows = self.chain_heads[i].backward if backward else self.chain_heads[i].forward
+            if rows != NULL:
+                self.resident.ensure(<int32_t>(rows - self.graph.rows))
         return 0
 
     cdef int _sort_records(self) except -1:
@@ -816,9 +883,9 @@ cdef class Evaluator:
 
     # --- counts --------------------------------------------------------------------------------
 
-    cdef void _count_body(
+    cdef int _count_body(
         self, const int32_t* columns, int n_atoms, Py_ssize_t first, Py_ssize_t last
-    ) noexcept nogil:
+    ) except -1 nogil:
         """Counts the rules first..last, which share a body; each way settles all heads it serves."""
         cdef Body body
         cdef Py_ssize_t rule
@@ -831,7 +898,7 @@ cdef class Evaluator:
                     self.predictions[rule] = 0
                 else:
                     self._count_zero_rule(rule)
-            return
+            return 0
         reason = self._resolve_body(columns, n_atoms, &body)
         if self.bounds_work and (
             body_work(&self.work, body.atoms, body.n_atoms, body.n_variables) > self.max_work
@@ -855,6 +922,7 @@ cdef class Evaluator:
                 self._count_values(&body, max(head.left, head.right), rule, last)
             else:
                 self._count_ground(&body, rule)
+        return 0
 
     cdef void _count_zero_rule(self, Py_ssize_t rule) noexcept nogil:
         cdef Head* head = &self.heads[rule]
@@ -893,12 +961,11 @@ cdef class Evaluator:
         return &self.graph.rows[2 * head.relation + objects]
 
     cdef inline bint _known(self, const Head* head, int32_t left, int32_t right) noexcept nogil:
-        return (
-            head.relation >= 0
-            and left >= 0
-            and right >= 0
-            and has_pair(&self.graph.rows[2 * head.relation], left, right)
-        )
+        if head.relation < 0 or left < 0 or right < 0:
+            return False
+        if head.left >= 0 and head.right < 0:  # by the row of the constant, as the counts
+            return has_pair(&self.graph.rows[2 * head.relation + 1], right, left)
+        return has_pair(&self.graph.rows[2 * head.relation], left, right)
 
     cdef void _count_ground(self, Body* body, Py_ssize_t rule) noexcept nogil:
         cdef Head* head = &self.heads[rule]
@@ -966,14 +1033,14 @@ cdef class Evaluator:
                 value if head.right >= 0 else head.right_entity,
             )
 
-    cdef void _count_pairs(
+    cdef int _count_pairs(
         self, Body* body, int32_t source, int32_t end, Py_ssize_t first, Py_ssize_t last
-    ) noexcept nogil:
+    ) except -1 nogil:
         """All heads of the body over the two variables, in either order."""
         cdef Py_ssize_t rule
         cdef Head* head
         cdef ChainHead* chain_head
-        cdef int n = 0, i
+        cdef int n = 0, i, way = self.way
         cdef int64_t total
         for rule in range(first, last):
             head = &self.heads[rule]
@@ -995,12 +1062,19 @@ cdef class Evaluator:
         if find_chain(
             &self.chain, self.graph.rows, body, source, end, self.search.placed
         ) and has_exact_rows(&self.scratch, &self.chain):
-            total = count_chain(&self.scratch, &self.chain, self.chain_heads, n, self.way)
+            if self.resident is not None:
+                if way == WAY_CHOSEN:
+                    way = cheapest_way(&self.scratch, &self.chain)
+                self._make_heads_resident(n, way == WAY_BACKWARD or way == WAY_WIDE_BACKWARD)
+            total = count_chain(&self.scratch, &self.chain, self.chain_heads, n, way)
         else:
+            if self.resident is not None:
+                self._make_heads_resident(n, False)
             total = self._count_pairs_by_search(body, source, end, n)
         for i in range(n):
             self.predictions[self.chain_rules[i]] = total
             self.support[self.chain_rules[i]] = self.chain_heads[i].support
+        return 0
 
     cdef int64_t _count_pairs_by_search(
         self, Body* body, int32_t source, int32_t end, int n_heads
@@ -1295,16 +1369,16 @@ cdef class Evaluator:
         return 0
 
 
-cdef int _by_relations(const void* one, const void* other) noexcept nogil:
-    """By the relations of the body, then of the head, then as they come."""
+cdef int _by_sides(const void* one, const void* other) noexcept nogil:
+    """By what the body looks at, then the head, then as they come."""
     cdef const Unit* a = <const Unit*>one
     cdef const Unit* b = <const Unit*>other
     cdef int32_t i
-    for i in range(min(a.n_relations, b.n_relations)):
-        if a.relations[i] != b.relations[i]:
-            return 1 if a.relations[i] > b.relations[i] else -1
-    if a.n_relations != b.n_relations:
-        return 1 if a.n_relations > b.n_relations else -1
+    for i in range(min(a.n_sides, b.n_sides)):
+        if a.sides[i] != b.sides[i]:
+            return 1 if a.sides[i] > b.sides[i] else -1
+    if a.n_sides != b.n_sides:
+        return 1 if a.n_sides > b.n_sides else -1
     if a.heads[0] != b.heads[0]:
         return 1 if a.heads[0] > b.heads[0] else -1
     return 1 if a.first > b.first else -1

@@ -1,7 +1,7 @@
 """A graph larger than memory, read from its file in blocks: some relations at a time.
 
-A relation, both directions, is one contiguous range of the file. Those that are needed together are
-read whole into a room of fixed size, past the page cache where the system can, and the rows of the
+A side (a relation in one direction: 2 * relation + direction) is one contiguous range of the file.
+Those that are needed together are read whole into a room of fixed size, past the page cache where the system can, and the rows of the
 graph's view then point there; what was not needed for longest makes way. Names are looked up many
 at once, sorted by place, so that each part of the index is read once and in order. All else stays
 where it is, in the mapping: what is not resident is found there, slowly, and is the same.
@@ -59,12 +59,12 @@ WINDOW_BYTES = WINDOW_SPAN
 
 
 def relation_bytes(GraphView graph):
-    """Bytes that each relation takes when it is resident, by its id."""
-    cdef uint64_t relation, start, end
-    sizes = []
-    for relation in range(graph.n_relations):
-        _range_of(graph, relation, &start, &end)
-        sizes.append(end - start)
+    """Bytes that each relation takes when both its sides are resident, by its id."""
+    cdef uint64_t side, start, end
+    sizes = [0] * graph.n_relations
+    for side in range(2 * graph.n_relations):
+        _range_of(graph, side, &start, &end)
+        sizes[side // 2] += end - start
     return sizes
 
 
@@ -75,7 +75,7 @@ def names_room_bytes(uint64_t n_names):
 
 def tables_bytes(uint64_t n_relations):
     """Bytes of what is kept per relation beside the room."""
-    return n_relations * (2 * sizeof(uint64_t) + 2 * sizeof(Rows) + 4 + sizeof(Block))
+    return 2 * n_relations * (2 * sizeof(uint64_t) + sizeof(Rows) + 4 + sizeof(Block))
 
 
 cdef inline void _widen(
@@ -86,26 +86,21 @@ cdef inline void _widen(
     end[0] = max(end[0], offset + n_bytes)
 
 
-cdef void _range_of(
-    GraphView graph, uint64_t relation, uint64_t* start, uint64_t* end
-) noexcept nogil:
-    """The pages of the file that hold the relation, whatever the order of its parts."""
-    cdef int side
-    cdef const Rows* rows
+cdef void _range_of(GraphView graph, uint64_t side, uint64_t* start, uint64_t* end) noexcept nogil:
+    """The pages of the file that hold the side, whatever the order of its parts."""
+    cdef const Rows* rows = &graph.rows[side]
     cdef uint64_t words = (graph.n_entities + 63) >> 6
     cdef uint64_t last = graph.n_entities - 1 if graph.n_entities else 0
     start[0] = <uint64_t>-1
     end[0] = 0
-    for side in range(2):
-        rows = &graph.rows[2 * relation + side]
-        _widen(graph.base, rows.keys, 4 * <uint64_t>rows.n_keys, start, end)
-        _widen(graph.base, rows.offsets, 4 * (<uint64_t>rows.n_keys + 1), start, end)
-        _widen(graph.base, rows.values, 4 * <uint64_t>rows.n_edges, start, end)
-        if rows.bits != NULL:
-            _widen(graph.base, rows.bits, 8 * words, start, end)
-            _widen(graph.base, rows.index, 4 * words, start, end)
-        else:
-            _widen(graph.base, rows.index, 4 * ((last >> rows.shift) + 2), start, end)
+    _widen(graph.base, rows.keys, 4 * <uint64_t>rows.n_keys, start, end)
+    _widen(graph.base, rows.offsets, 4 * (<uint64_t>rows.n_keys + 1), start, end)
+    _widen(graph.base, rows.values, 4 * <uint64_t>rows.n_edges, start, end)
+    if rows.bits != NULL:
+        _widen(graph.base, rows.bits, 8 * words, start, end)
+        _widen(graph.base, rows.index, 4 * words, start, end)
+    else:
+        _widen(graph.base, rows.index, 4 * ((last >> rows.shift) + 2), start, end)
     start[0] &= ~<uint64_t>(PAGE - 1)
     end[0] = (end[0] + PAGE - 1) & ~<uint64_t>(PAGE - 1)
 
@@ -140,7 +135,7 @@ cdef class ResidentRelations:
         self.plain_fd = self.direct_fd = -1
 
     def __init__(self, GraphView graph, str name, uint64_t room_bytes):
-        cdef uint64_t i, end, n = max(1, graph.n_relations)
+        cdef uint64_t i, end, n = max(1, 2 * graph.n_relations)
         self.graph = graph
         self.room_bytes = room_bytes & ~<uint64_t>(PAGE - 1)
         try:
@@ -153,13 +148,13 @@ cdef class ResidentRelations:
             self.direct_fd = -1
         self.starts = <uint64_t*>_taken(8 * n)
         self.sizes = <uint64_t*>_taken(8 * n)
-        self.mapped = <Rows*>_taken(2 * n * sizeof(Rows))
+        self.mapped = <Rows*>_taken(n * sizeof(Rows))
         self.stamps = <uint32_t*>_taken(4 * n)
         self.blocks = <Block*>_taken(n * sizeof(Block))
         self.window = <unsigned char*>_taken(WINDOW_BYTES + 2 * PAGE)
         self.room = <unsigned char*>_taken(self.room_bytes)
         memcpy(self.mapped, graph.rows, 2 * graph.n_relations * sizeof(Rows))
-        for i in range(graph.n_relations):
+        for i in range(2 * graph.n_relations):
             _range_of(graph, i, &self.starts[i], &end)
             self.sizes[i] = end - self.starts[i]
 
@@ -181,17 +176,17 @@ cdef class ResidentRelations:
 
     @property
     def resident(self):
-        """The relations that are resident, by their place."""
-        return [self.blocks[i].relation for i in range(self.n_blocks)]
+        """The sides that are resident, by their place."""
+        return [self.blocks[i].side for i in range(self.n_blocks)]
 
-    def load(self, relations):
-        """Makes these relations resident, as many as fit together."""
-        cdef int32_t relation
+    def load(self, sides):
+        """Makes these sides resident, as many as fit together."""
+        cdef int32_t side
         self.next_round()
-        for relation in relations:
-            self.touch(relation)
-        for relation in relations:
-            self.ensure(relation)
+        for side in sides:
+            self.touch(side)
+        for side in sides:
+            self.ensure(side)
 
     def entity_ids(self, list names, const uint64_t[::1] hashes):
         """The ids of names (bytes), -1 where the graph has no such entity."""
@@ -216,27 +211,27 @@ cdef class ResidentRelations:
     cdef uint32_t next_stamp(self) noexcept nogil:
         self.stamp += 1
         if self.stamp == 0:
-            memset(self.stamps, 0, 4 * self.graph.n_relations)
+            memset(self.stamps, 0, 8 * self.graph.n_relations)
             self.stamp = 1
         return self.stamp
 
-    cdef bint touch(self, int32_t relation) noexcept nogil:
-        """Whether the relation is resident; if so, it stays for this round."""
+    cdef bint touch(self, int32_t side) noexcept nogil:
+        """Whether the side is resident; if so, it stays for this round."""
         cdef int64_t i
-        if self.graph.rows[2 * relation].keys == self.mapped[2 * relation].keys:
+        if self.graph.rows[side].keys == self.mapped[side].keys:
             return False
         for i in range(self.n_blocks):
-            if self.blocks[i].relation == relation:
+            if self.blocks[i].side == side:
                 self.blocks[i].used = self.round
                 return True
         return False
 
-    cdef int ensure(self, int32_t relation) except -1 nogil:
-        """Makes the relation resident where it fits beside those of this round."""
+    cdef int ensure(self, int32_t side) except -1 nogil:
+        """Makes the side resident where it fits beside those of this round."""
         cdef int64_t i
         cdef int64_t at
-        cdef uint64_t n_bytes = self.sizes[relation]
-        if self.touch(relation):
+        cdef uint64_t n_bytes = self.sizes[side]
+        if self.touch(side):
             return 0
         if n_bytes > self.room_bytes:
             return 0
@@ -246,7 +241,7 @@ cdef class ResidentRelations:
             at = self._place(n_bytes)
             if at < 0:
                 return 0
-        self._read(self.room + at, self.starts[relation], n_bytes)
+        self._read(self.room + at, self.starts[side], n_bytes)
         i = self.n_blocks
         while i > 0 and self.blocks[i - 1].at > <uint64_t>at:
             self.blocks[i] = self.blocks[i - 1]
@@ -254,9 +249,9 @@ cdef class ResidentRelations:
         self.blocks[i].at = at
         self.blocks[i].n_bytes = n_bytes
         self.blocks[i].used = self.round
-        self.blocks[i].relation = relation
+        self.blocks[i].side = side
         self.n_blocks += 1
-        self._point(relation, at)
+        self._point(side, at)
         self.loads += 1
         return 0
 
@@ -286,7 +281,7 @@ cdef class ResidentRelations:
     cdef void _forget(self, int64_t first, int64_t last) noexcept nogil:
         cdef int64_t i
         for i in range(first, last):
-            self._point(self.blocks[i].relation, -1)
+            self._point(self.blocks[i].side, -1)
         memmove(
             &self.blocks[first], &self.blocks[last], (self.n_blocks - last) * sizeof(Block)
         )
@@ -298,35 +293,31 @@ cdef class ResidentRelations:
         cdef uint64_t at = 0
         for i in range(self.n_blocks):
             if self.blocks[i].used != self.round:
-                self._point(self.blocks[i].relation, -1)
+                self._point(self.blocks[i].side, -1)
                 continue
             memmove(self.room + at, self.room + self.blocks[i].at, self.blocks[i].n_bytes)
             self.blocks[kept] = self.blocks[i]
             self.blocks[kept].at = at
-            self._point(self.blocks[kept].relation, at)
+            self._point(self.blocks[kept].side, at)
             at += self.blocks[kept].n_bytes
             kept += 1
         self.n_blocks = kept
 
-    cdef void _point(self, int32_t relation, int64_t at) noexcept nogil:
-        """Has the relation's rows point into the room, or (-1) into the mapping."""
-        cdef int side
-        cdef const Rows* from_
-        cdef Rows* rows
-        cdef const unsigned char* base = self.graph.base + self.starts[relation]
+    cdef void _point(self, int32_t side, int64_t at) noexcept nogil:
+        """Has the rows of the side point into the room, or (-1) into the mapping."""
+        cdef const Rows* from_ = &self.mapped[side]
+        cdef Rows* rows = &self.graph.rows[side]
+        cdef const unsigned char* base = self.graph.base + self.starts[side]
         cdef const unsigned char* to = self.room + at
-        for side in range(2):
-            from_ = &self.mapped[2 * relation + side]
-            rows = &self.graph.rows[2 * relation + side]
-            rows[0] = from_[0]
-            if at < 0:
-                continue
-            rows.keys = <const int32_t*>(to + (<const unsigned char*>from_.keys - base))
-            rows.offsets = <const uint32_t*>(to + (<const unsigned char*>from_.offsets - base))
-            rows.values = <const int32_t*>(to + (<const unsigned char*>from_.values - base))
-            rows.index = <const uint32_t*>(to + (<const unsigned char*>from_.index - base))
-            if from_.bits != NULL:
-                rows.bits = <const uint64_t*>(to + (<const unsigned char*>from_.bits - base))
+        rows[0] = from_[0]
+        if at < 0:
+            return
+        rows.keys = <const int32_t*>(to + (<const unsigned char*>from_.keys - base))
+        rows.offsets = <const uint32_t*>(to + (<const unsigned char*>from_.offsets - base))
+        rows.values = <const int32_t*>(to + (<const unsigned char*>from_.values - base))
+        rows.index = <const uint32_t*>(to + (<const unsigned char*>from_.index - base))
+        if from_.bits != NULL:
+            rows.bits = <const uint64_t*>(to + (<const unsigned char*>from_.bits - base))
 
     cdef int _read(self, unsigned char* to, uint64_t at, uint64_t n_bytes) except -1 nogil:
         """Reads whole pages of the file; what lies behind its end is left as it is."""
@@ -423,7 +414,8 @@ cdef class ResidentRelations:
         """Enters the entity of each name that is the one at its slot; they come by entity."""
         cdef int64_t i, ahead = 0
         cdef uint64_t base = <const unsigned char*>self.graph.entity_ends - self.graph.base
-        cdef uint64_t length, begin, entity, pair[2]
+        cdef uint64_t length, begin, entity
+        cdef uint64_t pair[2]
         cdef const unsigned char* name
         self.window_end = 0
         for i in range(n):

@@ -163,8 +163,8 @@ def test_many_pages(max_work: int | None) -> None:
                 )
                 assert without_parts(found) == without_parts(wanted)
                 assert found_sums == sums
-            assert resident.loads > 12 or relations == 30
-            assert sum(sizes[r] for r in resident.resident) <= resident.room_bytes
+            assert resident.loads > 24 or relations == 30
+            assert len(set(resident.resident)) == len(resident.resident) > 0
             assert list(graph.triples()) == before
             del resident
         assert list(graph.triples()) == before
@@ -175,8 +175,8 @@ def test_loads_what_fits() -> None:
     triples = seeded(6, 6000, 3)
     with graph_file(triples) as (graph, path):
         sizes = relation_bytes(graph)
-        resident = ResidentRelations(graph, path, 3 * max(sizes))
-        for wish in ([0, 1, 2], [1, 2, 3], [3, 4], [5], [0, 5], [2, 1, 0]):
+        resident = ResidentRelations(graph, path, 3 * max(sizes) // 2)
+        for wish in ([0, 1, 2], [1, 2, 3], [3, 4], [11], [0, 5], [2, 1, 0]):
             resident.load(wish)
             assert set(wish) <= set(resident.resident)
         loads = resident.loads
