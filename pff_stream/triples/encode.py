@@ -23,11 +23,15 @@ from pff_stream.sources import BLOCK_BYTES, STANDARD_INPUT, open_blocks
 from pff_stream.triples._encode import Encoder
 from pff_stream.triples.bad import BadTriple, BadTriplePolicy, BadTriples
 from pff_stream.triples.documents import MAPPING, DocumentOptions, DocumentReader, is_documents
+from pff_stream.triples.sizes import EncodeCounts, encode_memory
+from planner.sizes import format_size
 
 TSV_MAPPING = "tsv"
 Triple: TypeAlias = tuple[str, str, str]
 TripleInput: TypeAlias = "str | os.PathLike[str] | Iterable[Triple]"
 _BATCH = 4096
+_ASK_BYTES = 16 << 20
+"""Bytes read between two looks at whether all of it can fit."""
 _logger = logging.getLogger("pff_stream")
 
 
@@ -124,11 +128,15 @@ def encode_quietly(
     inputs: Sequence[TripleInput] | str | os.PathLike[str],
     writer: GraphWriter,
     options: EncodeOptions,
+    memory_bytes: int | None = None,
 ) -> EncodeReport:
-    """`encode` without its warnings."""
+    """`encode` without its warnings.
+
+    Inputs that clearly need more than `memory_bytes` are refused after their beginning.
+    """
     started = time.perf_counter()
     bad = BadTriples(options.on_bad_triple)
-    reading = _Reading(options, bad)
+    reading = _Reading(options, bad, memory_bytes)
     try:
         mapping = reading.read_all(
             [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
@@ -142,10 +150,7 @@ def encode_quietly(
         counts = (encoder.n_entities, encoder.n_relations)
         encoder.write_into(writer.map_writable(), input_hash, mapping)
     except MemoryError:
-        raise RefusedError(
-            f"out of memory while encoding, after {reading.encoder.n_read} triples with "
-            f"{reading.encoder.n_entities} entities"
-        ) from None
+        raise reading.refusal() from None
     return EncodeReport(
         n_read=encoder.n_read,
         n_triples=encoder.n_triples,
@@ -170,15 +175,22 @@ def encode_quietly(
 class _Reading:
     """Feeds inputs of one mapping to the encoder and to the hash."""
 
-    def __init__(self, options: EncodeOptions, bad: BadTriples) -> None:
+    def __init__(
+        self, options: EncodeOptions, bad: BadTriples, memory_bytes: int | None = None
+    ) -> None:
         self.encoder = Encoder(bad)
         self.hash = hashlib.blake2b(digest_size=16)
         self.documents = DocumentReader(options.documents, bad)
         self._options = options
         self._bad = bad
+        self._memory_bytes = memory_bytes
+        self._total_bytes: int | None = None  # of all inputs, where that is known
+        self._read_bytes = 0
+        self._asked_bytes = 0
 
     def read_all(self, inputs: Sequence[TripleInput]) -> str:
         """Reads everything; the mapping."""
+        self._total_bytes = _plain_bytes(inputs)
         opened = self._open_all(inputs)
         mappings = {mapping for _, mapping, _ in opened}
         if len(mappings) > 1:
@@ -213,7 +225,53 @@ class _Reading:
         for block in blocks:
             update(block)
             feed(block)
+            self._read_bytes += len(block)
+            if self._read_bytes - self._asked_bytes >= _ASK_BYTES:
+                self._refuse_early()
         self.encoder.end_file()
+
+    def _refuse_early(self) -> None:
+        """Ends the reading where half of what is to be expected would be too much already."""
+        self._asked_bytes = self._read_bytes
+        needed = self._needed_bytes()
+        if (
+            self._memory_bytes is not None
+            and needed is not None
+            and needed > 2 * self._memory_bytes
+        ):
+            raise self.refusal()
+
+    def _needed_bytes(self) -> int | None:
+        """What encoding all will need if it goes on as it began; None where nobody can say."""
+        if self._total_bytes is None or not self._read_bytes:
+            return None
+        share = max(1.0, self._total_bytes / self._read_bytes)
+        counts = EncodeCounts(
+            n_read=int(share * self.encoder.n_read),
+            # New names become rarer, so this is rather too much.
+            n_entities=int(share * self.encoder.n_entities),
+            n_relations=self.encoder.n_relations,
+            entity_name_bytes=int(share * self.encoder.entity_name_bytes),
+            relation_name_bytes=self.encoder.relation_name_bytes,
+            largest_relation_read=0,
+        )
+        phases = encode_memory(counts)
+        return max(sum(phases[name].values()) for name in ("reading", "grouping"))
+
+    def refusal(self) -> RefusedError:
+        """Says how far it came, and what would do."""
+        said = (
+            f"refused: encoding ran out of memory after {self.encoder.n_read:,} triples with "
+            f"{self.encoder.n_entities:,} entities"
+        )
+        if self._memory_bytes is not None:
+            said += f", {format_size(self._memory_bytes)} may be used"
+        needed = self._needed_bytes()
+        if needed is None:
+            return RefusedError(said)
+        # Arrays grow by a quarter; sorting takes room for the largest relation.
+        enough = -(-3 * needed // 2 >> 20) + 64
+        return RefusedError(f"{said}: about {format_size(needed)} are needed; --budget {enough}MiB")
 
     def _open_all(self, inputs: Sequence[TripleInput]) -> list[tuple[str, str, Iterator[bytes]]]:
         """Name, mapping and blocks of each input; only standard input is looked into."""
@@ -232,6 +290,19 @@ class _Reading:
                 documents, blocks = _look_into(blocks)
             opened.append((name, MAPPING if documents else TSV_MAPPING, blocks))
         return opened
+
+
+def _plain_bytes(inputs: Sequence[TripleInput]) -> int | None:
+    """Bytes of all inputs; None unless all are files of triples that are not compressed."""
+    total = 0
+    for given in inputs:
+        if not isinstance(given, (str, os.PathLike)) or not os.path.isfile(given):
+            return None
+        name = os.fspath(given)
+        if is_documents(name) or name.lower().endswith((".gz", ".zst")):
+            return None
+        total += os.path.getsize(name)
+    return total
 
 
 def _shown(name: str) -> str:

@@ -239,7 +239,7 @@ def _run(
     writer = _RemoteWriter(receiving, sending)
     try:
         try:
-            report = encode_quietly(paths, writer, options)
+            report = encode_quietly(paths, writer, options, memory_bytes)
             writer.close()
             _send(sending, ("report", report))
         except (BrokenPipeError, EOFError):  # the parent is gone or gave up
