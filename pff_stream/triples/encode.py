@@ -11,9 +11,10 @@ import hashlib
 import logging
 import mmap
 import os
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Protocol, TypeAlias
@@ -30,6 +31,8 @@ TSV_MAPPING = "tsv"
 Triple: TypeAlias = tuple[str, str, str]
 TripleInput: TypeAlias = "str | os.PathLike[str] | Iterable[Triple]"
 _BATCH = 4096
+_SPILL_SHARE = 4
+"""Triples that take more than this part of the memory lie in a file instead."""
 _ASK_BYTES = 16 << 20
 """Bytes read between two looks at whether all of it can fit."""
 _logger = logging.getLogger("pff_stream")
@@ -54,6 +57,8 @@ class EncodeOptions:
     on_bad_triple: BadTriplePolicy = "fail"
     documents: DocumentOptions = field(default_factory=DocumentOptions)
     block_bytes: int = BLOCK_BYTES
+    spill_folder: str | None = None
+    """Where triples lie that do not fit the memory; None: nowhere, and such inputs are refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +139,23 @@ def encode_quietly(
 
     Inputs that clearly need more than `memory_bytes` are refused after their beginning.
     """
+    with ExitStack() as stack:
+        return _encode_quietly(inputs, writer, options, memory_bytes, stack)
+
+
+def _encode_quietly(
+    inputs: Sequence[TripleInput] | str | os.PathLike[str],
+    writer: GraphWriter,
+    options: EncodeOptions,
+    memory_bytes: int | None,
+    stack: ExitStack,
+) -> EncodeReport:
     started = time.perf_counter()
     bad = BadTriples(options.on_bad_triple)
-    reading = _Reading(options, bad, memory_bytes)
+    spill = None
+    if memory_bytes is not None and options.spill_folder is not None:
+        spill = _spill_files(options.spill_folder, stack)
+    reading = _Reading(options, bad, memory_bytes, spill)
     try:
         mapping = reading.read_all(
             [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
@@ -172,13 +191,33 @@ def encode_quietly(
     )
 
 
+def _spill_files(folder: str, stack: ExitStack) -> tuple[int, int] | None:
+    """Two empty files without a name; None where the folder cannot hold them."""
+    try:
+        files = [
+            stack.enter_context(tempfile.TemporaryFile(buffering=0, dir=folder)) for _ in range(2)
+        ]
+    except OSError as error:
+        _logger.debug("%s: triples cannot be kept there: %s", folder, error)
+        return None
+    return files[0].fileno(), files[1].fileno()
+
+
 class _Reading:
     """Feeds inputs of one mapping to the encoder and to the hash."""
 
     def __init__(
-        self, options: EncodeOptions, bad: BadTriples, memory_bytes: int | None = None
+        self,
+        options: EncodeOptions,
+        bad: BadTriples,
+        memory_bytes: int | None = None,
+        spill: tuple[int, int] | None = None,
     ) -> None:
-        self.encoder = Encoder(bad)
+        if spill is None or memory_bytes is None:
+            self.encoder = Encoder(bad)
+        else:
+            self.encoder = Encoder(bad, spill=spill, spill_bytes=memory_bytes // _SPILL_SHARE)
+        self._spills = spill is not None
         self.hash = hashlib.blake2b(digest_size=16)
         self.documents = DocumentReader(options.documents, bad)
         self._options = options
@@ -256,6 +295,9 @@ class _Reading:
             largest_relation_read=0,
         )
         phases = encode_memory(counts)
+        if self._spills:
+            for name, part in (("reading", "records"), ("grouping", "records"), ("grouping", "pairs")):
+                phases[name][part] = 0
         return max(sum(phases[name].values()) for name in ("reading", "grouping"))
 
     def refusal(self) -> RefusedError:
