@@ -137,7 +137,6 @@ def does_not_fit(sizes: BlockSizes) -> Sequence[str]:
     """Which relations would have to be in memory at once, where that is known."""
     if not sizes.largest:
         return []
-    return [
-        "the graph is larger than the budget, and these relations of one rule must be in memory "
-        f"together, {format_size(sizes.needed_bytes)} in each worker: {sizes.largest}"
-    ]
+    together = f"{format_size(sizes.needed_bytes)} in each worker: {sizes.largest}"
+    said = "the graph is larger than the budget, and these relations of one rule must be in memory"
+    return [f"{said} together, {together}"]

@@ -95,9 +95,7 @@ def chunk_counts(sizes: RunSizes) -> tuple[int, int, int]:
     return sizes.max_chunk_names, sizes.max_chunk_atoms, sizes.max_chunk_rules
 
 
-def own_bytes(
-    sizes: RunSizes, *, wide: bool, resident_bytes: int | None = None
-) -> dict[str, int]:
+def own_bytes(sizes: RunSizes, *, wide: bool, resident_bytes: int | None = None) -> dict[str, int]:
     """What one worker takes when it sets up, by name, beside its process and the graph.
 
     `resident_bytes` is its room for relations where the graph is read in blocks.
@@ -138,7 +136,7 @@ def run_phases(sizes: RunSizes, costs: ProcessCosts, settings: Settings) -> list
 
 def resident_bytes(settings: Settings) -> int | None:
     """A worker's room for relations; None where the graph is not read in blocks."""
-    return int(settings["resident_bytes"] or 0) if settings.get("backing") == BLOCKS else None
+    return int(settings.get("resident_bytes") or 0) if settings.get("backing") == BLOCKS else None
 
 
 def holds_names(settings: Settings) -> bool:

@@ -186,6 +186,7 @@ def _summary(done: Evaluated, result: Result) -> Summary:
             "workers": plan.settings["workers"],
             "start_method": plan.settings["start_method"],
             "window": plan.settings["window"],
+            "backing": plan.settings.get("backing"),
             "seconds": {name: round(value, 3) for name, value in ready.seconds.items()},
             "evaluation_cpu_seconds": round(evaluation.cpu_seconds, 6),
             "edges": evaluation.edges,

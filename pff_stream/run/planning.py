@@ -31,6 +31,7 @@ from pff_stream.run.memory import (
     RunSizes,
     busy_workers,
     probe_phase,
+    resident_bytes,
     run_phases,
 )
 from pff_stream.run.processes import WorkersFailedError
@@ -201,6 +202,9 @@ def _plan_run(
     free = chosen.settings if chosen and fixed is None else None
     notes = _notes(settings, machine, sizes, free)
     if chosen is not None:
+        resident = resident_bytes(chosen.settings)
+        if resident is not None and sizes.blocks is not None:
+            notes.append(announced(sizes.graph_bytes, resident, sizes.blocks))
         return _plan(machine, chosen.phases, chosen.settings, (), notes, None)
     wanted = int((fixed or {}).get("workers") or settings.workers or ceiling)
     wish = dict(fixed) if fixed else _last_resort(wanted, methods[0], sizes)
@@ -306,9 +310,6 @@ def _notes(
     notes += why_fewer(settings, machine, sizes.n_chunks, "chunks of rules", chosen)
     if chosen is not None and not chosen["wide"]:
         notes.append("one source at a time: the vectors for 512 at once do not fit the budget")
-    if chosen is not None and sizes.blocks is not None and chosen["backing"] == BLOCKS:
-        resident_bytes = int(chosen["resident_bytes"] or 0)
-        notes.append(announced(sizes.graph_bytes, resident_bytes, sizes.blocks))
     return notes
 
 

@@ -68,7 +68,9 @@ def encode_triples(settings: EncodeSettings, observer: Observer) -> list[str]:
     with GraphStore.at_path(settings.output) as store:
         report = encode_in_process(
             list(settings.triples),
-            replace(encode_options(settings), spill_folder=working_folder(_parent(settings.output))),
+            replace(
+                encode_options(settings), spill_folder=working_folder(_parent(settings.output))
+            ),
             store,
             memory_bytes=share,
         )

@@ -139,8 +139,8 @@ def encode_quietly(
 
     Inputs that clearly need more than `memory_bytes` are refused after their beginning.
     """
-    with ExitStack() as stack:
-        return _encode_quietly(inputs, writer, options, memory_bytes, stack)
+    with _spill_files(None if memory_bytes is None else options.spill_folder) as spill:
+        return _encode_quietly(inputs, writer, options, memory_bytes, spill)
 
 
 def _encode_quietly(
@@ -148,13 +148,10 @@ def _encode_quietly(
     writer: GraphWriter,
     options: EncodeOptions,
     memory_bytes: int | None,
-    stack: ExitStack,
+    spill: tuple[int, int] | None,
 ) -> EncodeReport:
     started = time.perf_counter()
     bad = BadTriples(options.on_bad_triple)
-    spill = None
-    if memory_bytes is not None and options.spill_folder is not None:
-        spill = _spill_files(options.spill_folder, stack)
     reading = _Reading(options, bad, memory_bytes, spill)
     try:
         mapping = reading.read_all(
@@ -191,16 +188,19 @@ def _encode_quietly(
     )
 
 
-def _spill_files(folder: str, stack: ExitStack) -> tuple[int, int] | None:
-    """Two empty files without a name; None where the folder cannot hold them."""
-    try:
-        files = [
-            stack.enter_context(tempfile.TemporaryFile(buffering=0, dir=folder)) for _ in range(2)
-        ]
-    except OSError as error:
-        _logger.debug("%s: triples cannot be kept there: %s", folder, error)
-        return None
-    return files[0].fileno(), files[1].fileno()
+@contextmanager
+def _spill_files(folder: str | None) -> Iterator[tuple[int, int] | None]:
+    """Two empty files without a name; None where there is no folder, or it cannot hold them."""
+    with ExitStack() as stack:
+        files = None
+        if folder is not None:
+            try:
+                records = stack.enter_context(tempfile.TemporaryFile(buffering=0, dir=folder))
+                pairs = stack.enter_context(tempfile.TemporaryFile(buffering=0, dir=folder))
+                files = records.fileno(), pairs.fileno()
+            except OSError as error:
+                _logger.debug("%s: triples cannot be kept there: %s", folder, error)
+        yield files
 
 
 class _Reading:
@@ -296,7 +296,11 @@ class _Reading:
         )
         phases = encode_memory(counts)
         if self._spills:
-            for name, part in (("reading", "records"), ("grouping", "records"), ("grouping", "pairs")):
+            for name, part in (
+                ("reading", "records"),
+                ("grouping", "records"),
+                ("grouping", "pairs"),
+            ):
                 phases[name][part] = 0
         return max(sum(phases[name].values()) for name in ("reading", "grouping"))
 

@@ -1,4 +1,4 @@
-"""A graph that is read in blocks: the same results, however few relations are resident at a time."""
+"""A graph that is read in blocks: the same results, however few relations are resident."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ from pff_stream.triples.bad import BadTriples
 from tests import strategies
 from tests.evaluate.test_evaluator import Result, read_records
 from tests.graphs import chunk_of_rules
-from tests.reference import Rule, Triple, evaluate, why_rejected
+from tests.reference import Atom, Const, Rule, Triple, Var, evaluate, why_rejected
 
 PAGE = 4096
 
@@ -49,7 +50,11 @@ def graph_file(triples: Sequence[Triple]) -> Iterator[tuple[GraphView, str]]:
 
 
 def run(
-    graph: GraphView, chunk: RuleChunk, semantics: str, resident: ResidentRelations | None, **more
+    graph: GraphView,
+    chunk: RuleChunk,
+    semantics: str,
+    resident: ResidentRelations | None,
+    **more: Any,
 ) -> tuple[dict[int, Result], list[bytes], tuple[int, int]]:
     """Evaluates a chunk; results by source, each run as handed out, and the sums."""
     evaluator = Evaluator(
@@ -120,8 +125,6 @@ def seeded(n_relations: int, n_triples: int, seed: int) -> list[Triple]:
 
 def rules_over(n_relations: int, n_rules: int, seed: int) -> list[Rule]:
     """Chains, heads with a constant and bodies with one, over all relations."""
-    from tests.reference import Atom, Const, Var
-
     rng = random.Random(seed)
     x, y, a = Var("X"), Var("Y"), Var("A")
 
@@ -132,6 +135,7 @@ def rules_over(n_relations: int, n_rules: int, seed: int) -> list[Rule]:
         return Const(f"e{rng.randrange(2100)}")
 
     made = []
+    atoms: tuple[Atom, ...]
     for kind in range(n_rules):
         if kind % 4 == 0:
             atoms = (Atom(some(), x, y), Atom(some(), x, a), Atom(some(), a, y))
@@ -147,7 +151,7 @@ def rules_over(n_relations: int, n_rules: int, seed: int) -> list[Rule]:
 
 @pytest.mark.parametrize("max_work", [None, 3000])
 def test_many_pages(max_work: int | None) -> None:
-    """Relations of several pages that push each other out, chunk after chunk, in both directions."""
+    """Relations of several pages that push each other out, chunk after chunk, both ways."""
     triples = seeded(12, 30_000, 1)
     rules = rules_over(12, 300, 2)
     chunk = chunk_of_rules(rules)
