@@ -270,54 +270,50 @@ class _Reading:
         self.encoder.end_file()
 
     def _refuse_early(self) -> None:
-        """Ends the reading where half of what is to be expected would be too much already."""
+        """Ends the reading where even the least that is to be expected is too much."""
         self._asked_bytes = self._read_bytes
-        needed = self._needed_bytes()
-        if (
-            self._memory_bytes is not None
-            and needed is not None
-            and needed > 2 * self._memory_bytes
-        ):
+        needed = self._needed_bytes(at_least=True)
+        if self._memory_bytes is not None and needed is not None and needed > self._memory_bytes:
             raise self.refusal()
 
-    def _needed_bytes(self) -> int | None:
-        """What encoding all will need if it goes on as it began; None where nobody can say."""
+    def _needed_bytes(self, *, at_least: bool) -> int | None:
+        """What encoding all will need if lines go on as they began; None where nobody can say.
+
+        At least: if no new name comes. At most: if new names come as often as they did; they become
+        rarer.
+        """
         if self._total_bytes is None or not self._read_bytes:
             return None
         share = max(1.0, self._total_bytes / self._read_bytes)
+        names_share = 1.0 if at_least else share
         counts = EncodeCounts(
             n_read=int(share * self.encoder.n_read),
-            # New names become rarer, so this is rather too much.
-            n_entities=int(share * self.encoder.n_entities),
+            n_entities=int(names_share * self.encoder.n_entities),
             n_relations=self.encoder.n_relations,
-            entity_name_bytes=int(share * self.encoder.entity_name_bytes),
+            entity_name_bytes=int(names_share * self.encoder.entity_name_bytes),
             relation_name_bytes=self.encoder.relation_name_bytes,
             largest_relation_read=0,
+            block_bytes=self._options.block_bytes,
         )
-        phases = encode_memory(counts)
-        if self._spills:
-            for name, part in (
-                ("reading", "records"),
-                ("grouping", "records"),
-                ("grouping", "pairs"),
-            ):
-                phases[name][part] = 0
-        return max(sum(phases[name].values()) for name in ("reading", "grouping"))
+        reading = encode_memory(counts)["reading"]
+        return sum(size for part, size in reading.items() if part != "records" or not self._spills)
 
     def refusal(self) -> RefusedError:
         """Says how far it came, and what would do."""
         said = (
-            f"refused: encoding ran out of memory after {self.encoder.n_read:,} triples with "
-            f"{self.encoder.n_entities:,} entities"
+            f"refused: out of memory while encoding, after {self.encoder.n_read} triples with "
+            f"{self.encoder.n_entities} entities"
         )
         if self._memory_bytes is not None:
-            said += f", {format_size(self._memory_bytes)} may be used"
-        needed = self._needed_bytes()
+            said += f"; {format_size(self._memory_bytes)} may be used"
+        needed = self._needed_bytes(at_least=False)
         if needed is None:
             return RefusedError(said)
         # Arrays grow by a quarter; sorting takes room for the largest relation.
         enough = -(-3 * needed // 2 >> 20) + 64
-        return RefusedError(f"{said}: about {format_size(needed)} are needed; --budget {enough}MiB")
+        return RefusedError(
+            f"{said}: at most about {format_size(needed)} are needed, --budget {enough}MiB would do"
+        )
 
     def _open_all(self, inputs: Sequence[TripleInput]) -> list[tuple[str, str, Iterator[bytes]]]:
         """Name, mapping and blocks of each input; only standard input is looked into."""
