@@ -57,6 +57,8 @@ class EncodeOptions:
     on_bad_triple: BadTriplePolicy = "fail"
     documents: DocumentOptions = field(default_factory=DocumentOptions)
     block_bytes: int = BLOCK_BYTES
+    memory_bytes: int | None = None
+    """What may be used: inputs that must need more are refused after their beginning."""
     spill_folder: str | None = None
     """Where triples lie that do not fit the memory; None: nowhere, and such inputs are refused."""
 
@@ -133,26 +135,22 @@ def encode_quietly(
     inputs: Sequence[TripleInput] | str | os.PathLike[str],
     writer: GraphWriter,
     options: EncodeOptions,
-    memory_bytes: int | None = None,
 ) -> EncodeReport:
-    """`encode` without its warnings.
-
-    Inputs that clearly need more than `memory_bytes` are refused after their beginning.
-    """
-    with _spill_files(None if memory_bytes is None else options.spill_folder) as spill:
-        return _encode_quietly(inputs, writer, options, memory_bytes, spill)
+    """`encode` without its warnings."""
+    folder = None if options.memory_bytes is None else options.spill_folder
+    with _spill_files(folder) as spill:
+        return _encode_quietly(inputs, writer, options, spill)
 
 
 def _encode_quietly(
     inputs: Sequence[TripleInput] | str | os.PathLike[str],
     writer: GraphWriter,
     options: EncodeOptions,
-    memory_bytes: int | None,
     spill: tuple[int, int] | None,
 ) -> EncodeReport:
     started = time.perf_counter()
     bad = BadTriples(options.on_bad_triple)
-    reading = _Reading(options, bad, memory_bytes, spill)
+    reading = _Reading(options, bad, spill)
     try:
         mapping = reading.read_all(
             [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
@@ -210,9 +208,9 @@ class _Reading:
         self,
         options: EncodeOptions,
         bad: BadTriples,
-        memory_bytes: int | None = None,
         spill: tuple[int, int] | None = None,
     ) -> None:
+        memory_bytes = options.memory_bytes
         if spill is None or memory_bytes is None:
             self.encoder = Encoder(bad)
         else:
