@@ -48,7 +48,8 @@ def planned(budget_bytes: int, sizes: RunSizes = SIZES, **more: object) -> Plan:
     limit = Limit("budget", budget_bytes, "--budget", True)
     machine = Machine(budget_bytes, "--budget", (limit,), 2, "affinity", 0)
     process = ProcessMemory(4 * MIB, 0, 4 * MIB)
-    costs = Costs(20 * MIB, budget_bytes, "/", [], {"fork": WorkerMemory(process, MIB, 0.01)})
+    found = WorkerMemory(process, MIB, 0.01)
+    costs = Costs(20 * MIB, budget_bytes, "/", [], {"fork": found, "thread": found})
     settings = RunSettings("r", ("t",), start_method="fork")
     return plan_run(settings, machine, sizes, costs, [], **more)  # type: ignore[arg-type]
 
