@@ -45,7 +45,7 @@ from planner.search import Candidate, as_options, choose, nearest
 
 LONG_RUN_PARENT_BYTES, LONG_RUN_WORKER_BYTES = 1536 << 10, 192 << 10
 """What this process and a worker come to touch in a long run and not in the probe's short one."""
-_PROBE_VERSION = 1
+_PROBE_VERSION = 2
 """Changes when the code of workers does, so that older answers are not taken for it."""
 _ROOMY_PROBE_BYTES = {
     "fork": 14 << 20,
