@@ -210,7 +210,8 @@ def test_small_tmpfs(tmp_path: Path) -> None:
     """A real file system of 1 MiB in memory, as a container's /dev/shm: an error, never SIGBUS."""
     code = (
         "import os, sys; from pff_stream.errors import PffStreamError;"
-        "from pff_stream.triples import store; store._memfd = lambda: None; store._SHARED_MEMORY = sys.argv[1];"
+        "from pff_stream.triples import store;"
+        "store._memfd = lambda: None; store._SHARED_MEMORY = sys.argv[1];"
         "s = store.GraphStore.in_memory(); s.resize(500_000); s.map_writable()[499_999] = 1;"
         "room = os.statvfs(s.name); print(room.f_blocks * room.f_frsize)\n"
         "try: s.resize(8 << 20); s.map_writable()[-1] = 1; print('made')\n"
