@@ -73,6 +73,12 @@ cdef extern from *:
         }
     }
 
+    /* Places all over the array are written, each from front to back: no reading around them, which
+     * would push out what is being filled. Or again from front to back in all. */
+    static void pff_scattered(void *at, size_t bytes, int scattered) {
+        madvise(at, bytes, scattered ? MADV_RANDOM : MADV_NORMAL);
+    }
+
     /* As pff_forget, of an array in a file: the blocks are given back, too. */
     static void pff_forget_in_file(void *at, size_t from, size_t to) {
         size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -90,6 +96,9 @@ cdef extern from *:
     static void pff_write_behind(int fd, void *at, size_t before, size_t from, size_t to) {
         (void)fd, (void)at, (void)before, (void)from, (void)to;
     }
+    static void pff_scattered(void *at, size_t bytes, int scattered) {
+        (void)at, (void)bytes, (void)scattered;
+    }
     static void pff_forget_in_file(void *at, size_t from, size_t to) {
         (void)at, (void)from, (void)to;
     }
@@ -100,6 +109,7 @@ cdef extern from *:
     ) noexcept nogil
     void pff_write_behind(int fd, void* at, size_t before, size_t start, size_t stop) noexcept nogil
     void pff_forget_in_file(void* at, size_t start, size_t stop) noexcept nogil
+    void pff_scattered(void* at, size_t n_bytes, bint scattered) noexcept nogil
 
 RECORD_BYTES = 12
 PAIR_BYTES = 8
@@ -558,6 +568,8 @@ cdef class Encoder:
             places[i] = starts[i]
             starts[i + 1] += starts[i]
         self.largest_relation_read = self.largest
+        if self.spilled:
+            pff_scattered(pairs, self.pairs.bytes, True)
         for i in range(self.n_read):
             pairs[places[records[i].relation]] = (
                 <uint64_t>records[i].subject << 32 | <uint32_t>records[i].object
@@ -568,6 +580,8 @@ cdef class Encoder:
                     records, (i + 1 - FORGET_RECORDS) * sizeof(Record), (i + 1) * sizeof(Record)
                 )
         release(&self.records)
+        if self.spilled:
+            pff_scattered(pairs, self.pairs.bytes, False)
         return True
 
     cdef void _forget(self, void* array, size_t start, size_t stop) noexcept nogil:
