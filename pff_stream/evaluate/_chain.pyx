@@ -48,13 +48,6 @@ cdef double LANE_EDGE_COST = 4.0
 cdef double LANE_COUNTED_EDGE_COST = 6.0
 cdef double SMALL_WORK = 4096.0
 
-cdef enum:
-    WAY_CHOSEN = 0
-    WAY_FORWARD = 1               # one source at a time, from the source as written
-    WAY_BACKWARD = 2
-    WAY_WIDE_FORWARD = 3
-    WAY_WIDE_BACKWARD = 4
-
 
 cdef bint find_chain(
     Chain* chain, const Rows* rows, const Body* body, int32_t source, int32_t end, char* used
@@ -276,7 +269,7 @@ cdef int64_t count_chain(
     cdef const Rows* rows
     cdef int i
     if way == WAY_CHOSEN:
-        way = _cheapest_way(scratch, chain)
+        way = cheapest_way(scratch, chain)
     if not scratch.wide and way >= WAY_WIDE_FORWARD:
         way -= 2
     if way == WAY_BACKWARD or way == WAY_WIDE_BACKWARD:
@@ -451,7 +444,7 @@ cdef void _spread_last(
             pff_spread(there, epoch, &here.vectors[entity], values, n, entity)
 
 
-cdef int _cheapest_way(Scratch* scratch, Chain* chain) noexcept nogil:
+cdef int cheapest_way(Scratch* scratch, Chain* chain) noexcept nogil:
     """Chooses direction and width by expected work, in edges of the narrow way."""
     cdef double costs[5]
     cdef int way, best = WAY_FORWARD

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from pff_stream.rules._table import RuleTable
 from pff_stream.triples._graph import GraphView
+from pff_stream.triples._resident import ResidentRelations
 
 class Columns(Protocol):
     """The columns of a chunk that the evaluator reads; see `docs/formats.md`."""
@@ -34,6 +35,7 @@ class Columns(Protocol):
     def miner_confidence(self) -> NDArray[np.float64]: ...
 
 def chunk_room_bytes(n_names: int, n_atoms: int, n_rules: int) -> int: ...
+def block_room_bytes(n_atoms: int, n_rules: int, buffer_bytes: int) -> int: ...
 def scratch_bytes(n_entities: int, wide: bool) -> int: ...
 
 class Evaluator:
@@ -50,6 +52,7 @@ class Evaluator:
         buffer_bytes: int = ...,
         progress: memoryview | bytearray | None = ...,
         way: int = ...,
+        resident: ResidentRelations | None = ...,
     ) -> None: ...
     @property
     def edges(self) -> int: ...

@@ -9,12 +9,16 @@ found with their least groundings and written as result records (the format is d
 
 from libc.math cimport isnan
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.stdlib cimport calloc, free, malloc, qsort, realloc
 from libc.string cimport memcpy, memset
 
 from pff_stream.evaluate._chain cimport (
+    WAY_BACKWARD,
+    WAY_CHOSEN,
+    WAY_WIDE_BACKWARD,
     Chain,
     ChainHead,
+    cheapest_way,
     count_chain,
     find_chain,
     has_exact_rows,
@@ -53,6 +57,7 @@ from pff_stream.evaluate._search cimport (
 from pff_stream.evaluate._work cimport Work, body_work, free_work, reserve_work
 from pff_stream.rules._table cimport RuleTable, constant_key, find_key_atom
 from pff_stream.triples._graph cimport GraphView, Rows, find_row, has_pair
+from pff_stream.triples._resident cimport ResidentRelations
 
 cdef extern from "_names.h":
     uint64_t pff_name_hash(const unsigned char* name, size_t length) noexcept nogil
@@ -101,10 +106,35 @@ cdef struct Record:
     uint64_t reserved
 
 
+# Rules of one body whose relations, and those of the heads, are resident together. A side is a
+# relation in one direction: 2 * relation + direction.
+cdef struct Unit:
+    const int32_t* sides          # of the body, each once
+    const int32_t* heads          # the side of each rule's head, -1: none is needed
+    int32_t n_sides
+    int32_t first
+    int32_t last
+
+
+# Where a record stands in the result buffer.
+cdef struct Placed:
+    uint64_t source
+    uint32_t part
+    uint32_t n_bytes
+    size_t at
+
+
 def chunk_room_bytes(uint64_t n_names, uint64_t n_atoms, uint64_t n_rules):
     """Bytes that an evaluator keeps for chunks of at most so many names, atoms and rules."""
     cdef uint64_t per_rule = sizeof(Head) + sizeof(ChainHead) + 3 * 4 + 2 * sizeof(int64_t) + 2
     return 8 * n_names + sizeof(Atom) * n_atoms + per_rule * n_rules
+
+
+def block_room_bytes(uint64_t n_atoms, uint64_t n_rules, uint64_t buffer_bytes):
+    """Bytes that an evaluator keeps beside those where the graph is read in blocks."""
+    cdef uint64_t per_rule = sizeof(Unit) + 4
+    cdef uint64_t records = buffer_bytes // RECORD_BYTES + 1
+    return 8 * n_atoms + per_rule * n_rules + buffer_bytes + sizeof(Placed) * records
 
 
 def scratch_bytes(uint64_t n_entities, bint wide):
@@ -118,7 +148,8 @@ cdef class Evaluator:
 
     `semantics` is "object-identity" or "homomorphism"; `wide` allocates the vectors for 512 sources
     at once; `progress` is a writable buffer of 8 bytes, a counter that moves while there is work;
-    with `max_work` a body whose work bound (`_work`) is over it is not counted: its rules are
+    `resident`, the graph's own, holds its relations where it is read in blocks: rules are then taken
+    in the order of their relations; with `max_work` a body whose work bound (`_work`) is over it is not counted: its rules are
     too large; `way` forces one way of counting chains (0 chooses: the others are for tests and benchmarks).
     """
 
@@ -161,6 +192,17 @@ cdef class Evaluator:
     cdef size_t used
     cdef size_t record_at
     cdef object flush
+    # a graph that is read in blocks
+    cdef ResidentRelations resident
+    cdef Unit* units
+    cdef int32_t* body_sides
+    cdef int32_t* head_sides
+    cdef size_t block_rules       # rules and atoms that there is room for
+    cdef size_t block_atoms
+    cdef bint backwards
+    cdef Placed* placed
+    cdef unsigned char* sorted_buffer
+    cdef size_t sorted_bytes
 
     def __cinit__(self, GraphView graph, str semantics, **options):
         memset(&self.scratch, 0, sizeof(Scratch))
@@ -181,6 +223,7 @@ cdef class Evaluator:
         size_t buffer_bytes=1 << 20,
         unsigned char[::1] progress=None,
         int way=0,
+        ResidentRelations resident=None,
     ):
         if semantics not in ("object-identity", "homomorphism"):
             raise ValueError(f"unknown semantics {semantics!r}")
@@ -201,6 +244,10 @@ cdef class Evaluator:
             self.progress_view = progress
             self.scratch.progress = <uint64_t*>&progress[0]
         self._allocate_scratch(wide)
+        self.resident = resident
+        if resident is not None:
+            resident.progress = self.scratch.progress
+            self._reserve_sorting()
         self.search.scratch = &self.scratch
         self.search.rows = graph.rows
         self._reserve_body(8)
@@ -258,6 +305,13 @@ cdef class Evaluator:
         free(self.outcomes)
         free(self.reasons)
         free(self.buffer)
+        free(self.units)
+        free(self.body_sides)
+        free(self.head_sides)
+        free(self.placed)
+        free(self.sorted_buffer)
+        if self.resident is not None:
+            self.resident.progress = NULL
 
     @property
     def edges(self):
@@ -303,6 +357,24 @@ cdef class Evaluator:
             self.outcomes = <uint8_t*>grown(self.outcomes, n_rules)
             self.reasons = <uint8_t*>grown(self.reasons, n_rules)
             self.rule_room = n_rules
+        if self.resident is None:
+            return
+        self.resident.reserve_names(n_names)
+        if n_atoms > self.block_atoms:
+            self.body_sides = <int32_t*>grown(self.body_sides, n_atoms * 8)
+            self.block_atoms = n_atoms
+        if n_rules > self.block_rules:
+            self.units = <Unit*>grown(self.units, n_rules * sizeof(Unit))
+            self.head_sides = <int32_t*>grown(self.head_sides, n_rules * 4)
+            self.block_rules = n_rules
+
+    cdef _reserve_sorting(self):
+        """As much again as the result buffer, for records in source order."""
+        self.sorted_bytes = self.buffer_bytes
+        self.sorted_buffer = <unsigned char*>grown(self.sorted_buffer, self.sorted_bytes)
+        self.placed = <Placed*>grown(
+            self.placed, (self.sorted_bytes // RECORD_BYTES + 1) * sizeof(Placed)
+        )
 
     def evaluate(
         self, chunk, Py_ssize_t start, Py_ssize_t stop, flush, uint8_t skipped=0
@@ -345,30 +417,35 @@ cdef class Evaluator:
                 self.outcomes[rule] = self._filter(
                     rule, miner_support[start + rule], miner_confidence[start + rule]
                 )
-            rule = 0
-            while rule < n_rules:
-                body = rule_body[start + rule]
-                first = rule
-                while rule < n_rules and <Py_ssize_t>rule_body[start + rule] == body:
-                    rule += 1
-                i = body_ends[body - 1] if body else 0
-                self._count_body(&atoms[3 * i] if atoms.shape[0] > 3 * i else NULL,
-                                 body_ends[body] - i, first, rule)
             n_written = in_source_order(
                 &sources[start], &flags[start], skipped, n_rules, self.order, self.spare
             )
+            if self.resident is not None:
+                self._evaluate_in_blocks(
+                    atoms, body_ends, rule_body, sources, flags, skipped, start, n_rules
+                )
+            else:
+                rule = 0
+                while rule < n_rules:
+                    body = rule_body[start + rule]
+                    first = rule
+                    while rule < n_rules and <Py_ssize_t>rule_body[start + rule] == body:
+                        rule += 1
+                    i = body_ends[body - 1] if body else 0
+                    self._count_body(&atoms[3 * i] if atoms.shape[0] > 3 * i else NULL,
+                                     body_ends[body] - i, first, rule)
             for i in range(n_written):
                 rule = self.order[i]
-                self._settle_outcome(rule)
+                if self.resident is None:
+                    body = rule_body[start + rule]
+                    first = body_ends[body - 1] if body else 0
+                    self._write_rule(
+                        rule, sources[start + rule],
+                        &atoms[3 * first] if atoms.shape[0] > 3 * first else NULL,
+                        body_ends[body] - first,
+                    )
                 predictions += self.predictions[rule]
                 support += self.support[rule]
-                body = rule_body[start + rule]
-                first = body_ends[body - 1] if body else 0
-                self._write_rule(
-                    rule, sources[start + rule],
-                    &atoms[3 * first] if atoms.shape[0] > 3 * first else NULL,
-                    body_ends[body] - first,
-                )
         if self.used:
             self._hand_out()
         self.flush = None
@@ -383,6 +460,213 @@ cdef class Evaluator:
         for body in range(rule_body[start], rule_body[stop - 1] + 1):
             longest = max(longest, body_ends[body] - (body_ends[body - 1] if body else 0))
         return longest
+
+    # --- a graph in blocks ---------------------------------------------------------------------
+
+    cdef int _evaluate_in_blocks(
+        self, const int32_t[::1] atoms, const uint32_t[::1] body_ends,
+        const uint32_t[::1] rule_body, const uint64_t[::1] sources,
+        const uint8_t[::1] flags, uint8_t skipped, Py_ssize_t start, Py_ssize_t n_rules
+    ) except -1 nogil:
+        """Counts and writes all rules in the order of their relations, each set once resident.
+
+        Every other time the order is turned round, so that what is resident at the end of a chunk
+        serves the next one first.
+        """
+        cdef Py_ssize_t n_units = self._make_units(
+            self.resident, atoms, body_ends, rule_body, start, n_rules
+        )
+        cdef Py_ssize_t i, rule, body, first
+        cdef const int32_t* columns
+        cdef Unit* unit
+        qsort(self.units, n_units, sizeof(Unit), &_by_sides)
+        self.backwards = not self.backwards
+        for i in range(n_units):
+            unit = &self.units[n_units - 1 - i if self.backwards else i]
+            body = rule_body[start + unit.first]
+            first = body_ends[body - 1] if body else 0
+            columns = &atoms[3 * first] if atoms.shape[0] > 3 * first else NULL
+            self._make_resident(self.resident, unit, False)
+            self._count_body(columns, body_ends[body] - first, unit.first, unit.last)
+            self._make_resident(self.resident, unit, True)
+            for rule in range(unit.first, unit.last):
+                if not flags[start + rule] & skipped:
+                    self._write_rule(rule, sources[start + rule], columns, body_ends[body] - first)
+        return 0
+
+    cdef Py_ssize_t _make_units(
+        self, ResidentRelations resident, const int32_t[::1] atoms, const uint32_t[::1] body_ends,
+        const uint32_t[::1] rule_body, Py_ssize_t start, Py_ssize_t n_rules
+    ) noexcept nogil:
+        """Cuts the rules of each body so that each part's relations fit the room together.
+
+        A body with a constant is quickly counted again: its rules are cut by the head's relation,
+        so that rules of other bodies share what is resident.
+        """
+        cdef Py_ssize_t rule = 0, first, body, begin, at, n_units = 0, n_pool = 0
+        cdef int32_t side, last
+        cdef uint64_t body_bytes, part_bytes, more
+        cdef uint32_t stamp
+        cdef bint has_constant
+        cdef Unit* unit
+        while rule < n_rules:
+            body = rule_body[start + rule]
+            first = rule
+            while rule < n_rules and <Py_ssize_t>rule_body[start + rule] == body:
+                rule += 1
+            begin = body_ends[body - 1] if body else 0
+            unit = &self.units[n_units]
+            n_units += 1
+            unit.sides = self.body_sides + n_pool
+            unit.heads = self.head_sides + first
+            unit.n_sides = 0
+            unit.first = <int32_t>first
+            unit.last = <int32_t>rule
+            stamp = resident.next_stamp()
+            has_constant = False
+            if self._find_sides(
+                &atoms[3 * begin] if atoms.shape[0] > 3 * begin else NULL,
+                body_ends[body] - begin, first, rule, self.body_sides + n_pool, &unit.n_sides,
+                &has_constant
+            ):
+                continue                      # nothing matches: no head is looked at
+            body_bytes = 0
+            for at in range(unit.n_sides):
+                side = unit.sides[at]
+                resident.stamps[side] = stamp
+                body_bytes += resident.sizes[side]
+            n_pool += unit.n_sides
+            part_bytes = body_bytes
+            last = -1
+            for at in range(first, rule):
+                side = self.head_sides[at]
+                if side < 0 or side == last:
+                    continue
+                # A head over two variables is counted by either of its sides.
+                more = resident.sizes[side] if resident.stamps[side] != stamp else 0
+                if self._is_pair(at) and resident.stamps[side ^ 1] != stamp:
+                    more = max(more, resident.sizes[side ^ 1])
+                if at > unit.first and (
+                    has_constant or part_bytes + more > resident.room_bytes
+                ):
+                    unit.last = <int32_t>at
+                    self.units[n_units] = unit[0]
+                    unit = &self.units[n_units]
+                    n_units += 1
+                    unit.heads = self.head_sides + at
+                    unit.first = <int32_t>at
+                    unit.last = <int32_t>rule
+                    part_bytes = body_bytes
+                part_bytes += more
+                last = side
+        return n_units
+
+    cdef inline bint _is_pair(self, Py_ssize_t rule) noexcept nogil:
+        cdef const Head* head = &self.heads[rule]
+        return head.left >= 0 and head.right >= 0 and head.left != head.right
+
+    cdef bint _find_sides(
+        self, const int32_t* columns, int n_atoms, Py_ssize_t first, Py_ssize_t last,
+        int32_t* sides, int32_t* n_sides, bint* has_constant
+    ) noexcept nogil:
+        """What the body and the heads of the rules first..last look at; True: no heads.
+
+        A term that is a constant has one row on its own side, and nothing else is looked at.
+        """
+        cdef Body body
+        cdef Py_ssize_t rule
+        cdef int i, j, side
+        cdef int32_t relation
+        cdef const Atom* atom
+        cdef const Head* head
+        cdef uint8_t reason = self._resolve_body(columns, n_atoms, &body) if n_atoms else 0
+        for rule in range(first, last):
+            head = &self.heads[rule]
+            self.head_sides[rule] = -1
+            if head.relation >= 0 and not reason and self.outcomes[rule] != FILTERED:
+                self.head_sides[rule] = 2 * head.relation + (head.left >= 0 and head.right < 0)
+        if reason and not self.bounds_work:
+            return True
+        for i in range(n_atoms):
+            atom = &body.atoms[i]
+            relation = atom.relation
+            has_constant[0] |= atom.left < 0 or atom.right < 0
+            if relation < 0:
+                continue
+            for side in range(2):
+                if n_atoms == 1 and side != (atom.left >= 0 and atom.right < 0) and (
+                    atom.left < 0 or atom.right < 0
+                ):
+                    continue
+                for j in range(n_sides[0]):
+                    if sides[j] == 2 * relation + side:
+                        break
+                else:
+                    sides[n_sides[0]] = 2 * relation + side
+                    n_sides[0] += 1
+        return reason != 0
+
+    cdef int _make_resident(
+        self, ResidentRelations resident, const Unit* unit, bint for_examples
+    ) except -1 nogil:
+        """Brings in what a unit looks at; a pair's side for counting is brought in when it is known."""
+        cdef int i, n = unit.last - unit.first, again
+        cdef int32_t side
+        resident.next_round()
+        for again in range(2):
+            for i in range(unit.n_sides):
+                if again:
+                    resident.ensure(unit.sides[i])
+                else:
+                    resident.touch(unit.sides[i])
+            for i in range(n):
+                side = unit.heads[i]
+                if side < 0 or (i and side == unit.heads[i - 1]) or (
+                    self._is_pair(unit.first + i) and not for_examples
+                ):
+                    continue
+                if unit.n_sides == 0:         # a zero rule looks at both
+                    resident.ensure(side ^ 1)
+                if again:
+                    resident.ensure(side)
+                else:
+                    resident.touch(side)
+        return 0
+
+    cdef int _make_heads_resident(self, int n_heads, bint backward) except -1 nogil:
+        """The heads of a chain, on the side that the chain begins with."""
+        cdef int i
+        cdef const Rows* rows
+        for i in range(n_heads):
+            rows = self.chain_heads[i].backward if backward else self.chain_heads[i].forward
+            if rows != NULL:
+                self.resident.touch(<int32_t>(rows - self.graph.rows))
+        for i in range(n_heads):
+            rows = self.chain_heads[i].backward if backward else self.chain_heads[i].forward
+            if rows != NULL:
+                self.resident.ensure(<int32_t>(rows - self.graph.rows))
+        return 0
+
+    cdef int _sort_records(self) except -1:
+        """Brings the records of the buffer into source order, in the other buffer."""
+        cdef size_t at = 0, n = 0, i
+        cdef Record* record
+        if self.sorted_bytes < self.buffer_bytes:
+            self._reserve_sorting()
+        while at < self.used:
+            record = <Record*>(self.buffer + at)
+            self.placed[n].source = record.source
+            self.placed[n].part = record.part
+            self.placed[n].n_bytes = RECORD_BYTES + record.payload_bytes
+            self.placed[n].at = at
+            at += RECORD_BYTES + record.payload_bytes
+            n += 1
+        qsort(self.placed, n, sizeof(Placed), &_by_source)
+        at = 0
+        for i in range(n):
+            memcpy(self.sorted_buffer + at, self.buffer + self.placed[i].at, self.placed[i].n_bytes)
+            at += self.placed[i].n_bytes
+        return 0
 
     # --- tables --------------------------------------------------------------------------------
 
@@ -530,15 +814,21 @@ cdef class Evaluator:
 
     # --- names ---------------------------------------------------------------------------------
 
-    cdef void _resolve(self, const uint64_t[::1] hashes) noexcept nogil:
+    cdef int _resolve(self, const uint64_t[::1] hashes) except -1 nogil:
         """Looks every name of the chunk up once, as a relation and as an entity."""
         cdef int i
         cdef uint32_t begin = 0, length
+        if self.resident is not None and self.n_names:
+            self.resident.find_entities(
+                self.names, self.name_ends, &hashes[0], self.n_names, self.entity_ids
+            )
         for i in range(self.n_names):
             length = self.name_ends[i] - begin
-            self.entity_ids[i] = self.graph.find_entity(self.names + begin, length, hashes[i])
+            if self.resident is None:
+                self.entity_ids[i] = self.graph.find_entity(self.names + begin, length, hashes[i])
             self.relation_ids[i] = self.graph.find_relation(self.names + begin, length, hashes[i])
             begin = self.name_ends[i]
+        return 0
 
     cdef void _set_head(self, Py_ssize_t rule, const int32_t* columns) noexcept nogil:
         cdef Head* head = &self.heads[rule]
@@ -593,9 +883,9 @@ cdef class Evaluator:
 
     # --- counts --------------------------------------------------------------------------------
 
-    cdef void _count_body(
+    cdef int _count_body(
         self, const int32_t* columns, int n_atoms, Py_ssize_t first, Py_ssize_t last
-    ) noexcept nogil:
+    ) except -1 nogil:
         """Counts the rules first..last, which share a body; each way settles all heads it serves."""
         cdef Body body
         cdef Py_ssize_t rule
@@ -608,7 +898,7 @@ cdef class Evaluator:
                     self.predictions[rule] = 0
                 else:
                     self._count_zero_rule(rule)
-            return
+            return 0
         reason = self._resolve_body(columns, n_atoms, &body)
         if self.bounds_work and (
             body_work(&self.work, body.atoms, body.n_atoms, body.n_variables) > self.max_work
@@ -632,6 +922,7 @@ cdef class Evaluator:
                 self._count_values(&body, max(head.left, head.right), rule, last)
             else:
                 self._count_ground(&body, rule)
+        return 0
 
     cdef void _count_zero_rule(self, Py_ssize_t rule) noexcept nogil:
         cdef Head* head = &self.heads[rule]
@@ -670,12 +961,11 @@ cdef class Evaluator:
         return &self.graph.rows[2 * head.relation + objects]
 
     cdef inline bint _known(self, const Head* head, int32_t left, int32_t right) noexcept nogil:
-        return (
-            head.relation >= 0
-            and left >= 0
-            and right >= 0
-            and has_pair(&self.graph.rows[2 * head.relation], left, right)
-        )
+        if head.relation < 0 or left < 0 or right < 0:
+            return False
+        if head.left >= 0 and head.right < 0:  # by the row of the constant, as the counts
+            return has_pair(&self.graph.rows[2 * head.relation + 1], right, left)
+        return has_pair(&self.graph.rows[2 * head.relation], left, right)
 
     cdef void _count_ground(self, Body* body, Py_ssize_t rule) noexcept nogil:
         cdef Head* head = &self.heads[rule]
@@ -743,14 +1033,14 @@ cdef class Evaluator:
                 value if head.right >= 0 else head.right_entity,
             )
 
-    cdef void _count_pairs(
+    cdef int _count_pairs(
         self, Body* body, int32_t source, int32_t end, Py_ssize_t first, Py_ssize_t last
-    ) noexcept nogil:
+    ) except -1 nogil:
         """All heads of the body over the two variables, in either order."""
         cdef Py_ssize_t rule
         cdef Head* head
         cdef ChainHead* chain_head
-        cdef int n = 0, i
+        cdef int n = 0, i, way = self.way
         cdef int64_t total
         for rule in range(first, last):
             head = &self.heads[rule]
@@ -772,12 +1062,19 @@ cdef class Evaluator:
         if find_chain(
             &self.chain, self.graph.rows, body, source, end, self.search.placed
         ) and has_exact_rows(&self.scratch, &self.chain):
-            total = count_chain(&self.scratch, &self.chain, self.chain_heads, n, self.way)
+            if self.resident is not None:
+                if way == WAY_CHOSEN:
+                    way = cheapest_way(&self.scratch, &self.chain)
+                self._make_heads_resident(n, way == WAY_BACKWARD or way == WAY_WIDE_BACKWARD)
+            total = count_chain(&self.scratch, &self.chain, self.chain_heads, n, way)
         else:
+            if self.resident is not None:
+                self._make_heads_resident(n, False)
             total = self._count_pairs_by_search(body, source, end, n)
         for i in range(n):
             self.predictions[self.chain_rules[i]] = total
             self.support[self.chain_rules[i]] = self.chain_heads[i].support
+        return 0
 
     cdef int64_t _count_pairs_by_search(
         self, Body* body, int32_t source, int32_t end, int n_heads
@@ -827,6 +1124,7 @@ cdef class Evaluator:
     ) except -1 nogil:
         cdef Body body
         cdef Record* record
+        self._settle_outcome(rule)
         self._start_record(rule, source, 0)
         if self.outcomes[rule] == VIOLATED and self.max_examples > 0:
             if n_atoms == 0:
@@ -857,7 +1155,11 @@ cdef class Evaluator:
 
     cdef int _hand_out(self) except -1 nogil:
         with gil:
-            self.flush(memoryview(<unsigned char[: self.used]>self.buffer))
+            if self.resident is not None:
+                self._sort_records()
+                self.flush(memoryview(<unsigned char[: self.used]>self.sorted_buffer))
+            else:
+                self.flush(memoryview(<unsigned char[: self.used]>self.buffer))
             self.used = 0
         return 0
 
@@ -1065,6 +1367,29 @@ cdef class Evaluator:
             if written == wanted:
                 break
         return 0
+
+
+cdef int _by_sides(const void* one, const void* other) noexcept nogil:
+    """By what the body looks at, then the head, then as they come."""
+    cdef const Unit* a = <const Unit*>one
+    cdef const Unit* b = <const Unit*>other
+    cdef int32_t i
+    for i in range(min(a.n_sides, b.n_sides)):
+        if a.sides[i] != b.sides[i]:
+            return 1 if a.sides[i] > b.sides[i] else -1
+    if a.n_sides != b.n_sides:
+        return 1 if a.n_sides > b.n_sides else -1
+    if a.heads[0] != b.heads[0]:
+        return 1 if a.heads[0] > b.heads[0] else -1
+    return 1 if a.first > b.first else -1
+
+
+cdef int _by_source(const void* one, const void* other) noexcept nogil:
+    cdef const Placed* a = <const Placed*>one
+    cdef const Placed* b = <const Placed*>other
+    if a.source != b.source:
+        return 1 if a.source > b.source else -1
+    return (a.part > b.part) - (a.part < b.part)
 
 
 cdef inline int64_t _name_in(

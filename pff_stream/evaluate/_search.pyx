@@ -240,6 +240,15 @@ cdef int64_t list_values(Search* search, int32_t variable) noexcept nogil:
     return search.n_found
 
 
+cdef inline bint _holds(
+    const Search* search, const Atom* atom, int32_t left, int32_t right
+) noexcept nogil:
+    """Whether the triple is there, by the row of the atom's constant where it has one."""
+    if atom.right < 0 and atom.left >= 0:
+        return has_pair(&search.rows[2 * atom.relation + 1], right, left)
+    return has_pair(&search.rows[2 * atom.relation], left, right)
+
+
 cdef bint _atoms_hold(const Search* search, int32_t variable) noexcept nogil:
     """Whether every atom of `variable` whose terms are all bound is a triple."""
     cdef int i
@@ -251,7 +260,7 @@ cdef bint _atoms_hold(const Search* search, int32_t variable) noexcept nogil:
             continue
         left = _value(search, atom.left)
         right = _value(search, atom.right)
-        if left >= 0 and right >= 0 and not has_pair(&search.rows[2 * atom.relation], left, right):
+        if left >= 0 and right >= 0 and not _holds(search, atom, left, right):
             return False
     return True
 
@@ -289,6 +298,6 @@ cdef bint least_grounding(Search* search) noexcept nogil:
         atom = &search.body.atoms[i]
         left = _value(search, atom.left)
         right = _value(search, atom.right)
-        if left >= 0 and right >= 0 and not has_pair(&search.rows[2 * atom.relation], left, right):
+        if left >= 0 and right >= 0 and not _holds(search, atom, left, right):
             return False
     return _assign(search, 0)

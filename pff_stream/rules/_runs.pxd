@@ -83,6 +83,8 @@ cdef class RuleRuns:
     cdef uint8_t *output
     cdef size_t output_used
     cdef uint64_t output_at
+    cdef uint64_t started_at       # up to here the temporary file is on its way to the disk
+    cdef uint64_t dropped_at       # up to here it is out of the page cache
     cdef int output_fd
     cdef uint8_t *last_body
     cdef uint32_t last_body_bytes

@@ -14,6 +14,7 @@ from posix.unistd cimport pread, write
 
 import os
 
+from pff_stream import _pages
 from pff_stream.rules._chunks cimport KEYS_BYTES, LINE_BYTES, ChunkBuilder, Record
 
 cdef extern from *:
@@ -49,6 +50,7 @@ cdef struct Written:
 cdef enum:
     PAGE_BYTES = 4096
     OUTPUT_BYTES = 65536
+    DROP_BYTES = 1 << 23          # a window of the temporary file in the page cache
     WINDOW_BYTES = KEYS_BYTES + LINE_BYTES + 4096
     CURSOR_BYTES = WINDOW_BYTES + KEYS_BYTES + 256
     CONSTANT = 0x7F
@@ -483,7 +485,7 @@ cdef class RuleRuns:
     cdef int _start_run(self) except -1:
         if self.file is None:
             self.file = self.open_temporary()
-            self.output_at = 0
+            self.output_at = self.started_at = self.dropped_at = 0
         self.output_fd = self.file.fileno()
         self.last_body_bytes = 0
         self.run_at = self.output_at
@@ -541,6 +543,12 @@ cdef class RuleRuns:
             at += part
         self.output_at += self.output_used
         self.output_used = 0
+        if self.output_at - self.started_at >= DROP_BYTES:
+            # What is new begins to go to the disk; what began the last time is there by now.
+            started, dropped = self.started_at, self.dropped_at
+            _pages.start_writing(self.output_fd, started, self.output_at - started)
+            _pages.drop(self.output_fd, dropped, started - dropped)
+            self.started_at, self.dropped_at = self.output_at, started
         return 0
 
     cdef int _advance(self, Cursor *cursor, int fd) except -1:
@@ -570,6 +578,7 @@ cdef class RuleRuns:
                 continue
             if part <= 0:
                 raise OSError(errno if part else 5, "a temporary file could not be read back")
+            _pages.drop(fd, cursor.file_at, part)
             cursor.filled += part
             cursor.file_at += part
         at = cursor.window + cursor.at + sizeof(Written)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import msgpack
 
+from pff_stream import _pages
 from pff_stream.errors import OutputError
 from pff_stream.rules._format import (
     CHUNK_COLUMNS,
@@ -27,6 +28,8 @@ from pff_stream.rules._format import (
 )
 
 COPY_BYTES = 256 * 1024
+DROP_BYTES = 8 << 20
+"""A window of the temporary file in the page cache."""
 
 Piece = bytes | memoryview
 
@@ -89,6 +92,7 @@ class RuleFileWriter:
         self._open_temporary = open_temporary
         self._waiting: Temporary | None = None
         self._waiting_bytes = 0
+        self._started = self._dropped = 0
         self._offset = 0
         self._header = (0, 0)
 
@@ -108,6 +112,12 @@ class RuleFileWriter:
         # The offset is that within the temporary file until `finish` moves it.
         self.source.add(self._waiting_bytes, length, crc32, (rules, 0, 0))
         self._waiting_bytes += length
+        if self._waiting is not None and self._waiting_bytes - self._started >= DROP_BYTES:
+            # What is new begins to go to the disk; what began the last time is there by now.
+            descriptor, started, dropped = self._waiting.fileno(), self._started, self._dropped
+            _pages.start_writing(descriptor, started, self._waiting_bytes - started)
+            _pages.drop(descriptor, dropped, started - dropped)
+            self._started, self._dropped = self._waiting_bytes, started
 
     def start(self, semantics: str, source: str, source_hash: bytes) -> None:
         """Writes the header, before the first evaluation chunk."""
@@ -169,10 +179,13 @@ class RuleFileWriter:
     def _copy_waiting(self) -> None:
         if self._waiting is not None:
             buffer = memoryview(bytearray(COPY_BYTES))
+            copied = 0
             with writing():
                 self._waiting.seek(0)
                 while part := self._waiting.readinto(buffer):
                     _write_all(self._destination, buffer[:part])
+                    _pages.drop(self._waiting.fileno(), copied, part)
+                    copied += part
         self._offset += self._waiting_bytes
 
 

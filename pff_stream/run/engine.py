@@ -14,6 +14,7 @@ from typing import IO
 
 from pff_stream.errors import RefusedError
 from pff_stream.report.progress import Observer
+from pff_stream.run.blocks import BlockSizes, bounded, exact
 from pff_stream.run.contract import Contract
 from pff_stream.run.fence import hold_tree, share_bytes, threads_held
 from pff_stream.run.inputs import (
@@ -34,6 +35,7 @@ from pff_stream.run.memory import (
     busy_workers,
     chunk_counts,
     preparation_phases,
+    resident_bytes,
     room_bytes,
 )
 from pff_stream.run.outputs import Result, check_outputs, write_outputs
@@ -43,7 +45,7 @@ from pff_stream.run.settings import RunSettings
 from pff_stream.run.stream import Evaluation, Meter, stream_chunks
 from pff_stream.run.unfinished import UnfinishedRun, unfinished_run
 from pff_stream.run.worker import Answer, WorkerArguments
-from pff_stream.triples.graph import verify
+from pff_stream.triples.graph import attach, verify
 from planner.machine import Machine
 from planner.model import Phase, Settings, Term
 from planner.plan import Plan, refusal
@@ -161,8 +163,11 @@ def prepared(
         costs = measure_costs(machine.budget_bytes, folder)
         phases = [phase for phases in before for phase in phases]
 
+        def look_closer(blocks: BlockSizes) -> BlockSizes:
+            return exact(blocks, graph.name, opened.file)
+
         def make(settings: RunSettings, machine: Machine, fixed: Settings | None) -> Plan:
-            return plan_run(settings, machine, sizes, costs, phases, fixed)
+            return plan_run(settings, machine, sizes, costs, phases, fixed, look_closer)
 
         hashes = {"rules": opened.source_hash.hex(), "triples": graph.input_hash.hex()}
         plan = contract.agree(make, hashes)
@@ -251,6 +256,7 @@ def _worker_arguments(ready: Ready, spool_path: str) -> WorkerArguments:
         chunk_bytes=ready.sizes.max_chunk_bytes,
         chunk_counts=chunk_counts(ready.sizes),
         room_bytes=room_bytes(ready.sizes),
+        resident_bytes=resident_bytes(ready.plan.settings),
         share_bytes=share_bytes(ready.plan, settings.fence),
         source=ready.rules.source,
     )
@@ -352,4 +358,13 @@ def _sizes(
         max_chunk_runs=1 + -(-2 * file.max_chunk_rules * record_bytes // RESULT_BYTES),
         cores=cores,
         writes_files=settings.out is not None or settings.violations is not None,
+        blocks=_block_sizes(graph, file.max_body_atoms),
     )
+
+
+def _block_sizes(graph: GraphInput, max_body_atoms: int) -> BlockSizes | None:
+    """What reading the graph in blocks would need; None where it is in memory already."""
+    if graph.in_memory:
+        return None
+    with attach(graph.name) as attached:
+        return bounded(attached.view, max_body_atoms)

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pff_stream.evaluate._kernel import chunk_room_bytes, scratch_bytes
+from pff_stream.evaluate._kernel import block_room_bytes, chunk_room_bytes, scratch_bytes
 from pff_stream.report._merge import BUFFER_BYTES, merge_bytes
 from pff_stream.report._runs import FAN_IN
 from pff_stream.report.writers import WINDOW_BYTES
-from planner.model import Phase, Settings, Term
+from pff_stream.run.blocks import BLOCKS, BlockSizes
+from pff_stream.triples._resident import names_room_bytes, tables_bytes
+from planner.model import Input, Phase, Settings, Term
 
 KIB, MIB = 1 << 10, 1 << 20
 RESULT_BYTES = 128 * KIB
@@ -78,6 +80,8 @@ class RunSizes:
     """Cores that the processes may use."""
     writes_files: bool = True
     """Whether the results go to files (a folder, or a file of violations)."""
+    blocks: BlockSizes | None = None
+    """What reading the graph in blocks depends on; None where it is in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +111,24 @@ def chunk_counts(sizes: RunSizes) -> tuple[int, int, int]:
     return sizes.max_chunk_names, sizes.max_chunk_atoms, sizes.max_chunk_rules
 
 
-def own_bytes(sizes: RunSizes, *, wide: bool) -> dict[str, int]:
-    """What one worker takes when it sets up, by name, beside its process and the graph."""
-    return {
+def own_bytes(sizes: RunSizes, *, wide: bool, resident_bytes: int | None = None) -> dict[str, int]:
+    """What one worker takes when it sets up, by name, beside its process and the graph.
+
+    `resident_bytes` is its room for relations where the graph is read in blocks.
+    """
+    blocks = {}
+    if resident_bytes is not None:
+        assert sizes.blocks is not None  # it is a file
+        n_names, n_atoms, n_rules = chunk_counts(sizes)
+        blocks = {
+            "relations resident": resident_bytes,
+            "reading in blocks": (
+                names_room_bytes(n_names)
+                + tables_bytes(sizes.blocks.n_relations)
+                + block_room_bytes(n_atoms, n_rules, RESULT_BYTES)
+            ),
+        }
+    return blocks | {
         "scratch": scratch_bytes(sizes.n_entities, wide),
         "chunks": (
             sizes.max_chunk_bytes + chunk_room_bytes(*chunk_counts(sizes)) + room_bytes(sizes)
@@ -137,8 +156,18 @@ def run_phases(sizes: RunSizes, costs: ProcessCosts, settings: Settings) -> list
     """The phases of a run from the moment that both inputs are ready."""
     return [
         Phase("evaluate", _evaluate_terms(sizes, costs, settings)),
-        Phase("merge", _merge_terms(sizes, costs)),
+        Phase("merge", _merge_terms(sizes, costs, holds_names=holds_names(settings))),
     ]
+
+
+def resident_bytes(settings: Settings) -> int | None:
+    """A worker's room for relations; None where the graph is not read in blocks."""
+    return int(settings.get("resident_bytes") or 0) if settings.get("backing") == BLOCKS else None
+
+
+def holds_names(settings: Settings) -> bool:
+    """Whether the merge holds the names of a graph that is read in blocks."""
+    return settings.get("backing") == BLOCKS and bool(settings.get("names_in_memory"))
 
 
 def _evaluate_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) -> list[Term]:
@@ -146,7 +175,8 @@ def _evaluate_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) ->
     window = int(settings["window"] or 1)
     wide = bool(settings["wide"])
     start = str(settings["start_method"])
-    own = own_bytes(sizes, wide=wide)
+    resident = resident_bytes(settings)
+    own = own_bytes(sizes, wide=wide, resident_bytes=resident)
     terms = [
         _parent(costs),
         Term(
@@ -159,6 +189,8 @@ def _evaluate_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) ->
         _shared_term(costs, start, workers, sizes.n_chunks),
     ]
     terms += _graph_terms(sizes, workers, sum(own.values()))
+    if resident is not None:
+        terms += _block_terms(sizes, workers, own)
     terms += [
         Term(
             "scratch",
@@ -216,8 +248,42 @@ def _evaluate_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) ->
     return terms + _spool_term(sizes)
 
 
-def _merge_terms(sizes: RunSizes, costs: ProcessCosts) -> list[Term]:
+def _block_terms(sizes: RunSizes, workers: int, own: dict[str, int]) -> list[Term]:
+    """What workers hold of a graph that is read in blocks."""
+    assert sizes.blocks is not None  # it is a file
+    needed: dict[str, Input] = {"least": sizes.blocks.needed_bytes}
+    if sizes.blocks.largest:
+        needed = {"for one rule": sizes.blocks.largest}
+    return [
+        Term(
+            "relations resident",
+            workers * own["relations resident"],
+            "workers x resident",
+            {"workers": workers, "resident_bytes": own["relations resident"], **needed},
+            "header of the graph, what the budget leaves",
+        ),
+        Term(
+            "reading in blocks",
+            workers * own["reading in blocks"],
+            "workers x (names, relations and results in order)",
+            {"workers": workers, "relations": sizes.blocks.n_relations},
+            "headers, constants of the code",
+        ),
+    ]
+
+
+def _merge_terms(sizes: RunSizes, costs: ProcessCosts, *, holds_names: bool) -> list[Term]:
     terms = [_parent(costs), *_graph_terms(sizes, 1, 0)]
+    if holds_names and sizes.blocks is not None:
+        terms.append(
+            Term(
+                "names",
+                sizes.blocks.names_bytes,
+                "names of the entities",
+                {"names": sizes.blocks.names_bytes},
+                "header of the graph",
+            )
+        )
     buffers = merge_bytes(n_runs(sizes), fan_in=fan_in(sizes), max_record_bytes=RECORD_BYTES)
     files = int(n_runs(sizes) > fan_in(sizes))  # of runs that are merged first
     if sizes.writes_files:

@@ -26,7 +26,8 @@ from pff_stream.report.writers import (
 from pff_stream.rules.file import RuleFile, SourceChunk
 from pff_stream.run.compared import Compared, compared, compared_lines
 from pff_stream.run.folder import OUTCOMES, RULES, SUMMARY, VIOLATIONS, check_folder
-from pff_stream.run.memory import fan_in
+from pff_stream.run.memory import fan_in, holds_names
+from pff_stream.triples._resident import ResidentNames
 from pff_stream.triples.graph import attach
 from planner.sizes import format_size
 
@@ -110,7 +111,10 @@ def merge(
 ) -> Totals:
     """One pass over the spool in source order."""
     ready = done.ready
-    with attach(ready.graph.name) as graph:
+    with attach(ready.graph.name) as graph, ExitStack() as stack:
+        if holds_names(ready.plan.settings):
+            names = ResidentNames(graph.view, ready.graph.name)
+            stack.callback(names.close)
         totals: Totals = write_results(
             graph.view,
             [done.spool.fileno()],
@@ -203,6 +207,7 @@ def _summary(done: Evaluated, result: Result) -> Summary:
             "workers": plan.settings["workers"],
             "start_method": plan.settings["start_method"],
             "window": plan.settings["window"],
+            "backing": plan.settings.get("backing"),
             "seconds": {name: round(value, 3) for name, value in ready.seconds.items()},
             "evaluation_cpu_seconds": round(evaluation.cpu_seconds, 6),
             "edges": evaluation.edges,

@@ -11,14 +11,30 @@ import os
 import platform
 import sys
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
 
 from pff_stream import _pages
+from pff_stream.run.blocks import (
+    BLOCKS,
+    FILE,
+    MEMORY,
+    SLACK_BYTES,
+    BlockSizes,
+    announced,
+    does_not_fit,
+)
 from pff_stream.run.ceiling import too_many, why_fewer
-from pff_stream.run.memory import ProcessCosts, RunSizes, probe_phase, run_phases
+from pff_stream.run.memory import (
+    ProcessCosts,
+    RunSizes,
+    busy_workers,
+    probe_phase,
+    resident_bytes,
+    run_phases,
+)
 from pff_stream.run.processes import WorkersFailedError
 from pff_stream.run.reading import working_folder
 from pff_stream.run.settings import RunSettings
@@ -26,7 +42,7 @@ from planner.machine import Machine
 from planner.model import Phase, Setting, Settings
 from planner.plan import Plan
 from planner.probe import ProbeError, WorkerMemory, cached_probe, measure_self
-from planner.search import as_options, choose, nearest
+from planner.search import Candidate, as_options, choose, nearest
 
 _PROBE_VERSION = 2
 """Changes when the code of workers does, so that older answers are not taken for it."""
@@ -42,6 +58,8 @@ THREAD_SPEED = 0.9
 FB15k-237 with two took 0.80 to 0.93 of the speed of processes."""
 MARGIN_BYTES = 1 << 19
 """How much more a process may measure itself at one time than at another."""
+BLOCKS_SPEED = 0.35
+"""How fast a graph is evaluated that is read in blocks, of the speed with all of it in memory."""
 WIDE_SPEED = 2.5
 """How much faster large graphs are evaluated with 512 sources at once (see docs/performance.md)."""
 
@@ -141,11 +159,28 @@ def plan_run(
     costs: Costs,
     before: Sequence[Phase],
     fixed: Settings | None = None,
+    look_closer: Callable[[BlockSizes], BlockSizes] | None = None,
 ) -> Plan:
     """The plan of a run; one that does not fit carries what would.
 
-    `fixed` are the settings of a saved plan, which are taken or refused as they are.
+    `fixed` are the settings of a saved plan, which are taken or refused as they are. `look_closer`
+    finds what reading in blocks needs exactly: it is asked before such a plan is refused.
     """
+    plan = _plan_run(settings, machine, sizes, costs, before, fixed)
+    if plan.fits or sizes.blocks is None or look_closer is None:
+        return plan
+    sizes = replace(sizes, blocks=look_closer(sizes.blocks))
+    return _plan_run(settings, machine, sizes, costs, before, fixed)
+
+
+def _plan_run(
+    settings: RunSettings,
+    machine: Machine,
+    sizes: RunSizes,
+    costs: Costs,
+    before: Sequence[Phase],
+    fixed: Settings | None,
+) -> Plan:
     if fixed is not None:
         method = str(fixed["start_method"])
         kinds = [method]
@@ -158,14 +193,25 @@ def plan_run(
         return [*before, *costs.phases, *run_phases(sizes, found, candidate)]
 
     ceiling = worker_ceiling(settings, machine, sizes)
-    candidates = [fixed] if fixed else _candidates(settings, ceiling, kinds)
-    chosen = choose(build, candidates, machine.budget_bytes)
+    candidates = [fixed] if fixed else _candidates(settings, ceiling, kinds, sizes)
+    chosen = choose(
+        build,
+        (one for one in candidates if _has_room(one, build, sizes, machine.budget_bytes)),
+        machine.budget_bytes,
+    )
+    if chosen is not None and fixed is None:
+        chosen = _made_roomy(chosen, build, sizes, machine.budget_bytes)
     free = chosen.settings if chosen and fixed is None else None
-    notes = _notes(settings, machine, sizes.n_chunks, free)
+    notes = _notes(settings, machine, sizes, free)
     if chosen is not None:
+        resident = resident_bytes(chosen.settings)
+        if resident is not None and sizes.blocks is not None:
+            notes.append(announced(sizes.graph_bytes, resident, sizes.blocks))
         return _plan(machine, chosen.phases, chosen.settings, (), notes, None)
     wanted = int((fixed or {}).get("workers") or settings.workers or ceiling)
-    wish = dict(fixed) if fixed else _candidate(wanted, method, wide=False)
+    wish = dict(fixed) if fixed else _last_resort(wanted, method, sizes)
+    if sizes.blocks is not None:
+        notes += does_not_fit(sizes.blocks)
     axes: dict[str, Sequence[Setting]] = {
         "workers": list(range(wanted - 1, 0, -1)),
         "start_method": [method, "thread"],
@@ -206,6 +252,8 @@ def predicted_speed(settings: Settings) -> float:
     speed = float(int(settings["workers"] or 1))
     if settings["wide"]:
         speed *= WIDE_SPEED
+    if settings.get("backing") == BLOCKS:
+        speed *= BLOCKS_SPEED
     return speed * THREAD_SPEED if settings["start_method"] == "thread" else speed
 
 
@@ -214,28 +262,85 @@ def worker_ceiling(settings: RunSettings, machine: Machine, sizes: RunSizes) -> 
     return max(1, min(machine.cores, settings.max_workers or machine.cores, sizes.n_chunks))
 
 
-def _candidates(settings: RunSettings, ceiling: int, kinds: Sequence[str]) -> list[Settings]:
+def _candidates(
+    settings: RunSettings, ceiling: int, kinds: Sequence[str], sizes: RunSizes
+) -> list[Settings]:
     """Settings by expected speed, best first; of equal ones the start method named first."""
     counts = [settings.workers] if settings.workers else list(range(ceiling, 0, -1))
+    backings = [MEMORY] if sizes.blocks is None else [FILE, BLOCKS]
     every = [
-        _candidate(n, method, wide=wide)
-        for method, n, wide in product(kinds, counts, (True, False))
+        _candidate(n, method, sizes, wide=wide, backing=backing)
+        for method, n, wide, backing in product(kinds, counts, (True, False), backings)
     ]
     return sorted(every, key=lambda candidate: -predicted_speed(candidate))
 
 
-def _candidate(workers: int, method: str, *, wide: bool) -> dict[str, Setting]:
-    return {"workers": workers, "start_method": method, "window": 4 * workers, "wide": wide}
+def _last_resort(workers: int, method: str, sizes: RunSizes) -> dict[str, Setting]:
+    """The settings that need least memory with so many workers."""
+    backing = MEMORY if sizes.blocks is None else BLOCKS
+    return _candidate(workers, method, sizes, wide=False, backing=backing)
+
+
+def _candidate(
+    workers: int, method: str, sizes: RunSizes, *, wide: bool, backing: str
+) -> dict[str, Setting]:
+    candidate: dict[str, Setting] = {
+        "workers": workers,
+        "start_method": method,
+        "window": 4 * workers,
+        "wide": wide,
+        "backing": backing,
+    }
+    if backing == BLOCKS and sizes.blocks is not None:
+        candidate["resident_bytes"] = sizes.blocks.needed_bytes
+        candidate["names_in_memory"] = False
+    return candidate
+
+
+def _has_room(
+    candidate: Settings, build: Callable[[Settings], list[Phase]], sizes: RunSizes, budget: int
+) -> bool:
+    """Whether a mapped file fits beside the run; where not, its pages would come and go."""
+    if candidate.get("backing") != FILE:
+        return True
+    return max(phase.bytes for phase in build(candidate)) + sizes.graph_bytes <= budget
+
+
+def _made_roomy(
+    chosen: Candidate,
+    build: Callable[[Settings], list[Phase]],
+    sizes: RunSizes,
+    budget_bytes: int,
+) -> Candidate:
+    """The same with as many relations resident as the budget allows, and with names if it does."""
+    if sizes.blocks is None or chosen.settings.get("backing") != BLOCKS:
+        return chosen
+    least = sizes.blocks.needed_bytes
+    workers = busy_workers(sizes, chosen.settings)
+    evaluate = next(phase for phase in chosen.phases if phase.name == "evaluate")
+    spare = budget_bytes - SLACK_BYTES - evaluate.bytes
+    # A page of page tables comes with every 512 pages.
+    more = max(0, spare // workers) * 512 // 513
+    roomy = {
+        **chosen.settings,
+        "resident_bytes": min(max(least, sizes.blocks.rows_bytes), least + more) & ~4095,
+    }
+    with_names = {**roomy, "names_in_memory": True}
+    for settings in (with_names, roomy):
+        candidate = Candidate(settings, tuple(build(settings)))
+        if candidate.peak_bytes <= budget_bytes:
+            return candidate
+    return chosen
 
 
 def _notes(
     settings: RunSettings,
     machine: Machine,
-    n_chunks: int,
+    sizes: RunSizes,
     chosen: Settings | None,
 ) -> list[str]:
     notes = too_many(settings, machine)
-    notes += why_fewer(settings, machine, n_chunks, "chunks of rules", chosen)
+    notes += why_fewer(settings, machine, sizes.n_chunks, "chunks of rules", chosen)
     if chosen is not None and chosen["start_method"] == "thread" and settings.start_method is None:
         notes.append("threads instead of processes: as many processes do not fit the budget")
     if chosen is not None and not chosen["wide"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import BinaryIO
 
 from pff_stream.errors import OutputError, RefusedError
@@ -66,7 +67,12 @@ def encode_triples(settings: EncodeSettings, observer: Observer) -> list[str]:
     share = _headroom(settings.budget_bytes)
     with GraphStore.at_path(settings.output) as store:
         report = encode_in_process(
-            list(settings.triples), encode_options(settings), store, memory_bytes=share
+            list(settings.triples),
+            replace(
+                encode_options(settings), spill_folder=working_folder(_parent(settings.output))
+            ),
+            store,
+            memory_bytes=share,
         )
     counts = f"{report.n_triples:,} triples ({report.n_read:,} read)"
     names = f"{report.n_entities:,} entities, {report.n_relations:,} relations"

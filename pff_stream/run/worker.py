@@ -19,6 +19,7 @@ from pff_stream.errors import OutputError
 from pff_stream.evaluate._kernel import Evaluator
 from pff_stream.evaluate.chunk import evaluate_rules
 from pff_stream.rules.reading import ChunkReader, Place
+from pff_stream.triples._resident import ResidentRelations
 from pff_stream.triples.graph import attach
 
 with contextlib.suppress(ImportError):  # Windows
@@ -66,6 +67,8 @@ class WorkerArguments(NamedTuple):
     """Names, atoms and rules of a chunk at most."""
     room_bytes: int
     """What the heap holds for decoding and checking a chunk, from the plan."""
+    resident_bytes: int | None = None
+    """Room for relations where the graph is read in blocks; None: all of it is mapped."""
     share_bytes: int | None = None
     """Private memory that it may map beyond what it holds when it is set up; None: no fence."""
     source: str | None = None
@@ -115,6 +118,10 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], A
     """
     _pages.fix_thresholds(MAPPED_BYTES, KEPT_BYTES)
     graph = attach(arguments.graph)
+    resident = None
+    if arguments.resident_bytes is not None:
+        graph.read_alone()
+        resident = ResidentRelations(graph.view, arguments.graph, arguments.resident_bytes)
     rules = ChunkReader(
         arguments.rules, arguments.n_rules, arguments.max_body_atoms, arguments.source
     )
@@ -128,6 +135,7 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], A
         max_work=arguments.max_work,
         buffer_bytes=arguments.buffer_bytes,
         progress=progress.address,
+        resident=resident,
     )
     spool = os.open(arguments.spool, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
     behind = [Run(0, 0, 0)]

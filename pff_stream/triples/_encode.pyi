@@ -10,7 +10,13 @@ MAX_LINE_BYTES: int
 HEADER_BYTES: int
 
 class Encoder:
-    def __init__(self, bad: BadTriples, max_line_bytes: int = ...) -> None: ...
+    def __init__(
+        self,
+        bad: BadTriples,
+        max_line_bytes: int = ...,
+        spill: tuple[int, int] = ...,
+        spill_bytes: int = ...,
+    ) -> None: ...
     @property
     def n_read(self) -> int: ...
     @property

@@ -6,13 +6,14 @@ gives back what it has written. The layout (version 1) is described in `docs/for
 reads it.
 """
 
+import errno
 import zlib
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int32_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memset
 
-from pff_stream.errors import InputError
+from pff_stream.errors import InputError, OutputError
 from pff_stream.triples._layout cimport (
     Shape, aligned, choose_index, index_bytes, padded, put32, put64, write_names, write_rows
 )
@@ -33,6 +34,83 @@ cdef extern from "triples/_arrays.h":
         const unsigned char* at, const unsigned char* stop
     ) noexcept nogil
 
+cdef extern from *:
+    """
+    #include <errno.h>
+    #include <fcntl.h>
+    #include <string.h>
+    #include <unistd.h>
+    #include "triples/_arrays.h"
+    #if defined(__linux__)
+    #include <sys/mman.h>
+
+    /* An array that lies in a file: its pages can be taken back, they are written there. Every block
+     * is allocated before it is touched, so that a full disk is an errno here and no signal later. */
+    static void *pff_grow_in_file(int fd, void *old, size_t old_bytes, size_t new_bytes, int *error) {
+        void *at;
+        *error = posix_fallocate(fd, 0, (off_t)new_bytes);
+        if (*error)
+            return NULL;
+        if (old == NULL)
+            at = mmap(NULL, new_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        else
+            at = mremap(old, old_bytes, new_bytes, MREMAP_MAYMOVE);
+        if (at == MAP_FAILED)
+            *error = errno;
+        return at == MAP_FAILED ? NULL : at;
+    }
+
+    /* Starts to write [from, middle), which is full, and takes [before, from), which is on its way,
+     * out of memory. */
+    static void pff_write_behind(int fd, void *at, size_t before, size_t from, size_t to) {
+        if (from > before)
+            madvise((char *)at + before, from - before, MADV_DONTNEED);
+        (void)sync_file_range(fd, (off_t)from, (off_t)(to - from), SYNC_FILE_RANGE_WRITE);
+        if (from > before) {
+            (void)sync_file_range(fd, (off_t)before, (off_t)(from - before),
+                SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+            (void)posix_fadvise(fd, (off_t)before, (off_t)(from - before), POSIX_FADV_DONTNEED);
+        }
+    }
+
+    /* Places all over the array are written, each from front to back: no reading around them, which
+     * would push out what is being filled. Or again from front to back in all. */
+    static void pff_scattered(void *at, size_t bytes, int scattered) {
+        madvise(at, bytes, scattered ? MADV_RANDOM : MADV_NORMAL);
+    }
+
+    /* As pff_forget, of an array in a file: the blocks are given back, too. */
+    static void pff_forget_in_file(void *at, size_t from, size_t to) {
+        size_t page = (size_t)sysconf(_SC_PAGESIZE);
+        from = (from + page - 1) & ~(page - 1);
+        to &= ~(page - 1);
+        if (to > from && madvise((char *)at + from, to - from, MADV_REMOVE) != 0)
+            madvise((char *)at + from, to - from, MADV_DONTNEED);
+    }
+    #else
+    static void *pff_grow_in_file(int fd, void *old, size_t old_bytes, size_t new_bytes, int *error) {
+        (void)fd;
+        *error = 0;
+        return pff_grow(old, old_bytes, new_bytes);
+    }
+    static void pff_write_behind(int fd, void *at, size_t before, size_t from, size_t to) {
+        (void)fd, (void)at, (void)before, (void)from, (void)to;
+    }
+    static void pff_scattered(void *at, size_t bytes, int scattered) {
+        (void)at, (void)bytes, (void)scattered;
+    }
+    static void pff_forget_in_file(void *at, size_t from, size_t to) {
+        (void)at, (void)from, (void)to;
+    }
+    #endif
+    """
+    void* pff_grow_in_file(
+        int fd, void* old, size_t old_bytes, size_t new_bytes, int* error
+    ) noexcept nogil
+    void pff_write_behind(int fd, void* at, size_t before, size_t start, size_t stop) noexcept nogil
+    void pff_forget_in_file(void* at, size_t start, size_t stop) noexcept nogil
+    void pff_scattered(void* at, size_t n_bytes, bint scattered) noexcept nogil
+
 RECORD_BYTES = 12
 PAIR_BYTES = 8
 MAX_LINE_BYTES = 1 << 26
@@ -44,6 +122,7 @@ cdef enum:
     FIRST_SLOTS = 64
     FORGET_RECORDS = 1 << 17      # records between two times of giving pages back
     DIRECTIONS = 2
+    SPILL_WINDOW = 1 << 23        # bytes of an array in a file that are in memory behind its end
     AHEAD = 16                    # lines whose names are fetched before the first is looked up
 
 # One line, taken apart.
@@ -66,7 +145,11 @@ cdef class Encoder:
     `bad` is told every line that is no triple (`pff_stream.triples.bad.BadTriples`). Order of calls:
     for each input `start_file`, `feed`..., `end_file`; then `finish_reading`, `size`, `write_into`.
 
-    Raises `InputError` for what cannot be encoded, `MemoryError` where the kernel gives no memory.
+    With two descriptors of empty files in `spill`, triples lie there once they take more than
+    `spill_bytes`: they are then written and read from front to back, or a relation at a time.
+
+    Raises `InputError` for what cannot be encoded, `MemoryError` where the kernel gives no memory,
+    `OutputError` where the disk of `spill` is full.
     """
 
     cdef Names entities
@@ -76,6 +159,12 @@ cdef class Encoder:
     cdef Array starts             # uint64[n_relations + 1] into the pairs
     cdef Array ends               # uint64[n_relations], behind the distinct pairs
     cdef Array shapes             # Shape[2 * n_relations]
+    cdef int spill[2]             # for records and for pairs; -1: there is none
+    cdef size_t spill_bytes
+    cdef size_t written           # bytes of the records that are on their way to the file
+    cdef size_t dropped
+    cdef int spill_error
+    cdef bint spilled
     cdef Array tail               # the unfinished line of the last block
     cdef size_t tail_bytes
     cdef int columns[3]
@@ -95,8 +184,12 @@ cdef class Encoder:
         memset(&self.relations, 0, sizeof(Names))
         self.entities.nested = self.relations.nested = True
 
-    def __init__(self, bad, max_line_bytes=MAX_LINE_BYTES):
+    def __init__(
+        self, bad, max_line_bytes=MAX_LINE_BYTES, spill=(-1, -1), size_t spill_bytes=0
+    ):
         self.bad = bad
+        self.spill[0], self.spill[1] = spill
+        self.spill_bytes = spill_bytes
         self.max_line_bytes = max_line_bytes
         self.start_file("")
         if not (
@@ -315,7 +408,7 @@ cdef class Encoder:
         cdef int32_t ids[3]
         cdef int i
         cdef Problem problem
-        if not reserve(&self.records, (self.n_read + 1) * sizeof(Record)):
+        if not self._room_for_record():
             return MEMORY
         for i in range(3):
             problem = intern(
@@ -329,11 +422,59 @@ cdef class Encoder:
         self.n_read += 1
         return GOOD
 
+    cdef inline bint _room_for_record(self) noexcept nogil:
+        cdef size_t needed = (self.n_read + 1) * sizeof(Record)
+        if needed <= self.records.bytes:
+            return True
+        if not self.spilled:
+            if self.spill[0] < 0 or needed <= self.spill_bytes:
+                return reserve(&self.records, needed)
+            if not self._spill_records():
+                return False
+        return self._reserve_in_file(0, &self.records, needed)
+
+    cdef bint _spill_records(self) noexcept nogil:
+        """From here on the records lie in their file."""
+        cdef Array array
+        memset(&array, 0, sizeof(Array))
+        if not self._reserve_in_file(0, &array, self.records.bytes + 1):
+            return False
+        memcpy(array.at, self.records.at, self.n_read * sizeof(Record))
+        release(&self.records)
+        self.records = array
+        self.spilled = True
+        return True
+
+    cdef bint _reserve_in_file(self, int which, Array* array, size_t needed) noexcept nogil:
+        """As `reserve`; what is full begins to leave the memory."""
+        cdef size_t wanted, full
+        cdef void* at
+        if needed <= array.bytes:
+            return True
+        if array == &self.records:
+            full = array.bytes & ~<size_t>0xFFFF
+            pff_write_behind(self.spill[0], array.at, self.dropped, self.written, full)
+            self.dropped, self.written = self.written, full
+        wanted = (needed + SPILL_WINDOW - 1) & ~<size_t>(SPILL_WINDOW - 1)
+        at = pff_grow_in_file(
+            self.spill[which], array.at, array.bytes, wanted, &self.spill_error
+        )
+        if at == NULL:
+            return False
+        array.at = at
+        array.bytes = wanted
+        return True
+
+    cdef _no_memory(self):
+        if self.spill_error == errno.ENOSPC:
+            raise OutputError("the disk of temporary files is full: no room for the triples")
+        raise MemoryError
+
     cdef _refuse(self, Text at, Text stop):
         """Tells `bad` what is wrong with the line at hand, or ends the reading."""
         cdef Text bad_byte
         if self.problem == MEMORY:
-            raise MemoryError
+            self._no_memory()
         line = bytes(at[: stop - at])
         if not self.verbatim:
             line = line.removesuffix(b"\r")
@@ -390,7 +531,7 @@ cdef class Encoder:
                 self._measure(<uint32_t*>stamps.at)
             release(&stamps)
         if not good:
-            raise MemoryError
+            self._no_memory()
 
     def _check_relation_sizes(self):
         raise InputError(
@@ -407,7 +548,11 @@ cdef class Encoder:
         if not (
             reserve(&self.starts, (n + 1) * sizeof(uint64_t))
             and reserve(&self.ends, (n + 1) * sizeof(uint64_t))
-            and reserve(&self.pairs, self.n_read * sizeof(uint64_t))
+            and (
+                self._reserve_in_file(1, &self.pairs, self.n_read * sizeof(uint64_t))
+                if self.spilled
+                else reserve(&self.pairs, self.n_read * sizeof(uint64_t))
+            )
         ):
             return False
         starts = <uint64_t*>self.starts.at
@@ -423,17 +568,28 @@ cdef class Encoder:
             places[i] = starts[i]
             starts[i + 1] += starts[i]
         self.largest_relation_read = self.largest
+        if self.spilled:
+            pff_scattered(pairs, self.pairs.bytes, True)
         for i in range(self.n_read):
             pairs[places[records[i].relation]] = (
                 <uint64_t>records[i].subject << 32 | <uint32_t>records[i].object
             )
             places[records[i].relation] += 1
             if (i + 1) % FORGET_RECORDS == 0:
-                pff_forget(
+                self._forget(
                     records, (i + 1 - FORGET_RECORDS) * sizeof(Record), (i + 1) * sizeof(Record)
                 )
         release(&self.records)
+        if self.spilled:
+            pff_scattered(pairs, self.pairs.bytes, False)
         return True
+
+    cdef void _forget(self, void* array, size_t start, size_t stop) noexcept nogil:
+        """Gives back a part of the records or pairs."""
+        if self.spilled:
+            pff_forget_in_file(array, start, stop)
+        else:
+            pff_forget(array, start, stop)
 
     cdef int _id_bits(self) noexcept nogil:
         cdef int bits = 1
@@ -590,7 +746,7 @@ cdef class Encoder:
         )
         start, stop = start * sizeof(uint64_t), stop * sizeof(uint64_t)
         if start >> 16 != stop >> 16:   # from where the last time stopped, or a little before
-            pff_forget(self.pairs.at, start & ~<uint64_t>0xFFFF, stop)
+            self._forget(self.pairs.at, start & ~<uint64_t>0xFFFF, stop)
         return at
 
 

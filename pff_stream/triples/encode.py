@@ -11,9 +11,10 @@ import hashlib
 import logging
 import mmap
 import os
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Protocol, TypeAlias
@@ -23,11 +24,17 @@ from pff_stream.sources import BLOCK_BYTES, STANDARD_INPUT, open_blocks
 from pff_stream.triples._encode import Encoder
 from pff_stream.triples.bad import BadTriple, BadTriplePolicy, BadTriples
 from pff_stream.triples.documents import MAPPING, DocumentOptions, DocumentReader, is_documents
+from pff_stream.triples.sizes import EncodeCounts, encode_memory
+from planner.sizes import format_size
 
 TSV_MAPPING = "tsv"
 Triple: TypeAlias = tuple[str, str, str]
 TripleInput: TypeAlias = "str | os.PathLike[str] | Iterable[Triple]"
 _BATCH = 4096
+_SPILL_SHARE = 4
+"""Triples that take more than this part of the memory lie in a file instead."""
+_ASK_BYTES = 16 << 20
+"""Bytes read between two looks at whether all of it can fit."""
 _logger = logging.getLogger("pff_stream")
 
 
@@ -50,6 +57,10 @@ class EncodeOptions:
     on_bad_triple: BadTriplePolicy = "fail"
     documents: DocumentOptions = field(default_factory=DocumentOptions)
     block_bytes: int = BLOCK_BYTES
+    memory_bytes: int | None = None
+    """What may be used: inputs that must need more are refused after their beginning."""
+    spill_folder: str | None = None
+    """Where triples lie that do not fit the memory; None: nowhere, and such inputs are refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +137,20 @@ def encode_quietly(
     options: EncodeOptions,
 ) -> EncodeReport:
     """`encode` without its warnings."""
+    folder = None if options.memory_bytes is None else options.spill_folder
+    with _spill_files(folder) as spill:
+        return _encode_quietly(inputs, writer, options, spill)
+
+
+def _encode_quietly(
+    inputs: Sequence[TripleInput] | str | os.PathLike[str],
+    writer: GraphWriter,
+    options: EncodeOptions,
+    spill: tuple[int, int] | None,
+) -> EncodeReport:
     started = time.perf_counter()
     bad = BadTriples(options.on_bad_triple)
-    reading = _Reading(options, bad)
+    reading = _Reading(options, bad, spill)
     try:
         mapping = reading.read_all(
             [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
@@ -142,10 +164,7 @@ def encode_quietly(
         counts = (encoder.n_entities, encoder.n_relations)
         encoder.write_into(writer.map_writable(), input_hash, mapping)
     except MemoryError:
-        raise RefusedError(
-            f"out of memory while encoding, after {reading.encoder.n_read} triples with "
-            f"{reading.encoder.n_entities} entities"
-        ) from None
+        raise reading.refusal() from None
     return EncodeReport(
         n_read=encoder.n_read,
         n_triples=encoder.n_triples,
@@ -167,18 +186,48 @@ def encode_quietly(
     )
 
 
+@contextmanager
+def _spill_files(folder: str | None) -> Iterator[tuple[int, int] | None]:
+    """Two empty files without a name; None where there is no folder, or it cannot hold them."""
+    with ExitStack() as stack:
+        files = None
+        if folder is not None:
+            try:
+                records = stack.enter_context(tempfile.TemporaryFile(buffering=0, dir=folder))
+                pairs = stack.enter_context(tempfile.TemporaryFile(buffering=0, dir=folder))
+                files = records.fileno(), pairs.fileno()
+            except OSError as error:
+                _logger.debug("%s: triples cannot be kept there: %s", folder, error)
+        yield files
+
+
 class _Reading:
     """Feeds inputs of one mapping to the encoder and to the hash."""
 
-    def __init__(self, options: EncodeOptions, bad: BadTriples) -> None:
-        self.encoder = Encoder(bad)
+    def __init__(
+        self,
+        options: EncodeOptions,
+        bad: BadTriples,
+        spill: tuple[int, int] | None = None,
+    ) -> None:
+        memory_bytes = options.memory_bytes
+        if spill is None or memory_bytes is None:
+            self.encoder = Encoder(bad)
+        else:
+            self.encoder = Encoder(bad, spill=spill, spill_bytes=memory_bytes // _SPILL_SHARE)
+        self._spills = spill is not None
         self.hash = hashlib.blake2b(digest_size=16)
         self.documents = DocumentReader(options.documents, bad)
         self._options = options
         self._bad = bad
+        self._memory_bytes = memory_bytes
+        self._total_bytes: int | None = None  # of all inputs, where that is known
+        self._read_bytes = 0
+        self._asked_bytes = 0
 
     def read_all(self, inputs: Sequence[TripleInput]) -> str:
         """Reads everything; the mapping."""
+        self._total_bytes = _plain_bytes(inputs)
         opened = self._open_all(inputs)
         mappings = {mapping for _, mapping, _ in opened}
         if len(mappings) > 1:
@@ -213,7 +262,56 @@ class _Reading:
         for block in blocks:
             update(block)
             feed(block)
+            self._read_bytes += len(block)
+            if self._read_bytes - self._asked_bytes >= _ASK_BYTES:
+                self._refuse_early()
         self.encoder.end_file()
+
+    def _refuse_early(self) -> None:
+        """Ends the reading where even the least that is to be expected is too much."""
+        self._asked_bytes = self._read_bytes
+        needed = self._needed_bytes(at_least=True)
+        if self._memory_bytes is not None and needed is not None and needed > self._memory_bytes:
+            raise self.refusal()
+
+    def _needed_bytes(self, *, at_least: bool) -> int | None:
+        """What encoding all will need if lines go on as they began; None where nobody can say.
+
+        At least: if no new name comes. At most: if new names come as often as they did; they become
+        rarer.
+        """
+        if self._total_bytes is None or not self._read_bytes:
+            return None
+        share = max(1.0, self._total_bytes / self._read_bytes)
+        names_share = 1.0 if at_least else share
+        counts = EncodeCounts(
+            n_read=int(share * self.encoder.n_read),
+            n_entities=int(names_share * self.encoder.n_entities),
+            n_relations=self.encoder.n_relations,
+            entity_name_bytes=int(names_share * self.encoder.entity_name_bytes),
+            relation_name_bytes=self.encoder.relation_name_bytes,
+            largest_relation_read=0,
+            block_bytes=self._options.block_bytes,
+        )
+        reading = encode_memory(counts)["reading"]
+        return sum(size for part, size in reading.items() if part != "records" or not self._spills)
+
+    def refusal(self) -> RefusedError:
+        """Says how far it came, and what would do."""
+        said = (
+            f"refused: out of memory while encoding, after {self.encoder.n_read} triples with "
+            f"{self.encoder.n_entities} entities"
+        )
+        if self._memory_bytes is not None:
+            said += f"; {format_size(self._memory_bytes)} may be used"
+        needed = self._needed_bytes(at_least=False)
+        if needed is None:
+            return RefusedError(said)
+        # Arrays grow by a quarter; sorting takes room for the largest relation.
+        enough = -(-3 * needed // 2 >> 20) + 64
+        return RefusedError(
+            f"{said}: at most about {format_size(needed)} are needed, --budget {enough}MiB would do"
+        )
 
     def _open_all(self, inputs: Sequence[TripleInput]) -> list[tuple[str, str, Iterator[bytes]]]:
         """Name, mapping and blocks of each input; only standard input is looked into."""
@@ -232,6 +330,19 @@ class _Reading:
                 documents, blocks = _look_into(blocks)
             opened.append((name, MAPPING if documents else TSV_MAPPING, blocks))
         return opened
+
+
+def _plain_bytes(inputs: Sequence[TripleInput]) -> int | None:
+    """Bytes of all inputs; None unless all are files of triples that are not compressed."""
+    total = 0
+    for given in inputs:
+        if not isinstance(given, (str, os.PathLike)) or not os.path.isfile(given):
+            return None
+        name = os.fspath(given)
+        if is_documents(name) or name.lower().endswith((".gz", ".zst")):
+            return None
+        total += os.path.getsize(name)
+    return total
 
 
 def _shown(name: str) -> str:

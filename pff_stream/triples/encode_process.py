@@ -16,6 +16,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from pff_stream.errors import PffStreamError, RefusedError
@@ -239,7 +240,7 @@ def _run(
     writer = _RemoteWriter(receiving, sending)
     try:
         try:
-            report = encode_quietly(paths, writer, options)
+            report = encode_quietly(paths, writer, replace(options, memory_bytes=memory_bytes))
             writer.close()
             _send(sending, ("report", report))
         except (BrokenPipeError, EOFError):  # the parent is gone or gave up

@@ -37,6 +37,14 @@ class Graph:
             raise ValueError("the graph is closed")
         return self._view
 
+    def read_alone(self) -> None:
+        """Has the kernel read of the mapping what is touched, and nothing around it."""
+        if self._mapping is not None and hasattr(mmap, "MADV_RANDOM"):
+            try:
+                self._mapping.madvise(mmap.MADV_RANDOM)
+            except OSError:
+                pass
+
     def close(self) -> None:
         """Unmaps the graph, or leaves that to the last holder of its view where there is one."""
         mapping, self._mapping, self._view = self._mapping, None, None

@@ -205,6 +205,31 @@ def test_full_shared_memory_falls_back(tmp_path: Path, monkeypatch: pytest.Monke
     assert os.listdir(large) == []
 
 
+@LINUX
+def test_small_tmpfs(tmp_path: Path) -> None:
+    """A real file system of 1 MiB in memory, as a container's /dev/shm: an error, never SIGBUS."""
+    code = (
+        "import os, sys; from pff_stream.errors import PffStreamError;"
+        "from pff_stream.triples import store;"
+        "store._memfd = lambda: None; store._SHARED_MEMORY = sys.argv[1];"
+        "s = store.GraphStore.in_memory(); s.resize(500_000); s.map_writable()[499_999] = 1;"
+        "room = os.statvfs(s.name); print(room.f_blocks * room.f_frsize)\n"
+        "try: s.resize(8 << 20); s.map_writable()[-1] = 1; print('made')\n"
+        "except PffStreamError as error: print(error)"
+    )
+    script = 'mount -t tmpfs -o size=1M none "$1" && TMPDIR="$1" exec "$2" -c "$3" "$1"'
+    command = ["unshare", "-m", "sh", "-c", script, "sh", str(tmp_path), sys.executable, code]
+    try:
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    except FileNotFoundError:
+        pytest.skip("there is no unshare")
+    if "mount" in ended.stderr or "unshare" in ended.stderr:
+        pytest.skip(f"no file system can be mounted: {ended.stderr.strip()}")
+    assert ended.returncode == 0, ended.stderr
+    said = ended.stdout.splitlines()
+    assert said[0] == "1048576" and "no room for a graph of 8388608 bytes" in said[1]
+
+
 def test_room_without_fallocate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the system cannot allocate blocks ahead they are written."""
     monkeypatch.delattr(os, "posix_fallocate", raising=False)

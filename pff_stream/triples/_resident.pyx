@@ -1,0 +1,543 @@
+"""A graph larger than memory, read from its file in blocks: some relations at a time.
+
+A side (a relation in one direction: 2 * relation + direction) is one contiguous range of the file.
+Those that are needed together are read whole into a room of fixed size, past the page cache where the system can, and the rows of the
+graph's view then point there; what was not needed for longest makes way. Names are looked up many
+at once, sorted by place, so that each part of the index is read once and in order. All else stays
+where it is, in the mapping: what is not resident is found there, slowly, and is the same.
+"""
+
+import os
+
+from libc.errno cimport EINTR, errno
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdlib cimport free, qsort
+from libc.string cimport memcmp, memcpy, memmove, memset
+from posix.fcntl cimport POSIX_FADV_DONTNEED, posix_fadvise
+from posix.unistd cimport close, pread
+
+from pff_stream.errors import InputError
+from pff_stream.triples._graph cimport GraphView, Rows
+
+cdef extern from "stdlib.h":
+    int posix_memalign(void** pointer, size_t alignment, size_t size) noexcept nogil
+
+cdef extern from *:
+    """
+    #include <stdint.h>
+    #include <sys/mman.h>
+    /* Whether all pages of a range of a mapping are in the page cache; begins at a page. */
+    static int pff_is_cached(const void *at, size_t n_bytes) {
+    #if defined(__linux__)
+        unsigned char pages[1024];
+        const char *next = (const char *)at;
+        size_t done, part, i;
+        for (done = 0; done < n_bytes; done += part) {
+            part = n_bytes - done < 1024 * 4096 ? n_bytes - done : 1024 * 4096;
+            if (mincore((void *)(next + done), part, pages) != 0)
+                return 0;
+            for (i = 0; i < (part + 4095) / 4096; i++)
+                if (!(pages[i] & 1))
+                    return 0;
+        }
+        return 1;
+    #else
+        return 1;
+    #endif
+    }
+    """
+    int pff_is_cached(const void* at, size_t n_bytes) noexcept nogil
+
+cdef enum:
+    PAGE = 4096                   # of the file, for reads past the page cache
+    READ_BYTES = 1 << 20
+    GAP_BYTES = 1 << 16           # between two names: reading over it is as quick as a second read
+    WINDOW_SPAN = 1 << 20
+
+WINDOW_BYTES = WINDOW_SPAN
+"""The part of the names that is looked at."""
+
+
+def relation_bytes(GraphView graph):
+    """Bytes that each relation takes when both its sides are resident, by its id."""
+    cdef uint64_t side, start, end
+    sizes = [0] * graph.n_relations
+    for side in range(2 * graph.n_relations):
+        _range_of(graph, side, &start, &end)
+        sizes[side // 2] += end - start
+    return sizes
+
+
+def names_room_bytes(uint64_t n_names):
+    """Bytes for looking up the names of a chunk of at most so many."""
+    return WINDOW_BYTES + 2 * PAGE + sizeof(Sought) * n_names
+
+
+def tables_bytes(uint64_t n_relations):
+    """Bytes of what is kept per relation beside the room."""
+    return 2 * n_relations * (2 * sizeof(uint64_t) + sizeof(Rows) + 4 + sizeof(Block))
+
+
+cdef inline void _widen(
+    const unsigned char* base, const void* at, uint64_t n_bytes, uint64_t* start, uint64_t* end
+) noexcept nogil:
+    cdef uint64_t offset = <const unsigned char*>at - base
+    start[0] = min(start[0], offset)
+    end[0] = max(end[0], offset + n_bytes)
+
+
+cdef void _range_of(GraphView graph, uint64_t side, uint64_t* start, uint64_t* end) noexcept nogil:
+    """The pages of the file that hold the side, whatever the order of its parts."""
+    cdef const Rows* rows = &graph.rows[side]
+    cdef uint64_t words = (graph.n_entities + 63) >> 6
+    cdef uint64_t last = graph.n_entities - 1 if graph.n_entities else 0
+    start[0] = <uint64_t>-1
+    end[0] = 0
+    _widen(graph.base, rows.keys, 4 * <uint64_t>rows.n_keys, start, end)
+    _widen(graph.base, rows.offsets, 4 * (<uint64_t>rows.n_keys + 1), start, end)
+    _widen(graph.base, rows.values, 4 * <uint64_t>rows.n_edges, start, end)
+    if rows.bits != NULL:
+        _widen(graph.base, rows.bits, 8 * words, start, end)
+        _widen(graph.base, rows.index, 4 * words, start, end)
+    else:
+        _widen(graph.base, rows.index, 4 * ((last >> rows.shift) + 2), start, end)
+    start[0] &= ~<uint64_t>(PAGE - 1)
+    end[0] = (end[0] + PAGE - 1) & ~<uint64_t>(PAGE - 1)
+
+
+cdef void* _taken(size_t n_bytes) except NULL:
+    """Zeros from a page's border on, every page taken now."""
+    cdef void* block = NULL
+    if posix_memalign(&block, PAGE, max(n_bytes, 1)) != 0:
+        raise MemoryError
+    memset(block, 0, n_bytes)
+    return block
+
+
+cdef int _by_slot(const void* one, const void* other) noexcept nogil:
+    cdef uint64_t a = (<const Sought*>one).slot, b = (<const Sought*>other).slot
+    return (a > b) - (a < b)
+
+
+cdef int _by_entity(const void* one, const void* other) noexcept nogil:
+    cdef int32_t a = (<const Sought*>one).entity, b = (<const Sought*>other).entity
+    return (a > b) - (a < b)
+
+
+cdef class ResidentRelations:
+    """Holds relations of `graph`, which is mapped from the file `name`, in `room_bytes`.
+
+    From now on the rows of `graph` belong to this: nobody may look at them elsewhere meanwhile.
+    Raises `InputError` where the file cannot be opened.
+    """
+
+    def __cinit__(self, *arguments):
+        self.plain_fd = self.direct_fd = -1
+
+    def __init__(self, GraphView graph, str name, uint64_t room_bytes):
+        cdef uint64_t i, end, n = max(1, 2 * graph.n_relations)
+        self.graph = graph
+        self.room_bytes = room_bytes & ~<uint64_t>(PAGE - 1)
+        try:
+            self.plain_fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as error:
+            raise InputError(f"{name}: cannot be opened: {error.strerror}") from None
+        try:
+            self.direct_fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECT)
+        except (OSError, AttributeError):
+            self.direct_fd = -1
+        self.starts = <uint64_t*>_taken(8 * n)
+        self.sizes = <uint64_t*>_taken(8 * n)
+        self.mapped = <Rows*>_taken(n * sizeof(Rows))
+        self.stamps = <uint32_t*>_taken(4 * n)
+        self.blocks = <Block*>_taken(n * sizeof(Block))
+        self.window = <unsigned char*>_taken(WINDOW_BYTES + 2 * PAGE)
+        self.room = <unsigned char*>_taken(self.room_bytes)
+        memcpy(self.mapped, graph.rows, 2 * graph.n_relations * sizeof(Rows))
+        for i in range(2 * graph.n_relations):
+            _range_of(graph, i, &self.starts[i], &end)
+            self.sizes[i] = end - self.starts[i]
+
+    def __dealloc__(self):
+        if self.mapped != NULL and self.graph is not None:
+            memcpy(self.graph.rows, self.mapped, 2 * self.graph.n_relations * sizeof(Rows))
+        free(self.starts)
+        free(self.sizes)
+        free(self.mapped)
+        free(self.stamps)
+        free(self.blocks)
+        free(self.window)
+        free(self.room)
+        free(self.sought)
+        if self.plain_fd >= 0:
+            close(self.plain_fd)
+        if self.direct_fd >= 0:
+            close(self.direct_fd)
+
+    @property
+    def resident(self):
+        """The sides that are resident, by their place."""
+        return [self.blocks[i].side for i in range(self.n_blocks)]
+
+    def load(self, sides):
+        """Makes these sides resident, as many as fit together."""
+        cdef int32_t side
+        self.next_round()
+        for side in sides:
+            self.touch(side)
+        for side in sides:
+            self.ensure(side)
+
+    def entity_ids(self, list names, const uint64_t[::1] hashes):
+        """The ids of names (bytes), -1 where the graph has no such entity."""
+        import numpy as np
+
+        blob = np.frombuffer(b"".join(names) or b"\0", np.uint8)
+        ends = np.cumsum([len(name) for name in names], dtype=np.uint32)
+        ids = np.full(len(names), -1, np.int32)
+        cdef const unsigned char[::1] text = blob
+        cdef const uint32_t[::1] text_ends = ends
+        cdef int32_t[::1] found = ids
+        if names:
+            self.find_entities(&text[0], &text_ends[0], &hashes[0], len(names), &found[0])
+        return ids.tolist()
+
+    # --- relations -----------------------------------------------------------------------------
+
+    cdef void next_round(self) noexcept nogil:
+        """Begins a set of relations that are needed together."""
+        self.round += 1
+
+    cdef uint32_t next_stamp(self) noexcept nogil:
+        self.stamp += 1
+        if self.stamp == 0:
+            memset(self.stamps, 0, 8 * self.graph.n_relations)
+            self.stamp = 1
+        return self.stamp
+
+    cdef bint touch(self, int32_t side) noexcept nogil:
+        """Whether the side is resident; if so, it stays for this round."""
+        cdef int64_t i
+        if self.graph.rows[side].keys == self.mapped[side].keys:
+            return False
+        for i in range(self.n_blocks):
+            if self.blocks[i].side == side:
+                self.blocks[i].used = self.round
+                return True
+        return False
+
+    cdef int ensure(self, int32_t side) except -1 nogil:
+        """Makes the side resident where it fits beside those of this round."""
+        cdef int64_t i
+        cdef int64_t at
+        cdef uint64_t n_bytes = self.sizes[side]
+        if self.touch(side):
+            return 0
+        if n_bytes > self.room_bytes:
+            return 0
+        at = self._place(n_bytes)
+        if at < 0:
+            self._gather()
+            at = self._place(n_bytes)
+            if at < 0:
+                return 0
+        self._read(self.room + at, self.starts[side], n_bytes)
+        i = self.n_blocks
+        while i > 0 and self.blocks[i - 1].at > <uint64_t>at:
+            self.blocks[i] = self.blocks[i - 1]
+            i -= 1
+        self.blocks[i].at = at
+        self.blocks[i].n_bytes = n_bytes
+        self.blocks[i].used = self.round
+        self.blocks[i].side = side
+        self.n_blocks += 1
+        self._point(side, at)
+        self.loads += 1
+        return 0
+
+    cdef int64_t _place(self, uint64_t n_bytes) noexcept nogil:
+        """Makes way where what is there was needed longest ago; -1: this round's are in the way."""
+        cdef int64_t i, j, first = 0, last = 0
+        cdef uint64_t at, best_at = 0, latest, best = self.round
+        for i in range(self.n_blocks + 1):
+            at = self.blocks[i - 1].at + self.blocks[i - 1].n_bytes if i else 0
+            if at + n_bytes > self.room_bytes:
+                break
+            latest = 0
+            j = i
+            while j < self.n_blocks and self.blocks[j].at < at + n_bytes and latest < best:
+                latest = max(latest, self.blocks[j].used)
+                j += 1
+            if latest < best:
+                best = latest
+                best_at = at
+                first = i
+                last = j
+        if best == self.round:
+            return -1
+        self._forget(first, last)
+        return best_at
+
+    cdef void _forget(self, int64_t first, int64_t last) noexcept nogil:
+        cdef int64_t i
+        for i in range(first, last):
+            self._point(self.blocks[i].side, -1)
+        memmove(
+            &self.blocks[first], &self.blocks[last], (self.n_blocks - last) * sizeof(Block)
+        )
+        self.n_blocks -= last - first
+
+    cdef void _gather(self) noexcept nogil:
+        """Keeps what this round needs alone, side by side."""
+        cdef int64_t i, kept = 0
+        cdef uint64_t at = 0
+        for i in range(self.n_blocks):
+            if self.blocks[i].used != self.round:
+                self._point(self.blocks[i].side, -1)
+                continue
+            memmove(self.room + at, self.room + self.blocks[i].at, self.blocks[i].n_bytes)
+            self.blocks[kept] = self.blocks[i]
+            self.blocks[kept].at = at
+            self._point(self.blocks[kept].side, at)
+            at += self.blocks[kept].n_bytes
+            kept += 1
+        self.n_blocks = kept
+
+    cdef void _point(self, int32_t side, int64_t at) noexcept nogil:
+        """Has the rows of the side point into the room, or (-1) into the mapping."""
+        cdef const Rows* from_ = &self.mapped[side]
+        cdef Rows* rows = &self.graph.rows[side]
+        cdef const unsigned char* base = self.graph.base + self.starts[side]
+        cdef const unsigned char* to = self.room + at
+        rows[0] = from_[0]
+        if at < 0:
+            return
+        rows.keys = <const int32_t*>(to + (<const unsigned char*>from_.keys - base))
+        rows.offsets = <const uint32_t*>(to + (<const unsigned char*>from_.offsets - base))
+        rows.values = <const int32_t*>(to + (<const unsigned char*>from_.values - base))
+        rows.index = <const uint32_t*>(to + (<const unsigned char*>from_.index - base))
+        if from_.bits != NULL:
+            rows.bits = <const uint64_t*>(to + (<const unsigned char*>from_.bits - base))
+
+    cdef int _read(self, unsigned char* to, uint64_t at, uint64_t n_bytes) except -1 nogil:
+        """Reads whole pages of the file; what lies behind its end is left as it is."""
+        cdef uint64_t done = 0, part
+        cdef Py_ssize_t got
+        cdef int failed
+        cdef uint64_t left = self.graph.total_bytes - at
+        cdef bint cached = pff_is_cached(self.graph.base + at, min(n_bytes, left))
+        cdef bint direct = self.direct_fd >= 0 and not cached
+        while done < n_bytes and done < left:
+            part = min(n_bytes - done, READ_BYTES)
+            got = pread(self.direct_fd if direct else self.plain_fd, to + done, part, at + done)
+            if got < 0 and errno == EINTR:
+                continue
+            if got < 0 and direct:
+                direct = False        # a file system that opens and does not read so
+                continue
+            if got <= 0:
+                failed = errno
+                with gil:
+                    reason = os.strerror(failed) if got else "it was cut meanwhile"
+                    raise InputError(f"the graph cannot be read at byte {at + done}: {reason}")
+            done += got
+            if self.progress != NULL:
+                self.progress[0] += 1
+        if not cached and not direct:
+            posix_fadvise(self.plain_fd, at, n_bytes, POSIX_FADV_DONTNEED)
+        self.read_bytes += done
+        return 0
+
+    # --- names ---------------------------------------------------------------------------------
+
+    cdef int reserve_names(self, int64_t n) except -1:
+        """Takes what looking up `n` names at once needs."""
+        if n > self.sought_room:
+            free(self.sought)
+            self.sought = NULL
+            self.sought_room = 0
+            self.sought = <Sought*>_taken(n * sizeof(Sought))
+            self.sought_room = n
+        return 0
+
+    cdef int find_entities(
+        self, const unsigned char* names, const uint32_t* ends, const uint64_t* hashes, int n,
+        int32_t* ids
+    ) except -1 nogil:
+        """The entity of each of `n` names, -1 where there is none; `ends` as in a chunk."""
+        cdef int64_t i, left = n
+        if n > self.sought_room:
+            with gil:
+                self.reserve_names(n)
+        for i in range(n):
+            ids[i] = -1
+            self.sought[i].name = <int32_t>i
+            self.sought[i].slot = hashes[i] & self.graph.entity_mask
+        while left:
+            left = self._read_slots(left, ids)
+            qsort(self.sought, left, sizeof(Sought), &_by_entity)
+            self._compare(left, names, ends, ids)
+            n = 0
+            for i in range(left):
+                if ids[self.sought[i].name] < 0:
+                    self.sought[n] = self.sought[i]
+                    self.sought[n].slot = (self.sought[n].slot + 1) & self.graph.entity_mask
+                    n += 1
+            left = n
+        return 0
+
+    cdef int64_t _read_slots(self, int64_t n, int32_t* ids) except -1 nogil:
+        """Enters who stands at each slot; keeps those where somebody does."""
+        cdef int64_t i, kept = 0, ahead = 0
+        cdef uint64_t base = <const unsigned char*>self.graph.entity_slots - self.graph.base
+        cdef uint32_t number
+        qsort(self.sought, n, sizeof(Sought), &_by_slot)
+        self.window_end = 0
+        for i in range(n):
+            ahead = max(ahead, i)
+            while ahead + 1 < n and (
+                4 * (self.sought[ahead + 1].slot - self.sought[ahead].slot) < GAP_BYTES
+            ):
+                ahead += 1
+            number = (<const uint32_t*>self._reach(
+                base + 4 * self.sought[i].slot, 4, base + 4 * self.sought[ahead].slot + 4
+            ))[0]
+            if number:
+                self.sought[kept] = self.sought[i]
+                self.sought[kept].entity = <int32_t>(number - 1)
+                kept += 1
+        return kept
+
+    cdef int _compare(
+        self, int64_t n, const unsigned char* names, const uint32_t* ends, int32_t* ids
+    ) except -1 nogil:
+        """Enters the entity of each name that is the one at its slot; they come by entity."""
+        cdef int64_t i, ahead = 0
+        cdef uint64_t base = <const unsigned char*>self.graph.entity_ends - self.graph.base
+        cdef uint64_t length, begin, entity
+        cdef uint64_t pair[2]
+        cdef const unsigned char* name
+        self.window_end = 0
+        for i in range(n):
+            ahead = max(ahead, i)
+            while ahead + 1 < n and (
+                8 * (self.sought[ahead + 1].entity - self.sought[ahead].entity) < GAP_BYTES
+            ):
+                ahead += 1
+            entity = self.sought[i].entity
+            if entity:
+                memcpy(pair, self._reach(
+                    base + 8 * (entity - 1), 16, base + 8 * <uint64_t>self.sought[ahead].entity + 8
+                ), 16)
+            else:
+                pair[0] = 0
+                memcpy(pair + 1, self._reach(
+                    base, 8, base + 8 * <uint64_t>self.sought[ahead].entity + 8
+                ), 8)
+            begin = ends[self.sought[i].name - 1] if self.sought[i].name else 0
+            length = ends[self.sought[i].name] - begin
+            self.sought[i].start = pair[0]
+            if pair[1] - pair[0] != length:
+                self.sought[i].entity = -1
+        self.window_end = 0
+        base = self.graph.entity_blob - self.graph.base
+        ahead = 0
+        for i in range(n):
+            if self.sought[i].entity < 0:
+                continue
+            ahead = max(ahead, i)
+            while ahead + 1 < n and (
+                self.sought[ahead + 1].start - self.sought[ahead].start < GAP_BYTES
+            ):
+                ahead += 1
+            begin = ends[self.sought[i].name - 1] if self.sought[i].name else 0
+            length = ends[self.sought[i].name] - begin
+            if length > WINDOW_SPAN:
+                name = self.graph.entity_blob + self.sought[i].start
+            else:
+                name = self._reach(
+                    base + self.sought[i].start, length, base + self.sought[ahead].start + length
+                )
+            if memcmp(name, names + begin, length) == 0:
+                ids[self.sought[i].name] = self.sought[i].entity
+        return 0
+
+    cdef const unsigned char* _reach(
+        self, uint64_t at, uint64_t n_bytes, uint64_t until
+    ) except NULL nogil:
+        """Bytes of the file, in the window; where they are not there, all up to `until` is read."""
+        cdef uint64_t start, end
+        if self.window_end == 0 or at < self.window_at or at + n_bytes > self.window_end:
+            start = at & ~<uint64_t>(PAGE - 1)
+            end = max(at + n_bytes, min(until, start + WINDOW_SPAN))
+            end = (end + PAGE - 1) & ~<uint64_t>(PAGE - 1)
+            self._read(self.window, start, end - start)
+            self.window_at = start
+            self.window_end = end
+        return self.window + (at - self.window_at)
+
+
+def names_bytes(GraphView graph):
+    """Bytes that the names of the entities take in memory, for who goes from ids to names."""
+    return 8 * graph.n_entities + (graph.entity_ends[graph.n_entities - 1] if graph.n_entities else 0)
+
+
+cdef class ResidentNames:
+    """Holds the entities' names of `graph`, which is mapped from the file `name`, until it goes.
+
+    Raises `InputError` where the file cannot be opened or read.
+    """
+
+    cdef GraphView graph
+    cdef void* ends
+    cdef void* blob
+    cdef const uint64_t* mapped_ends
+    cdef const unsigned char* mapped_blob
+
+    def __init__(self, GraphView graph, str name):
+        cdef uint64_t blob_bytes = graph.entity_ends[graph.n_entities - 1] if graph.n_entities else 0
+        cdef uint64_t ends_at = <const unsigned char*>graph.entity_ends - graph.base
+        cdef uint64_t blob_at = graph.entity_blob - graph.base
+        self.ends = _taken(8 * graph.n_entities)
+        self.blob = _taken(blob_bytes)
+        try:
+            with open(name, "rb", buffering=0) as file:
+                _fill(file, <unsigned char*>self.ends, ends_at, 8 * graph.n_entities)
+                _fill(file, <unsigned char*>self.blob, blob_at, blob_bytes)
+        except OSError as error:
+            raise InputError(f"{name}: cannot be read: {error.strerror}") from None
+        self.mapped_ends = graph.entity_ends
+        self.mapped_blob = graph.entity_blob
+        graph.entity_ends = <const uint64_t*>self.ends
+        graph.entity_blob = <const unsigned char*>self.blob
+        self.graph = graph
+
+    def __dealloc__(self):
+        self.close()
+
+    cpdef close(self):
+        """Has the graph read its names from the mapping again."""
+        if self.graph is not None:
+            self.graph.entity_ends = self.mapped_ends
+            self.graph.entity_blob = self.mapped_blob
+            self.graph = None
+        free(self.ends)
+        free(self.blob)
+        self.ends = self.blob = NULL
+
+
+cdef int _fill(file, unsigned char* to, uint64_t at, uint64_t n_bytes) except -1:
+    """Reads a part of a file, in windows that leave the page cache again."""
+    cdef uint64_t part
+    cdef Py_ssize_t got
+    while n_bytes:
+        part = min(n_bytes, <uint64_t>READ_BYTES)
+        file.seek(at)
+        got = file.readinto(memoryview(<unsigned char[:part]>to))
+        if got <= 0:
+            raise InputError(f"the graph was cut meanwhile, at byte {at}")
+        posix_fadvise(file.fileno(), at, got, POSIX_FADV_DONTNEED)
+        to += got
+        at += got
+        n_bytes -= got
+    return 0

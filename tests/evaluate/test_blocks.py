@@ -1,0 +1,219 @@
+"""A graph that is read in blocks: the same results, however few relations are resident."""
+
+from __future__ import annotations
+
+import mmap
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pff_stream.errors import InputError
+from pff_stream.evaluate._kernel import Evaluator
+from pff_stream.rules.chunk import RuleChunk
+from pff_stream.rules.keys import name_hash
+from pff_stream.triples._encode import Encoder
+from pff_stream.triples._graph import GraphView
+from pff_stream.triples._resident import ResidentRelations, relation_bytes
+from pff_stream.triples.bad import BadTriples
+from tests import strategies
+from tests.evaluate.test_evaluator import Result, read_records
+from tests.graphs import chunk_of_rules
+from tests.reference import Atom, Const, Rule, Triple, Var, evaluate, why_rejected
+
+PAGE = 4096
+
+
+@contextmanager
+def graph_file(triples: Sequence[Triple]) -> Iterator[tuple[GraphView, str]]:
+    """The graph of some triples in a file, mapped, and its path."""
+    encoder = Encoder(BadTriples("fail"))
+    encoder.start_file("test")
+    encoder.feed("".join("\t".join(triple) + "\n" for triple in triples).encode())
+    encoder.end_file()
+    encoder.finish_reading()
+    buffer = bytearray(encoder.size())
+    encoder.write_into(buffer, bytes(16), "tsv")
+    with TemporaryDirectory(dir="/var/tmp") as folder:
+        path = Path(folder) / "graph"
+        path.write_bytes(buffer)
+        with open(path, "rb") as file:
+            yield GraphView(mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)), str(path)
+
+
+def run(
+    graph: GraphView,
+    chunk: RuleChunk,
+    semantics: str,
+    resident: ResidentRelations | None,
+    **more: Any,
+) -> tuple[dict[int, Result], list[bytes], tuple[int, int]]:
+    """Evaluates a chunk; results by source, each run as handed out, and the sums."""
+    evaluator = Evaluator(
+        graph, semantics, max_examples=3, buffer_bytes=4096, resident=resident, **more
+    )
+    handed: list[bytes] = []
+    sums = evaluator.evaluate(chunk, 0, chunk.n_rules, lambda view: handed.append(bytes(view)))
+    results: dict[int, Result] = {}
+    for records in handed:
+        read_records(records, graph, results)
+    return results, handed, sums
+
+
+@given(data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_equals_reference(data: st.DataObject) -> None:
+    """Whatever fits the room, nothing, one relation or all: the definition's results."""
+    triples = data.draw(strategies.graphs(min_triples=1))
+    rules = data.draw(
+        strategies.rule_sets().map(lambda some: [r for r in some if not why_rejected(r)])
+    )
+    semantics = data.draw(strategies.semantics)
+    room = PAGE * data.draw(st.integers(0, 6))
+    with graph_file(triples) as (graph, path):
+        resident = ResidentRelations(graph, path, room)
+        results, handed, _ = run(
+            graph, chunk_of_rules(rules), semantics, resident, wide=data.draw(st.booleans())
+        )
+    assert len(results) == len(rules)
+    for source, rule in enumerate(rules):
+        expected = evaluate(rule, triples, semantics, max_examples=3)
+        result = results[source]
+        assert (result.outcome, result.predictions, result.support) == (
+            expected.outcome,
+            len(expected.predictions),
+            expected.support,
+        )
+        assert result.reason == expected.reason
+        assert result.examples == [
+            (violation, expected.witnesses[violation]) for violation in expected.violations
+        ]
+    for records in handed:
+        sources = list(_sources(records))
+        assert sources == sorted(sources)
+
+
+def _sources(records: bytes) -> Iterator[tuple[int, int]]:
+    at = 0
+    while at < len(records):
+        source, part, payload = np.frombuffer(records, "<u8,<u4,<u4", 1, at)[0]
+        yield int(source), int(part)
+        at += 48 + int(payload)
+
+
+def without_parts(results: dict[int, Result]) -> dict[int, Result]:
+    """Results whatever their runs were."""
+    return {source: replace(result, parts=0) for source, result in results.items()}
+
+
+def seeded(n_relations: int, n_triples: int, seed: int) -> list[Triple]:
+    """Triples of many pages a relation."""
+    rng = random.Random(seed)
+    return [
+        (f"e{rng.randrange(2000)}", f"r{rng.randrange(n_relations)}", f"e{rng.randrange(2000)}")
+        for _ in range(n_triples)
+    ]
+
+
+def rules_over(n_relations: int, n_rules: int, seed: int) -> list[Rule]:
+    """Chains, heads with a constant and bodies with one, over all relations."""
+    rng = random.Random(seed)
+    x, y, a = Var("X"), Var("Y"), Var("A")
+
+    def some() -> str:
+        return f"r{rng.randrange(n_relations)}"
+
+    def constant() -> Const:
+        return Const(f"e{rng.randrange(2100)}")
+
+    made = []
+    atoms: tuple[Atom, ...]
+    for kind in range(n_rules):
+        if kind % 4 == 0:
+            atoms = (Atom(some(), x, y), Atom(some(), x, a), Atom(some(), a, y))
+        elif kind % 4 == 1:
+            atoms = (Atom(some(), x, constant()), Atom(some(), x, constant()))
+        elif kind % 4 == 2:
+            atoms = (Atom(some(), x, constant()), Atom(some(), x, a))
+        else:
+            atoms = (Atom(some(), constant(), y), Atom(some(), a, y), Atom(some(), a, constant()))
+        made.append(Rule(atoms[0], atoms[1:]))
+    return made
+
+
+@pytest.mark.parametrize("max_work", [None, 3000])
+def test_many_pages(max_work: int | None) -> None:
+    """Relations of several pages that push each other out, chunk after chunk, both ways."""
+    triples = seeded(12, 30_000, 1)
+    rules = rules_over(12, 300, 2)
+    chunk = chunk_of_rules(rules)
+    with graph_file(triples) as (graph, path):
+        wanted, _, sums = run(graph, chunk, "object-identity", None, max_work=max_work)
+        sizes = relation_bytes(graph)
+        before = list(graph.triples())
+        for relations in (3, 4, 7, 30):
+            resident = ResidentRelations(graph, path, relations * max(sizes))
+            for _ in range(2):
+                found, _, found_sums = run(
+                    graph, chunk, "object-identity", resident, max_work=max_work
+                )
+                assert without_parts(found) == without_parts(wanted)
+                assert found_sums == sums
+            assert resident.loads > 24 or relations == 30
+            assert len(set(resident.resident)) == len(resident.resident) > 0
+            assert list(graph.triples()) == before
+            del resident
+        assert list(graph.triples()) == before
+
+
+def test_loads_what_fits() -> None:
+    """What is asked for together stays; what was asked for longest ago makes way."""
+    triples = seeded(6, 6000, 3)
+    with graph_file(triples) as (graph, path):
+        sizes = relation_bytes(graph)
+        resident = ResidentRelations(graph, path, 3 * max(sizes) // 2)
+        for wish in ([0, 1, 2], [1, 2, 3], [3, 4], [11], [0, 5], [2, 1, 0]):
+            resident.load(wish)
+            assert set(wish) <= set(resident.resident)
+        loads = resident.loads
+        resident.load([0, 1])
+        assert resident.loads == loads
+        resident.load([0, 1, 2, 3])
+        assert len(resident.resident) == 3
+
+
+def test_names() -> None:
+    """Names are found as the graph's own index finds them, absent ones and collisions included."""
+    triples = seeded(3, 9000, 4)
+    with graph_file(triples) as (graph, path):
+        resident = ResidentRelations(graph, path, 0)
+        rng = random.Random(5)
+        for count in (0, 1, 5, 3000):
+            names = [f"e{rng.randrange(2500)}".encode() for _ in range(count)]
+            hashes = np.array([name_hash(name) for name in names], np.uint64)
+            assert resident.entity_ids(names, hashes) == [graph.entity_id(name) for name in names]
+
+
+def test_file_cut_meanwhile() -> None:
+    """A graph file that becomes shorter is an error of the input, where it is read."""
+    triples = seeded(4, 20_000, 6)
+    with graph_file(triples) as (graph, path):
+        resident = ResidentRelations(graph, path, 1 << 20)
+        with open(path, "r+b") as file:
+            file.truncate(graph.total_bytes // 2)
+        with pytest.raises(InputError, match="cut"):
+            resident.load([0, 1, 2, 3])
+
+
+def test_no_such_file(tmp_path: Path) -> None:
+    """A name that cannot be opened is said."""
+    with graph_file(seeded(2, 10, 7)) as (graph, _), pytest.raises(InputError, match="opened"):
+        ResidentRelations(graph, str(tmp_path / "none"), 0)

@@ -1,0 +1,187 @@
+"""Plans of graphs that do not fit the budget, what they need exactly, and runs that honour them."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pff_stream.rules.file import RuleFile
+from pff_stream.run.blocks import BLOCKS, FILE, MEMORY, BlockSizes, bounded, exact
+from pff_stream.run.memory import RunSizes
+from pff_stream.run.planning import Costs, plan_run
+from pff_stream.run.settings import RunSettings
+from pff_stream.triples._resident import relation_bytes
+from pff_stream.triples.graph import attach
+from planner.machine import Machine
+from planner.model import Limit
+from planner.plan import Plan, refusal
+from planner.probe import ProcessMemory, WorkerMemory
+from tests.test_end_to_end import digest, run
+
+MIB = 1 << 20
+SIZES = RunSizes(
+    graph_bytes=1024 * MIB,
+    graph_in_memory=False,
+    n_entities=MIB,
+    n_chunks=100,
+    n_source_chunks=100,
+    max_chunk_bytes=MIB // 4,
+    max_chunk_rules=2000,
+    max_source_chunk_bytes=MIB // 4,
+    work_bytes=0,
+    spool_in_memory_bytes=0,
+    max_chunk_names=4000,
+    max_chunk_atoms=2000,
+    max_chunk_bodies=2000,
+    blocks=BlockSizes(
+        n_relations=100, rows_bytes=900 * MIB, names_bytes=60 * MIB, needed_bytes=40 * MIB
+    ),
+)
+
+
+def planned(budget_bytes: int, sizes: RunSizes = SIZES, **more: object) -> Plan:
+    """The plan for two cores under a budget."""
+    limit = Limit("budget", budget_bytes, "--budget", True)
+    machine = Machine(budget_bytes, "--budget", (limit,), 2, "affinity", 0)
+    process = ProcessMemory(4 * MIB, 0, 4 * MIB)
+    found = WorkerMemory(process, MIB, 0.01)
+    costs = Costs(20 * MIB, budget_bytes, "/", [], {"fork": found, "thread": found})
+    settings = RunSettings("r", ("t",), start_method="fork")
+    return plan_run(settings, machine, sizes, costs, [], **more)  # type: ignore[arg-type]
+
+
+def test_backing_by_budget() -> None:
+    """A file that fits beside the run is mapped; else it is read in blocks, and that is said."""
+    roomy = planned(4096 * MIB)
+    assert roomy.settings["backing"] == FILE
+    assert not [note for note in roomy.notes if "blocks" in note]
+    for budget in (1000, 512, 256, 140):
+        plan = planned(budget * MIB)
+        assert plan.fits
+        assert plan.settings["backing"] == BLOCKS
+        assert [note for note in plan.notes if "in blocks" in note and "1.0 GiB" in note]
+        resident = int(plan.settings["resident_bytes"] or 0)
+        assert 40 * MIB <= resident <= 900 * MIB
+        terms = {term.name: term.bytes for phase in plan.phases for term in phase.terms}
+        assert terms["relations resident"] == resident * int(plan.settings["workers"] or 0)
+        assert terms["graph"] == 0
+    in_memory = replace(SIZES, graph_in_memory=True, blocks=None)
+    assert planned(4096 * MIB, in_memory).settings["backing"] == MEMORY
+
+
+def test_more_budget_more_resident() -> None:
+    """The room for relations grows with the budget for the same workers and width."""
+    rooms: dict[tuple[object, object], list[int]] = {}
+    for budget in range(140, 1040, 50):
+        settings = planned(budget * MIB).settings
+        if settings["backing"] == BLOCKS:
+            same = rooms.setdefault((settings["workers"], settings["wide"]), [])
+            same.append(int(settings["resident_bytes"] or 0))
+    assert len(rooms) > 1
+    for ordered in rooms.values():
+        assert ordered == sorted(ordered)
+
+
+def test_bound_is_looked_at_closely_before_a_refusal() -> None:
+    """What the headers bound too high is found exactly; what stays too large is named."""
+    assert SIZES.blocks is not None
+    blocks = replace(SIZES.blocks, needed_bytes=500 * MIB)
+    sizes = replace(SIZES, blocks=blocks)
+    asked = []
+
+    def small(given: BlockSizes) -> BlockSizes:
+        asked.append(given)
+        return replace(given, needed_bytes=30 * MIB, largest="knows 20.0 MiB, likes 10.0 MiB")
+
+    assert planned(140 * MIB, sizes, look_closer=small).fits
+    assert asked == [blocks]
+
+    def large(given: BlockSizes) -> BlockSizes:
+        return replace(given, needed_bytes=400 * MIB, largest="knows 390.0 MiB, likes 10.0 MiB")
+
+    plan = planned(140 * MIB, sizes, look_closer=large)
+    assert not plan.fits
+    assert "knows 390.0 MiB, likes 10.0 MiB" in refusal(plan)
+    assert any("knows 390.0 MiB" in note for note in plan.notes)
+    again = planned(plan.peak_bytes, sizes, look_closer=large)
+    assert again.fits and again.settings["backing"] == BLOCKS
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> tuple[Path, Path]:
+    """Compiled rules of all shapes and an encoded graph, relations of a few pages."""
+    rng = random.Random(1)
+    triples = tmp_path / "triples.tsv"
+    triples.write_text(
+        "".join(
+            f"e{rng.randrange(3000)}\tr{rng.randrange(12)}\te{rng.randrange(3000)}\n"
+            for _ in range(60_000)
+        )
+    )
+    shapes = (
+        "r{}(X,Y) <= r{}(X,A), r{}(A,Y)",
+        "r{}(X,Y) <= r{}(Y,X)",
+        "r{}(X,e{c}) <= r{}(X,e{d})",
+        "r{}(e{c},Y) <= r{}(A,Y), r{}(A,e{d})",
+        "r{}(X,e{c}) <= r{}(X,A)",
+        "r{}(X,e{c}) <= ",
+        "r{}(X,e{c}) <= r{}(X,A), r{}(A,B)",
+    )
+    lines = {
+        rng.choice(shapes).format(
+            *(rng.randrange(13) for _ in range(3)), c=rng.randrange(3100), d=rng.randrange(3100)
+        )
+        for _ in range(1500)
+    }
+    rules = tmp_path / "rules.tsv"
+    rules.write_text("".join(f"{line}\n" for line in sorted(lines)))
+    run("compile", rules, "-o", tmp_path / "rules.pffr", check=0)
+    run("encode", triples, "-o", tmp_path / "graph.pffg", check=0)
+    return tmp_path / "rules.pffr", tmp_path / "graph.pffg"
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "thread"])
+def test_same_bytes_in_blocks(method: str, inputs: tuple[Path, Path], tmp_path: Path) -> None:
+    """In blocks, with room for a tenth of the graph or for nothing at all: the same bytes."""
+    rules, graph = inputs
+    run("run", rules, graph, "--out", tmp_path / "whole", "--fail-on", "none", check=0)
+    saved = tmp_path / "plan.json"
+    run("plan", rules, graph, "--start-method", method, "-o", saved, check=0)
+    plan = json.loads(saved.read_text())
+    with attach(str(graph)) as attached:
+        rows = sum(relation_bytes(attached.view))
+    for resident, names in ((rows // 10, True), (0, False), (2 * rows, True)):
+        plan["settings"].update(backing=BLOCKS, resident_bytes=resident, names_in_memory=names)
+        saved.write_text(json.dumps(plan))
+        out = tmp_path / f"blocks-{resident}"
+        arguments = ("run", rules, graph, "--plan", saved, "--out", out, "--fail-on", "none")
+        run(*arguments, check=0)
+        assert digest(out) == digest(tmp_path / "whole")
+        assert json.loads((out / "summary.json").read_text())["run"]["backing"] == BLOCKS
+
+
+def test_exact_needs(inputs: tuple[Path, Path]) -> None:
+    """The relations of the rule that needs most: by a look at every rule, slowly."""
+    rules, graph = inputs
+    with attach(str(graph)) as attached, RuleFile(rules) as file:
+        view = attached.view
+        sizes = relation_bytes(view)
+        bound = bounded(view, file.max_body_atoms)
+        most = 0
+        for index in range(len(file.chunks)):
+            chunk = file.read_chunk(index)
+            for rule in range(chunk.n_rules):
+                body = int(chunk.rule_body[rule])
+                start = int(chunk.body_ends[body - 1]) if body else 0
+                atoms = chunk.atoms.reshape(-1, 3)[start : int(chunk.body_ends[body]), 0]
+                names = {int(name) for name in atoms} | {int(chunk.heads[3 * rule])}
+                ids = {view.relation_id(chunk.name(name)) for name in names} - {-1}
+                most = max(most, sum(sizes[relation] for relation in ids))
+        found = exact(bound, str(graph), file)
+        assert found.needed_bytes == most <= bound.needed_bytes
+        assert found.largest.startswith("r")
+        assert found.rows_bytes == sum(sizes) <= view.total_bytes + 8192 * 2 * len(sizes)
