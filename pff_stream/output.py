@@ -70,9 +70,10 @@ def give_up_broken_streams() -> None:
 
 def replace_file(path: str, text: str) -> None:
     """Writes `path` in one step: whoever reads it sees the old or the new text, whole."""
-    beside = f"{path}.{os.getpid()}.tmp"
+    beside = f"{path}.{os.urandom(8).hex()}.tmp"
     try:
-        with open(beside, "w", encoding="utf-8") as file:
+        # Made new: a link that somebody else put there is not followed.
+        with open(beside, "x", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -132,7 +132,11 @@ class MemoryGroup:
         reasons: list[str] = []
         # v1 first: where it has the memory controller, v2 is mounted without it.
         for group in own_groups("memory", self._root):
-            reason = self._try(group)
+            try:
+                reason = self._try(group)
+            except BaseException:  # Ctrl-C: whoever could not enter cannot leave either
+                self.close()
+                raise
             if reason is None:
                 self.reason, self.version = None, group.version
                 return self
@@ -204,6 +208,13 @@ class MemoryGroup:
         if not self.path or os.getpid() != self._owner:
             return True
         self.reason = "left"
+        try:
+            return self._leave(patience_seconds)
+        except BaseException:  # Ctrl-C came in the middle
+            self._leave(patience_seconds)
+            raise
+
+    def _leave(self, patience_seconds: float) -> bool:
         deadline = time.monotonic() + patience_seconds
         while not self._back_out():
             if time.monotonic() >= deadline:

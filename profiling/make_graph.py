@@ -413,7 +413,7 @@ class RuleMaker:
         """So many rules, in no order."""
         edges = np.cumsum([0.0] + [share for _, share in SHARES])
         places = (edges / edges[-1] * count).round().astype(int)
-        makers = (
+        makers: tuple[Callable[[np.random.Generator, int], list[str]], ...] = (
             self._constants,
             self._dangling,
             self._two_atoms,

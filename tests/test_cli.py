@@ -98,8 +98,9 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
         if name.startswith("PFF_STREAM_"):
             monkeypatch.delenv(name)
     fake = FakeEngine()
-    monkeypatch.setitem(sys.modules, "pff_stream.run.engine", fake)
-    monkeypatch.setattr(pff_stream.run, "engine", fake, raising=False)
+    for name in ("engine", "prepare"):
+        monkeypatch.setitem(sys.modules, f"pff_stream.run.{name}", fake)
+        monkeypatch.setattr(pff_stream.run, name, fake, raising=False)
     return fake
 
 

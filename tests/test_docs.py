@@ -19,7 +19,7 @@ from tests.reference import parse_rule, rule_text
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("tests/data/*.md")])
-MEASURED = ("performance.md", "performance-scale.md", "plan-grid.md")
+MEASURED = ("fuzzing.md", "performance.md", "performance-scale.md", "plan-grid.md")
 """Pages of figures: they name the options of the scripts that make them."""
 FOR_USERS = [page for page in PAGES if page.name not in ("CHANGELOG.md", *MEASURED)]
 

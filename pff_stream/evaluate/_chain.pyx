@@ -9,7 +9,6 @@ body from degree sums; every way gives the same counts.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
-from libc.string cimport memset
 
 from pff_stream.evaluate._scratch cimport (
     PFF_LANES,
@@ -316,8 +315,10 @@ cdef int64_t _count_wide(
     cdef uint32_t epoch, edge
     cdef int lane, head
     cdef const Rows* rows
-    for row in range(scratch.n_entities):     # marks are edges of this body: they hold for all batches
-        scratch.first[row] = -1
+    if scratch.distinct and chain.length == 3:
+        # Marks are edges of this body: they hold for all batches, and only ends are looked up.
+        for edge in range(chain.inverses[2].n_keys):
+            scratch.first[chain.inverses[2].keys[edge]] = -1
     while start < n_sources:
         n = n_sources - start if n_sources - start < PFF_LANES else PFF_LANES
         ends = _spread_batch(scratch, chain, sources + start, n)
@@ -522,8 +523,8 @@ cdef void _work_of_three(Scratch* scratch, const Chain* chain, double* costs) no
     cdef uint32_t i, edge, degree
     cdef uint64_t sources = chain.steps[0].n_keys, ends = chain.inverses[2].n_keys
     cdef int32_t entity
-    _spread_degrees(scratch, first, arriving)
-    _spread_degrees(scratch, third, leaving)
+    _spread_degrees(first, middle, arriving)
+    _spread_degrees(third, inverse, leaving)
     for i in range(middle.n_keys):
         degree = arriving[middle.keys[i]]
         if degree == 0:
@@ -554,10 +555,16 @@ cdef void _work_of_three(Scratch* scratch, const Chain* chain, double* costs) no
     )
 
 
-cdef void _spread_degrees(Scratch* scratch, const Rows* rows, uint32_t* degrees) noexcept nogil:
-    """degrees[e] = length of the row of e, 0 where it has none."""
+cdef void _spread_degrees(
+    const Rows* rows, const Rows* wanted, uint32_t* degrees
+) noexcept nogil:
+    """degrees[e] = length of the row of e, 0 where it has none, for the keys of `wanted`.
+
+    No more is cleared: a graph may have many more entities than any of its relations.
+    """
     cdef uint32_t i
-    memset(degrees, 0, scratch.n_entities * sizeof(uint32_t))
+    for i in range(wanted.n_keys):
+        degrees[wanted.keys[i]] = 0
     for i in range(rows.n_keys):
         degrees[rows.keys[i]] = rows.offsets[i + 1] - rows.offsets[i]
 

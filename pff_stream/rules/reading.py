@@ -9,6 +9,7 @@ byte offset.
 from __future__ import annotations
 
 import os
+import stat
 import zlib
 from types import TracebackType
 from typing import Any, NamedTuple, NoReturn, Self
@@ -35,6 +36,7 @@ class ChunkReader:
     """An open rule file of `rules` rules; `read` takes a place of its index."""
 
     path: str
+    """What errors call the file."""
     rules: int
     """Rule lines of the source, rejected ones included."""
     total_bytes: int
@@ -42,17 +44,34 @@ class ChunkReader:
     max_body_atoms: int
     """Of the longest body, as the index says."""
 
-    def __init__(self, file: str | os.PathLike[str] | int, rules: int, max_body_atoms: int) -> None:
-        """Opens a path, or reads from a descriptor that stays the caller's."""
+    def __init__(
+        self,
+        file: str | os.PathLike[str] | int,
+        rules: int,
+        max_body_atoms: int,
+        shown: str | None = None,
+    ) -> None:
+        """Opens a path, or reads from a descriptor that stays the caller's.
+
+        Errors call it `shown`, where that is another name.
+        """
         self.rules = rules
         self.max_body_atoms = max_body_atoms
         self._owned = not isinstance(file, int)
-        self.path = f"descriptor {file}" if isinstance(file, int) else os.fspath(file)
+        name = f"descriptor {file}" if isinstance(file, int) else os.fspath(file)
+        self.path = shown or name
         try:
             self._fd = file if isinstance(file, int) else os.open(file, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
             raise InputError(f"{self.path}: cannot be opened: {error.strerror}") from error
-        self.total_bytes = os.fstat(self._fd).st_size
+        status = os.fstat(self._fd)
+        self.total_bytes = status.st_size
+        if not stat.S_ISREG(status.st_mode):
+            self.close()
+            raise InputError(
+                f"{self.path}: found no regular file, expected a compiled rule file: it is read "
+                "more than once"
+            )
         _pages.read_alone(self._fd)
 
     def __enter__(self) -> Self:

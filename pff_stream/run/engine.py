@@ -82,6 +82,12 @@ class Ready:
         """What the run's semantics are: as asked for, else by the rule file."""
         return self.settings.semantics or self.rules.file.semantics
 
+    def check_inputs(self) -> None:
+        """`AlteredError` where a file that workers read was written to since it was opened."""
+        for opened in (self.rules.opened, self.graph.opened):
+            if opened is not None:
+                opened.check()
+
 
 @dataclass(slots=True)
 class Evaluated:
@@ -185,6 +191,7 @@ def _exhaust(done: Evaluated, answers: Iterator[Answer]) -> None:
     with timed(done.ready.seconds, "evaluate"):
         for _ in answers:
             pass
+    done.ready.check_inputs()
 
 
 @contextmanager
@@ -221,6 +228,7 @@ def evaluating(
             observer=observer,
             meter=meter,
             evaluation=evaluation,
+            look=ready.check_inputs,
             kept=kept,
         )
         stack.callback(answers.close)
@@ -247,6 +255,7 @@ def _worker_arguments(ready: Ready, spool_path: str) -> WorkerArguments:
         room_bytes=room_bytes(ready.sizes),
         resident_bytes=resident_bytes(ready.plan.settings),
         share_bytes=share_bytes(ready.plan, settings.fence),
+        source=ready.rules.source,
     )
 
 

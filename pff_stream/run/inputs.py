@@ -38,6 +38,37 @@ _HEAD_BYTES = 64
 _logger = logging.getLogger("pff_stream")
 
 
+class AlteredError(InputError):
+    """An input was written to while it was read: nothing that was computed is to be trusted."""
+
+
+class OpenedFile:
+    """A compiled or encoded file that is read for as long as a run lasts."""
+
+    def __init__(self, path: str, descriptor: int) -> None:
+        self._path = path
+        self._descriptor = descriptor
+        self._before = os.fstat(descriptor)
+        self._is_replaced = False
+
+    def check(self) -> None:
+        """`AlteredError` where it was written to or cut since it was opened.
+
+        Where its name leads to another file by now, the run goes on with this one, and says so.
+        """
+        before, now = self._before, os.fstat(self._descriptor)
+        if (before.st_size, before.st_mtime_ns) != (now.st_size, now.st_mtime_ns):
+            raise AlteredError(f"{self._path}: was written to during the run, which is void")
+        if self._is_replaced:
+            return
+        try:
+            self._is_replaced = not os.path.samestat(before, os.stat(self._path))
+        except OSError:
+            self._is_replaced = True
+        if self._is_replaced:
+            _logger.warning("%s: replaced during the run, which goes on with the old", self._path)
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """A rule file that is open for as long as the run lasts."""
@@ -50,6 +81,8 @@ class Rules:
     source_hash: bytes
     compiled: CompileReport | None
     """None where the file was compiled before."""
+    opened: OpenedFile | None
+    """The file that was compiled before, else None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +98,8 @@ class GraphInput:
     input_hash: bytes
     encoded: EncodeReport | None
     """None where the graph was encoded before."""
+    opened: OpenedFile | None
+    """The file that was encoded before, else None."""
 
     @property
     def in_memory(self) -> bool:
@@ -138,6 +173,7 @@ def open_rules(
     path = settings.rules
     if given is None and is_rule_file(path):
         with RuleFile(path) as file:
+            opened = OpenedFile(path, file.fileno())
             if too_many_rejected(settings.on_bad_rule, file.rejected, file.rules):
                 raise InputError(
                     f"{path}: {file.rejected} of {file.rules} rule lines could not be read when it "
@@ -145,7 +181,14 @@ def open_rules(
                 )
             # The descriptor's name: workers read this file even if the path is replaced meanwhile.
             name = f"/proc/{os.getpid()}/fd/{file.fileno()}"
-            yield Rules(file, name if os.path.exists(name) else path, path, file.source_hash, None)
+            yield Rules(
+                file=file,
+                path=name if os.path.exists(name) else path,
+                source=path,
+                source_hash=file.source_hash,
+                compiled=None,
+                opened=opened,
+            )
         return
     from pff_stream.rules.compile import BLOCK_BYTES, compile_rules, lines_of
 
@@ -160,7 +203,7 @@ def open_rules(
             on_bad_rule=settings.on_bad_rule,
         )
         with RuleFile(output.fileno()) as file:
-            yield Rules(file, name, path, report.source_hash, report)
+            yield Rules(file, name, path, report.source_hash, report, None)
 
 
 @contextmanager
@@ -180,8 +223,9 @@ def open_graph(
                 "expected it alone: encode all triples into one graph"
             )
         with GraphStore.existing(graphs[0]) as store:
-            verify(store.name)
-            yield _described(store, None)
+            opened = OpenedFile(graphs[0], store.fileno())
+            verify(store.name, graphs[0])
+            yield _described(store, None, opened)
         return
     from pff_stream.triples.encode_process import EncoderKilledError, encode_in_process
 
@@ -205,7 +249,9 @@ def open_graph(
         yield _described(store, report)
 
 
-def _described(store: GraphStore, report: EncodeReport | None) -> GraphInput:
+def _described(
+    store: GraphStore, report: EncodeReport | None, opened: OpenedFile | None = None
+) -> GraphInput:
     with attach(store.name) as graph:
         view = graph.view
         return GraphInput(
@@ -217,4 +263,5 @@ def _described(store: GraphStore, report: EncodeReport | None) -> GraphInput:
             n_triples=view.n_triples,
             input_hash=view.input_hash,
             encoded=report,
+            opened=opened,
         )

@@ -114,7 +114,7 @@ def merge(
         if holds_names(ready.plan.settings):
             names = ResidentNames(graph.view, ready.graph.name)
             stack.callback(names.close)
-        return write_results(
+        totals: Totals = write_results(
             graph.view,
             [done.spool.fileno()],
             done.evaluation.runs,
@@ -126,6 +126,8 @@ def merge(
             max_violations=ready.settings.max_violations,
             temporary_dir=ready.folder,
         )
+    ready.check_inputs()
+    return totals
 
 
 def source_chunks(rules: RuleFile) -> Iterator[SourceChunk]:

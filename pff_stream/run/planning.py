@@ -93,7 +93,10 @@ class Costs:
         roomy = self.parent_bytes + _ROOMY_PROBE_BYTES[start_method] <= self.budget_bytes
         workers = 2 if roomy and start_method != "spawn" else 1
         try:
-            found = probe_pool(start_method, self.folder, workers)
+            try:
+                found = probe_pool(start_method, self.folder, workers)
+            except WorkersFailedError:  # somebody's kill may have met it
+                found = probe_pool(start_method, self.folder, workers)
         except WorkersFailedError as error:
             raise ProbeError(f"a worker cannot be started here: {error}") from error
         costs = ProcessCosts(self.parent_bytes, found.worker.bytes, found.helpers_bytes, "")
@@ -191,9 +194,9 @@ def _plan_run(
                 (c for c in candidates if _has_room(c, build, sizes, machine.budget_bytes)),
                 machine.budget_bytes,
             )
-        except ProbeError:
+        except ProbeError as error:
             if method == methods[-1]:
-                raise
+                raise WorkersFailedError(str(error)) from error
             continue
         if chosen is not None:
             break

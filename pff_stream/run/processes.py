@@ -55,7 +55,12 @@ CLOSE_SECONDS = 0.5
 
 
 class WorkersFailedError(PffStreamError):
-    """Workers cannot be started, or die before they begin anything, again and again."""
+    """Workers cannot be started, or die before they begin anything, again and again.
+
+    Mostly the system lacks memory or processes for them, or somebody kills them.
+    """
+
+    exit_code = 3
 
 
 class RemoteTraceback(Exception):

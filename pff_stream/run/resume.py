@@ -26,6 +26,8 @@ MAY_DIFFER = frozenset(
         "workers",
         "max_workers",
         "start_method",
+        "fence",
+        "plan",
         "fail_on",
         "violations",
         "out",
@@ -91,9 +93,11 @@ def _restored(out: str, layers: Layers) -> RunSettings:
                 f"{out} was begun with {_shown(values.get(name))}; expected the same, since it "
                 f"changes the results; --out {out} --overwrite starts anew"
             )
-    # One way to say how many workers replaces the other.
-    if "workers" in now or "max_workers" in now:
+    # One way to say which workers replaces the others.
+    if not now.keys().isdisjoint(("workers", "max_workers", "plan")):
         values |= {"workers": None, "max_workers": None}
+    if "plan" in now:
+        values["start_method"] = None
     values |= {name: value for name, value in now.items() if name in MAY_DIFFER}
     for name, kept in document["kept"].items():
         path = os.path.join(out, STATE, kept)

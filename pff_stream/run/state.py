@@ -67,6 +67,11 @@ class State:
             os.rename(self.path, remains)
             shutil.rmtree(remains)
 
+    def forget(self) -> None:
+        """No run can go on from here."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(self.path, STATE_SETTINGS))
+
     def close(self) -> None:
         """Lets another run work in the folder."""
         if self._lock >= 0:
@@ -171,7 +176,9 @@ def as_kept(settings: RunSettings) -> dict[str, Any]:
     fields["triples"] = [absolute(path) for path in settings.triples]
     for name in ("manifest", "violations"):
         fields[name] = None if fields[name] is None else absolute(fields[name])
-    return {name: value for name, value in fields.items() if name not in ("out", "resume")}
+    for name in ("out", "resume", "plan"):  # a saved plan is of the whole run
+        del fields[name]
+    return fields
 
 
 def absolute(path: str) -> str:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from pff_stream.errors import InputError
 from pff_stream.report.progress import Observer
 from pff_stream.report.records import Outcome, Reason, Record, Run, pack_record, pack_runs
 from pff_stream.rules.file import RuleFile
@@ -95,12 +97,14 @@ def stream_chunks(
     observer: Observer,
     meter: Meter,
     evaluation: Evaluation,
+    look: Callable[[], None],
     kept: UnfinishedRun | None = None,
 ) -> Generator[Answer]:
     """Evaluates every chunk, in any order; yields each answer when its records are in the spool.
 
-    Sums up in `evaluation`. Every rule has its records when this ends; what `kept` has already is
-    not evaluated again, and what comes is noted there.
+    Sums up in `evaluation`; calls `look` again and again, and ends with what it raises. Every rule
+    has its records when this ends; what `kept` has already is not evaluated again, what comes is
+    noted there.
     """
     tasks = whole_chunks(rules)
     if kept is not None:
@@ -109,6 +113,7 @@ def stream_chunks(
         tasks = kept.missing(tasks)
 
     def look_after() -> None:
+        look()
         meter.tick()
         if kept is not None:
             kept.journal.tick()
@@ -126,6 +131,7 @@ def stream_chunks(
             gather=len(rules.chunks) < GATHERED_TASKS * workers,
         ) as pool,
         meter.guard.minding(pool),
+        _blaming(look),
     ):
         for result in pool.imap_unordered(tasks):
             task: Task = result.task
@@ -142,6 +148,16 @@ def stream_chunks(
             meter.tick()
         meter.tick(now=True)
         evaluation.retried = pool.retried
+
+
+@contextmanager
+def _blaming(look: Callable[[], None]) -> Iterator[None]:
+    """What is wrong with an input may come of what `look` says: then that is raised."""
+    try:
+        yield
+    except InputError:
+        look()
+        raise
 
 
 def _failed(rules: RuleFile, spool: str, task: Task, cause: str) -> Answer:

@@ -18,6 +18,7 @@ from pff_stream.errors import OutputError
 from pff_stream.report.progress import Observer
 from pff_stream.report.records import Run as SpooledRun
 from pff_stream.report.records import pack_runs
+from pff_stream.run.inputs import AlteredError
 from pff_stream.run.journal import Done, Journal, JournalReader, run_is_whole
 from pff_stream.run.state import State, copy_input, keep_rules, naming, state_folder, write_settings
 from pff_stream.run.worker import Task
@@ -137,6 +138,9 @@ def unfinished_run(ready: Ready, observer: Observer) -> Iterator[UnfinishedRun]:
                 _say(run, ready, observer)
             yield run
             failed = False
+        except AlteredError:
+            state.forget()
+            raise
         finally:
             run.close(failed=failed)
 

@@ -66,6 +66,8 @@ class WorkerArguments(NamedTuple):
     """Room for relations where the graph is read in blocks; None: all of it is mapped."""
     share_bytes: int | None = None
     """Private memory that it may map beyond what it holds when it is set up; None: no fence."""
+    source: str | None = None
+    """What errors call the rule file; None: its path."""
 
 
 class Task(NamedTuple):
@@ -115,7 +117,9 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], A
     if arguments.resident_bytes is not None:
         graph.read_alone()
         resident = ResidentRelations(graph.view, arguments.graph, arguments.resident_bytes)
-    rules = ChunkReader(arguments.rules, arguments.n_rules, arguments.max_body_atoms)
+    rules = ChunkReader(
+        arguments.rules, arguments.n_rules, arguments.max_body_atoms, arguments.source
+    )
     evaluator = Evaluator(
         graph.view,
         arguments.semantics,

@@ -13,7 +13,8 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy
 
 from pff_stream.errors import InputError
-from pff_stream.triples._layout cimport Shape, choose_index
+from pff_stream.triples._layout cimport Shape, aligned, choose_index
+from pff_stream.triples._name_table cimport slots_for
 
 cdef extern from "_names.h":
     uint64_t pff_mix(uint64_t h) noexcept nogil
@@ -222,6 +223,8 @@ cdef class GraphView:
         cdef uint64_t i, seed = int.from_bytes(os.urandom(8), "little")
         cdef uint32_t flags = WELL_NESTED
         cdef int wrong
+        if not self._places_good():
+            raise InputError("damaged graph: a section does not lie where its sizes put it")
         for i, kind in enumerate(("entity", "relation")):
             with nogil:
                 wrong = self._names_wrong(i == 0, &flags)
@@ -240,6 +243,47 @@ cdef class GraphView:
                 )
             if wrong:
                 raise InputError(f"damaged graph: relation {i} has rows out of order or range")
+
+    cdef bint _places_good(self):
+        """Whether sections lie one behind the other, and what is not used is zero."""
+        cdef const unsigned char* base = self.base
+        cdef uint64_t at = HEADER_BYTES, i, record, table
+        cdef const Rows* rows
+        cdef uint64_t words = (self.n_entities + 63) >> 6
+        for i in range(2):
+            record, n = (104, self.n_relations) if i else (64, self.n_entities)
+            if _u64(base, record + 32) != slots_for(n):
+                return False
+            for place, n_bytes in (
+                (record, 8 * n), (record + 8, _u64(base, record + 16)),
+                (record + 24, 4 * slots_for(n)),
+            ):
+                if _u64(base, place) != at:
+                    return False
+                at = aligned(at + n_bytes)
+        table = at
+        at = aligned(at + 2 * RECORD_BYTES * self.n_relations)
+        if _u64(base, 144) != table or base[60:64].strip(b"\0") or base[184:252].strip(b"\0"):
+            return False
+        for i in range(2 * self.n_relations):
+            record = table + RECORD_BYTES * i
+            rows = &self.rows[i]
+            sizes = [4 * <uint64_t>rows.n_keys, 4 * (<uint64_t>rows.n_keys + 1), 4 * <uint64_t>rows.n_edges]
+            if rows.bits != NULL:
+                sizes += [8 * words, 4 * words]
+            else:
+                sizes.append(4 * (((max(1, self.n_entities) - 1) >> rows.shift) + 2))
+            for place, n_bytes in enumerate(sizes):
+                if _u64(base, record + 8 * <uint64_t>place) != at:
+                    return False
+                at = aligned(at + n_bytes)
+            if (
+                _u32(base, record + 60) != (rows.bits == NULL)
+                or (rows.bits == NULL and _u64(base, record + 32) != 0)
+                or base[record + 68 : record + 80].strip(b"\0")
+            ):
+                return False
+        return at == self.total_bytes
 
     cdef int _names_wrong(self, bint entities, uint32_t* flags) noexcept nogil:
         """1: a name cannot be one, 2: it would not be found; enters what the names say into flags."""

@@ -66,19 +66,19 @@ class Graph:
         self.close()
 
 
-def attach(name: str) -> Graph:
+def attach(name: str, shown: str | None = None) -> Graph:
     """Maps the graph `name` read-only; its pages are shared by all who attach.
 
-    Raises `InputError` where it is no graph of this version or where a section lies outside it; the
-    checksum is left to `verify`.
+    Errors call it `shown`, where that is another name. Raises `InputError` where it is no graph of
+    this version or where a section lies outside it; the checksum is left to `verify`.
     """
-    fd = _open(name)
+    fd, shown = _open(name), shown or name
     try:
         length = os.fstat(fd).st_size
-        check_start(name, os.pread(fd, 24, 0), length)
+        check_start(shown, os.pread(fd, 24, 0), length)
         mapping = mmap.mmap(fd, length, mmap.MAP_SHARED, mmap.PROT_READ)
     except OSError as error:
-        raise InputError(f"{name}: cannot be mapped: {error.strerror}") from None
+        raise InputError(f"{shown}: cannot be mapped: {error.strerror}") from None
     finally:
         os.close(fd)
     if hasattr(mmap, "MADV_DONTDUMP"):
@@ -90,40 +90,41 @@ def attach(name: str) -> Graph:
         view = GraphView(mapping)
     except InputError as error:
         mapping.close()
-        raise _damaged(name, str(error)) from None
+        raise _damaged(shown, str(error)) from None
     return Graph(name, mapping, view)
 
 
-def verify(name: str) -> None:
+def verify(name: str, shown: str | None = None) -> None:
     """Reads the whole graph `name` in windows and checks its checksums, then every id and index.
 
-    For files that were kept or came from somebody else. Raises `InputError` saying what to do.
+    For files that were kept or came from somebody else. Raises `InputError` saying what to do;
+    it calls the graph `shown`, where that is another name.
     """
-    fd = _open(name)
+    fd, shown = _open(name), shown or name
     try:
         length = os.fstat(fd).st_size
         header = os.pread(fd, HEADER_BYTES, 0)
-        check_start(name, header, length)
+        check_start(shown, header, length)
         if zlib.crc32(header[:-4]) != int.from_bytes(header[-4:], "little"):
-            raise _damaged(name, "the checksum of the header (bytes 0 to 251) is wrong")
+            raise _damaged(shown, "the checksum of the header (bytes 0 to 251) is wrong")
         checksum, at = 0, HEADER_BYTES
         while at < length:
             window = os.pread(fd, _WINDOW_BYTES, at)
             if not window:
-                raise _damaged(name, f"found the end at byte {at}, expected {length} bytes")
+                raise _damaged(shown, f"found the end at byte {at}, expected {length} bytes")
             checksum = zlib.crc32(window, checksum)
             at += len(window)
         if checksum != int.from_bytes(header[56:60], "little"):
-            raise _damaged(name, f"the checksum of bytes {HEADER_BYTES} to {length - 1} is wrong")
+            raise _damaged(shown, f"the checksum of bytes {HEADER_BYTES} to {length - 1} is wrong")
     except OSError as error:
-        raise InputError(f"{name}: cannot be read: {error.strerror}") from None
+        raise InputError(f"{shown}: cannot be read: {error.strerror}") from None
     finally:
         os.close(fd)
-    with attach(name) as graph:
+    with attach(name, shown) as graph:
         try:
             graph.view.check_contents()
         except InputError as error:
-            raise _damaged(name, str(error)) from None
+            raise _damaged(shown, str(error)) from None
 
 
 def check_start(name: str, start: bytes, length: int) -> None:

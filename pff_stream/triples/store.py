@@ -125,6 +125,10 @@ class GraphStore:
             raise ValueError("the graph store has no name (is it closed?)")
         return name
 
+    def fileno(self) -> int:
+        """The descriptor of the store, -1 when closed."""
+        return self._fd
+
     def resize(self, size_bytes: int) -> None:
         """Makes room for a graph of `size_bytes`, all of it now, so that writing cannot fail.
 

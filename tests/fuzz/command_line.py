@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from types import ModuleType
+from typing import Any, NoReturn
+from unittest.mock import patch
 
 import pff_stream.run
 from pff_stream import cli
+from pff_stream.errors import RefusedError
 from pff_stream.run.options import OPTIONS
 from tests.fuzz.target import ACCEPTED, REFUSED, Target
 from tests.test_cli import FakeEngine
+
+OWN = tempfile.TemporaryDirectory(prefix="pff-stream-fuzz-")
 
 
 def check(data: bytes) -> str:
@@ -22,35 +29,46 @@ def check(data: bytes) -> str:
     arguments = [os.fsdecode(word) for word in text.split(b"\n")]
     with _quiet():
         code = cli.main(arguments)
-    assert code in (0, 1, 2, 3), (arguments, code)
+    assert code in (0, 1, 2, 3, 74), (arguments, code)
     return REFUSED if code == 2 else ACCEPTED
+
+
+class _Engine(FakeEngine):
+    """One that refuses what it would have to prepare."""
+
+    def prepared(self, settings: object, observer: object) -> NoReturn:
+        """Refuses."""
+        raise RefusedError("refused: nothing is prepared here")
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
     """A fake engine, a folder of its own, no environment and nobody who reads what is said."""
-    engine = FakeEngine()
-    before = sys.modules.get("pff_stream.run.engine")
+    engine: Any = _Engine()
     folder, streams = os.getcwd(), (sys.stdout, sys.stderr)
-    sys.modules["pff_stream.run.engine"] = engine
-    pff_stream.run.engine = engine
-    try:
-        with (
-            tempfile.TemporaryDirectory() as own,
-            open(os.devnull, "w", encoding="utf-8") as nowhere,
-        ):
-            os.chdir(own)
+    with ExitStack() as stack:
+        for name in ("engine", "prepare"):
+            module = f"pff_stream.run.{name}"
+            stack.callback(_put_back, module, sys.modules.get(module))
+            sys.modules[module] = engine
+            stack.enter_context(patch.object(pff_stream.run, name, engine, create=True))
+        nowhere = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
+        try:
+            os.chdir(OWN.name)
             sys.stdout = sys.stderr = nowhere
             yield
-    finally:
-        sys.stdout, sys.stderr = streams
-        os.chdir(folder)
-        if before is None:
-            del sys.modules["pff_stream.run.engine"]
-            del pff_stream.run.engine
-        else:
-            sys.modules["pff_stream.run.engine"] = before
-            pff_stream.run.engine = before
+        finally:
+            sys.stdout, sys.stderr = streams
+            for entry in os.listdir():
+                shutil.rmtree(entry) if os.path.isdir(entry) else os.unlink(entry)
+            os.chdir(folder)
+
+
+def _put_back(name: str, module: ModuleType | None) -> None:
+    if module is None:
+        del sys.modules[name]
+    else:
+        sys.modules[name] = module
 
 
 TARGET = Target(

@@ -22,11 +22,10 @@ from tests.triples.memory_writer import encoded
 INPUTS: tuple[list[tuple[str, str, str]], ...] = (
     [("a", "r", "b"), ("b", "r", "c"), ("c", "q", "a"), ("a", "q", "a"), ("(n", "r", "A")],
     # Enough entities for a directory instead of a bitmap, and rows of many lengths.
-    [(f"e{i}", "r", f"e{i * i % 300}") for i in range(3000)]
-    + [("e1", "q", "e2"), ("e7", "q", "e7")],
+    [(f"e{i}", "r", f"e{i + 750}") for i in range(750)] + [("e1", "q", "e2"), ("e7", "q", "e7")],
     [],
 )
-BASES = [encoded(triples)[0] for triples in INPUTS]
+BASES = [encoded(INPUTS[i])[0] for i in (*[0] * 29, 2, 2, 1)]
 RULES = [
     parse_rule(text)
     for text in (
@@ -121,7 +120,7 @@ def _check_counts(name: str, layout: Layout) -> None:
 
 TARGET = Target(
     "graph-file",
-    tuple(bytes([base]) + seed for base in range(len(BASES)) for seed in SEEDS),
+    tuple(bytes([base]) + seed for base in (0, 30, 31) for seed in SEEDS),
     (b"\x40\0\2\0", b"\x80\0\4\0", b"\0\0\6\0", b"\x81\0\x0b\0", b"\x41\0\x0c\0", b"\x83\0\x0d\0"),
     check,
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from planner import fence
 from planner.fence import MemoryGroup, limit_data
 from tests.planner.fake_machine import MIB
 
@@ -295,6 +296,29 @@ def test_what_the_kernel_refuses_is_undone(tmp_path: Path) -> None:
         assert (group.reason or "").startswith("cgroup v2: Is a directory")
         assert group.path == ""
     assert not (base / f"{NAME}-{os.getpid()}").exists()
+
+
+@pytest.mark.usefixtures("_plain_folders")
+@pytest.mark.parametrize("number", range(6))
+def test_an_interrupt_leaves_no_group(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C at any write to the hierarchy, going in or out: the group is gone all the same."""
+    base = fake(tmp_path, "cgroup2 x rw")
+    write, left = fence._write, [number]
+
+    def interrupted(path: str, text: str) -> None:
+        write(path, text)
+        left[0] -= 1
+        if left[0] == -1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(fence, "_write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        with MemoryGroup(MIB, NAME, root=str(tmp_path)):
+            pass
+    assert not [path for path in base.iterdir() if path.is_dir()]
+    assert (base / "cgroup.procs").read_text() == str(os.getpid())
 
 
 def test_every_reason_is_told(tmp_path: Path) -> None:

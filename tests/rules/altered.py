@@ -42,7 +42,7 @@ def rewritten(change: Callable[[dict[str, Any], list[dict[str, Any]]], None]) ->
     records = [*RECORD.iter_unpack(index["chunks"]), *RECORD.iter_unpack(index["source_chunks"])]
     maps = [header, *(msgpack.unpackb(content[r[0] : r[0] + r[1]]) for r in records), index]
     change(index, maps)
-    parts = [msgpack.packb(part) for part in maps[:-1]]
+    parts = [part if isinstance(part, bytes) else msgpack.packb(part) for part in maps[:-1]]
     at = len(parts[0])
     packed = []
     for part, record in zip(parts[1:], records, strict=True):

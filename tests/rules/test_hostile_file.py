@@ -10,6 +10,7 @@ import pytest
 
 from pff_stream.errors import InputError
 from pff_stream.rules._format import CHUNK_COLUMNS, SOURCE_COLUMNS
+from pff_stream.rules.chunk import MAX_BODY_ATOMS
 from tests.rules.altered import read_all, rewritten
 
 
@@ -52,6 +53,9 @@ def test_wrong_headers_are_refused(field: str, value: object) -> None:
         ("chunks", None),
         ("source_chunks", None),
         ("header_bytes", None),
+        ("max_chunk_rules", 3),
+        ("max_body_atoms", 1),
+        ("bodies", 1),
     ],
 )
 def test_wrong_indexes_are_refused(field: str, value: object) -> None:
@@ -87,6 +91,20 @@ HARMFUL: list[tuple[str, Callable[[bytes], bytes | None]]] = [
     ("body_ends", lambda column: int32(-1) + column[4:]),
     ("rule_body", lambda column: column[:-4] + int32(3)),
     ("rule_body", lambda column: int32(2) + column[4:]),
+    ("rule_body", lambda column: column[:-4] + column[-8:-4]),
+    ("rule_body", lambda column: int32(1) * (len(column) // 4 - 1) + int32(2)),
+    # Names that no rule can have, and one that no graph would find.
+    ("names", lambda column: b"\0" + column[1:]),
+    ("names", lambda column: b"\n" + column[1:]),
+    ("names", lambda column: b"\xff" + column[1:]),
+    ("name_ends", lambda column: column[:4] * 2 + column[8:]),
+    ("name_hashes", lambda column: bytes([column[0] ^ 1]) + column[1:]),
+    # The last rule is a zero rule: its head has one variable, number 0, or 1 on both sides.
+    ("heads", lambda column: column[:-8] + int32(0, 1)),
+    ("heads", lambda column: column[:-8] + int32(1) + column[-4:]),
+    ("heads", lambda column: column[:-8] + int32(2, 2)),
+    ("texts", lambda column: b"\xff" + column[1:]),
+    ("texts", lambda column: b"\n" + column[1:]),
     ("sources", lambda column: b"\xff" * 8 + column[8:]),
     ("flags", lambda column: b"\1" + column[1:]),
     ("flags", lambda column: bytes(len(column))),
@@ -116,6 +134,13 @@ HARMFUL_SOURCE: list[tuple[str, Callable[[Any], object]]] = [
     *((name, lambda column: column + b"\1") for name in SOURCE_COLUMNS),
     ("text_ends", lambda column: int32(-1) + column[4:]),
     ("rejected", lambda column: int32(1 << 20) + column[4:]),
+    ("texts", lambda column: b"\xff" + column[1:]),
+    ("texts", lambda column: b"\t" + column[1:]),
+    ("texts", lambda column: b"\n" + column[1:]),
+    ("reasons", lambda column: b"\xff" + column[1:]),
+    ("lines", lambda column: column[8:16] * 2 + column[16:]),
+    ("lines", lambda column: bytes(8) + column[8:]),
+    ("miner_confidence", lambda column: np.array(np.inf).tobytes() + column[8:]),
     ("first", lambda first: 1),
     ("first", lambda first: -1),
 ]
@@ -143,3 +168,60 @@ def test_wrong_msgpack_is_refused() -> None:
 
     with pytest.raises(InputError, match="no msgpack"):
         read_all(rewritten(nest))
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        b"\xdd\x80\x00\x00\x00",  # an array of 2**31
+        b"\xdf\xff\xff\xff\xff",  # a map of 2**32 - 1
+        b"\xc6\xff\xff\xff\xff",  # as many bytes
+        b"\xdb\xff\xff\xff\xff",
+        b"\xc9\xff\xff\xff\xff\x01",
+        b"\x81\xa1a" * 1000 + b"\xc0",  # a thousand maps in one another
+        b"\x81\xa1a" * 100_000,
+        b"\x91" * 1000 + b"\xc0",
+        b"\x81\xa2\xed\xa0\xc0",  # a lone surrogate as a key
+        b"\xc1",
+        b"",
+    ],
+    ids=range(11),
+)
+def test_hostile_msgpack_is_refused(packed: bytes) -> None:
+    """Lengths that no file has, and depth, cost neither memory nor the stack."""
+
+    def alter(index: dict[str, Any], maps: list[dict[str, Any]]) -> None:
+        maps[1] = packed  # type: ignore[call-overload]
+
+    with pytest.raises(InputError, match=r"byte \d+: found "):
+        read_all(rewritten(alter))
+
+
+def test_a_body_is_no_longer_than_a_line() -> None:
+    """What is evaluated atom by atom has at most as many as the longest text."""
+    for n_atoms, refused in ((MAX_BODY_ATOMS, False), (MAX_BODY_ATOMS + 1, True)):
+
+        def alter(index: dict[str, Any], maps: list[dict[str, Any]], n: int = n_atoms) -> None:
+            chunk = maps[1]
+            first = int.from_bytes(chunk["body_ends"][:4], "little")
+            more = n - first
+            chunk["atoms"] = chunk["atoms"][:12] * more + chunk["atoms"]
+            ends = np.frombuffer(chunk["body_ends"], "<u4") + np.uint32(more)
+            chunk["body_ends"] = ends.tobytes()
+            index["max_body_atoms"] = n
+
+        if refused:
+            with pytest.raises(InputError, match=f"a body of {n_atoms} atoms"):
+                read_all(rewritten(alter))
+        else:
+            read_all(rewritten(alter))
+
+
+def test_a_chunk_over_the_largest_is_refused() -> None:
+    """The index says how large a chunk may be, and memory is planned by it."""
+
+    def alter(index: dict[str, Any], maps: list[dict[str, Any]]) -> None:
+        maps[1]["more"] = bytes(1 << 20)
+
+    with pytest.raises(InputError, match="over 1048576 bytes"):
+        read_all(rewritten(alter))

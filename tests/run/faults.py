@@ -17,6 +17,8 @@ from typing import Any
 
 import psutil
 
+from pff_stream.run.fence import GROUP_NAME
+from planner.cgroups import own_groups
 from tests.run.pool_processes import is_gone, within
 
 ROOT = Path(__file__).parent.parent.parent
@@ -54,9 +56,20 @@ def small_tasks(rules: Any, size: int) -> Iterator[Any]:
             yield Task(chunk, start, min(start + size, int(count)), rules.place(chunk))
 
 
+def dwindling(looks: int) -> Callable[[object], int]:
+    """A machine whose memory is gone after it was looked at so many times."""
+    left = [looks]
+
+    def available_bytes(reader: object) -> int:
+        left[0] -= 1
+        return 0 if left[0] < 0 else 1 << 40
+
+    return available_bytes
+
+
 def main() -> None:
     """The command with the faults of the environment."""
-    from pff_stream.run import journal, stream
+    from pff_stream.run import guard, journal, stream
     from pff_stream.run.pool import Pool
 
     faults = json.loads(os.environ[FAULTS])
@@ -66,6 +79,9 @@ def main() -> None:
     if "stall" in faults:
         changes["Pool"] = partial(Pool, stall_seconds=faults["stall"])
     vars(stream).update(changes)
+    if "short" in faults:
+        reader: Any = guard.ProcReader
+        reader.available_bytes = dwindling(faults["short"])
     journal.SYNC_SECONDS = faults.get("sync", journal.SYNC_SECONDS)
     from pff_stream.cli import main as command
 
@@ -121,11 +137,24 @@ class Running:
             return [child.pid for child in found if not is_gone(child.pid)]
         return []
 
-    def send(self, number: int, pids: list[int]) -> None:
-        """Sends a signal to processes, as far as they are still there."""
+    def kind(self, pid: int) -> str:
+        """What a process of the run is, as far as its command line tells."""
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            words = b""
+        if pid == self.pid:
+            return "parent"
+        return "fork server" if b"serve_forks" in words else "worker or encoder"
+
+    def send(self, number: int, pids: list[int]) -> int:
+        """Sends a signal to processes, as far as they are still there; to how many."""
+        sent = 0
         for pid in pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
+                sent += 1
+        return sent
 
     def end(self, seconds: float = 120.0) -> tuple[int, str]:
         """Waits for the end; exit code and what stood on standard error; nothing may be left."""
@@ -136,9 +165,17 @@ class Running:
             raise
         assert within(3.0, lambda: not self._session()), "a process is left"
         assert list(self.temporary.iterdir()) == [], "a temporary file is left"
+        if self.process.returncode != -signal.SIGKILL:
+            assert not self.control_groups(), "a control group is left"
         if os.path.isdir("/dev/shm"):
             assert not [name for name in os.listdir("/dev/shm") if f"-{self.pid}-" in name]
         return self.process.returncode, said.decode()
+
+    def control_groups(self) -> list[str]:
+        """Folders of the control groups that the run made for itself and that are there."""
+        bases = [group.directory for group in own_groups("memory")]
+        found = [f"{base}/{GROUP_NAME}-{self.pid}" for base in bases]
+        return list(filter(os.path.isdir, found))
 
     def kill(self) -> None:
         """Ends everything that the run started."""

@@ -17,9 +17,18 @@ from pathlib import Path
 import pytest
 
 from tests.run.faults import Running, digest, is_finished
+from tests.run.test_fence import can_make_group
 
-N_LONG = 100
+Note = Callable[[str, object], None]
+"""Keeps a signal that met a living process for the summary of the session."""
+N_LONG = 130
 """Runs of each kind in the long series."""
+TOO_OFTEN = ("the encoding process was killed", "a worker could not be started", "workers in a row")
+"""What a run says that gives up: so many deaths of the same are more than chance to it."""
+APART_SECONDS = 0.8
+"""Kills under one run are at most so far apart."""
+MAX_KILLS = 5
+"""Processes that are killed under one run."""
 SPAN_SECONDS = 1.3
 """A run under test takes about so long."""
 paced = partial(Running, rules=100, pause=0.02, sync=0.1)
@@ -52,33 +61,46 @@ def go_on(folder: Path, inputs: tuple[str, str], *options: object) -> None:
     assert code == 1, said
 
 
-def kill_children(folder: Path, inputs: tuple[str, str], seed: int, method: str) -> int:
-    """Kills up to five random descendants at random moments; returns how many."""
+def kill_children(
+    folder: Path, inputs: tuple[str, str], seed: int, method: str, note: Note
+) -> None:
+    """Kills up to five random descendants at random moments."""
     chance = random.Random(seed)
-    running = paced(folder, "run", *inputs, "--out", folder / "r", "--start-method", method)
+    running = Running(
+        folder, "run", *inputs, "--out", folder / "r", "--start-method", method,
+        rules=100, pause=0.05, sync=0.1,
+    )  # fmt: skip
     kills = 0
-    for _ in range(5):
-        time.sleep(chance.uniform(0, SPAN_SECONDS / 3))
+    while kills < MAX_KILLS and running.process.poll() is None:
+        time.sleep(chance.uniform(0, APART_SECONDS))
         if children := running.children():
-            running.send(signal.SIGKILL, [chance.choice(children)])
-            kills += 1
+            victim = chance.choice(children)
+            kind = running.kind(victim)
+            if running.send(signal.SIGKILL, [victim]):
+                note("fault", f"SIGKILL of a {kind} ({method})")
+                kills += 1
     code, said = running.end()
-    if code == 3 and said.count("the encoding process was killed by SIGKILL") == 2:
-        # Twice is more than chance to the command, which cannot know better.
+    last = said.splitlines()[-1] if said else ""
+    reasons = [reason for reason in TOO_OFTEN if reason in last]
+    if code == 3 and reasons:
+        note("fault", f"given up: {reasons[0]}")
         go_on(folder, inputs)
     else:
         assert code == 1, said
     assert is_finished(folder / "r")
-    return kills
 
 
-def end_it(folder: Path, inputs: tuple[str, str], seed: int, number: int, whole: bool) -> None:
+def end_it(
+    folder: Path, inputs: tuple[str, str], seed: int, number: int, whole: bool, note: Note
+) -> None:
     """Sends one signal at a random moment, to the parent or to the whole group."""
     chance = random.Random(seed)
     method = chance.choice(["fork", "spawn", "forkserver"])
     running = paced(folder, "run", *inputs, "--out", folder / "r", "--start-method", method)
     time.sleep(chance.uniform(0.05, SPAN_SECONDS))
-    (os.killpg if whole else os.kill)(running.pid, number)
+    if running.process.poll() is None:
+        (os.killpg if whole else os.kill)(running.pid, number)
+        note("fault", f"{signal.Signals(number).name} of the {'group' if whole else 'parent'}")
     code, said = running.end()
     if number == signal.SIGKILL:
         assert code in (-number, 1)
@@ -95,10 +117,15 @@ def end_it(folder: Path, inputs: tuple[str, str], seed: int, number: int, whole:
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 @pytest.mark.parametrize("seed", range(1))
 def test_killed_children(
-    seed: int, method: str, inputs: tuple[str, str], undisturbed: str, tmp_path: Path
+    seed: int,
+    method: str,
+    inputs: tuple[str, str],
+    undisturbed: str,
+    tmp_path: Path,
+    record_property: Note,
 ) -> None:
     """Encoder, workers and fork server die at random moments: the run survives unchanged."""
-    kill_children(tmp_path, inputs, seed, method)
+    kill_children(tmp_path, inputs, seed, method, record_property)
     assert digest(tmp_path / "r") == undisturbed
 
 
@@ -112,9 +139,10 @@ def test_ended_runs_are_resumed(
     inputs: tuple[str, str],
     undisturbed: str,
     tmp_path: Path,
+    record_property: Note,
 ) -> None:
     """SIGKILL, SIGTERM and SIGINT at a random moment: the run is gone, then resumed, unchanged."""
-    end_it(tmp_path, inputs, seed, number, whole)
+    end_it(tmp_path, inputs, seed, number, whole, record_property)
     assert digest(tmp_path / "r") == undisturbed
 
 
@@ -125,37 +153,90 @@ def test_long_series_of_killed_children(
     inputs: tuple[str, str],
     undisturbed: str,
     tmp_path: Path,
-    record_property: Callable[[str, object], None],
+    record_property: Note,
 ) -> None:
     """Five kills a run, every start method in turn."""
     method = ["fork", "spawn", "forkserver"][seed % 3]
-    record_property("kills", kill_children(tmp_path, inputs, seed, method))
+    kill_children(tmp_path, inputs, seed, method, record_property)
     assert digest(tmp_path / "r") == undisturbed
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2000, 2000 + N_LONG))
 def test_long_series_of_ended_runs(
-    seed: int, inputs: tuple[str, str], undisturbed: str, tmp_path: Path
+    seed: int, inputs: tuple[str, str], undisturbed: str, tmp_path: Path, record_property: Note
 ) -> None:
     """Each signal, to the parent or the group, at every moment."""
     number = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT][seed % 3]
-    end_it(tmp_path, inputs, seed, number, whole=seed % 2 == 0)
+    end_it(tmp_path, inputs, seed, number, whole=seed % 2 == 0, note=record_property)
     assert digest(tmp_path / "r") == undisturbed
+
+
+def test_fork_server_that_is_killed_again_and_again(
+    inputs: tuple[str, str], undisturbed: str, tmp_path: Path
+) -> None:
+    """Nothing can be started: 3 and one line that says so, never a hang; then begun anew."""
+    out = tmp_path / "r"
+    running = paced(tmp_path, "run", *inputs, "--out", out, "--start-method", "forkserver")
+    while running.process.poll() is None:
+        servers = [pid for pid in running.children() if running.kind(pid) == "fork server"]
+        running.send(signal.SIGKILL, servers)
+    code, said = running.end()
+    assert code == 3, said
+    assert "a worker could not be started" in said and len(said.splitlines()) == 1
+    go_on(tmp_path, inputs)
+    assert digest(out) == undisturbed
 
 
 def test_stopped_worker(inputs: tuple[str, str], undisturbed: str, tmp_path: Path) -> None:
     """A worker that stands still is replaced, and its work done again."""
     out = tmp_path / "r"
-    running = paced(tmp_path, "run", *inputs, "--out", out, "--start-method", "fork", stall=0.5)
+    running = Running(
+        tmp_path, "run", *inputs, "--out", out, "--start-method", "fork", rules=100, pause=0.1,
+        sync=0.1, stall=0.5,
+    )  # fmt: skip
     spool = out / ".unfinished" / "spool"
     while not (spool.exists() and spool.stat().st_size):
         assert running.process.poll() is None
         time.sleep(0.01)
-    running.send(signal.SIGSTOP, running.children())
+    assert running.send(signal.SIGSTOP, running.children())
     code, said = running.end()
     assert code == 1, said
     assert json.loads((out / "summary.json").read_text())["run"]["retried"] >= 1
+    assert digest(out) == undisturbed
+
+
+def test_run_that_its_guard_stops(
+    inputs: tuple[str, str], undisturbed: str, tmp_path: Path
+) -> None:
+    """Others take the memory of the machine: 3, one line that says who; then resumed, unchanged."""
+    out = tmp_path / "r"
+    code, said = paced(tmp_path, "run", *inputs, "--out", out, "--workers", 1, short=3).end()
+    assert code == 3, said
+    assert "stopped: the machine has 0 B of memory left" in said
+    assert "the largest other processes: " in said and f"--resume {out}" in said
+    code, said = Running(tmp_path, "run", "--resume", out).end()
+    assert code == 1, said
+    assert json.loads((out / "summary.json").read_text())["run"]["resumed_rules"] > 0
+    assert digest(out) == undisturbed
+
+
+@pytest.mark.skipif(not can_make_group(), reason="no control group can be made here")
+def test_control_group_of_a_killed_run(
+    inputs: tuple[str, str], undisturbed: str, tmp_path: Path
+) -> None:
+    """A SIGKILL of the whole group leaves the run's control group; the next start removes it."""
+    out = tmp_path / "r"
+    running = paced(tmp_path, "run", *inputs, "--out", out, "--fence", "cgroup")
+    while not (out / ".unfinished" / "settings.json").exists():
+        assert running.process.poll() is None
+        time.sleep(0.01)
+    assert len(running.control_groups()) == 1
+    os.killpg(running.pid, signal.SIGKILL)
+    assert running.end()[0] == -signal.SIGKILL
+    assert len(running.control_groups()) == 1
+    go_on(tmp_path, inputs)
+    assert running.control_groups() == []
     assert digest(out) == undisturbed
 
 

@@ -180,24 +180,57 @@ def held_bytes(pid: int) -> int:
     return sum(process.memory_full_info().uss for process in processes)
 
 
+def plan_bytes(inputs: tuple[str, str]) -> int:
+    """The peak that is planned for a run."""
+    plan = subprocess.run(
+        [sys.executable, "-m", "pff_stream", "plan", *inputs, "--json"],
+        capture_output=True,
+        cwd=ROOT,
+    )
+    return int(json.loads(plan.stdout)["peak_bytes"])
+
+
 def test_stalled_reader(inputs: tuple[str, str], tmp_path: Path) -> None:
     """Nobody reads standard output for a while: memory stays in the plan; then all of it comes."""
-    plan = json.loads(
-        subprocess.run(
-            [sys.executable, "-m", "pff_stream", "plan", *inputs, "--json"],
-            capture_output=True,
-            cwd=ROOT,
-        ).stdout
-    )
+    planned = plan_bytes(inputs)
     running = Running(tmp_path, "run", *inputs, "--violations", "-")
     assert running.process.stdout
     first = running.process.stdout.read(1)
     time.sleep(1.5)
     assert running.process.poll() is None
-    assert held_bytes(running.pid) <= plan["peak_bytes"]
+    assert held_bytes(running.pid) <= planned
     text = first + running.process.stdout.read()
     assert running.end()[0] == 1
     assert len(text.splitlines()) == 35_285
+
+
+def test_slow_source_and_stalled_reader(
+    inputs: tuple[str, str], undisturbed: str, tmp_path: Path
+) -> None:
+    """Rules trickle in and violations are not fetched: neither gathers in memory."""
+    planned = plan_bytes(inputs)
+    text = gzip.decompress(Path(inputs[0]).read_bytes())
+    running = Running(tmp_path, "run", "-", inputs[1], "--violations", "-", "--out", tmp_path / "r")
+    assert running.process.stdin and running.process.stdout
+    held = []
+    for at in range(0, len(text), 1 << 14):
+        running.process.stdin.write(text[at : at + (1 << 14)])
+        running.process.stdin.flush()
+        time.sleep(0.05)
+        held.append(held_bytes(running.pid))
+    assert len(held) > 20
+    running.process.stdin.close()
+    running.process.stdin = None
+    violations = running.process.stdout.read(1)
+    for _ in range(10):
+        time.sleep(0.1)
+        held.append(held_bytes(running.pid))
+    assert running.process.poll() is None
+    assert max(held) <= planned
+    violations += running.process.stdout.read()
+    assert running.end()[0] == 1
+    (tmp_path / "r" / "violations.jsonl").write_bytes(violations)
+    assert digest(tmp_path / "r") == undisturbed
 
 
 def test_reader_that_goes_away_keeps_the_run(

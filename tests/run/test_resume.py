@@ -108,9 +108,9 @@ def undisturbed(inputs: tuple[str, str], tmp_path_factory: pytest.TempPathFactor
 def interrupted(folder: Path, *arguments: str, stdin: bytes | None = None) -> Path:
     """The folder of a run that was interrupted when about a third of the rules were done."""
     out = folder / "r"
-    running = Running(
-        folder, "run", *arguments, "--out", out, "--workers", 2, rules=100, pause=0.03, sync=0.05
-    )
+    if not {"--workers", "--plan"} & set(arguments):
+        arguments = (*arguments, "--workers", "2")
+    running = Running(folder, "run", *arguments, "--out", out, rules=100, pause=0.03, sync=0.05)
     if stdin is not None:
         assert running.process.stdin
         running.process.stdin.write(stdin)
@@ -144,12 +144,18 @@ def out(kept: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     "options",
-    [(), ("--workers", 1), ("--workers", 3, "--start-method", "spawn"), ("--budget", "90MiB")],
+    [
+        (),
+        ("--workers", 1),
+        ("--workers", 3, "--start-method", "spawn"),
+        ("--budget", "90MiB"),
+        ("--fence", "none"),
+    ],
 )
 def test_resumed_with_other_means(
     options: tuple[object, ...], out: Path, undisturbed: str, inputs: tuple[str, str]
 ) -> None:
-    """Workers, start method and budget may differ; only what is missing is done, bytes are same."""
+    """What changes no byte may differ; only what is missing is done, and the bytes are the same."""
     run("run", "--resume", out, *options, check=1)
     assert is_finished(out)
     assert digest(out) == undisturbed
@@ -158,6 +164,27 @@ def test_resumed_with_other_means(
     # The finished folder: the same words and the same end, without any work.
     said = run("run", "--resume", out, check=1)
     assert "6,000 rules" in said
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(("--workers", "2", "--start-method", "spawn"), True), (None, False), (None, True)],
+    ids=["begun without", "resumed without", "both"],
+)
+def test_resumed_with_a_saved_plan(
+    before: tuple[str, ...] | None,
+    after: bool,
+    inputs: tuple[str, str],
+    undisturbed: str,
+    tmp_path: Path,
+) -> None:
+    """A saved plan is of one run and not kept; it takes the place of the workers said before."""
+    plan = tmp_path / "plan.json"
+    run("plan", *inputs, "--workers", "1", "-o", plan, check=0)
+    out = interrupted(tmp_path, *inputs, *(before or ("--plan", str(plan))))
+    run("run", "--resume", out, *(("--plan", plan) if after else ("--workers", 2)), check=1)
+    assert digest(out) == undisturbed
+    assert json.loads((out / "summary.json").read_text())["run"]["workers"] == (1 if after else 2)
 
 
 @pytest.mark.parametrize("keep", [0.0, 0.4, 0.8])
