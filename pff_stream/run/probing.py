@@ -37,6 +37,8 @@ N_RULES = 4096
 process has free already, which a smaller one would leave alone."""
 SHARE_BYTES = 1 << 30
 """Of a fence, which a run's workers set as well."""
+INPUT_TRIES = 4
+"""So often a child that is killed while it makes the probe's inputs is started."""
 PROBE_OWN_BYTES = 7 << 18
 """About what a probed worker takes by name."""
 TRIPLES = [(f"e{i % 7}", f"r{i % 3}", f"e{i % 5}") for i in range(40)]
@@ -171,17 +173,26 @@ def _make_inputs(rule_file: IO[bytes], graph_file: IO[bytes]) -> None:
     if threading.active_count() > 1 or not hasattr(os, "fork"):
         _write_inputs(rule_file, graph_file)
         return
-    pid = os.fork()
-    if pid == 0:
-        code = 1
-        try:
-            gc.disable()
+    for _ in range(INPUT_TRIES):
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                gc.disable()
+                _write_inputs(rule_file, graph_file)
+                code = 0
+            finally:
+                os._exit(code)
+        status = os.waitpid(pid, 0)[1]
+        if status == 0:
+            return
+        for file in (rule_file, graph_file):
+            file.seek(0)
+            file.truncate()
+        if os.WIFEXITED(status):  # the same here says what is wrong
             _write_inputs(rule_file, graph_file)
-            code = 0
-        finally:
-            os._exit(code)
-    if os.waitpid(pid, 0)[1]:
-        raise RuntimeError("the inputs of the probe could not be written")
+            return
+    raise WorkersFailedError("the process that makes the inputs of the probe was killed each time")
 
 
 def _rules() -> bytes:

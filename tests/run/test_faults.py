@@ -23,7 +23,12 @@ Note = Callable[[str, object], None]
 """Keeps a signal that met a living process for the summary of the session."""
 N_LONG = 130
 """Runs of each kind in the long series."""
-TOO_OFTEN = ("the encoding process was killed", "a worker could not be started", "workers in a row")
+TOO_OFTEN = (
+    "the encoding process was killed",
+    "a worker could not be started",
+    "workers in a row",
+    "killed each time",
+)
 """What a run says that gives up: so many deaths of the same are more than chance to it."""
 APART_SECONDS = 0.8
 """Kills under one run are at most so far apart."""
@@ -59,6 +64,16 @@ def go_on(folder: Path, inputs: tuple[str, str], *options: object) -> None:
         how = [*inputs, "--out", out]
     code, said = Running(folder, "run", *how, *options).end()
     assert code == 1, said
+
+
+@pytest.fixture(scope="module")
+def prepared(inputs: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """The same compiled and encoded: no encoder is there to be killed."""
+    folder = tmp_path_factory.mktemp("prepared")
+    made = str(folder / "rules.pffr"), str(folder / "triples.pffg")
+    for command, source, target in zip(("compile", "encode"), inputs, made, strict=True):
+        assert Running(folder, command, source, "-o", target).end()[0] == 0
+    return made
 
 
 def kill_children(
@@ -151,13 +166,15 @@ def test_ended_runs_are_resumed(
 def test_long_series_of_killed_children(
     seed: int,
     inputs: tuple[str, str],
+    prepared: tuple[str, str],
     undisturbed: str,
     tmp_path: Path,
     record_property: Note,
 ) -> None:
-    """Five kills a run, every start method in turn."""
+    """Five kills a run, every start method in turn, with and without an encoder."""
     method = ["fork", "spawn", "forkserver"][seed % 3]
-    kill_children(tmp_path, inputs, seed, method, record_property)
+    given = inputs if seed % 2 else prepared
+    kill_children(tmp_path, given, seed, method, record_property)
     assert digest(tmp_path / "r") == undisturbed
 
 
