@@ -7,18 +7,22 @@ text encodings, anything about rules or triples.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import os
 import stat
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from queue import SimpleQueue
+from threading import Semaphore, Thread
 from typing import IO, Any
 
 from pff_stream.errors import InputError
 
 BLOCK_BYTES = 1 << 18
+BLOCKS_AHEAD = 4
 STANDARD_INPUT = "-"
 _RAW_BYTES = 1 << 16
 _DROP_BYTES = 1 << 20
@@ -29,7 +33,7 @@ _SNIFF_BYTES = 18  # the longest zstd frame header
 _ZSTD_WINDOW_LOG = 27
 
 
-def open_blocks(path: str | os.PathLike[str], block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
+def open_blocks(path: str | os.PathLike[str], block_bytes: int = BLOCK_BYTES) -> Generator[bytes]:
     """Yields the decompressed bytes of `path` (`-`: standard input), 1 to `block_bytes` at a time.
 
     Raises `InputError` with the file and the byte offset (in the file as stored) where it cannot be
@@ -47,6 +51,42 @@ def open_blocks(path: str | os.PathLike[str], block_bytes: int = BLOCK_BYTES) ->
             raise InputError(f"{name}: byte 0: found an empty file, expected compressed data")
         else:
             yield from _plain_blocks(source, first, block_bytes)
+
+
+def read_ahead(blocks: Generator[bytes]) -> Generator[bytes]:
+    """The same blocks, read by a thread of its own while the caller is at those before.
+
+    At most `BLOCKS_AHEAD` wait, one more is being read. Raises what `blocks` raises. For files: at
+    the end the thread is waited for, which a source that can stall would never let come.
+    """
+    ready: SimpleQueue[bytes | BaseException | None] = SimpleQueue()
+    room = Semaphore(BLOCKS_AHEAD)
+    ended = False
+
+    def read() -> None:
+        try:
+            with contextlib.closing(blocks):
+                for block in blocks:
+                    room.acquire()
+                    if ended:
+                        return
+                    ready.put(block)
+            ready.put(None)
+        except BaseException as error:
+            ready.put(error)
+
+    thread = Thread(target=read, name="read ahead", daemon=True)
+    thread.start()
+    try:
+        while (block := ready.get()) is not None:
+            if isinstance(block, BaseException):
+                raise block
+            room.release()
+            yield block
+    finally:
+        ended = True
+        room.release()
+        thread.join()
 
 
 def decoder_bytes(path: str | os.PathLike[str]) -> int:

@@ -7,11 +7,11 @@ cdef struct Span:
     uint32_t comma
     uint32_t end
 
-cdef bint is_letter(const uint8_t *name, size_t length) noexcept
-cdef int parse_direct(const uint8_t *text, uint32_t length, Span *spans) noexcept
+cdef bint is_letter(const uint8_t *name, size_t length) noexcept nogil
+cdef int parse_direct(const uint8_t *text, uint32_t length, Span *spans) noexcept nogil
 cdef int parse_settled(
     const uint8_t *text, uint32_t length, bint head, Span *spans, int *state
-) noexcept
-cdef bint parse_integer(const uint8_t *at, size_t length, int64_t *value) noexcept
-cdef bint parse_real(const uint8_t *at, size_t length, double *value) except -1
-cdef Py_ssize_t is_utf8(const uint8_t *text, size_t length) noexcept
+) noexcept nogil
+cdef bint parse_integer(const uint8_t *at, size_t length, int64_t *value) noexcept nogil
+cdef bint parse_real(const uint8_t *at, size_t length, double *value) except -1 nogil
+cdef Py_ssize_t is_utf8(const uint8_t *text, size_t length) noexcept nogil

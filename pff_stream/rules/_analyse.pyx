@@ -28,11 +28,11 @@ for _i in range(23):
     POWERS[_i] = 10.0**_i
 
 
-cdef bint is_letter(const uint8_t *name, size_t length) noexcept:
+cdef bint is_letter(const uint8_t *name, size_t length) noexcept nogil:
     return length == 1 and 65 <= name[0] <= 90
 
 
-cdef int parse_direct(const uint8_t *text, uint32_t length, Span *spans) noexcept:
+cdef int parse_direct(const uint8_t *text, uint32_t length, Span *spans) noexcept nogil:
     """The atoms of a text with no more `(`, `)` and `,` than its separators need; -1 else."""
     cdef uint32_t at = 0
     cdef int n = 0
@@ -71,7 +71,7 @@ cdef int parse_direct(const uint8_t *text, uint32_t length, Span *spans) noexcep
 
 cdef int parse_settled(
     const uint8_t *text, uint32_t length, bint head, Span *spans, int *state
-) noexcept:
+) noexcept nogil:
     """The one reading with the most atoms among the nested ones with a variable in each atom.
 
     A head is read as one atom. Answers the number of atoms, or -1 where there is no such reading or more than one; sets
@@ -138,7 +138,7 @@ cdef int parse_settled(
 cdef uint32_t count_ways(
     const uint8_t *text, uint32_t start, uint32_t end, uint32_t *nested, Span *span,
     uint32_t *looked_at,
-) noexcept:
+) noexcept nogil:
     """Ways to read one atom with a variable; `nested` of them well nested, `span` the last such."""
     cdef uint32_t opened, comma, found = 0
     cdef int side
@@ -179,7 +179,7 @@ cdef uint32_t count_ways(
     return found
 
 
-cdef bint is_nested(const uint8_t *text, uint32_t start, uint32_t end) noexcept:
+cdef bint is_nested(const uint8_t *text, uint32_t start, uint32_t end) noexcept nogil:
     cdef int64_t depth = 0
     cdef uint32_t at
     for at in range(start, end):
@@ -192,7 +192,7 @@ cdef bint is_nested(const uint8_t *text, uint32_t start, uint32_t end) noexcept:
     return depth == 0
 
 
-cdef bint parse_integer(const uint8_t *at, size_t length, int64_t *value) noexcept:
+cdef bint parse_integer(const uint8_t *at, size_t length, int64_t *value) noexcept nogil:
     """A number of 1 to 18 digits."""
     cdef size_t i
     cdef int64_t total = 0
@@ -206,7 +206,7 @@ cdef bint parse_integer(const uint8_t *at, size_t length, int64_t *value) noexce
     return True
 
 
-cdef bint parse_real(const uint8_t *at, size_t length, double *value) except -1:
+cdef bint parse_real(const uint8_t *at, size_t length, double *value) except -1 nogil:
     """A number without sign, `12`, `0.5` or `1.5E-4`, to the nearest double."""
     cdef uint64_t digits = 0
     cdef size_t i
@@ -233,19 +233,20 @@ cdef bint parse_real(const uint8_t *at, size_t length, double *value) except -1:
         return True
     memcpy(copied, at, length)
     copied[length] = 0
-    try:
-        value[0] = PyOS_string_to_double(copied, &end, NULL)
-    except ValueError:
-        return False
+    with gil:
+        try:
+            value[0] = PyOS_string_to_double(copied, &end, NULL)
+        except ValueError:
+            return False
     return end == copied + length and isfinite(value[0])
 
 
-cdef Py_ssize_t is_utf8(const uint8_t *text, size_t length) noexcept:
+cdef Py_ssize_t is_utf8(const uint8_t *text, size_t length) noexcept nogil:
     """-1 for well-formed UTF-8 without NUL, else where the first wrong character begins."""
     cdef size_t i = 0
     cdef uint64_t word
     cdef uint8_t lead, second
-    cdef size_t more
+    cdef size_t more, start
     while i < length:
         if i + 8 <= length:
             memcpy(&word, text + i, 8)
@@ -279,8 +280,9 @@ cdef Py_ssize_t is_utf8(const uint8_t *text, size_t length) noexcept:
             or (lead == 0xF4 and second > 0x8F)
         ):
             return i
-        for second in text[i + 1 : i + 1 + more]:
-            if second & 0xC0 != 0x80:
-                return i
-        i += more + 1
+        start = i
+        for i in range(start + 1, start + 1 + more):
+            if text[i] & 0xC0 != 0x80:
+                return start
+        i = start + 1 + more
     return -1

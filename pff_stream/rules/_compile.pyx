@@ -63,6 +63,7 @@ cdef class RuleReader:
     cdef object read_text
     cdef object on_reject
     cdef object graph
+    cdef bint names_decide        # whether there is a graph
     cdef readonly uint64_t rules
     cdef readonly uint64_t rejected
     cdef readonly uint64_t unsettled
@@ -93,6 +94,7 @@ cdef class RuleReader:
         self.read_text = read_text
         self.on_reject = on_reject
         self.graph = graph
+        self.names_decide = graph is not None
         self.reasons = []
         self.carried = <uint8_t *>malloc(LINE_BYTES + 8)
         self.spans = <Span *>malloc(MAX_SPANS * sizeof(Span))
@@ -121,11 +123,12 @@ cdef class RuleReader:
         cdef Py_buffer buffer
         PyObject_GetBuffer(block, &buffer, PyBUF_SIMPLE)
         try:
-            self._feed(<const uint8_t *>buffer.buf, buffer.len)
+            with nogil:
+                self._feed(<const uint8_t *>buffer.buf, buffer.len)
         finally:
             PyBuffer_Release(&buffer)
 
-    cdef int _feed(self, const uint8_t *at, size_t left) except -1:
+    cdef int _feed(self, const uint8_t *at, size_t left) except -1 nogil:
         cdef const uint8_t *end
         cdef size_t length
         while left:
@@ -152,14 +155,14 @@ cdef class RuleReader:
             self.n_carried = 0
         self._close()
 
-    cdef void _carry(self, const uint8_t *at, size_t length) noexcept:
+    cdef void _carry(self, const uint8_t *at, size_t length) noexcept nogil:
         cdef size_t part = min(length, LINE_BYTES - self.n_carried)
         memcpy(self.carried + self.n_carried, at, part)
         self.n_carried += part
         if part < length:
             self.too_long = True
 
-    cdef int _line(self, const uint8_t *at, size_t length) except -1:
+    cdef int _line(self, const uint8_t *at, size_t length) except -1 nogil:
         """One line without its line feed."""
         cdef size_t i
         self.line += 1
@@ -183,10 +186,11 @@ cdef class RuleReader:
             self.n_kept == SOURCE_RULES
             or self.texts_used + self.reasons_used >= SOURCE_BYTES
         ):
-            self._close()
+            with gil:
+                self._close()
         return 0
 
-    cdef int _columns(self, const uint8_t *at, size_t length) except -1:
+    cdef int _columns(self, const uint8_t *at, size_t length) except -1 nogil:
         """Checks encoding and columns of a rule line, then reads its rule."""
         cdef const uint8_t *tab
         cdef const uint8_t *end = at + length
@@ -196,13 +200,15 @@ cdef class RuleReader:
         cdef int64_t predicted, support = -1
         cdef double confidence = NAN
         if self.too_long:
-            return self._reject(
-                at, 256, 0, f"a line of more than {LINE_BYTES} bytes", "a shorter line"
-            )
+            with gil:
+                return self._reject(
+                    at, 256, 0, f"a line of more than {LINE_BYTES} bytes", "a shorter line"
+                )
         bad = is_utf8(at, length)
         if bad >= 0:
-            found = "a NUL character" if at[bad] == 0 else f"byte 0x{at[bad]:02x}, not UTF-8"
-            return self._reject(at, length, len(as_text(at, bad)), found, "UTF-8 text")
+            with gil:
+                found = "a NUL character" if at[bad] == 0 else f"byte 0x{at[bad]:02x}, not UTF-8"
+                return self._reject(at, length, len(as_text(at, bad)), found, "UTF-8 text")
         starts[0] = at
         while n < 5:
             tab = <const uint8_t *>memchr(starts[n - 1], 9, end - starts[n - 1])
@@ -213,16 +219,20 @@ cdef class RuleReader:
         if n == 1:
             return self._rule(at, at, length, -1, NAN)
         if n != 4:
-            return self._reject(
-                at, length, starts[n - 1] - at, f"{n} columns" if n < 5 else "a fifth column",
-                "4 columns (predicted, correct, confidence, rule) or the rule alone",
-            )
+            with gil:
+                return self._reject(
+                    at, length, starts[n - 1] - at, f"{n} columns" if n < 5 else "a fifth column",
+                    "4 columns (predicted, correct, confidence, rule) or the rule alone",
+                )
         if not parse_integer(at, starts[1] - at - 1, &predicted):
-            return self._bad_number(starts, end, 0, "a whole number (predictions)")
+            with gil:
+                return self._bad_number(starts, end, 0, "a whole number (predictions)")
         if not parse_integer(starts[1], starts[2] - starts[1] - 1, &support):
-            return self._bad_number(starts, end, 1, "a whole number (correct predictions)")
+            with gil:
+                return self._bad_number(starts, end, 1, "a whole number (correct predictions)")
         if not parse_real(starts[2], starts[3] - starts[2] - 1, &confidence):
-            return self._bad_number(starts, end, 2, "a number (confidence)")
+            with gil:
+                return self._bad_number(starts, end, 2, "a number (confidence)")
         return self._rule(at, starts[3], end - starts[3], support, confidence)
 
     cdef int _bad_number(
@@ -236,7 +246,7 @@ cdef class RuleReader:
     cdef int _rule(
         self, const uint8_t *line, const uint8_t *text, size_t length, int64_t support,
         double confidence,
-    ) except -1:
+    ) except -1 nogil:
         """One rule text: kept for the source chunk, and read into the run."""
         cdef uint8_t *kept = self.texts + self.texts_used
         cdef const uint8_t *at
@@ -263,12 +273,13 @@ cdef class RuleReader:
             at += 1
         if good == 1 and self._read(kept, length, arrow, arrows == 1, support, confidence):
             return self._keep(length, confidence)
-        return self._read_slowly(text - line, kept, length, support, confidence)
+        with gil:
+            return self._read_slowly(text - line, kept, length, support, confidence)
 
     cdef int _read(
         self, const uint8_t *text, size_t length, size_t arrow, bint single, int64_t support,
         double confidence,
-    ) except -1:
+    ) except -1 nogil:
         """Reads a text with one place for its arrow; 0 leaves it to `read_text`."""
         cdef const uint8_t *body_text = text + arrow + 4
         cdef uint32_t body_bytes = <uint32_t>(length - arrow - 4)
@@ -292,8 +303,10 @@ cdef class RuleReader:
                 self._analyse_body(body)
             if not (head.state & SETTLED and body.state & SETTLED):
                 return 0
-            if self.graph is not None and not self._named(head, body):
-                return 0
+            if self.names_decide:
+                with gil:
+                    if not self._named(head, body):
+                        return 0
             if (head.state | body.state) & SEVERAL:
                 flags = FLAG_AMBIGUOUS
                 self.ambiguous += 1
@@ -329,14 +342,18 @@ cdef class RuleReader:
 
     # Entries of the run.
 
-    cdef uint32_t _new_head(self, const uint8_t *text, uint32_t length, uint64_t hashed):
+    cdef uint32_t _new_head(
+        self, const uint8_t *text, uint32_t length, uint64_t hashed
+    ) noexcept nogil:
         cdef uint32_t entry = self.runs.add_head(text, length, hashed)
         cdef Head *head = self.runs.head_at(entry)
         if parse_direct(text, length, self.spans) == 1 and set_head(head, text, self.spans):
             head.state = DIRECT
         return entry
 
-    cdef uint32_t _new_body(self, const uint8_t *text, uint32_t length, uint64_t hashed):
+    cdef uint32_t _new_body(
+        self, const uint8_t *text, uint32_t length, uint64_t hashed
+    ) noexcept nogil:
         cdef uint32_t entry = self.runs.add_body(text, length, hashed)
         cdef Body *body = self.runs.body_at(entry)
         cdef int n = parse_direct(text, length, self.spans)
@@ -352,7 +369,7 @@ cdef class RuleReader:
         body.state = <uint8_t>state if key_bytes else ANALYSED
         return entry
 
-    cdef int _analyse_head(self, Head *head) except -1:
+    cdef int _analyse_head(self, Head *head) noexcept nogil:
         """Adds what a head is where the text as a whole is not direct."""
         cdef const uint8_t *text = <const uint8_t *>head + sizeof(Head)
         cdef int state = 0
@@ -361,7 +378,7 @@ cdef class RuleReader:
         head.state |= ANALYSED | <uint8_t>(state & (SETTLED | SEVERAL))
         return 0
 
-    cdef int _analyse_body(self, Body *body) except -1:
+    cdef int _analyse_body(self, Body *body) noexcept nogil:
         """The same for a direct body; its key stands where each atom has a variable."""
         cdef const uint8_t *text = <const uint8_t *>body + sizeof(Body)
         cdef const uint8_t *key = text + body.text_bytes
@@ -454,7 +471,7 @@ cdef class RuleReader:
 
     # The source chunk.
 
-    cdef int _keep(self, size_t length, double confidence) except -1:
+    cdef int _keep(self, size_t length, double confidence) noexcept nogil:
         """Ends the source record of one rule, whose text is in its place already."""
         self.texts_used += length
         self.max_text_bytes = max(self.max_text_bytes, <uint32_t>length)
@@ -512,11 +529,11 @@ cdef object as_text(const uint8_t *text, size_t length):
     return PyBytes_FromStringAndSize(<char *>text, length).decode("utf-8", "replace")
 
 
-cdef inline bint is_self(const uint8_t *name, size_t length) noexcept:
+cdef inline bint is_self(const uint8_t *name, size_t length) noexcept nogil:
     return length == SELF_BYTES and memcmp(name, SELF, SELF_BYTES) == 0
 
 
-cdef bint set_head(Head *head, const uint8_t *text, const Span *span) noexcept:
+cdef bint set_head(Head *head, const uint8_t *text, const Span *span) noexcept nogil:
     """Fills a head from its span, `me_myself_i` resolved; 0 where it is on both sides."""
     cdef uint32_t subject_at = span.opened + 1, subject_bytes = span.comma - subject_at
     cdef uint32_t object_at = span.comma + 1, object_bytes = span.end - 1 - object_at
@@ -540,7 +557,7 @@ cdef bint set_head(Head *head, const uint8_t *text, const Span *span) noexcept:
 
 cdef size_t write_body(
     Body *body, const uint8_t *text, const Span *spans, int n, uint8_t *out
-) noexcept:
+) noexcept nogil:
     """Writes the key of a body and numbers its variables; 0 where an atom cannot be meant."""
     cdef uint8_t *at = out + 3
     cdef const uint8_t *terms[2]
@@ -584,7 +601,7 @@ cdef size_t write_body(
     return at - out
 
 
-cdef bint is_safe(const Head *head, const Body *body) noexcept:
+cdef bint is_safe(const Head *head, const Body *body) noexcept nogil:
     """Whether the body binds the head, or a zero rule has at most one variable."""
     if body.text_bytes == 0:
         return not head.subject or not head.object or head.subject == head.object

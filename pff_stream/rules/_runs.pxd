@@ -89,21 +89,21 @@ cdef class RuleRuns:
     cdef uint8_t *last_body
     cdef uint32_t last_body_bytes
 
-    cdef int reserve(self, size_t line_bytes) except -1
-    cdef uint32_t find(self, bint body, const uint8_t *text, uint32_t length, uint64_t hashed) noexcept
-    cdef Head *head_at(self, uint32_t entry) noexcept
-    cdef Body *body_at(self, uint32_t entry) noexcept
-    cdef uint32_t add_head(self, const uint8_t *text, uint32_t length, uint64_t hashed) noexcept
-    cdef uint32_t add_body(self, const uint8_t *text, uint32_t length, uint64_t hashed) noexcept
-    cdef uint8_t *new_key(self) noexcept
-    cdef void set_key(self, uint32_t entry, size_t length) noexcept
+    cdef int reserve(self, size_t line_bytes) except -1 nogil
+    cdef uint32_t find(self, bint body, const uint8_t *text, uint32_t length, uint64_t hashed) noexcept nogil
+    cdef Head *head_at(self, uint32_t entry) noexcept nogil
+    cdef Body *body_at(self, uint32_t entry) noexcept nogil
+    cdef uint32_t add_head(self, const uint8_t *text, uint32_t length, uint64_t hashed) noexcept nogil
+    cdef uint32_t add_body(self, const uint8_t *text, uint32_t length, uint64_t hashed) noexcept nogil
+    cdef uint8_t *new_key(self) noexcept nogil
+    cdef void set_key(self, uint32_t entry, size_t length) noexcept nogil
     cdef void add_rule(
         self, uint32_t head, uint32_t body, uint64_t source, int64_t support, double confidence,
         uint32_t flags, const uint8_t *text, uint32_t text_bytes,
-    ) noexcept
+    ) noexcept nogil
     cpdef int finish(self) except -1
-    cdef void _enter(self, Slot *slots, uint64_t hashed, uint32_t entry) noexcept
-    cdef Rule *_rule(self, size_t index) noexcept
+    cdef void _enter(self, Slot *slots, uint64_t hashed, uint32_t entry) noexcept nogil
+    cdef Rule *_rule(self, size_t index) noexcept nogil
     cdef uint32_t _write_head(self, const Rule *rule, uint8_t *out) noexcept
     cdef int _compare_heads(self, const Rule *a, const Rule *b) noexcept
     cdef void _sort_heads(self, uint32_t *order, uint32_t *spare, size_t n) noexcept

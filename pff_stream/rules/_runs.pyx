@@ -178,7 +178,7 @@ cdef class RuleRuns:
             self.file.close()
             self.file = None
 
-    cdef int reserve(self, size_t line_bytes) except -1:
+    cdef int reserve(self, size_t line_bytes) except -1 nogil:
         """Room for one more rule of a line of this length; writes the run out where there is none."""
         cdef size_t needed = self.used + 12 * line_bytes + 2048
         needed += (self.n_rules + 1) * (sizeof(Rule) + 8)
@@ -189,12 +189,13 @@ cdef class RuleRuns:
             or 4 * (self.n_heads + 1) > 3 * self.n_slots
             or 4 * (self.n_bodies + 1) > 3 * self.n_slots
         ):
-            self._spill()
+            with gil:
+                self._spill()
         return 0
 
     cdef uint32_t find(
         self, bint body, const uint8_t *text, uint32_t length, uint64_t hashed
-    ) noexcept:
+    ) noexcept nogil:
         """The entry of a text, 0 if there is none."""
         cdef Slot *slots = self.body_slots if body else self.head_slots
         cdef size_t text_at = sizeof(Body) if body else sizeof(Head)
@@ -213,15 +214,15 @@ cdef class RuleRuns:
             slot = (slot + 1) & (self.n_slots - 1)
         return 0
 
-    cdef Head *head_at(self, uint32_t entry) noexcept:
+    cdef Head *head_at(self, uint32_t entry) noexcept nogil:
         return <Head *>(self.arena + <size_t>entry * 8)
 
-    cdef Body *body_at(self, uint32_t entry) noexcept:
+    cdef Body *body_at(self, uint32_t entry) noexcept nogil:
         return <Body *>(self.arena + <size_t>entry * 8)
 
     cdef uint32_t add_head(
         self, const uint8_t *text, uint32_t length, uint64_t hashed
-    ) noexcept:
+    ) noexcept nogil:
         """A new head with its text and nothing else known."""
         cdef uint32_t entry = <uint32_t>(self.used // 8)
         cdef Head *head = self.head_at(entry)
@@ -235,7 +236,7 @@ cdef class RuleRuns:
 
     cdef uint32_t add_body(
         self, const uint8_t *text, uint32_t length, uint64_t hashed
-    ) noexcept:
+    ) noexcept nogil:
         """A new body with its text; its key is written at `new_key`, then `set_key` ends it."""
         cdef uint32_t entry = <uint32_t>(self.used // 8)
         cdef Body *body = self.body_at(entry)
@@ -247,14 +248,14 @@ cdef class RuleRuns:
         self.n_bodies += 1
         return entry
 
-    cdef uint8_t *new_key(self) noexcept:
+    cdef uint8_t *new_key(self) noexcept nogil:
         return self.arena + self.used
 
-    cdef void set_key(self, uint32_t entry, size_t length) noexcept:
+    cdef void set_key(self, uint32_t entry, size_t length) noexcept nogil:
         self.body_at(entry).key_bytes = <uint32_t>length
         self.used = (self.used + length + 7) & ~<size_t>7
 
-    cdef void _enter(self, Slot *slots, uint64_t hashed, uint32_t entry) noexcept:
+    cdef void _enter(self, Slot *slots, uint64_t hashed, uint32_t entry) noexcept nogil:
         cdef size_t slot = hashed & (self.n_slots - 1)
         while slots[slot].entry:
             slot = (slot + 1) & (self.n_slots - 1)
@@ -264,7 +265,7 @@ cdef class RuleRuns:
     cdef void add_rule(
         self, uint32_t head, uint32_t body, uint64_t source, int64_t support, double confidence,
         uint32_t flags, const uint8_t *text, uint32_t text_bytes,
-    ) noexcept:
+    ) noexcept nogil:
         """One more rule; its text is kept where its flags are not 0."""
         cdef Rule *rule
         cdef Text *kept
@@ -286,7 +287,7 @@ cdef class RuleRuns:
             memcpy(<uint8_t *>kept + sizeof(Text), text, text_bytes)
             self.used = (self.used + sizeof(Text) + text_bytes + 7) & ~<size_t>7
 
-    cdef Rule *_rule(self, size_t index) noexcept:
+    cdef Rule *_rule(self, size_t index) noexcept nogil:
         return <Rule *>(self.arena + self.arena_bytes) - index - 1
 
     cpdef int finish(self) except -1:

@@ -11,7 +11,7 @@ import hashlib
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -27,6 +27,7 @@ from pff_stream.rules._runs import RUNS_FIXED_BYTES, SLOT_BYTES, RuleRuns
 from pff_stream.rules._writer import COPY_BYTES, Destination, RuleFileWriter, Temporary, writing
 from pff_stream.rules.keys import rule_keys
 from pff_stream.rules.text import Rejected, Unsettled, read_rule, settle
+from pff_stream.sources import read_ahead
 
 DEFAULT_MEMORY_BYTES = 32 * 1024 * 1024
 MIN_MEMORY_BYTES = 14 * 1024 * 1024
@@ -134,13 +135,15 @@ def compile_rules(
     temporary_directory: str | Path | None = None,
     on_bad_rule: str = "1%",
     graph: GraphNames | None = None,
+    ahead: bool = False,
 ) -> CompileReport:
     """Reads AnyBURL rule text from blocks of bytes and writes a rule file.
 
     With `destination=None` all is read and counted and nothing written. With a graph, its names
-    settle ambiguous texts. More rejected lines than `on_bad_rule` (`fail`, `skip` or `P%`) allows
-    are an InputError, raised before anything is written. OutputError where a file cannot be
-    written, UsageError for a wrong option.
+    settle ambiguous texts. With `ahead` blocks come by a thread of their own (`read_ahead`). More
+    rejected lines than `on_bad_rule` (`fail`, `skip` or `P%`) allows are an InputError, raised
+    before anything is written. OutputError where a file cannot be written, UsageError for a wrong
+    option.
     """
     started = time.perf_counter()
     semantics = SEMANTICS[0] if semantics is None else semantics
@@ -156,7 +159,7 @@ def compile_rules(
     read_text = _TextReader(graph)
     reader = RuleReader(runs, writer.add_source_chunk, read_text, rejections.add, graph)
     try:
-        source_hash = _read(blocks, reader)
+        source_hash = _read(blocks, reader, ahead=ahead)
         _apply_policy(source_name, on_bad_rule, allowed, reader, rejections.first)
         writer.start(semantics, source_name, source_hash)
         touched_bytes = runs.touched_bytes
@@ -250,11 +253,16 @@ def _count_slots(memory_bytes: int) -> int:
     return 1 << (memory_bytes // 256).bit_length() - 1
 
 
-def _read(blocks: Iterable[bytes], reader: RuleReader) -> bytes:
+def _read(blocks: Iterable[bytes], reader: RuleReader, *, ahead: bool) -> bytes:
     """Feeds all blocks; answers the hash of the text."""
     hashed = hashlib.blake2b(digest_size=16)
-    for block in blocks:
-        hashed.update(block)
+
+    def hashing() -> Generator[bytes]:
+        for block in blocks:
+            hashed.update(block)
+            yield block
+
+    for block in read_ahead(hashing()) if ahead else hashing():
         with writing():
             reader.feed(block)
     with writing():

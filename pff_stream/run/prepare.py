@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -42,6 +43,7 @@ def compile_rules(settings: CompileSettings, observer: Observer) -> list[str]:
             temporary_directory=working_folder(_parent(settings.output)),
             on_bad_rule=settings.on_bad_rule,
             graph=graph,
+            ahead=os.path.isfile(settings.rules),
         )
     counts = f"{report.rules:,} rules, {report.bodies:,} distinct bodies"
     lines = [f"{counts}, {report.rejected:,} rejected ({report.seconds:.2f} s)"]

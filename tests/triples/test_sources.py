@@ -7,13 +7,14 @@ import io
 import os
 import sys
 import threading
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pff_stream.errors import InputError
-from pff_stream.sources import decoder_bytes, open_blocks
+from pff_stream.sources import BLOCKS_AHEAD, decoder_bytes, open_blocks, read_ahead
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -182,3 +183,49 @@ def test_decoder_memory_is_read_from_the_frame(tmp_path: Path) -> None:
     assert len(DATA) < decoder_bytes(path) < 1 << 22
     with pytest.raises(InputError):
         decoder_bytes(tmp_path / "missing")
+
+
+def test_reading_ahead_gives_the_same_blocks(tmp_path: Path) -> None:
+    """In order, whatever their number, and no thread is left."""
+    path = tmp_path / "rules.gz"
+    path.write_bytes(gzip.compress(bytes(range(256)) * 1000))
+    threads = threading.active_count()
+    assert list(read_ahead(open_blocks(path, 1000))) == list(open_blocks(path, 1000))
+    assert threading.active_count() == threads
+
+
+def test_reading_ahead_raises_what_reading_raises(tmp_path: Path) -> None:
+    """Behind the blocks that came before."""
+    path = tmp_path / "rules.gz"
+    path.write_bytes(gzip.compress(os.urandom(100_000))[:-9])
+    taken = 0
+    with pytest.raises(InputError, match="truncated"):
+        for block in read_ahead(open_blocks(path, 1000)):
+            taken += len(block)
+    assert taken > 90_000
+
+
+def test_reading_ahead_is_bounded_and_ends_with_its_caller() -> None:
+    """So many blocks wait and one is at hand; an early end closes the source."""
+    drawn = 0
+    closed = threading.Event()
+
+    def blocks() -> Generator[bytes]:
+        nonlocal drawn
+        try:
+            while True:
+                drawn += 1
+                yield b"block"
+        finally:
+            closed.set()
+
+    ahead = read_ahead(blocks())
+    next(ahead)
+    for _ in range(100):
+        if drawn == BLOCKS_AHEAD + 2:
+            break
+        threading.Event().wait(0.01)
+    threading.Event().wait(0.05)
+    assert drawn == BLOCKS_AHEAD + 2
+    ahead.close()
+    assert closed.is_set()
