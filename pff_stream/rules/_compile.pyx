@@ -332,14 +332,14 @@ cdef class RuleReader:
     cdef uint32_t _new_head(self, const uint8_t *text, uint32_t length, uint64_t hashed):
         cdef uint32_t entry = self.runs.add_head(text, length, hashed)
         cdef Head *head = self.runs.head_at(entry)
-        if parse_direct(text, length, self.spans) == 1 and set_head(head, text, self.spans):
+        if parse_direct(text, length, True, self.spans) == 1 and set_head(head, text, self.spans):
             head.state = DIRECT
         return entry
 
     cdef uint32_t _new_body(self, const uint8_t *text, uint32_t length, uint64_t hashed):
         cdef uint32_t entry = self.runs.add_body(text, length, hashed)
         cdef Body *body = self.runs.body_at(entry)
-        cdef int n = parse_direct(text, length, self.spans)
+        cdef int n = parse_direct(text, length, False, self.spans)
         cdef int state = DIRECT
         cdef size_t key_bytes = 0
         if n < 0:
