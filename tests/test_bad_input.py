@@ -5,23 +5,32 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from pff_stream.errors import OutputError
+from pff_stream.errors import InputError, OutputError, UsageError
 from pff_stream.output import replace_file
 from pff_stream.report.writers import FileWriter, partial_name
-from pff_stream.run.inputs import open_graph, open_rules
+from pff_stream.rules.compile import compile_rules
+from pff_stream.rules.file import RuleFile
+from pff_stream.run.contract import read_plan
+from pff_stream.run.inputs import encode_options, open_graph, open_rules
+from pff_stream.run.manifest import read_manifest
+from pff_stream.run.resolve import gather, resolve
 from pff_stream.run.settings import RunSettings
+from pff_stream.sources import open_blocks
+from pff_stream.triples.graph import verify
 from tests.reference import Graph, evaluate, parse_rule
+from tests.triples.memory_writer import encoded
 
 ROOT = Path(__file__).parent.parent
 RULE = "h(X,Y) <= r(X,Y)\n"
@@ -234,3 +243,71 @@ def test_many_variables_and_atoms(tmp_path: Path, rules: Path, triples: Path) ->
         distinct = ", ".join(dict.fromkeys(body.split(", ")))  # the same atom twice says it once
         assert int(row[0]) == len(evaluate(parse_rule(f"{head} <= {distinct}"), graph).predictions)
     assert [int(row[0]) for row in rows] == [2, 24, 25, 26]
+
+
+DEEP = b"[" * 1000 + b"]" * 1000
+WHOLE = {
+    "rules.tsv": RULE.encode(),
+    "triples.tsv": TRIPLES.encode(),
+    "document.json": b'{"id": "a", "r": "b"}',
+    "lines.jsonl": b'{"id": "a", "r": "b"}\n{"id": "c", "r": "d"}\n',
+    "manifest.yaml": b"tasks:\n- a: a.json\n",
+    "config.yaml": b"workers: 2\n",
+    "plan.json": b"{}",
+    "rules.pffr": b"",
+    "graph.pffg": b"",
+}
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda data: b"",
+    "NUL": lambda data: data[:3] + b"\0" + data[3:],
+    "no UTF-8": lambda data: data[:3] + b"\xff" + data[3:],
+    "a lone surrogate": lambda data: data[:3] + b"\xed\xa0\x80" + data[3:],
+    "BOM": lambda data: b"\xef\xbb\xbf" + data,
+    "CRLF": lambda data: data.replace(b"\n", b"\r\n"),
+    "deep": lambda data: DEEP,
+    "deep inside": lambda data: re.sub(rb'"b"| 2$| a.json$|X,Y|\bb\b', DEEP, data),
+    "over the limit": lambda data: re.sub(rb"X|\ba\b|2", b"a" * 70_000, data, count=1),
+}
+TEXTS = [name for name in WHOLE if name not in ("plan.json", "rules.pffr", "graph.pffg")]
+READ = {
+    *((name, damage) for name in WHOLE for damage in ("BOM", "CRLF") if name in TEXTS),
+    ("rules.tsv", "empty"), ("triples.tsv", "empty"), ("lines.jsonl", "empty"),
+    ("triples.tsv", "deep inside"), ("triples.tsv", "over the limit"),
+}  # fmt: skip
+"""What is read all the same: nothing in it is damage to this kind of file."""
+
+
+def read_as(path: Path) -> None:
+    """Reads a file as the command does that takes it."""
+    name = str(path)
+    if path.name == "rules.tsv":
+        compile_rules(
+            open_blocks(name), None, source_name=name, on_bad_rule="fail", memory_bytes=32 << 20
+        )
+    elif path.suffix in (".tsv", ".json", ".jsonl") and path.name != "plan.json":
+        options = encode_options(RunSettings(rules="r", triples=(name,), max_document_bytes=65536))
+        encoded(name, options=options)
+    elif path.name == "manifest.yaml":
+        list(read_manifest(name).tasks())
+    elif path.name == "config.yaml":
+        resolve(RunSettings, gather({"config": name, "rules": "r", "triples": ("t",)}, {}))
+    elif path.name == "plan.json":
+        read_plan(name)
+    elif path.suffix == ".pffr":
+        RuleFile(name).close()
+    else:
+        verify(name)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("name", WHOLE)
+def test_every_damage_to_every_file(name: str, damage: str, tmp_path: Path) -> None:
+    """It is read as what it is, or one line names the file and what was found."""
+    path = tmp_path / name
+    path.write_bytes(DAMAGES[damage](WHOLE[name]))
+    if (name, damage) in READ:
+        read_as(path)
+        return
+    with pytest.raises((InputError, UsageError), match=re.escape(str(path))) as refused:
+        read_as(path)
+    assert len(str(refused.value).replace(str(path), "").partition("; the first:")[0]) < 200

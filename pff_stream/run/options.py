@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pff_stream.errors import UsageError
 
 PREFIX = "PFF_STREAM_"
+_SHOWN = 80
+"""So much of a wrong value is shown."""
 MAX_COUNT = 2**63 - 1
 
 _WHOLE = re.compile(r"[0-9]+(?:_[0-9]+)*", re.ASCII)
@@ -63,7 +65,9 @@ class Option:
         try:
             return self.parse(value)
         except (ValueError, TypeError):
-            found = value if isinstance(value, (int, float)) else repr(value)
+            found = repr(value)
+            if len(found) > _SHOWN:
+                found = f"{found[:_SHOWN]}..."
             raise UsageError(f"{origin}: found {found}, expected {self.expected}") from None
 
 

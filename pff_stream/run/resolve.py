@@ -119,7 +119,7 @@ def file_options(
         field = known.get(key.replace("-", "_"))
         if field is None:
             raise UsageError(
-                f"{path}:{placed.line}: found {key!r}, expected {_nearest(key, known)}"
+                f"{path}:{placed.line}: found {key[:80]!r}, expected {_nearest(key, known)}"
             )
         if field in values:
             raise UsageError(f"{path}:{placed.line}: found {key} twice, expected each option once")

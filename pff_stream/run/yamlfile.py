@@ -20,6 +20,7 @@ _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})", re.ASCII)
 _FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?", re.ASCII)
 _WORDS = {"": None, "~": None, "true": True, "false": False}
 _MAX_DEPTH = 32
+_SHOWN = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,9 @@ class YamlEvents:
         return event
 
     def fail(self, event: Any, found: str, expected: str) -> NoReturn:
-        """Raises InputError at the place of `event`."""
+        """Raises InputError at the place of `event`; of what was found it shows the beginning."""
+        if len(found) > _SHOWN:
+            found = f"{found[:_SHOWN]}..."
         raise InputError(f"{self.path}:{line_of(event)}: found {found}, expected {expected}")
 
     def document(self) -> Iterator[tuple[str, Any]]:

@@ -118,6 +118,18 @@ def test_wrong_contents_are_refused(case: str, tmp_path: Path) -> None:
         checked(data, tmp_path / "x.pffg")
 
 
+def test_cut_or_flipped_anywhere(tmp_path: Path) -> None:
+    """A file that ends before its end, or has one bit of any byte changed, is refused."""
+    path = tmp_path / "x.pffg"
+    for at in range(len(DATA)):
+        path.write_bytes(DATA[:at])
+        with pytest.raises(InputError):
+            verify(str(path))
+        path.write_bytes(DATA[:at] + bytes([DATA[at] ^ 1 << at % 8]) + DATA[at + 1 :])
+        with pytest.raises(InputError):
+            verify(str(path))
+
+
 @pytest.mark.parametrize(("field", "number"), [(64, 31), (64, 32), (64, 3), (60, 0)])
 def test_directories_are_as_fine_as_they_must_be(field: int, number: int, tmp_path: Path) -> None:
     """One bucket for all keys would be right and take for ever."""
