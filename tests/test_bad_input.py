@@ -23,8 +23,9 @@ from pff_stream.report.writers import FileWriter, partial_name
 from pff_stream.rules.compile import compile_rules
 from pff_stream.rules.file import RuleFile
 from pff_stream.run.contract import read_plan
-from pff_stream.run.inputs import encode_options, open_graph, open_rules
+from pff_stream.run.inputs import open_graph, open_rules
 from pff_stream.run.manifest import read_manifest
+from pff_stream.run.reading import encode_options
 from pff_stream.run.resolve import gather, resolve
 from pff_stream.run.settings import RunSettings
 from pff_stream.sources import open_blocks

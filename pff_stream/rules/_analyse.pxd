@@ -8,7 +8,7 @@ cdef struct Span:
     uint32_t end
 
 cdef bint is_letter(const uint8_t *name, size_t length) noexcept nogil
-cdef int parse_direct(const uint8_t *text, uint32_t length, Span *spans) noexcept nogil
+cdef int parse_direct(const uint8_t *text, uint32_t length, bint head, Span *spans) noexcept nogil
 cdef int parse_settled(
     const uint8_t *text, uint32_t length, bint head, Span *spans, int *state
 ) noexcept nogil

@@ -32,7 +32,7 @@ cdef bint is_letter(const uint8_t *name, size_t length) noexcept nogil:
     return length == 1 and 65 <= name[0] <= 90
 
 
-cdef int parse_direct(const uint8_t *text, uint32_t length, Span *spans) noexcept nogil:
+cdef int parse_direct(const uint8_t *text, uint32_t length, bint head, Span *spans) noexcept nogil:
     """The atoms of a text with no more `(`, `)` and `,` than its separators need; -1 else."""
     cdef uint32_t at = 0
     cdef int n = 0
@@ -50,8 +50,10 @@ cdef int parse_direct(const uint8_t *text, uint32_t length, Span *spans) noexcep
         at += 1
         while at < length and text[at] != 40 and text[at] != 41 and text[at] != 44:
             at += 1
-        # A space behind the comma could be a separator's.
-        if at + 1 >= length or text[at] != 44 or at == span.opened + 1 or text[at + 1] == 32:
+        if at + 1 >= length or text[at] != 44 or at == span.opened + 1:
+            return -1
+        # A space behind the comma could be a separator's; a head has none.
+        if text[at + 1] == 32 and not head:
             return -1
         span.comma = at
         at += 1

@@ -347,7 +347,7 @@ cdef class RuleReader:
     ) noexcept nogil:
         cdef uint32_t entry = self.runs.add_head(text, length, hashed)
         cdef Head *head = self.runs.head_at(entry)
-        if parse_direct(text, length, self.spans) == 1 and set_head(head, text, self.spans):
+        if parse_direct(text, length, True, self.spans) == 1 and set_head(head, text, self.spans):
             head.state = DIRECT
         return entry
 
@@ -356,7 +356,7 @@ cdef class RuleReader:
     ) noexcept nogil:
         cdef uint32_t entry = self.runs.add_body(text, length, hashed)
         cdef Body *body = self.runs.body_at(entry)
-        cdef int n = parse_direct(text, length, self.spans)
+        cdef int n = parse_direct(text, length, False, self.spans)
         cdef int state = DIRECT
         cdef size_t key_bytes = 0
         if n < 0:

@@ -72,6 +72,8 @@ def test_fast_path_equals_the_specification_with_a_graph(
         b"h(X,Y) <= " + b", ".join(b"r(X,Y, (%d))" % i for i in range(40)),
         b"h(X,Y) <= " + b"r(X,A), " * 8000 + b"r(A,Y)",
         b"h(X,Y) <= " + b"r(X,A, (b)), " * 3000 + b"r(A,Y)",
+        b"h(X, <=Y) <= r(X,A), q(A,Y)",
+        b"h(X, c) <= r(X,A), q(A,Y)",
     ],
 )
 def test_texts_that_once_differed(text: bytes) -> None:
