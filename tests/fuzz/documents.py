@@ -121,7 +121,7 @@ def _is_good(line: tuple[str, str, str]) -> bool:
 def _must_be_read(data: bytes) -> bool:
     """Whether there is no excuse for refusing the bytes: one small, shallow, plain object."""
     try:
-        value = json.loads(data, parse_constant=_refuse)
+        value = json.loads(data.decode(), parse_constant=_refuse)  # bytes could be UTF-16
         json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return False
