@@ -322,7 +322,7 @@ class _Reading:
                 opened.append((name, TSV_MAPPING, _triple_blocks(name, given, self._bad)))
                 continue
             name = os.fspath(given)
-            blocks = open_blocks(name, self._options.block_bytes)
+            blocks: Iterator[bytes] = open_blocks(name, self._options.block_bytes)
             documents = is_documents(name)
             if name == STANDARD_INPUT:
                 if any(other == name for other, _, _ in opened):
