@@ -114,6 +114,7 @@ cdef struct Unit:
     int32_t n_sides
     int32_t first
     int32_t last
+    bint one_row                  # of its only side it takes the row of a constant
 
 
 # Where a record stands in the result buffer.
@@ -530,6 +531,7 @@ cdef class Evaluator:
                 &has_constant
             ):
                 continue                      # nothing matches: no head is looked at
+            unit.one_row = has_constant and body_ends[body] - begin == 1
             body_bytes = 0
             for at in range(unit.n_sides):
                 side = unit.sides[at]
@@ -560,6 +562,11 @@ cdef class Evaluator:
                 part_bytes += more
                 last = side
         return n_units
+
+    cdef inline bint _is_row(self, Py_ssize_t rule) noexcept nogil:
+        """Whether the head has a constant: one row of its side has all that is true."""
+        cdef const Head* head = &self.heads[rule]
+        return head.left < 0 or head.right < 0
 
     cdef inline bint _is_pair(self, Py_ssize_t rule) noexcept nogil:
         cdef const Head* head = &self.heads[rule]
@@ -615,10 +622,12 @@ cdef class Evaluator:
         resident.next_round()
         for again in range(2):
             for i in range(unit.n_sides):
-                if again:
-                    resident.ensure(unit.sides[i])
-                else:
+                if not again:
                     resident.touch(unit.sides[i])
+                elif unit.one_row:
+                    resident.look_up(unit.sides[i])
+                else:
+                    resident.ensure(unit.sides[i])
             for i in range(n):
                 side = unit.heads[i]
                 if side < 0 or (i and side == unit.heads[i - 1]) or (
@@ -627,10 +636,12 @@ cdef class Evaluator:
                     continue
                 if unit.n_sides == 0:         # a zero rule looks at both
                     resident.ensure(side ^ 1)
-                if again:
-                    resident.ensure(side)
-                else:
+                if not again:
                     resident.touch(side)
+                elif self._is_row(unit.first + i) and unit.n_sides:
+                    resident.look_up(side)
+                else:
+                    resident.ensure(side)
         return 0
 
     cdef int _make_heads_resident(self, int n_heads, bint backward) except -1 nogil:

@@ -28,6 +28,7 @@ cdef class ResidentRelations:
     cdef readonly uint64_t room_bytes
     cdef uint64_t* starts         # per side, in the file
     cdef uint64_t* sizes
+    cdef uint64_t* owed           # what looking the side up where it lies has cost, in bytes
     cdef Rows* mapped             # the rows as they lie in the mapping
     cdef uint32_t* stamps         # per side, for whoever makes sets of them
     cdef uint32_t stamp
@@ -46,6 +47,7 @@ cdef class ResidentRelations:
     cdef void next_round(self) noexcept nogil
     cdef bint touch(self, int32_t side) noexcept nogil
     cdef int ensure(self, int32_t side) except -1 nogil
+    cdef int look_up(self, int32_t side) except -1 nogil
     cdef uint32_t next_stamp(self) noexcept nogil
     cdef int find_entities(
         self, const unsigned char* names, const uint32_t* ends, const uint64_t* hashes, int n,

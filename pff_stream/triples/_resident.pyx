@@ -53,6 +53,7 @@ cdef enum:
     READ_BYTES = 1 << 20
     GAP_BYTES = 1 << 16           # between two names: reading over it is as quick as a second read
     WINDOW_SPAN = 1 << 20
+    LOOK_UP_BYTES = 1 << 15       # what is read in a row in the time of the few pages of a look-up
 
 WINDOW_BYTES = WINDOW_SPAN
 """The part of the names that is looked at."""
@@ -75,7 +76,7 @@ def names_room_bytes(uint64_t n_names):
 
 def tables_bytes(uint64_t n_relations):
     """Bytes of what is kept per relation beside the room."""
-    return 2 * n_relations * (2 * sizeof(uint64_t) + sizeof(Rows) + 4 + sizeof(Block))
+    return 2 * n_relations * (3 * sizeof(uint64_t) + sizeof(Rows) + 4 + sizeof(Block))
 
 
 cdef inline void _widen(
@@ -148,6 +149,7 @@ cdef class ResidentRelations:
             self.direct_fd = -1
         self.starts = <uint64_t*>_taken(8 * n)
         self.sizes = <uint64_t*>_taken(8 * n)
+        self.owed = <uint64_t*>_taken(8 * n)
         self.mapped = <Rows*>_taken(n * sizeof(Rows))
         self.stamps = <uint32_t*>_taken(4 * n)
         self.blocks = <Block*>_taken(n * sizeof(Block))
@@ -163,6 +165,7 @@ cdef class ResidentRelations:
             memcpy(self.graph.rows, self.mapped, 2 * self.graph.n_relations * sizeof(Rows))
         free(self.starts)
         free(self.sizes)
+        free(self.owed)
         free(self.mapped)
         free(self.stamps)
         free(self.blocks)
@@ -254,6 +257,20 @@ cdef class ResidentRelations:
         self._point(side, at)
         self.loads += 1
         return 0
+
+    cdef int look_up(self, int32_t side) except -1 nogil:
+        """For a single row of a side: it is looked up in the mapping as long as that is cheaper.
+
+        When looking up has cost as much as reading the side, it is read: never more than twice of
+        what is least, whatever comes (the rent or buy of Karlin et al., Algorithmica 1988).
+        """
+        if self.touch(side):
+            return 0
+        self.owed[side] += LOOK_UP_BYTES
+        if self.owed[side] < self.sizes[side]:
+            return 0
+        self.owed[side] = 0
+        return self.ensure(side)
 
     cdef int64_t _place(self, uint64_t n_bytes) noexcept nogil:
         """Makes way where what is there was needed longest ago; -1: this round's are in the way."""
