@@ -26,6 +26,9 @@ RECORD_BYTES = RESULT_BYTES + 3 * 64 * KIB
 which grows only where the names in a head (64 KiB each) do not fit."""
 SPOOL_WINDOWS = 2
 """Of what a worker appends, at most two runs are in the page cache: one is written, one waits."""
+SPOOL_SHARED_BYTES, SPOOL_SHARED_CHUNK_BYTES = 768 * KIB, 32 * KIB
+"""Pages of the spool besides, at most and for each chunk: the cache holds a file in pieces, and one
+that two workers append to stays until both parts are written."""
 OUTPUT_FILES = 3
 OUTPUT_WINDOWS = 3
 """Windows of each output in the page cache: one is written, one waits, one is being filled."""
@@ -175,6 +178,7 @@ def _evaluate_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) ->
     window = int(settings["window"] or 1)
     wide = bool(settings["wide"])
     start = str(settings["start_method"])
+    shared_pieces = min(SPOOL_SHARED_BYTES, sizes.n_chunks * SPOOL_SHARED_CHUNK_BYTES)
     resident = resident_bytes(settings)
     own = own_bytes(sizes, wide=wide, resident_bytes=resident)
     terms = [
@@ -229,9 +233,9 @@ def _evaluate_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) ->
         ),
         Term(
             "spool being written",
-            workers * SPOOL_WINDOWS * RESULT_BYTES,
-            "workers x 2 x result_buffer",
-            {"workers": workers, "result_buffer": RESULT_BYTES},
+            workers * SPOOL_WINDOWS * RESULT_BYTES + shared_pieces,
+            "workers x 2 x result_buffer + shared pieces",
+            {"workers": workers, "result_buffer": RESULT_BYTES, "shared pieces": shared_pieces},
             "constants of the code; page cache, dropped behind",
         ),
         _kernel(
