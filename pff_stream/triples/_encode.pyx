@@ -7,6 +7,7 @@ reads it.
 """
 
 import errno
+import os
 import zlib
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
@@ -468,6 +469,9 @@ cdef class Encoder:
     cdef _no_memory(self):
         if self.spill_error == errno.ENOSPC:
             raise OutputError("the disk of temporary files is full: no room for the triples")
+        if self.spill_error not in (0, errno.ENOMEM):
+            reason = os.strerror(self.spill_error)
+            raise OutputError(f"temporary files have no room for the triples: {reason}")
         raise MemoryError
 
     cdef _refuse(self, Text at, Text stop):

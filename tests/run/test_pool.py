@@ -61,8 +61,6 @@ def test_all_answers(method: str) -> None:
 @pytest.mark.parametrize(("workers", "window"), [(1, 1), (3, 1), (3, 7), (2, 50)])
 def test_window_is_never_exceeded(method: str, workers: int, window: int) -> None:
     """Of an endless source, at most a window is drawn and not consumed, at any pace."""
-    if method == "spawn" and workers == 3 and window == 1:
-        pytest.skip("the same as for forkserver")
     drawn = 0
 
     def source() -> Iterator[int]:
