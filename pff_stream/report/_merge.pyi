@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pff_stream.report.records import RuleOutcome
+from pff_stream.report.run_table import RunTable
 from pff_stream.report.summary import Totals
 from pff_stream.triples._graph import GraphView
 
@@ -40,7 +41,7 @@ def merge_bytes(
 def write_results(
     graph: GraphView,
     files: Sequence[int],
-    runs: bytes | bytearray | memoryview,
+    runs: RunTable,
     chunks: Iterable[SourceChunk],
     *,
     violations: ByteSink | None = ...,
@@ -57,7 +58,7 @@ def write_results(
 def iterate(
     graph: GraphView,
     files: Sequence[int],
-    runs: bytes | bytearray | memoryview,
+    runs: RunTable,
     chunks: Iterable[SourceChunk],
     *,
     unseen: int = ...,

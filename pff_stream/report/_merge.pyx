@@ -324,8 +324,8 @@ def write_results(
 ):
     """Writes `violations.jsonl`, `rules.tsv` and `outcomes.tsv` in one pass; returns `Totals`.
 
-    `files` are descriptors of the spools, `runs` what `pack_runs` gives, `chunks` the source chunks
-    of the rule file in order. A writer that is None is left out; none is committed or abandoned
+    `files` are descriptors of the spools, `runs` where their runs lie, `chunks` the source
+    chunks of the rule file in order. A writer that is None is left out; none is committed or abandoned
     here. `options`: `fan_in`, `window_bytes`, `max_record_bytes`, `temporary_dir` (where runs are
     merged first when there are more than `fan_in`). Raises what a writer raises, `PffStreamError`
     where results are missing, doubled or damaged.

@@ -40,6 +40,7 @@ cdef struct RunReader:
 cdef class RunHeap:
     cdef object files             # descriptors; the last is that of `merged`, once there is one
     cdef object merged            # runs of runs, unnamed and gone when closed
+    cdef object merged_runs       # where they lie in it
     cdef object temporary_dir
     cdef size_t window_bytes
     cdef size_t max_record_bytes
@@ -56,7 +57,7 @@ cdef class RunHeap:
 
     cdef _allocate(self, size_t n)
     cdef RunReader* _top(self) noexcept
-    cdef int _open(self, const RunPlace* places, int n) except -1
+    cdef int _open(self, bytes packed) except -1
     cdef int _read_header(self, RunReader* run) except -1
     cdef int _finish(self, RunReader* run) except -1
     cdef int _refill(self, RunReader* run) except -1
@@ -65,6 +66,7 @@ cdef class RunHeap:
     cdef void _sift_down(self, int at) noexcept nogil
     cdef int fetch(self) except -1
     cdef int advance(self) except -1
-    cdef _open_all(self, RunPlace* queue, size_t n)
-    cdef _merge_some(self, const RunPlace* places, int n, RunPlace* into, object writer)
+    cdef _open_all(self, runs)
+    cdef bytes _places(self, runs, size_t given, size_t first, size_t count)
+    cdef object _merge_some(self, bytes places, object writer)
     cdef _damaged(self, RunReader* run, size_t behind, object what)

@@ -1,5 +1,7 @@
 from collections.abc import Sequence
 
+from pff_stream.report.run_table import RunTable
+
 FAN_IN: int
 WINDOW_BYTES: int
 MAX_RECORD_BYTES: int
@@ -12,7 +14,7 @@ class RunHeap:
     def __init__(
         self,
         files: Sequence[int],
-        runs: bytes | bytearray | memoryview,
+        runs: RunTable,
         *,
         fan_in: int = ...,
         window_bytes: int = ...,

@@ -22,13 +22,15 @@ from posix.types cimport off_t
 from pff_stream import _pages
 from pff_stream.errors import OutputError, PffStreamError
 from pff_stream.report._text cimport Sink, drain, put
+from pff_stream.report.records import Run
+from pff_stream.report.run_table import RunTable, table_bytes
 from pff_stream.report.writers import TemporaryWriter
 
 cdef extern from "unistd.h":
     ssize_t pread(int fd, void* to, size_t n, off_t offset) noexcept nogil
 
 FAN_IN = 128
-WINDOW_BYTES = 32768
+WINDOW_BYTES = 16384
 MAX_RECORD_BYTES = 1 << 20
 cdef enum:
     MERGED_SINK_BYTES = 65536
@@ -41,13 +43,14 @@ def heap_bytes(
     """The most bytes that reading `n_runs` runs allocates; the planner's own number."""
     readers = min(n_runs, fan_in)
     memory = readers * (window_bytes + sizeof(RunReader) + sizeof(int)) + max_record_bytes
+    memory += table_bytes(n_runs) + 2 * readers * sizeof(RunPlace)
     if n_runs > fan_in:
-        memory += n_runs * sizeof(RunPlace) + MERGED_SINK_BYTES
-    return memory + n_runs * sizeof(RunPlace)
+        memory += MERGED_SINK_BYTES + table_bytes(-(-n_runs // (fan_in - 1)))
+    return memory
 
 
 cdef class RunHeap:
-    """All records of `runs` (24 bytes each, see `pack_runs`) of the open `files` (descriptors).
+    """All records of `runs` (a `RunTable`) of the open `files` (descriptors).
 
     Raises `PffStreamError` where a run is not what it was when it was written, `OutputError` where
     its file cannot be read or the temporary one (in `temporary_dir`) cannot be written.
@@ -66,18 +69,15 @@ cdef class RunHeap:
     def __init__(
         self,
         files,
-        const unsigned char[::1] runs,
+        runs,
         *,
         int fan_in=FAN_IN,
         size_t window_bytes=WINDOW_BYTES,
         size_t max_record_bytes=MAX_RECORD_BYTES,
         temporary_dir=None,
     ):
-        cdef size_t n = runs.shape[0] // sizeof(RunPlace)
-        cdef RunPlace* queue
-        cdef size_t i
-        if fan_in < 2 or window_bytes < RECORD_BYTES or runs.shape[0] % sizeof(RunPlace):
-            raise ValueError("expected fan_in >= 2, window_bytes >= 48, runs of 24 bytes each")
+        if fan_in < 2 or window_bytes < RECORD_BYTES:
+            raise ValueError("expected fan_in >= 2 and window_bytes >= 48")
         self.files = list(files)
         for file in self.files:
             _pages.read_alone(file)
@@ -85,21 +85,12 @@ cdef class RunHeap:
         self.fan_in = fan_in
         self.window_bytes = window_bytes
         self.max_record_bytes = max_record_bytes
-        self._allocate(min(n, <size_t>fan_in))
-        if n == 0:
-            return
-        # Merging takes runs from the front and puts one at the end.
-        queue = <RunPlace*>malloc((2 * n if n > <size_t>fan_in else n) * sizeof(RunPlace))
-        if queue == NULL:
-            raise MemoryError
+        self._allocate(min(len(runs), fan_in))
         try:
-            memcpy(queue, &runs[0], n * sizeof(RunPlace))
-            for i in range(n):
-                if queue[i].file >= <size_t>len(self.files):
-                    raise PffStreamError(f"damaged results: run {i} is in file {queue[i].file}")
-            self._open_all(queue, n)
-        finally:
-            free(queue)
+            self._open_all(runs)
+        except BaseException:
+            self.close()
+            raise
 
     cdef _allocate(self, size_t n):
         self.readers = <RunReader*>calloc(max(1, n), sizeof(RunReader))
@@ -115,32 +106,47 @@ cdef class RunHeap:
         free(self.large)
 
     def close(self):
-        """Closes the temporary file, if there is one; the given files stay open."""
+        """Closes temporary files, if there are any; the given files and table stay open."""
         self.n = 0
+        if self.merged_runs is not None:
+            self.merged_runs.close()
+            self.merged_runs = None
         if self.merged is not None:
             self.merged.abandon()
             self.merged = None
 
     # --- more runs than the fan-in -------------------------------------------------------------
 
-    cdef _open_all(self, RunPlace* queue, size_t n):
+    cdef _open_all(self, runs):
         """Merges the oldest runs until the fan-in holds the rest, and opens those.
 
         With a fan-in of 128, up to 16,384 runs are copied at most once.
         """
-        cdef size_t first = 0, last = n, count
-        if n > <size_t>self.fan_in:
+        cdef size_t first = 0, given = len(runs), last = given, count
+        if last > <size_t>self.fan_in:
             self.merged = TemporaryWriter(self.temporary_dir)
+            self.merged_runs = RunTable((), self.temporary_dir)
             self.files.append(self.merged.fileno())
             _pages.read_alone(self.merged.fileno())
         while last - first > <size_t>self.fan_in:
             count = min(<size_t>self.fan_in, last - first - self.fan_in + 1)
-            self._merge_some(queue + first, count, queue + last, self.merged)
+            merged = self._merge_some(self._places(runs, given, first, count), self.merged)
+            self.merged_runs.add([merged])
             first += count
             last += 1
-        self._open(queue + first, last - first)
+        if last:
+            self._open(self._places(runs, given, first, last - first))
 
-    cdef _merge_some(self, const RunPlace* places, int n, RunPlace* into, object writer):
+    cdef bytes _places(self, runs, size_t given, size_t first, size_t count):
+        """Places of runs, packed, those that were merged here behind those that were given."""
+        places = runs.read(first, count) if first < given else b""
+        if first + count > given:
+            count -= len(places) // sizeof(RunPlace)
+            places += self.merged_runs.read(first - given if first > given else 0, count)
+        return places
+
+    cdef object _merge_some(self, bytes places, object writer):
+        """The place of the run that these become, in the temporary file."""
         cdef Sink sink
         cdef uint64_t begin = writer.written
         sink.data = <char*>malloc(MERGED_SINK_BYTES)
@@ -151,7 +157,7 @@ cdef class RunHeap:
         sink.writer = <PyObject*>writer
         sink.handed_out = 0
         try:
-            self._open(places, n)
+            self._open(places)
             while self.n:
                 self.fetch()
                 put(&sink, <const char*>self.header, RECORD_BYTES)
@@ -160,25 +166,25 @@ cdef class RunHeap:
             drain(&sink)
         finally:
             free(sink.data)
-        into.file = UNCHECKED
-        into.crc32 = 0
-        into.offset = begin
-        into.length = sink.handed_out
+        return Run(<uint32_t>UNCHECKED, 0, begin, sink.handed_out)
 
     # --- the heap ------------------------------------------------------------------------------
 
-    cdef int _open(self, const RunPlace* places, int n) except -1:
+    cdef int _open(self, bytes packed) except -1:
+        cdef const RunPlace* places = <const RunPlace*><const char*>packed
         cdef int i
         cdef RunReader* run
         self.n = 0
-        for i in range(n):
+        for i in range(len(packed) // sizeof(RunPlace)):
             run = &self.readers[i]
             memset(run, 0, sizeof(RunReader))
-            run.place = places[i]
-            merged = places[i].file == UNCHECKED
-            run.fd = self.files[len(self.files) - 1 if merged else places[i].file]
-            run.next = places[i].offset
-            run.stop = places[i].offset + places[i].length
+            memcpy(&run.place, &places[i], sizeof(RunPlace))
+            merged = run.place.file == UNCHECKED
+            if not merged and run.place.file >= <size_t>len(self.files):
+                raise PffStreamError(f"damaged results: a run is in file {run.place.file}")
+            run.fd = self.files[len(self.files) - 1 if merged else run.place.file]
+            run.next = run.place.offset
+            run.stop = run.place.offset + run.place.length
             run.window = self.windows + i * self.window_bytes
             if self._read_header(run):
                 self.heap[self.n] = i

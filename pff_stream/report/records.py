@@ -20,7 +20,7 @@ millions of records is `_merge`.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import NamedTuple
@@ -172,14 +172,6 @@ class RuleOutcome:
     def violations(self) -> int:
         """How many violations there are, those beyond `examples` included."""
         return self.predictions - self.support
-
-
-def pack_runs(runs: Iterable[Run]) -> bytearray:
-    """Runs as `_merge` takes them: 24 bytes each, no object per run."""
-    packed = bytearray()
-    for run in runs:
-        packed += RUN.pack(*run)
-    return packed
 
 
 def pack_record(record: Record) -> bytes:

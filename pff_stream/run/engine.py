@@ -14,6 +14,7 @@ from typing import IO
 
 from pff_stream.errors import RefusedError
 from pff_stream.report.progress import Observer
+from pff_stream.report.run_table import RunTable
 from pff_stream.run.blocks import BlockSizes, bounded, exact
 from pff_stream.run.contract import Contract
 from pff_stream.run.fence import hold_tree, share_bytes, threads_held
@@ -221,7 +222,9 @@ def evaluating(
         reserve_bytes = ready.settings.reserve_bytes
         meter = Meter(observer, plan.peak_bytes, plan.budget_bytes, reserve_bytes)
         observer.phase("evaluate", ready.rules.file.rules - ready.rules.file.rejected)
-        evaluation = Evaluation()
+        runs = RunTable((), ready.folder) if kept is None else kept.runs
+        stack.callback(runs.close)
+        evaluation = Evaluation(runs)
         answers = stream_chunks(
             ready.rules.file,
             _worker_arguments(ready, spool_path),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pff_stream.evaluate._kernel import block_room_bytes, chunk_room_bytes, scratch_bytes
 from pff_stream.report._merge import BUFFER_BYTES, merge_bytes
 from pff_stream.report._runs import FAN_IN
+from pff_stream.report.run_table import table_bytes
 from pff_stream.report.writers import WINDOW_BYTES
 from pff_stream.run.blocks import BLOCKS, BlockSizes
 from pff_stream.triples._resident import names_room_bytes, tables_bytes
@@ -38,7 +39,6 @@ PAGE_TABLE_SHARE = 512
 """Bytes of a mapping per byte of page table: 8 of 4096."""
 TASK_BYTES = 2048
 """A task or an answer under way, with its pipe and its objects."""
-RUN_BYTES = 24
 INDEX_BYTES = 32
 RULE_BYTES = 78
 """What the evaluator keeps per rule of a chunk beside its columns."""
@@ -226,8 +226,8 @@ def _evaluate_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) ->
         ),
         Term(
             "window",
-            window * TASK_BYTES + RUN_BYTES * n_runs(sizes),
-            "window x 2048 + runs x 24",
+            window * TASK_BYTES + table_bytes(n_runs(sizes)),
+            "window x 2048 + the least of runs and 2048 x 27",
             {"window": window, "runs": n_runs(sizes)},
             "constants of the code",
         ),

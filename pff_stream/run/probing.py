@@ -137,7 +137,7 @@ def _run(
         for answer in answers.values():
             once.take(answer)
         with attach(arguments.graph) as graph:
-            write_results(graph.view, [spool.fileno()], bytes(once.runs), source_chunks(rules))
+            write_results(graph.view, [spool.fileno()], once.runs, source_chunks(rules))
     return measured, during_bytes, after_bytes
 
 

@@ -1,7 +1,8 @@
 """Streams the chunks of a rule file through the workers, and gathers the places of their results.
 
 The parent sends places and receives places: no rule and no result passes through it. What it keeps
-is 24 bytes a run of records. Does not cover: planning, merging, the processes themselves (`pool`).
+is 24 bytes a run of records, in a file where there are many. Does not cover: planning, merging, the
+processes themselves (`pool`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from dataclasses import dataclass, field
 from pff_stream import _pages
 from pff_stream.errors import InputError
 from pff_stream.report.progress import Observer
-from pff_stream.report.records import Outcome, Reason, Record, Run, pack_record, pack_runs
+from pff_stream.report.records import Outcome, Reason, Record, Run, pack_record
+from pff_stream.report.run_table import RunTable
 from pff_stream.rules.file import RuleFile
 from pff_stream.run.guard import Guard
 from pff_stream.run.pool import Convicted, Pool
@@ -39,7 +41,7 @@ GATHERED_TASKS = 8
 class Evaluation:
     """What evaluating all chunks came to."""
 
-    runs: bytearray = field(default_factory=bytearray)
+    runs: RunTable = field(default_factory=RunTable)
     """Places of all results, as the merge takes them."""
     cpu_seconds: float = 0.0
     """CPU time of the evaluators' calls, summed over workers."""
@@ -53,7 +55,7 @@ class Evaluation:
 
     def take(self, answer: Answer) -> None:
         """Adds the answer of one task."""
-        self.runs += pack_runs(Run(0, run.crc32, run.offset, run.length) for run in answer.runs)
+        self.runs.add(Run(0, run.crc32, run.offset, run.length) for run in answer.runs)
         self.cpu_seconds += answer.cpu_seconds
         self.edges += answer.edges
         self.spooled_bytes += sum(run.length for run in answer.runs)
@@ -109,7 +111,6 @@ def stream_chunks(
     """
     tasks = whole_chunks(rules)
     if kept is not None:
-        evaluation.runs += kept.runs
         observer.advance(kept.n_rules)
         tasks = kept.missing(tasks)
 

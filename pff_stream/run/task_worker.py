@@ -21,7 +21,8 @@ from pff_stream.errors import InputError, PffStreamError, RefusedError
 from pff_stream.evaluate._kernel import Evaluator
 from pff_stream.evaluate.chunk import evaluate_rules
 from pff_stream.report._merge import write_results
-from pff_stream.report.records import Run, pack_runs
+from pff_stream.report.records import Run
+from pff_stream.report.run_table import RunTable
 from pff_stream.report.summary import Json, Summary, Totals, totals_of
 from pff_stream.report.writers import FileWriter
 from pff_stream.rules._table import RuleTable
@@ -164,7 +165,9 @@ def _evaluate(
         spool = stack.enter_context(
             tempfile.TemporaryFile(buffering=0, prefix="pff-stream-", dir=arguments.temporary)
         )
-        runs = _spool_all(rules, graph, arguments, progress, spool.fileno())
+        runs = RunTable((), arguments.temporary)
+        stack.callback(runs.close)
+        _spool_all(rules, graph, arguments, progress, spool.fileno(), runs)
         folder = None
         writers: list[FileWriter] = []
         if arguments.out is not None:
@@ -225,19 +228,22 @@ def _content(path: str, options: EncodeOptions) -> str:
 
 
 def _spool_all(
-    rules: RuleFile, graph: GraphView, arguments: TaskArguments, progress: Progress, spool: int
-) -> bytearray:
-    """Evaluates every chunk; returns the packed runs."""
+    rules: RuleFile,
+    graph: GraphView,
+    arguments: TaskArguments,
+    progress: Progress,
+    spool: int,
+    runs: RunTable,
+) -> None:
+    """Evaluates every chunk; adds the places of the results to `runs`."""
     evaluator = _evaluator(graph, arguments, progress)
-    runs = bytearray()
 
     def keep(records: memoryview) -> None:
         run = append_run(spool, records)
-        runs.extend(pack_runs([Run(0, run.crc32, run.offset, run.length)]))
+        runs.add([Run(0, run.crc32, run.offset, run.length)])
 
     for index, count in enumerate(rules.chunks["rules"]):
         evaluate_rules(evaluator, graph, rules.read_chunk(index), 0, int(count), keep)
-    return runs
 
 
 def _evaluator(graph: GraphView, arguments: TaskArguments, progress: Progress) -> Evaluator:

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any
 from pff_stream.errors import OutputError
 from pff_stream.report.progress import Observer
 from pff_stream.report.records import Run as SpooledRun
-from pff_stream.report.records import pack_runs
+from pff_stream.report.run_table import RunTable
 from pff_stream.run.inputs import AlteredError
 from pff_stream.run.journal import Done, Journal, JournalReader, run_is_whole
 from pff_stream.run.state import State, copy_input, keep_rules, naming, state_folder, write_settings
@@ -35,8 +35,8 @@ class UnfinishedRun:
     """Spool and journal of one run, and what was done before it was resumed."""
 
     def __init__(self, state: State, ready: Ready) -> None:
-        self.runs = bytearray()
-        """Places of the results that are there, as the merge takes them."""
+        self.runs = RunTable((), ready.folder)
+        """Places of the results, those that were there at first, as the merge takes them."""
         self.n_rules = 0
         """Rules whose results are there."""
         self.lost = 0
@@ -44,7 +44,9 @@ class UnfinishedRun:
         self.cut_bytes = 0
         """What a crash had torn off the journal."""
         self._state = state
-        self._done: dict[int, list[tuple[int, int]]] = {}
+        self._whole = bytearray(len(ready.rules.file.chunks))
+        """1 for each chunk that is done; what is done of others is in `_parts`."""
+        self._parts: dict[int, list[tuple[int, int]]] = {}
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         with naming(state.path), ExitStack() as stack:
 
@@ -78,8 +80,10 @@ class UnfinishedRun:
     def missing(self, tasks: Iterable[Task]) -> Iterator[Task]:
         """What of each task is not done yet."""
         for task in tasks:
+            if self._whole[task.chunk]:
+                continue
             at = task.start
-            for start, stop in self._done.get(task.chunk, ()):
+            for start, stop in self._parts.get(task.chunk, ()):
                 if start >= task.stop:
                     break
                 if at < start:
@@ -100,7 +104,7 @@ class UnfinishedRun:
             if not all(run_is_whole(self.spool.fileno(), run) for run in done.runs):
                 self.lost += 1
                 continue
-            self._take(done)
+            self._take(done, counts)
             spool_end = max(spool_end, max(run.offset + run.length for run in done.runs))
         if reader.cut_bytes:
             reader.cut()
@@ -112,15 +116,19 @@ class UnfinishedRun:
         """Whether the rules of a task exist, and none of them was seen before."""
         if not (task.chunk < len(counts) and task.start < task.stop <= int(counts[task.chunk])):
             return False
-        ranges = self._done.get(task.chunk, ())
-        return all(stop <= task.start or task.stop <= start for start, stop in ranges)
-
-    def _take(self, done: Done) -> None:
-        self.n_rules += done.task.stop - done.task.start
-        self.runs += pack_runs(
-            SpooledRun(0, run.crc32, run.offset, run.length) for run in done.runs
+        ranges = self._parts.get(task.chunk, ())
+        return not self._whole[task.chunk] and all(
+            stop <= task.start or task.stop <= start for start, stop in ranges
         )
-        insort(self._done.setdefault(done.task.chunk, []), (done.task.start, done.task.stop))
+
+    def _take(self, done: Done, counts: Any) -> None:
+        self.n_rules += done.task.stop - done.task.start
+        self.runs.add(SpooledRun(0, run.crc32, run.offset, run.length) for run in done.runs)
+        chunk, start, stop = done.task[:3]
+        if stop - start == int(counts[chunk]):
+            self._whole[chunk] = 1
+        else:
+            insort(self._parts.setdefault(chunk, []), (start, stop))
 
 
 @contextmanager

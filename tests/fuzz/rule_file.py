@@ -17,7 +17,8 @@ from pff_stream.errors import InputError, PffStreamError
 from pff_stream.evaluate._kernel import Evaluator
 from pff_stream.evaluate.chunk import evaluate_rules
 from pff_stream.report._merge import iterate
-from pff_stream.report.records import Outcome, Run, pack_runs
+from pff_stream.report.records import Outcome, Run
+from pff_stream.report.run_table import RunTable
 from pff_stream.rules._format import FOOTER, MAGIC, RECORD
 from pff_stream.rules._table import RuleTable, TableBuilder
 from pff_stream.rules.chunk import RuleChunk
@@ -193,7 +194,7 @@ def _check_report(rules: RuleFile, chunks: list[RuleChunk]) -> None:
         evaluator = Evaluator(VIEW, rules.semantics, max_examples=2, buffer_bytes=4096)
         for chunk in chunks:
             evaluate_rules(evaluator, VIEW, chunk, 0, chunk.n_rules, append)
-        outcomes = list(iterate(VIEW, [fd], pack_runs(runs), source_chunks(), temporary_dir="/tmp"))
+        outcomes = list(iterate(VIEW, [fd], RunTable(runs), source_chunks(), temporary_dir="/tmp"))
     except PffStreamError as error:
         # A rule that is there twice: in one chunk, or in two.
         check_message(str(error), places=("found a record out of order", "results: rule number "))

@@ -29,8 +29,8 @@ from pff_stream.report.records import (
     Record,
     Run,
     pack_record,
-    pack_runs,
 )
+from pff_stream.report.run_table import RunTable
 
 WORDS = ("satisfied", "violated", "vacuous", "filtered", "too-large", "failed", "rejected")
 
@@ -89,7 +89,7 @@ class Stored:
     """A case as the merge takes it."""
 
     files: list[int]
-    runs: bytearray
+    runs: RunTable
     chunks: list[Chunk]
 
 
@@ -176,7 +176,7 @@ def stored(case: Case, assignment: Sequence[int] = (0,), chunk_rules: int = 3) -
 
 
 @contextmanager
-def store_runs(runs: Sequence[Sequence[Record]]) -> Iterator[tuple[list[int], bytearray]]:
+def store_runs(runs: Sequence[Sequence[Record]]) -> Iterator[tuple[list[int], RunTable]]:
     """Two spool files with the runs in turn, and the runs as the merge takes them."""
     with tempfile.TemporaryFile() as even, tempfile.TemporaryFile() as odd:
         files = [even.fileno(), odd.fileno()]
@@ -186,7 +186,7 @@ def store_runs(runs: Sequence[Sequence[Record]]) -> Iterator[tuple[list[int], by
             offset = os.lseek(files[i % 2], 0, os.SEEK_END)
             os.write(files[i % 2], data)
             places.append(Run(i % 2, zlib.crc32(data), offset, len(data)))
-        yield files, pack_runs(places)
+        yield files, RunTable(places)
 
 
 def source_chunks(lines: Sequence[Line], chunk_rules: int = 3) -> list[Chunk]:

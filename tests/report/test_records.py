@@ -19,9 +19,7 @@ from pff_stream.report.records import (
     Reason,
     Record,
     RuleOutcome,
-    Run,
     pack_record,
-    pack_runs,
     read_records,
 )
 from tests.report.cases import WORDS, Case, cases
@@ -74,7 +72,6 @@ def test_layout_of_a_record() -> None:
         + bytes([255, 255, 255, 255, 3, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0])
     )
     assert (RECORD.size, EXAMPLES.size, RUN.size) == (48, 20, 24)
-    assert len(pack_runs([Run(0, 1, 2, 3)] * 2)) == 48
 
 
 def test_words() -> None:
