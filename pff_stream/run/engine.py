@@ -7,7 +7,7 @@ nothing big is allocated before the plan has said that it fits.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import IO
@@ -23,6 +23,7 @@ from pff_stream.run.inputs import (
     Rules,
     RulesGiven,
     TriplesGiven,
+    is_graph_file,
     is_memory,
     is_rule_file,
     open_graph,
@@ -48,7 +49,7 @@ from pff_stream.run.unfinished import UnfinishedRun, unfinished_run
 from pff_stream.run.worker import Answer, WorkerArguments
 from pff_stream.triples.graph import attach, verify
 from planner.machine import Machine
-from planner.model import Phase, Settings, Term
+from planner.model import Settings, Term, peak_bytes
 from planner.plan import Plan, refusal
 
 __all__ = [
@@ -61,6 +62,8 @@ __all__ = [
 ]
 
 COMPILE_BYTES = 32 << 20
+LEAST_RUN_BYTES = 2 << 20
+"""How much more the smallest run takes, by one thread, than encoding the smallest graph."""
 
 
 @dataclass(slots=True)
@@ -144,7 +147,7 @@ def prepared(
         machine = contract.machine
         costs = measure_costs(machine.budget_bytes, folder)
         before = [preparation_phases(_alone(costs), None, None)]
-        compile_bytes = compile_share(settings, machine, costs, rules)
+        compile_bytes = share_to_prepare(settings, machine, costs, rules, triples)
         observer.phase("compile", None)
         with timed(seconds, "compile"):
             opened = stack.enter_context(open_rules(settings, folder, compile_bytes, rules))
@@ -275,35 +278,43 @@ def timed(seconds: dict[str, float], phase: str) -> Iterator[None]:
         seconds[phase] = seconds.get(phase, 0.0) + time.perf_counter() - began
 
 
-def compile_share(
-    settings: RunSettings, machine: Machine, costs: Costs, given: RulesGiven | None
+def share_to_prepare(
+    settings: RunSettings,
+    machine: Machine,
+    costs: Costs,
+    rules: RulesGiven | None = None,
+    triples: TriplesGiven | None = None,
 ) -> int:
-    """Bytes for compiling text; refuses before reading where even the least does not fit."""
-    least = 0
-    if given is not None or not is_rule_file(settings.rules):
+    """Bytes for compiling text; 0 where the rules are compiled.
+
+    Raises `RefusedError` before anything is read where even the least that preparing takes does not
+    fit. What is compiled and encoded already is planned from its headers.
+    """
+    compile_least = encode_terms = None
+    if rules is not None or not is_rule_file(settings.rules):
         from pff_stream.rules.compile import MIN_MEMORY_BYTES
 
-        least = MIN_MEMORY_BYTES
-    phases = preparation_phases(_alone(costs), least, None)
-    if phases[0].bytes > machine.budget_bytes:
-        raise RefusedError(refusal(_preparation_plan(phases, machine)))
-    return max(least, min(COMPILE_BYTES, machine.budget_bytes - costs.parent_bytes))
+        compile_least = MIN_MEMORY_BYTES
+    raw = settings.triples and not any(is_graph_file(path) for path in settings.triples)
+    if raw or triples is not None:
+        from pff_stream.triples.sizes import EncodeCounts, encode_memory
+
+        reading = sum(encode_memory(EncodeCounts(0, 0, 0, 0, 0, 0))["reading"].values())
+        encode_terms = [Term("encoder", reading, "blocks and tables", {}, "constants of the code")]
+    phases = preparation_phases(_alone(costs), compile_least, encode_terms)
+    budget = machine.budget_bytes
+    if phases and peak_bytes(phases) > budget:
+        source, limits = machine.budget_source, machine.limits
+        plan = Plan(phases, budget, source, limits, margin_bytes=LEAST_RUN_BYTES)
+        raise RefusedError(refusal(plan))
+    if compile_least is None:
+        return 0
+    return max(compile_least, min(COMPILE_BYTES, budget - costs.parent_bytes))
 
 
 def _alone(costs: Costs) -> ProcessCosts:
     """The process without workers."""
     return ProcessCosts(costs.parent_bytes, 0, 0, "measured here")
-
-
-def _preparation_plan(phases: Iterable[Phase], machine: Machine) -> Plan:
-    phases = list(phases)
-    return Plan(
-        phases,
-        machine.budget_bytes,
-        machine.budget_source,
-        machine.limits,
-        least_bytes=max(phase.bytes for phase in phases),
-    )
 
 
 def _encode_terms(graph: GraphInput) -> list[Term] | None:

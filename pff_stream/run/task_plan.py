@@ -41,7 +41,7 @@ def prepare(
     settings: RunSettings, observer: Observer, stack: ExitStack
 ) -> tuple[Contract, Plan, Manifest, Rules, str]:
     """The plan of a manifest's run and all that it was made from; `stack` closes it."""
-    from pff_stream.run.engine import compile_share
+    from pff_stream.run.engine import share_to_prepare
 
     assert settings.manifest is not None  # the caller's reason to be here
     contract = stack.enter_context(Contract(settings))
@@ -50,9 +50,8 @@ def prepare(
     folder = working_folder(settings.out)
     costs = measure_costs()
     observer.phase("compile", None)
-    rules = stack.enter_context(
-        open_rules(settings, folder, compile_share(settings, machine, costs, None))
-    )
+    compile_bytes = share_to_prepare(settings, machine, costs)
+    rules = stack.enter_context(open_rules(settings, folder, compile_bytes))
     costs = measure_costs()
     largest = 0
     listed = hashlib.sha256()

@@ -116,6 +116,26 @@ def test_a_refusal_costs_little_and_leaves_nothing(inputs: list[str], tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("kind", ["encoded", "raw triples", "text"])
+def test_what_is_refused_at_the_beginning_runs_with_what_it_suggests(
+    inputs: list[str], kind: str
+) -> None:
+    """A budget under what this process holds alone: one more try is enough, from text too."""
+    rules, graph = inputs
+    if kind != "encoded":
+        graph = str(EXAMPLE / "train.tsv")
+    if kind == "text":
+        rules = str(EXAMPLE / "umls_rules.tsv")
+    wish = [*COMMAND, "run", rules, graph, "--fail-on", "none", "--quiet"]
+    tight = [*wish, "--budget", "10MiB"]
+    refused = subprocess.run(tight, capture_output=True, text=True, check=False)
+    assert refused.returncode == 3
+    (line,) = (x.strip() for x in refused.stderr.splitlines() if x.startswith("  --"))
+    options = shlex.split(line.partition("(")[0])
+    done = subprocess.run([*wish, *options], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{line}\n{done.stderr}"
+
+
 @pytest.mark.parametrize("budget", [26, 28, 31, 34])
 def test_what_a_refusal_suggests_is_accepted_and_runs(inputs: list[str], budget: int) -> None:
     """An interpreter of its own for a worker does not fit; each suggestion does, as printed."""
