@@ -43,8 +43,9 @@ SERIES_RULES = (10_000, 1_000_000, 10_000_000)
 SERIES_APART_BYTES = MIB
 START_METHODS = ("fork", "forkserver", "spawn")
 HEADER = (
-    "| start | workers | triples | read from | rules | violations | planned | tree | group "
-    "| of it files | planned over peak |\n|---|--:|--:|---|--:|---|--:|--:|--:|--:|--:|"
+    "| start | workers | triples | from | rules | from | a chunk | violations | planned | tree "
+    "| group | of it files | planned over peak |\n"
+    "|---|--:|--:|---|--:|---|--:|---|--:|--:|--:|--:|--:|"
 )
 
 
@@ -60,6 +61,10 @@ class Configuration:
     """Whether violations are written to a folder."""
     triples: str = "pffg"
     """The kind of file that the triples come from: pffg (mapped) or tsv (encoded into memory)."""
+    rules: str = "pffr"
+    """The kind of file that the rules come from: pffr (compiled) or tsv (text)."""
+    chunk_rules: int = 4096
+    """Rules of a chunk at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,8 @@ class Outcome:
             f"{c.n_triples:,}",
             c.triples,
             f"{c.n_rules:,}",
+            c.rules,
+            f"{c.chunk_rules:,}",
             "written" if c.writes else "counted",
             f"{self.planned_bytes / MIB:.1f}",
             f"{peak.tree_bytes / MIB:.1f}",
@@ -115,6 +122,13 @@ def all_configurations() -> Iterator[Configuration]:
     for start, workers in (("fork", 1), ("fork", 4), ("spawn", 2)):
         yield Configuration(start, workers, 10_000_000, 1_000_000, True)
     yield Configuration("fork", 2, 10_000_000, 10_000, False, "tsv")
+    for triples, chunk_rules in product((1_000, 1_000_000), (64, 512)):
+        for start, workers in (("fork", 2), ("spawn", 4), ("thread", 2)):
+            writes = chunk_rules == 64
+            yield Configuration(start, workers, triples, 10_000, writes, chunk_rules=chunk_rules)
+    yield Configuration("fork", 4, 1_000, 1_000_000, True, chunk_rules=512)
+    yield Configuration("fork", 2, 1_000, 10_000, True, "tsv", "tsv")
+    yield Configuration("spawn", 1, 1_000, 1_000_000, False, "pffg", "tsv")
 
 
 def quick_configurations() -> Iterator[Configuration]:
@@ -150,17 +164,21 @@ class Inputs:
         text = self._folder / f"r{rules}_{triples}.tsv"
         if not text.exists():
             write_rules(text, rules, triples)
-        compiled = self._made(text, text.with_suffix(".pffr"), "compile")
-        for path in (compiled, graph):
+        rules_file = text
+        if configuration.rules == "pffr":
+            size = configuration.chunk_rules
+            compiled = text.with_suffix(".pffr" if size == 4096 else f".{size}.pffr")
+            rules_file = self._made(text, compiled, "compile", f"--chunk-rules={size}")
+        for path in (rules_file, graph):
             with path.open("rb", buffering=0) as file:
                 while file.read(MIB):
                     pass
-        return [str(compiled), str(graph)]
+        return [str(rules_file), str(graph)]
 
     @staticmethod
-    def _made(source: Path, target: Path, command: str) -> Path:
+    def _made(source: Path, target: Path, command: str, *options: str) -> Path:
         if not target.exists():
-            made = [*COMMAND, command, str(source), "-o", str(target), "--quiet"]
+            made = [*COMMAND, command, str(source), "-o", str(target), "--quiet", *options]
             subprocess.run(made, check=True)
         return target
 
@@ -281,6 +299,8 @@ def main() -> int:
             if arguments.only in str(configuration):
                 outcomes.append(measured(configuration, inputs))
                 print(outcomes[-1].row(), flush=True)
+    if not outcomes:
+        parser.error(f"--only {arguments.only}: no configuration contains it")
     broken = sum(not outcome.held for outcome in outcomes)
     under = sum(outcome.over_bytes < 0 for outcome in outcomes)
     verdict = (

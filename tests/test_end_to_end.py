@@ -89,6 +89,22 @@ def test_same_bytes_for_every_way_to_run(
     assert digest(tmp_path / "r") == same_bytes.setdefault("umls", digest(tmp_path / "r"))
 
 
+@pytest.mark.parametrize("chunk_rules", [1, 7, 500])
+def test_same_bytes_for_every_size_of_chunks(
+    chunk_rules: int, data: Path, tmp_path: Path, same_bytes: dict[str, str]
+) -> None:
+    """How many rules a worker takes at once changes no byte of the results."""
+    folder = data / "nations"
+    rules = [folder / "rules.tsv.gz"]
+    for size in (4096, chunk_rules):
+        compiled = tmp_path / f"{size}.pffr"
+        run("compile", *rules, "-o", compiled, "--chunk-rules", size, check=0)
+        out = tmp_path / f"{size}"
+        run("run", compiled, folder / "train.tsv.gz", "--out", out, check=1)
+        assert digest(out) == same_bytes.setdefault("nations", digest(out))
+    run("compile", *rules, "--check", "--chunk-rules", 4097, check=2)
+
+
 @pytest.fixture(scope="module")
 def same_bytes() -> dict[str, str]:
     """The first hash of each data set, for all tests that must equal it."""

@@ -25,6 +25,9 @@ cdef struct Column:
 
 cdef class ChunkBuilder:
     cdef object sink
+    cdef size_t max_rules
+    cdef size_t max_bytes
+    cdef uint64_t max_weight
     cdef Column columns[13]
     cdef uint32_t *slots
     cdef uint32_t *slot_of_name

@@ -48,6 +48,7 @@ BUILDER_BYTES = (
     sum([CAPACITIES[i] for i in range(N_COLUMNS)]) + 4 * NAME_SLOTS + 4 * MAX_NAMES + KEYS_BYTES
 )
 LONGEST_LINE_BYTES = LINE_BYTES
+MAX_CHUNK_RULES = MAX_RULES
 NAME_TABLE_BYTES = 4 * NAME_SLOTS + 4 * MAX_NAMES + KEYS_BYTES
 
 
@@ -61,10 +62,19 @@ cdef inline void put_u32(Column *column, uint32_t value) noexcept:
 
 
 cdef class ChunkBuilder:
-    """The chunk that is being filled, and what the index says about all of them."""
+    """The chunk that is being filled, and what the index says about all of them.
 
-    def __cinit__(self, object sink):
+    A chunk has at most `max_rules` rules, and closes in proportion to that at fewer bytes and less
+    weight.
+    """
+
+    def __cinit__(self, object sink, size_t max_rules=MAX_RULES):
+        if not 1 <= max_rules <= MAX_RULES:
+            raise ValueError(f"chunks of {max_rules} rules: expected 1 to {MAX_RULES}")
         self.sink = sink
+        self.max_rules = max_rules
+        self.max_bytes = MAX_COLUMN_BYTES * max_rules // MAX_RULES
+        self.max_weight = MAX_WEIGHT * max_rules // MAX_RULES
 
     def __dealloc__(self):
         cdef int i
@@ -118,7 +128,10 @@ cdef class ChunkBuilder:
         self.weight += 1
         for i in range(N_COLUMNS):
             total += columns[i].used
-        if self.n_rules == MAX_RULES or total >= MAX_COLUMN_BYTES or self.weight > MAX_WEIGHT:
+        if (
+            self.n_rules == self.max_rules or total >= self.max_bytes
+            or self.weight > self.max_weight
+        ):
             self.close()
         return 0
 

@@ -20,7 +20,7 @@ from typing import Protocol
 
 from pff_stream.errors import InputError, UsageError
 from pff_stream.rules._chart import MAX_TEXT_MEMORY_BYTES
-from pff_stream.rules._chunks import BUILDER_BYTES, NAME_TABLE_BYTES, ChunkBuilder
+from pff_stream.rules._chunks import BUILDER_BYTES, MAX_CHUNK_RULES, NAME_TABLE_BYTES, ChunkBuilder
 from pff_stream.rules._compile import READER_BYTES, RuleReader
 from pff_stream.rules._format import FLAG_AMBIGUOUS, FLAG_UNSETTLED, SEMANTICS
 from pff_stream.rules._runs import RUNS_FIXED_BYTES, SLOT_BYTES, RuleRuns
@@ -134,16 +134,17 @@ def compile_rules(
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
     temporary_directory: str | Path | None = None,
     on_bad_rule: str = "1%",
+    chunk_rules: int = MAX_CHUNK_RULES,
     graph: GraphNames | None = None,
     ahead: bool = False,
 ) -> CompileReport:
     """Reads AnyBURL rule text from blocks of bytes and writes a rule file.
 
     With `destination=None` all is read and counted and nothing written. With a graph, its names
-    settle ambiguous texts. With `ahead` blocks come by a thread of their own (`read_ahead`). More
-    rejected lines than `on_bad_rule` (`fail`, `skip` or `P%`) allows are an InputError, raised
-    before anything is written. OutputError where a file cannot be written, UsageError for a wrong
-    option.
+    settle ambiguous texts. Evaluation chunks have `chunk_rules` rules at most. With `ahead` blocks
+    come by a thread of their own (`read_ahead`). More rejected lines than `on_bad_rule` (`fail`,
+    `skip` or `P%`) allows are an InputError, raised before anything is written. OutputError where a
+    file cannot be written, UsageError for a wrong option.
     """
     started = time.perf_counter()
     semantics = SEMANTICS[0] if semantics is None else semantics
@@ -154,7 +155,7 @@ def compile_rules(
     open_temporary = _temporary_opener(temporary_directory)
     rejections = _Rejections()
     writer = RuleFileWriter(destination, open_temporary)
-    builder = ChunkBuilder(writer.add_chunk)
+    builder = ChunkBuilder(writer.add_chunk, chunk_rules)
     runs = RuleRuns(builder, sizes["arena"], _count_slots(memory_bytes), open_temporary)
     read_text = _TextReader(graph)
     reader = RuleReader(runs, writer.add_source_chunk, read_text, rejections.add, graph)

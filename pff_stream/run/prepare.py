@@ -42,6 +42,7 @@ def compile_rules(settings: CompileSettings, observer: Observer) -> list[str]:
             memory_bytes=_share(settings.budget_bytes),
             temporary_directory=working_folder(_parent(settings.output)),
             on_bad_rule=settings.on_bad_rule,
+            chunk_rules=settings.chunk_rules,
             graph=graph,
             ahead=os.path.isfile(settings.rules),
         )

@@ -15,6 +15,8 @@ from pff_stream.errors import UsageError
 from pff_stream.run.options import OPTIONS
 
 MIB = 1024 * 1024
+MOST_CHUNK_RULES = 4096
+"""What the compiler has room for (`rules._chunks`; a test compares)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +176,13 @@ class CompileSettings(Settings):
     """Ceiling for the peak of all processes; None: what the machine allows."""
     on_bad_rule: str = "1%"
     """What rules that cannot be read do: fail, skip, or fail over P% of all."""
+    chunk_rules: int = 4096
+    """Rules of an evaluation chunk, at most."""
 
     def validate(self) -> None:
-        """Either a file is written or --check was asked for."""
+        """Either a file is written or --check was asked for; chunks have a size that there is."""
+        if self.chunk_rules > MOST_CHUNK_RULES:
+            raise UsageError(f"--chunk-rules {self.chunk_rules}: expected 1 to {MOST_CHUNK_RULES}")
         if self.check == (self.output is not None):
             found = "both -o FILE and --check" if self.check else "neither -o FILE nor --check"
             raise UsageError(f"found {found}, expected one of the two")

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from pff_stream.errors import InputError, OutputError, UsageError
+from pff_stream.rules._chunks import MAX_CHUNK_RULES
 from pff_stream.rules.compile import (
     DEFAULT_MEMORY_BYTES,
     MIN_MEMORY_BYTES,
@@ -22,6 +23,7 @@ from pff_stream.rules.compile import (
 )
 from pff_stream.rules.keys import name_hash, rule_keys
 from pff_stream.rules.text import Reading, read_rule
+from pff_stream.run.settings import MOST_CHUNK_RULES
 from tests.rules.compiled import (
     FullDisk,
     Names,
@@ -71,6 +73,16 @@ def test_check_reads_and_reports_only() -> None:
     assert checked.rejections == written.rejections
     assert checked.bodies == written.bodies
     assert checked.file_bytes == written.file_bytes == len(destination.getvalue())
+
+
+@pytest.mark.parametrize("chunk_rules", [1, 10, 100, MAX_CHUNK_RULES])
+def test_chunks_hold_no_more_rules_than_asked(chunk_rules: int) -> None:
+    """Smaller chunks hold the same rules in the same order, and the index says how many at most."""
+    assert MAX_CHUNK_RULES == MOST_CHUNK_RULES
+    content = random_lines(500)
+    with compiled(content) as (_, whole), compiled(content, chunk_rules=chunk_rules) as (_, file):
+        assert decoded_file(file) == decoded_file(whole)
+        assert file.max_chunk_rules == int(file.chunks["rules"].max()) <= chunk_rules
 
 
 def test_header_and_counts() -> None:
