@@ -4,9 +4,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pff_stream.rules._table import RuleTable
+from pff_stream.evaluate._counter import Counter
 from pff_stream.triples._graph import GraphView
-from pff_stream.triples._resident import ResidentRelations
 
 class Columns(Protocol):
     """The columns of a chunk that the evaluator reads; see `docs/formats.md`."""
@@ -35,10 +34,8 @@ class Columns(Protocol):
     def miner_confidence(self) -> NDArray[np.float64]: ...
 
 def chunk_room_bytes(n_names: int, n_atoms: int, n_rules: int) -> int: ...
-def block_room_bytes(n_atoms: int, n_rules: int, buffer_bytes: int) -> int: ...
-def scratch_bytes(n_entities: int, wide: bool) -> int: ...
 
-class Evaluator:
+class Evaluator(Counter):
     def __init__(
         self,
         graph: GraphView,
@@ -52,10 +49,7 @@ class Evaluator:
         buffer_bytes: int = ...,
         progress: memoryview | bytearray | None = ...,
         way: int = ...,
-        resident: ResidentRelations | None = ...,
     ) -> None: ...
-    @property
-    def edges(self) -> int: ...
     def reserve(self, n_names: int, n_atoms: int, n_rules: int) -> None: ...
     def evaluate(
         self,
@@ -65,4 +59,3 @@ class Evaluator:
         flush: Callable[[memoryview], object],
         skipped: int = ...,
     ) -> tuple[int, int]: ...
-    def count_table(self, table: RuleTable) -> tuple[tuple[int, int, int, int], int, int]: ...

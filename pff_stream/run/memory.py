@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pff_stream.evaluate._kernel import block_room_bytes, chunk_room_bytes, scratch_bytes
+from pff_stream.evaluate._blocks import block_room_bytes
+from pff_stream.evaluate._counter import scratch_bytes
+from pff_stream.evaluate._kernel import chunk_room_bytes
 from pff_stream.report._merge import BUFFER_BYTES, merge_bytes
 from pff_stream.report._runs import FAN_IN
 from pff_stream.report.run_table import table_bytes

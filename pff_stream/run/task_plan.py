@@ -11,7 +11,7 @@ import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from pff_stream.evaluate._kernel import scratch_bytes
+from pff_stream.evaluate._counter import scratch_bytes
 from pff_stream.report.progress import Observer
 from pff_stream.run.ceiling import too_many, why_fewer
 from pff_stream.run.contract import Contract

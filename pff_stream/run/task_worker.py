@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pff_stream.errors import InputError, PffStreamError, RefusedError
 from pff_stream.evaluate._kernel import Evaluator
+from pff_stream.evaluate._table_counter import TableCounter
 from pff_stream.evaluate.chunk import evaluate_rules
 from pff_stream.report._merge import write_results
 from pff_stream.report.records import Run
@@ -131,7 +132,7 @@ def _count(
     graph: GraphView,
 ) -> Totals:
     """The totals of one document, without records: only what its graph can match is counted."""
-    evaluator = _evaluator(graph, arguments, progress)
+    evaluator = TableCounter(graph, arguments.semantics, wide=False, progress=progress.address)
     (satisfied, violated, vacuous, filtered), predictions, support = evaluator.count_table(table)
     return Totals(
         outcomes=(satisfied, violated, vacuous, filtered, 0, 0, rules.rejected),

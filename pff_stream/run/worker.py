@@ -12,10 +12,12 @@ import os
 import time
 import zlib
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from pff_stream import _pages
 from pff_stream.errors import OutputError
+from pff_stream.evaluate._blocks import BlockEvaluator
 from pff_stream.evaluate._kernel import Evaluator
 from pff_stream.evaluate.chunk import evaluate_rules
 from pff_stream.rules.reading import ChunkReader, Place
@@ -118,14 +120,15 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], A
     """
     _pages.fix_thresholds(MAPPED_BYTES, KEPT_BYTES)
     graph = attach(arguments.graph)
-    resident = None
-    if arguments.resident_bytes is not None:
-        graph.read_alone()
-        resident = ResidentRelations(graph.view, arguments.graph, arguments.resident_bytes)
     rules = ChunkReader(
         arguments.rules, arguments.n_rules, arguments.max_body_atoms, arguments.source
     )
-    evaluator = Evaluator(
+    kind: Callable[..., Evaluator] = Evaluator
+    if arguments.resident_bytes is not None:
+        graph.read_alone()
+        resident = ResidentRelations(graph.view, arguments.graph, arguments.resident_bytes)
+        kind = partial(BlockEvaluator, resident=resident)
+    evaluator = kind(
         graph.view,
         arguments.semantics,
         wide=arguments.wide,
@@ -135,7 +138,6 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], A
         max_work=arguments.max_work,
         buffer_bytes=arguments.buffer_bytes,
         progress=progress.address,
-        resident=resident,
     )
     spool = os.open(arguments.spool, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
     behind = [Run(0, 0, 0)]

@@ -16,8 +16,24 @@ cdef struct Block:
 cdef struct Sought:
     uint64_t slot
     uint64_t start                # of the name that stands there
+    const unsigned char* text
+    uint32_t length
     int32_t entity
-    int32_t name
+    int32_t name                  # its number among those that are looked for
+
+
+# A row of a side that is wanted alone.
+cdef struct WantedRow:
+    uint64_t at                   # of its values in the file
+    int32_t side
+    int32_t entity
+    uint32_t n                    # values; 0: there is no such row
+    uint32_t part                 # the last part of the work that needs it
+
+
+cdef inline uint64_t row_room_bytes(const WantedRow* row) noexcept nogil:
+    """What a row takes of the room when it is gathered; each side of a wanted row takes 16 beside."""
+    return 12 + 4 * <uint64_t>row.n
 
 
 cdef class ResidentRelations:
@@ -26,10 +42,15 @@ cdef class ResidentRelations:
     cdef int direct_fd            # reads past the page cache; -1: there is no such thing
     cdef unsigned char* room
     cdef readonly uint64_t room_bytes
+    cdef uint64_t sides_bytes     # of the room, for whole sides; rows that are wanted alone have the rest
     cdef uint64_t* starts         # per side, in the file
     cdef uint64_t* sizes
     cdef uint64_t* owed           # what looking the side up where it lies has cost, in bytes
     cdef Rows* mapped             # the rows as they lie in the mapping
+    cdef Rows* gathered           # the rows of a side that are wanted alone, and no other ones
+    cdef WantedRow* wanted        # by side and entity
+    cdef int64_t n_wanted
+    cdef int64_t wanted_room
     cdef uint32_t* stamps         # per side, for whoever makes sets of them
     cdef uint32_t stamp
     cdef Block* blocks            # by place in the room
@@ -40,6 +61,7 @@ cdef class ResidentRelations:
     cdef uint64_t window_end
     cdef Sought* sought
     cdef int64_t sought_room
+    cdef int64_t n_sought
     cdef readonly uint64_t loads
     cdef readonly uint64_t read_bytes
     cdef uint64_t* progress
@@ -49,11 +71,23 @@ cdef class ResidentRelations:
     cdef int ensure(self, int32_t side) except -1 nogil
     cdef int look_up(self, int32_t side) except -1 nogil
     cdef uint32_t next_stamp(self) noexcept nogil
-    cdef int find_entities(
-        self, const unsigned char* names, const uint32_t* ends, const uint64_t* hashes, int n,
-        int32_t* ids
-    ) except -1 nogil
+    cdef void seek_names(
+        self, const unsigned char* names, const uint32_t* ends, const uint64_t* hashes, int n
+    ) noexcept nogil
+    cdef int find_sought(self, int32_t* ids) except -1 nogil
     cdef int reserve_names(self, int64_t n) except -1
+    cdef int reserve_rows(self, int64_t n) except -1
+    cdef void want_row(self, int32_t side, int32_t entity) noexcept nogil
+    cdef int locate_rows(self) except -1 nogil
+    cdef int64_t find_wanted(self, int32_t side, int32_t entity) noexcept nogil
+    cdef void share_room(self, uint64_t rows_bytes) noexcept nogil
+    cdef int gather_rows(self, uint32_t part) except -1 nogil
+    cdef bint show_gathered(self, int32_t side) noexcept nogil
+    cdef void hide_gathered(self, int32_t side) noexcept nogil
+    cdef int _locate_side(self, int64_t first, int64_t last) except -1 nogil
+    cdef int _copy(
+        self, unsigned char* to, uint64_t at, uint64_t n_bytes, uint64_t until
+    ) except -1 nogil
     cdef int64_t _place(self, uint64_t n_bytes) noexcept nogil
     cdef void _gather(self) noexcept nogil
     cdef void _point(self, int32_t side, int64_t at) noexcept nogil
@@ -62,7 +96,5 @@ cdef class ResidentRelations:
     cdef const unsigned char* _reach(
         self, uint64_t at, uint64_t n_bytes, uint64_t until
     ) except NULL nogil
-    cdef int64_t _read_slots(self, int64_t n, int32_t* ids) except -1 nogil
-    cdef int _compare(
-        self, int64_t n, const unsigned char* names, const uint32_t* ends, int32_t* ids
-    ) except -1 nogil
+    cdef int64_t _read_slots(self, int64_t n) except -1 nogil
+    cdef int _compare(self, int64_t n, int32_t* ids) except -1 nogil

@@ -17,7 +17,7 @@ from posix.fcntl cimport POSIX_FADV_DONTNEED, posix_fadvise
 from posix.unistd cimport close, pread
 
 from pff_stream.errors import InputError
-from pff_stream.triples._graph cimport GraphView, Rows
+from pff_stream.triples._graph cimport PFF_POPCOUNT64, GraphView, Rows
 
 cdef extern from "stdlib.h":
     int posix_memalign(void** pointer, size_t alignment, size_t size) noexcept nogil
@@ -70,13 +70,18 @@ def relation_bytes(GraphView graph):
 
 
 def names_room_bytes(uint64_t n_names):
-    """Bytes for looking up the names of a chunk of at most so many."""
+    """Bytes for looking up at most so many names at once."""
     return WINDOW_BYTES + 2 * PAGE + sizeof(Sought) * n_names
+
+
+def rows_room_bytes(uint64_t n_rows):
+    """Bytes for wanting at most so many rows at once."""
+    return sizeof(WantedRow) * n_rows
 
 
 def tables_bytes(uint64_t n_relations):
     """Bytes of what is kept per relation beside the room."""
-    return 2 * n_relations * (3 * sizeof(uint64_t) + sizeof(Rows) + 4 + sizeof(Block))
+    return 2 * n_relations * (3 * sizeof(uint64_t) + 2 * sizeof(Rows) + 4 + sizeof(Block))
 
 
 cdef inline void _widen(
@@ -106,6 +111,16 @@ cdef void _range_of(GraphView graph, uint64_t side, uint64_t* start, uint64_t* e
     end[0] = (end[0] + PAGE - 1) & ~<uint64_t>(PAGE - 1)
 
 
+cdef inline uint64_t _ahead(
+    uint64_t at, uint64_t end, uint64_t n_bytes, uint64_t n
+) noexcept nogil:
+    """How far to read on at `at`, in a range of `n_bytes` up to `end` of which `n` places are wanted.
+
+    Where they are far apart, what lies between them is not read.
+    """
+    return end if n_bytes // n < GAP_BYTES else at
+
+
 cdef void* _taken(size_t n_bytes) except NULL:
     """Zeros from a page's border on, every page taken now."""
     cdef void* block = NULL
@@ -118,6 +133,14 @@ cdef void* _taken(size_t n_bytes) except NULL:
 cdef int _by_slot(const void* one, const void* other) noexcept nogil:
     cdef uint64_t a = (<const Sought*>one).slot, b = (<const Sought*>other).slot
     return (a > b) - (a < b)
+
+
+cdef int _by_side(const void* one, const void* other) noexcept nogil:
+    cdef const WantedRow* a = <const WantedRow*>one
+    cdef const WantedRow* b = <const WantedRow*>other
+    if a.side != b.side:
+        return (a.side > b.side) - (a.side < b.side)
+    return (a.entity > b.entity) - (a.entity < b.entity)
 
 
 cdef int _by_entity(const void* one, const void* other) noexcept nogil:
@@ -138,7 +161,7 @@ cdef class ResidentRelations:
     def __init__(self, GraphView graph, str name, uint64_t room_bytes):
         cdef uint64_t i, end, n = max(1, 2 * graph.n_relations)
         self.graph = graph
-        self.room_bytes = room_bytes & ~<uint64_t>(PAGE - 1)
+        self.room_bytes = self.sides_bytes = room_bytes & ~<uint64_t>(PAGE - 1)
         try:
             self.plain_fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
         except OSError as error:
@@ -151,6 +174,7 @@ cdef class ResidentRelations:
         self.sizes = <uint64_t*>_taken(8 * n)
         self.owed = <uint64_t*>_taken(8 * n)
         self.mapped = <Rows*>_taken(n * sizeof(Rows))
+        self.gathered = <Rows*>_taken(n * sizeof(Rows))
         self.stamps = <uint32_t*>_taken(4 * n)
         self.blocks = <Block*>_taken(n * sizeof(Block))
         self.window = <unsigned char*>_taken(WINDOW_BYTES + 2 * PAGE)
@@ -167,6 +191,8 @@ cdef class ResidentRelations:
         free(self.sizes)
         free(self.owed)
         free(self.mapped)
+        free(self.gathered)
+        free(self.wanted)
         free(self.stamps)
         free(self.blocks)
         free(self.window)
@@ -202,7 +228,9 @@ cdef class ResidentRelations:
         cdef const uint32_t[::1] text_ends = ends
         cdef int32_t[::1] found = ids
         if names:
-            self.find_entities(&text[0], &text_ends[0], &hashes[0], len(names), &found[0])
+            self.reserve_names(len(names))
+            self.seek_names(&text[0], &text_ends[0], &hashes[0], len(names))
+            self.find_sought(&found[0])
         return ids.tolist()
 
     # --- relations -----------------------------------------------------------------------------
@@ -236,7 +264,7 @@ cdef class ResidentRelations:
         cdef uint64_t n_bytes = self.sizes[side]
         if self.touch(side):
             return 0
-        if n_bytes > self.room_bytes:
+        if n_bytes > self.sides_bytes:
             return 0
         at = self._place(n_bytes)
         if at < 0:
@@ -278,7 +306,7 @@ cdef class ResidentRelations:
         cdef uint64_t at, best_at = 0, latest, best = self.round
         for i in range(self.n_blocks + 1):
             at = self.blocks[i - 1].at + self.blocks[i - 1].n_bytes if i else 0
-            if at + n_bytes > self.room_bytes:
+            if at + n_bytes > self.sides_bytes:
                 break
             latest = 0
             j = i
@@ -365,6 +393,220 @@ cdef class ResidentRelations:
         self.read_bytes += done
         return 0
 
+    # --- rows that are wanted alone --------------------------------------------------------------
+
+    cdef int reserve_rows(self, int64_t n) except -1:
+        """Takes what wanting `n` rows at once needs."""
+        if n > self.wanted_room:
+            free(self.wanted)
+            self.wanted = NULL
+            self.wanted_room = 0
+            self.wanted = <WantedRow*>_taken(n * sizeof(WantedRow))
+            self.wanted_room = n
+        return 0
+
+    cdef void want_row(self, int32_t side, int32_t entity) noexcept nogil:
+        """Adds a row to those that are wanted (there is room)."""
+        self.wanted[self.n_wanted].side = side
+        self.wanted[self.n_wanted].entity = entity
+        self.n_wanted += 1
+
+    cdef int locate_rows(self) except -1 nogil:
+        """Finds where each wanted row lies, side by side from the front to the back of each."""
+        cdef int64_t i, first, kept = 0
+        qsort(self.wanted, self.n_wanted, sizeof(WantedRow), &_by_side)
+        for i in range(self.n_wanted):
+            if kept == 0 or _by_side(&self.wanted[i], &self.wanted[kept - 1]):
+                self.wanted[kept] = self.wanted[i]
+                self.wanted[kept].part = 0
+                kept += 1
+        self.n_wanted = kept
+        i = 0
+        while i < kept:
+            first = i
+            while i < kept and self.wanted[i].side == self.wanted[first].side:
+                i += 1
+            self._locate_side(first, i)
+        return 0
+
+    cdef int _locate_side(self, int64_t first, int64_t last) except -1 nogil:
+        """Finds the rows `first` to `last`, which are of one side: by its index, then its offsets."""
+        cdef const Rows* rows = &self.mapped[self.wanted[first].side]
+        cdef const unsigned char* base = self.graph.base
+        cdef uint64_t index = <const unsigned char*>rows.index - base
+        cdef uint64_t bits = <const unsigned char*>rows.bits - base if rows.bits != NULL else 0
+        cdef uint64_t keys = <const unsigned char*>rows.keys - base
+        cdef uint64_t offsets = <const unsigned char*>rows.offsets - base
+        cdef uint64_t words = (self.graph.n_entities + 63) >> 6
+        cdef uint64_t n = last - first
+        cdef uint64_t n_keys = rows.n_keys
+        cdef uint64_t n_index = words if bits else (self.graph.n_entities - 1 >> rows.shift) + 2
+        cdef uint64_t word, bit, at, until
+        cdef uint32_t pair[2]
+        cdef int64_t i
+        cdef WantedRow* row
+        # `at` is the number of the row meanwhile, and `n` is 1 where there is one.
+        self.window_end = 0
+        for i in range(first, last):
+            row = &self.wanted[i]
+            row.n = 0
+            if bits:
+                at = bits + 8 * <uint64_t>(row.entity >> 6)
+                memcpy(&word, self._reach(at, 8, _ahead(at, bits + 8 * words, 8 * words, n)), 8)
+                bit = <uint64_t>1 << (row.entity & 63)
+                if word & bit:
+                    row.n = 1
+                    row.at = PFF_POPCOUNT64(word & (bit - 1))
+            else:
+                at = index + 4 * <uint64_t>(row.entity >> rows.shift)
+                until = _ahead(at, index + 4 * n_index, 4 * n_index, n)
+                memcpy(pair, self._reach(at, 8, until), 8)
+                row.at = pair[0]
+                row.n = pair[1] - pair[0]
+        self.window_end = 0
+        for i in range(first, last):
+            row = &self.wanted[i]
+            if row.n == 0:
+                continue
+            if bits:
+                at = index + 4 * <uint64_t>(row.entity >> 6)
+                until = _ahead(at, index + 4 * n_index, 4 * n_index, n)
+                memcpy(pair, self._reach(at, 4, until), 4)
+                row.at += pair[0]
+                continue
+            while row.n:
+                at = keys + 4 * row.at
+                until = _ahead(at, keys + 4 * n_keys, 4 * n_keys, n)
+                memcpy(pair, self._reach(at, 4, until), 4)
+                if <int32_t>pair[0] == row.entity:
+                    row.n = 1
+                    break
+                row.at += 1
+                row.n -= 1
+        self.window_end = 0
+        for i in range(first, last):
+            row = &self.wanted[i]
+            if row.n == 0:
+                continue
+            at = offsets + 4 * row.at
+            until = _ahead(at, offsets + 4 * (n_keys + 1), 4 * n_keys, n)
+            memcpy(pair, self._reach(at, 8, until), 8)
+            row.n = pair[1] - pair[0]
+            row.at = (<const unsigned char*>rows.values - base) + 4 * <uint64_t>pair[0]
+        return 0
+
+    cdef int64_t find_wanted(self, int32_t side, int32_t entity) noexcept nogil:
+        """The place of a wanted row among all."""
+        cdef int64_t low = 0, high = self.n_wanted, middle
+        cdef WantedRow row
+        row.side = side
+        row.entity = entity
+        while low < high:
+            middle = (low + high) >> 1
+            if _by_side(&self.wanted[middle], &row) < 0:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    cdef void share_room(self, uint64_t rows_bytes) noexcept nogil:
+        """Gives so much of the room to rows that are wanted alone, and the rest to whole sides."""
+        cdef int64_t i
+        self.sides_bytes = (self.room_bytes - rows_bytes) & ~<uint64_t>(PAGE - 1)
+        for i in range(self.n_blocks):
+            if self.blocks[i].at + self.blocks[i].n_bytes > self.sides_bytes:
+                self._forget(i, self.n_blocks)
+                break
+
+    cdef int gather_rows(self, uint32_t part) except -1 nogil:
+        """Reads the wanted rows of a part of the work, from the front to the back of the file.
+
+        There is room: see `row_room_bytes`.
+        """
+        cdef int64_t i = 0, first, n, kept
+        cdef uint32_t bucket, last_bucket
+        cdef uint64_t until, values, n_edges
+        cdef uint64_t last = self.graph.n_entities - 1 if self.graph.n_entities else 0
+        cdef unsigned char* at = self.room + self.sides_bytes
+        cdef int32_t side
+        cdef uint32_t* offsets
+        cdef uint32_t* index
+        cdef int32_t* keys
+        cdef Rows* rows
+        cdef WantedRow* row
+        while i < self.n_wanted:
+            first = i
+            side = self.wanted[i].side
+            n = 0
+            while i < self.n_wanted and self.wanted[i].side == side:
+                if self.wanted[i].part == part and self.wanted[i].n:
+                    n += 1
+                i += 1
+            rows = &self.gathered[side]
+            values = <const unsigned char*>self.mapped[side].values - self.graph.base
+            n_edges = self.mapped[side].n_edges
+            rows[0] = self.mapped[side]
+            rows.bits = NULL
+            rows.n_keys = <uint32_t>n
+            rows.shift = 0
+            while (last >> rows.shift) > <uint64_t>n:
+                rows.shift += 1
+            last_bucket = <uint32_t>(last >> rows.shift) + 1
+            keys = <int32_t*>at
+            offsets = <uint32_t*>(at + 4 * n)
+            index = offsets + n + 1
+            rows.keys = keys
+            rows.offsets = offsets
+            rows.index = index
+            at = <unsigned char*>(index + last_bucket + 1)
+            rows.values = <const int32_t*>at
+            kept = 0
+            bucket = 0
+            offsets[0] = 0
+            self.window_end = 0
+            for first in range(first, i):
+                row = &self.wanted[first]
+                if row.part != part or row.n == 0:
+                    continue
+                while bucket <= <uint32_t>(row.entity >> rows.shift):
+                    index[bucket] = <uint32_t>kept
+                    bucket += 1
+                keys[kept] = row.entity
+                until = _ahead(row.at, values + 4 * n_edges, 4 * n_edges, n)
+                self._copy(at, row.at, 4 * <uint64_t>row.n, until)
+                at += 4 * <uint64_t>row.n
+                offsets[kept + 1] = offsets[kept] + row.n
+                kept += 1
+            while bucket <= last_bucket:
+                index[bucket] = <uint32_t>kept
+                bucket += 1
+        return 0
+
+    cdef bint show_gathered(self, int32_t side) noexcept nogil:
+        """Has the side consist of its gathered rows alone, unless it is resident as a whole."""
+        if self.touch(side):
+            return False
+        self.graph.rows[side] = self.gathered[side]
+        return True
+
+    cdef void hide_gathered(self, int32_t side) noexcept nogil:
+        """Has the side be what it is in the mapping again, where `show_gathered` showed it."""
+        if self.graph.rows[side].keys == self.gathered[side].keys:
+            self.graph.rows[side] = self.mapped[side]
+
+    cdef int _copy(
+        self, unsigned char* to, uint64_t at, uint64_t n_bytes, uint64_t until
+    ) except -1 nogil:
+        """Copies bytes of the file, through the window."""
+        cdef uint64_t part
+        while n_bytes:
+            part = min(n_bytes, <uint64_t>WINDOW_SPAN // 2)
+            memcpy(to, self._reach(at, part, until), part)
+            to += part
+            at += part
+            n_bytes -= part
+        return 0
+
     # --- names ---------------------------------------------------------------------------------
 
     cdef int reserve_names(self, int64_t n) except -1:
@@ -377,23 +619,32 @@ cdef class ResidentRelations:
             self.sought_room = n
         return 0
 
-    cdef int find_entities(
-        self, const unsigned char* names, const uint32_t* ends, const uint64_t* hashes, int n,
-        int32_t* ids
-    ) except -1 nogil:
-        """The entity of each of `n` names, -1 where there is none; `ends` as in a chunk."""
-        cdef int64_t i, left = n
-        if n > self.sought_room:
-            with gil:
-                self.reserve_names(n)
+    cdef void seek_names(
+        self, const unsigned char* names, const uint32_t* ends, const uint64_t* hashes, int n
+    ) noexcept nogil:
+        """Adds `n` names to those that are looked for (there is room); `ends` as in a chunk."""
+        cdef int i
+        cdef uint32_t begin = 0
+        cdef Sought* sought
         for i in range(n):
+            sought = &self.sought[self.n_sought]
+            sought.name = <int32_t>self.n_sought
+            sought.slot = hashes[i] & self.graph.entity_mask
+            sought.text = names + begin
+            sought.length = ends[i] - begin
+            begin = ends[i]
+            self.n_sought += 1
+
+    cdef int find_sought(self, int32_t* ids) except -1 nogil:
+        """The entity of each name that is looked for, -1 where there is none; forgets the names."""
+        cdef int64_t i, n, left = self.n_sought
+        self.n_sought = 0
+        for i in range(left):
             ids[i] = -1
-            self.sought[i].name = <int32_t>i
-            self.sought[i].slot = hashes[i] & self.graph.entity_mask
         while left:
-            left = self._read_slots(left, ids)
+            left = self._read_slots(left)
             qsort(self.sought, left, sizeof(Sought), &_by_entity)
-            self._compare(left, names, ends, ids)
+            self._compare(left, ids)
             n = 0
             for i in range(left):
                 if ids[self.sought[i].name] < 0:
@@ -403,7 +654,7 @@ cdef class ResidentRelations:
             left = n
         return 0
 
-    cdef int64_t _read_slots(self, int64_t n, int32_t* ids) except -1 nogil:
+    cdef int64_t _read_slots(self, int64_t n) except -1 nogil:
         """Enters who stands at each slot; keeps those where somebody does."""
         cdef int64_t i, kept = 0, ahead = 0
         cdef uint64_t base = <const unsigned char*>self.graph.entity_slots - self.graph.base
@@ -425,13 +676,11 @@ cdef class ResidentRelations:
                 kept += 1
         return kept
 
-    cdef int _compare(
-        self, int64_t n, const unsigned char* names, const uint32_t* ends, int32_t* ids
-    ) except -1 nogil:
+    cdef int _compare(self, int64_t n, int32_t* ids) except -1 nogil:
         """Enters the entity of each name that is the one at its slot; they come by entity."""
         cdef int64_t i, ahead = 0
         cdef uint64_t base = <const unsigned char*>self.graph.entity_ends - self.graph.base
-        cdef uint64_t length, begin, entity
+        cdef uint64_t length, entity
         cdef uint64_t pair[2]
         cdef const unsigned char* name
         self.window_end = 0
@@ -451,8 +700,7 @@ cdef class ResidentRelations:
                 memcpy(pair + 1, self._reach(
                     base, 8, base + 8 * <uint64_t>self.sought[ahead].entity + 8
                 ), 8)
-            begin = ends[self.sought[i].name - 1] if self.sought[i].name else 0
-            length = ends[self.sought[i].name] - begin
+            length = self.sought[i].length
             self.sought[i].start = pair[0]
             if pair[1] - pair[0] != length:
                 self.sought[i].entity = -1
@@ -467,15 +715,14 @@ cdef class ResidentRelations:
                 self.sought[ahead + 1].start - self.sought[ahead].start < GAP_BYTES
             ):
                 ahead += 1
-            begin = ends[self.sought[i].name - 1] if self.sought[i].name else 0
-            length = ends[self.sought[i].name] - begin
+            length = self.sought[i].length
             if length > WINDOW_SPAN:
                 name = self.graph.entity_blob + self.sought[i].start
             else:
                 name = self._reach(
                     base + self.sought[i].start, length, base + self.sought[ahead].start + length
                 )
-            if memcmp(name, names + begin, length) == 0:
+            if memcmp(name, self.sought[i].text, length) == 0:
                 ids[self.sought[i].name] = self.sought[i].entity
         return 0
 

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pff_stream.errors import InputError
+from pff_stream.evaluate._blocks import BlockEvaluator
 from pff_stream.evaluate._kernel import Evaluator
 from pff_stream.rules.chunk import RuleChunk
 from pff_stream.rules.keys import name_hash
@@ -57,8 +58,11 @@ def run(
     **more: Any,
 ) -> tuple[dict[int, Result], list[bytes], tuple[int, int]]:
     """Evaluates a chunk; results by source, each run as handed out, and the sums."""
-    evaluator = Evaluator(
-        graph, semantics, max_examples=3, buffer_bytes=4096, resident=resident, **more
+    more |= {"max_examples": 3, "buffer_bytes": 4096}
+    evaluator = (
+        Evaluator(graph, semantics, **more)
+        if resident is None
+        else BlockEvaluator(graph, semantics, resident, **more)
     )
     handed: list[bytes] = []
     sums = evaluator.evaluate(chunk, 0, chunk.n_rules, lambda view: handed.append(bytes(view)))

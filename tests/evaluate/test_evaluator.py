@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pff_stream.evaluate._kernel import Evaluator, scratch_bytes
+from pff_stream.evaluate._counter import scratch_bytes
+from pff_stream.evaluate._kernel import Evaluator
+from pff_stream.evaluate._table_counter import TableCounter
 from pff_stream.rules._table import RuleTable, TableBuilder
 from pff_stream.rules.chunk import RuleChunk
 from pff_stream.triples._graph import GraphView
@@ -174,7 +176,7 @@ def test_table_counts_the_same(data: st.DataObject) -> None:
     table = RuleTable(buffer)
     expected = [result for chunk in chunks for result in run(graph, chunk, semantics)[0].values()]
     for _ in range(2):  # a table serves one graph after the other
-        outcomes, predictions, support = Evaluator(graph, semantics).count_table(table)
+        outcomes, predictions, support = TableCounter(graph, semantics).count_table(table)
         words = [result.outcome for result in expected]
         assert outcomes == tuple(words.count(word) for word in OUTCOMES[:4])
         assert predictions == sum(result.predictions for result in expected)

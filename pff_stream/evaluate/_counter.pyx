@@ -1,0 +1,482 @@
+"""Exact counts of rules: a body is counted once for all heads that share it.
+
+Heads with one variable go to `_members`, closed chains to `_chain`, all other shapes to `_search`.
+Rules and names are numbers here; who reads chunks or tables sets them (`set_head`, `entity_ids`,
+`relation_ids`) and takes the counts.
+"""
+
+from libc.math cimport isnan
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport free
+from libc.string cimport memset
+
+from pff_stream.evaluate._chain cimport (
+    Chain,
+    ChainHead,
+    count_chain,
+    find_chain,
+    has_exact_rows,
+)
+from pff_stream.evaluate._members cimport (
+    Members,
+    count_members,
+    count_supported,
+    count_supported_loops,
+    find_members,
+    forget_members,
+)
+from pff_stream.evaluate._scratch cimport ABSENT, Atom, Body, Scratch, grown, pff_vector
+from pff_stream.evaluate._search cimport (
+    Domain,
+    Search,
+    Step,
+    admissible,
+    domain_of,
+    exists,
+    list_values,
+    plan_steps,
+    start_search,
+)
+from pff_stream.evaluate._work cimport Work, body_work, free_work, reserve_work
+from pff_stream.triples._graph cimport GraphView, Rows, find_row, has_pair
+
+cdef extern from "stdlib.h":
+    int posix_memalign(void** pointer, size_t alignment, size_t size) noexcept nogil
+
+
+def scratch_bytes(uint64_t n_entities, bint wide):
+    """Bytes that a counter allocates for a graph of `n_entities`; the planner's own number."""
+    cdef uint64_t narrow = 24 * n_entities
+    return narrow + ((4 * sizeof(pff_vector) + 24) * n_entities + 64 * 4 if wide else 0)
+
+
+def rule_room_bytes(uint64_t n_names, uint64_t n_atoms, uint64_t n_rules):
+    """Bytes that a counter keeps for so many names, atoms and rules at once."""
+    cdef uint64_t per_rule = sizeof(Head) + sizeof(ChainHead) + 4 + 2 * sizeof(int64_t) + 2
+    return 8 * n_names + sizeof(Atom) * n_atoms + per_rule * n_rules
+
+
+cdef class Counter:
+    """Counts rules against one graph; a base of whoever takes rules from somewhere.
+
+    `semantics` is "object-identity" or "homomorphism"; `wide` allocates the vectors for 512 sources
+    at once; `progress` is a writable buffer of 8 bytes, a counter that moves while there is work;
+    with `max_work` a body whose work bound (`_work`) is over it is not counted: its rules are too
+    large; `way` forces one way of counting chains (0 chooses: the others are for tests and
+    benchmarks).
+    """
+
+    def __cinit__(self, *arguments, **options):
+        memset(&self.scratch, 0, sizeof(Scratch))
+        memset(&self.search, 0, sizeof(Search))
+        memset(&self.chain, 0, sizeof(Chain))
+        memset(&self.work, 0, sizeof(Work))
+
+    def __init__(
+        self,
+        GraphView graph,
+        str semantics,
+        *,
+        bint wide=True,
+        int64_t min_support=0,
+        double min_confidence=0.0,
+        max_work=None,
+        unsigned char[::1] progress=None,
+        int way=0,
+    ):
+        if semantics not in ("object-identity", "homomorphism"):
+            raise ValueError(f"unknown semantics {semantics!r}")
+        self.graph = graph
+        self.way = way
+        self.min_support = min_support
+        self.min_confidence = min_confidence
+        self.bounds_work = max_work is not None
+        self.max_work = 0 if max_work is None else min(max_work, (1 << 64) - 1)
+        self.work.rows = graph.rows
+        self.work.n_entities = graph.n_entities
+        self.scratch.distinct = semantics == "object-identity"
+        self.scratch.progress = &self.own_progress
+        if progress is not None:
+            self.progress_view = progress
+            self.scratch.progress = <uint64_t*>&progress[0]
+        self._allocate_scratch(wide)
+        self.search.scratch = &self.scratch
+        self.search.rows = graph.rows
+        self.reserve_body(8)
+
+    cdef _allocate_scratch(self, bint wide):
+        cdef size_t n = max(1, self.graph.n_entities)
+        cdef Scratch* scratch = &self.scratch
+        cdef int level
+        scratch.n_entities = self.graph.n_entities
+        scratch.stamp = <uint32_t*>_taken(n * 4)
+        scratch.first = <int32_t*>_taken(n * 4)
+        scratch.second = <int32_t*>_taken(n * 4)
+        scratch.withheld = <int32_t*>_taken(n * 4)
+        scratch.near = <int32_t*>_taken(n * 4)
+        scratch.far = <int32_t*>_taken(n * 4)
+        if not wide:
+            return
+        for level in range(3):
+            scratch.levels[level].touched = <uint32_t*>_taken(n * 4)
+            scratch.levels[level].list = <int32_t*>_taken(n * 4)
+            scratch.levels[level].vectors = <pff_vector*>_taken(n * sizeof(pff_vector))
+        scratch.levels[1].twice = <pff_vector*>_taken(n * sizeof(pff_vector))
+        scratch.wide = True
+
+    def __dealloc__(self):
+        cdef int level
+        free(self.scratch.stamp)
+        free(self.scratch.first)
+        free(self.scratch.second)
+        free(self.scratch.withheld)
+        free(self.scratch.near)
+        free(self.scratch.far)
+        for level in range(3):
+            free(self.scratch.levels[level].touched)
+            free(self.scratch.levels[level].list)
+            free(self.scratch.levels[level].vectors)
+            free(self.scratch.levels[level].twice)
+        free_work(&self.work)
+        free(self.search.binding)
+        free(self.search.constants)
+        free(self.search.steps)
+        free(self.search.placed)
+        free(self.chain.steps)
+        free(self.chain.inverses)
+        free(self.entity_ids)
+        free(self.relation_ids)
+        free(self.atoms)
+        free(self.heads)
+        free(self.chain_heads)
+        free(self.chain_rules)
+        free(self.predictions)
+        free(self.support)
+        free(self.outcomes)
+        free(self.reasons)
+
+    @property
+    def edges(self):
+        """Edges touched so far, in all ways together."""
+        return self.scratch.edges
+
+    cdef reserve_body(self, int n_atoms):
+        """Room in the search for bodies of `n_atoms` (twice as many variables at most)."""
+        if n_atoms <= self.capacity:
+            return
+        self.search.binding = <int32_t*>grown(self.search.binding, 2 * n_atoms * sizeof(int32_t))
+        self.search.constants = <int32_t*>grown(
+            self.search.constants, (2 * n_atoms + 2) * sizeof(int32_t)
+        )
+        self.search.steps = <Step*>grown(self.search.steps, 3 * n_atoms * sizeof(Step))
+        self.search.placed = <char*>grown(self.search.placed, n_atoms)
+        self.chain.steps = <const Rows**>grown(self.chain.steps, n_atoms * sizeof(Rows*))
+        self.chain.inverses = <const Rows**>grown(self.chain.inverses, n_atoms * sizeof(Rows*))
+        if self.bounds_work:
+            reserve_work(&self.work, n_atoms)
+        self.capacity = n_atoms
+
+    cdef reserve_rules(self, size_t n_names, size_t n_atoms, size_t n_rules):
+        """Room for so many names, atoms of bodies and rules at once."""
+        if n_names > self.name_room:
+            self.entity_ids = <int32_t*>grown(self.entity_ids, n_names * 4)
+            self.relation_ids = <int32_t*>grown(self.relation_ids, n_names * 4)
+            self.name_room = n_names
+        if n_atoms > self.atom_room:
+            self.atoms = <Atom*>grown(self.atoms, n_atoms * sizeof(Atom))
+            self.atom_room = n_atoms
+        if n_rules > self.rule_room:
+            self.heads = <Head*>grown(self.heads, n_rules * sizeof(Head))
+            self.chain_heads = <ChainHead*>grown(self.chain_heads, n_rules * sizeof(ChainHead))
+            self.chain_rules = <int32_t*>grown(self.chain_rules, n_rules * 4)
+            self.predictions = <int64_t*>grown(self.predictions, n_rules * 8)
+            self.support = <int64_t*>grown(self.support, n_rules * 8)
+            self.outcomes = <uint8_t*>grown(self.outcomes, n_rules)
+            self.reasons = <uint8_t*>grown(self.reasons, n_rules)
+            self.rule_room = n_rules
+
+    # --- names ---------------------------------------------------------------------------------
+
+    cdef void set_head(self, Py_ssize_t rule, const int32_t* columns) noexcept nogil:
+        cdef Head* head = &self.heads[rule]
+        head.relation = self.relation_ids[columns[0]]
+        head.relation_name = columns[0]
+        head.left = columns[1]
+        head.right = columns[2]
+        head.left_name = -1 - columns[1] if columns[1] < 0 else -1
+        head.right_name = -1 - columns[2] if columns[2] < 0 else -1
+        head.left_entity = self.entity_ids[head.left_name] if columns[1] < 0 else -1
+        head.right_entity = self.entity_ids[head.right_name] if columns[2] < 0 else -1
+
+    cdef uint8_t filter(self, Py_ssize_t rule, int64_t support, double confidence) noexcept nogil:
+        if support >= 0 and support < self.min_support:
+            self.reasons[rule] = UNDER_SUPPORT
+            return FILTERED
+        if not isnan(confidence) and confidence < self.min_confidence:
+            self.reasons[rule] = UNDER_CONFIDENCE
+            return FILTERED
+        return SATISFIED
+
+    cdef uint8_t resolve_body(
+        self, const int32_t* columns, int n_atoms, Body* body
+    ) noexcept nogil:
+        """Fills `body`; returns why nothing can match, or 0."""
+        cdef int i
+        cdef int32_t term
+        cdef uint8_t reason = 0
+        body.atoms = self.atoms
+        body.n_atoms = n_atoms
+        body.n_variables = 0
+        for i in range(n_atoms):
+            self.atoms[i].relation = self.relation_ids[columns[3 * i]]
+            self.atoms[i].left = self._resolve_term(columns[3 * i + 1], body, &reason)
+            self.atoms[i].right = self._resolve_term(columns[3 * i + 2], body, &reason)
+        for i in range(n_atoms):
+            if self.atoms[i].relation < 0:
+                return RELATION_ABSENT
+        return reason
+
+    cdef int32_t _resolve_term(self, int32_t term, Body* body, uint8_t* reason) noexcept nogil:
+        cdef int32_t entity
+        if term >= 0:
+            if term >= body.n_variables:
+                body.n_variables = term + 1
+            return term
+        entity = self.entity_ids[-1 - term]
+        if entity < 0:
+            reason[0] = CONSTANT_ABSENT
+            return ABSENT
+        return -1 - entity
+
+    # --- counts --------------------------------------------------------------------------------
+
+    cdef int count_body(
+        self, const int32_t* columns, int n_atoms, Py_ssize_t first, Py_ssize_t last
+    ) except -1 nogil:
+        """Counts the rules first..last, which share a body; each way settles all heads it serves."""
+        cdef Body body
+        cdef Py_ssize_t rule
+        cdef uint8_t reason
+        cdef Head* head
+        self.scratch.progress[0] += 1
+        if n_atoms == 0:
+            for rule in range(first, last):
+                if self.outcomes[rule] == FILTERED:
+                    self.predictions[rule] = 0
+                else:
+                    self._count_zero_rule(rule)
+            return 0
+        reason = self.resolve_body(columns, n_atoms, &body)
+        if self.bounds_work and (
+            body_work(&self.work, body.atoms, body.n_atoms, body.n_variables) > self.max_work
+        ):
+            reason = OVER_MAX_WORK
+        for rule in range(first, last):
+            if self.outcomes[rule] == FILTERED:
+                self.predictions[rule] = 0
+            elif reason:
+                self.predictions[rule] = 0
+                self.reasons[rule] = reason
+                if reason == OVER_MAX_WORK:
+                    self.outcomes[rule] = TOO_LARGE
+        for rule in range(first, last):
+            if self.predictions[rule] != UNCOUNTED:
+                continue
+            head = &self.heads[rule]
+            if is_pair(head):
+                self._count_pairs(&body, head.left, head.right, rule, last)
+            elif head.left >= 0 or head.right >= 0:
+                self._count_values(&body, max(head.left, head.right), rule, last)
+            else:
+                self._count_ground(&body, rule)
+        return 0
+
+    cdef void _count_zero_rule(self, Py_ssize_t rule) noexcept nogil:
+        cdef Head* head = &self.heads[rule]
+        cdef const Rows* rows
+        cdef int32_t constant
+        cdef int64_t row
+        if head.relation < 0:
+            self.predictions[rule] = 0
+            self.reasons[rule] = RELATION_ABSENT
+            return
+        if head.left < 0 and head.right < 0:
+            self.predictions[rule] = 1
+            self.support[rule] = self.known(head, head.left_entity, head.right_entity)
+            return
+        rows = self.zero_rows(head)
+        self.predictions[rule] = rows.n_keys
+        if head.left >= 0 and head.right >= 0:
+            self.support[rule] = rows.n_loops
+            return
+        constant = max(head.left_entity, head.right_entity)
+        if constant < 0:
+            return
+        if self.scratch.distinct and find_row(rows, constant) >= 0:
+            self.predictions[rule] -= 1
+        rows = &self.graph.rows[2 * head.relation + (1 if head.left >= 0 else 0)]
+        row = find_row(rows, constant)
+        if row >= 0:
+            self.support[rule] = rows.offsets[row + 1] - rows.offsets[row]
+            if self.scratch.distinct and rows.n_loops and has_pair(rows, constant, constant):
+                self.support[rule] -= 1
+
+    cdef const Rows* zero_rows(self, const Head* head) noexcept nogil:
+        """The rows whose keys a zero rule predicts: of subjects, or (number 1, or on the right) of
+        objects."""
+        cdef bint objects = head.left < 0 or head.left == 1
+        return &self.graph.rows[2 * head.relation + objects]
+
+    cdef bint known(self, const Head* head, int32_t left, int32_t right) noexcept nogil:
+        if head.relation < 0 or left < 0 or right < 0:
+            return False
+        if head.left >= 0 and head.right < 0:  # by the row of the constant, as the counts
+            return has_pair(&self.graph.rows[2 * head.relation + 1], right, left)
+        return has_pair(&self.graph.rows[2 * head.relation], left, right)
+
+    cdef void _count_ground(self, Body* body, Py_ssize_t rule) noexcept nogil:
+        cdef Head* head = &self.heads[rule]
+        start_search(&self.search, body, head.left_entity, head.right_entity)
+        plan_steps(&self.search)
+        self.predictions[rule] = exists(&self.search)
+        if self.predictions[rule]:
+            self.support[rule] = self.known(head, head.left_entity, head.right_entity)
+
+    cdef void _count_values(
+        self, Body* body, int32_t variable, Py_ssize_t first, Py_ssize_t last
+    ) noexcept nogil:
+        """All heads of the body whose only variable is `variable`."""
+        cdef Members members = find_members(&self.scratch, self.graph.rows, body, variable)
+        cdef Py_ssize_t rule
+        cdef Head* head
+        if not members.shared and not self.scratch.distinct:
+            start_search(&self.search, body, -1, -1)
+            plan_steps(&self.search)
+            members.n = list_values(&self.search, variable)
+            members.shared = True
+        for rule in range(first, last):
+            head = &self.heads[rule]
+            if self.predictions[rule] != UNCOUNTED or not (
+                (head.left == variable and (head.right == variable or head.right < 0))
+                or (head.right == variable and head.left < 0)
+            ):
+                continue
+            if not members.shared:
+                start_search(&self.search, body, head.left_entity, head.right_entity)
+                plan_steps(&self.search)
+                self.predictions[rule] = list_values(&self.search, variable)
+                self._support_of_listed(rule)
+                continue
+            self.predictions[rule] = count_members(
+                &self.scratch, &members, max(head.left_entity, head.right_entity)
+            )
+            if head.relation < 0:
+                continue
+            if head.left == head.right:
+                self.support[rule] = count_supported_loops(
+                    &self.scratch, &self.graph.rows[2 * head.relation]
+                )
+            elif head.left >= 0 and head.right_entity >= 0:
+                self.support[rule] = count_supported(
+                    &self.scratch, &self.graph.rows[2 * head.relation + 1], head.right_entity
+                )
+            elif head.right >= 0 and head.left_entity >= 0:
+                self.support[rule] = count_supported(
+                    &self.scratch, &self.graph.rows[2 * head.relation], head.left_entity
+                )
+        if members.shared:
+            forget_members(&self.scratch, &members)
+
+    cdef void _support_of_listed(self, Py_ssize_t rule) noexcept nogil:
+        """Of the values that a search has just listed, those whose head triple is known."""
+        cdef Head* head = &self.heads[rule]
+        cdef int64_t i
+        cdef int32_t value
+        for i in range(self.predictions[rule]):
+            value = self.scratch.near[i]
+            self.support[rule] += self.known(
+                head,
+                value if head.left >= 0 else head.left_entity,
+                value if head.right >= 0 else head.right_entity,
+            )
+
+    cdef int _count_pairs(
+        self, Body* body, int32_t source, int32_t end, Py_ssize_t first, Py_ssize_t last
+    ) except -1 nogil:
+        """All heads of the body over the two variables, in either order."""
+        cdef Py_ssize_t rule
+        cdef Head* head
+        cdef ChainHead* chain_head
+        cdef int n = 0, i, way = self.way
+        cdef int64_t total
+        for rule in range(first, last):
+            head = &self.heads[rule]
+            if self.predictions[rule] != UNCOUNTED or not (
+                (head.left == source and head.right == end)
+                or (head.left == end and head.right == source)
+            ):
+                continue
+            chain_head = &self.chain_heads[n]
+            chain_head.support = 0
+            chain_head.forward = NULL
+            chain_head.backward = NULL
+            if head.relation >= 0:
+                i = 0 if head.left == source else 1
+                chain_head.forward = &self.graph.rows[2 * head.relation + i]
+                chain_head.backward = &self.graph.rows[2 * head.relation + 1 - i]
+            self.chain_rules[n] = rule
+            n += 1
+        if find_chain(
+            &self.chain, self.graph.rows, body, source, end, self.search.placed
+        ) and has_exact_rows(&self.scratch, &self.chain):
+            way = self.before_pairs(n, True, way)
+            total = count_chain(&self.scratch, &self.chain, self.chain_heads, n, way)
+        else:
+            self.before_pairs(n, False, way)
+            total = self._count_pairs_by_search(body, source, end, n)
+        for i in range(n):
+            self.predictions[self.chain_rules[i]] = total
+            self.support[self.chain_rules[i]] = self.chain_heads[i].support
+        return 0
+
+    cdef int before_pairs(self, int n_heads, bint is_chain, int way) except -1 nogil:
+        """Called before heads over two variables are counted; returns the way to count a chain."""
+        return way
+
+    cdef int64_t _count_pairs_by_search(
+        self, Body* body, int32_t source, int32_t end, int n_heads
+    ) noexcept nogil:
+        cdef Domain domain
+        cdef int64_t i, n, row, total = 0
+        cdef uint32_t edge
+        cdef int head
+        cdef const Rows* rows
+        start_search(&self.search, body, -1, -1)
+        domain = domain_of(&self.search, source)
+        for i in range(domain.n_items):
+            if not admissible(&self.search, domain.items[i]):
+                continue
+            self.search.binding[source] = domain.items[i]
+            if i == 0 or self.search.n_steps == 0:
+                plan_steps(&self.search)
+            n = list_values(&self.search, end)
+            total += n
+            for head in range(n_heads if n else 0):
+                rows = self.chain_heads[head].forward
+                row = find_row(rows, domain.items[i]) if rows != NULL else -1
+                if row >= 0:
+                    for edge in range(rows.offsets[row], rows.offsets[row + 1]):
+                        self.chain_heads[head].support += (
+                            self.scratch.stamp[rows.values[edge]] == self.scratch.epoch
+                        )
+            self.search.binding[source] = -1
+        return total
+
+
+cdef void* _taken(size_t n_bytes) except NULL:
+    """Zeros on a cache line's border, every page taken now: what is planned is held from here on."""
+    cdef void* block = NULL
+    if posix_memalign(&block, 64, max(n_bytes, 1)) != 0:
+        raise MemoryError
+    memset(block, 0, n_bytes)
+    return block

@@ -1,0 +1,173 @@
+"""Counts of a whole rule table against a small graph: only what its names can match is looked at.
+
+Writes no records. The table is the work of `pff_stream/rules/_table.pyx`.
+"""
+
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.string cimport memset
+
+from pff_stream.evaluate._counter cimport (
+    FILTERED,
+    SATISFIED,
+    UNCOUNTED,
+    VACUOUS,
+    VIOLATED,
+    Counter,
+)
+from pff_stream.rules._table cimport RuleTable, constant_key, find_key_atom
+from pff_stream.triples._graph cimport Rows
+
+cdef extern from "_names.h":
+    uint64_t pff_name_hash(const unsigned char* name, size_t length) noexcept nogil
+
+
+cdef class TableCounter(Counter):
+    """Counts tables of rules against one graph."""
+
+    def count_table(self, RuleTable table):
+        """Counts all rules of a table; writes no records.
+
+        Returns ((satisfied, violated, vacuous, filtered) rules, predictions, support). The names of
+        the graph are looked up in the table, and only bodies that they can match are counted.
+        """
+        cdef uint64_t tally[4]
+        cdef int64_t sums[2]
+        memset(tally, 0, sizeof(tally))
+        memset(sums, 0, sizeof(sums))
+        self.reserve_rules(0, table.max_body_atoms, table.max_body_rules)
+        self.reserve_body(max(1, table.max_body_atoms))
+        cdef int32_t* entity_ids = self.entity_ids
+        cdef int32_t* relation_ids = self.relation_ids
+        self.entity_ids = table.entity_ids
+        self.relation_ids = table.relation_ids
+        try:
+            with nogil:
+                self._match_names(table)
+                self._count_matching(table, tally, sums)
+                self._forget_names(table)
+        finally:
+            self.entity_ids = entity_ids
+            self.relation_ids = relation_ids
+        tally[FILTERED] = table.n_filtered
+        tally[VACUOUS] = table.n_rules - table.n_filtered - tally[SATISFIED] - tally[VIOLATED]
+        return (tally[0], tally[1], tally[2], tally[3]), sums[0], sums[1]
+
+    cdef void _match_names(self, RuleTable table) noexcept nogil:
+        """Enters the ids of the graph's names beside those names that the rules use as well."""
+        cdef uint64_t i, start = 0
+        cdef int64_t name
+        for i in range(self.graph.n_entities):
+            name = _name_in(table, self.graph.entity_blob, start, self.graph.entity_ends[i])
+            if name >= 0:
+                table.entity_ids[name] = <int32_t>i
+            start = self.graph.entity_ends[i]
+        start = 0
+        for i in range(self.graph.n_relations):
+            name = _name_in(table, self.graph.relation_blob, start, self.graph.relation_ends[i])
+            if name >= 0:
+                table.relation_ids[name] = <int32_t>i
+            start = self.graph.relation_ends[i]
+
+    cdef void _forget_names(self, RuleTable table) noexcept nogil:
+        cdef uint64_t i, start = 0
+        cdef int64_t name
+        for i in range(self.graph.n_entities):
+            name = _name_in(table, self.graph.entity_blob, start, self.graph.entity_ends[i])
+            if name >= 0:
+                table.entity_ids[name] = -1
+            start = self.graph.entity_ends[i]
+        start = 0
+        for i in range(self.graph.n_relations):
+            name = _name_in(table, self.graph.relation_blob, start, self.graph.relation_ends[i])
+            if name >= 0:
+                table.relation_ids[name] = -1
+            start = self.graph.relation_ends[i]
+
+    cdef void _count_matching(
+        self, RuleTable table, uint64_t* tally, int64_t* sums
+    ) noexcept nogil:
+        """Every body without atoms, without constants, or with a constant beside its relation."""
+        cdef uint64_t relation, start = 0, at
+        cdef uint32_t key
+        cdef int64_t name, constant
+        cdef int side
+        cdef const Rows* rows
+        table.epoch += 1
+        if table.epoch == 0:
+            memset(table.visited, 0, 4 * table.n_bodies)
+            table.epoch = 1
+        self._count_list(table, table.plain_bodies[0], -1, 0, -1, tally, sums)
+        for relation in range(self.graph.n_relations):
+            name = _name_in(
+                table, self.graph.relation_blob, start, self.graph.relation_ends[relation]
+            )
+            start = self.graph.relation_ends[relation]
+            if name < 0:
+                continue
+            self._count_list(table, table.relation_bodies[name], -1, 0, -1, tally, sums)
+            for side in range(2):
+                rows = &self.graph.rows[2 * relation + side]
+                for key in range(rows.n_keys):
+                    constant = self._name_of(table, rows.keys[key])
+                    if constant >= 0:
+                        at = constant_key(<int32_t>name, side, <int32_t>constant)
+                        self._count_list(
+                            table, table.constant_bodies[at & table.constant_mask],
+                            <int32_t>name, side, <int32_t>constant, tally, sums
+                        )
+
+    cdef inline int64_t _name_of(self, RuleTable table, int32_t entity) noexcept nogil:
+        cdef uint64_t start = self.graph.entity_ends[entity - 1] if entity else 0
+        return _name_in(table, self.graph.entity_blob, start, self.graph.entity_ends[entity])
+
+    cdef void _count_list(
+        self, RuleTable table, uint32_t first, int32_t relation, int side, int32_t constant,
+        uint64_t* tally, int64_t* sums
+    ) noexcept nogil:
+        """Counts the bodies of a list that have this key (relation -1: all of them)."""
+        cdef uint32_t body, start
+        cdef int32_t key_relation = -1, key_constant = -1
+        cdef int key_side = 0
+        while first:
+            body = first - 1
+            first = table.next_body[body]
+            if table.visited[body] == table.epoch:
+                continue
+            start = table.body_ends[body - 1] if body else 0
+            if relation >= 0:
+                find_key_atom(
+                    table.atoms + 3 * start, table.body_ends[body] - start,
+                    &key_relation, &key_side, &key_constant
+                )
+                if key_relation != relation or key_side != side or key_constant != constant:
+                    continue
+            table.visited[body] = table.epoch
+            self._count_table_body(table, body, start, tally, sums)
+
+    cdef void _count_table_body(
+        self, RuleTable table, uint32_t body, uint32_t start, uint64_t* tally, int64_t* sums
+    ) noexcept nogil:
+        cdef uint32_t first = table.rule_ends[body - 1] if body else 0
+        cdef Py_ssize_t rule, n = table.rule_ends[body] - first
+        cdef uint32_t atom
+        for atom in range(start, table.body_ends[body]):
+            if table.relation_ids[table.atoms[3 * atom]] < 0:
+                return                        # vacuous, as all that is not tallied
+        for rule in range(n):
+            self.set_head(rule, table.heads + 3 * (first + rule))
+            self.predictions[rule] = UNCOUNTED
+            self.support[rule] = 0
+            self.reasons[rule] = table.filtered[first + rule]
+            self.outcomes[rule] = FILTERED if table.filtered[first + rule] else SATISFIED
+        self.count_body(table.atoms + 3 * start, table.body_ends[body] - start, 0, n)
+        for rule in range(n):
+            if self.outcomes[rule] != FILTERED and self.predictions[rule] > 0:
+                tally[self.predictions[rule] != self.support[rule]] += 1
+                sums[0] += self.predictions[rule]
+                sums[1] += self.support[rule]
+
+
+cdef inline int64_t _name_in(
+    RuleTable table, const unsigned char* blob, uint64_t start, uint64_t end
+) noexcept nogil:
+    return table.find_name(blob + start, end - start, pff_name_hash(blob + start, end - start))
