@@ -84,6 +84,16 @@ class Rules:
     opened: OpenedFile | None
     """The file that was compiled before, else None."""
 
+    def check_complete(self) -> None:
+        """`InputError` unless a file that was compiled before holds each of its rules once.
+
+        Reads all of it: for where no merge follows, which would notice, or where one has noticed.
+        """
+        if self.opened is not None:
+            from pff_stream.rules.complete import check_complete
+
+            check_complete(self.file)
+
 
 @dataclass(frozen=True, slots=True)
 class GraphInput:

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgpack
 
-from pff_stream.errors import InputError, PffStreamError
+from pff_stream.errors import DamagedResultsError, InputError
 from pff_stream.evaluate._kernel import Evaluator
 from pff_stream.evaluate.chunk import evaluate_rules
 from pff_stream.report._merge import iterate
@@ -23,6 +23,7 @@ from pff_stream.report.run_table import RunTable
 from pff_stream.rules._format import FOOTER, MAGIC, RECORD
 from pff_stream.rules._table import RuleTable, TableBuilder
 from pff_stream.rules.chunk import RuleChunk
+from pff_stream.rules.complete import check_complete
 from pff_stream.rules.file import RuleFile
 from tests.fuzz.target import ACCEPTED, REFUSED, SEEDS, Edit, Target, check_message, edits
 from tests.graphs import graph_of
@@ -203,10 +204,12 @@ def _check_report(rules: RuleFile, chunks: list[RuleChunk]) -> None:
         for chunk in chunks:
             evaluate_rules(evaluator, VIEW, chunk, 0, chunk.n_rules, append)
         outcomes = list(iterate(VIEW, [fd], RunTable(runs), source_chunks(), temporary_dir="/tmp"))
-    except PffStreamError as error:
-        # A rule that is there twice: in one chunk, or in two.
-        check_message(str(error), places=("found a record out of order", "results: rule number "))
+    except DamagedResultsError:
+        # A rule that is there twice, or not at all: the whole file is to blame, and says so.
+        check_complete(rules)
+        raise
     else:
+        check_complete(rules)
         assert len(outcomes) == rules.rules
         compiled_away = sum(outcome.outcome == Outcome.REJECTED for outcome in outcomes)
         assert compiled_away >= rules.rejected
