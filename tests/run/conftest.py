@@ -9,7 +9,7 @@ import pytest
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Signals that met a living process, by victim; how often a run gave up, how soon it went on."""
+    """Signals that met a living process, by victim, and how a run took them."""
     properties = [
         (name, value)
         for report in (
