@@ -8,9 +8,17 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
+from typing import NoReturn
 
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def _interrupted(*_: object) -> NoReturn:
+    """Ends the process as the command does after Ctrl-C."""
+    os.write(2, b"pff-stream: error: interrupted\n")
+    os._exit(130)
 
 
 def main() -> int:
@@ -21,12 +29,19 @@ def main() -> int:
         os.environ.setdefault(name, "1")
     # Imports make no garbage worth a collection; the command turns it on again behind them.
     gc.disable()
-    try:
-        from pff_stream.cli import main as command
-    except KeyboardInterrupt:
-        return 130
+    # Until the command has set itself up there is nothing to clean up; a KeyboardInterrupt would
+    # show a trace, or be swallowed by a callback of the import.
+    is_ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if is_ours:
+        signal.signal(signal.SIGINT, _interrupted)
+    from pff_stream.cli import main as command
 
-    code = command()
+    if is_ours:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        code = command()
+    except KeyboardInterrupt:  # before or behind all that it sets up
+        _interrupted()
     # The interpreter collects twice more at its end; what is frozen it leaves alone (30 ms).
     gc.freeze()
     return code

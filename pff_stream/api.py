@@ -98,13 +98,14 @@ def _outcomes(
     from pff_stream.report._merge import iterate
     from pff_stream.report.progress import Silent
     from pff_stream.run.engine import evaluated, evaluating
-    from pff_stream.run.outputs import source_chunks
+    from pff_stream.run.outputs import rules_blamed, source_chunks
     from pff_stream.triples.graph import attach
 
     if ordered:
         with (
             evaluated(settings, Silent(), rules, triples) as done,
             attach(done.ready.graph.name) as graph,
+            rules_blamed(done.ready.rules),
         ):
             yield from iterate(
                 graph.view,
@@ -117,6 +118,7 @@ def _outcomes(
             )
         return
     with evaluating(settings, Silent(), rules, triples) as (done, answers):
+        done.ready.rules.check_complete()
         reader = _SpoolReader(done)
         yield from reader.rejected()
         for answer in answers:

@@ -213,7 +213,9 @@ def plan(inputs: tuple[str, ...], as_json: bool, sweep: str | None, **others: ob
         observer.close()
         text = json.dumps(made.to_json(), indent=2, ensure_ascii=False)
         if target is not None:
-            output.replace_file(str(target), text + "\n")
+            from pff_stream.report.writers import write_text
+
+            write_text(str(target), text + "\n")
         if as_json:
             output.say(text)
         else:

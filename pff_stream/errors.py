@@ -12,6 +12,10 @@ class PffStreamError(Exception):
     exit_code = 70
 
 
+class DamagedResultsError(PffStreamError):
+    """Results that cannot be those of the rules: one is missing, there twice, or not as written."""
+
+
 class InputError(PffStreamError):
     """Unreadable or malformed input; the message names file, place, what was found and expected."""
 

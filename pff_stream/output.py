@@ -1,7 +1,7 @@
-"""Where the command's answers go: standard output, standard error, and files replaced as a whole.
+"""Where the command's answers go: standard output and standard error.
 
 Standard output that cannot be written ends the command (OutputError; BrokenPipeError stays what it
-is, see `ending`). Standard error never does. Not done here: logs and progress.
+is, see `ending`). Standard error never does. Not done here: logs, progress, files.
 """
 
 from __future__ import annotations
@@ -66,20 +66,3 @@ def give_up_broken_streams() -> None:
                 os.close(null)
         except ValueError:
             continue
-
-
-def replace_file(path: str, text: str) -> None:
-    """Writes `path` in one step: whoever reads it sees the old or the new text, whole."""
-    beside = f"{path}.{os.urandom(8).hex()}.tmp"
-    try:
-        # Made new: a link that somebody else put there is not followed.
-        with open(beside, "x", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except OSError as error:
-        raise OutputError(f"{path}: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):
-            os.unlink(beside)

@@ -12,14 +12,14 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from pff_stream.errors import InputError, OutputError, UsageError
-from pff_stream.output import replace_file
-from pff_stream.report.writers import FileWriter, partial_name
+from pff_stream.report.writers import FileWriter, partial_name, write_text
 from pff_stream.rules.compile import compile_rules
 from pff_stream.rules.file import RuleFile
 from pff_stream.run.contract import read_plan
@@ -29,6 +29,8 @@ from pff_stream.run.reading import encode_options
 from pff_stream.run.resolve import gather, resolve
 from pff_stream.run.settings import RunSettings
 from pff_stream.sources import open_blocks
+from pff_stream.triples._encode import HEADER_BYTES, MAX_LINE_BYTES
+from pff_stream.triples.encode import EncodeOptions, checked_lines
 from pff_stream.triples.graph import verify
 from tests.reference import Graph, evaluate, parse_rule
 from tests.triples.memory_writer import encoded
@@ -190,8 +192,9 @@ def test_links_made_during_the_run(tmp_path: Path) -> None:
         writer.commit()
     out.unlink()
     out.symlink_to(victim)
-    replace_file(str(out), "results")
-    assert out.read_text() == "results" and not out.is_symlink()
+    with pytest.raises(OutputError, match="symbolic link"):
+        write_text(out, "results")
+    assert out.is_symlink()
     assert victim.read_text() == "precious"
 
 
@@ -312,3 +315,38 @@ def test_every_damage_to_every_file(name: str, damage: str, tmp_path: Path) -> N
     with pytest.raises((InputError, UsageError), match=re.escape(str(path))) as refused:
         read_as(path)
     assert len(str(refused.value).replace(str(path), "").partition("; the first:")[0]) < 200
+
+
+@pytest.mark.parametrize("block_bytes", [1, 7, 1 << 18])
+def test_triples_that_are_printed_are_checked(tmp_path: Path, block_bytes: int) -> None:
+    """TSV is checked line by line, whatever the blocks, and comes out in one order and form."""
+    path = tmp_path / "t.tsv"
+    options = EncodeOptions(columns=(1, 0, 2), block_bytes=block_bytes)
+    path.write_bytes(b"\xef\xbb\xbfr\ta\tb\r\nr\tb\tNA\r\nq\tc\td")
+    assert b"".join(checked_lines([str(path)], options)) == b"a\tr\tb\nb\tr\tNA\nc\tq\td\n"
+    for text, line, found in (
+        (b"a\tb\tc\n\nx\ty\tz\n", 2, "a blank line"),
+        (b"a\tb\tc\nx\ty", 2, "2 columns"),
+        (b"a\tb\tc\nd\te\tf\nx\t\xff\ty\n", 3, "the byte 0xff"),
+        (b"me_myself_i\tb\tc\nb\tme_myself_i\tc", 2, "the entity me_myself_i"),
+    ):
+        path.write_bytes(text)
+        with pytest.raises(InputError, match=f"t.tsv, line {line}: found {found}"):
+            list(checked_lines([str(path)], options))
+    path.write_bytes(b"a" * (MAX_LINE_BYTES + 2))
+    with pytest.raises(InputError, match="line 1: found a line of over"):
+        list(checked_lines([str(path)], replace(options, block_bytes=1 << 18)))
+
+
+def test_a_damaged_header_is_not_planned_with(tmp_path: Path, rules: Path, triples: Path) -> None:
+    """A plan reads headers alone, and each has a checksum: any bit of it is noticed at once."""
+    encoded = tmp_path / "g.pffg"
+    run("encode", triples, "-o", encoded, code=0)
+    good = encoded.read_bytes()
+    for at in range(HEADER_BYTES):
+        encoded.write_bytes(good[:at] + bytes([good[at] ^ 1 << at % 8]) + good[at + 1 :])
+        settings = RunSettings(rules=str(rules), triples=(str(encoded),))
+        with pytest.raises(InputError, match=r"g\.pffg"), open_graph(settings, 64 << 20):
+            pass
+    encoded.write_bytes(good[:40] + b"\x7f" + good[41:])
+    assert "damaged graph" in run("plan", rules, encoded, code=2)

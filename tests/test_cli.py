@@ -330,7 +330,7 @@ def test_plan_cannot_write(command: Command, tmp_path: Path) -> None:
     """A plan that cannot be written ends with 74."""
     ended = command("plan", *INPUTS, "-o", str(tmp_path / "none" / "plan.json"))
     assert (ended.code, ended.out) == (74, "")
-    assert "plan.json: No such file or directory" in ended.err
+    assert "plan.json: cannot be written: No such file or directory" in ended.err
 
 
 def test_compile(command: Command, engine: FakeEngine) -> None:
@@ -437,6 +437,33 @@ def test_signals(number: signal.Signals, code: int, message: str) -> None:
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (code, "")
     assert err == f"cleaned\npff-stream: error: {message}\n"
+
+
+@pytest.mark.parametrize("moment", ["import", "start"])
+def test_interrupt_before_the_command_is_set_up(moment: str) -> None:
+    """Ctrl-C while the command is imported, or before it handles errors: the same line and code."""
+    script = f"""
+import importlib.abc, sys, time
+from pff_stream.__main__ import main
+class Slow(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "pff_stream.cli" and "import" == "{moment}":
+            wait()
+def wait():
+    sys.stderr.write("ready\\n"); sys.stderr.flush(); time.sleep(20)
+sys.meta_path.insert(0, Slow())
+if "{moment}" == "start":
+    from pff_stream import talk
+    talk.set_up = wait
+sys.exit(main())
+"""
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, cwd=ROOT, text=True) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (130, "pff-stream: error: interrupted\n")
 
 
 def test_second_sigterm_ends_at_once() -> None:

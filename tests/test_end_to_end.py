@@ -63,6 +63,7 @@ def compare(results: Path, oracle: Path, triples: Path) -> tuple[int, list[str]]
     return equal, differing
 
 
+@pytest.mark.same_answer
 @pytest.mark.parametrize(("name", "known"), [("umls", 0), ("nations", 0)])
 def test_counts_of_another_implementation(
     name: str, known: int, data: Path, tmp_path: Path
@@ -76,6 +77,7 @@ def test_counts_of_another_implementation(
     assert (equal + len(differing), len(differing)) == (6000, known)
 
 
+@pytest.mark.same_answer
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver", "thread"])
 @pytest.mark.parametrize("workers", [1, 2, 4])
 def test_same_bytes_for_every_way_to_run(
@@ -111,6 +113,24 @@ def same_bytes() -> dict[str, str]:
     return {}
 
 
+@pytest.mark.same_answer
+@pytest.mark.parametrize(("window", "budget"), [(1, "100MiB"), (3, "4GiB"), (100, "200MiB")])
+def test_same_bytes_for_every_window_and_budget(
+    window: int, budget: str, data: Path, tmp_path: Path, same_bytes: dict[str, str]
+) -> None:
+    """Neither how many tasks are under way nor what may be used changes a byte of the results."""
+    inputs = (data / "umls" / "rules.tsv.gz", data / "umls" / "train.tsv.gz")
+    saved, out = tmp_path / "plan.json", tmp_path / "r"
+    run("plan", *inputs, "--budget", budget, "-o", saved, check=0)
+    plan = json.loads(saved.read_text())
+    plan["settings"]["window"] = window
+    saved.write_text(json.dumps(plan))
+    run("run", *inputs, "--plan", saved, "--budget", budget, "--out", out, check=1)
+    assert json.loads((out / "summary.json").read_text())["run"]["window"] == window
+    assert digest(out) == same_bytes.setdefault("umls", digest(out))
+
+
+@pytest.mark.same_answer
 def test_edge_rules_are_read_against_their_graph(data: Path, tmp_path: Path) -> None:
     """Names full of separators: every mined rule is read and evaluated, none rejected."""
     folder = data / "edge"
@@ -122,6 +142,7 @@ def test_edge_rules_are_read_against_their_graph(data: Path, tmp_path: Path) -> 
     assert reasons <= {"", "nothing matches"}, "a name was taken apart wrongly"
 
 
+@pytest.mark.same_answer
 def test_every_witness_is_a_grounding(data: Path, tmp_path: Path) -> None:
     """Each violation is absent from the graph, its witness is in it, caps are announced."""
     folder = data / "nations"
@@ -146,6 +167,7 @@ def test_every_witness_is_a_grounding(data: Path, tmp_path: Path) -> None:
     assert "--max-examples left out" in said
 
 
+@pytest.mark.same_answer
 def test_compiled_and_encoded_inputs_give_the_same(data: Path, tmp_path: Path) -> None:
     """`compile` and `encode` change nothing but the time."""
     folder = data / "umls"

@@ -327,7 +327,7 @@ def write_results(
     `files` are descriptors of the spools, `runs` where their runs lie, `chunks` the source
     chunks of the rule file in order. A writer that is None is left out; none is committed or abandoned
     here. `options`: `fan_in`, `window_bytes`, `max_record_bytes`, `temporary_dir` (where runs are
-    merged first when there are more than `fan_in`). Raises what a writer raises, `PffStreamError`
+    merged first when there are more than `fan_in`). Raises what a writer raises, `DamagedResultsError`
     where results are missing, doubled or damaged.
     """
     formatter = _Formatter(graph, files, runs, chunks, unseen, max_violations, options)

@@ -9,7 +9,7 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
-from pff_stream.errors import PffStreamError
+from pff_stream.errors import DamagedResultsError, PffStreamError
 from pff_stream.report._runs cimport N_OUTCOMES, RunHeap
 from pff_stream.report.summary import Totals, WorstRule
 from pff_stream.triples._graph cimport GraphView
@@ -47,7 +47,7 @@ cdef class Pass:
         while self.at == self.n:
             if not self._next_chunk():
                 if heap.n:
-                    raise PffStreamError(
+                    raise DamagedResultsError(
                         f"damaged results: rule number {heap.header.source} is not in the source, "
                         f"which has {self.source} rules"
                     )
@@ -59,13 +59,13 @@ cdef class Pass:
         rule.miner_confidence = self.miner_confidence[self.at]
         rejected = _slice(self.reasons, self.reason_ends, self.at)
         if heap.n and heap.header.source < rule.source:
-            raise PffStreamError(f"damaged results: rule number {heap.header.source} is there twice")
+            raise DamagedResultsError(f"damaged results: rule number {heap.header.source} is there twice")
         if rejected.n:
             rule.outcome = REJECTED
             rule.reason = REASON_TEXT
             rule.reason_text = rejected
         elif heap.n == 0 or heap.header.source != rule.source or heap.header.part != 0:
-            raise PffStreamError(
+            raise DamagedResultsError(
                 f"damaged results: rule number {rule.source} (line {rule.line}) has no result"
             )
         else:
@@ -84,7 +84,7 @@ cdef class Pass:
             VACUOUS if rule.predictions == 0
             else SATISFIED if rule.predictions == rule.support else VIOLATED
         ):
-            raise PffStreamError(
+            raise DamagedResultsError(
                 f"damaged results: outcome {rule.outcome} of rule number {rule.source} with "
                 f"{rule.predictions} predictions, {rule.support} of them in the graph"
             )
@@ -105,7 +105,7 @@ cdef class Pass:
         if self.heap.n == 0 or self.heap.header.source != rule.source:
             return False
         if self.heap.header.part != self.part or self.heap.header.outcome != rule.outcome:
-            raise PffStreamError(
+            raise DamagedResultsError(
                 f"damaged results: rule number {rule.source} has part {self.heap.header.part} "
                 f"where part {self.part} was expected"
             )
@@ -149,7 +149,7 @@ cdef class Pass:
         return 0
 
     cdef _bad_examples(self):
-        return PffStreamError(
+        return DamagedResultsError(
             f"damaged results: the examples of rule number {self.rule.source}, part {self.part}"
         )
 

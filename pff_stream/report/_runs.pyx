@@ -20,7 +20,7 @@ from libc.string cimport memcpy, memmove, memset
 from posix.types cimport off_t
 
 from pff_stream import _pages
-from pff_stream.errors import OutputError, PffStreamError
+from pff_stream.errors import DamagedResultsError, OutputError
 from pff_stream.report._text cimport Sink, drain, put
 from pff_stream.report.records import Run
 from pff_stream.report.run_table import RunTable, table_bytes
@@ -52,7 +52,7 @@ def heap_bytes(
 cdef class RunHeap:
     """All records of `runs` (a `RunTable`) of the open `files` (descriptors).
 
-    Raises `PffStreamError` where a run is not what it was when it was written, `OutputError` where
+    Raises `DamagedResultsError` where a run is not what it was when it was written, `OutputError` where
     its file cannot be read or the temporary one (in `temporary_dir`) cannot be written.
     """
 
@@ -181,7 +181,7 @@ cdef class RunHeap:
             memcpy(&run.place, &places[i], sizeof(RunPlace))
             merged = run.place.file == UNCHECKED
             if not merged and run.place.file >= <size_t>len(self.files):
-                raise PffStreamError(f"damaged results: a run is in file {run.place.file}")
+                raise DamagedResultsError(f"damaged results: a run is in file {run.place.file}")
             run.fd = self.files[len(self.files) - 1 if merged else run.place.file]
             run.next = run.place.offset
             run.stop = run.place.offset + run.place.length
@@ -330,4 +330,4 @@ cdef class RunHeap:
         """The error for the record at hand, or for the run that ended `behind` bytes after it began."""
         begin = run.place.offset if behind else run.next - (run.filled - run.at)
         of = "the temporary file" if run.place.file == UNCHECKED else f"file {run.place.file}"
-        return PffStreamError(f"damaged results: {of}, byte {begin}: found {what}")
+        return DamagedResultsError(f"damaged results: {of}, byte {begin}: found {what}")

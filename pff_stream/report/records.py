@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import NamedTuple
 
-from pff_stream.errors import PffStreamError
+from pff_stream.errors import DamagedResultsError
 
 RECORD = struct.Struct("<QIIqqBBHIQ")
 EXAMPLES = struct.Struct("<IiIII")
@@ -199,12 +199,12 @@ def pack_record(record: Record) -> bytes:
 
 
 def read_records(run: bytes | memoryview) -> Iterator[Record]:
-    """The records of one run; `PffStreamError` with the byte where it is damaged."""
+    """The records of one run; `DamagedResultsError` with the byte where it is damaged."""
     data = bytes(run)
     at = 0
     while at < len(data):
         if len(data) - at < RECORD.size:
-            raise PffStreamError(f"damaged results: byte {at}: a record ends in its header")
+            raise DamagedResultsError(f"damaged results: byte {at}: a record ends in its header")
         source, part, size, predictions, support, outcome, reason, _, n, _ = RECORD.unpack_from(
             data, at
         )
@@ -215,7 +215,7 @@ def read_records(run: bytes | memoryview) -> Iterator[Record]:
             record = Record(source, Outcome(outcome), Reason(reason), predictions, support, part)
             yield _read_payload(record, payload, n)
         except (ValueError, struct.error) as error:
-            raise PffStreamError(f"damaged results: byte {at}: {error}") from error
+            raise DamagedResultsError(f"damaged results: byte {at}: {error}") from error
         at += RECORD.size + size
 
 

@@ -139,12 +139,14 @@ class FileWriter(_Descriptor):
     """A regular file that is replaced at once by `commit`, with the user's umask.
 
     Until then the bytes have no name, or the temporary one of `partial_name`. `OutputError` where
-    the name is a symbolic link or a folder.
+    the name is a symbolic link, a folder, a pipe or a device.
     """
 
     def __init__(self, path: _Path) -> None:
         check_output(path)
         self.path = os.fspath(path)
+        if _is_special(path):
+            raise OutputError(f"{self.path}: is no regular file, so it cannot be replaced")
         self._folder = os.path.dirname(self.path) or os.curdir
         self._partial = os.path.join(self._folder, partial_name(os.path.basename(self.path)))
         with _naming(self.path):
@@ -216,6 +218,12 @@ def open_writer(path: _Path) -> _Descriptor:
     if _is_special(path):
         return SpecialFile(path)
     return FileWriter(path)
+
+
+def write_text(path: _Path, text: str) -> None:
+    """Writes what a user named in one step: whoever reads the file sees the old or the new text."""
+    with open_writer(path) as writer:
+        writer.write(memoryview(text.encode("utf-8", "surrogateescape")))
 
 
 def check_output(path: _Path) -> None:

@@ -22,7 +22,7 @@ from pff_stream.run.reading import encode_options
 from pff_stream.sources import STANDARD_INPUT, open_blocks
 from pff_stream.triples._graph import MAGIC
 from pff_stream.triples.encode import EncodeReport, TripleInput
-from pff_stream.triples.graph import attach
+from pff_stream.triples.graph import attach, verify_header
 from pff_stream.triples.store import GraphStore
 
 if TYPE_CHECKING:
@@ -83,6 +83,16 @@ class Rules:
     """None where the file was compiled before."""
     opened: OpenedFile | None
     """The file that was compiled before, else None."""
+
+    def check_complete(self) -> None:
+        """`InputError` unless a file that was compiled before holds each of its rules once.
+
+        Reads all of it: for where no merge follows, which would notice, or where one has noticed.
+        """
+        if self.opened is not None:
+            from pff_stream.rules.complete import check_complete
+
+            check_complete(self.file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +233,7 @@ def open_graph(
                 f"{graphs[0]}: found an encoded graph among {len(inputs)} inputs, "
                 "expected it alone: encode all triples into one graph"
             )
+        verify_header(graphs[0])
         with GraphStore.existing(graphs[0]) as store:
             opened = OpenedFile(graphs[0], store.fileno())
             yield _described(store, None, opened)

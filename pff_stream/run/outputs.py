@@ -7,10 +7,11 @@ import platform
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pff_stream.errors import DamagedResultsError
 from pff_stream.report._merge import write_results
 from pff_stream.report.progress import Observer
 from pff_stream.report.records import Outcome
@@ -26,6 +27,7 @@ from pff_stream.report.writers import (
 from pff_stream.rules.file import RuleFile, SourceChunk
 from pff_stream.run.compared import Compared, compared, compared_lines
 from pff_stream.run.folder import OUTCOMES, RULES, SUMMARY, VIOLATIONS, check_folder
+from pff_stream.run.inputs import Rules
 from pff_stream.run.memory import fan_in, holds_names
 from pff_stream.triples._resident import ResidentNames
 from pff_stream.triples.graph import attach
@@ -115,21 +117,32 @@ def merge(
         if holds_names(ready.plan.settings):
             names = ResidentNames(graph.view, ready.graph.name)
             stack.callback(names.close)
-        totals: Totals = write_results(
-            graph.view,
-            [done.spool.fileno()],
-            done.evaluation.runs,
-            source_chunks(ready.rules.file),
-            violations=violations,
-            rules=rules,
-            outcomes=outcomes,
-            unseen=ready.settings.unseen,
-            max_violations=ready.settings.max_violations,
-            temporary_dir=ready.folder,
-            fan_in=fan_in(ready.sizes),
-        )
+        with rules_blamed(ready.rules):
+            totals: Totals = write_results(
+                graph.view,
+                [done.spool.fileno()],
+                done.evaluation.runs,
+                source_chunks(ready.rules.file),
+                violations=violations,
+                rules=rules,
+                outcomes=outcomes,
+                unseen=ready.settings.unseen,
+                max_violations=ready.settings.max_violations,
+                temporary_dir=ready.folder,
+                fan_in=fan_in(ready.sizes),
+            )
     ready.check_inputs()
     return totals
+
+
+@contextmanager
+def rules_blamed(rules: Rules) -> Iterator[None]:
+    """Around a merge: `InputError` where it fails because of a rule file that was made to."""
+    try:
+        yield
+    except DamagedResultsError:
+        rules.check_complete()
+        raise
 
 
 def source_chunks(rules: RuleFile) -> Iterator[SourceChunk]:

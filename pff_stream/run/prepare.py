@@ -89,10 +89,10 @@ def encode_triples(settings: EncodeSettings, observer: Observer) -> list[str]:
 
 def print_triples(settings: TriplesSettings, stream: BinaryIO) -> None:
     """Writes the triples that inputs become, as lines of TSV."""
-    from pff_stream.triples.encode import triple_lines
+    from pff_stream.triples.encode import checked_lines
 
     try:
-        stream.writelines(triple_lines(list(settings.triples), encode_options(settings)))
+        stream.writelines(checked_lines(list(settings.triples), encode_options(settings)))
         stream.flush()
     except BrokenPipeError:
         raise

@@ -21,8 +21,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pff_stream.errors import KEPT, InputError, OutputError, UsageError
-from pff_stream.output import replace_file
-from pff_stream.report.writers import FileWriter
+from pff_stream.report.writers import FileWriter, write_text
 from pff_stream.run.folder import REMAINS, STATE, STATE_SETTINGS, check_folder, made_folder
 
 if TYPE_CHECKING:
@@ -142,7 +141,7 @@ def write_settings(
         "inputs": inputs,
         "kept": kept,
     }
-    replace_file(os.path.join(state.path, STATE_SETTINGS), json.dumps(document, indent=2) + "\n")
+    write_text(os.path.join(state.path, STATE_SETTINGS), json.dumps(document, indent=2) + "\n")
     for folder in (state.path, state.out):
         descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
         with contextlib.suppress(OSError):  # some file systems cannot

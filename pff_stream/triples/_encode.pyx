@@ -242,8 +242,10 @@ cdef class Encoder:
             2 if self.entities.letter else 0
         )
 
-    def start_file(self, str name, columns=(0, 1, 2), bint verbatim=False):
-        """Lines are counted from 1 again and belong to `name`.
+    def start_file(
+        self, str name, columns=(0, 1, 2), bint verbatim=False, uint64_t lines_before=0
+    ):
+        """Lines are counted from 1 again (or go on behind `lines_before`) and belong to `name`.
 
         `columns` are the places of subject, relation and object in a line. `verbatim`: the lines come
         from this program; neither a byte order mark nor a CR before a newline is taken off.
@@ -254,7 +256,7 @@ cdef class Encoder:
             self.columns[i] = columns[i]
         self.source = name
         self.verbatim = verbatim
-        self.line = 0
+        self.line = lines_before
         self.tail_bytes = 0
 
     def feed(self, block):

@@ -21,7 +21,7 @@ from typing import Protocol, TypeAlias
 
 from pff_stream.errors import InputError, RefusedError, UsageError
 from pff_stream.sources import BLOCK_BYTES, STANDARD_INPUT, open_blocks
-from pff_stream.triples._encode import Encoder
+from pff_stream.triples._encode import MAX_LINE_BYTES, Encoder
 from pff_stream.triples.bad import BadTriple, BadTriplePolicy, BadTriples
 from pff_stream.triples.documents import MAPPING, DocumentOptions, DocumentReader, is_documents
 from pff_stream.triples.sizes import EncodeCounts, encode_memory
@@ -31,6 +31,7 @@ TSV_MAPPING = "tsv"
 Triple: TypeAlias = tuple[str, str, str]
 TripleInput: TypeAlias = "str | os.PathLike[str] | Iterable[Triple]"
 _BATCH = 4096
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SPILL_SHARE = 4
 """Triples that take more than this part of the memory lie in a file instead."""
 _ASK_BYTES = 16 << 20
@@ -117,6 +118,12 @@ def triple_lines(inputs: Sequence[TripleInput], options: EncodeOptions) -> Itera
     """What the inputs become: blocks of whole lines `subject TAB relation TAB object`."""
     reading = _Reading(options, BadTriples(options.on_bad_triple))
     yield from reading.lines(inputs)
+
+
+def checked_lines(inputs: Sequence[TripleInput], options: EncodeOptions) -> Iterator[bytes]:
+    """The same, with every line checked; raises `InputError` with file and line for a bad one."""
+    reading = _Reading(options, BadTriples("fail"))
+    yield from reading.checked_lines(inputs)
 
 
 def log_report(report: EncodeReport) -> None:
@@ -257,6 +264,14 @@ class _Reading:
             else:
                 yield from blocks
 
+    def checked_lines(self, inputs: Sequence[TripleInput]) -> Iterator[bytes]:
+        """The same, but lines that come as they are become `subject TAB relation TAB object`."""
+        for name, mapping, blocks in self._open_all(inputs):
+            if mapping == MAPPING:
+                yield from self.documents.triple_blocks(name, blocks)
+            else:
+                yield from _checked(_shown(name), blocks, self._options.columns, self._bad)
+
     def _feed(self, blocks: Iterable[bytes]) -> None:
         feed, update = self.encoder.feed, self.hash.update
         for block in blocks:
@@ -330,6 +345,43 @@ class _Reading:
                 documents, blocks = _look_into(blocks)
             opened.append((name, MAPPING if documents else TSV_MAPPING, blocks))
         return opened
+
+
+def _checked(
+    name: str, blocks: Iterable[bytes], columns: tuple[int, int, int], bad: BadTriples
+) -> Iterator[bytes]:
+    """Lines of a file of triples, in the order subject, relation, object, ended by newlines."""
+    n_lines = 0
+    for lines in _whole_lines(blocks):
+        # It holds the names of these lines alone, whatever the length of the file.
+        encoder = Encoder(bad)
+        encoder.start_file(name, columns, lines_before=n_lines)
+        encoder.feed(lines)
+        encoder.end_file()
+        ended = lines if lines.endswith(b"\n") else lines + b"\n"
+        if n_lines == 0:
+            ended = ended.removeprefix(_BYTE_ORDER_MARK)
+        n_lines += ended.count(b"\n")
+        ended = ended.replace(b"\r\n", b"\n")
+        if columns != (0, 1, 2):
+            split = (line.split(b"\t") for line in ended[:-1].split(b"\n"))
+            ended = b"".join(b"\t".join(row[place] for place in columns) + b"\n" for row in split)
+        yield ended
+
+
+def _whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes, cut behind a newline; the last one, or one that is too long, has none."""
+    rest = b""
+    for block in blocks:
+        rest += block
+        end = rest.rfind(b"\n") + 1
+        if end == 0 and len(rest) > MAX_LINE_BYTES + 1:
+            end = len(rest)
+        if end:
+            yield rest[:end]
+            rest = rest[end:]
+    if rest:
+        yield rest
 
 
 def _plain_bytes(inputs: Sequence[TripleInput]) -> int | None:

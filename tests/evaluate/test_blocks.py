@@ -30,6 +30,8 @@ from tests.evaluate.test_evaluator import Result, read_records
 from tests.graphs import chunk_of_rules
 from tests.reference import Atom, Const, Rule, Triple, Var, evaluate, why_rejected
 
+pytestmark = pytest.mark.same_answer
+
 PAGE = 4096
 
 

@@ -32,6 +32,8 @@ from tests.reference import (
     why_rejected,
 )
 
+pytestmark = pytest.mark.same_answer
+
 OUTCOMES = ("satisfied", "violated", "vacuous", "filtered", "too-large")
 REASONS = ("", "relation", "constant", "no match", "support", "confidence", "work")
 WAYS = {"chosen": 0, "forward": 1, "backward": 2, "wide forward": 3, "wide backward": 4}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import isfinite
 
+from pff_stream.rules.compile import MIN_MEMORY_BYTES
 from pff_stream.rules.text import Rejected, Unsettled, read_rule, settle
 from tests.fuzz.target import ACCEPTED, REFUSED, Target
 from tests.rules.compiled import Names, compiled, decoded_file, expected
@@ -17,7 +18,8 @@ def check(data: bytes) -> str:
     names = NAMES if data[:1] > b"\x7f" else None
     data = data[1:]
     lines = _rule_lines(data)
-    with compiled([data[:7], data[7:]], graph=names) as (report, file):
+    blocks = [data[:7], data[7:]]
+    with compiled(blocks, graph=names, memory_bytes=MIN_MEMORY_BYTES) as (report, file):
         found = decoded_file(file)
         chunks = [file.read_source_chunk(i) for i in range(len(file.source_chunks))]
         assert len(found) == report.rules - report.rejected == len(lines) - report.rejected

@@ -25,6 +25,7 @@ from pff_stream.report.writers import (
     check_output,
     open_writer,
     partial_name,
+    write_text,
 )
 
 
@@ -192,6 +193,31 @@ def test_large_file_is_dropped_behind(tmp_path: Path, monkeypatch: pytest.Monkey
     assert started == [(place << 20, 1 << 20) for place in range(5)]
     assert dropped == started[:4]
     assert (tmp_path / "out").stat().st_size == 5 << 20
+
+
+def test_special_files_are_not_replaced(tmp_path: Path) -> None:
+    """Root could replace a device by a file."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OutputError, match="pipe: is no regular file, so it cannot be replaced"):
+        FileWriter(pipe)
+    assert stat.S_ISFIFO(pipe.stat().st_mode) and list(tmp_path.iterdir()) == [pipe]
+
+
+def test_a_text_is_written_in_one_step(tmp_path: Path) -> None:
+    """A process that is killed in between leaves the old text and no other file."""
+    path = tmp_path / "plan.json"
+    write_text(path, "old")
+    script = (
+        "import os, signal, sys; from pff_stream.report import writers;"
+        "writers.os.rename = lambda *_: os.kill(os.getpid(), signal.SIGKILL);"
+        "writers.write_text(sys.argv[1], 'new')"
+    )
+    ended = subprocess.run([sys.executable, "-c", script, str(path)], timeout=60)
+    assert ended.returncode == -signal.SIGKILL and path.read_text() == "old"
+    # Between its first name and its last: the next who writes removes it.
+    write_text(path, "newer")
+    assert path.read_text() == "newer" and list(tmp_path.iterdir()) == [path]
 
 
 def test_special_files_are_written_as_they_are(tmp_path: Path) -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from pff_stream import validate
 from pff_stream.errors import InputError
 from pff_stream.rules._format import CHUNK_COLUMNS, SOURCE_COLUMNS
 from pff_stream.rules.chunk import MAX_BODY_ATOMS
+from pff_stream.rules.complete import check_complete
+from pff_stream.rules.file import RuleFile
 from tests.rules.altered import read_all, rewritten
 
 
@@ -225,3 +232,54 @@ def test_a_chunk_over_the_largest_is_refused() -> None:
 
     with pytest.raises(InputError, match="over 1048576 bytes"):
         read_all(rewritten(alter))
+
+
+def _with_sources(*ordinals: int) -> bytes:
+    """The small file, its evaluation chunk naming these rules of the source (0, 1, 3 and 4)."""
+
+    def alter(index: dict[str, Any], maps: list[dict[str, Any]]) -> None:
+        maps[1]["sources"] = np.array(ordinals, CHUNK_COLUMNS["sources"]).tobytes()
+
+    return rewritten(alter)
+
+
+@pytest.mark.parametrize(
+    ("ordinals", "said"),
+    [
+        ((0, 1, 3, 4), ""),
+        ((4, 3, 1, 0), ""),
+        ((0, 1, 3, 3), "the rule of line 4 in 2 places, expected it in 1"),
+        ((0, 0, 0, 4), "the rule of line 1 in 3 places, expected it in 1"),
+        ((0, 1, 2, 4), "the rule of line 3 in 1 places, expected it in 0"),
+    ],
+    ids=["as compiled", "in another order", "twice", "three times", "rejected"],
+)
+def test_every_rule_stands_in_one_place(
+    tmp_path: Path, ordinals: tuple[int, ...], said: str
+) -> None:
+    """A rule twice, missing, or rejected and yet there: found by the merge, or before a table."""
+    path, out = tmp_path / "rules.pffr", tmp_path / "out"
+    path.write_bytes(_with_sources(*ordinals))
+    triples = [("a", "r", "b"), ("b", "q", "d")]
+
+    def run(*arguments: object, code: int) -> str:
+        ended = subprocess.run(
+            [sys.executable, "-m", "pff_stream", *map(str, arguments)],
+            capture_output=True, timeout=120,
+        )  # fmt: skip
+        assert ended.returncode == code, ended.stderr.decode()
+        return ended.stderr.decode()
+
+    document = tmp_path / "triples.tsv"
+    document.write_text("".join("\t".join(triple) + "\n" for triple in triples))
+    (tmp_path / "manifest.yaml").write_text("tasks:\n- one: triples.tsv\n")
+    by_manifest = ("--manifest", tmp_path / "manifest.yaml", "--rules", path)
+    for arguments in ((path, document), (path, document, "--out", out), by_manifest):
+        told = run("run", *arguments, "--on-bad-rule=skip", code=2 if said else 1)
+        assert said in told and (not said or told.startswith(f"pff-stream: error: {path}: byte "))
+    assert not said or not list(out.glob("*.tsv"))
+    with RuleFile(path) as rules, pytest.raises(InputError, match=said) if said else nullcontext():
+        check_complete(rules)
+    found = validate(path, triples, ordered=False, on_bad_rule="skip")
+    with pytest.raises(InputError, match=said) if said else nullcontext():
+        assert len(list(found)) == 5

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from statistics import median
 
 import pytest
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Signals that met a living process, by victim, and how often a run gave up."""
-    met = Counter[str](
-        str(value)
+    """Signals that met a living process, by victim, and how a run took them."""
+    properties = [
+        (name, value)
         for report in (
             *terminalreporter.getreports("passed"),
             *terminalreporter.getreports("failed"),
         )
         for name, value in getattr(report, "user_properties", ())
-        if name == "fault"
-    )
+    ]
+    met = Counter[str](str(value) for name, value in properties if name == "fault")
     for what, count in sorted(met.items()):
         terminalreporter.write_line(f"{count:5} {what}")
+    took = defaultdict[str, list[float]](list)
+    for name, value in properties:
+        if name == "retried":
+            took[value[0]] += value[1]
+    for what, seconds in sorted(took.items()):
+        terminalreporter.write_line(
+            f"{len(seconds):5} kills of busy workers until the task began again, {what}: "
+            f"median {1e3 * median(seconds):.0f} ms, worst {1e3 * max(seconds):.0f} ms"
+        )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 
@@ -28,7 +28,7 @@ FAULTS = "FAULTS_OF_A_TEST"
 
 
 def set_up(progress: Any, arguments: Any) -> Callable[[Any], Any]:
-    """A worker's set-up that can pause before each task, and die of one rule."""
+    """A worker's set-up that can tell of each task, pause before it, and die of one rule."""
     from pff_stream.rules.file import RuleFile
     from pff_stream.run import worker
 
@@ -37,6 +37,9 @@ def set_up(progress: Any, arguments: Any) -> Callable[[Any], Any]:
     inner = worker.set_up(progress, arguments)
 
     def answer(task: Any) -> Any:
+        if "trace" in faults:
+            with open(faults["trace"], "a", encoding="utf-8") as file:
+                file.write(f"{time.monotonic()} {os.getpid()} {task.chunk} {task.start}\n")
         time.sleep(faults.get("pause", 0.0))
         if "kill" in faults:
             sources = rules.read_chunk(task.chunk).sources[task.start : task.stop]
@@ -96,7 +99,7 @@ class Running:
         folder: Path,
         *arguments: object,
         before: Callable[[], None] | None = None,
-        **faults: float,
+        **faults: float | str,
     ) -> None:
         self.temporary = folder / "temporary"
         self.runtime = folder / "runtime"
@@ -189,6 +192,22 @@ class Running:
                 if os.getsid(pid) == self.pid and not is_gone(pid):
                     found.append(pid)
         return found
+
+
+class Start(NamedTuple):
+    """That a worker began a task, as it told."""
+
+    seconds: float
+    """By the machine's clock, the same in all processes."""
+    pid: int
+    task: tuple[int, int]
+
+
+def starts(trace: Path) -> list[Start]:
+    """All that the workers of a run have begun so far, in order; for runs with `trace`."""
+    whole = trace.read_text().rpartition("\n")[0] if trace.exists() else ""
+    rows = (line.split() for line in whole.splitlines())
+    return [Start(float(at), int(pid), (int(chunk), int(first))) for at, pid, chunk, first in rows]
 
 
 def digest(folder: Path) -> str:

@@ -144,6 +144,7 @@ def inputs(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "rules.pffr", tmp_path / "graph.pffg"
 
 
+@pytest.mark.same_answer
 @pytest.mark.parametrize("method", ["fork", "spawn", "thread"])
 def test_same_bytes_in_blocks(method: str, inputs: tuple[Path, Path], tmp_path: Path) -> None:
     """In blocks, with room for a tenth of the graph or for nothing at all: the same bytes."""

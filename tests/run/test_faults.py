@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.run.faults import Running, digest, is_finished
+from tests.run.faults import Running, digest, is_finished, starts
+from tests.run.pool_processes import within
 from tests.run.test_fence import can_make_group
 
 Note = Callable[[str, object], None]
@@ -129,6 +130,7 @@ def end_it(
     go_on(folder, inputs, "--workers", workers, "--start-method", "fork")
 
 
+@pytest.mark.same_answer
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 @pytest.mark.parametrize("seed", range(1))
 def test_killed_children(
@@ -187,6 +189,80 @@ def test_long_series_of_ended_runs(
     number = [signal.SIGKILL, signal.SIGTERM, signal.SIGINT][seed % 3]
     end_it(tmp_path, inputs, seed, number, whole=seed % 2 == 0, note=record_property)
     assert digest(tmp_path / "r") == undisturbed
+
+
+def kill_busy_workers(
+    folder: Path,
+    inputs: tuple[str, str],
+    method: str,
+    workers: int,
+    kills: int,
+    note: Note,
+    rules: int = 100,
+) -> list[float]:
+    """Kills workers while they are at a task, each time a new one; seconds until it is retried."""
+    trace = folder / "trace"
+    running = Running(
+        folder, "run", *inputs, "--out", folder / "r", "--start-method", method,
+        "--workers", workers, rules=rules, pause=0.1, sync=0.1, trace=str(trace),
+    )  # fmt: skip
+    took: list[float] = []
+    killed: set[tuple[int, int]] = set()
+    while len(took) < kills and running.process.poll() is None:
+        begun = starts(trace)
+        fresh = [s for s in begun if s.task not in killed and time.monotonic() - s.seconds < 0.05]
+        if not fresh:
+            time.sleep(0.002)
+            continue
+        victim = fresh[-1]
+        killed.add(victim.task)
+        if not running.send(signal.SIGKILL, [victim.pid]):
+            continue
+        at = time.monotonic()
+
+        def again(task: tuple[int, int] = victim.task, at: float = at) -> list[float]:
+            return [s.seconds - at for s in starts(trace) if s.task == task and s.seconds > at]
+
+        # It may have answered just before.
+        assert within(30.0, lambda: bool(again()) or running.process.poll() is not None)
+        took += again()[:1]
+    code, said = running.end()
+    assert code == 1, said
+    note("retried", (f"{method}, {workers} worker{'s' * (workers > 1)}", took))
+    return took
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_dead_workers_are_replaced_at_once(
+    method: str, inputs: tuple[str, str], undisturbed: str, tmp_path: Path, record_property: Note
+) -> None:
+    """The task of a killed worker is begun again, with a bound that a loaded machine keeps."""
+    took = kill_busy_workers(tmp_path, inputs, method, 1, 3, record_property, rules=400)
+    assert len(took) >= 2 and max(took) < 10.0
+    assert digest(tmp_path / "r") == undisturbed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_how_soon_a_task_is_retried(
+    workers: int,
+    method: str,
+    inputs: tuple[str, str],
+    undisturbed: str,
+    tmp_path: Path,
+    record_property: Note,
+) -> None:
+    """A hundred kills for each start method."""
+    done = 0
+    for number in range(20):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        done += len(kill_busy_workers(folder, inputs, method, workers, 20, record_property))
+        assert digest(folder / "r") == undisturbed
+        if done >= 100:
+            return
+    raise AssertionError(f"only {done} kills met a worker at work")
 
 
 def test_fork_server_that_is_killed_again_and_again(

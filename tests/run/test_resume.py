@@ -142,6 +142,7 @@ def out(kept: Path, tmp_path: Path) -> Path:
     return tmp_path / "r"
 
 
+@pytest.mark.same_answer
 @pytest.mark.parametrize(
     "options",
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -88,7 +89,7 @@ def _rows(data: bytes, at: int, n_entities: int) -> Rows:
         bits = struct.unpack_from(f"<{words}Q", data, places[3])
         ranks = struct.unpack_from(f"<{words}I", data, places[4])
         assert [64 * w + b for w in range(words) for b in range(64) if bits[w] >> b & 1] == keys
-        assert list(ranks) == [sum(key < 64 * w for key in keys) for w in range(words)]
+        assert list(ranks) == [bisect_left(keys, 64 * w) for w in range(words)]
         end = places[4] + 4 * words
     else:
         end = _directory(data, places, keys, shift, n_entities)
@@ -103,6 +104,7 @@ def _directory(
     assert (last >> shift) + 2 <= most and (shift == 0 or (last >> (shift - 1)) + 2 > most)
     count = (last >> shift) + 2
     index = struct.unpack_from(f"<{count}I", data, places[3])
-    assert list(index) == [sum(key >> shift < b for key in keys) for b in range(count)]
+    blocks = [key >> shift for key in keys]
+    assert list(index) == [bisect_left(blocks, b) for b in range(count)]
     assert places[4] == 0
     return places[3] + 4 * count
