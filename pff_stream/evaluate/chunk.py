@@ -8,13 +8,14 @@ of its own; one that stays unsettled is written as rejected, with the readings t
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from pff_stream.evaluate._blocks import BlockEvaluator
     from pff_stream.evaluate._kernel import Evaluator
     from pff_stream.rules.chunk import RuleChunk
     from pff_stream.rules.text import Reading
@@ -35,8 +36,37 @@ def evaluate_rules(
 
     Every rule of the range is in exactly one run; a run is sorted by source ordinal.
     """
-    doubtful = FLAG_UNSETTLED if graph.well_nested else FLAG_AMBIGUOUS | FLAG_UNSETTLED
+    doubtful = _doubtful(graph)
     evaluator.evaluate(chunk, start, stop, flush, doubtful)
+    _evaluate_doubtful(evaluator, graph, (chunk, start, stop), doubtful, flush)
+
+
+def evaluate_together(
+    evaluator: BlockEvaluator,
+    graph: GraphView,
+    ranges: Sequence[tuple[RuleChunk, int, int]],
+    flush: Flush,
+) -> None:
+    """The same for ranges of several chunks, in the order that reads least of the graph."""
+    doubtful = _doubtful(graph)
+    evaluator.evaluate_together(ranges, flush, doubtful)
+    for taken in ranges:
+        _evaluate_doubtful(evaluator, graph, taken, doubtful, flush)
+
+
+def _doubtful(graph: GraphView) -> int:
+    """The flags of rules that the names of this graph have to settle."""
+    return FLAG_UNSETTLED if graph.well_nested else FLAG_AMBIGUOUS | FLAG_UNSETTLED
+
+
+def _evaluate_doubtful(
+    evaluator: Evaluator,
+    graph: GraphView,
+    taken: tuple[RuleChunk, int, int],
+    doubtful: int,
+    flush: Flush,
+) -> None:
+    chunk, start, stop = taken
     flags = chunk.flags[start:stop]
     if flags.any():
         open_rules = np.flatnonzero(flags & doubtful) + start

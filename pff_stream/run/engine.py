@@ -36,6 +36,7 @@ from pff_stream.run.memory import (
     RunSizes,
     busy_workers,
     chunk_counts,
+    chunks_together,
     preparation_phases,
     resident_bytes,
     room_bytes,
@@ -261,8 +262,9 @@ def _worker_arguments(ready: Ready, spool_path: str) -> WorkerArguments:
         buffer_bytes=RESULT_BYTES,
         chunk_bytes=ready.sizes.max_chunk_bytes,
         chunk_counts=chunk_counts(ready.sizes),
-        room_bytes=room_bytes(ready.sizes),
+        room_bytes=room_bytes(ready.sizes, chunks_together(ready.plan.settings)),
         resident_bytes=resident_bytes(ready.plan.settings),
+        chunks_together=chunks_together(ready.plan.settings),
         share_bytes=share_bytes(ready.plan, settings.fence),
         source=ready.rules.source,
     )

@@ -25,7 +25,8 @@ from pff_stream.run.worker import Run, Task
 
 RECORD = struct.Struct("<IIIIIQIII")
 """chunk, start, stop, place of the run among those of the task, how many there are, offset, length,
-CRC-32 of the run, CRC-32 of the 36 bytes before."""
+CRC-32 of the run, CRC-32 of the 36 bytes before. Where a task is of several ranges, those behind
+the first follow the runs, as runs of no length with their own chunk, start and stop."""
 HEADER = b"pff-stream journal 1\n".ljust(RECORD.size, b"\0")
 EMPTY = bytes(RECORD.size)
 
@@ -64,8 +65,10 @@ class Journal:
 
     def add(self, task: Task, runs: Sequence[Run]) -> None:
         """Notes a task whose runs are in the spool; it is kept for good a little later."""
-        for place, run in enumerate(runs):
-            head = RECORD.pack(*task[:3], place, len(runs), *run, 0)[:-4]
+        records = [(task, run) for run in runs]
+        records += [(one, Run(0, 0, 0)) for one in task.more]
+        for place, (one, run) in enumerate(records):
+            head = RECORD.pack(*one[:3], place, len(records), *run, 0)[:-4]
             self._pending += head + zlib.crc32(head).to_bytes(4, "little")
             self._unsynchronised_bytes += run.length
         if self._unsynchronised_bytes >= SYNC_BYTES:
@@ -111,17 +114,24 @@ class JournalReader:
         self.place = len(HEADER)
         task = Task(0, 0, 0)
         runs: list[Run] = []
+        more: list[Task] = []
         for at, record in self._records():
             *head, place, n_runs, offset, length, crc32, check = RECORD.unpack(record)
             found = Task(*head)
-            if check != zlib.crc32(record[:-4]) or place != len(runs) or (runs and found != task):
+            if check != zlib.crc32(record[:-4]) or place != len(runs) + len(more):
                 break
-            task = found
-            runs.append(Run(offset, length, crc32))
-            if len(runs) == n_runs:
+            if runs and not length:
+                more.append(found)
+            elif more or (runs and found != task):
+                break
+            else:
+                task = found
+                runs.append(Run(offset, length, crc32))
+            if len(runs) + len(more) == n_runs:
                 self.place = at + RECORD.size
-                yield Done(task, tuple(runs))
+                yield Done(task._replace(more=tuple(more)), tuple(runs))
                 runs = []
+                more = []
         self.cut_bytes = self._written_end(size) - self.place
 
     def _records(self) -> Iterator[tuple[int, bytes]]:

@@ -101,14 +101,14 @@ class ProcessCosts:
     source: str
 
 
-def room_bytes(sizes: RunSizes) -> int:
-    """What a worker's heap holds to decode and check a chunk in."""
+def room_bytes(sizes: RunSizes, together: int = 1) -> int:
+    """What a worker's heap holds to decode and check a chunk in, beside those of the same task."""
     checks = (
         CHECK_ATOM_BYTES * sizes.max_chunk_atoms
         + CHECK_BODY_BYTES * sizes.max_chunk_bodies
         + CHECK_RULE_BYTES * sizes.max_chunk_rules
     )
-    return sizes.max_chunk_bytes + checks + CHECK_BYTES
+    return together * sizes.max_chunk_bytes + checks + CHECK_BYTES
 
 
 def chunk_counts(sizes: RunSizes) -> tuple[int, int, int]:
@@ -116,35 +116,38 @@ def chunk_counts(sizes: RunSizes) -> tuple[int, int, int]:
     return sizes.max_chunk_names, sizes.max_chunk_atoms, sizes.max_chunk_rules
 
 
-def own_bytes(sizes: RunSizes, *, wide: bool, resident_bytes: int | None = None) -> dict[str, int]:
+def own_bytes(
+    sizes: RunSizes, *, wide: bool, resident_bytes: int | None = None, together: int = 1
+) -> dict[str, int]:
     """What one worker takes when it sets up, by name, beside its process and the graph.
 
-    `resident_bytes` is its room for relations where the graph is read in blocks.
+    `resident_bytes` is its room for relations where the graph is read in blocks; then a task is of
+    so many chunks `together`.
     """
     blocks = {}
+    counts = tuple(together * count for count in chunk_counts(sizes))
     if resident_bytes is not None:
         assert sizes.blocks is not None  # it is a file
-        n_names, n_atoms, n_rules = chunk_counts(sizes)
+        n_names, n_atoms, n_rules = counts
         blocks = {
             "relations resident": resident_bytes,
             "reading in blocks": (
                 names_room_bytes(n_names)
                 + tables_bytes(sizes.blocks.n_relations)
-                + block_room_bytes(n_atoms, n_rules, RESULT_BYTES)
+                + block_room_bytes(together, n_atoms, n_rules, RESULT_BYTES)
             ),
         }
     return blocks | {
         "scratch": scratch_bytes(sizes.n_entities, wide),
-        "chunks": (
-            sizes.max_chunk_bytes + chunk_room_bytes(*chunk_counts(sizes)) + room_bytes(sizes)
-        ),
+        "chunks": (sizes.max_chunk_bytes + chunk_room_bytes(*counts) + room_bytes(sizes, together)),
         "results": RESULT_BYTES,
     }
 
 
 def busy_workers(sizes: RunSizes, settings: Settings) -> int:
-    """Workers that are started: no more than there are chunks."""
-    return max(1, min(int(settings["workers"] or 1), sizes.n_chunks))
+    """Workers that are started: no more than there are chunks, or tasks of several."""
+    n_tasks = -(-sizes.n_chunks // chunks_together(settings))
+    return max(1, min(int(settings["workers"] or 1), n_tasks))
 
 
 def n_runs(sizes: RunSizes) -> int:
@@ -170,6 +173,11 @@ def resident_bytes(settings: Settings) -> int | None:
     return int(settings.get("resident_bytes") or 0) if settings.get("backing") == BLOCKS else None
 
 
+def chunks_together(settings: Settings) -> int:
+    """How many chunks a task is of: more than one only where the graph is read in blocks."""
+    return int(settings.get("chunks_together") or 1) if settings.get("backing") == BLOCKS else 1
+
+
 def holds_names(settings: Settings) -> bool:
     """Whether the merge holds the names of a graph that is read in blocks."""
     return settings.get("backing") == BLOCKS and bool(settings.get("names_in_memory"))
@@ -182,7 +190,8 @@ def _evaluate_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) ->
     start = str(settings["start_method"])
     shared_pieces = min(SPOOL_SHARED_BYTES, sizes.n_chunks * SPOOL_SHARED_CHUNK_BYTES)
     resident = resident_bytes(settings)
-    own = own_bytes(sizes, wide=wide, resident_bytes=resident)
+    together = chunks_together(settings)
+    own = own_bytes(sizes, wide=wide, resident_bytes=resident, together=together)
     terms = [
         _parent(costs),
         Term(
@@ -208,9 +217,10 @@ def _evaluate_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) ->
         Term(
             "chunks",
             workers * own["chunks"],
-            "workers x (2 x chunk_bytes + rules and names of a chunk + what checks them)",
+            "workers x ((1 + chunks) x chunk_bytes + rules and names + what checks them)",
             {
                 "workers": workers,
+                "chunks": together,
                 "chunk_bytes": sizes.max_chunk_bytes,
                 "chunk_rules": sizes.max_chunk_rules,
                 "chunk_names": sizes.max_chunk_names,

@@ -31,6 +31,7 @@ from pff_stream.run.memory import (
     ProcessCosts,
     RunSizes,
     busy_workers,
+    own_bytes,
     probe_phase,
     resident_bytes,
     run_phases,
@@ -60,6 +61,10 @@ MARGIN_BYTES = 1 << 19
 """How much more a process may measure itself at one time than at another."""
 BLOCKS_SPEED = 0.35
 """How fast a graph is evaluated that is read in blocks, of the speed with all of it in memory."""
+TOGETHER_SHARE = 4
+"""Of what the budget leaves, this part at most is for rules that are taken together."""
+LEAST_TASKS = 4
+"""For each worker, where tasks are of several chunks: what is done is noted task by task."""
 WIDE_SPEED = 2.5
 """How much faster large graphs are evaluated with 512 sources at once (see docs/performance.md)."""
 
@@ -321,8 +326,12 @@ def _made_roomy(
     spare = budget_bytes - SLACK_BYTES - evaluate.bytes
     # A page of page tables comes with every 512 pages.
     more = max(0, spare // workers) * 512 // 513
+    together = _together(sizes, workers, more // TOGETHER_SHARE)
+    more -= sum(own_bytes(sizes, wide=False, resident_bytes=0, together=together).values())
+    more += sum(own_bytes(sizes, wide=False, resident_bytes=0).values())
     roomy = {
         **chosen.settings,
+        "chunks_together": together,
         "resident_bytes": min(max(least, sizes.blocks.rows_bytes), least + more) & ~4095,
     }
     with_names = {**roomy, "names_in_memory": True}
@@ -331,6 +340,14 @@ def _made_roomy(
         if candidate.peak_bytes <= budget_bytes:
             return candidate
     return chosen
+
+
+def _together(sizes: RunSizes, workers: int, room_bytes: int) -> int:
+    """How many chunks a task may be of for so much memory in each worker; enough tasks are left."""
+    once, twice = (
+        sum(own_bytes(sizes, wide=False, resident_bytes=0, together=n).values()) for n in (1, 2)
+    )
+    return max(1, min(1 + room_bytes // (twice - once), sizes.n_chunks // (LEAST_TASKS * workers)))
 
 
 def _notes(

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 
 from pff_stream import _pages
 from pff_stream.errors import InputError
@@ -27,6 +28,7 @@ from pff_stream.run.worker import (
     Task,
     WorkerArguments,
     append_run,
+    join_tasks,
     set_up,
     split_task,
 )
@@ -90,6 +92,12 @@ def whole_chunks(rules: RuleFile) -> Iterator[Task]:
         yield Task(chunk, 0, int(count), rules.place(chunk))
 
 
+def together(tasks: Iterator[Task], n_chunks: int) -> Iterator[Task]:
+    """So many tasks at a time as one."""
+    while ranges := tuple(islice(tasks, n_chunks)):
+        yield join_tasks(ranges)
+
+
 def stream_chunks(
     rules: RuleFile,
     arguments: WorkerArguments,
@@ -113,6 +121,8 @@ def stream_chunks(
     if kept is not None:
         observer.advance(kept.n_rules)
         tasks = kept.missing(tasks)
+    if arguments.chunks_together > 1:
+        tasks = together(tasks, arguments.chunks_together)
 
     def look_after() -> None:
         look()
@@ -139,14 +149,14 @@ def stream_chunks(
             task: Task = result.task
             if isinstance(result, Convicted):
                 answer = _failed(rules, arguments.spool, task, result.cause)
-                evaluation.failed_rules += task.stop - task.start
+                evaluation.failed_rules += task.n_rules
             else:
                 answer = result.answer
             evaluation.take(answer)
             if kept is not None:
                 kept.journal.add(task, answer.runs)
             yield answer
-            observer.advance(task.stop - task.start)
+            observer.advance(task.n_rules)
             meter.tick()
         meter.tick(now=True)
         evaluation.retried = pool.retried
@@ -166,7 +176,11 @@ def _blaming(look: Callable[[], None]) -> Iterator[None]:
 
 def _failed(rules: RuleFile, spool: str, task: Task, cause: str) -> Answer:
     """Records for the rules of a convicted task, written by the parent itself."""
-    sources = sorted(int(s) for s in rules.read_chunk(task.chunk).sources[task.start : task.stop])
+    sources = sorted(
+        int(source)
+        for one in task.ranges
+        for source in rules.read_chunk(one.chunk).sources[one.start : one.stop]
+    )
     reason = f"killed its worker: {cause}"
     records = b"".join(
         pack_record(Record(source, Outcome.FAILED, Reason.TEXT, text=reason)) for source in sources

@@ -114,6 +114,9 @@ class UnfinishedRun:
 
     def _is_new(self, task: Task, counts: Any) -> bool:
         """Whether the rules of a task exist, and none of them was seen before."""
+        return all(self._is_new_range(one, counts) for one in task.ranges)
+
+    def _is_new_range(self, task: Task, counts: Any) -> bool:
         if not (task.chunk < len(counts) and task.start < task.stop <= int(counts[task.chunk])):
             return False
         ranges = self._parts.get(task.chunk, ())
@@ -122,13 +125,13 @@ class UnfinishedRun:
         )
 
     def _take(self, done: Done, counts: Any) -> None:
-        self.n_rules += done.task.stop - done.task.start
+        self.n_rules += done.task.n_rules
         self.runs.add(SpooledRun(0, run.crc32, run.offset, run.length) for run in done.runs)
-        chunk, start, stop = done.task[:3]
-        if stop - start == int(counts[chunk]):
-            self._whole[chunk] = 1
-        else:
-            insort(self._parts.setdefault(chunk, []), (start, stop))
+        for one in done.task.ranges:
+            if one.stop - one.start == int(counts[one.chunk]):
+                self._whole[one.chunk] = 1
+            else:
+                insort(self._parts.setdefault(one.chunk, []), (one.start, one.stop))
 
 
 @contextmanager

@@ -11,15 +11,15 @@ import contextlib
 import os
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pff_stream import _pages
 from pff_stream.errors import OutputError
 from pff_stream.evaluate._blocks import BlockEvaluator
 from pff_stream.evaluate._kernel import Evaluator
-from pff_stream.evaluate.chunk import evaluate_rules
+from pff_stream.evaluate.chunk import evaluate_rules, evaluate_together
 from pff_stream.rules.reading import ChunkReader, Place
 from pff_stream.triples._resident import ResidentRelations
 from pff_stream.triples.graph import attach
@@ -29,7 +29,10 @@ with contextlib.suppress(ImportError):  # Windows
     import resource
 
 if TYPE_CHECKING:
+    from pff_stream.evaluate.chunk import Flush
+    from pff_stream.rules.chunk import RuleChunk
     from pff_stream.run.pool import Progress
+    from pff_stream.triples._graph import GraphView
 
 
 MAPPED_BYTES = 32 << 20
@@ -71,6 +74,8 @@ class WorkerArguments(NamedTuple):
     """What the heap holds for decoding and checking a chunk, from the plan."""
     resident_bytes: int | None = None
     """Room for relations where the graph is read in blocks; None: all of it is mapped."""
+    chunks_together: int = 1
+    """How many chunks a task is of at most, where the graph is read in blocks."""
     share_bytes: int | None = None
     """Private memory that it may map beyond what it holds when it is set up; None: no fence."""
     source: str | None = None
@@ -78,13 +83,25 @@ class WorkerArguments(NamedTuple):
 
 
 class Task(NamedTuple):
-    """A range of the rules of one chunk."""
+    """A range of the rules of one chunk, and ranges of others that are evaluated with it."""
 
     chunk: int
     start: int
     stop: int
     place: Place = NOWHERE
     """Where the chunk lies in the file; a journal does not say."""
+    more: tuple[Task, ...] = ()
+    """The others, which have none themselves."""
+
+    @property
+    def ranges(self) -> tuple[Task, ...]:
+        """All ranges, each by itself."""
+        return self._replace(more=()), *self.more
+
+    @property
+    def n_rules(self) -> int:
+        """Rules of all ranges."""
+        return sum(one.stop - one.start for one in (self, *self.more))
 
 
 class Run(NamedTuple):
@@ -107,10 +124,19 @@ class Answer(NamedTuple):
 
 def split_task(task: Task) -> tuple[Task, ...]:
     """Halves of a task; none where it is a single rule already."""
+    if task.more:
+        ranges = task.ranges
+        half = len(ranges) // 2
+        return join_tasks(ranges[:half]), join_tasks(ranges[half:])
     middle = (task.start + task.stop) // 2
     if middle == task.start:
         return ()
     return task._replace(stop=middle), task._replace(start=middle)
+
+
+def join_tasks(ranges: tuple[Task, ...]) -> Task:
+    """One task of several ranges."""
+    return ranges[0]._replace(more=ranges[1:])
 
 
 def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], Answer]:
@@ -123,25 +149,11 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], A
     rules = ChunkReader(
         arguments.rules, arguments.n_rules, arguments.max_body_atoms, arguments.source
     )
-    kind: Callable[..., Evaluator] = Evaluator
     if arguments.resident_bytes is not None:
         graph.read_alone()
-        resident = ResidentRelations(graph.view, arguments.graph, arguments.resident_bytes)
-        kind = partial(BlockEvaluator, resident=resident)
-    evaluator = kind(
-        graph.view,
-        arguments.semantics,
-        wide=arguments.wide,
-        max_examples=arguments.max_examples,
-        min_support=arguments.min_support,
-        min_confidence=arguments.min_confidence,
-        max_work=arguments.max_work,
-        buffer_bytes=arguments.buffer_bytes,
-        progress=progress.address,
-    )
+    evaluator, evaluate = _evaluator(graph.view, progress, arguments)
     spool = os.open(arguments.spool, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
     behind = [Run(0, 0, 0)]
-    evaluator.reserve(*arguments.chunk_counts)
     buffer = bytearray(arguments.chunk_bytes)
     _pages.hold(arguments.room_bytes)
 
@@ -155,7 +167,7 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], A
         return run
 
     def answer(task: Task) -> Answer:
-        chunk = rules.read(task.place, buffer)
+        ranges = [(rules.read(one.place, buffer), one.start, one.stop) for one in task.ranges]
         runs: list[Run] = []
         writing_seconds = 0.0
 
@@ -167,13 +179,42 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], A
 
         edges = evaluator.edges
         began = time.thread_time()
-        evaluate_rules(evaluator, graph.view, chunk, task.start, task.stop, flush)
+        evaluate(ranges, flush)
         cpu_seconds = time.thread_time() - began - writing_seconds
         return Answer(tuple(runs), cpu_seconds, evaluator.edges - edges)
 
     if arguments.share_bytes is not None:
         hold_to(arguments.share_bytes)
     return answer
+
+
+def _evaluator(
+    graph: GraphView, progress: Progress, arguments: WorkerArguments
+) -> tuple[Evaluator, Callable[[Sequence[tuple[RuleChunk, int, int]], Flush], None]]:
+    """The evaluator, with room for all that a task can be of, and how it takes ranges of chunks."""
+    options: dict[str, Any] = {
+        "wide": arguments.wide,
+        "max_examples": arguments.max_examples,
+        "min_support": arguments.min_support,
+        "min_confidence": arguments.min_confidence,
+        "max_work": arguments.max_work,
+        "buffer_bytes": arguments.buffer_bytes,
+        "progress": progress.address,
+    }
+    if arguments.resident_bytes is None:
+        plain = Evaluator(graph, arguments.semantics, **options)
+        plain.reserve(*arguments.chunk_counts)
+
+        def one_by_one(ranges: Sequence[tuple[RuleChunk, int, int]], flush: Flush) -> None:
+            for chunk, start, stop in ranges:
+                evaluate_rules(plain, graph, chunk, start, stop, flush)
+
+        return plain, one_by_one
+    resident = ResidentRelations(graph, arguments.graph, arguments.resident_bytes)
+    in_blocks = BlockEvaluator(graph, arguments.semantics, resident, **options)
+    together = arguments.chunks_together
+    in_blocks.reserve_together(together, *(together * count for count in arguments.chunk_counts))
+    return in_blocks, partial(evaluate_together, in_blocks, graph)
 
 
 def hold_to(share_bytes: int) -> bool:
