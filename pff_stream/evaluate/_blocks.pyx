@@ -318,7 +318,7 @@ cdef class BlockEvaluator(Evaluator):
                     last = side
                 if at > unit.first and (
                     at - unit.first == MOST_RULES
-                    or unit.whole_bytes + more > self.resident.room_bytes // 2
+                    or (more and unit.whole_bytes + more > self.resident.room_bytes // 2)
                 ):
                     unit.last = <int32_t>at
                     self.units[n_units[0]] = unit[0]
