@@ -1,9 +1,10 @@
 """What reading a graph in blocks needs: which relations must be in memory at once, and how large.
 
 Where a graph does not fit the budget its file is read relation by relation. A rule can be evaluated
-when the relations of its body and that of its head are there together; the largest such set is the
-least that a worker holds. A bound on it follows from the headers; the exact one takes a look at the
-rules, chunk by chunk, and is found only where the bound does not fit.
+when the relations of its body and that of its head are there together, of some of them only the row
+of a constant; the largest such set of whole relations is the least that a worker holds. A bound on
+it follows from the headers; the exact one takes a look at the rules, chunk by chunk, and is found
+only where the bound does not fit, or leaves little room.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class BlockSizes:
     names_bytes: int
     """Names of the entities, which the merge reads in the order of the rules."""
     needed_bytes: int
-    """The relations of a body and of a head that belong together, at most."""
+    """The relations of a body and of a head that must be there together as a whole, at most."""
     largest: str = ""
     """These relations with their sizes, in words; empty where `needed_bytes` is a bound."""
 
@@ -97,6 +98,22 @@ def _relation_ids(chunk: RuleChunk, view: GraphView) -> npt.NDArray[np.int64]:
     return ids
 
 
+def _needed_whole(
+    chunk: RuleChunk, ids: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The relation of each atom of the bodies and of each head; -1 where a row of it is enough.
+
+    That is so for a constant in the head of a rule that has a body, and in a body of one atom.
+    """
+    atoms, heads = chunk.atoms.reshape(-1, 3), chunk.heads.reshape(-1, 3)
+    ends = chunk.body_ends.astype(np.int64)
+    n_atoms = ends - np.concatenate(([0], ends[:-1]))
+    of_one = np.repeat(n_atoms == 1, n_atoms)
+    is_row = of_one & (atoms[:, 1:] < 0).any(axis=1)
+    of_heads = (n_atoms > 0)[chunk.rule_body] & (heads[:, 1:] < 0).any(axis=1)
+    return np.where(is_row, -1, ids[atoms[:, 0]]), np.where(of_heads, -1, ids[heads[:, 0]])
+
+
 def _largest_set(
     chunk: RuleChunk,
     ids: npt.NDArray[np.int64],
@@ -104,8 +121,7 @@ def _largest_set(
     least_bytes: int,
 ) -> list[int]:
     """The relations of the rule of the chunk that needs most, if more than `least_bytes`."""
-    atoms = ids[chunk.atoms[::3]]
-    heads = ids[chunk.heads[::3]]
+    atoms, heads = _needed_whole(chunk, ids)
     # With repeated relations counted again: only what is over the best by this is looked at.
     summed = np.concatenate(([0], np.cumsum(by_relation[atoms])))
     ends = chunk.body_ends.astype(np.int64)

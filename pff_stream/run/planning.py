@@ -169,13 +169,22 @@ def plan_run(
     """The plan of a run; one that does not fit carries what would.
 
     `fixed` are the settings of a saved plan, which are taken or refused as they are. `look_closer`
-    finds what reading in blocks needs exactly: it is asked before such a plan is refused.
+    finds what reading in blocks needs exactly: it is asked before such a plan is refused, and where
+    a bound on it leaves little room.
     """
     plan = _plan_run(settings, machine, sizes, costs, before, fixed)
-    if plan.fits or sizes.blocks is None or look_closer is None:
+    if sizes.blocks is None or look_closer is None:
+        return plan
+    if plan.fits and (fixed is not None or not _is_tight(plan, sizes.blocks)):
         return plan
     sizes = replace(sizes, blocks=look_closer(sizes.blocks))
     return _plan_run(settings, machine, sizes, costs, before, fixed)
+
+
+def _is_tight(plan: Plan, blocks: BlockSizes) -> bool:
+    """Whether what is read in blocks has little more room than a bound on what it needs."""
+    resident = resident_bytes(plan.settings)
+    return resident is not None and resident < min(2 * blocks.needed_bytes, blocks.rows_bytes)
 
 
 def _plan_run(

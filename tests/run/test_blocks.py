@@ -155,8 +155,15 @@ def test_same_bytes_in_blocks(method: str, inputs: tuple[Path, Path], tmp_path: 
     plan = json.loads(saved.read_text())
     with attach(str(graph)) as attached:
         rows = sum(relation_bytes(attached.view))
-    for resident, names in ((rows // 10, True), (0, False), (2 * rows, True)):
-        plan["settings"].update(backing=BLOCKS, resident_bytes=resident, names_in_memory=names)
+    for resident, names, together in (
+        (rows // 10, True, 1),
+        (rows // 8, True, 3),
+        (0, False, 100),
+        (2 * rows, True, 1),
+    ):
+        plan["settings"].update(
+            backing=BLOCKS, resident_bytes=resident, names_in_memory=names, chunks_together=together
+        )
         saved.write_text(json.dumps(plan))
         out = tmp_path / f"blocks-{resident}"
         arguments = ("run", rules, graph, "--plan", saved, "--out", out, "--fail-on", "none")
@@ -178,8 +185,11 @@ def test_exact_needs(inputs: tuple[Path, Path]) -> None:
             for rule in range(chunk.n_rules):
                 body = int(chunk.rule_body[rule])
                 start = int(chunk.body_ends[body - 1]) if body else 0
-                atoms = chunk.atoms.reshape(-1, 3)[start : int(chunk.body_ends[body]), 0]
-                names = {int(name) for name in atoms} | {int(chunk.heads[3 * rule])}
+                atoms = chunk.atoms.reshape(-1, 3)[start : int(chunk.body_ends[body])].tolist()
+                head = chunk.heads.reshape(-1, 3)[rule].tolist()
+                names = {name for name, *terms in atoms if len(atoms) > 1 or min(terms) >= 0}
+                if not atoms or min(head[1:]) >= 0:
+                    names.add(head[0])
                 ids = {view.relation_id(chunk.name(name)) for name in names} - {-1}
                 most = max(most, sum(sizes[relation] for relation in ids))
         found = exact(bound, str(graph), file)
