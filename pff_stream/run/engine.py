@@ -15,7 +15,7 @@ from typing import IO
 from pff_stream.errors import RefusedError
 from pff_stream.report.progress import Observer
 from pff_stream.report.run_table import RunTable
-from pff_stream.run.blocks import BlockSizes, bounded, exact
+from pff_stream.run.blocks import BLOCKS, BlockSizes, bounded, exact
 from pff_stream.run.contract import Contract
 from pff_stream.run.fence import hold_tree, share_bytes, threads_held
 from pff_stream.run.inputs import (
@@ -213,7 +213,8 @@ def evaluating(
             raise RefusedError(refusal(plan))
         if ready.graph.opened is not None:
             with timed(ready.seconds, "encode"):
-                verify(ready.graph.name, ready.graph.opened.path)
+                in_blocks = plan.settings.get("backing") == BLOCKS
+                verify(ready.graph.name, ready.graph.opened.path, drops=in_blocks)
         hold_tree(plan)
         for note in plan.notes:
             observer.note(note)

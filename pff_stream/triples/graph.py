@@ -12,6 +12,7 @@ import os
 import zlib
 from types import TracebackType
 
+from pff_stream import _pages
 from pff_stream.errors import InputError
 from pff_stream.triples._graph import FORMAT_VERSION, MAGIC, GraphView
 
@@ -94,13 +95,29 @@ def attach(name: str, shown: str | None = None) -> Graph:
     return Graph(name, mapping, view)
 
 
-def verify(name: str, shown: str | None = None) -> None:
+def verify(name: str, shown: str | None = None, *, drops: bool = False) -> None:
     """Reads the whole graph `name` in windows and checks its checksums, then every id and index.
 
     For files that were kept or came from somebody else. Raises `InputError` saying what to do;
-    it calls the graph `shown`, where that is another name.
+    it calls the graph `shown`, where that is another name. With `drops` the pages that it has read
+    leave the page cache, for whoever goes on with parts of them.
     """
     fd, shown = _open(name), shown or name
+    try:
+        length = _verify_checksums(fd, shown, drops=drops)
+        with attach(name, shown) as graph:
+            try:
+                graph.view.check_contents()
+            except InputError as error:
+                raise _damaged(shown, str(error)) from None
+        if drops:
+            _pages.drop(fd, 0, length)
+    finally:
+        os.close(fd)
+
+
+def _verify_checksums(fd: int, shown: str, *, drops: bool) -> int:
+    """Checks header and contents against their checksums; returns the length in bytes."""
     try:
         length = os.fstat(fd).st_size
         header = _checked_header(shown, fd, length)
@@ -110,18 +127,14 @@ def verify(name: str, shown: str | None = None) -> None:
             if not window:
                 raise _damaged(shown, f"found the end at byte {at}, expected {length} bytes")
             checksum = zlib.crc32(window, checksum)
+            if drops:
+                _pages.drop(fd, at, len(window))
             at += len(window)
         if checksum != int.from_bytes(header[56:60], "little"):
             raise _damaged(shown, f"the checksum of bytes {HEADER_BYTES} to {length - 1} is wrong")
     except OSError as error:
         raise InputError(f"{shown}: cannot be read: {error.strerror}") from None
-    finally:
-        os.close(fd)
-    with attach(name, shown) as graph:
-        try:
-            graph.view.check_contents()
-        except InputError as error:
-            raise _damaged(shown, str(error)) from None
+    return length
 
 
 def verify_header(name: str) -> None:
