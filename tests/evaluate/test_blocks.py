@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -178,6 +179,40 @@ def test_many_pages(max_work: int | None) -> None:
             assert list(graph.triples()) == before
             del resident
         assert list(graph.triples()) == before
+
+
+def _read_into(graph: GraphView, results: dict[int, Result], records: memoryview) -> None:
+    read_records(bytes(records), graph, results)
+
+
+@pytest.mark.parametrize("max_work", [None, 3000])
+def test_chunks_taken_together(max_work: int | None) -> None:
+    """Ranges of several chunks at once, whatever the room: each rule once, with its results."""
+    triples = seeded(12, 30_000, 8)
+    rules = rules_over(12, 400, 9)
+    whole = chunk_of_rules(rules)
+    chunks = [
+        replace(part, sources=part.sources + np.uint64(start))
+        for start in range(0, 400, 100)
+        for part in [chunk_of_rules(rules[start : start + 100])]
+    ]
+    ranges = [(chunks[2], 0, 100), (chunks[0], 0, 30), (chunks[3], 0, 100), (chunks[0], 30, 100)]
+    ranges += [(chunks[1], 0, 0), (chunks[1], 0, 100)]
+    with graph_file(triples) as (graph, path):
+        wanted, _, sums = run(graph, whole, "object-identity", None, max_work=max_work)
+        before = list(graph.triples())
+        for room in (0, 1, 3, 8, 60, 2000):
+            resident = ResidentRelations(graph, path, room * PAGE)
+            evaluator = BlockEvaluator(
+                graph, "object-identity", resident, max_examples=3, max_work=max_work
+            )
+            for _ in range(2):
+                found: dict[int, Result] = {}
+                found_sums = evaluator.evaluate_together(ranges, partial(_read_into, graph, found))
+                assert without_parts(found) == without_parts(wanted)
+                assert found_sums == sums
+            assert list(graph.triples()) == before
+            del evaluator, resident
 
 
 def test_loads_what_fits() -> None:

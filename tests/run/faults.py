@@ -42,9 +42,9 @@ def set_up(progress: Any, arguments: Any) -> Callable[[Any], Any]:
                 file.write(f"{time.monotonic()} {os.getpid()} {task.chunk} {task.start}\n")
         time.sleep(faults.get("pause", 0.0))
         if "kill" in faults:
-            sources = rules.read_chunk(task.chunk).sources[task.start : task.stop]
-            if faults["kill"] in sources:
-                os.kill(os.getpid(), signal.SIGKILL)
+            for one in task.ranges:
+                if faults["kill"] in rules.read_chunk(one.chunk).sources[one.start : one.stop]:
+                    os.kill(os.getpid(), signal.SIGKILL)
         return inner(task)
 
     return answer

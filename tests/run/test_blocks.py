@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+import signal
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,8 @@ from planner.machine import Machine
 from planner.model import Limit
 from planner.plan import Plan, refusal
 from planner.probe import ProcessMemory, WorkerMemory
+from tests.run.faults import Running, is_finished
+from tests.run.pool_processes import within
 from tests.test_end_to_end import digest, run
 
 MIB = 1 << 20
@@ -170,6 +174,64 @@ def test_same_bytes_in_blocks(method: str, inputs: tuple[Path, Path], tmp_path: 
         run(*arguments, check=0)
         assert digest(out) == digest(tmp_path / "whole")
         assert json.loads((out / "summary.json").read_text())["run"]["backing"] == BLOCKS
+
+
+def has_records(journal: Path) -> bool:
+    """Whether a journal has some records by now."""
+    return journal.exists() and any(journal.read_bytes()[400:440])
+
+
+def in_blocks(rules: Path, graph: Path, folder: Path, **settings: object) -> Path:
+    """A saved plan of a run in blocks, two chunks a task, with a fifth of the graph resident."""
+    saved = folder / "plan.json"
+    run("plan", rules, graph, "--start-method", "fork", "-o", saved, check=0)
+    plan = json.loads(saved.read_text())
+    plan["settings"].update(
+        backing=BLOCKS, resident_bytes=1 << 18, names_in_memory=False, chunks_together=3, **settings
+    )
+    saved.write_text(json.dumps(plan))
+    return saved
+
+
+def test_killed_and_resumed_in_blocks(inputs: tuple[Path, Path], tmp_path: Path) -> None:
+    """A run in blocks that is killed goes on from its journal, in blocks or not: the same bytes."""
+    rules, graph = inputs
+    arguments = ("--out", tmp_path / "whole", "--fail-on", "none")
+    run("run", rules, graph, *arguments, check=0)
+    saved = in_blocks(rules, graph, tmp_path)
+    for number, again in enumerate(((), ("--plan", saved))):
+        out = tmp_path / f"killed-{number}"
+        running = Running(
+            tmp_path,
+            *("run", rules, graph, "--plan", saved, "--out", out, "--fail-on", "none"),
+            pause=0.1,
+            rules=40,
+            sync=0.0,
+        )
+        assert within(60, partial(has_records, out / ".unfinished" / "journal"))
+        running.send(signal.SIGKILL, [running.pid])
+        running.end()
+        assert not is_finished(out)
+        run("run", "--resume", out, *again, "--fail-on", "none", check=0)
+        assert json.loads((out / "summary.json").read_text())["run"]["resumed_rules"] > 0
+        assert is_finished(out) and digest(out) == digest(tmp_path / "whole")
+
+
+def test_rule_that_kills_is_found_in_blocks(inputs: tuple[Path, Path], tmp_path: Path) -> None:
+    """Of all the rules of a task of several ranges it alone is reported as failed."""
+    rules, graph = inputs
+    out = tmp_path / "out"
+    saved = in_blocks(rules, graph, tmp_path)
+    running = Running(
+        tmp_path,
+        *("run", rules, graph, "--plan", saved, "--out", out, "--fail-on", "none"),
+        kill=77,
+        rules=100,
+    )
+    code, said = running.end()
+    assert code == 4, said
+    outcomes = (out / "outcomes.tsv").read_text().splitlines()
+    assert [n for n, line in enumerate(outcomes) if line.split("\t")[1] == "failed"] == [77]
 
 
 def test_exact_needs(inputs: tuple[Path, Path]) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from pff_stream.run.journal import RECORD, Journal, JournalReader
-from pff_stream.run.worker import Run, Task
+from pff_stream.run.worker import Run, Task, split_task
 from tests.run.faults import Running, digest, is_finished
 from tests.test_end_to_end import run
 
@@ -23,6 +23,13 @@ DONE = [
     (Task(0, 0, 100), (Run(0, 10, 1), Run(10, 20, 2))),
     (Task(1, 0, 50), (Run(30, 5, 3),)),
     (Task(0, 100, 200), (Run(35, 7, 4), Run(50, 9, 5), Run(60, 1, 6))),
+]
+
+
+TOGETHER = [
+    (Task(0, 0, 9, more=(Task(1, 2, 5), Task(2, 0, 7))), (Run(0, 10, 1), Run(10, 20, 2))),
+    (Task(3, 0, 50), (Run(30, 5, 3),)),
+    (Task(4, 0, 1, more=(Task(0, 9, 12),)), (Run(35, 7, 4),)),
 ]
 
 
@@ -74,6 +81,35 @@ def test_journal_with_one_byte_changed(tmp_path: Path) -> None:
         found, cut = read(path)
         assert found == DONE[: len(found)] and len(found) < 3, at
         assert cut > 0
+
+
+def test_journal_of_tasks_of_several_ranges(tmp_path: Path) -> None:
+    """All ranges of a task come back with its runs, or none of them does."""
+    path = tmp_path / "journal"
+    data = written(path, TOGETHER)
+    assert read(path) == (TOGETHER, 0)
+    ends = [RECORD.size * n for n in (1, 5, 6, 8)]
+    for length in range(RECORD.size, ends[-1] + 1):
+        path.write_bytes(data[:length])
+        whole = sum(end <= length for end in ends) - 1
+        assert read(path)[0] == TOGETHER[:whole], length
+
+
+def test_ranges_of_a_task_are_halved() -> None:
+    """Down to the single rule; no rule is lost."""
+    whole = TOGETHER[0][0]
+    assert whole.n_rules == 19 and [one.more for one in whole.ranges] == [(), (), ()]
+    singles = []
+    left = [whole]
+    while left:
+        task = left.pop()
+        parts = split_task(task)
+        assert not parts or sum(part.n_rules for part in parts) == task.n_rules
+        left += parts
+        singles += [] if parts else [task[:3]]
+    assert sorted(singles) == sorted(
+        (one.chunk, rule, rule + 1) for one in whole.ranges for rule in range(one.start, one.stop)
+    )
 
 
 def test_journal_goes_on_where_it_was_cut(tmp_path: Path) -> None:
