@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import IO
 
+from pff_stream import _pages
 from pff_stream.errors import RefusedError
 from pff_stream.report.progress import Observer
 from pff_stream.report.run_table import RunTable
@@ -52,6 +53,7 @@ from pff_stream.triples.graph import attach, verify
 from planner.machine import Machine
 from planner.model import Settings, Term, peak_bytes
 from planner.plan import Plan, refusal
+from planner.probe import measure_self
 
 __all__ = [
     "Ready",
@@ -169,7 +171,11 @@ def prepared(
         phases = [phase for phases in before for phase in phases]
 
         def look_closer(blocks: BlockSizes) -> BlockSizes:
-            return exact(blocks, graph.name, opened.file)
+            found = exact(blocks, graph.name, opened.file)
+            _pages.trim()
+            # What looking at the rules left in this process is there in the run, too.
+            costs.parent_bytes = max(costs.parent_bytes, measure_self().bytes)
+            return found
 
         def make(settings: RunSettings, machine: Machine, fixed: Settings | None) -> Plan:
             return plan_run(settings, machine, sizes, costs, phases, fixed, look_closer)
