@@ -70,6 +70,37 @@ cdef extern from *:
         return 1;
     }
 
+    static void *pff_holes;  /* blocks that fill the holes of the heap, each with the next one */
+
+    static void pff_open_holes(void) {
+        while (pff_holes != NULL) {
+            void *next = *(void **)pff_holes;
+            free(pff_holes);
+            pff_holes = next;
+        }
+    }
+
+    static void pff_fill_holes(void) {
+    #if defined(__GLIBC__)
+        for (size_t n = 1 << 16; n >= 32; n /= 2) {
+            for (;;) {
+                char *end = (char *)sbrk(0);
+                struct mallinfo2 now = mallinfo2();
+                char *top = end - now.keepcost;  /* where the heap has not been used yet */
+                void **block = malloc(n - 8);
+                if (block == NULL)
+                    return;
+                if ((char *)block >= top - 64 || (char *)block < end - now.arena) {
+                    free(block);  /* no hole of that size is left */
+                    break;
+                }
+                *block = pff_holes;
+                pff_holes = block;
+            }
+        }
+    #endif
+    }
+
     static void pff_trim(void) {
     #if defined(__GLIBC__)
         (void)malloc_trim(0);
@@ -83,6 +114,8 @@ cdef extern from *:
     int pff_share_heap() noexcept nogil
     int pff_hold(size_t n) noexcept nogil
     void pff_trim() noexcept nogil
+    void pff_fill_holes() noexcept nogil
+    void pff_open_holes() noexcept nogil
 
 
 def start_writing(int fd, long long offset, long long length):
@@ -128,3 +161,17 @@ def hold(size_t room_bytes):
 def trim():
     """Gives back what the allocator keeps free."""
     pff_trim()
+
+
+def fill_holes():
+    """Takes what is free between used parts of the heap, until `open_holes`.
+
+    Whoever is forked meanwhile finds new memory at the end of its heap, instead of copying pages
+    that it shares, one by one and nobody knows how many.
+    """
+    pff_fill_holes()
+
+
+def open_holes():
+    """Gives back what `fill_holes` took."""
+    pff_open_holes()

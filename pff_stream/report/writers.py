@@ -135,6 +135,17 @@ class TemporaryWriter(_Descriptor):
         super().__init__(descriptor, f"temporary file in {where}", drops_behind=True)
 
 
+class OpenFile(_Descriptor):
+    """A file that is open and stays so: written in windows, none of it left in the page cache."""
+
+    def __init__(self, descriptor: int, name: str) -> None:
+        super().__init__(descriptor, name, drops_behind=True)
+
+    def _close(self) -> None:
+        _pages.drop(self._descriptor, self._dropped, self.written - self._dropped)
+        self._descriptor = -1
+
+
 class FileWriter(_Descriptor):
     """A regular file that is replaced at once by `commit`, with the user's umask.
 

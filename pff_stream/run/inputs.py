@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, TypeAlias
 
 from pff_stream.errors import InputError, OutputError
 from pff_stream.report.verdict import too_many_rejected
+from pff_stream.report.writers import OpenFile
 from pff_stream.rules.file import FORMAT, RuleFile
 from pff_stream.run.reading import encode_options
 from pff_stream.sources import STANDARD_INPUT, open_blocks
@@ -203,15 +204,17 @@ def open_rules(
     from pff_stream.rules.compile import BLOCK_BYTES, compile_rules, lines_of
 
     with temporary_file(folder) as (output, name):
+        destination = OpenFile(output.fileno(), f"temporary file in {folder}")
         report = compile_rules(
             open_blocks(path, BLOCK_BYTES) if given is None else lines_of(given),
-            output,
+            destination,
             source_name="standard input" if path == STANDARD_INPUT else path,
             semantics=settings.semantics,
             memory_bytes=memory_bytes,
             temporary_directory=folder,
             on_bad_rule=settings.on_bad_rule,
         )
+        destination.commit()
         with RuleFile(output.fileno()) as file:
             yield Rules(file, name, path, report.source_hash, report, None)
 

@@ -21,6 +21,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from pff_stream import _pages
 from pff_stream.run import worker_process
 from pff_stream.run.worker_process import SLOT_WORDS, STILL_RUNNING, UNKNOWN_EXIT, SetUp
 
@@ -168,6 +169,7 @@ class ForkLauncher:
         # Objects that no collection touches are not copied: 7.5 MB a worker.
         gc.collect()
         gc.freeze()
+        _pages.fill_holes()
 
     def start(self, child: Child, channel: int, lifeline: int, slot: int) -> None:
         """Forks; the new process never comes back from here."""
@@ -184,6 +186,7 @@ class ForkLauncher:
     def close(self) -> None:
         """Gives the objects of this process back to its collections."""
         gc.unfreeze()
+        _pages.open_holes()
 
 
 class SpawnLauncher:

@@ -28,7 +28,7 @@ from pff_stream.rules.file import RuleFile, SourceChunk
 from pff_stream.run.compared import Compared, compared, compared_lines
 from pff_stream.run.folder import OUTCOMES, RULES, SUMMARY, VIOLATIONS, check_folder
 from pff_stream.run.inputs import Rules
-from pff_stream.run.memory import fan_in, holds_names
+from pff_stream.run.memory import busy_workers, fan_in, holds_names
 from pff_stream.triples._resident import ResidentNames
 from pff_stream.triples.graph import attach
 from planner.sizes import format_size
@@ -176,7 +176,9 @@ def _lines(done: Evaluated, totals: Totals) -> list[str]:
 
 
 def _compared(done: Evaluated) -> list[Compared]:
-    return compared(done.ready.plan, done.meter.watch)
+    ready = done.ready
+    workers = busy_workers(ready.sizes, ready.plan.settings)
+    return compared(ready.plan, done.meter.watch, workers, done.evaluation.held)
 
 
 def _summary(done: Evaluated, result: Result) -> Summary:

@@ -45,7 +45,7 @@ from planner.plan import Plan
 from planner.probe import ProbeError, WorkerMemory, cached_probe, measure_self
 from planner.search import Candidate, as_options, choose, nearest
 
-_PROBE_VERSION = 2
+_PROBE_VERSION = 3
 """Changes when the code of workers does, so that older answers are not taken for it."""
 _ROOMY_PROBE_BYTES = {
     "fork": 14 << 20,

@@ -24,7 +24,9 @@ from pff_stream.run.guard import Guard
 from pff_stream.run.pool import Convicted, Pool
 from pff_stream.run.unfinished import UnfinishedRun
 from pff_stream.run.worker import (
+    NOTHING_HELD,
     Answer,
+    Held,
     Task,
     WorkerArguments,
     append_run,
@@ -50,6 +52,8 @@ class Evaluation:
     edges: int = 0
     """Edges of the graph that were touched."""
     spooled_bytes: int = 0
+    held: Held = NOTHING_HELD
+    """What a worker took when it set up, at most."""
     failed_rules: int = 0
     """Rules convicted of killing their worker."""
     retried: int = 0
@@ -61,6 +65,7 @@ class Evaluation:
         self.cpu_seconds += answer.cpu_seconds
         self.edges += answer.edges
         self.spooled_bytes += sum(run.length for run in answer.runs)
+        self.held = Held(*map(max, self.held, answer.held))
 
 
 class Meter:

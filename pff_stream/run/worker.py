@@ -112,6 +112,18 @@ class Run(NamedTuple):
     crc32: int
 
 
+class Held(NamedTuple):
+    """Private memory that a worker took when it set up, in bytes, for the summary; 0: unknown."""
+
+    evaluator_bytes: int
+    """Scratch memory, the result buffer, bounds of the work."""
+    chunk_bytes: int
+    """What chunks are read, decoded and checked in, and what the evaluator keeps of one."""
+
+
+NOTHING_HELD = Held(0, 0)
+
+
 class Answer(NamedTuple):
     """What a task left in the spool, and what it took."""
 
@@ -120,6 +132,7 @@ class Answer(NamedTuple):
     """CPU time of the evaluator's calls, by the thread's clock, without writing what they find."""
     edges: int
     """Edges touched."""
+    held: Held = NOTHING_HELD
 
 
 def split_task(task: Task) -> tuple[Task, ...]:
@@ -151,11 +164,15 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], A
     )
     if arguments.resident_bytes is not None:
         graph.read_alone()
-    evaluator, evaluate = _evaluator(graph.view, progress, arguments)
+    before_bytes = _status_bytes(b"RssAnon")
+    evaluator, evaluate, evaluator_bytes = _evaluator(graph.view, progress, arguments)
     spool = os.open(arguments.spool, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
     behind = [Run(0, 0, 0)]
     buffer = bytearray(arguments.chunk_bytes)
+    buffer[::4096] = bytes(-(-len(buffer) // 4096))  # touched: it is there from now on
     _pages.hold(arguments.room_bytes)
+    chunk_bytes = _status_bytes(b"RssAnon")
+    held = Held(max(0, evaluator_bytes - before_bytes), max(0, chunk_bytes - evaluator_bytes))
 
     def keep(records: memoryview) -> Run:
         """Appends a run; the one before it leaves the page cache, written back meanwhile."""
@@ -181,7 +198,7 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], A
         began = time.thread_time()
         evaluate(ranges, flush)
         cpu_seconds = time.thread_time() - began - writing_seconds
-        return Answer(tuple(runs), cpu_seconds, evaluator.edges - edges)
+        return Answer(tuple(runs), cpu_seconds, evaluator.edges - edges, held)
 
     if arguments.share_bytes is not None:
         hold_to(arguments.share_bytes)
@@ -190,8 +207,11 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], A
 
 def _evaluator(
     graph: GraphView, progress: Progress, arguments: WorkerArguments
-) -> tuple[Evaluator, Callable[[Sequence[tuple[RuleChunk, int, int]], Flush], None]]:
-    """The evaluator, with room for all that a task can be of, and how it takes ranges of chunks."""
+) -> tuple[Evaluator, Callable[[Sequence[tuple[RuleChunk, int, int]], Flush], None], int]:
+    """The evaluator, with room for all that a task can be of, and how it takes ranges of chunks.
+
+    The third is what this process held before it made that room.
+    """
     options: dict[str, Any] = {
         "wide": arguments.wide,
         "max_examples": arguments.max_examples,
@@ -203,18 +223,20 @@ def _evaluator(
     }
     if arguments.resident_bytes is None:
         plain = Evaluator(graph, arguments.semantics, **options)
+        held_bytes = _status_bytes(b"RssAnon")
         plain.reserve(*arguments.chunk_counts)
 
         def one_by_one(ranges: Sequence[tuple[RuleChunk, int, int]], flush: Flush) -> None:
             for chunk, start, stop in ranges:
                 evaluate_rules(plain, graph, chunk, start, stop, flush)
 
-        return plain, one_by_one
+        return plain, one_by_one, held_bytes
     resident = ResidentRelations(graph, arguments.graph, arguments.resident_bytes)
     in_blocks = BlockEvaluator(graph, arguments.semantics, resident, **options)
+    held_bytes = _status_bytes(b"RssAnon")
     together = arguments.chunks_together
     in_blocks.reserve_together(together, *(together * count for count in arguments.chunk_counts))
-    return in_blocks, partial(evaluate_together, in_blocks, graph)
+    return in_blocks, partial(evaluate_together, in_blocks, graph), held_bytes
 
 
 def hold_to(share_bytes: int) -> bool:
@@ -223,17 +245,28 @@ def hold_to(share_bytes: int) -> bool:
     What is refused is a MemoryError, which the pool deals with like a death. Shared mappings, as
     the graph, do not count. Returns whether the limit is set (it is not on systems without /proc).
     """
+    held_bytes = _status_bytes(b"VmData")
+    if not held_bytes:
+        return False
     try:
-        with open("/proc/self/status", "rb") as status:
-            held_bytes = next(int(line.split()[1]) for line in status if line[:7] == b"VmData:")
         hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-        limit = held_bytes * 1024 + share_bytes
+        limit = held_bytes + share_bytes
         if hard != resource.RLIM_INFINITY:
             limit = min(limit, hard)
         resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
-    except (NameError, OSError, StopIteration, ValueError):
+    except (NameError, OSError, ValueError):
         return False
     return True
+
+
+def _status_bytes(name: bytes) -> int:
+    """A size from the kernel's account of this process; 0 where there is none."""
+    try:
+        with open("/proc/self/status", "rb") as status:
+            lines = (line.split() for line in status if line.startswith(name + b":"))
+            return int(next(lines)[1]) * 1024
+    except (OSError, StopIteration):
+        return 0
 
 
 def append_run(spool: int, records: memoryview) -> Run:

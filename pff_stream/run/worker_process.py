@@ -18,6 +18,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from pff_stream import _pages
+
 TASK = struct.Struct("<Q")
 """Before a task: bytes of its pickle."""
 REPLY = struct.Struct("<BdQ")
@@ -243,6 +245,7 @@ def serve_forks(control_fd: int, preload: Sequence[str]) -> NoReturn:
             pass  # the worker meets it again, and reports it
     gc.collect()
     gc.freeze()
+    _pages.fill_holes()
     children: set[int] = set()
     while True:
         request, descriptors, _, _ = socket.recv_fds(control, REQUEST.size, 3)
