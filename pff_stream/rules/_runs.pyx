@@ -50,7 +50,7 @@ cdef struct Written:
 cdef enum:
     PAGE_BYTES = 4096
     OUTPUT_BYTES = 65536
-    DROP_BYTES = 1 << 23          # a window of the temporary file in the page cache
+    DROP_BYTES = 1 << 20          # a window of the temporary file in the page cache
     WINDOW_BYTES = KEYS_BYTES + LINE_BYTES + 4096
     CURSOR_BYTES = WINDOW_BYTES + KEYS_BYTES + 256
     CONSTANT = 0x7F
@@ -298,6 +298,7 @@ cdef class RuleRuns:
             self._drain(False)
         else:
             self._spill()
+            _pages.read_alone(self.file.fileno())
             while len(self.runs) > fan_in:
                 runs, self.runs = self.runs, []
                 source, self.file = self.file, None

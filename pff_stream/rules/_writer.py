@@ -28,7 +28,7 @@ from pff_stream.rules._format import (
 )
 
 COPY_BYTES = 256 * 1024
-DROP_BYTES = 8 << 20
+DROP_BYTES = 1 << 20
 """A window of the temporary file in the page cache."""
 
 Piece = bytes | memoryview
@@ -182,6 +182,7 @@ class RuleFileWriter:
             copied = 0
             with writing():
                 self._waiting.seek(0)
+                _pages.read_alone(self._waiting.fileno())
                 while part := self._waiting.readinto(buffer):
                     _write_all(self._destination, buffer[:part])
                     _pages.drop(self._waiting.fileno(), copied, part)

@@ -24,7 +24,14 @@ from pff_stream.rules._chunks import BUILDER_BYTES, MAX_CHUNK_RULES, NAME_TABLE_
 from pff_stream.rules._compile import READER_BYTES, RuleReader
 from pff_stream.rules._format import FLAG_AMBIGUOUS, FLAG_UNSETTLED, SEMANTICS
 from pff_stream.rules._runs import RUNS_FIXED_BYTES, SLOT_BYTES, RuleRuns
-from pff_stream.rules._writer import COPY_BYTES, Destination, RuleFileWriter, Temporary, writing
+from pff_stream.rules._writer import (
+    COPY_BYTES,
+    DROP_BYTES,
+    Destination,
+    RuleFileWriter,
+    Temporary,
+    writing,
+)
 from pff_stream.rules.keys import rule_keys
 from pff_stream.rules.text import Rejected, Unsettled, read_rule, settle
 from pff_stream.sources import read_ahead
@@ -203,14 +210,18 @@ def compile_rules(
 def _touched(
     sizes: dict[str, int], rules_bytes: int | None, file_bytes: int, has_doubtful: bool
 ) -> int:
-    """What a compile used of what `compile_memory` gave it; all where rules went to disk (None)."""
+    """What a compile used of what `compile_memory` gave it, and the windows of a temporary file.
+
+    Where rules went to disk (None) all of the arena was used.
+    """
     if rules_bytes is None:
-        return sum(sizes.values())
+        rules_bytes = sizes["arena"] + sizes["text_tables"]
     rest = sizes["ambiguous_text_or_evaluation_chunk"]
     if not has_doubtful:
         # The columns of a chunk are no longer than the file, beside the table of its names.
-        rest = min(rest, file_bytes + NAME_TABLE_BYTES + COPY_BYTES)
-    return sizes["lines_and_source_chunk"] + sizes["run_buffers"] + rules_bytes + rest
+        rest = min(BUILDER_BYTES + COPY_BYTES, file_bytes + NAME_TABLE_BYTES + COPY_BYTES)
+    fixed = sizes["lines_and_source_chunk"] + sizes["run_buffers"]
+    return fixed + rules_bytes + rest + min(2 * DROP_BYTES, file_bytes)
 
 
 def lines_of(rules: Iterable[str]) -> Iterator[bytes]:

@@ -58,7 +58,7 @@ use on each core (it charges 64 pages at a time)."""
 TASK_COPIED_BYTES = 4 * KIB
 COPIED_ONCE_BYTES = {"fork": 640 * KIB, "forkserver": 128 * KIB}
 COPIED_EACH_BYTES = {"fork": 64 * KIB}
-COPIED_BODY_BYTES = {"forkserver": 128}
+COPIED_BODY_BYTES = {"fork": 160, "forkserver": 128}
 """Pages shared by fork that are written, and so copied, only after the probe's few tasks: about one
 a task at first, in the parent (once) and in each worker (measured over 247 tasks and more). And
 what each worker copies for each body of its largest chunk (measured over 128,319 mined rules)."""
