@@ -15,6 +15,7 @@ whichever is larger; else this ends with 1. Inputs are made once, in a folder th
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import os
 import platform
@@ -41,6 +42,10 @@ CERTIFIED_HEADER = (
 CERTIFIED_BUDGETS = (64, 80, 96, 128, 192, 256, 512, 1024, 4096)
 SERIES_RULES = (10_000, 1_000_000, 10_000_000)
 SERIES_APART_BYTES = MIB
+MINED = Path(os.environ.get("PFF_STREAM_SHARED_DATA", "")) / "fb15k237"
+"""Real rules and triples, where they are (tests/data/README.md tells their origin)."""
+MINED_RULES = "rules128319.tsv.gz"
+MINED_TRIPLES = {1_125: "sample1125.tsv", 272_115: "train.tsv.gz"}
 START_METHODS = ("fork", "forkserver", "spawn")
 HEADER = (
     "| start | workers | triples | from | rules | from | a chunk | violations | planned | tree "
@@ -65,6 +70,8 @@ class Configuration:
     """The kind of file that the rules come from: pffr (compiled) or tsv (text)."""
     chunk_rules: int = 4096
     """Rules of a chunk at most."""
+    mined: bool = False
+    """Whether the rules are those that AnyBURL mined on FB15k-237, else seeded ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +103,7 @@ class Outcome:
             f"{c.n_triples:,}",
             c.triples,
             f"{c.n_rules:,}",
-            c.rules,
+            f"{c.rules}, mined" if c.mined else c.rules,
             f"{c.chunk_rules:,}",
             "written" if c.writes else "counted",
             f"{self.planned_bytes / MIB:.1f}",
@@ -129,6 +136,12 @@ def all_configurations() -> Iterator[Configuration]:
     yield Configuration("fork", 4, 1_000, 1_000_000, True, chunk_rules=512)
     yield Configuration("fork", 2, 1_000, 10_000, True, "tsv", "tsv")
     yield Configuration("spawn", 1, 1_000, 1_000_000, False, "pffg", "tsv")
+    if MINED.is_dir():
+        for triples, start, workers in product((1_125, 272_115), START_METHODS, (1, 2, 4)):
+            writes = workers == 2
+            yield Configuration(start, workers, triples, 128_319, writes, mined=True)
+        for triples in (1_125, 272_115):
+            yield Configuration("thread", 2, triples, 128_319, False, mined=True)
 
 
 def quick_configurations() -> Iterator[Configuration]:
@@ -157,12 +170,18 @@ class Inputs:
         """Rule file and triples of a configuration, in the page cache."""
         triples, rules = configuration.n_triples, configuration.n_rules
         graph = self._folder / f"g{triples}.tsv"
-        if not graph.exists():
+        if configuration.mined:
+            graph = self._folder / f"mined{triples}.tsv"
+            graph.write_bytes(_read(MINED / MINED_TRIPLES[triples]))
+        elif not graph.exists():
             write_triples(graph, triples)
         if configuration.triples == "pffg":
             graph = self._made(graph, graph.with_suffix(".pffg"), "encode")
         text = self._folder / f"r{rules}_{triples}.tsv"
-        if not text.exists():
+        if configuration.mined:
+            text = self._folder / "mined.tsv"
+            text.write_bytes(_read(MINED / MINED_RULES))
+        elif not text.exists():
             write_rules(text, rules, triples)
         rules_file = text
         if configuration.rules == "pffr":
@@ -181,6 +200,12 @@ class Inputs:
             made = [*COMMAND, command, str(source), "-o", str(target), "--quiet", *options]
             subprocess.run(made, check=True)
         return target
+
+
+def _read(path: Path) -> bytes:
+    """A file, unpacked where it is packed."""
+    found = path.read_bytes()
+    return gzip.decompress(found) if path.suffix == ".gz" else found
 
 
 def measured(configuration: Configuration, inputs: Inputs) -> Outcome:

@@ -56,7 +56,7 @@ KERNEL_BYTES, KERNEL_PROCESS_BYTES, KERNEL_CORE_BYTES = 320 * KIB, 104 * KIB, 25
 """Kernel memory: stacks, file tables, sockets; and what a control group's counter is ahead of the
 use on each core (it charges 64 pages at a time)."""
 TASK_COPIED_BYTES = 4 * KIB
-COPIED_ONCE_BYTES = {"fork": 640 * KIB, "forkserver": 128 * KIB}
+COPIED_ONCE_BYTES = {"fork": 640 * KIB, "forkserver": 512 * KIB}
 COPIED_EACH_BYTES = {"fork": 64 * KIB}
 COPIED_BODY_BYTES = {"fork": 160, "forkserver": 128}
 """Pages shared by fork that are written, and so copied, only after the probe's few tasks: about one
