@@ -417,10 +417,16 @@ FLOOD = """
             sys.stdout.write("x" * 1000)"""
 
 
+def heed_interrupts() -> None:
+    """Tests in the background of a shell ignore Ctrl-C, and so would what they start."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def started(body: str, *arguments: str, **options: Any) -> subprocess.Popen[str]:
     """The command in a process of its own, its engine's work being `body`."""
     script = SCRIPT.replace("{body}", body)
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | options
+    options["preexec_fn"] = heed_interrupts
     return subprocess.Popen([sys.executable, "-c", script, *arguments], cwd=ROOT, **options)
 
 
@@ -458,7 +464,9 @@ if "{moment}" == "start":
 sys.exit(main())
 """
     command = [sys.executable, "-c", script]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, cwd=ROOT, text=True) as process:
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, cwd=ROOT, text=True, preexec_fn=heed_interrupts
+    ) as process:
         assert process.stderr is not None
         assert process.stderr.readline() == "ready\n"
         process.send_signal(signal.SIGINT)

@@ -52,8 +52,6 @@ def prepare(
     observer.phase("compile", None)
     compile_bytes = share_to_prepare(settings, machine, costs)
     rules = stack.enter_context(open_rules(settings, folder, compile_bytes))
-    # Documents are counted by a table, without a merge that would miss a rule.
-    rules.check_complete()
     costs = measure_costs()
     largest = 0
     listed = hashlib.sha256()

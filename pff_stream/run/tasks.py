@@ -59,6 +59,8 @@ def run_tasks(settings: RunSettings, observer: Observer) -> Result:
         _, plan, manifest, rules, folder = prepare(settings, observer, stack)
         if not plan.fits:
             raise RefusedError(refusal(plan))
+        # Documents are counted by a table, without a merge that would miss a rule.
+        rules.check_complete()
         hold_tree(plan)
         for note in plan.notes:
             observer.note(note)

@@ -25,7 +25,7 @@ from tests.fuzz.target import Target
 from tests.fuzz.targets import PLACES, target
 
 HANG_SECONDS = 60
-GUARDED_TOGETHER = 100
+GUARDED_TOGETHER, GUARD_SECONDS = 100, 600
 MEMORY_FOLDER = Path("/dev/shm")
 MOST_KEPT = 5000
 SHARE_OF_NEW = 0.5
@@ -70,7 +70,7 @@ def fuzz(chosen: Target, inputs: int, seed: int, seconds: float, at_hand: mmap.m
         )
         at_hand[:] = (len(data).to_bytes(4, "little") + data).ljust(len(at_hand), b"\0")
         if done % GUARDED_TOGETHER == 1:  # arming it starts a thread, which costs more than a check
-            faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)
+            faulthandler.dump_traceback_later(GUARD_SECONDS, exit=True)
         try:
             outcomes[chosen.check(data)] += 1
         except BaseException:

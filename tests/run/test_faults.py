@@ -130,7 +130,6 @@ def end_it(
     go_on(folder, inputs, "--workers", workers, "--start-method", "fork")
 
 
-@pytest.mark.same_answer
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 @pytest.mark.parametrize("seed", range(1))
 def test_killed_children(
