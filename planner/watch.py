@@ -149,12 +149,13 @@ class TreeWatch:
         complete = True
         readings: dict[int, Reading] = {}
         for pid, parent in parents.items():
-            reading = _read(f"{self._proc}/{pid}", pid)
             # Between vfork and exec a child runs in its parent's address space: every figure is the
-            # same, to the byte, and counting both would count the parent twice.
+            # same, to the byte, and counting both would count the parent twice. Asked before it is
+            # read, since it may leave that space in between.
             above = readings.get(parent)
             if above and self._is_same_memory and self._is_same_memory(pid, parent):
                 continue
+            reading = _read(f"{self._proc}/{pid}", pid)
             if above is not None and reading.rollup and above.rollup == reading.rollup:
                 continue
             readings[pid] = reading

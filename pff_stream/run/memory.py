@@ -55,13 +55,13 @@ ENCODER_PROCESS_BYTES = 4 * MIB
 KERNEL_BYTES, KERNEL_PROCESS_BYTES, KERNEL_CORE_BYTES = 320 * KIB, 104 * KIB, 256 * KIB
 """Kernel memory: stacks, file tables, sockets; and what a control group's counter is ahead of the
 use on each core (it charges 64 pages at a time)."""
-TASK_COPIED_BYTES = 4 * KIB
-COPIED_ONCE_BYTES = {"fork": 640 * KIB, "forkserver": 512 * KIB}
+TASK_COPIED_BYTES, TASK_BODY_BYTES = 512, 16 * KIB
+COPIED_ONCE_BYTES = {"fork": 640 * KIB, "forkserver": 128 * KIB}
 COPIED_EACH_BYTES = {"fork": 64 * KIB}
-COPIED_BODY_BYTES = {"fork": 160, "forkserver": 128}
-"""Pages shared by fork that are written, and so copied, only after the probe's few tasks: about one
-a task at first, in the parent (once) and in each worker (measured over 247 tasks and more). And
-what each worker copies for each body of its largest chunk (measured over 128,319 mined rules)."""
+COPIED_BODY_BYTES = {"fork": 240, "forkserver": 160}
+"""Pages shared by fork that are written, and so copied, only after the probe's few tasks: in the
+parent (once) and in each worker, so much a task at most (measured over 247 to 2,442 tasks), and for
+each body of the largest chunk, in all of them (measured over 128,319 mined rules)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,7 +358,8 @@ def _shared_term(costs: ProcessCosts, start: str, workers: int, sizes: RunSizes)
     touched = sizes.n_chunks * TASK_COPIED_BYTES
     copied = min(COPIED_ONCE_BYTES.get(start, 0), touched)
     copied += min(workers * COPIED_EACH_BYTES.get(start, 0), touched)
-    copied += workers * COPIED_BODY_BYTES.get(start, 0) * sizes.max_chunk_bodies
+    by_bodies = (workers + 1) * COPIED_BODY_BYTES.get(start, 0) * sizes.max_chunk_bodies
+    copied += min(by_bodies, sizes.n_chunks * TASK_BODY_BYTES)
     return Term(
         "shared by workers",
         costs.helper_bytes + copied,
