@@ -81,7 +81,7 @@ cdef extern from *:
     }
 
     static void pff_fill_holes(void) {
-    #if defined(__GLIBC__)
+    #if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
         for (size_t n = 1 << 16; n >= 32; n /= 2) {
             for (;;) {
                 char *end = (char *)sbrk(0);
