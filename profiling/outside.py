@@ -1,9 +1,8 @@
 """Measures a command from outside: what its whole tree of processes held, and what its group did.
 
-Two figures, of which a plan has to cover the larger: the sum of Pss_Anon, VmPTE and shared memory,
-sampled; and the kernel's own peak of a control group that holds the command and nothing else,
-where one can be made (it sees what lies between two samples, memory that nobody maps, and kernel
-memory). Does not judge them.
+Two figures: the sum of Pss_Anon, VmPTE and shared memory, sampled; and the kernel's own peak of a
+control group that holds the command and nothing else, where one can be made (it sees what lies
+between two samples, memory that nobody maps, and kernel memory). Does not judge them.
 """
 
 from __future__ import annotations
@@ -136,8 +135,12 @@ class Peak:
 
     @property
     def bytes(self) -> int:
-        """The larger of the two figures."""
-        return max(self.tree_bytes, self.group_bytes or 0)
+        """The kernel's figure where there is one: the group holds all that the tree holds.
+
+        The sampled sum is not taken at one instant: while a process ends, pages that it shared are
+        counted with it and again with those that are left. Then it can be above the kernel's peak.
+        """
+        return self.tree_bytes if self.group_bytes is None else self.group_bytes
 
 
 @contextlib.contextmanager
