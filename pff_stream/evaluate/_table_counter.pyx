@@ -42,9 +42,9 @@ cdef class TableCounter(Counter):
         self.relation_ids = table.relation_ids
         try:
             with nogil:
-                self._match_names(table)
+                self._set_names(table, True)
                 self._count_matching(table, tally, sums)
-                self._forget_names(table)
+                self._set_names(table, False)
         finally:
             self.entity_ids = entity_ids
             self.relation_ids = relation_ids
@@ -52,35 +52,20 @@ cdef class TableCounter(Counter):
         tally[VACUOUS] = table.n_rules - table.n_filtered - tally[SATISFIED] - tally[VIOLATED]
         return (tally[0], tally[1], tally[2], tally[3]), sums[0], sums[1]
 
-    cdef void _match_names(self, RuleTable table) noexcept nogil:
-        """Enters the ids of the graph's names beside those names that the rules use as well."""
+    cdef void _set_names(self, RuleTable table, bint known) noexcept nogil:
+        """Enters the ids of the graph's names beside those names that the rules use as well, or -1."""
         cdef uint64_t i, start = 0
         cdef int64_t name
         for i in range(self.graph.n_entities):
             name = _name_in(table, self.graph.entity_blob, start, self.graph.entity_ends[i])
             if name >= 0:
-                table.entity_ids[name] = <int32_t>i
+                table.entity_ids[name] = <int32_t>i if known else -1
             start = self.graph.entity_ends[i]
         start = 0
         for i in range(self.graph.n_relations):
             name = _name_in(table, self.graph.relation_blob, start, self.graph.relation_ends[i])
             if name >= 0:
-                table.relation_ids[name] = <int32_t>i
-            start = self.graph.relation_ends[i]
-
-    cdef void _forget_names(self, RuleTable table) noexcept nogil:
-        cdef uint64_t i, start = 0
-        cdef int64_t name
-        for i in range(self.graph.n_entities):
-            name = _name_in(table, self.graph.entity_blob, start, self.graph.entity_ends[i])
-            if name >= 0:
-                table.entity_ids[name] = -1
-            start = self.graph.entity_ends[i]
-        start = 0
-        for i in range(self.graph.n_relations):
-            name = _name_in(table, self.graph.relation_blob, start, self.graph.relation_ends[i])
-            if name >= 0:
-                table.relation_ids[name] = -1
+                table.relation_ids[name] = <int32_t>i if known else -1
             start = self.graph.relation_ends[i]
 
     cdef void _count_matching(

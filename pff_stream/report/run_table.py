@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable
 
 from pff_stream import _pages
+from pff_stream.errors import OutputError
 from pff_stream.report.records import RUN, Run
 from pff_stream.report.writers import TemporaryWriter
 
@@ -47,12 +48,18 @@ class RunTable:
                 self._move_out()
 
     def read(self, first: int, count: int) -> bytes:
-        """Runs `first` to `first + count`, packed; fewer where there are no more."""
+        """Runs `first` to `first + count`, packed; fewer where there are no more.
+
+        `OutputError` where they cannot be read.
+        """
         filed = b""
         if first < self._n_filed:
             assert self._file is not None
             n_bytes = min(count, self._n_filed - first) * RUN.size
-            filed = os.pread(self._file.fileno(), n_bytes, first * RUN.size)
+            try:
+                filed = os.pread(self._file.fileno(), n_bytes, first * RUN.size)
+            except OSError as error:
+                raise OutputError(f"{self._file.name}: {error.strerror or error}") from error
             _pages.drop(self._file.fileno(), first * RUN.size, n_bytes)
         begin = max(0, first - self._n_filed) * RUN.size
         return filed + self._recent[begin : begin + count * RUN.size - len(filed)]

@@ -45,7 +45,6 @@ PAGES_INDEX_SHARE = 448
 """Bytes of shared memory per byte of the kernel's index of its pages: 576 for 64 pages."""
 TASK_BYTES = 2048
 """A task or an answer under way, with its pipe and its objects."""
-INDEX_BYTES = 32
 RULE_BYTES = 78
 """What the evaluator keeps per rule of a chunk beside its columns."""
 CHUNK_COPIES = 6

@@ -182,7 +182,8 @@ class CompileSettings(Settings):
     def validate(self) -> None:
         """Either a file is written or --check was asked for; chunks have a size that there is."""
         if self.chunk_rules > MOST_CHUNK_RULES:
-            raise UsageError(f"--chunk-rules {self.chunk_rules}: expected 1 to {MOST_CHUNK_RULES}")
+            expected = f"a whole number from 1 to {MOST_CHUNK_RULES}"
+            raise UsageError(f"--chunk-rules: found {self.chunk_rules}, expected {expected}")
         if self.check == (self.output is not None):
             found = "both -o FILE and --check" if self.check else "neither -o FILE nor --check"
             raise UsageError(f"found {found}, expected one of the two")
