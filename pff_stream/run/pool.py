@@ -10,6 +10,7 @@ Does not cover: what a task is, order of answers, memory fences (a worker's set-
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
@@ -17,7 +18,7 @@ from typing import Generic, Protocol
 
 from pff_stream.run.ledger import Answer, Completed, Convicted, Ledger, Task
 from pff_stream.run.processes import ProcessCrew, WorkersFailedError
-from pff_stream.run.worker_process import Progress
+from pff_stream.run.worker_process import COLLECT_TASKS, Progress
 
 __all__ = ["Completed", "Convicted", "Pool", "Progress", "WorkersFailedError"]
 
@@ -137,10 +138,14 @@ class Pool(Generic[Task, Answer]):
         self, crew: Crew[Task, Answer], ledger: Ledger[Task, Answer]
     ) -> Iterator[Completed[Task, Answer] | Convicted[Task]]:
         looked = time.monotonic()
+        n_results = 0
         while True:
             ledger.paused = self.paused
             crew.hand_out(ledger)
             if ledger.has_result:
+                n_results += 1
+                if n_results % COLLECT_TASKS == 0:
+                    gc.collect()
                 yield ledger.consume()
                 if ledger.has_result and time.monotonic() - looked < LOOK_SECONDS:
                     continue
