@@ -18,7 +18,7 @@ import pytest
 
 from tests.run.faults import Running, digest, is_finished, starts
 from tests.run.pool_processes import within
-from tests.run.test_fence import can_make_group
+from tests.run.test_fence import why_no_group
 
 Note = Callable[[str, object], None]
 """Keeps a signal that met a living process for the summary of the session."""
@@ -313,7 +313,7 @@ def test_run_that_its_guard_stops(
     assert digest(out) == undisturbed
 
 
-@pytest.mark.skipif(not can_make_group(), reason="no control group can be made here")
+@pytest.mark.skipif(bool(why_no_group()), reason="no control group can be made here")
 def test_control_group_of_a_killed_run(
     inputs: tuple[str, str], undisturbed: str, tmp_path: Path
 ) -> None:
