@@ -215,7 +215,7 @@ def test_files_replaced_during_the_run(tmp_path: Path, rules: Path, triples: Pat
     settings = RunSettings(rules=str(compiled), triples=(str(encoded),))
     with (
         open_rules(settings, str(tmp_path), 32 << 20) as opened,
-        open_graph(settings, 64 << 20) as graph,
+        open_graph(settings, str(tmp_path), 64 << 20) as graph,
         _replaced(compiled),
         _replaced(encoded),
     ):
@@ -346,7 +346,10 @@ def test_a_damaged_header_is_not_planned_with(tmp_path: Path, rules: Path, tripl
     for at in range(HEADER_BYTES):
         encoded.write_bytes(good[:at] + bytes([good[at] ^ 1 << at % 8]) + good[at + 1 :])
         settings = RunSettings(rules=str(rules), triples=(str(encoded),))
-        with pytest.raises(InputError, match=r"g\.pffg"), open_graph(settings, 64 << 20):
+        with (
+            pytest.raises(InputError, match=r"g\.pffg"),
+            open_graph(settings, str(tmp_path), 64 << 20),
+        ):
             pass
     encoded.write_bytes(good[:40] + b"\x7f" + good[41:])
     assert "damaged graph" in run("plan", rules, encoded, code=2)

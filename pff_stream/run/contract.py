@@ -43,8 +43,9 @@ class Contract:
 
     def __init__(self, settings: RunSettings) -> None:
         """Reads the machine and the saved plan, if one is to be honoured."""
-        self.fixed: Settings | None = None
         self._saved = None if settings.plan is None else read_plan(settings.plan)
+        self.fixed = None if self._saved is None else self._saved.settings
+        """Settings of the saved plan; whether it is of these inputs, `agree` looks at."""
         self._settings = settings
         self._reservation = Reservation("pff-stream")
         with self._reservation.alone():
@@ -75,11 +76,11 @@ class Contract:
         self._identity = identity(self._settings, inputs)
         if self._saved is not None:
             check_identity(str(self._settings.plan), self._saved.identity, self._identity)
-            self.fixed = self._saved.settings
             ceiling = self._settings.max_workers
-            if ceiling is not None and int(self.fixed["workers"] or 1) > ceiling:
+            workers = int(self._saved.settings["workers"] or 1)
+            if ceiling is not None and workers > ceiling:
                 raise UsageError(
-                    f"--plan {self._settings.plan}: found {self.fixed['workers']} workers, "
+                    f"--plan {self._settings.plan}: found {workers} workers, "
                     f"expected at most {ceiling} (--max-workers)"
                 )
         with self._reservation.alone():

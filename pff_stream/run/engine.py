@@ -7,16 +7,17 @@ nothing big is allocated before the plan has said that it fits.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import IO
 
 from pff_stream import _pages
 from pff_stream.errors import RefusedError
 from pff_stream.report.progress import Observer
 from pff_stream.report.run_table import RunTable
-from pff_stream.run.blocks import BLOCKS, BlockSizes, bounded, exact
+from pff_stream.run.blocks import BLOCKS, MEMORY, BlockSizes, bounded, exact
 from pff_stream.run.contract import Contract
 from pff_stream.run.fence import hold_tree, share_bytes, threads_held
 from pff_stream.run.inputs import (
@@ -27,6 +28,7 @@ from pff_stream.run.inputs import (
     is_graph_file,
     is_memory,
     is_rule_file,
+    moved_out,
     open_graph,
     open_rules,
     temporary_file,
@@ -157,7 +159,7 @@ def prepared(
         observer.phase("encode", None, "triples")
         with timed(seconds, "encode"):
             graph = stack.enter_context(
-                open_graph(settings, machine.budget_bytes - costs.parent_bytes, triples)
+                open_graph(settings, folder, encoder_bytes(machine.budget_bytes, costs), triples)
             )
         before.append(
             preparation_phases(
@@ -166,7 +168,6 @@ def prepared(
                 _encode_terms(graph),
             )
         )
-        sizes = _sizes(settings, opened, graph, folder, machine.cores)
         costs = measure_costs(machine.budget_bytes, folder)
         phases = [phase for phases in before for phase in phases]
 
@@ -180,9 +181,20 @@ def prepared(
         def make(settings: RunSettings, machine: Machine, fixed: Settings | None) -> Plan:
             return plan_run(settings, machine, sizes, costs, phases, fixed, look_closer)
 
+        sizes = _sizes(settings, opened, graph, folder, machine.cores)
+        if graph.in_memory and _wants_file(contract, partial(make, settings)):
+            graph = moved_out(graph, folder)
+            sizes = _sizes(settings, opened, graph, folder, machine.cores)
         hashes = {"rules": opened.source_hash.hex(), "triples": graph.input_hash.hex()}
         plan = contract.agree(make, hashes)
         yield Ready(settings, contract, folder, opened, graph, sizes, plan, seconds)
+
+
+def _wants_file(contract: Contract, make: Callable[[Machine, None], Plan]) -> bool:
+    """Whether a graph in memory should be in a file: no plan fits with it, or the saved one has."""
+    if contract.fixed is not None:
+        return contract.fixed.get("backing", MEMORY) != MEMORY
+    return not make(contract.machine, None).fits
 
 
 @contextmanager
@@ -217,10 +229,12 @@ def evaluating(
         plan = ready.plan
         if not plan.fits:
             raise RefusedError(refusal(plan))
+        in_blocks = plan.settings.get("backing") == BLOCKS
         if ready.graph.opened is not None:
             with timed(ready.seconds, "encode"):
-                in_blocks = plan.settings.get("backing") == BLOCKS
                 verify(ready.graph.name, ready.graph.opened.path, drops=in_blocks)
+        elif in_blocks:
+            ready.graph.store.drop_cached()
         hold_tree(plan)
         for note in plan.notes:
             observer.note(note)
@@ -287,6 +301,11 @@ def timed(seconds: dict[str, float], phase: str) -> Iterator[None]:
         seconds[phase] = seconds.get(phase, 0.0) + time.perf_counter() - began
 
 
+def encoder_bytes(budget_bytes: int, costs: Costs) -> int:
+    """Bytes for encoding raw triples, the graph included: what is left beside the processes."""
+    return budget_bytes - peak_bytes(preparation_phases(_alone(costs), None, []))
+
+
 def share_to_prepare(
     settings: RunSettings,
     machine: Machine,
@@ -342,6 +361,8 @@ def _encode_terms(graph: GraphInput) -> list[Term] | None:
         largest_relation_read=report.largest_relation_read,
         n_triples=report.n_triples,
         graph_bytes=report.graph_bytes,
+        spilled_at_bytes=report.spilled_at_bytes,
+        graph_in_file=not graph.in_memory,
     )
     phases = encode_memory(counts)
     name = max(phases, key=lambda phase: sum(phases[phase].values()))

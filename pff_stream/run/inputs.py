@@ -12,7 +12,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING, TypeAlias
 
 from pff_stream.errors import InputError, OutputError
@@ -221,12 +221,13 @@ def open_rules(
 
 @contextmanager
 def open_graph(
-    settings: RunSettings, memory_bytes: int, given: TriplesGiven | None = None
+    settings: RunSettings, folder: str, memory_bytes: int, given: TriplesGiven | None = None
 ) -> Iterator[GraphInput]:
     """The encoded graph; raw triples are encoded first, by a process of its own, into memory.
 
     Of a graph that was encoded before only the header is read: its contents are to be verified.
-    Encoding may use `memory_bytes`, the graph included; `RefusedError` where that is too little.
+    Encoding may use `memory_bytes`, the graph included. Triples and a graph that would take more
+    go to files in `folder`, unless that is memory; `RefusedError` where the rest does not fit.
     """
     inputs: list[TripleInput] = list(settings.triples if given is None else given)
     graphs = [path for path in inputs if isinstance(path, str) and is_graph_file(path)]
@@ -243,24 +244,39 @@ def open_graph(
         return
     from pff_stream.triples.encode_process import EncoderKilledError, encode_in_process
 
-    options = encode_options(settings)
-    fenced = settings.fence != "none"
+    overflow = None if is_memory(folder) else folder
+    options = replace(encode_options(settings), spill_folder=overflow)
     with ExitStack() as stack:
-        try:
+
+        def encoded() -> tuple[GraphStore, EncodeReport]:
             store = stack.enter_context(GraphStore.in_memory())
-            report = encode_in_process(
+            store.overflow_folder = overflow
+            fenced = settings.fence != "none"
+            return store, encode_in_process(
                 inputs, options, store, memory_bytes=memory_bytes, fenced=fenced
             )
+
+        try:
+            store, report = encoded()
         except EncoderKilledError as error:
             if not all(isinstance(path, str) and os.path.isfile(path) for path in inputs):
                 raise
             _logger.warning("%s: it is started once more", error)
             stack.close()
-            store = stack.enter_context(GraphStore.in_memory())
-            report = encode_in_process(
-                inputs, options, store, memory_bytes=memory_bytes, fenced=fenced
-            )
+            store, report = encoded()
         yield _described(store, report)
+
+
+def moved_out(graph: GraphInput, folder: str) -> GraphInput:
+    """A graph that was encoded into memory, in a file of `folder`; the same where it cannot be."""
+    if graph.encoded is None or not graph.in_memory or is_memory(folder):
+        return graph
+    try:
+        graph.store.move_to(folder)
+    except OutputError as error:
+        _logger.warning("the graph stays in memory: %s", error)
+        return graph
+    return _described(graph.store, graph.encoded)
 
 
 def _described(

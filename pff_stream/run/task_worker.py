@@ -88,7 +88,7 @@ class _Room:
     def __init__(self) -> None:
         self.buffer = bytearray()
 
-    def resize(self, size_bytes: int) -> None:
+    def resize(self, size_bytes: int, beside_bytes: int = 0) -> None:
         """Makes room for exactly `size_bytes`."""
         self.buffer = bytearray(size_bytes)
 

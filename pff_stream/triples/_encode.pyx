@@ -123,7 +123,7 @@ cdef enum:
     FIRST_SLOTS = 64
     FORGET_RECORDS = 1 << 17      # records between two times of giving pages back
     DIRECTIONS = 2
-    SPILL_WINDOW = 1 << 23        # bytes of an array in a file that are in memory behind its end
+    SPILL_WINDOW = 1 << 21        # bytes of an array in a file that are in memory behind its end
     AHEAD = 16                    # lines whose names are fetched before the first is looked up
 
 # One line, taken apart.
@@ -165,7 +165,7 @@ cdef class Encoder:
     cdef size_t written           # bytes of the records that are on their way to the file
     cdef size_t dropped
     cdef int spill_error
-    cdef bint spilled
+    cdef readonly bint spilled    # triples lie in their files
     cdef Array tail               # the unfinished line of the last block
     cdef size_t tail_bytes
     cdef int columns[3]

@@ -13,7 +13,7 @@ import mmap
 import os
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -24,7 +24,7 @@ from pff_stream.sources import BLOCK_BYTES, STANDARD_INPUT, open_blocks
 from pff_stream.triples._encode import MAX_LINE_BYTES, Encoder
 from pff_stream.triples.bad import BadTriple, BadTriplePolicy, BadTriples
 from pff_stream.triples.documents import MAPPING, DocumentOptions, DocumentReader, is_documents
-from pff_stream.triples.sizes import EncodeCounts, encode_memory
+from pff_stream.triples.sizes import FILES_BYTES, EncodeCounts, beside_graph, encode_memory
 from planner.sizes import format_size
 
 TSV_MAPPING = "tsv"
@@ -42,8 +42,8 @@ _logger = logging.getLogger("pff_stream")
 class GraphWriter(Protocol):
     """Where a graph is written to (`GraphStore` is one)."""
 
-    def resize(self, size_bytes: int) -> None:
-        """Makes room for exactly `size_bytes`."""
+    def resize(self, size_bytes: int, beside_bytes: int = 0) -> None:
+        """Makes room for exactly `size_bytes`; the encoder holds so much more meanwhile."""
 
     def map_writable(self) -> mmap.mmap | bytearray:
         """The room, to be written."""
@@ -85,6 +85,8 @@ class EncodeReport:
     relation_name_bytes: int
     largest_relation_read: int
     graph_bytes: int
+    spilled_at_bytes: int | None
+    """What triples took in memory when they went to files; None: they did not."""
     mapping: str
     input_hash: bytes
     """blake2b-128 of the triple lines, input after input."""
@@ -142,11 +144,16 @@ def encode_quietly(
     inputs: Sequence[TripleInput] | str | os.PathLike[str],
     writer: GraphWriter,
     options: EncodeOptions,
+    on_spill: Callable[[int], object] | None = None,
 ) -> EncodeReport:
-    """`encode` without its warnings."""
+    """`encode` without its warnings.
+
+    `on_spill` is called once, when triples go to files: so many bytes of the memory are then the
+    page cache's.
+    """
     folder = None if options.memory_bytes is None else options.spill_folder
     with _spill_files(folder) as spill:
-        return _encode_quietly(inputs, writer, options, spill)
+        return _encode_quietly(inputs, writer, options, spill, on_spill)
 
 
 def _encode_quietly(
@@ -154,10 +161,11 @@ def _encode_quietly(
     writer: GraphWriter,
     options: EncodeOptions,
     spill: tuple[int, int] | None,
+    on_spill: Callable[[int], object] | None,
 ) -> EncodeReport:
     started = time.perf_counter()
     bad = BadTriples(options.on_bad_triple)
-    reading = _Reading(options, bad, spill)
+    reading = _Reading(options, bad, spill, on_spill)
     try:
         mapping = reading.read_all(
             [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
@@ -166,7 +174,7 @@ def _encode_quietly(
         encoder = reading.encoder
         encoder.finish_reading()
         size_bytes = encoder.size()
-        writer.resize(size_bytes)
+        writer.resize(size_bytes, beside_graph(reading.counts(size_bytes)))
         input_hash = reading.hash.digest()
         counts = (encoder.n_entities, encoder.n_relations)
         encoder.write_into(writer.map_writable(), input_hash, mapping)
@@ -186,6 +194,7 @@ def _encode_quietly(
         relation_name_bytes=encoder.relation_name_bytes,
         largest_relation_read=encoder.largest_relation_read,
         graph_bytes=size_bytes,
+        spilled_at_bytes=reading.spilled_at_bytes,
         mapping=mapping,
         input_hash=input_hash,
         read_seconds=read_seconds,
@@ -216,13 +225,16 @@ class _Reading:
         options: EncodeOptions,
         bad: BadTriples,
         spill: tuple[int, int] | None = None,
+        on_spill: Callable[[int], object] | None = None,
     ) -> None:
         memory_bytes = options.memory_bytes
+        self._spill_bytes: int | None = None
         if spill is None or memory_bytes is None:
             self.encoder = Encoder(bad)
         else:
-            self.encoder = Encoder(bad, spill=spill, spill_bytes=memory_bytes // _SPILL_SHARE)
-        self._spills = spill is not None
+            self._spill_bytes = memory_bytes // _SPILL_SHARE
+            self.encoder = Encoder(bad, spill=spill, spill_bytes=self._spill_bytes)
+        self._on_spill = on_spill
         self.hash = hashlib.blake2b(digest_size=16)
         self.documents = DocumentReader(options.documents, bad)
         self._options = options
@@ -256,6 +268,27 @@ class _Reading:
             self._feed(blocks)
         return TSV_MAPPING
 
+    @property
+    def spilled_at_bytes(self) -> int | None:
+        """What triples took in memory when they went to files; None: they did not."""
+        return self._spill_bytes if self.encoder.spilled else None
+
+    def counts(self, graph_bytes: int) -> EncodeCounts:
+        """What the memory depended on, when all is read and sorted."""
+        encoder = self.encoder
+        return EncodeCounts(
+            n_read=encoder.n_read,
+            n_entities=encoder.n_entities,
+            n_relations=encoder.n_relations,
+            entity_name_bytes=encoder.entity_name_bytes,
+            relation_name_bytes=encoder.relation_name_bytes,
+            largest_relation_read=encoder.largest_relation_read,
+            n_triples=encoder.n_triples,
+            graph_bytes=graph_bytes,
+            spilled_at_bytes=self.spilled_at_bytes,
+            block_bytes=self._options.block_bytes,
+        )
+
     def lines(self, inputs: Sequence[TripleInput]) -> Iterator[bytes]:
         """The triple lines of all inputs; documents are mapped, other lines come as they are."""
         for name, mapping, blocks in self._open_all(inputs):
@@ -278,6 +311,9 @@ class _Reading:
             update(block)
             feed(block)
             self._read_bytes += len(block)
+            if self._on_spill is not None and self.encoder.spilled:
+                self._on_spill(FILES_BYTES)
+                self._on_spill = None
             if self._read_bytes - self._asked_bytes >= _ASK_BYTES:
                 self._refuse_early()
         self.encoder.end_file()
@@ -309,7 +345,8 @@ class _Reading:
             block_bytes=self._options.block_bytes,
         )
         reading = encode_memory(counts)["reading"]
-        return sum(size for part, size in reading.items() if part != "records" or not self._spills)
+        spills = self._spill_bytes is not None
+        return sum(size for part, size in reading.items() if part != "records" or not spills)
 
     def refusal(self) -> RefusedError:
         """Says how far it came, and what would do."""

@@ -30,7 +30,7 @@ from pff_stream.triples.encode import (
     log_report,
 )
 from pff_stream.triples.store import GraphStore
-from planner.fence import limit_data
+from planner.fence import data_limit, limit_data, restore_data_limit
 
 
 class EncoderKilledError(RefusedError):
@@ -142,7 +142,7 @@ def _serve(child: _Child, store: GraphStore, receiving: int, sending: int) -> En
             raise _died(child.wait())
         kind, content = message
         if kind == "resize":
-            store.resize(content)
+            store.resize(*content)
             _hand_over(sending, store.name)
         elif kind == "error":
             raise content
@@ -240,7 +240,8 @@ def _run(
     writer = _RemoteWriter(receiving, sending)
     try:
         try:
-            report = encode_quietly(paths, writer, replace(options, memory_bytes=memory_bytes))
+            options = replace(options, memory_bytes=memory_bytes)
+            report = encode_quietly(paths, writer, options, _lower_limit)
             writer.close()
             _send(sending, ("report", report))
         except (BrokenPipeError, EOFError):  # the parent is gone or gave up
@@ -250,6 +251,13 @@ def _run(
     except BrokenPipeError:
         return 70
     return 0
+
+
+def _lower_limit(bytes_less: int) -> None:
+    """Leaves a part of what this process may allocate to the page cache."""
+    limit = data_limit()
+    if limit is not None and limit > bytes_less:
+        restore_data_limit(limit - bytes_less)
 
 
 def _portable(error: BaseException) -> BaseException:
@@ -274,9 +282,9 @@ class _RemoteWriter:
         self._name = ""
         self._map: mmap.mmap | None = None
 
-    def resize(self, size_bytes: int) -> None:
+    def resize(self, size_bytes: int, beside_bytes: int = 0) -> None:
         """Waits until the parent has made room; it ends this process where there is none."""
-        _send(self._sending, ("resize", size_bytes))
+        _send(self._sending, ("resize", (size_bytes, beside_bytes)))
         name = _receive(self._receiving)
         if name is None:
             raise EOFError

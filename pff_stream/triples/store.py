@@ -1,7 +1,8 @@
 """Owns the memory or the file that one graph lies in, and gives it a name to attach by.
 
 Covers: sealed memory (memfd), named shared memory and unnamed files where that is not to be had,
-kept graph files, room that is taken before it is written to, remains of processes that were killed.
+the way from memory into a file, kept graph files, room that is taken before it is written to,
+remains of processes that were killed.
 Does not cover: attaching (`graph`). The creator removes, nobody else.
 """
 
@@ -21,6 +22,7 @@ from planner.sizes import format_size
 Backing = Literal["memory", "file", "path", "existing"]
 _SHARED_MEMORY = "/dev/shm"
 _WINDOW_BYTES = 1 << 20
+_MOVE_BYTES = 8 << 20
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM)
 
 
@@ -35,7 +37,10 @@ class GraphStore:
         self.backing: Backing = backing
         self.size_bytes = 0
         self.limit_bytes: int | None = None
-        """What a graph in memory may take at most; None: no bound but the system's."""
+        """What a graph in memory may take at most, with what is held beside it while it is written;
+        None: no bound but the system's."""
+        self.overflow_folder: str | None = None
+        """Where a graph goes, in a file, that would take more; None: it is refused."""
         self._fd = fd
         self._path = path  # what `close` removes
         self._target = target
@@ -60,22 +65,7 @@ class GraphStore:
     @classmethod
     def in_folder(cls, folder: str | os.PathLike[str]) -> GraphStore:
         """A file in `folder`, without a name where the system can; it goes with its last user."""
-        where = os.fspath(folder)
-        remove_stale(where)
-        try:
-            if hasattr(os, "O_TMPFILE"):
-                try:
-                    fd = os.open(where, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
-                except OSError as error:
-                    if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
-                        raise
-                else:
-                    if _fd_name(fd) is not None:
-                        return cls("file", fd, None, None)
-                    os.close(fd)
-            return cls("file", *named_file(where), None)
-        except OSError as error:
-            raise OutputError(f"{where}: cannot hold a graph: {error.strerror}") from None
+        return cls("file", *_file_in(os.fspath(folder)), None)
 
     @classmethod
     def at_path(cls, path: str | os.PathLike[str]) -> GraphStore:
@@ -129,18 +119,22 @@ class GraphStore:
         """The descriptor of the store, -1 when closed."""
         return self._fd
 
-    def resize(self, size_bytes: int) -> None:
+    def resize(self, size_bytes: int, beside_bytes: int = 0) -> None:
         """Makes room for a graph of `size_bytes`, all of it now, so that writing cannot fail.
 
-        Memory of a memfd is the exception: it is taken page by page. Raises `OutputError` where the
-        disk has no room, `RefusedError` where the memory has none.
+        Memory of a memfd is the exception: it is taken page by page. Where memory is limited, a
+        graph that does not fit beside `beside_bytes` goes to the overflow folder. `OutputError`
+        where the disk has no room, `RefusedError` where the memory has none.
         """
-        if self.backing == "memory" and size_bytes > (self.limit_bytes or size_bytes):
-            raise RefusedError(
-                f"the graph needs {format_size(size_bytes)} of memory, the budget leaves "
-                f"{format_size(self.limit_bytes or 0)}: give more --budget, or encode it into a "
-                "file first (pff-stream encode)"
-            )
+        needed, limit = size_bytes + beside_bytes, self.limit_bytes
+        if self.backing == "memory" and limit is not None and needed > limit:
+            if self.overflow_folder is None:
+                raise RefusedError(
+                    f"the graph needs {format_size(needed)} of memory while it is written, the "
+                    f"budget leaves {format_size(limit)}: give more --budget, or encode it into a "
+                    "file first (pff-stream encode)"
+                )
+            self._become_file(*_file_in(self.overflow_folder))
         try:
             if self._path is None and self.backing == "memory":
                 os.ftruncate(self._fd, size_bytes)
@@ -169,6 +163,39 @@ class GraphStore:
         self._discard()
         self._fd, self._path = named_file(fallback)
         _take_room(self._fd, size_bytes)
+
+    def _become_file(self, fd: int, path: str | None) -> None:
+        self._discard()
+        self.backing, self._fd, self._path = "file", fd, path
+
+    def move_to(self, folder: str) -> None:
+        """Copies a sealed graph from memory into a file in `folder` and gives the memory back.
+
+        The copy is dropped from the page cache as it goes. `OutputError` where the disk has no
+        room; the graph stays where it was then.
+        """
+        if not self._sealed or self.backing != "memory":
+            raise ValueError("only a sealed graph in memory can be moved")
+        fd, path = _file_in(folder)
+        try:
+            _take_room(fd, self.size_bytes)
+            at = 0
+            while at < self.size_bytes:
+                at += os.sendfile(fd, self._fd, at, min(_MOVE_BYTES, self.size_bytes - at))
+                _drop(fd)
+        except OSError as error:
+            os.close(fd)
+            if path is not None:
+                os.unlink(path)
+            raise OutputError(f"{folder}: cannot hold the graph: {error.strerror}") from None
+        self._become_file(fd, path)
+
+    def drop_cached(self) -> None:
+        """Gives the page cache of a graph file back; what is needed is read again."""
+        try:
+            _drop(self._fd)
+        except OSError:  # a file system that cannot
+            pass
 
     def _place(self) -> str:
         if self._target is not None:
@@ -273,6 +300,31 @@ def _memfd() -> int | None:
             return fd
         os.close(fd)
     return None
+
+
+def _file_in(folder: str) -> tuple[int, str | None]:
+    """An empty file in `folder`, and its name where it has to have one; raises `OutputError`."""
+    remove_stale(folder)
+    try:
+        if hasattr(os, "O_TMPFILE"):
+            try:
+                fd = os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            except OSError as error:
+                if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
+                    raise
+            else:
+                if _fd_name(fd) is not None:
+                    return fd, None
+                os.close(fd)
+        return named_file(folder)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot hold a graph: {error.strerror}") from None
+
+
+def _drop(fd: int) -> None:
+    """Writes what is not on the disk yet and takes it out of the page cache."""
+    os.fdatasync(fd)
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _fd_name(fd: int) -> str | None:

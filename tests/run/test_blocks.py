@@ -176,6 +176,45 @@ def test_same_bytes_in_blocks(method: str, inputs: tuple[Path, Path], tmp_path: 
         assert json.loads((out / "summary.json").read_text())["run"]["backing"] == BLOCKS
 
 
+@pytest.mark.same_answer
+def test_triples_given_raw_in_blocks(inputs: tuple[Path, Path], tmp_path: Path) -> None:
+    """A plan in blocks for triples that are encoded by the run: the graph goes to a file."""
+    rules, _ = inputs
+    triples = tmp_path / "triples.tsv"
+    run("run", rules, triples, "--out", tmp_path / "whole", "--fail-on", "none", check=0)
+    saved = in_blocks(rules, triples, tmp_path)
+    out = tmp_path / "blocks"
+    run("run", rules, triples, "--plan", saved, "--out", out, "--fail-on", "none", check=0)
+    assert digest(out) == digest(tmp_path / "whole")
+    assert json.loads((out / "summary.json").read_text())["run"]["backing"] == BLOCKS
+
+
+def test_raw_triples_larger_than_the_budget(inputs: tuple[Path, Path], tmp_path: Path) -> None:
+    """Where the graph does not fit into memory it is written to a file and read in blocks."""
+    rules, _ = inputs
+    rng = random.Random(2)
+    triples = tmp_path / "many.tsv"
+    triples.write_text(
+        "".join(
+            f"e{rng.randrange(30_000)}\tr{n % 40}\te{rng.randrange(30_000)}\n"
+            for n in range(1_200_000)
+        )
+    )
+    run("run", rules, triples, "--out", tmp_path / "whole", "--fail-on", "none", check=0)
+    found = json.loads((tmp_path / "whole" / "summary.json").read_text())["run"]
+    assert found["backing"] == MEMORY
+    for less_mib in (6, 14):  # it is moved when it is there, or never gets there
+        least = run("plan", rules, triples, "--workers", 1, "--start-method", "fork", "--json")
+        budget = json.loads(least)["peak_bytes"] - less_mib * MIB
+        out = tmp_path / f"blocks-{less_mib}"
+        options = ("--workers", 1, "--start-method", "fork", "--budget", budget, "--out", out)
+        run("run", rules, triples, *options, "--fail-on", "none", check=0)
+        assert digest(out) == digest(tmp_path / "whole")
+        found = json.loads((out / "summary.json").read_text())["run"]
+        assert found["backing"] == BLOCKS
+        assert found["measured_peak_bytes"] <= budget
+
+
 def has_records(journal: Path) -> bool:
     """Whether a journal has some records by now."""
     return journal.exists() and any(journal.read_bytes()[400:440])

@@ -14,7 +14,7 @@ class MemoryWriter:
         self.map: mmap.mmap | None = None
         self.size_bytes = 0
 
-    def resize(self, size_bytes: int) -> None:
+    def resize(self, size_bytes: int, beside_bytes: int = 0) -> None:
         """Makes room, and fills it."""
         self.map = mmap.mmap(-1, size_bytes)
         self.map.write(b"\xa5" * size_bytes)

@@ -92,7 +92,7 @@ def test_an_iterable_is_encoded_here() -> None:
 def test_no_room(triples: Path, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the store gives no room, its error comes out and the child is gone."""
 
-    def full(self: GraphStore, size_bytes: int) -> NoReturn:
+    def full(self: GraphStore, *sizes: int) -> NoReturn:
         raise OutputError("full")
 
     monkeypatch.setattr(GraphStore, "resize", full)
@@ -111,7 +111,7 @@ def replace_work(monkeypatch: pytest.MonkeyPatch, work: object) -> None:
 def test_a_killed_child(triples: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     """A child that dies is said to have died, with the signal."""
 
-    def die(paths: object, writer: GraphWriter, options: object) -> NoReturn:
+    def die(paths: object, writer: GraphWriter, *options: object) -> NoReturn:
         os.kill(os.getpid(), number)
         raise AssertionError
 
@@ -124,7 +124,7 @@ def test_a_killed_child(triples: Path, monkeypatch: pytest.MonkeyPatch, number: 
 def test_other_errors(triples: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bug in the child is the same exception here, with the child's traceback as a note."""
 
-    def fail(paths: object, writer: GraphWriter, options: object) -> NoReturn:
+    def fail(paths: object, writer: GraphWriter, *options: object) -> NoReturn:
         raise ZeroDivisionError("oh")
 
     replace_work(monkeypatch, fail)
@@ -139,7 +139,7 @@ def test_an_exception_that_cannot_travel(triples: Path, monkeypatch: pytest.Monk
     class Local(Exception):
         """Unknown to pickle."""
 
-    def fail(paths: object, writer: GraphWriter, options: object) -> NoReturn:
+    def fail(paths: object, writer: GraphWriter, *options: object) -> NoReturn:
         raise Local("here")
 
     replace_work(monkeypatch, fail)
@@ -162,7 +162,7 @@ def test_no_memory_is_a_refusal(triples: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_interrupt_kills_the_child(triples: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C here ends the child, which ignores its own."""
 
-    def wait(paths: object, writer: GraphWriter, options: object) -> EncodeReport:
+    def wait(paths: object, writer: GraphWriter, *options: object) -> EncodeReport:
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getppid(), signal.SIGINT)
         time.sleep(60)

@@ -230,6 +230,44 @@ def test_small_tmpfs(tmp_path: Path) -> None:
     assert said[0] == "1048576" and "no room for a graph of 8388608 bytes" in said[1]
 
 
+def test_a_graph_that_is_too_large_goes_to_a_file(tmp_path: Path) -> None:
+    """With a folder for it; without one it is refused."""
+    with GraphStore.in_memory() as made:
+        made.limit_bytes = 1 << 20
+        with pytest.raises(RefusedError, match=r"needs 1\.1 MiB of memory while it is written"):
+            made.resize(1 << 20, beside_bytes=100_000)
+        made.resize(1 << 20)
+        assert made.backing == "memory"
+        made.overflow_folder = str(tmp_path)
+        made.resize(1 << 20, beside_bytes=1)
+        assert made.backing == "file" and os.fstat(made.fileno()).st_dev == os.stat(tmp_path).st_dev
+    assert os.listdir(tmp_path) == []
+
+
+def test_moved_out_of_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sealed graph goes on in a file; where that has no room it stays where it was."""
+    with GraphStore.in_memory() as made:
+        encode([[("a", "r", "b"), ("b", "r", "c")]], made)
+        with pytest.raises(ValueError, match="sealed"):
+            made.move_to(str(tmp_path))
+        made.seal()
+
+        def full(*_: object) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        with monkeypatch.context() as patched, pytest.raises(OutputError, match="No space left"):
+            patched.setattr(os, "sendfile", full)
+            made.move_to(str(tmp_path))
+        before = made.name
+        verify(before)
+        made.move_to(str(tmp_path))
+        assert made.backing == "file" and not os.path.exists(before)
+        verify(made.name)
+        with made.attach() as graph:
+            assert graph.view.n_triples == 2
+    assert os.listdir(tmp_path) == []
+
+
 def test_room_without_fallocate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the system cannot allocate blocks ahead they are written."""
     monkeypatch.delattr(os, "posix_fallocate", raising=False)
