@@ -32,6 +32,9 @@ cdef struct Unit:
     int32_t range
     int32_t row                   # the constant of a body of one row, -1: not in the graph
     bint one_row                  # of its only side it takes the row of a constant
+    bint is_zero                  # there is no body
+    bint is_cut                   # its body does not fit: only sides in any order are brought in
+    bint in_order                 # something is gone through from front to back in the mapping
     bint is_gathered              # whether the rows that it wants alone are
 
 
@@ -48,10 +51,14 @@ cdef class BlockEvaluator(Evaluator):
     cdef size_t block_atoms
     cdef uint64_t n_wanted_sides
     cdef bint backwards
+    cdef int32_t* any_order       # sides of a body that is cut
+    cdef int sides_room
+    cdef bint is_cut              # the unit at hand
 
     cdef _reserve_ranges(self, size_t n_ranges)
     cdef void _select(self, Py_ssize_t number) noexcept nogil
     cdef int _take(self, Py_ssize_t n_ranges) except -1 nogil
+    cdef reserve_body(self, int n_atoms)
     cdef int _take_unit(self, const Unit* unit) except -1 nogil
     cdef void _make_units(
         self, Py_ssize_t number, Py_ssize_t* n_units, Py_ssize_t* n_pool
@@ -59,6 +66,7 @@ cdef class BlockEvaluator(Evaluator):
     cdef bint _find_sides(
         self, const int32_t* columns, int n_atoms, int32_t* sides, Unit* unit
     ) noexcept nogil
+    cdef bint _same_form(self, Py_ssize_t rule, Py_ssize_t other) noexcept nogil
     cdef bint _wants_row(self, const Unit* unit, Py_ssize_t rule) noexcept nogil
     cdef int32_t _row_of(self, Py_ssize_t rule) noexcept nogil
     cdef void _name_groups(self, Unit* unit) noexcept nogil
@@ -67,6 +75,13 @@ cdef class BlockEvaluator(Evaluator):
     cdef uint64_t _add_row(
         self, int32_t side, int32_t entity, uint32_t part, bint adds
     ) noexcept nogil
-    cdef int _make_resident(self, const Unit* unit, bint for_examples) except -1 nogil
+    cdef uint64_t _cut(
+        self, const int32_t* columns, int n_atoms, Py_ssize_t rule, int* n_sides
+    ) noexcept nogil
+    cdef int _make_resident(
+        self, const Unit* unit, const int32_t* columns, int n_atoms, bint for_examples
+    ) except -1 nogil
+    cdef int _bring_in(self, int n_sides) except -1 nogil
+    cdef void _read_in_order(self, const Unit* unit, bint in_order) noexcept nogil
     cdef int _bring_row(self, const Unit* unit, int32_t side, uint32_t whole) except -1 nogil
     cdef void _hide_rows(self, const Unit* unit) noexcept nogil

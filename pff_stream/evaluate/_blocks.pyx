@@ -13,11 +13,14 @@ from libc.string cimport memcmp, memmove, memset
 from pff_stream.evaluate._chain cimport (
     WAY_BACKWARD,
     WAY_CHOSEN,
+    WAY_FORWARD,
     WAY_WIDE_BACKWARD,
+    WAY_WIDE_FORWARD,
     cheapest_way,
 )
 from pff_stream.evaluate._counter cimport FILTERED, UNCOUNTED, Head, is_pair
 from pff_stream.evaluate._kernel cimport Evaluator, RuleRange, body_of
+from pff_stream.evaluate._needs cimport chain_sides_in_any_order, sides_in_any_order
 from pff_stream.evaluate._records cimport ResultBuffer
 from pff_stream.evaluate._scratch cimport ABSENT, Atom, Body, entity_of, grown
 from pff_stream.triples._graph cimport Rows
@@ -57,6 +60,7 @@ cdef class BlockEvaluator(Evaluator):
         free(self.units)
         free(self.body_sides)
         free(self.head_sides)
+        free(self.any_order)
         if self.resident is not None:
             self.resident.progress = NULL
 
@@ -72,6 +76,12 @@ cdef class BlockEvaluator(Evaluator):
         if n_ranges > self.taken_room:
             self.taken = <TakenRange*>grown(self.taken, n_ranges * sizeof(TakenRange))
             self.taken_room = n_ranges
+
+    cdef reserve_body(self, int n_atoms):
+        Evaluator.reserve_body(self, n_atoms)
+        if n_atoms > self.sides_room:
+            self.any_order = <int32_t*>grown(self.any_order, 2 * n_atoms * sizeof(int32_t))
+            self.sides_room = n_atoms
 
     cdef reserve_chunk(self, size_t n_names, size_t n_atoms, size_t n_rules):
         Evaluator.reserve_chunk(self, n_names, n_atoms, n_rules)
@@ -248,15 +258,18 @@ cdef class BlockEvaluator(Evaluator):
             &taken.rules, unit.first - taken.first_rule, &n_atoms
         )
         self._select(unit.range)
-        self._make_resident(unit, False)
+        self.is_cut = unit.is_cut
+        self._make_resident(unit, columns, n_atoms, False)
         self.count_body(columns, n_atoms, unit.first, unit.last)
-        self._make_resident(unit, True)
+        self._make_resident(unit, columns, n_atoms, True)
         for rule in range(unit.first, unit.last):
             if not taken.rules.flags[rule - taken.first_rule] & taken.rules.skipped:
                 self.write_rule(
                     rule, taken.rules.sources[rule - taken.first_rule], columns, n_atoms
                 )
         self._hide_rows(unit)
+        if unit.in_order:
+            self._read_in_order(unit, False)
         return 0
 
     # --- units -----------------------------------------------------------------------------------
@@ -264,7 +277,11 @@ cdef class BlockEvaluator(Evaluator):
     cdef void _make_units(
         self, Py_ssize_t number, Py_ssize_t* n_units, Py_ssize_t* n_pool
     ) noexcept nogil:
-        """Cuts the rules of each body so that each part's relations fit the room together."""
+        """Parts the rules of each body so that each part's relations fit the room together.
+
+        Where the body alone does not fit, a part has heads of one form, and of the body only those
+        sides count that are looked up in any order.
+        """
         cdef const TakenRange* taken = &self.taken[number]
         cdef const RuleRange* rules = &taken.rules
         cdef Py_ssize_t rule = 0, first, at
@@ -272,7 +289,7 @@ cdef class BlockEvaluator(Evaluator):
         cdef uint64_t body_bytes, more
         cdef uint32_t stamp
         cdef const int32_t* columns
-        cdef int n_atoms
+        cdef int n_atoms, n_any
         cdef bint matches
         cdef Unit* unit
         while rule < rules.n_rules:
@@ -290,6 +307,7 @@ cdef class BlockEvaluator(Evaluator):
             unit.first = <int32_t>first
             unit.last = <int32_t>(taken.first_rule + rule)
             unit.row = -1
+            unit.is_zero = n_atoms == 0
             matches = self._find_sides(columns, n_atoms, self.body_sides + n_pool[0], unit)
             n_pool[0] += unit.n_sides
             stamp = self.resident.next_stamp()
@@ -299,6 +317,10 @@ cdef class BlockEvaluator(Evaluator):
                 self.resident.stamps[side] = stamp
                 if not unit.one_row:
                     body_bytes += self.resident.sizes[side]
+            unit.is_cut = matches and body_bytes > self.resident.room_bytes
+            unit.in_order = unit.is_cut
+            if unit.is_cut:
+                body_bytes = self._cut(columns, n_atoms, first, &n_any)
             unit.whole_bytes = body_bytes
             if not matches:
                 continue                      # no head is looked at
@@ -313,13 +335,19 @@ cdef class BlockEvaluator(Evaluator):
                     if self.resident.stamps[side ^ 1] != stamp:
                         if is_pair(&self.heads[at]):
                             more = max(more, self.resident.sizes[side ^ 1])
-                        elif unit.n_sides == 0:
+                        elif unit.is_zero:
                             more += self.resident.sizes[side ^ 1]
                     last = side
+                if unit.is_cut or body_bytes + more > self.resident.room_bytes:
+                    more = 0
+                    unit.in_order = True
                 if at > unit.first and (
                     at - unit.first == MOST_RULES
                     or (more and unit.whole_bytes + more > self.resident.room_bytes // 2)
+                    or (unit.is_cut and not self._same_form(at, unit.first))
                 ):
+                    if unit.is_cut:
+                        body_bytes = self._cut(columns, n_atoms, at, &n_any)
                     unit.last = <int32_t>at
                     self.units[n_units[0]] = unit[0]
                     unit = &self.units[n_units[0]]
@@ -374,10 +402,32 @@ cdef class BlockEvaluator(Evaluator):
                     unit.n_sides += 1
         return reason == 0
 
+    cdef uint64_t _cut(
+        self, const int32_t* columns, int n_atoms, Py_ssize_t rule, int* n_sides
+    ) noexcept nogil:
+        """Fills `any_order` for a rule; the bytes of these sides. The body is in the graph."""
+        cdef Body body
+        cdef uint64_t total = 0
+        cdef int i
+        self.resolve_body(columns, n_atoms, &body)
+        n_sides[0] = sides_in_any_order(
+            &self.chain, self.graph.rows, &body, self.heads[rule].left, self.heads[rule].right,
+            self.scratch.distinct, self.search.placed, self.any_order
+        )
+        for i in range(n_sides[0]):
+            total += self.resident.sizes[self.any_order[i]]
+        return total
+
+    cdef bint _same_form(self, Py_ssize_t rule, Py_ssize_t other) noexcept nogil:
+        """Whether two heads have the same variables in the same places."""
+        cdef const Head* a = &self.heads[rule]
+        cdef const Head* b = &self.heads[other]
+        return max(a.left, -1) == max(b.left, -1) and max(a.right, -1) == max(b.right, -1)
+
     cdef bint _wants_row(self, const Unit* unit, Py_ssize_t rule) noexcept nogil:
         """Whether of a head's side no more is looked at than the row of its constant."""
         cdef const Head* head = &self.heads[rule]
-        return unit.n_sides > 0 and (head.left < 0 or head.right < 0)
+        return not unit.is_zero and (head.left < 0 or head.right < 0)
 
     cdef int32_t _row_of(self, Py_ssize_t rule) noexcept nogil:
         """The constant whose row of its side a head looks at, -1: that is not in the graph."""
@@ -463,13 +513,20 @@ cdef class BlockEvaluator(Evaluator):
             row.part = part
         return row_room_bytes(row)
 
-    cdef int _make_resident(self, const Unit* unit, bint for_examples) except -1 nogil:
+    cdef int _make_resident(
+        self, const Unit* unit, const int32_t* columns, int n_atoms, bint for_examples
+    ) except -1 nogil:
         """Brings in what a unit looks at; a pair's side for counting is brought in when it is known."""
-        cdef int i, n = unit.last - unit.first, again
+        cdef int i, n = unit.last - unit.first, again, n_any = 0
         cdef int32_t side, last
         cdef bint is_row, last_is_row = False
         cdef uint32_t whole = self.resident.next_stamp()
         self.resident.next_round()
+        if unit.is_cut:
+            self._cut(columns, n_atoms, unit.first, &n_any)
+            self._bring_in(n_any)
+        if unit.in_order:
+            self._read_in_order(unit, True)
         for i in range(unit.n_sides if not unit.one_row else 0):
             self.resident.stamps[unit.sides[i]] = whole
         for i in range(n):
@@ -484,7 +541,7 @@ cdef class BlockEvaluator(Evaluator):
                     self.resident.touch(unit.sides[i])
                 elif unit.one_row:
                     self._bring_row(unit, unit.sides[i], whole)
-                else:
+                elif not unit.is_cut:
                     self.resident.ensure(unit.sides[i])
             for i in range(n):
                 side = unit.heads[i]
@@ -494,7 +551,7 @@ cdef class BlockEvaluator(Evaluator):
                 if side == last and is_row == last_is_row:
                     continue
                 last, last_is_row = side, is_row
-                if unit.n_sides == 0:         # a zero rule looks at both
+                if unit.is_zero:              # it looks at both sides
                     self.resident.ensure(side ^ 1)
                 if not again:
                     self.resident.touch(side)
@@ -503,6 +560,28 @@ cdef class BlockEvaluator(Evaluator):
                 else:
                     self.resident.ensure(side)
         return 0
+
+    cdef int _bring_in(self, int n_sides) except -1 nogil:
+        """Brings in so many sides of `any_order`, all for this round."""
+        cdef int i
+        for i in range(n_sides):
+            self.resident.touch(self.any_order[i])
+        for i in range(n_sides):
+            self.resident.ensure(self.any_order[i])
+        return 0
+
+    cdef void _read_in_order(self, const Unit* unit, bint in_order) noexcept nogil:
+        """Has what stays in the mapping be read well ahead, or no more than is touched."""
+        cdef int i
+        cdef int32_t side, last = -1
+        for i in range(unit.n_sides):
+            self.resident.read_in_order(unit.sides[i], in_order)
+        for i in range(unit.last - unit.first):
+            side = unit.heads[i]
+            if side >= 0 and side != last and not self._wants_row(unit, unit.first + i):
+                self.resident.read_in_order(side, in_order)
+                self.resident.read_in_order(side ^ 1, in_order)
+                last = side
 
     cdef int _bring_row(self, const Unit* unit, int32_t side, uint32_t whole) except -1 nogil:
         """Brings in a side of which a row is wanted; `whole` marks those that are wanted whole."""
@@ -524,12 +603,23 @@ cdef class BlockEvaluator(Evaluator):
 
     cdef int before_pairs(self, int n_heads, bint is_chain, int way) except -1 nogil:
         """Brings in the heads of a chain, on the side that the chain begins with."""
-        cdef int i
+        cdef int i, n_any
+        cdef uint64_t needed = 0
         cdef bint backward
         cdef const Rows* rows
         if is_chain and way == WAY_CHOSEN:
             way = cheapest_way(&self.scratch, &self.chain)
         backward = is_chain and (way == WAY_BACKWARD or way == WAY_WIDE_BACKWARD)
+        if self.is_cut and backward:
+            n_any = chain_sides_in_any_order(&self.chain, self.graph.rows, True, self.any_order)
+            for i in range(n_any):
+                needed += self.resident.sizes[self.any_order[i]]
+            backward = needed <= self.resident.sides_bytes
+            if backward:
+                self.resident.next_round()
+                self._bring_in(n_any)
+            else:
+                way = WAY_FORWARD if way == WAY_BACKWARD else WAY_WIDE_FORWARD
         for i in range(n_heads):
             rows = self.chain_heads[i].backward if backward else self.chain_heads[i].forward
             if rows != NULL:

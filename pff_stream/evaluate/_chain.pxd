@@ -32,6 +32,7 @@ cdef bint find_chain(
 ) noexcept nogil
 cdef void reverse_chain(Chain* chain) noexcept nogil
 cdef bint has_exact_rows(const Scratch* scratch, const Chain* chain) noexcept nogil
+cdef bint chain_is_exact(const Chain* chain, bint distinct) noexcept nogil
 cdef int cheapest_way(Scratch* scratch, Chain* chain) noexcept nogil
 cdef int64_t list_chain_row(Scratch* scratch, const Chain* chain, int32_t source) noexcept nogil
 cdef int64_t count_chain(

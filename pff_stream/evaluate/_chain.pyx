@@ -103,9 +103,14 @@ cdef void reverse_chain(Chain* chain) noexcept nogil:
             chain.inverses[i] = step
 
 
-cdef bint has_exact_rows(const Scratch* scratch, const Chain* chain) noexcept nogil:
+cdef bint chain_is_exact(const Chain* chain, bint distinct) noexcept nogil:
     """Whether level sets give the exact ends; beyond three atoms object identity needs a search."""
-    return not scratch.distinct or chain.length <= 3
+    return not distinct or chain.length <= 3
+
+
+cdef bint has_exact_rows(const Scratch* scratch, const Chain* chain) noexcept nogil:
+    """The same for what is evaluated now."""
+    return chain_is_exact(chain, scratch.distinct)
 
 
 cdef int64_t list_chain_row(Scratch* scratch, const Chain* chain, int32_t source) noexcept nogil:

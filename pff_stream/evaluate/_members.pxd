@@ -14,6 +14,14 @@ cdef struct Members:
     bint shared                   # whether they serve every head constant
 
 
+# A body of two atoms r(X,A), q(A,B) or q(A,d), seen from X, in any order and direction.
+cdef struct Pattern:
+    int64_t step                  # the side of r from X
+    int64_t onward                # the side of q from A
+    int32_t end                   # B, or the constant
+
+
+cdef bint find_pattern(const Body* body, int32_t variable, Pattern* pattern) noexcept nogil
 cdef Members find_members(
     Scratch* scratch, const Rows* rows, const Body* body, int32_t variable
 ) noexcept nogil

@@ -21,54 +21,57 @@ cdef inline void _add(Scratch* scratch, Members* members, int32_t entity) noexce
     members.n += 1
 
 
+cdef bint find_pattern(const Body* body, int32_t variable, Pattern* pattern) noexcept nogil:
+    """Whether the body is two atoms in a row that begin with `variable`; then fills `pattern`."""
+    cdef const Atom* atom = &body.atoms[0]
+    cdef const Atom* other = &body.atoms[1]
+    cdef int32_t middle
+    if body.n_atoms != 2:
+        return False
+    if atom.left != variable and atom.right != variable:
+        other = atom
+        atom = &body.atoms[1]
+    if atom.left == atom.right or (atom.left != variable and atom.right != variable):
+        return False
+    middle = atom.right if atom.left == variable else atom.left
+    if middle < 0 or other.left == other.right or (
+        other.left != middle and other.right != middle
+    ) or other.left == variable or other.right == variable:
+        return False
+    pattern.step = 2 * <int64_t>atom.relation + (atom.left != variable)
+    pattern.onward = 2 * <int64_t>other.relation + (other.left != middle)
+    pattern.end = other.right if other.left == middle else other.left
+    return True
+
+
 cdef Members find_members(
     Scratch* scratch, const Rows* rows, const Body* body, int32_t variable
 ) noexcept nogil:
     """Stamps the members of a body of one or two atoms, and keeps K of each; see `Members`."""
     cdef Members members
+    cdef Pattern pattern
     cdef const Atom* atom = &body.atoms[0]
-    cdef const Atom* other
-    cdef int32_t middle, end
-    cdef const Rows* step
-    cdef const Rows* onward
     members.n = 0
     members.shared = True
     next_epoch(scratch)
-    if body.n_atoms == 2 and atom.left != variable and atom.right != variable:
-        other = atom
-        atom = &body.atoms[1]
-    elif body.n_atoms == 2:
-        other = &body.atoms[1]
-    else:
-        other = NULL
-    if body.n_atoms > 2 or atom.left == atom.right or (
-        atom.left != variable and atom.right != variable
+    if body.n_atoms == 1 and atom.left != atom.right and (
+        atom.left == variable or atom.right == variable
     ):
-        members.shared = False
-        return members
-    middle = atom.right if atom.left == variable else atom.left
-    step = &rows[2 * atom.relation + (0 if atom.left == variable else 1)]
-    if body.n_atoms == 1:
-        if middle < 0:
+        if atom.left < 0 or atom.right < 0:
             _beside_constant(scratch, &members, rows, atom, variable)
         else:
-            _with_neighbour(scratch, &members, step)
-        _count_withheld(scratch, &members)
-        return members
-    if middle < 0 or other.left == other.right or (
-        other.left != middle and other.right != middle
-    ) or other.left == variable or other.right == variable:
+            _with_neighbour(scratch, &members, &rows[2 * atom.relation + (atom.left != variable)])
+    elif find_pattern(body, variable, &pattern):
+        if pattern.end < 0:
+            _before_constant(
+                scratch, &members, &rows[pattern.step ^ 1], &rows[pattern.onward ^ 1],
+                entity_of(pattern.end)
+            )
+        else:
+            _with_two_neighbours(scratch, &members, &rows[pattern.step], &rows[pattern.onward])
+    else:
         members.shared = False
         return members
-    end = other.right if other.left == middle else other.left
-    onward = &rows[2 * other.relation + (0 if other.left == middle else 1)]
-    if end < 0:
-        _before_constant(
-            scratch, &members, &rows[2 * atom.relation + (1 if atom.left == variable else 0)],
-            &rows[2 * other.relation + (1 if other.left == middle else 0)], entity_of(end)
-        )
-    else:
-        _with_two_neighbours(scratch, &members, step, onward)
     _count_withheld(scratch, &members)
     return members
 

@@ -30,6 +30,7 @@ cdef struct Search:
 cdef struct Domain:
     const int32_t* items
     int64_t n_items
+    int atom                      # whose row they are, so that it holds for each; -1: keys
 
 
 cdef void start_search(

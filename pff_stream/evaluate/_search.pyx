@@ -79,6 +79,7 @@ cdef Domain domain_of(const Search* search, int32_t variable) noexcept nogil:
     cdef int64_t row, n
     best.items = NULL
     best.n_items = -1
+    best.atom = -1
     for i in range(search.body.n_atoms):
         atom = &search.body.atoms[i]
         for side in range(2):
@@ -94,11 +95,13 @@ cdef Domain domain_of(const Search* search, int32_t variable) noexcept nogil:
                 if best.n_items < 0 or n < best.n_items:
                     best.n_items = n
                     best.items = rows.values + rows.offsets[row] if row >= 0 else NULL
+                    best.atom = i
             else:
                 rows = &search.rows[2 * atom.relation + side]
                 if best.n_items < 0 or rows.n_keys < best.n_items:
                     best.n_items = rows.n_keys
                     best.items = rows.keys
+                    best.atom = -1
     return best
 
 
@@ -249,14 +252,14 @@ cdef inline bint _holds(
     return has_pair(&search.rows[2 * atom.relation], left, right)
 
 
-cdef bint _atoms_hold(const Search* search, int32_t variable) noexcept nogil:
-    """Whether every atom of `variable` whose terms are all bound is a triple."""
+cdef bint _atoms_hold(const Search* search, int32_t variable, int known) noexcept nogil:
+    """Whether every atom of `variable` whose terms are all bound is a triple, `known` left out."""
     cdef int i
     cdef const Atom* atom
     cdef int32_t left, right
     for i in range(search.body.n_atoms):
         atom = &search.body.atoms[i]
-        if atom.left != variable and atom.right != variable:
+        if i == known or (atom.left != variable and atom.right != variable):
             continue
         left = _value(search, atom.left)
         right = _value(search, atom.right)
@@ -279,7 +282,7 @@ cdef bint _assign(Search* search, int32_t variable) noexcept nogil:
         if not admissible(search, domain.items[i]):
             continue
         search.binding[variable] = domain.items[i]
-        if _atoms_hold(search, variable) and _assign(search, variable + 1):
+        if _atoms_hold(search, variable, domain.atom) and _assign(search, variable + 1):
             return True
         search.binding[variable] = -1
     return False

@@ -1,24 +1,25 @@
 """What reading a graph in blocks needs: which relations must be in memory at once, and how large.
 
-Where a graph does not fit the budget its file is read relation by relation. A rule can be evaluated
-when the relations of its body and that of its head are there together, of some of them only the row
-of a constant; the largest such set of whole relations is the least that a worker holds. A bound on
-it follows from the headers; the exact one takes a look at the rules, chunk by chunk, and is found
-only where the bound does not fit, or leaves little room.
+Where a graph does not fit the budget its file is read relation by relation, one direction at a
+time. What a rule goes through in the order of the file (the first step of its body, and its head)
+can stay there; what it looks up in any order has to be in memory together, and the largest such set
+is the least that a worker holds. A bound on it follows from the headers; the exact one takes a look
+at the rules, chunk by chunk, and is found only where the bound does not fit, or leaves little room.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 
 import numpy as np
-import numpy.typing as npt
 
-from pff_stream.rules.chunk import RuleChunk
+from pff_stream.evaluate._needs import largest_need
+from pff_stream.rules._format import SEMANTICS
 from pff_stream.rules.file import RuleFile
 from pff_stream.triples._graph import GraphView
-from pff_stream.triples._resident import names_bytes, relation_bytes
+from pff_stream.triples._resident import names_bytes, side_bytes
 from pff_stream.triples.graph import attach
 from planner.sizes import format_size
 
@@ -41,103 +42,58 @@ class BlockSizes:
     names_bytes: int
     """Names of the entities, which the merge reads in the order of the rules."""
     needed_bytes: int
-    """The relations of a body and of a head that must be there together as a whole, at most."""
+    """What of the relations of one body must be there together, at most."""
     largest: str = ""
     """These relations with their sizes, in words; empty where `needed_bytes` is a bound."""
 
 
 def bounded(view: GraphView, max_body_atoms: int) -> BlockSizes:
     """The sizes by the headers alone: no body has more relations than the longest has atoms."""
-    sizes = sorted(relation_bytes(view), reverse=True)
+    sizes = side_bytes(view)
     return BlockSizes(
-        n_relations=len(sizes),
+        n_relations=view.n_relations,
         rows_bytes=sum(sizes),
         names_bytes=names_bytes(view),
-        needed_bytes=sum(sizes[: max_body_atoms + 1]),
+        needed_bytes=_at_most(sizes, max_body_atoms),
     )
 
 
-def exact(sizes: BlockSizes, graph: str, rules: RuleFile) -> BlockSizes:
+def _at_most(sizes: Sequence[int], n_atoms: int) -> int:
+    """What a body of so many atoms can look up in any order: a single one nothing, see `_needs`."""
+    relations = sorted(map(sum, zip(sizes[::2], sizes[1::2], strict=True)), reverse=True)
+    return sum(relations[:n_atoms]) if n_atoms > 1 else 0
+
+
+def exact(sizes: BlockSizes, graph: str, rules: RuleFile, semantics: str) -> BlockSizes:
     """The same with the largest set that a rule of the file needs.
 
     Rules with long bodies come first in a file: it is read until no shorter one can need more.
     """
     with attach(graph) as attached:
         view = attached.view
-        by_relation = np.array([*relation_bytes(view), 0], np.int64)  # the last: not in the graph
-        descending = np.sort(by_relation)[::-1]
-        best: list[int] = []
-        best_bytes = 0
+        by_side = np.array(side_bytes(view), np.int64)
+        at_most = cache(partial(_at_most, by_side.tolist()))
+        distinct = semantics == SEMANTICS[0]
+        most, best = 0, list[int]()
         buffer = bytearray(rules.max_chunk_bytes)
         for index in range(len(rules.chunks)):
             chunk = rules.read_chunk(index, buffer)
             longest = int(np.diff(chunk.body_ends, prepend=np.uint32(0)).max(initial=0))
-            if int(descending[: longest + 1].sum()) <= best_bytes:
+            if at_most(longest) <= most:
                 break
-            found = _largest_set(chunk, _relation_ids(chunk, view), by_relation, best_bytes)
-            if found:
-                best = found
-                best_bytes = int(by_relation[best].sum())
-        best.sort(key=lambda relation: -int(by_relation[relation]))
+            found, sides = largest_need(view, chunk, distinct, by_side, most)
+            if sides:
+                most, best = found, sides
+        by_relation: dict[int, int] = {}
+        for side in best:
+            by_relation[side // 2] = by_relation.get(side // 2, 0) + int(by_side[side])
         words = [
-            f"{view.relation_name(relation).decode('utf-8', 'replace')} "
-            f"{format_size(int(by_relation[relation]))}"
-            for relation in best[:_NAMED]
+            f"{view.relation_name(relation).decode('utf-8', 'replace')} {format_size(n_bytes)}"
+            for relation, n_bytes in sorted(by_relation.items(), key=lambda item: -item[1])
         ]
-    if len(best) > _NAMED:
-        words.append(f"{len(best) - _NAMED} more")
-    return replace(sizes, needed_bytes=best_bytes, largest=", ".join(words))
-
-
-def _relation_ids(chunk: RuleChunk, view: GraphView) -> npt.NDArray[np.int64]:
-    """The id of each name of the chunk that is used as a relation; -1 where there is none."""
-    ids = np.full(chunk.n_names, -1, np.int64)
-    used = np.union1d(chunk.atoms[::3], chunk.heads[::3])
-    for name in used.tolist():
-        ids[name] = view.relation_id(chunk.name(name))
-    return ids
-
-
-def _needed_whole(
-    chunk: RuleChunk, ids: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The relation of each atom of the bodies and of each head; -1 where a row of it is enough.
-
-    That is so for a constant in the head of a rule that has a body, and in a body of one atom.
-    """
-    atoms, heads = chunk.atoms.reshape(-1, 3), chunk.heads.reshape(-1, 3)
-    ends = chunk.body_ends.astype(np.int64)
-    n_atoms = ends - np.concatenate(([0], ends[:-1]))
-    of_one = np.repeat(n_atoms == 1, n_atoms)
-    is_row = of_one & (atoms[:, 1:] < 0).any(axis=1)
-    of_heads = (n_atoms > 0)[chunk.rule_body] & (heads[:, 1:] < 0).any(axis=1)
-    return np.where(is_row, -1, ids[atoms[:, 0]]), np.where(of_heads, -1, ids[heads[:, 0]])
-
-
-def _largest_set(
-    chunk: RuleChunk,
-    ids: npt.NDArray[np.int64],
-    by_relation: npt.NDArray[np.int64],
-    least_bytes: int,
-) -> list[int]:
-    """The relations of the rule of the chunk that needs most, if more than `least_bytes`."""
-    atoms, heads = _needed_whole(chunk, ids)
-    # With repeated relations counted again: only what is over the best by this is looked at.
-    summed = np.concatenate(([0], np.cumsum(by_relation[atoms])))
-    ends = chunk.body_ends.astype(np.int64)
-    bodies = summed[ends] - summed[np.concatenate(([0], ends[:-1]))]
-    most = bodies[chunk.rule_body] + by_relation[heads]
-    best: list[int] = []
-    for rule in np.flatnonzero(most > least_bytes).tolist():
-        if most[rule] <= least_bytes:
-            continue
-        body = int(chunk.rule_body[rule])
-        start = int(ends[body - 1]) if body else 0
-        needed = {*atoms[start : int(ends[body])].tolist(), int(heads[rule])} - {-1}
-        total = int(by_relation[list(needed)].sum()) if needed else 0
-        if total > least_bytes:
-            least_bytes, best = total, list(needed)
-    return best
+    if len(words) > _NAMED:
+        words[_NAMED:] = [f"{len(words) - _NAMED} more"]
+    return replace(sizes, needed_bytes=most, largest=", ".join(words))
 
 
 def announced(graph_bytes: int, resident_bytes: int, sizes: BlockSizes) -> str:
@@ -153,6 +109,6 @@ def does_not_fit(sizes: BlockSizes) -> Sequence[str]:
     """Which relations would have to be in memory at once, where that is known."""
     if not sizes.largest:
         return []
-    together = f"{format_size(sizes.needed_bytes)} in each worker: {sizes.largest}"
-    said = "the graph is larger than the budget, and these relations of one rule must be in memory"
-    return [f"{said} together, {together}"]
+    together = f"memory together, {format_size(sizes.needed_bytes)} in each worker: {sizes.largest}"
+    said = "the graph is larger than the budget, and what one rule looks up in any order must be in"
+    return [f"{said} {together}"]

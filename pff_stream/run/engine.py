@@ -171,8 +171,10 @@ def prepared(
         costs = measure_costs(machine.budget_bytes, folder)
         phases = [phase for phases in before for phase in phases]
 
+        semantics = settings.semantics or opened.file.semantics
+
         def look_closer(blocks: BlockSizes) -> BlockSizes:
-            found = exact(blocks, graph.name, opened.file)
+            found = exact(blocks, graph.name, opened.file, semantics)
             _pages.trim()
             # What looking at the rules left in this process is there in the run, too.
             costs.parent_bytes = max(costs.parent_bytes, measure_self().bytes)

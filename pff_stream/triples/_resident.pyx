@@ -45,8 +45,13 @@ cdef extern from *:
         return 1;
     #endif
     }
+    /* How a range of a mapping is read when it is touched: well ahead, or nothing around it. */
+    static void pff_read_ahead(const void *at, size_t n_bytes, int in_order) {
+        madvise((void *)at, n_bytes, in_order ? MADV_SEQUENTIAL : MADV_RANDOM);
+    }
     """
     int pff_is_cached(const void* at, size_t n_bytes) noexcept nogil
+    void pff_read_ahead(const void* at, size_t n_bytes, bint in_order) noexcept nogil
 
 cdef enum:
     PAGE = 4096                   # of the file, for reads past the page cache
@@ -59,13 +64,13 @@ WINDOW_BYTES = WINDOW_SPAN
 """The part of the names that is looked at."""
 
 
-def relation_bytes(GraphView graph):
-    """Bytes that each relation takes when both its sides are resident, by its id."""
+def side_bytes(GraphView graph):
+    """Bytes that each side takes when it is resident, by its number."""
     cdef uint64_t side, start, end
-    sizes = [0] * graph.n_relations
-    for side in range(2 * graph.n_relations):
+    sizes = []
+    for side in range(2 * <uint64_t>graph.n_relations):
         _range_of(graph, side, &start, &end)
-        sizes[side // 2] += end - start
+        sizes.append(end - start)
     return sizes
 
 
@@ -299,6 +304,10 @@ cdef class ResidentRelations:
             return 0
         self.owed[side] = 0
         return self.ensure(side)
+
+    cdef void read_in_order(self, int32_t side, bint in_order) noexcept nogil:
+        """Says whether the side, where it is not resident, is gone through from front to back."""
+        pff_read_ahead(self.graph.base + self.starts[side], self.sizes[side], in_order)
 
     cdef int64_t _place(self, uint64_t n_bytes) noexcept nogil:
         """Makes way where what is there was needed longest ago; -1: this round's are in the way."""

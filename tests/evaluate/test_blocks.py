@@ -20,11 +20,13 @@ from hypothesis import strategies as st
 from pff_stream.errors import InputError
 from pff_stream.evaluate._blocks import BlockEvaluator
 from pff_stream.evaluate._kernel import Evaluator
-from pff_stream.rules.chunk import RuleChunk
+from pff_stream.evaluate._needs import largest_need
+from pff_stream.rules.chunk import RuleChunk, build_chunk
 from pff_stream.rules.keys import name_hash
+from pff_stream.rules.text import Reading, read_rule
 from pff_stream.triples._encode import Encoder
 from pff_stream.triples._graph import GraphView
-from pff_stream.triples._resident import ResidentRelations, relation_bytes
+from pff_stream.triples._resident import ResidentRelations, side_bytes
 from pff_stream.triples.bad import BadTriples
 from tests import strategies
 from tests.evaluate.test_evaluator import Result, read_records
@@ -164,17 +166,17 @@ def test_many_pages(max_work: int | None) -> None:
     chunk = chunk_of_rules(rules)
     with graph_file(triples) as (graph, path):
         wanted, _, sums = run(graph, chunk, "object-identity", None, max_work=max_work)
-        sizes = relation_bytes(graph)
+        sizes = side_bytes(graph)
         before = list(graph.triples())
-        for relations in (3, 4, 7, 30):
-            resident = ResidentRelations(graph, path, relations * max(sizes))
+        for sides in (1, 2, 6, 8, 14, 60):
+            resident = ResidentRelations(graph, path, sides * max(sizes))
             for _ in range(2):
                 found, _, found_sums = run(
                     graph, chunk, "object-identity", resident, max_work=max_work
                 )
                 assert without_parts(found) == without_parts(wanted)
                 assert found_sums == sums
-            assert resident.loads > 24 or relations == 30
+            assert resident.loads > 24 or sides == 60
             assert len(set(resident.resident)) == len(resident.resident) > 0
             assert list(graph.triples()) == before
             del resident
@@ -215,12 +217,43 @@ def test_chunks_taken_together(max_work: int | None) -> None:
             del evaluator, resident
 
 
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("h(X,Y) <= r0(X,Y)", []),
+        ("h(X,Y) <= r0(X,A), r1(A,Y)", [2]),
+        ("h(Y,X) <= r0(X,A), r1(A,Y)", [1]),
+        ("h(X,Y) <= r0(A,X), r1(Y,A)", [3]),
+        ("h(X,Y) <= r0(X,A), r0(A,Y)", [0]),
+        ("h(X,Y) <= r0(X,A), r1(A,B), r2(B,Y)", [2, 3, 4]),
+        ("h(X,Y) <= r0(X,Y), r1(X,Y)", [0, 1, 2, 3]),
+        ("h(X,c) <= r0(X,A)", []),
+        ("h(X,c) <= r0(X,d)", []),
+        ("h(X,c) <= r0(X,A), r1(A,B)", [2]),
+        ("h(c,X) <= r1(B,A), r0(A,X)", [3]),
+        ("h(X,c) <= r0(X,A), r1(A,d)", []),
+        ("h(X,c) <= r0(X,d), r1(X,e)", [0, 1, 2, 3]),
+        ("h(X,c) <= none(X,A), r1(A,B)", []),
+    ],
+)
+def test_what_is_looked_up_in_any_order(rule: str, expected: list[int]) -> None:
+    """All steps of a chain but the first, from where the head begins; other shapes wholly."""
+    reading = read_rule(rule.encode())
+    assert isinstance(reading, Reading)
+    triples = [(f"e{n}", f"r{n % 3}", "c") for n in range(9)]
+    with graph_file(triples) as (graph, _):
+        sizes = 1 << np.arange(6, dtype=np.int64)
+        found, sides = largest_need(graph, build_chunk([reading]), True, sizes, 0)
+        assert (found, sorted(sides)) == (sum(1 << side for side in expected), expected)
+        assert largest_need(graph, build_chunk([reading]), True, sizes, 63) == (63, [])
+
+
 def test_loads_what_fits() -> None:
     """What is asked for together stays; what was asked for longest ago makes way."""
     triples = seeded(6, 6000, 3)
     with graph_file(triples) as (graph, path):
-        sizes = relation_bytes(graph)
-        resident = ResidentRelations(graph, path, 3 * max(sizes) // 2)
+        sizes = side_bytes(graph)
+        resident = ResidentRelations(graph, path, 3 * max(sizes))
         for wish in ([0, 1, 2], [1, 2, 3], [3, 4], [11], [0, 5], [2, 1, 0]):
             resident.load(wish)
             assert set(wish) <= set(resident.resident)
