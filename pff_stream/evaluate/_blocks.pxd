@@ -2,6 +2,7 @@
 from libc.stdint cimport int32_t, uint32_t, uint64_t
 
 from pff_stream.evaluate._kernel cimport Evaluator, RuleRange
+from pff_stream.triples._ahead cimport Follower
 from pff_stream.triples._resident cimport ResidentRelations
 
 
@@ -53,7 +54,8 @@ cdef class BlockEvaluator(Evaluator):
     cdef bint backwards
     cdef int32_t* any_order       # sides of a body that is cut
     cdef int sides_room
-    cdef bint is_cut              # the unit at hand
+    cdef bint in_order            # of the unit at hand
+    cdef Follower follower
 
     cdef _reserve_ranges(self, size_t n_ranges)
     cdef void _select(self, Py_ssize_t number) noexcept nogil
@@ -76,12 +78,11 @@ cdef class BlockEvaluator(Evaluator):
         self, int32_t side, int32_t entity, uint32_t part, bint adds
     ) noexcept nogil
     cdef uint64_t _cut(
-        self, const int32_t* columns, int n_atoms, Py_ssize_t rule, int* n_sides
+        self, const int32_t* columns, int n_atoms, Py_ssize_t rule, int* n_sides, int32_t* first
     ) noexcept nogil
     cdef int _make_resident(
         self, const Unit* unit, const int32_t* columns, int n_atoms, bint for_examples
     ) except -1 nogil
-    cdef int _bring_in(self, int n_sides) except -1 nogil
-    cdef void _read_in_order(self, const Unit* unit, bint in_order) noexcept nogil
+    cdef void _follow(self, const Unit* unit, int32_t first) noexcept nogil
     cdef int _bring_row(self, const Unit* unit, int32_t side, uint32_t whole) except -1 nogil
     cdef void _hide_rows(self, const Unit* unit) noexcept nogil

@@ -20,9 +20,10 @@ from pff_stream.evaluate._chain cimport (
 )
 from pff_stream.evaluate._counter cimport FILTERED, UNCOUNTED, Head, is_pair
 from pff_stream.evaluate._kernel cimport Evaluator, RuleRange, body_of
-from pff_stream.evaluate._needs cimport chain_sides_in_any_order, sides_in_any_order
+from pff_stream.evaluate._needs cimport sides_in_any_order
 from pff_stream.evaluate._records cimport ResultBuffer
 from pff_stream.evaluate._scratch cimport ABSENT, Atom, Body, entity_of, grown
+from pff_stream.triples._ahead cimport FOLLOWED, follow_side, go_on
 from pff_stream.triples._graph cimport Rows
 from pff_stream.triples._resident cimport ResidentRelations, WantedRow, row_room_bytes
 
@@ -258,7 +259,7 @@ cdef class BlockEvaluator(Evaluator):
             &taken.rules, unit.first - taken.first_rule, &n_atoms
         )
         self._select(unit.range)
-        self.is_cut = unit.is_cut
+        self.in_order = unit.in_order
         self._make_resident(unit, columns, n_atoms, False)
         self.count_body(columns, n_atoms, unit.first, unit.last)
         self._make_resident(unit, columns, n_atoms, True)
@@ -268,8 +269,7 @@ cdef class BlockEvaluator(Evaluator):
                     rule, taken.rules.sources[rule - taken.first_rule], columns, n_atoms
                 )
         self._hide_rows(unit)
-        if unit.in_order:
-            self._read_in_order(unit, False)
+        self.scratch.follow = NULL
         return 0
 
     # --- units -----------------------------------------------------------------------------------
@@ -289,7 +289,7 @@ cdef class BlockEvaluator(Evaluator):
         cdef uint64_t body_bytes, more
         cdef uint32_t stamp
         cdef const int32_t* columns
-        cdef int n_atoms, n_any
+        cdef int n_atoms, n_any, n_heads
         cdef bint matches
         cdef Unit* unit
         while rule < rules.n_rules:
@@ -320,11 +320,12 @@ cdef class BlockEvaluator(Evaluator):
             unit.is_cut = matches and body_bytes > self.resident.room_bytes
             unit.in_order = unit.is_cut
             if unit.is_cut:
-                body_bytes = self._cut(columns, n_atoms, first, &n_any)
+                body_bytes = self._cut(columns, n_atoms, first, &n_any, &side)
             unit.whole_bytes = body_bytes
             if not matches:
                 continue                      # no head is looked at
             last = -1
+            n_heads = 0
             for at in range(first, taken.first_rule + rule):
                 side = self.head_sides[at]
                 more = 0
@@ -338,16 +339,19 @@ cdef class BlockEvaluator(Evaluator):
                         elif unit.is_zero:
                             more += self.resident.sizes[side ^ 1]
                     last = side
+                    n_heads += 1
                 if unit.is_cut or body_bytes + more > self.resident.room_bytes:
                     more = 0
                     unit.in_order = True
                 if at > unit.first and (
                     at - unit.first == MOST_RULES
                     or (more and unit.whole_bytes + more > self.resident.room_bytes // 2)
-                    or (unit.is_cut and not self._same_form(at, unit.first))
+                    or (unit.in_order and n_heads == FOLLOWED)
+                    or (unit.in_order and not self._same_form(at, unit.first))
                 ):
                     if unit.is_cut:
-                        body_bytes = self._cut(columns, n_atoms, at, &n_any)
+                        body_bytes = self._cut(columns, n_atoms, at, &n_any, &side)
+                    n_heads = 1
                     unit.last = <int32_t>at
                     self.units[n_units[0]] = unit[0]
                     unit = &self.units[n_units[0]]
@@ -403,16 +407,19 @@ cdef class BlockEvaluator(Evaluator):
         return reason == 0
 
     cdef uint64_t _cut(
-        self, const int32_t* columns, int n_atoms, Py_ssize_t rule, int* n_sides
+        self, const int32_t* columns, int n_atoms, Py_ssize_t rule, int* n_sides, int32_t* first
     ) noexcept nogil:
-        """Fills `any_order` for a rule; the bytes of these sides. The body is in the graph."""
+        """Fills `any_order` for a rule; the bytes of these sides. The body is in the graph.
+
+        `first` becomes the side that its body goes through from front to back.
+        """
         cdef Body body
         cdef uint64_t total = 0
         cdef int i
         self.resolve_body(columns, n_atoms, &body)
         n_sides[0] = sides_in_any_order(
             &self.chain, self.graph.rows, &body, self.heads[rule].left, self.heads[rule].right,
-            self.scratch.distinct, self.search.placed, self.any_order
+            self.scratch.distinct, self.search.placed, self.any_order, first
         )
         for i in range(n_sides[0]):
             total += self.resident.sizes[self.any_order[i]]
@@ -518,15 +525,16 @@ cdef class BlockEvaluator(Evaluator):
     ) except -1 nogil:
         """Brings in what a unit looks at; a pair's side for counting is brought in when it is known."""
         cdef int i, n = unit.last - unit.first, again, n_any = 0
-        cdef int32_t side, last
+        cdef int32_t side, last, first = -1
         cdef bint is_row, last_is_row = False
         cdef uint32_t whole = self.resident.next_stamp()
         self.resident.next_round()
         if unit.is_cut:
-            self._cut(columns, n_atoms, unit.first, &n_any)
-            self._bring_in(n_any)
-        if unit.in_order:
-            self._read_in_order(unit, True)
+            self._cut(columns, n_atoms, unit.first, &n_any, &first)
+            for i in range(n_any):
+                self.resident.touch(self.any_order[i])
+            for i in range(n_any):
+                self.resident.ensure(self.any_order[i])
         for i in range(unit.n_sides if not unit.one_row else 0):
             self.resident.stamps[unit.sides[i]] = whole
         for i in range(n):
@@ -559,29 +567,26 @@ cdef class BlockEvaluator(Evaluator):
                     self._bring_row(unit, side, whole)
                 else:
                     self.resident.ensure(side)
+        if unit.in_order:
+            self._follow(unit, first)
         return 0
 
-    cdef int _bring_in(self, int n_sides) except -1 nogil:
-        """Brings in so many sides of `any_order`, all for this round."""
-        cdef int i
-        for i in range(n_sides):
-            self.resident.touch(self.any_order[i])
-        for i in range(n_sides):
-            self.resident.ensure(self.any_order[i])
-        return 0
-
-    cdef void _read_in_order(self, const Unit* unit, bint in_order) noexcept nogil:
-        """Has what stays in the mapping be read well ahead, or no more than is touched."""
+    cdef void _follow(self, const Unit* unit, int32_t first) noexcept nogil:
+        """Has what a unit goes through in the mapping be read ahead; `first`: of its body, or -1."""
         cdef int i
         cdef int32_t side, last = -1
-        for i in range(unit.n_sides):
-            self.resident.read_in_order(unit.sides[i], in_order)
+        self.follower.n = 0
+        if first >= 0 and not self.resident.is_resident(first):
+            follow_side(&self.follower, &self.graph.rows[first], self.graph.n_entities)
         for i in range(unit.last - unit.first):
             side = unit.heads[i]
-            if side >= 0 and side != last and not self._wants_row(unit, unit.first + i):
-                self.resident.read_in_order(side, in_order)
-                self.resident.read_in_order(side ^ 1, in_order)
-                last = side
+            if side < 0 or side == last or self._wants_row(unit, unit.first + i):
+                continue
+            last = side
+            if not self.resident.is_resident(side):
+                follow_side(&self.follower, &self.graph.rows[side], self.graph.n_entities)
+        self.scratch.follow = go_on
+        self.scratch.follower = &self.follower
 
     cdef int _bring_row(self, const Unit* unit, int32_t side, uint32_t whole) except -1 nogil:
         """Brings in a side of which a row is wanted; `whole` marks those that are wanted whole."""
@@ -603,23 +608,15 @@ cdef class BlockEvaluator(Evaluator):
 
     cdef int before_pairs(self, int n_heads, bint is_chain, int way) except -1 nogil:
         """Brings in the heads of a chain, on the side that the chain begins with."""
-        cdef int i, n_any
-        cdef uint64_t needed = 0
+        cdef int i
         cdef bint backward
         cdef const Rows* rows
+        if self.in_order:
+            # The only way that is sure to fit, and whose sides are followed.
+            return WAY_WIDE_FORWARD if self.scratch.wide else WAY_FORWARD
         if is_chain and way == WAY_CHOSEN:
             way = cheapest_way(&self.scratch, &self.chain)
         backward = is_chain and (way == WAY_BACKWARD or way == WAY_WIDE_BACKWARD)
-        if self.is_cut and backward:
-            n_any = chain_sides_in_any_order(&self.chain, self.graph.rows, True, self.any_order)
-            for i in range(n_any):
-                needed += self.resident.sizes[self.any_order[i]]
-            backward = needed <= self.resident.sides_bytes
-            if backward:
-                self.resident.next_round()
-                self._bring_in(n_any)
-            else:
-                way = WAY_FORWARD if way == WAY_BACKWARD else WAY_WIDE_FORWARD
         for i in range(n_heads):
             rows = self.chain_heads[i].backward if backward else self.chain_heads[i].forward
             if rows != NULL:

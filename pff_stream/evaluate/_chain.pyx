@@ -15,6 +15,7 @@ from pff_stream.evaluate._scratch cimport (
     Atom,
     Body,
     Scratch,
+    goes_on,
     next_epoch,
     next_lane_epoch,
     pff_level,
@@ -115,7 +116,9 @@ cdef bint has_exact_rows(const Scratch* scratch, const Chain* chain) noexcept no
 
 cdef int64_t list_chain_row(Scratch* scratch, const Chain* chain, int32_t source) noexcept nogil:
     """Stamps (current epoch) and lists in `scratch.near` the distinct ends of one source."""
-    cdef int64_t row = find_row(chain.steps[0], source)
+    cdef int64_t row
+    goes_on(scratch, source)
+    row = find_row(chain.steps[0], source)
     if row < 0:
         next_epoch(scratch)
         return 0
@@ -359,6 +362,7 @@ cdef pff_level* _spread_batch(
     here.n = 0
     for lane in range(n_sources):
         scratch.progress[0] += 1
+        goes_on(scratch, sources[lane])
         row = find_row(rows, sources[lane])
         scratch.edges += rows.offsets[row + 1] - rows.offsets[row]
         for edge in range(rows.offsets[row], rows.offsets[row + 1]):

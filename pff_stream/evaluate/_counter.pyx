@@ -25,7 +25,15 @@ from pff_stream.evaluate._members cimport (
     find_members,
     forget_members,
 )
-from pff_stream.evaluate._scratch cimport ABSENT, Atom, Body, Scratch, grown, pff_vector
+from pff_stream.evaluate._scratch cimport (
+    ABSENT,
+    Atom,
+    Body,
+    Scratch,
+    goes_on,
+    grown,
+    pff_vector,
+)
 from pff_stream.evaluate._search cimport (
     Domain,
     Search,
@@ -454,6 +462,7 @@ cdef class Counter:
         start_search(&self.search, body, -1, -1)
         domain = domain_of(&self.search, source)
         for i in range(domain.n_items):
+            goes_on(&self.scratch, domain.items[i])
             if not admissible(&self.search, domain.items[i]):
                 continue
             self.search.binding[source] = domain.items[i]

@@ -4,6 +4,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from pff_stream.evaluate._counter cimport Counter
 from pff_stream.evaluate._records cimport ResultBuffer
 from pff_stream.evaluate._scratch cimport Body
+from pff_stream.evaluate._search cimport Domain
 
 
 # Columns of a chunk from the first rule of a range on.
@@ -53,5 +54,6 @@ cdef class Evaluator(Counter):
     cdef int _write_zero_examples(self, Py_ssize_t rule) except -1 nogil
     cdef int _write_examples(self, Py_ssize_t rule, Body* body) except -1 nogil
     cdef int _write_values(self, Py_ssize_t rule, Body* body, int32_t variable) except -1 nogil
+    cdef Domain _candidates(self, const Body* body, int32_t variable) noexcept nogil
     cdef int _write_pairs(self, Py_ssize_t rule, Body* body) except -1 nogil
     cdef void _free(self, const Body* body) noexcept nogil

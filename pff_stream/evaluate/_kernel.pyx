@@ -22,9 +22,16 @@ from pff_stream.evaluate._counter cimport (
     Head,
     is_pair,
 )
+from pff_stream.evaluate._members cimport (
+    Members,
+    Pattern,
+    find_members,
+    find_pattern,
+    forget_members,
+)
 from pff_stream.evaluate._order cimport in_source_order
 from pff_stream.evaluate._records cimport Record, ResultBuffer
-from pff_stream.evaluate._scratch cimport Body, Scratch, grown
+from pff_stream.evaluate._scratch cimport Body, Scratch, goes_on, grown
 from pff_stream.evaluate._search cimport (
     Domain,
     admissible,
@@ -38,6 +45,10 @@ from pff_stream.evaluate._search cimport (
 from pff_stream.triples._graph cimport Rows, find_row
 
 from pff_stream.evaluate._counter import rule_room_bytes
+
+
+cdef enum:
+    SORTING = 16                  # what sorting an item costs, in items that are looked at
 
 
 def chunk_room_bytes(uint64_t n_names, uint64_t n_atoms, uint64_t n_rules):
@@ -250,6 +261,7 @@ cdef class Evaluator(Counter):
             return self._put_example(rule, &body, head.left_entity, head.right_entity)
         rows = self.zero_rows(head)
         for i in range(rows.n_keys):
+            goes_on(&self.scratch, rows.keys[i])
             left = rows.keys[i] if head.left >= 0 else head.left_entity
             right = rows.keys[i] if head.right >= 0 else head.right_entity
             if self.scratch.distinct and rows.keys[i] == constant:
@@ -281,13 +293,14 @@ cdef class Evaluator(Counter):
 
     cdef int _write_values(self, Py_ssize_t rule, Body* body, int32_t variable) except -1 nogil:
         cdef Head* head = &self.heads[rule]
-        cdef Domain domain = domain_of(&self.search, variable)
+        cdef Domain domain = self._candidates(body, variable)
         cdef int64_t i, written = 0
         cdef int64_t violations = self.predictions[rule] - self.support[rule]
         cdef int32_t value, left, right
         cdef bint planned = False
         for i in range(domain.n_items):
             value = domain.items[i]
+            goes_on(&self.scratch, value)
             left = value if head.left >= 0 else head.left_entity
             right = value if head.right >= 0 else head.right_entity
             if self.known(head, left, right) or not admissible(&self.search, value):
@@ -311,6 +324,23 @@ cdef class Evaluator(Counter):
                 break
         return 0
 
+    cdef Domain _candidates(self, const Body* body, int32_t variable) noexcept nogil:
+        """An ascending list of entities, among them all that the head can have; in `near`, perhaps.
+
+        Two atoms that end at a constant have few members, which are found again from there.
+        """
+        cdef Domain domain = domain_of(&self.search, variable)
+        cdef Pattern pattern
+        cdef Members members
+        if not find_pattern(body, variable, &pattern) or pattern.end >= 0:
+            return domain
+        members = find_members(&self.scratch, self.graph.rows, body, variable)
+        forget_members(&self.scratch, &members)
+        if members.n < domain.n_items // SORTING:
+            domain.n_items = _least(self.scratch.near, members.n, members.n)
+            domain.items = self.scratch.near
+        return domain
+
     cdef int _write_pairs(self, Py_ssize_t rule, Body* body) except -1 nogil:
         cdef Head* head = &self.heads[rule]
         cdef const Rows* known = NULL
@@ -329,6 +359,7 @@ cdef class Evaluator(Counter):
         domain = domain_of(&self.search, head.left)
         for i in range(domain.n_items):
             subject = domain.items[i]
+            goes_on(&self.scratch, subject)
             if not admissible(&self.search, subject):
                 continue
             if by_levels:

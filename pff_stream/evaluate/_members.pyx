@@ -9,7 +9,7 @@ searched per head instead (`Members.shared` is False).
 
 from libc.stdint cimport int32_t, int64_t, uint32_t
 
-from pff_stream.evaluate._scratch cimport Atom, Body, Scratch, entity_of, next_epoch
+from pff_stream.evaluate._scratch cimport Atom, Body, Scratch, entity_of, goes_on, next_epoch
 from pff_stream.triples._graph cimport Rows, find_row, has_pair
 
 
@@ -100,6 +100,7 @@ cdef void _with_neighbour(Scratch* scratch, Members* members, const Rows* step) 
     cdef bint loop
     for i in range(step.n_keys):
         entity = step.keys[i]
+        goes_on(scratch, entity)
         if not scratch.distinct:
             _add(scratch, members, entity)
             continue
@@ -157,6 +158,7 @@ cdef void _with_two_neighbours(
     cdef int32_t entity, middle, end
     for i in range(step.n_keys):
         entity = step.keys[i]
+        goes_on(scratch, entity)
         scratch.progress[0] += 1
         if not _two_steps_avoiding(scratch, step, onward, i, entity, -1, &middle, &end):
             continue
@@ -263,6 +265,7 @@ cdef int64_t count_supported_loops(const Scratch* scratch, const Rows* known) no
     if known.n_loops == 0:
         return 0
     for i in range(known.n_keys):
+        goes_on(scratch, known.keys[i])
         if scratch.stamp[known.keys[i]] == scratch.epoch:
             n += has_pair(known, known.keys[i], known.keys[i])
     return n

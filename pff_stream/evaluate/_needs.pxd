@@ -8,8 +8,5 @@ from pff_stream.triples._graph cimport Rows
 
 cdef int sides_in_any_order(
     Chain* chain, const Rows* rows, const Body* body, int32_t left, int32_t right, bint distinct,
-    char* used, int32_t* sides
-) noexcept nogil
-cdef int chain_sides_in_any_order(
-    const Chain* chain, const Rows* rows, bint backward, int32_t* sides
+    char* used, int32_t* sides, int32_t* first
 ) noexcept nogil

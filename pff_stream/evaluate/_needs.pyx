@@ -25,42 +25,41 @@ cdef inline int _with(int32_t* sides, int n, int32_t side) noexcept nogil:
 
 cdef int sides_in_any_order(
     Chain* chain, const Rows* rows, const Body* body, int32_t left, int32_t right, bint distinct,
-    char* used, int32_t* sides
+    char* used, int32_t* sides, int32_t* first
 ) noexcept nogil:
     """Writes the sides that a rule looks up in any order, each once, and returns how many.
 
     `left` and `right` are the terms of its head; the relations of its body are all in the graph.
     There is room for a byte an atom in `used`, two sides an atom in `sides`, and for all steps in
-    `chain`.
+    `chain`. `first` becomes the side that it goes through from front to back, -1 where there is none.
     """
     cdef Pattern pattern
+    cdef const Atom* atom = &body.atoms[0]
+    cdef int32_t variable = max(left, right)
     cdef int i, n = 0
-    if body.n_atoms < 2:
+    first[0] = -1
+    if body.n_atoms == 0:
         return 0
     if left >= 0 and right >= 0 and left != right:
         if find_chain(chain, rows, body, left, right, used) and chain_is_exact(chain, distinct):
-            return chain_sides_in_any_order(chain, rows, False, sides)
-    elif (left >= 0 or right >= 0) and find_pattern(body, max(left, right), &pattern):
+            first[0] = <int32_t>(chain.steps[0] - rows)
+            for i in range(1, chain.length):
+                n = _with(sides, n, <int32_t>(chain.steps[i] - rows))
+            if chain.length == 3:             # the last step of many sources looks back
+                n = _with(sides, n, <int32_t>(chain.inverses[1] - rows))
+            return n
+    elif variable >= 0 and find_pattern(body, variable, &pattern):
         if pattern.end < 0:
             return 0                          # from the constant backwards, row after row
+        first[0] = <int32_t>pattern.step
         return _with(sides, 0, <int32_t>pattern.onward)
+    if body.n_atoms == 1:
+        if atom.left >= 0 or atom.right >= 0:
+            first[0] = 2 * atom.relation + (atom.left != variable)
+        return 0
     for i in range(body.n_atoms):
         n = _with(sides, n, 2 * body.atoms[i].relation)
         n = _with(sides, n, 2 * body.atoms[i].relation + 1)
-    return n
-
-
-cdef int chain_sides_in_any_order(
-    const Chain* chain, const Rows* rows, bint backward, int32_t* sides
-) noexcept nogil:
-    """The same for a chain, from its source or (backward) from its end."""
-    cdef int i, n = 0, last = chain.length - 1
-    for i in range(1, chain.length):
-        n = _with(
-            sides, n, <int32_t>((chain.inverses[last - i] if backward else chain.steps[i]) - rows)
-        )
-    if chain.length == 3:                     # the last step of many sources looks back
-        n = _with(sides, n, <int32_t>((chain.steps[1] if backward else chain.inverses[1]) - rows))
     return n
 
 
@@ -85,7 +84,7 @@ def largest_need(
     cdef const int32_t[::1] heads = chunk.heads
     cdef Py_ssize_t rule, n_rules = rule_body.shape[0], start
     cdef int64_t found = least_bytes, needed
-    cdef int32_t left = 0, right = 0
+    cdef int32_t left = 0, right = 0, first
     cdef uint32_t number = 0
     cdef int n_atoms = 0, longest = 1, n, i
     cdef Chain chain
@@ -126,7 +125,7 @@ def largest_need(
             body.n_variables = max(body.n_variables, max(atoms[i].left, atoms[i].right) + 1)
             if atoms[i].relation < 0:
                 body.n_atoms = 0              # nothing matches
-        n = sides_in_any_order(&chain, graph.rows, &body, left, right, distinct, used, sides)
+        n = sides_in_any_order(&chain, graph.rows, &body, left, right, distinct, used, sides, &first)
         needed = 0
         for i in range(n):
             needed += side_bytes[sides[i]]

@@ -36,6 +36,9 @@ cdef struct Body:
     int n_variables
 
 
+ctypedef void (*Follow)(void* follower, int32_t entity) noexcept nogil
+
+
 # One item an entity in each array. A stamp equal to the current epoch means "seen in this round",
 # so that nothing is ever cleared between rounds.
 cdef struct Scratch:
@@ -49,6 +52,8 @@ cdef struct Scratch:
     int32_t* near                 # entities in order of discovery: the last level, or members
     int32_t* far                  # the level before the last
     uint64_t* progress            # moved while there is work, for whoever watches
+    Follow follow                 # told each entity that a rule goes on to; NULL: nobody asks
+    void* follower
     uint64_t edges                # edges touched, for the benchmarks
     bint wide                     # whether the three levels below are there
     uint32_t lane_epoch
@@ -84,6 +89,12 @@ cdef inline uint32_t next_lane_epoch(Scratch* scratch) noexcept nogil:
                 scratch.levels[level].touched[i] = 0
         scratch.lane_epoch = 1
     return scratch.lane_epoch
+
+
+cdef inline void goes_on(Scratch* scratch, int32_t entity) noexcept nogil:
+    """Says which entity of an ascending list is next."""
+    if scratch.follow != NULL:
+        scratch.follow(scratch.follower, entity)
 
 
 cdef inline int32_t entity_of(int32_t term) noexcept nogil:

@@ -67,9 +67,9 @@ cdef class ResidentRelations:
     cdef uint64_t* progress
 
     cdef void next_round(self) noexcept nogil
+    cdef bint is_resident(self, int32_t side) noexcept nogil
     cdef bint touch(self, int32_t side) noexcept nogil
     cdef int ensure(self, int32_t side) except -1 nogil
-    cdef void read_in_order(self, int32_t side, bint in_order) noexcept nogil
     cdef int look_up(self, int32_t side) except -1 nogil
     cdef uint32_t next_stamp(self) noexcept nogil
     cdef void seek_names(

@@ -45,13 +45,8 @@ cdef extern from *:
         return 1;
     #endif
     }
-    /* How a range of a mapping is read when it is touched: well ahead, or nothing around it. */
-    static void pff_read_ahead(const void *at, size_t n_bytes, int in_order) {
-        madvise((void *)at, n_bytes, in_order ? MADV_SEQUENTIAL : MADV_RANDOM);
-    }
     """
     int pff_is_cached(const void* at, size_t n_bytes) noexcept nogil
-    void pff_read_ahead(const void* at, size_t n_bytes, bint in_order) noexcept nogil
 
 cdef enum:
     PAGE = 4096                   # of the file, for reads past the page cache
@@ -251,10 +246,13 @@ cdef class ResidentRelations:
             self.stamp = 1
         return self.stamp
 
+    cdef bint is_resident(self, int32_t side) noexcept nogil:
+        return self.graph.rows[side].keys != self.mapped[side].keys
+
     cdef bint touch(self, int32_t side) noexcept nogil:
         """Whether the side is resident; if so, it stays for this round."""
         cdef int64_t i
-        if self.graph.rows[side].keys == self.mapped[side].keys:
+        if not self.is_resident(side):
             return False
         for i in range(self.n_blocks):
             if self.blocks[i].side == side:
@@ -304,10 +302,6 @@ cdef class ResidentRelations:
             return 0
         self.owed[side] = 0
         return self.ensure(side)
-
-    cdef void read_in_order(self, int32_t side, bint in_order) noexcept nogil:
-        """Says whether the side, where it is not resident, is gone through from front to back."""
-        pff_read_ahead(self.graph.base + self.starts[side], self.sizes[side], in_order)
 
     cdef int64_t _place(self, uint64_t n_bytes) noexcept nogil:
         """Makes way where what is there was needed longest ago; -1: this round's are in the way."""
