@@ -2,6 +2,7 @@
 from libc.stdint cimport int32_t, uint32_t, uint64_t
 
 from pff_stream.evaluate._kernel cimport Evaluator, RuleRange
+from pff_stream.evaluate._scratch cimport Body
 from pff_stream.triples._ahead cimport Follower
 from pff_stream.triples._resident cimport ResidentRelations
 
@@ -54,13 +55,17 @@ cdef class BlockEvaluator(Evaluator):
     cdef bint backwards
     cdef int32_t* any_order       # sides of a body that is cut
     cdef int sides_room
-    cdef bint in_order            # of the unit at hand
+    cdef const Unit* unit         # at hand
     cdef Follower follower
 
     cdef _reserve_ranges(self, size_t n_ranges)
     cdef void _select(self, Py_ssize_t number) noexcept nogil
     cdef int _take(self, Py_ssize_t n_ranges) except -1 nogil
     cdef reserve_body(self, int n_atoms)
+    cdef int _write(self, Py_ssize_t rule, const int32_t* columns, int n_atoms) except -1 nogil
+    cdef int _write_by_form(
+        self, const Unit* unit, const int32_t* columns, int n_atoms
+    ) except -1 nogil
     cdef int _take_unit(self, const Unit* unit) except -1 nogil
     cdef void _make_units(
         self, Py_ssize_t number, Py_ssize_t* n_units, Py_ssize_t* n_pool
@@ -68,7 +73,6 @@ cdef class BlockEvaluator(Evaluator):
     cdef bint _find_sides(
         self, const int32_t* columns, int n_atoms, int32_t* sides, Unit* unit
     ) noexcept nogil
-    cdef bint _same_form(self, Py_ssize_t rule, Py_ssize_t other) noexcept nogil
     cdef bint _wants_row(self, const Unit* unit, Py_ssize_t rule) noexcept nogil
     cdef int32_t _row_of(self, Py_ssize_t rule) noexcept nogil
     cdef void _name_groups(self, Unit* unit) noexcept nogil
@@ -77,12 +81,11 @@ cdef class BlockEvaluator(Evaluator):
     cdef uint64_t _add_row(
         self, int32_t side, int32_t entity, uint32_t part, bint adds
     ) noexcept nogil
-    cdef uint64_t _cut(
-        self, const int32_t* columns, int n_atoms, Py_ssize_t rule, int* n_sides, int32_t* first
+    cdef uint64_t _cut(self, const int32_t* columns, int n_atoms, Py_ssize_t rule) noexcept nogil
+    cdef int _find_any_order(
+        self, const Body* body, int32_t left, int32_t right, int32_t* first
     ) noexcept nogil
-    cdef int _make_resident(
-        self, const Unit* unit, const int32_t* columns, int n_atoms, bint for_examples
-    ) except -1 nogil
-    cdef void _follow(self, const Unit* unit, int32_t first) noexcept nogil
+    cdef int _make_resident(self, const Unit* unit, bint for_examples) except -1 nogil
+    cdef void _follow(self, int32_t first) noexcept nogil
     cdef int _bring_row(self, const Unit* unit, int32_t side, uint32_t whole) except -1 nogil
     cdef void _hide_rows(self, const Unit* unit) noexcept nogil

@@ -32,6 +32,7 @@ from pff_stream.triples._resident import rows_room_bytes
 
 cdef enum:
     MOST_RULES = 256              # of a unit: the rows of its heads are gathered together
+    ALL_FORMS = 0x7FFFFFFF
     GROUPS = 6                    # of relations, that the room for whole ones is thought to hold
     SIDE_BYTES = 16               # of the room, for each side whose rows are gathered
 
@@ -46,6 +47,13 @@ def block_room_bytes(uint64_t n_chunks, uint64_t n_atoms, uint64_t n_rules, uint
         sizeof(TakenRange) * n_chunks + 8 * n_atoms + per_rule * n_rules
         + rows_room_bytes(2 * n_rules) + sorting_bytes(buffer_bytes)
     )
+
+
+cdef inline int form_of(const Head* head) noexcept nogil:
+    """One number for all heads over the same variables, at least 0."""
+    if is_pair(head):
+        return (head.left + 1) << 16 | (head.right + 1)
+    return max(max(head.left, head.right), -1) + 1
 
 
 cdef class BlockEvaluator(Evaluator):
@@ -259,18 +267,55 @@ cdef class BlockEvaluator(Evaluator):
             &taken.rules, unit.first - taken.first_rule, &n_atoms
         )
         self._select(unit.range)
-        self.in_order = unit.in_order
-        self._make_resident(unit, columns, n_atoms, False)
+        self.unit = unit
+        self._make_resident(unit, False)
         self.count_body(columns, n_atoms, unit.first, unit.last)
-        self._make_resident(unit, columns, n_atoms, True)
-        for rule in range(unit.first, unit.last):
-            if not taken.rules.flags[rule - taken.first_rule] & taken.rules.skipped:
-                self.write_rule(
-                    rule, taken.rules.sources[rule - taken.first_rule], columns, n_atoms
-                )
+        self._make_resident(unit, True)
+        if unit.in_order and n_atoms:
+            self._write_by_form(unit, columns, n_atoms)
+        else:
+            for rule in range(unit.first, unit.last):
+                self._write(rule, columns, n_atoms)
         self._hide_rows(unit)
         self.scratch.follow = NULL
         return 0
+
+    cdef int _write(self, Py_ssize_t rule, const int32_t* columns, int n_atoms) except -1 nogil:
+        cdef const TakenRange* taken = &self.taken[self.unit.range]
+        cdef Py_ssize_t place = rule - taken.first_rule
+        if not taken.rules.flags[place] & taken.rules.skipped:
+            self.write_rule(rule, taken.rules.sources[place], columns, n_atoms)
+        return 0
+
+    cdef int _write_by_form(
+        self, const Unit* unit, const int32_t* columns, int n_atoms
+    ) except -1 nogil:
+        """Writes the rules of a unit, those whose heads are over the same variables together."""
+        cdef Body body
+        cdef Py_ssize_t rule
+        cdef int form = -1, next_form, found
+        cdef const Head* head
+        if self.resolve_body(columns, n_atoms, &body):
+            form = ALL_FORMS                  # there is no violation
+        while True:
+            next_form = ALL_FORMS
+            for rule in range(unit.first, unit.last):
+                found = form_of(&self.heads[rule])
+                if found == form or form == ALL_FORMS:
+                    self._write(rule, columns, n_atoms)
+                elif found > form:
+                    next_form = min(next_form, found)
+            if next_form == ALL_FORMS:
+                return 0
+            form = next_form
+            for rule in range(unit.first, unit.last):
+                head = &self.heads[rule]
+                if form_of(head) == form:
+                    if is_pair(head):
+                        self.before_heads(&body, head.left, head.right)
+                    else:
+                        self.before_heads(&body, max(head.left, head.right), -1)
+                    break
 
     # --- units -----------------------------------------------------------------------------------
 
@@ -279,8 +324,7 @@ cdef class BlockEvaluator(Evaluator):
     ) noexcept nogil:
         """Parts the rules of each body so that each part's relations fit the room together.
 
-        Where the body alone does not fit, a part has heads of one form, and of the body only those
-        sides count that are looked up in any order.
+        Of a body that alone does not fit only those sides count that are looked up in any order.
         """
         cdef const TakenRange* taken = &self.taken[number]
         cdef const RuleRange* rules = &taken.rules
@@ -289,7 +333,7 @@ cdef class BlockEvaluator(Evaluator):
         cdef uint64_t body_bytes, more
         cdef uint32_t stamp
         cdef const int32_t* columns
-        cdef int n_atoms, n_any, n_heads
+        cdef int n_atoms, n_heads
         cdef bint matches
         cdef Unit* unit
         while rule < rules.n_rules:
@@ -320,7 +364,9 @@ cdef class BlockEvaluator(Evaluator):
             unit.is_cut = matches and body_bytes > self.resident.room_bytes
             unit.in_order = unit.is_cut
             if unit.is_cut:
-                body_bytes = self._cut(columns, n_atoms, first, &n_any, &side)
+                body_bytes = 0
+                for at in range(first, taken.first_rule + rule):
+                    body_bytes = max(body_bytes, self._cut(columns, n_atoms, at))
             unit.whole_bytes = body_bytes
             if not matches:
                 continue                      # no head is looked at
@@ -347,10 +393,7 @@ cdef class BlockEvaluator(Evaluator):
                     at - unit.first == MOST_RULES
                     or (more and unit.whole_bytes + more > self.resident.room_bytes // 2)
                     or (unit.in_order and n_heads == FOLLOWED)
-                    or (unit.in_order and not self._same_form(at, unit.first))
                 ):
-                    if unit.is_cut:
-                        body_bytes = self._cut(columns, n_atoms, at, &n_any, &side)
                     n_heads = 1
                     unit.last = <int32_t>at
                     self.units[n_units[0]] = unit[0]
@@ -406,30 +449,26 @@ cdef class BlockEvaluator(Evaluator):
                     unit.n_sides += 1
         return reason == 0
 
-    cdef uint64_t _cut(
-        self, const int32_t* columns, int n_atoms, Py_ssize_t rule, int* n_sides, int32_t* first
-    ) noexcept nogil:
-        """Fills `any_order` for a rule; the bytes of these sides. The body is in the graph.
-
-        `first` becomes the side that its body goes through from front to back.
-        """
+    cdef uint64_t _cut(self, const int32_t* columns, int n_atoms, Py_ssize_t rule) noexcept nogil:
+        """The bytes that a rule looks up in any order; all of its body is in the graph."""
         cdef Body body
         cdef uint64_t total = 0
-        cdef int i
+        cdef int32_t first
+        cdef int i, n
         self.resolve_body(columns, n_atoms, &body)
-        n_sides[0] = sides_in_any_order(
-            &self.chain, self.graph.rows, &body, self.heads[rule].left, self.heads[rule].right,
-            self.scratch.distinct, self.search.placed, self.any_order, first
-        )
-        for i in range(n_sides[0]):
+        n = self._find_any_order(&body, self.heads[rule].left, self.heads[rule].right, &first)
+        for i in range(n):
             total += self.resident.sizes[self.any_order[i]]
         return total
 
-    cdef bint _same_form(self, Py_ssize_t rule, Py_ssize_t other) noexcept nogil:
-        """Whether two heads have the same variables in the same places."""
-        cdef const Head* a = &self.heads[rule]
-        cdef const Head* b = &self.heads[other]
-        return max(a.left, -1) == max(b.left, -1) and max(a.right, -1) == max(b.right, -1)
+    cdef int _find_any_order(
+        self, const Body* body, int32_t left, int32_t right, int32_t* first
+    ) noexcept nogil:
+        """Fills `any_order`; returns how many. `first`: what is gone through, see `_needs`."""
+        return sides_in_any_order(
+            &self.chain, self.graph.rows, body, left, right,
+            self.scratch.distinct, self.search.placed, self.any_order, first
+        )
 
     cdef bint _wants_row(self, const Unit* unit, Py_ssize_t rule) noexcept nogil:
         """Whether of a head's side no more is looked at than the row of its constant."""
@@ -520,21 +559,13 @@ cdef class BlockEvaluator(Evaluator):
             row.part = part
         return row_room_bytes(row)
 
-    cdef int _make_resident(
-        self, const Unit* unit, const int32_t* columns, int n_atoms, bint for_examples
-    ) except -1 nogil:
+    cdef int _make_resident(self, const Unit* unit, bint for_examples) except -1 nogil:
         """Brings in what a unit looks at; a pair's side for counting is brought in when it is known."""
-        cdef int i, n = unit.last - unit.first, again, n_any = 0
-        cdef int32_t side, last, first = -1
+        cdef int i, n = unit.last - unit.first, again
+        cdef int32_t side, last
         cdef bint is_row, last_is_row = False
         cdef uint32_t whole = self.resident.next_stamp()
         self.resident.next_round()
-        if unit.is_cut:
-            self._cut(columns, n_atoms, unit.first, &n_any, &first)
-            for i in range(n_any):
-                self.resident.touch(self.any_order[i])
-            for i in range(n_any):
-                self.resident.ensure(self.any_order[i])
         for i in range(unit.n_sides if not unit.one_row else 0):
             self.resident.stamps[unit.sides[i]] = whole
         for i in range(n):
@@ -568,11 +599,27 @@ cdef class BlockEvaluator(Evaluator):
                 else:
                     self.resident.ensure(side)
         if unit.in_order:
-            self._follow(unit, first)
+            self._follow(-1)
         return 0
 
-    cdef void _follow(self, const Unit* unit, int32_t first) noexcept nogil:
-        """Has what a unit goes through in the mapping be read ahead; `first`: of its body, or -1."""
+    cdef int before_heads(self, const Body* body, int32_t left, int32_t right) except -1 nogil:
+        """Of a body that is cut, brings in what heads over these variables look up in any order."""
+        cdef int32_t first
+        cdef int i, n
+        if not self.unit.is_cut:
+            return 0
+        n = self._find_any_order(body, left, right, &first)
+        self.resident.next_round()
+        for i in range(n):
+            self.resident.touch(self.any_order[i])
+        for i in range(n):
+            self.resident.ensure(self.any_order[i])
+        self._follow(first)
+        return 0
+
+    cdef void _follow(self, int32_t first) noexcept nogil:
+        """Has what the unit goes through in the mapping be read ahead; `first`: of its body, or -1."""
+        cdef const Unit* unit = self.unit
         cdef int i
         cdef int32_t side, last = -1
         self.follower.n = 0
@@ -611,7 +658,7 @@ cdef class BlockEvaluator(Evaluator):
         cdef int i
         cdef bint backward
         cdef const Rows* rows
-        if self.in_order:
+        if self.unit.in_order:
             # The only way that is sure to fit, and whose sides are followed.
             return WAY_WIDE_FORWARD if self.scratch.wide else WAY_FORWARD
         if is_chain and way == WAY_CHOSEN:

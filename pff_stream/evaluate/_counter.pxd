@@ -79,14 +79,15 @@ cdef class Counter:
     cdef int count_body(
         self, const int32_t* columns, int n_atoms, Py_ssize_t first, Py_ssize_t last
     ) except -1 nogil
+    cdef int before_heads(self, const Body* body, int32_t left, int32_t right) except -1 nogil
     cdef int before_pairs(self, int n_heads, bint is_chain, int way) except -1 nogil
     cdef const Rows* zero_rows(self, const Head* head) noexcept nogil
     cdef bint known(self, const Head* head, int32_t left, int32_t right) noexcept nogil
     cdef void _count_zero_rule(self, Py_ssize_t rule) noexcept nogil
     cdef void _count_ground(self, Body* body, Py_ssize_t rule) noexcept nogil
-    cdef void _count_values(
+    cdef int _count_values(
         self, Body* body, int32_t variable, Py_ssize_t first, Py_ssize_t last
-    ) noexcept nogil
+    ) except -1 nogil
     cdef void _support_of_listed(self, Py_ssize_t rule) noexcept nogil
     cdef int _count_pairs(
         self, Body* body, int32_t source, int32_t end, Py_ssize_t first, Py_ssize_t last

@@ -350,13 +350,19 @@ cdef class Counter:
         if self.predictions[rule]:
             self.support[rule] = self.known(head, head.left_entity, head.right_entity)
 
-    cdef void _count_values(
+    cdef int before_heads(self, const Body* body, int32_t left, int32_t right) except -1 nogil:
+        """Called before heads over these variables are counted (-1: a constant, or the same)."""
+        return 0
+
+    cdef int _count_values(
         self, Body* body, int32_t variable, Py_ssize_t first, Py_ssize_t last
-    ) noexcept nogil:
+    ) except -1 nogil:
         """All heads of the body whose only variable is `variable`."""
-        cdef Members members = find_members(&self.scratch, self.graph.rows, body, variable)
+        cdef Members members
         cdef Py_ssize_t rule
         cdef Head* head
+        self.before_heads(body, variable, -1)
+        members = find_members(&self.scratch, self.graph.rows, body, variable)
         if not members.shared and not self.scratch.distinct:
             start_search(&self.search, body, -1, -1)
             plan_steps(&self.search)
@@ -394,6 +400,7 @@ cdef class Counter:
                 )
         if members.shared:
             forget_members(&self.scratch, &members)
+        return 0
 
     cdef void _support_of_listed(self, Py_ssize_t rule) noexcept nogil:
         """Of the values that a search has just listed, those whose head triple is known."""
@@ -417,6 +424,7 @@ cdef class Counter:
         cdef ChainHead* chain_head
         cdef int n = 0, i, way = self.way
         cdef int64_t total
+        self.before_heads(body, source, end)
         for rule in range(first, last):
             head = &self.heads[rule]
             if self.predictions[rule] != UNCOUNTED or not (
