@@ -19,7 +19,8 @@ from pff_stream.evaluate._needs import largest_need
 from pff_stream.rules._format import SEMANTICS
 from pff_stream.rules.file import RuleFile
 from pff_stream.triples._graph import GraphView
-from pff_stream.triples._resident import names_bytes, side_bytes
+from pff_stream.triples._resident import side_bytes
+from pff_stream.triples._resident_names import names_bytes
 from pff_stream.triples.graph import attach
 from planner.sizes import format_size
 

@@ -18,7 +18,9 @@ from pff_stream.report._runs import FAN_IN
 from pff_stream.report.run_table import table_bytes
 from pff_stream.report.writers import WINDOW_BYTES
 from pff_stream.run.blocks import BLOCKS, BlockSizes
-from pff_stream.triples._resident import names_room_bytes, tables_bytes
+from pff_stream.triples._name_search import names_room_bytes
+from pff_stream.triples._resident import tables_bytes
+from pff_stream.triples._window import FILE_WINDOW_BYTES
 from planner.model import Input, Phase, Settings, Term
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -137,7 +139,8 @@ def own_bytes(
         blocks = {
             "relations resident": resident_bytes,
             "reading in blocks": (
-                names_room_bytes(n_names)
+                FILE_WINDOW_BYTES
+                + names_room_bytes(n_names)
                 + tables_bytes(sizes.blocks.n_relations)
                 + block_room_bytes(together, n_atoms, n_rules, RESULT_BYTES)
             ),

@@ -29,7 +29,7 @@ from pff_stream.run.compared import Compared, compared, compared_lines
 from pff_stream.run.folder import OUTCOMES, RULES, SUMMARY, VIOLATIONS, check_folder
 from pff_stream.run.inputs import Rules
 from pff_stream.run.memory import busy_workers, fan_in, holds_names
-from pff_stream.triples._resident import ResidentNames
+from pff_stream.triples._resident_names import ResidentNames
 from pff_stream.triples.graph import attach
 from planner.sizes import format_size
 

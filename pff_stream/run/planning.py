@@ -62,8 +62,8 @@ MARGIN_BYTES = 1 << 19
 BLOCKS_SPEED = 0.35
 """How fast a graph is evaluated that is read in blocks, of the speed with all of it in memory."""
 ROOMY_SHARE, TIGHT_SPEED = 6, 0.4
-"""What is left of that where a worker has room for less than this part of all relations: two workers
-with a fortieth each took twice as long as one with a sixth (16 million triples of 40 relations)."""
+"""What is left of that where a worker has room for less than this part of all relations: two with a
+fortieth each took twice as long as one with a sixth (16 million triples of 40 relations)."""
 TOGETHER_SHARE = 4
 """Of what the budget leaves, this part at most is for rules that are taken together."""
 LEAST_TASKS = 4

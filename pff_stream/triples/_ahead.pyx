@@ -5,7 +5,7 @@ place: in a control group that is nearly full such windows push each other out. 
 nothing by itself, and asked for what the next entities need, `AHEAD` bytes of each array at a time.
 """
 
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memset
 
 from pff_stream.triples._graph cimport PFF_POPCOUNT64, Rows

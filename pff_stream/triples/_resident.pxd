@@ -2,6 +2,8 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 from pff_stream.triples._graph cimport GraphView, Rows
+from pff_stream.triples._name_search cimport NameSearch
+from pff_stream.triples._window cimport FileWindow
 
 
 # A relation in one direction in the room, as it lies in the file; its number is that of its rows.
@@ -10,16 +12,6 @@ cdef struct Block:
     uint64_t n_bytes
     uint64_t used                 # the round in which it was needed last
     int32_t side
-
-
-# A name that is looked for.
-cdef struct Sought:
-    uint64_t slot
-    uint64_t start                # of the name that stands there
-    const unsigned char* text
-    uint32_t length
-    int32_t entity
-    int32_t name                  # its number among those that are looked for
 
 
 # A row of a side that is wanted alone.
@@ -38,8 +30,8 @@ cdef inline uint64_t row_room_bytes(const WantedRow* row) noexcept nogil:
 
 cdef class ResidentRelations:
     cdef GraphView graph
-    cdef int plain_fd
-    cdef int direct_fd            # reads past the page cache; -1: there is no such thing
+    cdef FileWindow file
+    cdef readonly NameSearch names
     cdef unsigned char* room
     cdef readonly uint64_t room_bytes
     cdef uint64_t sides_bytes     # of the room, for whole sides; rows that are wanted alone have the rest
@@ -56,15 +48,7 @@ cdef class ResidentRelations:
     cdef Block* blocks            # by place in the room
     cdef int64_t n_blocks
     cdef uint64_t round
-    cdef unsigned char* window
-    cdef uint64_t window_at
-    cdef uint64_t window_end
-    cdef Sought* sought
-    cdef int64_t sought_room
-    cdef int64_t n_sought
     cdef readonly uint64_t loads
-    cdef readonly uint64_t read_bytes
-    cdef uint64_t* progress
 
     cdef void next_round(self) noexcept nogil
     cdef bint is_resident(self, int32_t side) noexcept nogil
@@ -72,11 +56,6 @@ cdef class ResidentRelations:
     cdef int ensure(self, int32_t side) except -1 nogil
     cdef int look_up(self, int32_t side) except -1 nogil
     cdef uint32_t next_stamp(self) noexcept nogil
-    cdef void seek_names(
-        self, const unsigned char* names, const uint32_t* ends, const uint64_t* hashes, int n
-    ) noexcept nogil
-    cdef int find_sought(self, int32_t* ids) except -1 nogil
-    cdef int reserve_names(self, int64_t n) except -1
     cdef int reserve_rows(self, int64_t n) except -1
     cdef void want_row(self, int32_t side, int32_t entity) noexcept nogil
     cdef int locate_rows(self) except -1 nogil
@@ -86,16 +65,7 @@ cdef class ResidentRelations:
     cdef bint show_gathered(self, int32_t side) noexcept nogil
     cdef void hide_gathered(self, int32_t side) noexcept nogil
     cdef int _locate_side(self, int64_t first, int64_t last) except -1 nogil
-    cdef int _copy(
-        self, unsigned char* to, uint64_t at, uint64_t n_bytes, uint64_t until
-    ) except -1 nogil
     cdef int64_t _place(self, uint64_t n_bytes) noexcept nogil
     cdef void _gather(self) noexcept nogil
     cdef void _point(self, int32_t side, int64_t at) noexcept nogil
     cdef void _forget(self, int64_t first, int64_t last) noexcept nogil
-    cdef int _read(self, unsigned char* to, uint64_t at, uint64_t n_bytes) except -1 nogil
-    cdef const unsigned char* _reach(
-        self, uint64_t at, uint64_t n_bytes, uint64_t until
-    ) except NULL nogil
-    cdef int64_t _read_slots(self, int64_t n) except -1 nogil
-    cdef int _compare(self, int64_t n, int32_t* ids) except -1 nogil

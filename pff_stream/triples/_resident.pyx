@@ -1,62 +1,21 @@
 """A graph larger than memory, read from its file in blocks: some relations at a time.
 
 A side (a relation in one direction: 2 * relation + direction) is one contiguous range of the file.
-Those that are needed together are read whole into a room of fixed size, past the page cache where the system can, and the rows of the
-graph's view then point there; what was not needed for longest makes way. Names are looked up many
-at once, sorted by place, so that each part of the index is read once and in order. All else stays
-where it is, in the mapping: what is not resident is found there, slowly, and is the same.
+Those that are needed together are read whole into a room of fixed size, and the rows of the graph's
+view then point there; what was not needed for longest makes way. All else stays where it is, in the
+mapping: what is not resident is found there, slowly, and is the same.
 """
 
-import os
-
-from libc.errno cimport EINTR, errno
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, qsort
-from libc.string cimport memcmp, memcpy, memmove, memset
-from posix.fcntl cimport POSIX_FADV_DONTNEED, posix_fadvise
-from posix.unistd cimport close, pread
+from libc.string cimport memcpy, memmove, memset
 
-from pff_stream.errors import InputError
 from pff_stream.triples._graph cimport PFF_POPCOUNT64, GraphView, Rows
-
-cdef extern from "stdlib.h":
-    int posix_memalign(void** pointer, size_t alignment, size_t size) noexcept nogil
-
-cdef extern from *:
-    """
-    #include <stdint.h>
-    #include <sys/mman.h>
-    /* Whether all pages of a range of a mapping are in the page cache; begins at a page. */
-    static int pff_is_cached(const void *at, size_t n_bytes) {
-    #if defined(__linux__)
-        unsigned char pages[1024];
-        const char *next = (const char *)at;
-        size_t done, part, i;
-        for (done = 0; done < n_bytes; done += part) {
-            part = n_bytes - done < 1024 * 4096 ? n_bytes - done : 1024 * 4096;
-            if (mincore((void *)(next + done), part, pages) != 0)
-                return 0;
-            for (i = 0; i < (part + 4095) / 4096; i++)
-                if (!(pages[i] & 1))
-                    return 0;
-        }
-        return 1;
-    #else
-        return 1;
-    #endif
-    }
-    """
-    int pff_is_cached(const void* at, size_t n_bytes) noexcept nogil
+from pff_stream.triples._name_search cimport NameSearch
+from pff_stream.triples._window cimport GAP_BYTES, PAGE, FileWindow, taken
 
 cdef enum:
-    PAGE = 4096                   # of the file, for reads past the page cache
-    READ_BYTES = 1 << 20
-    GAP_BYTES = 1 << 16           # between two names: reading over it is as quick as a second read
-    WINDOW_SPAN = 1 << 20
     LOOK_UP_BYTES = 1 << 15       # what is read in a row in the time of the few pages of a look-up
-
-WINDOW_BYTES = WINDOW_SPAN
-"""The part of the names that is looked at."""
 
 
 def side_bytes(GraphView graph):
@@ -67,11 +26,6 @@ def side_bytes(GraphView graph):
         _range_of(graph, side, &start, &end)
         sizes.append(end - start)
     return sizes
-
-
-def names_room_bytes(uint64_t n_names):
-    """Bytes for looking up at most so many names at once."""
-    return WINDOW_BYTES + 2 * PAGE + sizeof(Sought) * n_names
 
 
 def rows_room_bytes(uint64_t n_rows):
@@ -121,31 +75,12 @@ cdef inline uint64_t _ahead(
     return end if n_bytes // n < GAP_BYTES else at
 
 
-cdef void* _taken(size_t n_bytes) except NULL:
-    """Zeros from a page's border on, every page taken now."""
-    cdef void* block = NULL
-    if posix_memalign(&block, PAGE, max(n_bytes, 1)) != 0:
-        raise MemoryError
-    memset(block, 0, n_bytes)
-    return block
-
-
-cdef int _by_slot(const void* one, const void* other) noexcept nogil:
-    cdef uint64_t a = (<const Sought*>one).slot, b = (<const Sought*>other).slot
-    return (a > b) - (a < b)
-
-
 cdef int _by_side(const void* one, const void* other) noexcept nogil:
     cdef const WantedRow* a = <const WantedRow*>one
     cdef const WantedRow* b = <const WantedRow*>other
     if a.side != b.side:
         return (a.side > b.side) - (a.side < b.side)
     return (a.entity > b.entity) - (a.entity < b.entity)
-
-
-cdef int _by_entity(const void* one, const void* other) noexcept nogil:
-    cdef int32_t a = (<const Sought*>one).entity, b = (<const Sought*>other).entity
-    return (a > b) - (a < b)
 
 
 cdef class ResidentRelations:
@@ -155,30 +90,20 @@ cdef class ResidentRelations:
     Raises `InputError` where the file cannot be opened.
     """
 
-    def __cinit__(self, *arguments):
-        self.plain_fd = self.direct_fd = -1
-
     def __init__(self, GraphView graph, str name, uint64_t room_bytes):
         cdef uint64_t i, end, n = max(1, 2 * graph.n_relations)
         self.graph = graph
         self.room_bytes = self.sides_bytes = room_bytes & ~<uint64_t>(PAGE - 1)
-        try:
-            self.plain_fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError as error:
-            raise InputError(f"{name}: cannot be opened: {error.strerror}") from None
-        try:
-            self.direct_fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECT)
-        except (OSError, AttributeError):
-            self.direct_fd = -1
-        self.starts = <uint64_t*>_taken(8 * n)
-        self.sizes = <uint64_t*>_taken(8 * n)
-        self.owed = <uint64_t*>_taken(8 * n)
-        self.mapped = <Rows*>_taken(n * sizeof(Rows))
-        self.gathered = <Rows*>_taken(n * sizeof(Rows))
-        self.stamps = <uint32_t*>_taken(4 * n)
-        self.blocks = <Block*>_taken(n * sizeof(Block))
-        self.window = <unsigned char*>_taken(WINDOW_BYTES + 2 * PAGE)
-        self.room = <unsigned char*>_taken(self.room_bytes)
+        self.file = FileWindow(graph, name)
+        self.names = NameSearch(graph, self.file)
+        self.starts = <uint64_t*>taken(8 * n)
+        self.sizes = <uint64_t*>taken(8 * n)
+        self.owed = <uint64_t*>taken(8 * n)
+        self.mapped = <Rows*>taken(n * sizeof(Rows))
+        self.gathered = <Rows*>taken(n * sizeof(Rows))
+        self.stamps = <uint32_t*>taken(4 * n)
+        self.blocks = <Block*>taken(n * sizeof(Block))
+        self.room = <unsigned char*>taken(self.room_bytes)
         memcpy(self.mapped, graph.rows, 2 * graph.n_relations * sizeof(Rows))
         for i in range(2 * graph.n_relations):
             _range_of(graph, i, &self.starts[i], &end)
@@ -195,13 +120,7 @@ cdef class ResidentRelations:
         free(self.wanted)
         free(self.stamps)
         free(self.blocks)
-        free(self.window)
         free(self.room)
-        free(self.sought)
-        if self.plain_fd >= 0:
-            close(self.plain_fd)
-        if self.direct_fd >= 0:
-            close(self.direct_fd)
 
     @property
     def resident(self):
@@ -216,22 +135,6 @@ cdef class ResidentRelations:
             self.touch(side)
         for side in sides:
             self.ensure(side)
-
-    def entity_ids(self, list names, const uint64_t[::1] hashes):
-        """The ids of names (bytes), -1 where the graph has no such entity."""
-        import numpy as np
-
-        blob = np.frombuffer(b"".join(names) or b"\0", np.uint8)
-        ends = np.cumsum([len(name) for name in names], dtype=np.uint32)
-        ids = np.full(len(names), -1, np.int32)
-        cdef const unsigned char[::1] text = blob
-        cdef const uint32_t[::1] text_ends = ends
-        cdef int32_t[::1] found = ids
-        if names:
-            self.reserve_names(len(names))
-            self.seek_names(&text[0], &text_ends[0], &hashes[0], len(names))
-            self.find_sought(&found[0])
-        return ids.tolist()
 
     # --- relations -----------------------------------------------------------------------------
 
@@ -275,7 +178,7 @@ cdef class ResidentRelations:
             at = self._place(n_bytes)
             if at < 0:
                 return 0
-        self._read(self.room + at, self.starts[side], n_bytes)
+        self.file.read(self.room + at, self.starts[side], n_bytes)
         i = self.n_blocks
         while i > 0 and self.blocks[i - 1].at > <uint64_t>at:
             self.blocks[i] = self.blocks[i - 1]
@@ -367,35 +270,6 @@ cdef class ResidentRelations:
         if from_.bits != NULL:
             rows.bits = <const uint64_t*>(to + (<const unsigned char*>from_.bits - base))
 
-    cdef int _read(self, unsigned char* to, uint64_t at, uint64_t n_bytes) except -1 nogil:
-        """Reads whole pages of the file; what lies behind its end is left as it is."""
-        cdef uint64_t done = 0, part
-        cdef Py_ssize_t got
-        cdef int failed
-        cdef uint64_t left = self.graph.total_bytes - at
-        cdef bint cached = pff_is_cached(self.graph.base + at, min(n_bytes, left))
-        cdef bint direct = self.direct_fd >= 0 and not cached
-        while done < n_bytes and done < left:
-            part = min(n_bytes - done, READ_BYTES)
-            got = pread(self.direct_fd if direct else self.plain_fd, to + done, part, at + done)
-            if got < 0 and errno == EINTR:
-                continue
-            if got < 0 and direct:
-                direct = False        # a file system that opens and does not read so
-                continue
-            if got <= 0:
-                failed = errno
-                with gil:
-                    reason = os.strerror(failed) if got else "it was cut meanwhile"
-                    raise InputError(f"the graph cannot be read at byte {at + done}: {reason}")
-            done += got
-            if self.progress != NULL:
-                self.progress[0] += 1
-        if not cached and not direct:
-            posix_fadvise(self.plain_fd, at, n_bytes, POSIX_FADV_DONTNEED)
-        self.read_bytes += done
-        return 0
-
     # --- rows that are wanted alone --------------------------------------------------------------
 
     cdef int reserve_rows(self, int64_t n) except -1:
@@ -404,7 +278,7 @@ cdef class ResidentRelations:
             free(self.wanted)
             self.wanted = NULL
             self.wanted_room = 0
-            self.wanted = <WantedRow*>_taken(n * sizeof(WantedRow))
+            self.wanted = <WantedRow*>taken(n * sizeof(WantedRow))
             self.wanted_room = n
         return 0
 
@@ -449,13 +323,13 @@ cdef class ResidentRelations:
         cdef int64_t i
         cdef WantedRow* row
         # `at` is the number of the row meanwhile, and `n` is 1 where there is one.
-        self.window_end = 0
+        self.file.forget()
         for i in range(first, last):
             row = &self.wanted[i]
             row.n = 0
             if bits:
                 at = bits + 8 * <uint64_t>(row.entity >> 6)
-                memcpy(&word, self._reach(at, 8, _ahead(at, bits + 8 * words, 8 * words, n)), 8)
+                memcpy(&word, self.file.reach(at, 8, _ahead(at, bits + 8 * words, 8 * words, n)), 8)
                 bit = <uint64_t>1 << (row.entity & 63)
                 if word & bit:
                     row.n = 1
@@ -463,10 +337,10 @@ cdef class ResidentRelations:
             else:
                 at = index + 4 * <uint64_t>(row.entity >> rows.shift)
                 until = _ahead(at, index + 4 * n_index, 4 * n_index, n)
-                memcpy(pair, self._reach(at, 8, until), 8)
+                memcpy(pair, self.file.reach(at, 8, until), 8)
                 row.at = pair[0]
                 row.n = pair[1] - pair[0]
-        self.window_end = 0
+        self.file.forget()
         for i in range(first, last):
             row = &self.wanted[i]
             if row.n == 0:
@@ -474,26 +348,26 @@ cdef class ResidentRelations:
             if bits:
                 at = index + 4 * <uint64_t>(row.entity >> 6)
                 until = _ahead(at, index + 4 * n_index, 4 * n_index, n)
-                memcpy(pair, self._reach(at, 4, until), 4)
+                memcpy(pair, self.file.reach(at, 4, until), 4)
                 row.at += pair[0]
                 continue
             while row.n:
                 at = keys + 4 * row.at
                 until = _ahead(at, keys + 4 * n_keys, 4 * n_keys, n)
-                memcpy(pair, self._reach(at, 4, until), 4)
+                memcpy(pair, self.file.reach(at, 4, until), 4)
                 if <int32_t>pair[0] == row.entity:
                     row.n = 1
                     break
                 row.at += 1
                 row.n -= 1
-        self.window_end = 0
+        self.file.forget()
         for i in range(first, last):
             row = &self.wanted[i]
             if row.n == 0:
                 continue
             at = offsets + 4 * row.at
             until = _ahead(at, offsets + 4 * (n_keys + 1), 4 * n_keys, n)
-            memcpy(pair, self._reach(at, 8, until), 8)
+            memcpy(pair, self.file.reach(at, 8, until), 8)
             row.n = pair[1] - pair[0]
             row.at = (<const unsigned char*>rows.values - base) + 4 * <uint64_t>pair[0]
         return 0
@@ -566,7 +440,7 @@ cdef class ResidentRelations:
             kept = 0
             bucket = 0
             offsets[0] = 0
-            self.window_end = 0
+            self.file.forget()
             for first in range(first, i):
                 row = &self.wanted[first]
                 if row.part != part or row.n == 0:
@@ -576,7 +450,7 @@ cdef class ResidentRelations:
                     bucket += 1
                 keys[kept] = row.entity
                 until = _ahead(row.at, values + 4 * n_edges, 4 * n_edges, n)
-                self._copy(at, row.at, 4 * <uint64_t>row.n, until)
+                self.file.copy(at, row.at, 4 * <uint64_t>row.n, until)
                 at += 4 * <uint64_t>row.n
                 offsets[kept + 1] = offsets[kept] + row.n
                 kept += 1
@@ -596,215 +470,3 @@ cdef class ResidentRelations:
         """Has the side be what it is in the mapping again, where `show_gathered` showed it."""
         if self.graph.rows[side].keys == self.gathered[side].keys:
             self.graph.rows[side] = self.mapped[side]
-
-    cdef int _copy(
-        self, unsigned char* to, uint64_t at, uint64_t n_bytes, uint64_t until
-    ) except -1 nogil:
-        """Copies bytes of the file, through the window."""
-        cdef uint64_t part
-        while n_bytes:
-            part = min(n_bytes, <uint64_t>WINDOW_SPAN // 2)
-            memcpy(to, self._reach(at, part, until), part)
-            to += part
-            at += part
-            n_bytes -= part
-        return 0
-
-    # --- names ---------------------------------------------------------------------------------
-
-    cdef int reserve_names(self, int64_t n) except -1:
-        """Takes what looking up `n` names at once needs."""
-        if n > self.sought_room:
-            free(self.sought)
-            self.sought = NULL
-            self.sought_room = 0
-            self.sought = <Sought*>_taken(n * sizeof(Sought))
-            self.sought_room = n
-        return 0
-
-    cdef void seek_names(
-        self, const unsigned char* names, const uint32_t* ends, const uint64_t* hashes, int n
-    ) noexcept nogil:
-        """Adds `n` names to those that are looked for (there is room); `ends` as in a chunk."""
-        cdef int i
-        cdef uint32_t begin = 0
-        cdef Sought* sought
-        for i in range(n):
-            sought = &self.sought[self.n_sought]
-            sought.name = <int32_t>self.n_sought
-            sought.slot = hashes[i] & self.graph.entity_mask
-            sought.text = names + begin
-            sought.length = ends[i] - begin
-            begin = ends[i]
-            self.n_sought += 1
-
-    cdef int find_sought(self, int32_t* ids) except -1 nogil:
-        """The entity of each name that is looked for, -1 where there is none; forgets the names."""
-        cdef int64_t i, n, left = self.n_sought
-        self.n_sought = 0
-        for i in range(left):
-            ids[i] = -1
-        while left:
-            left = self._read_slots(left)
-            qsort(self.sought, left, sizeof(Sought), &_by_entity)
-            self._compare(left, ids)
-            n = 0
-            for i in range(left):
-                if ids[self.sought[i].name] < 0:
-                    self.sought[n] = self.sought[i]
-                    self.sought[n].slot = (self.sought[n].slot + 1) & self.graph.entity_mask
-                    n += 1
-            left = n
-        return 0
-
-    cdef int64_t _read_slots(self, int64_t n) except -1 nogil:
-        """Enters who stands at each slot; keeps those where somebody does."""
-        cdef int64_t i, kept = 0, ahead = 0
-        cdef uint64_t base = <const unsigned char*>self.graph.entity_slots - self.graph.base
-        cdef uint32_t number
-        qsort(self.sought, n, sizeof(Sought), &_by_slot)
-        self.window_end = 0
-        for i in range(n):
-            ahead = max(ahead, i)
-            while ahead + 1 < n and (
-                4 * (self.sought[ahead + 1].slot - self.sought[ahead].slot) < GAP_BYTES
-            ):
-                ahead += 1
-            number = (<const uint32_t*>self._reach(
-                base + 4 * self.sought[i].slot, 4, base + 4 * self.sought[ahead].slot + 4
-            ))[0]
-            if number:
-                self.sought[kept] = self.sought[i]
-                self.sought[kept].entity = <int32_t>(number - 1)
-                kept += 1
-        return kept
-
-    cdef int _compare(self, int64_t n, int32_t* ids) except -1 nogil:
-        """Enters the entity of each name that is the one at its slot; they come by entity."""
-        cdef int64_t i, ahead = 0
-        cdef uint64_t base = <const unsigned char*>self.graph.entity_ends - self.graph.base
-        cdef uint64_t length, entity
-        cdef uint64_t pair[2]
-        cdef const unsigned char* name
-        self.window_end = 0
-        for i in range(n):
-            ahead = max(ahead, i)
-            while ahead + 1 < n and (
-                8 * (self.sought[ahead + 1].entity - self.sought[ahead].entity) < GAP_BYTES
-            ):
-                ahead += 1
-            entity = self.sought[i].entity
-            if entity:
-                memcpy(pair, self._reach(
-                    base + 8 * (entity - 1), 16, base + 8 * <uint64_t>self.sought[ahead].entity + 8
-                ), 16)
-            else:
-                pair[0] = 0
-                memcpy(pair + 1, self._reach(
-                    base, 8, base + 8 * <uint64_t>self.sought[ahead].entity + 8
-                ), 8)
-            length = self.sought[i].length
-            self.sought[i].start = pair[0]
-            if pair[1] - pair[0] != length:
-                self.sought[i].entity = -1
-        self.window_end = 0
-        base = self.graph.entity_blob - self.graph.base
-        ahead = 0
-        for i in range(n):
-            if self.sought[i].entity < 0:
-                continue
-            ahead = max(ahead, i)
-            while ahead + 1 < n and (
-                self.sought[ahead + 1].start - self.sought[ahead].start < GAP_BYTES
-            ):
-                ahead += 1
-            length = self.sought[i].length
-            if length > WINDOW_SPAN:
-                name = self.graph.entity_blob + self.sought[i].start
-            else:
-                name = self._reach(
-                    base + self.sought[i].start, length, base + self.sought[ahead].start + length
-                )
-            if memcmp(name, self.sought[i].text, length) == 0:
-                ids[self.sought[i].name] = self.sought[i].entity
-        return 0
-
-    cdef const unsigned char* _reach(
-        self, uint64_t at, uint64_t n_bytes, uint64_t until
-    ) except NULL nogil:
-        """Bytes of the file, in the window; where they are not there, all up to `until` is read."""
-        cdef uint64_t start, end
-        if self.window_end == 0 or at < self.window_at or at + n_bytes > self.window_end:
-            start = at & ~<uint64_t>(PAGE - 1)
-            end = max(at + n_bytes, min(until, start + WINDOW_SPAN))
-            end = (end + PAGE - 1) & ~<uint64_t>(PAGE - 1)
-            self._read(self.window, start, end - start)
-            self.window_at = start
-            self.window_end = end
-        return self.window + (at - self.window_at)
-
-
-def names_bytes(GraphView graph):
-    """Bytes that the names of the entities take in memory, for who goes from ids to names."""
-    return 8 * graph.n_entities + (graph.entity_ends[graph.n_entities - 1] if graph.n_entities else 0)
-
-
-cdef class ResidentNames:
-    """Holds the entities' names of `graph`, which is mapped from the file `name`, until it goes.
-
-    Raises `InputError` where the file cannot be opened or read.
-    """
-
-    cdef GraphView graph
-    cdef void* ends
-    cdef void* blob
-    cdef const uint64_t* mapped_ends
-    cdef const unsigned char* mapped_blob
-
-    def __init__(self, GraphView graph, str name):
-        cdef uint64_t blob_bytes = graph.entity_ends[graph.n_entities - 1] if graph.n_entities else 0
-        cdef uint64_t ends_at = <const unsigned char*>graph.entity_ends - graph.base
-        cdef uint64_t blob_at = graph.entity_blob - graph.base
-        self.ends = _taken(8 * graph.n_entities)
-        self.blob = _taken(blob_bytes)
-        try:
-            with open(name, "rb", buffering=0) as file:
-                _fill(file, <unsigned char*>self.ends, ends_at, 8 * graph.n_entities)
-                _fill(file, <unsigned char*>self.blob, blob_at, blob_bytes)
-        except OSError as error:
-            raise InputError(f"{name}: cannot be read: {error.strerror}") from None
-        self.mapped_ends = graph.entity_ends
-        self.mapped_blob = graph.entity_blob
-        graph.entity_ends = <const uint64_t*>self.ends
-        graph.entity_blob = <const unsigned char*>self.blob
-        self.graph = graph
-
-    def __dealloc__(self):
-        self.close()
-
-    cpdef close(self):
-        """Has the graph read its names from the mapping again."""
-        if self.graph is not None:
-            self.graph.entity_ends = self.mapped_ends
-            self.graph.entity_blob = self.mapped_blob
-            self.graph = None
-        free(self.ends)
-        free(self.blob)
-        self.ends = self.blob = NULL
-
-
-cdef int _fill(file, unsigned char* to, uint64_t at, uint64_t n_bytes) except -1:
-    """Reads a part of a file, in windows that leave the page cache again."""
-    cdef uint64_t part
-    cdef Py_ssize_t got
-    while n_bytes:
-        part = min(n_bytes, <uint64_t>READ_BYTES)
-        file.seek(at)
-        got = file.readinto(memoryview(<unsigned char[:part]>to))
-        if got <= 0:
-            raise InputError(f"the graph was cut meanwhile, at byte {at}")
-        posix_fadvise(file.fileno(), at, got, POSIX_FADV_DONTNEED)
-        to += got
-        at += got
-        n_bytes -= got
-    return 0

@@ -273,7 +273,9 @@ def test_names() -> None:
         for count in (0, 1, 5, 3000):
             names = [f"e{rng.randrange(2500)}".encode() for _ in range(count)]
             hashes = np.array([name_hash(name) for name in names], np.uint64)
-            assert resident.entity_ids(names, hashes) == [graph.entity_id(name) for name in names]
+            assert resident.names.entity_ids(names, hashes) == [
+                graph.entity_id(name) for name in names
+            ]
 
 
 def test_file_cut_meanwhile() -> None:

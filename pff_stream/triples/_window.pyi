@@ -1,0 +1,1 @@
+FILE_WINDOW_BYTES: int
