@@ -419,11 +419,12 @@ cdef class BlockEvaluator(UnitMaker):
     cdef int before_pairs(self, int n_heads, bint is_chain, int way) except -1 nogil:
         """Brings in the heads of a chain, on the side that the chain begins with."""
         cdef int i
-        cdef bint backward
+        cdef bint backward, is_wide
         cdef const Rows* rows
         if self.unit.in_order:
-            # The only way that is sure to fit, and whose sides are followed.
-            return WAY_WIDE_FORWARD if self.scratch.wide else WAY_FORWARD
+            # The only direction that is sure to fit, and whose sides are followed.
+            is_wide = self.scratch.wide and is_chain and self.chain.length > 1
+            return WAY_WIDE_FORWARD if is_wide else WAY_FORWARD
         if is_chain and way == WAY_CHOSEN:
             way = cheapest_way(&self.scratch, &self.chain)
         backward = is_chain and (way == WAY_BACKWARD or way == WAY_WIDE_BACKWARD)

@@ -282,6 +282,27 @@ def test_large_graph_equals_reference(semantics: str) -> None:
         assert result.examples == [(v, expected.witnesses[v]) for v in expected.violations]
 
 
+@pytest.mark.parametrize("semantics", ["object-identity", "homomorphism"])
+def test_few_members_among_many_keys(semantics: str) -> None:
+    """Of two atoms that end at a constant examples are found from there: the same ones."""
+    triples = large_graph(seed=9, n_entities=900, n_triples=3000)
+    x, a = Var("X"), Var("A")
+    rules = []
+    for number in range(40):
+        near, far = Const(f"e{20 * number}"), Const(f"e{number + 800}")
+        onward = Atom("r0", a, far) if number % 2 else Atom("r1", far, a)
+        step = Atom("r0", x, a) if number % 3 else Atom("r0", a, x)
+        head = Atom("r1", x, near) if number % 5 else Atom("r0", far, x)
+        rules.append(Rule(head, (step, onward) if number % 7 else (onward, step)))
+    results, _ = run(graph_of(triples), chunk_of_rules(rules), semantics, max_examples=4)
+    for source, rule in enumerate(rules):
+        expected = evaluate(rule, triples, semantics, max_examples=4)
+        result = results[source]
+        assert (result.predictions, result.support) == (len(expected.predictions), expected.support)
+        assert result.examples == [(v, expected.witnesses[v]) for v in expected.violations]
+    assert sum(len(result.examples) for result in results.values()) > 40
+
+
 def test_examples_beyond_the_buffer_are_split_into_parts() -> None:
     """A rule with more examples than the buffer holds loses none of them, and stays in order."""
     triples = large_graph(seed=7, n_entities=300, n_triples=2000)
