@@ -91,7 +91,7 @@ cdef inline uint32_t next_lane_epoch(Scratch* scratch) noexcept nogil:
     return scratch.lane_epoch
 
 
-cdef inline void goes_on(Scratch* scratch, int32_t entity) noexcept nogil:
+cdef inline void goes_on(const Scratch* scratch, int32_t entity) noexcept nogil:
     """Says which entity of an ascending list is next."""
     if scratch.follow != NULL:
         scratch.follow(scratch.follower, entity)

@@ -95,6 +95,9 @@ def chunk_of(columns: Mapping[str, bytes], n_rules: int, n_bodies: int) -> RuleC
     check_ends("body_ends", chunk.body_ends, len(chunk.atoms) // 3)
     _check_terms(chunk)
     _check_texts(chunk)
+    check_confidence(chunk.miner_confidence)
+    if len(chunk.miner_support) and int(chunk.miner_support.min()) < -1:
+        raise ValueError("column miner_support has a number below -1")
     return chunk
 
 
@@ -110,6 +113,12 @@ def _check_texts(chunk: RuleChunk) -> None:
     has_text = chunk.text_ends != np.concatenate(([0], chunk.text_ends[:-1]))
     if bool((flagged != has_text).any()) or (len(flagged) and int(chunk.flags.max()) > 3):
         raise ValueError("column flags does not agree with column texts")
+
+
+def check_confidence(confidence: npt.NDArray[np.float64]) -> None:
+    """ValueError unless each is NaN (none) or what rule text can say: a number from 0 on."""
+    if len(confidence) and bool((confidence < 0).any() or np.isinf(confidence).any()):
+        raise ValueError("column miner_confidence has a number below 0 or an infinity")
 
 
 def check_ends(column: str, ends: npt.NDArray[np.uint32], total: int) -> None:

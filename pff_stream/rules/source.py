@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from pff_stream.rules._check import find_bad_text
 from pff_stream.rules._format import SOURCE_COLUMNS
-from pff_stream.rules.chunk import check_ends, piece
+from pff_stream.rules.chunk import check_confidence, check_ends, piece
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,5 +76,4 @@ def _check_contents(chunk: SourceChunk) -> None:
     lines = chunk.lines
     if len(lines) and (lines[0] == 0 or bool((lines[1:] <= lines[:-1]).any())):
         raise ValueError("column lines does not rise")
-    if bool(np.isinf(chunk.miner_confidence).any()):
-        raise ValueError("column miner_confidence has an infinity")
+    check_confidence(chunk.miner_confidence)

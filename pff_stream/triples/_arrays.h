@@ -80,6 +80,67 @@ static inline void pff_fetch(const void *at) {
 #endif
 }
 
+/* Sorts numbers in place by the bytes at the shifts from `shift` on: radix exchange from the front
+ * (McIlroy, Bostic and McIlroy, "Engineering Radix Sort", 1993). */
+static void pff_exchange(uint64_t *at, size_t n, const int *shift, int n_shifts) {
+    size_t starts[256], ends[256], i, sum = 0;
+    if (n <= 32 || n_shifts == 0) {
+        for (i = 1; i < n; i++) {
+            uint64_t number = at[i];
+            size_t j = i;
+            while (j > 0 && at[j - 1] > number) {
+                at[j] = at[j - 1];
+                j--;
+            }
+            at[j] = number;
+        }
+        return;
+    }
+    memset(ends, 0, sizeof(ends));
+    for (i = 0; i < n; i++)
+        ends[(at[i] >> *shift) & 255]++;
+    for (i = 0; i < 256; i++) {
+        starts[i] = sum;
+        sum += ends[i];
+        ends[i] = sum;
+    }
+    for (i = 0; i < 256; i++)
+        while (starts[i] < ends[i]) {
+            uint64_t number = at[starts[i]];
+            size_t bucket = (number >> *shift) & 255;
+            while (bucket != i) {
+                size_t place = starts[bucket]++;
+                uint64_t other = at[place];
+                at[place] = number;
+                number = other;
+                bucket = (number >> *shift) & 255;
+            }
+            at[starts[i]++] = number;
+        }
+    for (sum = i = 0; i < 256; i++) {
+        if (ends[i] - sum > 1)
+            pff_exchange(at + sum, ends[i] - sum, shift + 1, n_shifts - 1);
+        sum = ends[i];
+    }
+}
+
+/* Sorts different pairs as `pff_sort_pairs` does those that are sorted by the high half already, or
+ * (not `low_only`) any pairs, without a second array. */
+static inline void pff_sort_pairs_in_place(uint64_t *pairs, size_t n, int bits, int low_only) {
+    int shifts[8], n_shifts = 0;
+    size_t i;
+    for (int half = 1; half >= 0; half--)
+        for (int digit = (bits + 7) / 8 - 1; digit >= 0; digit--)
+            shifts[n_shifts++] = 32 * half + 8 * digit;
+    if (low_only)
+        for (i = 0; i < n; i++)
+            pairs[i] = pairs[i] << 32 | pairs[i] >> 32;
+    pff_exchange(pairs, n, shifts, n_shifts);
+    if (low_only)
+        for (i = 0; i < n; i++)
+            pairs[i] = pairs[i] << 32 | pairs[i] >> 32;
+}
+
 /* Sorts pairs (high 32 bits, low 32 bits) by the low half, then, unless `low_only`, by the high one.
  * Stable; `spare` holds as many pairs. Ids have `bits` bits. Returns where the result lies. */
 static inline uint64_t *pff_sort_pairs(

@@ -30,6 +30,9 @@ cdef extern from "triples/_arrays.h":
     uint64_t* pff_sort_pairs(
         uint64_t* pairs, uint64_t* spare, size_t n, int bits, int low_only
     ) noexcept nogil
+    void pff_sort_pairs_in_place(
+        uint64_t* pairs, size_t n, int bits, bint low_only
+    ) noexcept nogil
     bint pff_is_plain(const unsigned char* at, const unsigned char* stop) noexcept nogil
     const unsigned char* pff_bad_utf8(
         const unsigned char* at, const unsigned char* stop
@@ -603,6 +606,16 @@ cdef class Encoder:
             bits += 1
         return bits
 
+    cdef uint64_t* _sorted(
+        self, uint64_t* pairs, uint64_t* spare, uint64_t n, int bits, bint low_only
+    ) noexcept nogil:
+        """Sorts the pairs of a relation; where they lie in a file, in memory and not all over it."""
+        if not self.spilled:
+            return pff_sort_pairs(pairs, spare, n, bits, low_only)
+        memcpy(spare, pairs, n * sizeof(uint64_t))
+        pff_sort_pairs_in_place(spare, n, bits, low_only)
+        return spare
+
     cdef void _sort(self, uint64_t* spare) noexcept nogil:
         """Sorts each relation's pairs and drops repeated ones; `ends` then says where each stops."""
         cdef uint64_t* starts = <uint64_t*>self.starts.at
@@ -615,7 +628,7 @@ cdef class Encoder:
         for relation in range(self.relations.n):
             pairs = <uint64_t*>self.pairs.at + starts[relation]
             n = starts[relation + 1] - starts[relation]
-            sorted_pairs = pff_sort_pairs(pairs, spare, n, bits, False)
+            sorted_pairs = self._sorted(pairs, spare, n, bits, False)
             kept = 0
             for i in range(n):
                 if i == 0 or sorted_pairs[i] != pairs[kept - 1]:
@@ -746,7 +759,7 @@ cdef class Encoder:
         cdef const Shape* shapes = <const Shape*>self.shapes.at + 2 * relation
         at = write_rows(base, at, record, pairs, n, &shapes[0], 0, self.entities.n)
         # Sorted by subject already, so that a stable sort by object is enough.
-        pairs = pff_sort_pairs(pairs, spare, n, self._id_bits(), True)
+        pairs = self._sorted(pairs, spare, n, self._id_bits(), True)
         at = write_rows(
             base, at, record + TABLE_RECORD, pairs, n, &shapes[1], 1, self.entities.n
         )

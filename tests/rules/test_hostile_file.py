@@ -118,6 +118,9 @@ HARMFUL: list[tuple[str, Callable[[bytes], bytes | None]]] = [
     ("flags", lambda column: column.replace(b"\3", b"\4")),
     ("text_ends", lambda column: int32(1) + column[4:]),
     ("text_ends", lambda column: int32(-1) + column[4:]),
+    ("miner_confidence", lambda column: np.array(np.inf).tobytes() + column[8:]),
+    ("miner_confidence", lambda column: np.array(-1e-116).tobytes() + column[8:]),
+    ("miner_support", lambda column: np.array(-2).tobytes() + column[8:]),
 ]
 
 
@@ -148,6 +151,7 @@ HARMFUL_SOURCE: list[tuple[str, Callable[[Any], object]]] = [
     ("lines", lambda column: column[8:16] * 2 + column[16:]),
     ("lines", lambda column: bytes(8) + column[8:]),
     ("miner_confidence", lambda column: np.array(np.inf).tobytes() + column[8:]),
+    ("miner_confidence", lambda column: np.array(-0.5).tobytes() + column[8:]),
     ("first", lambda first: 1),
     ("first", lambda first: -1),
 ]
