@@ -17,6 +17,7 @@ from functools import partial
 from itertools import product
 
 from pff_stream import _pages
+from pff_stream.errors import UsageError
 from pff_stream.run.blocks import (
     BLOCKS,
     FILE,
@@ -199,6 +200,11 @@ def _plan_run(
     fixed: Settings | None,
 ) -> Plan:
     if fixed is not None:
+        if fixed.get("backing") == BLOCKS and sizes.blocks is None:
+            raise UsageError(
+                "the saved plan reads the graph from a file in blocks, and here it lies in memory: "
+                "make a new plan"
+            )
         method = str(fixed["start_method"])
         kinds = [method]
     else:

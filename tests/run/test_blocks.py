@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pff_stream.errors import UsageError
 from pff_stream.rules.file import RuleFile
 from pff_stream.run.blocks import BLOCKS, FILE, MEMORY, BlockSizes, bounded, exact
 from pff_stream.run.memory import RunSizes
@@ -76,6 +77,14 @@ def test_backing_by_budget() -> None:
         assert terms["graph"] == 0
     in_memory = replace(SIZES, graph_in_memory=True, blocks=None)
     assert planned(4096 * MIB, in_memory).settings["backing"] == MEMORY
+
+
+def test_saved_plan_of_a_file_for_a_graph_in_memory() -> None:
+    """It is told, where the graph cannot be moved to a file."""
+    in_memory = replace(SIZES, graph_in_memory=True, blocks=None)
+    fixed = planned(256 * MIB).settings
+    with pytest.raises(UsageError, match="make a new plan"):
+        planned(4096 * MIB, in_memory, fixed=fixed)
 
 
 def test_more_budget_more_resident() -> None:
