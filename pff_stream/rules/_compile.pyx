@@ -40,6 +40,8 @@ cdef enum:
     FLAG_AMBIGUOUS = 1
 
 cdef const uint8_t *SELF = b"me_myself_i"
+WHOLE = "a whole number of at most 18 digits"
+REAL = "a number of at most 63 characters"
 
 READER_BYTES = (
     LINE_BYTES + 8 + MAX_SPANS * sizeof(Span)
@@ -226,13 +228,13 @@ cdef class RuleReader:
                 )
         if not parse_integer(at, starts[1] - at - 1, &predicted):
             with gil:
-                return self._bad_number(starts, end, 0, "a whole number (predictions)")
+                return self._bad_number(starts, end, 0, f"{WHOLE} (predictions)")
         if not parse_integer(starts[1], starts[2] - starts[1] - 1, &support):
             with gil:
-                return self._bad_number(starts, end, 1, "a whole number (correct predictions)")
+                return self._bad_number(starts, end, 1, f"{WHOLE} (correct predictions)")
         if not parse_real(starts[2], starts[3] - starts[2] - 1, &confidence):
             with gil:
-                return self._bad_number(starts, end, 2, "a number (confidence)")
+                return self._bad_number(starts, end, 2, f"{REAL} (confidence)")
         return self._rule(at, starts[3], end - starts[3], support, confidence)
 
     cdef int _bad_number(

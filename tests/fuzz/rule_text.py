@@ -71,6 +71,8 @@ def _is_number(text: str, kind: type[int] | type[float]) -> bool:
         number = float(text)
     except ValueError:
         return False
+    if len(text) > 63:
+        return False
     return set(text) <= set("0123456789.eE+-") and text[0] not in "+-" and isfinite(number)
 
 

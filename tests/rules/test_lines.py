@@ -106,6 +106,7 @@ def test_blocks_may_end_anywhere(cuts: list[int]) -> None:
         (b"1\t1.0\t0.5\t" + RULE, 3, "'1.0'", "whole number"),
         (b"1\t\t0.5\t" + RULE, 3, "''", "whole number"),
         (b"1\t12345678901234567890\t0.5\t" + RULE, 3, "'12345678901234567890'", "whole number"),
+        (b"1\t1\t0." + b"3" * 62 + b"\t" + RULE, 5, "...'", "a number of at most 63 characters"),
         (b"1\t1\tnan\t" + RULE, 5, "'nan'", "a number"),
         (b"1\t1\t1e999\t" + RULE, 5, "'1e999'", "a number"),
         (b"1\t1\t0.5e\t" + RULE, 5, "'0.5e'", "a number"),
