@@ -323,8 +323,9 @@ def _file_in(folder: str) -> tuple[int, str | None]:
 
 def _drop(fd: int) -> None:
     """Writes what is not on the disk yet and takes it out of the page cache."""
-    os.fdatasync(fd)
-    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.fdatasync(fd) if hasattr(os, "fdatasync") else os.fsync(fd)
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _fd_name(fd: int) -> str | None:
