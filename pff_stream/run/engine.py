@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import IO
 
@@ -352,20 +352,9 @@ def _encode_terms(graph: GraphInput) -> list[Term] | None:
     report = graph.encoded
     if report is None:
         return None
-    from pff_stream.triples.sizes import EncodeCounts, encode_memory
+    from pff_stream.triples.sizes import encode_memory
 
-    counts = EncodeCounts(
-        n_read=report.n_read,
-        n_entities=report.n_entities,
-        n_relations=report.n_relations,
-        entity_name_bytes=report.entity_name_bytes,
-        relation_name_bytes=report.relation_name_bytes,
-        largest_relation_read=report.largest_relation_read,
-        n_triples=report.n_triples,
-        graph_bytes=report.graph_bytes,
-        spilled_at_bytes=report.spilled_at_bytes,
-        graph_in_file=not graph.in_memory,
-    )
+    counts = replace(report.memory_counts, graph_in_file=not graph.in_memory)
     phases = encode_memory(counts)
     name = max(phases, key=lambda phase: sum(phases[phase].values()))
     return [

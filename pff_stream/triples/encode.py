@@ -85,8 +85,8 @@ class EncodeReport:
     relation_name_bytes: int
     largest_relation_read: int
     graph_bytes: int
-    spilled_at_bytes: int | None
-    """What triples took in memory when they went to files; None: they did not."""
+    memory_counts: EncodeCounts
+    """What the memory of encoding depended on."""
     mapping: str
     input_hash: bytes
     """blake2b-128 of the triple lines, input after input."""
@@ -174,7 +174,8 @@ def _encode_quietly(
         encoder = reading.encoder
         encoder.finish_reading()
         size_bytes = encoder.size()
-        writer.resize(size_bytes, beside_graph(reading.counts(size_bytes)))
+        memory_counts = reading.counts(size_bytes)
+        writer.resize(size_bytes, beside_graph(memory_counts))
         input_hash = reading.hash.digest()
         counts = (encoder.n_entities, encoder.n_relations)
         encoder.write_into(writer.map_writable(), input_hash, mapping)
@@ -194,7 +195,7 @@ def _encode_quietly(
         relation_name_bytes=encoder.relation_name_bytes,
         largest_relation_read=encoder.largest_relation_read,
         graph_bytes=size_bytes,
-        spilled_at_bytes=reading.spilled_at_bytes,
+        memory_counts=memory_counts,
         mapping=mapping,
         input_hash=input_hash,
         read_seconds=read_seconds,
@@ -268,11 +269,6 @@ class _Reading:
             self._feed(blocks)
         return TSV_MAPPING
 
-    @property
-    def spilled_at_bytes(self) -> int | None:
-        """What triples took in memory when they went to files; None: they did not."""
-        return self._spill_bytes if self.encoder.spilled else None
-
     def counts(self, graph_bytes: int) -> EncodeCounts:
         """What the memory depended on, when all is read and sorted."""
         encoder = self.encoder
@@ -285,7 +281,7 @@ class _Reading:
             largest_relation_read=encoder.largest_relation_read,
             n_triples=encoder.n_triples,
             graph_bytes=graph_bytes,
-            spilled_at_bytes=self.spilled_at_bytes,
+            spilled_at_bytes=self._spill_bytes if encoder.spilled else None,
             block_bytes=self._options.block_bytes,
         )
 
