@@ -101,6 +101,36 @@ cdef extern from *:
     #endif
     }
 
+    static void *pff_objects;  /* the same in the interpreter's pools of small objects */
+
+    static void pff_free_objects(size_t count) {
+        while (count-- && pff_objects != NULL) {
+            void *next = *(void **)pff_objects;
+            PyObject_Free(pff_objects);
+            pff_objects = next;
+        }
+    }
+
+    static void pff_fill_objects(void) {
+        for (size_t n = 16; n <= 512; n += 16) {  /* the sizes that it has pools of */
+            char *last = NULL;
+            size_t in_row = 0;
+            for (size_t i = 0; i < 1 << 16; i++) {
+                void **block = PyObject_Malloc(n);
+                if (block == NULL)
+                    return;
+                *block = pff_objects;
+                pff_objects = block;
+                in_row = last != NULL && (char *)block == last + n ? in_row + 1 : 1;
+                last = (char *)block;
+                if (in_row * n > 4096) {  /* a page without any used part: no hole is left */
+                    pff_free_objects(in_row);
+                    break;
+                }
+            }
+        }
+    }
+
     static void pff_trim(void) {
     #if defined(__GLIBC__)
         (void)malloc_trim(0);
@@ -116,6 +146,8 @@ cdef extern from *:
     void pff_trim() noexcept nogil
     void pff_fill_holes() noexcept nogil
     void pff_open_holes() noexcept nogil
+    void pff_fill_objects() noexcept
+    void pff_free_objects(size_t count) noexcept
 
 
 def start_writing(int fd, long long offset, long long length):
@@ -164,14 +196,16 @@ def trim():
 
 
 def fill_holes():
-    """Takes what is free between used parts of the heap, until `open_holes`.
+    """Takes what is free between used parts of the heap and of the interpreter's pools.
 
-    Whoever is forked meanwhile finds new memory at the end of its heap, instead of copying pages
-    that it shares, one by one and nobody knows how many.
+    Whoever is forked until `open_holes` finds new memory at the end of its heap and in pools of its
+    own, instead of copying pages that it shares, one by one and nobody knows how many.
     """
     pff_fill_holes()
+    pff_fill_objects()
 
 
 def open_holes():
     """Gives back what `fill_holes` took."""
     pff_open_holes()
+    pff_free_objects(<size_t>-1)

@@ -8,7 +8,7 @@ from typing import Any, Generic
 
 from pff_stream.run.launch import Child
 from pff_stream.run.ledger import Item, Task
-from pff_stream.run.worker_process import BEGUN_WORD, PROGRESS_WORD, REPLY, TASK
+from pff_stream.run.worker_process import BEGUN_WORD, PROGRESS_WORD, REPLY, TASK, unpickled
 
 AHEAD_BYTES = 32 * 1024
 """A task is sent ahead of need only if its pickle is at most so long."""
@@ -100,7 +100,7 @@ class Worker(Generic[Task]):
         if len(self._inbox) < end:
             return None
         with memoryview(self._inbox) as view, view[REPLY.size : end] as body:
-            value = pickle.loads(body) if size else None
+            value = unpickled(body) if size else None
         del self._inbox[:end]
         return kind, seconds, value
 

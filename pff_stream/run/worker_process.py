@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import gc
+import io
 import mmap
 import os
 import pickle
@@ -16,7 +17,7 @@ import struct
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from pff_stream import _pages
 
@@ -27,7 +28,7 @@ REPLY = struct.Struct("<BdQ")
 READY, ANSWER, MEMORY, ERROR = range(4)
 """Kinds of reply: set up; a result; a MemoryError; any other exception with its traceback."""
 
-COLLECT_TASKS = 256
+COLLECT_TASKS = 32
 """Between two collections. They find no garbage, but empty the lists of freed tuples that the
 interpreter keeps, up to 2,000 of each length, to which unpickling adds without taking from them."""
 
@@ -47,6 +48,28 @@ _OOM_SCORE_RAISE = 500
 _THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 SetUp = Callable[..., Callable[[Any], Any]]
+
+
+class _Unpickler(pickle.Unpickler):
+    """Asks a module for a class once.
+
+    The interpreter's cache of attributes keeps every name that it was asked for, 4,096 of them, by
+    identity, and each pickle has a copy of its own: memory that grows with the tasks.
+    """
+
+    _classes: ClassVar[dict[tuple[str, str], Any]] = {}
+
+    def find_class(self, module: str, name: str) -> Any:
+        """The class of that name."""
+        found = self._classes.get((module, name))
+        if found is None:
+            found = self._classes[module, name] = super().find_class(module, name)
+        return found
+
+
+def unpickled(message: bytes | bytearray | memoryview) -> Any:
+    """What came on a channel."""
+    return _Unpickler(io.BytesIO(message)).load()
 
 
 class Progress:
@@ -103,7 +126,7 @@ def run_started(channel: int, lifeline: int, page: int, slot: int) -> NoReturn:
         first = _read(channel, TASK.size)
         if first:
             try:
-                set_up, arguments = pickle.loads(_read(channel, TASK.unpack(first)[0]))
+                set_up, arguments = unpickled(_read(channel, TASK.unpack(first)[0]))
             except Exception as error:
                 _reply(channel, ERROR, 0.0, _described(error))
             else:
@@ -183,7 +206,7 @@ def _serve(channel: int, words: memoryview, set_up: SetUp, arguments: tuple[obje
         pickled = _read(channel, TASK.unpack(header)[0])
         began = time.perf_counter()
         try:
-            kind, body = ANSWER, pickle.dumps(answer(pickle.loads(pickled)), 5)
+            kind, body = ANSWER, pickle.dumps(answer(unpickled(pickled)), 5)
         except MemoryError:
             kind, body = MEMORY, b""
         except Exception as error:
