@@ -82,12 +82,13 @@ cdef extern from *:
 
     static void pff_fill_holes(void) {
     #if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
-        for (size_t n = 1 << 16; n >= 32; n /= 2) {
+        /* Up to 1032 bytes each size has a list of free blocks that serves no other size. */
+        for (size_t n = (1 << 16) - 8; n >= 24; n = n > 2048 ? n / 2 : n - 16) {
+            char *end = (char *)sbrk(0);
+            struct mallinfo2 now = mallinfo2();
+            char *top = end - now.keepcost;  /* where the heap has not been used yet */
             for (;;) {
-                char *end = (char *)sbrk(0);
-                struct mallinfo2 now = mallinfo2();
-                char *top = end - now.keepcost;  /* where the heap has not been used yet */
-                void **block = malloc(n - 8);
+                void **block = malloc(n);
                 if (block == NULL)
                     return;
                 if ((char *)block >= top - 64 || (char *)block < end - now.arena) {

@@ -77,6 +77,7 @@ def run_sizes(rules: RuleFile, graph: EncodeReport) -> RunSizes:
         max_chunk_rules=rules.max_chunk_rules,
         max_source_chunk_bytes=rules.max_source_chunk_bytes,
         work_bytes=0,
+        results_bytes=0,
         spool_in_memory_bytes=0,
         max_chunk_names=rules.work["max_chunk_names"],
         max_chunk_atoms=rules.work["max_chunk_atoms"],

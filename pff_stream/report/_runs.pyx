@@ -134,6 +134,8 @@ cdef class RunHeap:
             self.merged_runs.add([merged])
             first += count
             last += 1
+        if self.merged is not None:
+            self.merged.drop_all()
         if last:
             self._open(self._places(runs, given, first, last - first))
 

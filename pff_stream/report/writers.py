@@ -22,8 +22,9 @@ from pff_stream import _pages
 from pff_stream.errors import OutputError
 
 STANDARD_OUTPUT = "-"
-WINDOW_BYTES = 1 << 18
-"""Of a file that is written, at most two windows are in the page cache, and what one write adds."""
+WINDOW_BYTES = 1 << 16
+"""So much of a file that is written, or what one write adds if that is more, is begun to be written
+back together; two of these are in the page cache, one of which leaves it."""
 _Path = str | os.PathLike[str]
 
 
@@ -81,6 +82,12 @@ class _Descriptor:
                     select.select([], [self._descriptor], [])
         self.written += len(view)
         if self._drops_behind and self.written - self._started >= WINDOW_BYTES:
+            self._drop_behind()
+
+    def drop_all(self) -> None:
+        """Takes all that was written out of the page cache; waits until it is written back."""
+        if self._drops_behind:
+            self._drop_behind()
             self._drop_behind()
 
     def commit(self) -> None:

@@ -367,11 +367,9 @@ def _sizes(
     settings: RunSettings, rules: Rules, graph: GraphInput, folder: str, cores: int
 ) -> RunSizes:
     file = rules.file
-    spool_bytes = 0
     example_bytes = 8 + 12 * file.max_body_atoms
     record_bytes = 68 + min(settings.max_examples, 1 << 20) * example_bytes
-    if is_memory(settings.out or folder):
-        spool_bytes = file.rules * record_bytes
+    results_bytes = file.rules * record_bytes
     return RunSizes(
         graph_bytes=graph.total_bytes,
         graph_in_memory=graph.in_memory,
@@ -384,7 +382,8 @@ def _sizes(
         work_bytes=(
             0 if settings.max_work is None else 8 * graph.n_entities * (file.max_body_atoms + 1)
         ),
-        spool_in_memory_bytes=spool_bytes,
+        results_bytes=results_bytes,
+        spool_in_memory_bytes=results_bytes if is_memory(settings.out or folder) else 0,
         # A file that does not say is bounded by what fits into a chunk.
         max_chunk_names=file.work.get("max_chunk_names", file.max_chunk_bytes // 12),
         max_chunk_atoms=file.work.get("max_chunk_atoms", file.max_chunk_bytes // 12),

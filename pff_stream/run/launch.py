@@ -169,6 +169,7 @@ class ForkLauncher:
         # Objects that no collection touches are not copied: 7.5 MB a worker.
         gc.collect()
         gc.freeze()
+        _pages.trim()
         _pages.fill_holes()
 
     def start(self, child: Child, channel: int, lifeline: int, slot: int) -> None:

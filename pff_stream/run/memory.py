@@ -16,7 +16,6 @@ from pff_stream.evaluate._kernel import chunk_room_bytes
 from pff_stream.report._merge import BUFFER_BYTES, merge_bytes
 from pff_stream.report._runs import FAN_IN
 from pff_stream.report.run_table import table_bytes
-from pff_stream.report.writers import WINDOW_BYTES
 from pff_stream.run.blocks import BLOCKS, BlockSizes
 from pff_stream.triples._name_search import names_room_bytes
 from pff_stream.triples._resident import tables_bytes
@@ -31,16 +30,18 @@ RECORD_BYTES = RESULT_BYTES + 3 * 64 * KIB
 which grows only where the names in a head (64 KiB each) do not fit."""
 SPOOL_WINDOWS = 2
 """Of what a worker appends, at most two runs are in the page cache: one is written, one waits."""
-SPOOL_SHARED_BYTES, SPOOL_SHARED_CHUNK_BYTES = 768 * KIB, 32 * KIB
+SPOOL_SHARED_BYTES, SPOOL_SHARED_CHUNK_BYTES = 512 * KIB, 32 * KIB
 """Pages of the spool besides, at most and for each chunk: the cache holds a file in pieces, and one
 that two workers append to stays until both parts are written."""
 OUTPUT_FILES = 3
-OUTPUT_WINDOWS = 3
-"""Windows of each output in the page cache: one is written, one waits, one is being filled."""
+OUTPUT_WINDOWS = 2
+"""Buffers of each output in the page cache: one is written back, one is new."""
 READ_PAGES = 2
 """Pages at both ends of what is read of a run: they stay until what is beside them is read."""
 LEAST_FAN_IN = 8
 """Runs that a merge of few chunks reads at once."""
+LEAN_FAN_IN, LEAN_RESULTS_BYTES = 16, 16 * MIB
+"""And one of so few results: to copy some of them twice takes next to no time."""
 PAGE_TABLE_SHARE = 512
 """Bytes of a mapping per byte of page table: 8 of 4096."""
 PAGES_INDEX_SHARE = 448
@@ -55,16 +56,12 @@ CHECK_ATOM_BYTES, CHECK_BODY_BYTES, CHECK_RULE_BYTES = 120, 24, 60
 CHECK_BYTES = 48 * KIB
 """What checking a decoded chunk takes for a while (see `rules.chunk`): the largest of its steps."""
 ENCODER_PROCESS_BYTES = 4 * MIB
-KERNEL_BYTES, KERNEL_PROCESS_BYTES, KERNEL_CORE_BYTES = 320 * KIB, 104 * KIB, 256 * KIB
+KERNEL_BYTES, KERNEL_PROCESS_BYTES, KERNEL_CORE_BYTES = 512 * KIB, 88 * KIB, 256 * KIB
 """Kernel memory: stacks, file tables, sockets; and what a control group's counter is ahead of the
 use on each core (it charges 64 pages at a time)."""
-TASK_COPIED_BYTES, TASK_BODY_BYTES = 512, 16 * KIB
-COPIED_ONCE_BYTES = {"fork": 640 * KIB, "forkserver": 128 * KIB}
-COPIED_EACH_BYTES = {"fork": 64 * KIB}
-COPIED_BODY_BYTES = {"fork": 240, "forkserver": 160}
-"""Pages shared by fork that are written, and so copied, only after the probe's few tasks: in the
-parent (once) and in each worker, so much a task at most (measured over 247 to 2,442 tasks), and for
-each body of the largest chunk, in all of them (measured over 128,319 mined rules)."""
+COPIED_BYTES = {"fork": 640 * KIB, "forkserver": 256 * KIB}
+"""Pages shared by fork that are written, and so copied, only after the probe's few tasks: in all
+processes together, hardly more with more of them (over 3 to 2,442 tasks, 1 to 8 workers)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +78,10 @@ class RunSizes:
     max_source_chunk_bytes: int
     work_bytes: int
     """What bounding the work holds in each evaluator; 0 without --max-work."""
+    results_bytes: int
+    """A bound on the results of all rules in the spool."""
     spool_in_memory_bytes: int
-    """A bound on the spool where its folder is memory (tmpfs), else 0."""
+    """The same where the folder of the spool is memory (tmpfs), else 0."""
     max_chunk_names: int = 0
     max_chunk_atoms: int = 0
     max_chunk_bodies: int = 0
@@ -165,7 +164,8 @@ def n_runs(sizes: RunSizes) -> int:
 
 def fan_in(sizes: RunSizes) -> int:
     """How many runs the merge reads at once: so many windows it holds."""
-    return min(FAN_IN, max(LEAST_FAN_IN, 2 * sizes.n_chunks))
+    most = LEAN_FAN_IN if sizes.results_bytes <= LEAN_RESULTS_BYTES else FAN_IN
+    return min(most, max(LEAST_FAN_IN, 2 * sizes.n_chunks))
 
 
 def run_phases(sizes: RunSizes, costs: ProcessCosts, settings: Settings) -> list[Phase]:
@@ -209,7 +209,7 @@ def _evaluate_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) ->
             {"workers": workers, "worker": costs.worker_bytes},
             costs.source,
         ),
-        _shared_term(costs, start, workers, sizes),
+        _shared_term(costs, start),
     ]
     terms += _graph_terms(sizes, workers, sum(own.values()))
     if resident is not None:
@@ -310,10 +310,9 @@ def _merge_terms(sizes: RunSizes, costs: ProcessCosts, *, holds_names: bool) -> 
         )
     runs_read = min(n_runs(sizes), fan_in(sizes))
     buffers = merge_bytes(n_runs(sizes), fan_in=fan_in(sizes), max_record_bytes=RECORD_BYTES)
-    files = int(n_runs(sizes) > fan_in(sizes))  # of runs that are merged first
-    if sizes.writes_files:
-        files += OUTPUT_FILES
-    else:
+    files = OUTPUT_FILES
+    if not sizes.writes_files:
+        files = int(n_runs(sizes) > fan_in(sizes))  # of runs that are merged first
         buffers -= OUTPUT_FILES * BUFFER_BYTES
     terms.append(
         Term(
@@ -337,9 +336,9 @@ def _merge_terms(sizes: RunSizes, costs: ProcessCosts, *, holds_names: bool) -> 
         terms.append(
             Term(
                 "files being written",
-                files * OUTPUT_WINDOWS * WINDOW_BYTES,
-                "files x windows x window",
-                {"files": files, "windows": OUTPUT_WINDOWS, "window": WINDOW_BYTES},
+                files * OUTPUT_WINDOWS * BUFFER_BYTES,
+                "files x 2 x buffer",
+                {"files": files, "buffer": BUFFER_BYTES},
                 "constants of the code; page cache, dropped behind",
             )
         )
@@ -357,18 +356,14 @@ def _parent(costs: ProcessCosts) -> Term:
     )
 
 
-def _shared_term(costs: ProcessCosts, start: str, workers: int, sizes: RunSizes) -> Term:
+def _shared_term(costs: ProcessCosts, start: str) -> Term:
     """What comes once with workers, and what is copied in a run of many tasks."""
-    touched = sizes.n_chunks * TASK_COPIED_BYTES
-    copied = min(COPIED_ONCE_BYTES.get(start, 0), touched)
-    copied += min(workers * COPIED_EACH_BYTES.get(start, 0), touched)
-    by_bodies = (workers + 1) * COPIED_BODY_BYTES.get(start, 0) * sizes.max_chunk_bodies
-    copied += min(by_bodies, sizes.n_chunks * TASK_BODY_BYTES)
+    copied = COPIED_BYTES.get(start, 0)
     return Term(
         "shared by workers",
         costs.helper_bytes + copied,
         "helpers + copied",
-        {"helpers": costs.helper_bytes, "copied": copied, "chunks": sizes.n_chunks},
+        {"helpers": costs.helper_bytes, "copied": copied},
         costs.source,
     )
 
@@ -377,7 +372,7 @@ def _kernel(processes: int, cores: int) -> Term:
     return Term(
         "kernel memory",
         KERNEL_BYTES + processes * KERNEL_PROCESS_BYTES + cores * KERNEL_CORE_BYTES,
-        "327680 + processes x 106496 + cores x 262144",
+        "524288 + processes x 90112 + cores x 262144",
         {"processes": processes, "cores": cores},
         "constants, measured over many runs (docs/plan-grid.md)",
     )

@@ -276,6 +276,7 @@ def serve_forks(control_fd: int, preload: Sequence[str]) -> NoReturn:
             pass  # the worker meets it again, and reports it
     gc.collect()
     gc.freeze()
+    _pages.trim()
     _pages.fill_holes()
     children: set[int] = set()
     while True:

@@ -17,6 +17,7 @@ import pytest
 from pff_stream import _pages
 from pff_stream.errors import OutputError
 from pff_stream.report.writers import (
+    WINDOW_BYTES,
     FileWriter,
     SpecialFile,
     StandardOutput,
@@ -193,6 +194,17 @@ def test_large_file_is_dropped_behind(tmp_path: Path, monkeypatch: pytest.Monkey
     assert started == [(place << 20, 1 << 20) for place in range(5)]
     assert dropped == started[:4]
     assert (tmp_path / "out").stat().st_size == 5 << 20
+
+
+def test_all_of_a_file_is_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who reads it again waits for the disk once, and holds nothing of it until then."""
+    dropped: list[tuple[int, int]] = []
+    monkeypatch.setattr(_pages, "drop", lambda _, at, n: dropped.append((at, n)))
+    with TemporaryWriter(tmp_path) as writer:
+        for size in (WINDOW_BYTES, 10):
+            writer.write(memoryview(bytes(size)))
+        writer.drop_all()
+    assert dropped == [(0, WINDOW_BYTES), (WINDOW_BYTES, 10)]
 
 
 def test_special_files_are_not_replaced(tmp_path: Path) -> None:

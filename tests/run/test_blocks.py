@@ -39,6 +39,7 @@ SIZES = RunSizes(
     max_chunk_rules=2000,
     max_source_chunk_bytes=MIB // 4,
     work_bytes=0,
+    results_bytes=0,
     spool_in_memory_bytes=0,
     max_chunk_names=4000,
     max_chunk_atoms=2000,

@@ -52,6 +52,7 @@ def sizes_of(n_entities: int) -> RunSizes:
         max_chunk_rules=4096,
         max_source_chunk_bytes=600 << 10,
         work_bytes=0,
+        results_bytes=0,
         spool_in_memory_bytes=0,
         cores=8,
     )
