@@ -59,7 +59,7 @@ ENCODER_PROCESS_BYTES = 4 * MIB
 KERNEL_BYTES, KERNEL_PROCESS_BYTES, KERNEL_CORE_BYTES = 512 * KIB, 88 * KIB, 256 * KIB
 """Kernel memory: stacks, file tables, sockets; and what a control group's counter is ahead of the
 use on each core (it charges 64 pages at a time)."""
-COPIED_BYTES = {"fork": 640 * KIB, "forkserver": 256 * KIB}
+COPIED_BYTES = {"fork": 704 * KIB, "forkserver": 384 * KIB}
 """Pages shared by fork that are written, and so copied, only after the probe's few tasks: in all
 processes together, hardly more with more of them (over 3 to 2,442 tasks, 1 to 8 workers)."""
 
