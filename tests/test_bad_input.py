@@ -29,7 +29,8 @@ from pff_stream.run.reading import encode_options
 from pff_stream.run.resolve import gather, resolve
 from pff_stream.run.settings import RunSettings
 from pff_stream.sources import open_blocks
-from pff_stream.triples._encode import HEADER_BYTES, MAX_LINE_BYTES
+from pff_stream.triples._encode import HEADER_BYTES
+from pff_stream.triples._triple_lines import MAX_LINE_BYTES
 from pff_stream.triples.encode import EncodeOptions, checked_lines
 from pff_stream.triples.graph import verify
 from tests.reference import Graph, evaluate, parse_rule

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pff_stream.sources import BLOCK_BYTES
-from pff_stream.triples._encode import PAIR_BYTES, RECORD_BYTES, name_slots_bytes
+from pff_stream.triples._encode import PAIR_BYTES, name_slots_bytes
+from pff_stream.triples._triple_lines import RECORD_BYTES
 
 _FIRST_SLOTS_BYTES = 256
 _RELATION_RECORDS_BYTES = 2 * 80

@@ -1,0 +1,56 @@
+# What reads triple lines, and the records that it leaves, for whoever makes a graph of them.
+from libc.stdint cimport int32_t, uint64_t
+
+from pff_stream.triples._name_table cimport Array, Names, Problem, Text
+
+
+cdef struct Record:
+    int32_t subject
+    int32_t relation
+    int32_t object
+
+
+# One line, taken apart.
+cdef struct Line:
+    Text start
+    Text next
+    Text names[3]                 # subject, relation, object, whatever their columns
+    size_t lengths[3]
+    uint64_t hashes[3]
+
+
+cdef class TripleLines:
+    cdef Names entities
+    cdef Names relations
+    cdef Array records
+    cdef int spill[2]             # for records and for pairs; -1: there is none
+    cdef size_t spill_bytes
+    cdef size_t written           # bytes of the records that are on their way to the file
+    cdef size_t dropped
+    cdef int spill_error
+    cdef readonly bint spilled    # triples lie in their files
+    cdef Array tail               # the unfinished line of the last block
+    cdef size_t tail_bytes
+    cdef int columns[3]
+    cdef bint verbatim
+    cdef uint64_t line
+    cdef uint64_t max_line_bytes
+    cdef Problem problem
+    cdef object bad
+    cdef str source
+    cdef readonly uint64_t n_read
+
+    cdef _keep(self, Text at, Text stop)
+    cdef _tail_line(self)
+    cdef _take(self, Text at, Text stop)
+    cdef Text _lines(self, Text at, Text stop, bint plain) noexcept nogil
+    cdef Problem _split(
+        self, Text at, Text stop, bint plain, int ahead, Line* line
+    ) noexcept nogil
+    cdef Problem _add(self, const Line* line) noexcept nogil
+    cdef bint _room_for_record(self) noexcept nogil
+    cdef bint _spill_records(self) noexcept nogil
+    cdef bint _reserve_in_file(self, int which, Array* array, size_t needed) noexcept nogil
+    cdef void _forget(self, void* array, size_t start, size_t stop) noexcept nogil
+    cdef _no_memory(self)
+    cdef _refuse(self, Text at, Text stop)

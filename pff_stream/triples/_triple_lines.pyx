@@ -1,0 +1,383 @@
+"""Triple lines to records of three ids: names interned into an arena, in memory or in a file.
+
+Reading costs `RECORD_BYTES` for each triple. Does not sort, and does not know what becomes of them:
+`_encode` makes a graph.
+"""
+
+import errno
+import os
+
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.stdint cimport int32_t, uint64_t
+from libc.string cimport memchr, memcmp, memcpy, memset
+
+from pff_stream.errors import InputError, OutputError
+from pff_stream.triples._name_table cimport (
+    BLANK, COLUMNS, EMPTY, GOOD, MAX_NAMES, MEMORY, NUL, SELF_NAME, TOO_LONG_NAME, UTF8,
+    Array, Problem, Text, fetch_end, fetch_name, fetch_slot, free_names, grow_slots, intern,
+    pff_name_hash, release, reserve
+)
+
+cdef extern from "triples/_arrays.h":
+    void pff_forget(void* at, size_t start, size_t stop) noexcept nogil
+    bint pff_is_plain(const unsigned char* at, const unsigned char* stop) noexcept nogil
+    const unsigned char* pff_bad_utf8(
+        const unsigned char* at, const unsigned char* stop
+    ) noexcept nogil
+
+cdef extern from "triples/_file_arrays.h":
+    void* pff_grow_in_file(
+        int fd, void* old, size_t old_bytes, size_t new_bytes, int* error
+    ) noexcept nogil
+    void pff_write_behind(int fd, void* at, size_t before, size_t start, size_t stop) noexcept nogil
+    void pff_forget_in_file(void* at, size_t start, size_t stop) noexcept nogil
+
+RECORD_BYTES = sizeof(Record)
+MAX_LINE_BYTES = 1 << 26
+
+cdef enum:
+    FIRST_SLOTS = 64
+    SPILL_WINDOW = 1 << 21        # bytes of an array in a file that are in memory behind its end
+    AHEAD = 16                    # lines whose names are fetched before the first is looked up
+
+
+cdef class TripleLines:
+    """Reads triple lines block by block: for each input `start_file`, `feed`..., `end_file`.
+
+    `bad` is told every line that is no triple (`pff_stream.triples.bad.BadTriples`). With two
+    descriptors of empty files in `spill`, triples lie there once they take more than `spill_bytes`:
+    they are then written and read from front to back, or a relation at a time.
+
+    Raises `InputError` for what cannot be encoded, `MemoryError` where the kernel gives no memory,
+    `OutputError` where the disk of `spill` is full.
+    """
+
+    def __cinit__(self, *_, **__):
+        memset(&self.entities, 0, sizeof(self.entities))
+        memset(&self.relations, 0, sizeof(self.relations))
+        self.entities.nested = self.relations.nested = True
+
+    def __init__(
+        self, bad, max_line_bytes=MAX_LINE_BYTES, spill=(-1, -1), size_t spill_bytes=0
+    ):
+        self.bad = bad
+        self.spill[0], self.spill[1] = spill
+        self.spill_bytes = spill_bytes
+        self.max_line_bytes = max_line_bytes
+        self.start_file("")
+        if not (
+            grow_slots(&self.entities, FIRST_SLOTS) and grow_slots(&self.relations, FIRST_SLOTS)
+        ):
+            raise MemoryError
+
+    def __dealloc__(self):
+        free_names(&self.entities)
+        free_names(&self.relations)
+        release(&self.records)
+        release(&self.tail)
+
+    @property
+    def n_entities(self):
+        """Distinct entities so far."""
+        return self.entities.n
+
+    @property
+    def n_relations(self):
+        """Distinct relations so far."""
+        return self.relations.n
+
+    @property
+    def entity_name_bytes(self):
+        """Bytes of all entity names."""
+        return self.entities.blob_bytes
+
+    @property
+    def relation_name_bytes(self):
+        """Bytes of all relation names."""
+        return self.relations.blob_bytes
+
+    @property
+    def flags(self):
+        """1: every name is well nested in ( and ); 2: an entity is named by one letter A to Z."""
+        return (1 if self.entities.nested and self.relations.nested else 0) | (
+            2 if self.entities.letter else 0
+        )
+
+    def start_file(
+        self, str name, columns=(0, 1, 2), bint verbatim=False, uint64_t lines_before=0
+    ):
+        """Lines are counted from 1 again (or go on behind `lines_before`) and belong to `name`.
+
+        `columns` are the places of subject, relation and object in a line. `verbatim`: the lines come
+        from this program; neither a byte order mark nor a CR before a newline is taken off.
+        """
+        if sorted(columns) != [0, 1, 2]:
+            raise ValueError(f"columns {columns!r}: expected an order of 0, 1, 2")
+        for i in range(3):
+            self.columns[i] = columns[i]
+        self.source = name
+        self.verbatim = verbatim
+        self.line = lines_before
+        self.tail_bytes = 0
+
+    def feed(self, block):
+        """Takes the next bytes of the file; lines may run on from block to block."""
+        cdef Py_buffer view
+        cdef Text at, stop, newline
+        PyObject_GetBuffer(block, &view, PyBUF_SIMPLE)
+        try:
+            at = <Text>view.buf
+            stop = at + view.len
+            newline = <Text>memchr(at, 10, view.len) if view.len else NULL
+            if newline == NULL:
+                self._keep(at, stop)
+                return
+            if self.tail_bytes:
+                self._keep(at, newline + 1)
+                self._tail_line()
+                at = newline + 1
+            newline = stop
+            while newline > at and (newline - 1)[0] != 10:
+                newline -= 1
+            self._take(at, newline)
+            self._keep(newline, stop)
+        finally:
+            PyBuffer_Release(&view)
+
+    def end_file(self):
+        """Takes a last line that has no newline."""
+        cdef unsigned char newline = 10
+        if self.tail_bytes:
+            self._keep(&newline, &newline + 1)
+            self._tail_line()
+        release(&self.tail)
+
+    cdef _keep(self, Text at, Text stop):
+        """Adds to the unfinished line."""
+        cdef size_t needed = self.tail_bytes + (stop - at)
+        if needed > self.max_line_bytes + 1:
+            raise InputError(
+                f"{self.source}, line {self.line + 1}: found a line of over {self.max_line_bytes} "
+                "bytes, expected subject, relation and object"
+            )
+        if not reserve(&self.tail, needed):
+            raise MemoryError
+        memcpy(<unsigned char*>self.tail.at + self.tail_bytes, at, stop - at)
+        self.tail_bytes = needed
+
+    cdef _tail_line(self):
+        cdef Text at = <Text>self.tail.at
+        cdef size_t length = self.tail_bytes
+        self.tail_bytes = 0
+        self._take(at, at + length)
+
+    cdef _take(self, Text at, Text stop):
+        """Takes whole lines."""
+        cdef bint plain
+        cdef Text newline
+        with nogil:
+            plain = pff_is_plain(at, stop)
+        while at < stop:
+            with nogil:
+                at = self._lines(at, stop, plain)
+            if at < stop:
+                newline = <Text>memchr(at, 10, stop - at)
+                self._refuse(at, newline)
+                self.line += 1
+                at = newline + 1
+
+    cdef Text _lines(self, Text at, Text stop, bint plain) noexcept nogil:
+        """Takes lines up to `stop` or the first that is bad (`problem` says why).
+
+        A few lines at a time: while one is looked at, the names of the next are on their way.
+        """
+        cdef Line lines[AHEAD]
+        cdef Problem problem
+        cdef int i, n
+        while at < stop:
+            n = 0
+            problem = GOOD
+            while n < AHEAD and at < stop:
+                problem = self._split(at, <Text>memchr(at, 10, stop - at), plain, n, &lines[n])
+                if problem != GOOD:
+                    break
+                at = lines[n].next
+                n += 1
+            for i in range(n):
+                fetch_end(&self.entities, lines[i].hashes[0])
+                fetch_end(&self.entities, lines[i].hashes[2])
+            for i in range(n):
+                fetch_name(&self.entities, lines[i].hashes[0])
+                fetch_name(&self.entities, lines[i].hashes[2])
+            for i in range(n):
+                self.problem = self._add(&lines[i])
+                if self.problem != GOOD:
+                    return lines[i].start
+                self.line += 1
+            self.problem = problem
+            if problem != GOOD:
+                return at
+        return at
+
+    cdef Problem _split(
+        self, Text at, Text stop, bint plain, int ahead, Line* line
+    ) noexcept nogil:
+        """The names of the line that is `ahead` of the present one, and their hashes."""
+        cdef Text fields[3]
+        cdef size_t lengths[3]
+        cdef Text first
+        cdef Text second
+        cdef int i, column
+        line.start = at
+        line.next = stop + 1
+        if not self.verbatim:
+            if self.line + ahead == 0 and stop - at >= 3 and memcmp(at, b"\xef\xbb\xbf", 3) == 0:
+                at += 3
+            if stop > at and (stop - 1)[0] == 13:
+                stop -= 1
+        if stop == at:
+            return BLANK
+        first = <Text>memchr(at, 9, stop - at)
+        if first == NULL:
+            return COLUMNS
+        second = <Text>memchr(first + 1, 9, stop - first - 1)
+        if second == NULL or memchr(second + 1, 9, stop - second - 1) != NULL:
+            return COLUMNS
+        if first == at or second == first + 1 or stop == second + 1:
+            return EMPTY
+        if not plain:
+            if memchr(at, 0, stop - at) != NULL:
+                return NUL
+            if pff_bad_utf8(at, stop) != NULL:
+                return UTF8
+        fields[0], lengths[0] = at, first - at
+        fields[1], lengths[1] = first + 1, second - first - 1
+        fields[2], lengths[2] = second + 1, stop - second - 1
+        if stop - at > 0x7FFFFFFF:
+            return TOO_LONG_NAME
+        for i in range(3):
+            column = self.columns[i]
+            if i != 1:
+                if lengths[column] == 11 and memcmp(fields[column], b"me_myself_i", 11) == 0:
+                    return SELF_NAME
+            line.names[i] = fields[column]
+            line.lengths[i] = lengths[column]
+            line.hashes[i] = pff_name_hash(fields[column], lengths[column])
+            fetch_slot(&self.relations if i == 1 else &self.entities, line.hashes[i])
+        return GOOD
+
+    cdef Problem _add(self, const Line* line) noexcept nogil:
+        """One more record."""
+        cdef Record* record
+        cdef int32_t ids[3]
+        cdef int i
+        cdef Problem problem
+        if not self._room_for_record():
+            return MEMORY
+        for i in range(3):
+            problem = intern(
+                &self.relations if i == 1 else &self.entities,
+                line.names[i], line.lengths[i], line.hashes[i], &ids[i],
+            )
+            if problem != GOOD:
+                return problem
+        record = <Record*>self.records.at + self.n_read
+        record.subject, record.relation, record.object = ids[0], ids[1], ids[2]
+        self.n_read += 1
+        return GOOD
+
+    cdef bint _room_for_record(self) noexcept nogil:
+        cdef size_t needed = (self.n_read + 1) * sizeof(Record)
+        if needed <= self.records.bytes:
+            return True
+        if not self.spilled:
+            if self.spill[0] < 0 or needed <= self.spill_bytes:
+                return reserve(&self.records, needed)
+            if not self._spill_records():
+                return False
+        return self._reserve_in_file(0, &self.records, needed)
+
+    cdef bint _spill_records(self) noexcept nogil:
+        """From here on the records lie in their file."""
+        cdef Array array
+        memset(&array, 0, sizeof(Array))
+        if not self._reserve_in_file(0, &array, self.records.bytes + 1):
+            return False
+        memcpy(array.at, self.records.at, self.n_read * sizeof(Record))
+        release(&self.records)
+        self.records = array
+        self.spilled = True
+        return True
+
+    cdef bint _reserve_in_file(self, int which, Array* array, size_t needed) noexcept nogil:
+        """As `reserve`; what is full begins to leave the memory."""
+        cdef size_t wanted, full
+        cdef void* at
+        if needed <= array.bytes:
+            return True
+        if array == &self.records:
+            full = array.bytes & ~<size_t>0xFFFF
+            pff_write_behind(self.spill[0], array.at, self.dropped, self.written, full)
+            self.dropped, self.written = self.written, full
+        wanted = (needed + SPILL_WINDOW - 1) & ~<size_t>(SPILL_WINDOW - 1)
+        at = pff_grow_in_file(
+            self.spill[which], array.at, array.bytes, wanted, &self.spill_error
+        )
+        if at == NULL:
+            return False
+        array.at = at
+        array.bytes = wanted
+        return True
+
+    cdef void _forget(self, void* array, size_t start, size_t stop) noexcept nogil:
+        """Gives back a part of an array of triples."""
+        if self.spilled:
+            pff_forget_in_file(array, start, stop)
+        else:
+            pff_forget(array, start, stop)
+
+    cdef _no_memory(self):
+        if self.spill_error == errno.ENOSPC:
+            raise OutputError("the disk of temporary files is full: no room for the triples")
+        if self.spill_error not in (0, errno.ENOMEM):
+            reason = os.strerror(self.spill_error)
+            raise OutputError(f"temporary files have no room for the triples: {reason}")
+        raise MemoryError
+
+    cdef _refuse(self, Text at, Text stop):
+        """Tells `bad` what is wrong with the line at hand, or ends the reading."""
+        cdef Text bad_byte
+        if self.problem == MEMORY:
+            self._no_memory()
+        line = bytes(at[: stop - at])
+        if not self.verbatim:
+            line = line.removesuffix(b"\r")
+            if self.line == 0:
+                line = line.removeprefix(b"\xef\xbb\xbf")
+        shown = repr(line[:80].decode("utf-8", "backslashreplace")) + ("..." if len(line) > 80 else "")
+        names = [("subject", "relation", "object")[list(self.columns).index(i)] for i in range(3)]
+        expected = "expected " + ", ".join(names) + " separated by tabs"
+        if self.problem == BLANK:
+            message = f"found a blank line, {expected}"
+        elif self.problem == COLUMNS:
+            n = line.count(b"\t") + 1
+            message = f"found {n} column{'s' if n > 1 else ''} in {shown}, {expected}"
+        elif self.problem == EMPTY:
+            column = line.split(b"\t").index(b"")
+            message = f"found an empty {names[column]} (column {column + 1}) in {shown}, {expected}"
+        elif self.problem == NUL:
+            message = f"found a NUL character at byte {line.index(0) + 1} of {shown}, {expected}"
+        elif self.problem == UTF8:
+            bad_byte = pff_bad_utf8(at, stop)
+            message = (
+                f"found the byte 0x{bad_byte[0]:02x} at byte {bad_byte - at + 1} of {shown}, "
+                "expected UTF-8"
+            )
+        elif self.problem == SELF_NAME:
+            message = f"found the entity me_myself_i in {shown}, which no entity can be named"
+        else:
+            limit = "names of under 2 GiB" if self.problem == TOO_LONG_NAME else (
+                f"at most {MAX_NAMES} entities and as many relations"
+            )
+            raise InputError(f"{self.source}, line {self.line + 1}: found more, expected {limit}")
+        self.bad.add(self.source, self.line + 1, message)
