@@ -143,7 +143,8 @@ def write_settings(
     }
     write_text(os.path.join(state.path, STATE_SETTINGS), json.dumps(document, indent=2) + "\n")
     for folder in (state.path, state.out):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        with naming(folder):
+            descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
         with contextlib.suppress(OSError):  # some file systems cannot
             os.fsync(descriptor)
         os.close(descriptor)

@@ -18,6 +18,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from pff_stream.errors import OutputError
+from pff_stream.run import state
+from pff_stream.run.settings import RunSettings
 from tests.run.faults import RESULTS, ROOT, Running, digest, is_finished
 
 MIB = 1 << 20
@@ -142,6 +145,17 @@ def test_folder_that_vanishes(inputs: tuple[str, str], tmp_path: Path) -> None:
     code, said = running.end()
     assert code == 74, said
     assert len(said.splitlines()) == 1 and "--resume" not in said
+
+
+def test_folder_that_vanishes_while_its_state_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the settings and the synchronisation that keeps them."""
+    (tmp_path / "r" / state.STATE).mkdir(parents=True)
+    monkeypatch.setattr(state, "write_text", lambda *_: shutil.rmtree(tmp_path / "r"))
+    made = state.State(str(tmp_path / "r"))
+    with pytest.raises(OutputError, match=r"r/\.unfinished: cannot be written: No such file"):
+        state.write_settings(made, RunSettings(rules="r", triples=("t",)), {}, {})
 
 
 @pytest.mark.parametrize("place", ["file/r", "/proc/r", "/dev/null/r"])
