@@ -1,6 +1,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from pff_stream.rules._chunks cimport ChunkBuilder, Record
+from pff_stream.rules._chunks cimport ChunkBuilder
+from pff_stream.rules._run_file cimport RunFile
 
 cdef enum:
     # What is known of the text of a head or a body (bits of `state`).
@@ -53,21 +54,9 @@ cdef struct Text:
     uint32_t flags
     uint32_t text_bytes
 
-cdef struct Cursor:
-    uint8_t *window
-    size_t at
-    size_t filled
-    uint64_t file_at
-    uint64_t file_end
-    uint8_t *body
-    Record record
-
 cdef class RuleRuns:
     cdef ChunkBuilder builder
-    cdef object open_temporary
-    cdef list runs
-    cdef object file
-    cdef uint64_t run_at
+    cdef RunFile written
     cdef readonly int n_spilled
     cdef uint8_t *arena
     cdef size_t arena_bytes
@@ -80,14 +69,6 @@ cdef class RuleRuns:
     cdef size_t n_rules
     cdef uint64_t first_source
     cdef uint8_t *head_key
-    cdef uint8_t *output
-    cdef size_t output_used
-    cdef uint64_t output_at
-    cdef uint64_t started_at       # up to here the temporary file is on its way to the disk
-    cdef uint64_t dropped_at       # up to here it is out of the page cache
-    cdef int output_fd
-    cdef uint8_t *last_body
-    cdef uint32_t last_body_bytes
 
     cdef int reserve(self, size_t line_bytes) except -1 nogil
     cdef uint32_t find(self, bint body, const uint8_t *text, uint32_t length, uint64_t hashed) noexcept nogil
@@ -110,10 +91,3 @@ cdef class RuleRuns:
     cdef uint32_t *_sort(self) noexcept
     cdef int _drain(self, bint to_file) except -1
     cdef int _spill(self) except -1
-    cdef int _start_run(self) except -1
-    cdef int _end_run(self) except -1
-    cdef int _write_record(self, const Record *record) except -1
-    cdef int _write(self, const void *data, size_t length) except -1
-    cdef int _flush(self) except -1
-    cdef int _advance(self, Cursor *cursor, int fd) except -1
-    cdef int _merge(self, list runs, object source, bint to_file) except -1

@@ -3,7 +3,6 @@ from collections.abc import Callable
 from pff_stream.rules._chunks import ChunkBuilder
 from pff_stream.rules._writer import Temporary
 
-CURSOR_BUFFER_BYTES: int
 RUNS_FIXED_BYTES: int
 SLOT_BYTES: int
 

@@ -1,21 +1,19 @@
-"""Holds as many rules as fit its arena, sorts them, and merges sorted runs from disk if need be.
+"""Holds as many rules as fit its arena, and sorts them; more of them go to disk as sorted runs.
 
 A rule is a pair of distinct texts (head, body), each parsed once per run. Distinct texts and
 their keys grow from the bottom of the arena, rules from its top; when they would meet, less the
 room that sorting needs, the run is sorted by (body key, head key, source) and written behind the
-others into an unnamed temporary file. With a single run nothing is written.
+others (`_run_file`). With a single run nothing is written.
 """
 
-from libc.errno cimport EINTR, errno
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcmp, memcpy, memmove, memset
-from posix.unistd cimport pread, write
+from libc.string cimport memcmp, memcpy, memset
 
-import os
+from pff_stream.rules._chunks cimport KEYS_BYTES, ChunkBuilder, Record
+from pff_stream.rules._run_file cimport RunFile, compare_bytes
 
-from pff_stream import _pages
-from pff_stream.rules._chunks cimport KEYS_BYTES, LINE_BYTES, ChunkBuilder, Record
+from pff_stream.rules._run_file import RUN_FILE_BYTES
 
 cdef extern from *:
     """
@@ -37,49 +35,17 @@ cdef struct Item:
     uint32_t entry
     uint32_t spare
 
-cdef struct Written:
-    # A rule in a run; a body of no bytes is that of the rule before.
-    uint32_t body_bytes
-    uint32_t head_bytes
-    uint32_t text_bytes
-    uint32_t flags
-    uint64_t source
-    int64_t support
-    double confidence
 
 cdef enum:
     PAGE_BYTES = 4096
-    OUTPUT_BYTES = 65536
-    DROP_BYTES = 1 << 20          # a window of the temporary file in the page cache
-    WINDOW_BYTES = KEYS_BYTES + LINE_BYTES + 4096
-    CURSOR_BYTES = WINDOW_BYTES + KEYS_BYTES + 256
     CONSTANT = 0x7F
 
-CURSOR_BUFFER_BYTES = CURSOR_BYTES
-RUNS_FIXED_BYTES = 2 * KEYS_BYTES + OUTPUT_BYTES
+RUNS_FIXED_BYTES = KEYS_BYTES + RUN_FILE_BYTES
 SLOT_BYTES = 2 * sizeof(Slot)
 
 
 cdef inline const uint8_t *body_key(const Body *body) noexcept:
     return <const uint8_t *>body + sizeof(Body) + body.text_bytes
-
-
-cdef inline int compare_bytes(
-    const uint8_t *a, size_t a_bytes, const uint8_t *b, size_t b_bytes
-) noexcept:
-    cdef int order = memcmp(a, b, min(a_bytes, b_bytes))
-    if order:
-        return order
-    return (a_bytes > b_bytes) - (a_bytes < b_bytes)
-
-
-cdef int compare_records(const Record *a, const Record *b) noexcept:
-    cdef int order = compare_bytes(a.body, a.body_bytes, b.body, b.body_bytes)
-    if not order:
-        order = compare_bytes(a.head, a.head_bytes, b.head, b.head_bytes)
-    if not order:
-        order = (a.source > b.source) - (a.source < b.source)
-    return order
 
 
 cdef void sort_bodies(
@@ -135,9 +101,7 @@ cdef class RuleRuns:
         self, ChunkBuilder builder, size_t arena_bytes, size_t n_slots, object open_temporary
     ):
         self.builder = builder
-        self.open_temporary = open_temporary
-        self.runs = []
-        self.file = None
+        self.written = RunFile(open_temporary)
         # Entries are addressed in units of eight bytes by 32 bits.
         self.arena_bytes = min(arena_bytes & ~<size_t>63, <size_t>1 << 34)
         self.n_slots = n_slots
@@ -145,12 +109,7 @@ cdef class RuleRuns:
         self.head_slots = <Slot *>calloc(n_slots, sizeof(Slot))
         self.body_slots = <Slot *>calloc(n_slots, sizeof(Slot))
         self.head_key = <uint8_t *>malloc(KEYS_BYTES)
-        self.last_body = <uint8_t *>malloc(KEYS_BYTES)
-        self.output = <uint8_t *>malloc(OUTPUT_BYTES)
-        if not (
-            self.arena and self.head_slots and self.body_slots
-            and self.head_key and self.last_body and self.output
-        ):
+        if not (self.arena and self.head_slots and self.body_slots and self.head_key):
             raise MemoryError
         self.used = 8
 
@@ -159,8 +118,6 @@ cdef class RuleRuns:
         free(self.head_slots)
         free(self.body_slots)
         free(self.head_key)
-        free(self.last_body)
-        free(self.output)
 
     @property
     def touched_bytes(self):
@@ -174,9 +131,7 @@ cdef class RuleRuns:
 
     def close(self) -> None:
         """Closes the temporary file, which frees its space."""
-        if self.file is not None:
-            self.file.close()
-            self.file = None
+        self.written.close()
 
     cdef int reserve(self, size_t line_bytes) except -1 nogil:
         """Room for one more rule of a line of this length; writes the run out where there is none."""
@@ -292,20 +247,11 @@ cdef class RuleRuns:
 
     cpdef int finish(self) except -1:
         """Feeds all rules to the builder in order, from memory or from the runs on disk."""
-        cdef size_t fan_in = max(self.arena_bytes // CURSOR_BYTES, 2)
-        cdef list merged
-        if not self.runs:
+        if not self.n_spilled:
             self._drain(False)
         else:
             self._spill()
-            _pages.read_alone(self.file.fileno())
-            while len(self.runs) > fan_in:
-                runs, self.runs = self.runs, []
-                source, self.file = self.file, None
-                for first in range(0, len(runs), fan_in):
-                    self._merge(runs[first : first + fan_in], source, True)
-                source.close()
-            self._merge(self.runs, self.file, False)
+            self.written.merge_into(self.builder, self.arena, self.arena_bytes)
         self.builder.close()
         self.close()
         return 0
@@ -465,7 +411,7 @@ cdef class RuleRuns:
             record.support = rule.support
             record.confidence = rule.confidence
             if to_file:
-                self._write_record(&record)
+                self.written.add(&record)
             else:
                 self.builder.add(&record)
         memset(self.head_slots, 0, self.n_slots * sizeof(Slot))
@@ -474,172 +420,12 @@ cdef class RuleRuns:
         self.used = 8
         return 0
 
-    # Runs on disk.
-
     cdef int _spill(self) except -1:
         if self.n_rules:
-            self._start_run()
+            self.written.start()
             self._drain(True)
-            self._end_run()
+            self.written.end()
             self.n_spilled += 1
-        return 0
-
-    cdef int _start_run(self) except -1:
-        if self.file is None:
-            self.file = self.open_temporary()
-            self.output_at = self.started_at = self.dropped_at = 0
-        self.output_fd = self.file.fileno()
-        self.last_body_bytes = 0
-        self.run_at = self.output_at
-        return 0
-
-    cdef int _end_run(self) except -1:
-        self._flush()
-        self.runs.append((self.run_at, self.output_at))
-        return 0
-
-    cdef int _write_record(self, const Record *record) except -1:
-        cdef Written head
-        cdef bint same = (
-            record.body_bytes == self.last_body_bytes
-            and memcmp(record.body, self.last_body, record.body_bytes) == 0
-        )
-        head.body_bytes = 0 if same else record.body_bytes
-        head.head_bytes = record.head_bytes
-        head.text_bytes = record.text_bytes
-        head.flags = record.flags
-        head.source = record.source
-        head.support = record.support
-        head.confidence = record.confidence
-        self._write(&head, sizeof(Written))
-        if not same:
-            memcpy(self.last_body, record.body, record.body_bytes)
-            self.last_body_bytes = record.body_bytes
-            self._write(record.body, record.body_bytes)
-        self._write(record.head, record.head_bytes)
-        self._write(record.text, record.text_bytes)
-        return 0
-
-    cdef int _write(self, const void *data, size_t length) except -1:
-        cdef const uint8_t *at = <const uint8_t *>data
-        cdef size_t part
-        while length:
-            part = min(length, OUTPUT_BYTES - self.output_used)
-            memcpy(self.output + self.output_used, at, part)
-            self.output_used += part
-            at += part
-            length -= part
-            if self.output_used == OUTPUT_BYTES:
-                self._flush()
-        return 0
-
-    cdef int _flush(self) except -1:
-        cdef size_t at = 0
-        cdef ssize_t part
-        while at < self.output_used:
-            part = write(self.output_fd, self.output + at, self.output_used - at)
-            if part < 0:
-                if errno == EINTR:
-                    continue
-                raise OSError(errno, os.strerror(errno))
-            at += part
-        self.output_at += self.output_used
-        self.output_used = 0
-        if self.output_at - self.started_at >= DROP_BYTES:
-            # What is new begins to go to the disk; what began the last time is there by now.
-            started, dropped = self.started_at, self.dropped_at
-            _pages.start_writing(self.output_fd, started, self.output_at - started)
-            _pages.drop(self.output_fd, dropped, started - dropped)
-            self.started_at, self.dropped_at = self.output_at, started
-        return 0
-
-    cdef int _advance(self, Cursor *cursor, int fd) except -1:
-        """Moves to the next rule of a run; 0 at its end. A rule lies in the window as a whole."""
-        cdef Written head
-        cdef size_t have, need = sizeof(Written)
-        cdef ssize_t part
-        cdef uint8_t *at
-        while True:
-            have = cursor.filled - cursor.at
-            if have >= need:
-                # Records follow each other unaligned.
-                memcpy(&head, cursor.window + cursor.at, sizeof(Written))
-                need = sizeof(Written) + head.body_bytes + head.head_bytes + head.text_bytes
-                if have >= need:
-                    break
-            if cursor.file_at == cursor.file_end:
-                return 0
-            memmove(cursor.window, cursor.window + cursor.at, have)
-            cursor.at = 0
-            cursor.filled = have
-            part = pread(
-                fd, cursor.window + have,
-                min(WINDOW_BYTES - have, cursor.file_end - cursor.file_at), cursor.file_at,
-            )
-            if part < 0 and errno == EINTR:
-                continue
-            if part <= 0:
-                raise OSError(errno if part else 5, "a temporary file could not be read back")
-            _pages.drop(fd, cursor.file_at, part)
-            cursor.filled += part
-            cursor.file_at += part
-        at = cursor.window + cursor.at + sizeof(Written)
-        if head.body_bytes:
-            memcpy(cursor.body, at, head.body_bytes)
-            cursor.record.body = cursor.body
-            cursor.record.body_bytes = head.body_bytes
-            at += head.body_bytes
-        cursor.record.head = at
-        cursor.record.head_bytes = head.head_bytes
-        cursor.record.text = at + head.head_bytes
-        cursor.record.text_bytes = head.text_bytes
-        cursor.record.flags = head.flags
-        cursor.record.source = head.source
-        cursor.record.support = head.support
-        cursor.record.confidence = head.confidence
-        cursor.at += need
-        return 1
-
-    cdef int _merge(self, list runs, object source, bint to_file) except -1:
-        """Merges runs of one file, their windows in the arena, into a new run or the builder."""
-        cdef size_t n = len(runs), live = 0, i
-        cdef int fd = source.fileno()
-        cdef Cursor *cursors = <Cursor *>calloc(n, sizeof(Cursor))
-        cdef Cursor **heap = <Cursor **>malloc(n * sizeof(Cursor *))
-        cdef Cursor *cursor
-        if not cursors or not heap:
-            free(cursors)
-            free(heap)
-            raise MemoryError
-        try:
-            if to_file:
-                self._start_run()
-            for i in range(n):
-                cursor = &cursors[i]
-                cursor.file_at, cursor.file_end = runs[i]
-                cursor.window = self.arena + i * CURSOR_BYTES
-                cursor.body = cursor.window + WINDOW_BYTES
-                if self._advance(cursor, fd):
-                    heap[live] = cursor
-                    live += 1
-            i = live // 2
-            while i:
-                i -= 1
-                sift(heap, live, i)
-            while live:
-                if to_file:
-                    self._write_record(&heap[0].record)
-                else:
-                    self.builder.add(&heap[0].record)
-                if not self._advance(heap[0], fd):
-                    live -= 1
-                    heap[0] = heap[live]
-                sift(heap, live, 0)
-            if to_file:
-                self._end_run()
-        finally:
-            free(cursors)
-            free(heap)
         return 0
 
 
@@ -667,20 +453,3 @@ cdef inline uint8_t *write_term(
         at[0] = 0
         at += 1
     return at
-
-
-cdef void sift(Cursor **heap, size_t n, size_t at) noexcept:
-    cdef Cursor *moved
-    cdef size_t child
-    while 2 * at + 1 < n:
-        child = 2 * at + 1
-        if child + 1 < n and compare_records(
-            &heap[child + 1].record, &heap[child].record
-        ) < 0:
-            child += 1
-        if compare_records(&heap[at].record, &heap[child].record) <= 0:
-            return
-        moved = heap[at]
-        heap[at] = heap[child]
-        heap[child] = moved
-        at = child
