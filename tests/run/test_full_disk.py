@@ -20,6 +20,7 @@ import pytest
 
 from pff_stream.errors import OutputError
 from pff_stream.run import state
+from pff_stream.run.folder import STATE
 from pff_stream.run.settings import RunSettings
 from tests.run.faults import RESULTS, ROOT, Running, digest, is_finished
 
@@ -151,7 +152,7 @@ def test_folder_that_vanishes_while_its_state_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the settings and the synchronisation that keeps them."""
-    (tmp_path / "r" / state.STATE).mkdir(parents=True)
+    (tmp_path / "r" / STATE).mkdir(parents=True)
     monkeypatch.setattr(state, "write_text", lambda *_: shutil.rmtree(tmp_path / "r"))
     made = state.State(str(tmp_path / "r"))
     with pytest.raises(OutputError, match=r"r/\.unfinished: cannot be written: No such file"):
