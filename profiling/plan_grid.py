@@ -1,6 +1,6 @@
 """Holds what is planned against what the kernel counts, over a grid of configurations.
 
-    python -m profiling.plan_grid             all of it, some 20 minutes; rewrites docs/plan-grid.md
+    python -m profiling.plan_grid             all of it, some 10 minutes; rewrites docs/plan-grid.md
     python -m profiling.plan_grid --quick     a few configurations, in about a minute
     python -m profiling.plan_grid --certified budgets from 64 MiB, each run in a group limited to it
     python -m profiling.plan_grid --series    10 thousand to 10 million rules, for the same page
