@@ -23,7 +23,7 @@ from pff_stream.errors import UsageError
 if TYPE_CHECKING:
     from pff_stream.report.records import Record, RuleOutcome
     from pff_stream.rules.file import SourceChunk
-    from pff_stream.run.engine import Evaluated
+    from pff_stream.run.evaluated import Evaluated
     from pff_stream.run.settings import RunSettings
     from pff_stream.triples._graph import GraphView
 
@@ -97,8 +97,9 @@ def _outcomes(
 ) -> Iterator[RuleOutcome]:
     from pff_stream.report._merge import iterate
     from pff_stream.report.progress import Silent
-    from pff_stream.run.engine import evaluated, evaluating
-    from pff_stream.run.outputs import rules_blamed, source_chunks
+    from pff_stream.run.evaluated import evaluated, evaluating
+    from pff_stream.run.memory import fan_in
+    from pff_stream.run.outputs import rules_blamed
     from pff_stream.triples.graph import attach
 
     if ordered:
@@ -111,10 +112,11 @@ def _outcomes(
                 graph.view,
                 [done.spool.fileno()],
                 done.evaluation.runs,
-                source_chunks(done.ready.rules.file),
+                done.ready.rules.file.all_source_chunks(),
                 unseen=settings.unseen,
                 max_violations=settings.max_violations,
                 temporary_dir=done.ready.folder,
+                fan_in=fan_in(done.ready.sizes),
             )
         return
     with evaluating(settings, Silent(), rules, triples) as (done, answers):

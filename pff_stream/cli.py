@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -205,11 +205,16 @@ def plan(inputs: tuple[str, ...], as_json: bool, sweep: str | None, **others: ob
         _collect_from_here()
         made: Plan | Sweep
         if sweep is None:
+            from planner.text import refusal, table
+
             made = engine.make_plan(settings, observer)
+            shown = table(made)
+            refused = "" if made.fits else refusal(made)
         else:
             from pff_stream.run.sweep import make_sweep
 
             made = make_sweep(settings, sweep, observer)
+            shown, refused = made.table(), ""
         observer.close()
         text = json.dumps(made.to_json(), indent=2, ensure_ascii=False)
         if target is not None:
@@ -219,14 +224,10 @@ def plan(inputs: tuple[str, ...], as_json: bool, sweep: str | None, **others: ob
         if as_json:
             output.say(text)
         else:
-            _print([made.table()], voice)
-        if made.fits:
-            return 0
-        if sweep is None:
-            from planner.plan import refusal
-
-            talk.error(refusal(cast("Plan", made)))
-        return 3
+            _print([shown], voice)
+        if refused:
+            talk.error(refused)
+        return 0 if made.fits else 3
 
 
 @commands.command(

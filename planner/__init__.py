@@ -4,7 +4,7 @@
     worker = probe_worker("fork", prepare).worker           what a worker costs here
     phases = [Phase("run", [Term("workers", 4 * worker.bytes, "workers x worker", ...)])]
     plan = Plan(phases, machine.budget_bytes, machine.budget_source, machine.limits)
-    plan.fits, plan.table(), refusal(plan)                  the answer, before anything is big
+    plan.fits, table(plan), refusal(plan)                   the answer, before anything is big
     nearest(build, wish, axes, machine.budget_bytes)        and what would fit instead
     with MemoryGroup(plan.peak_bytes): ...                  held to it by the kernel
     TreeWatch().sample()                                    and compared with what was really held
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from planner.reserve import Neighbour, Reservation, less_pending
     from planner.search import Candidate, Nearest, as_options, choose, nearest
     from planner.sizes import format_size, option_size, parse_size
-    from planner.text import refusal
+    from planner.text import refusal, table
     from planner.watch import TreeWatch
 
 __all__ = [
@@ -74,6 +74,7 @@ __all__ = [
     "read_machine",
     "refusal",
     "restore_data_limit",
+    "table",
 ]
 
 _HOMES = {
@@ -98,7 +99,7 @@ _HOMES = {
     "reserve": ("Neighbour", "Reservation", "less_pending"),
     "search": ("Candidate", "Nearest", "as_options", "choose", "nearest"),
     "sizes": ("format_size", "option_size", "parse_size"),
-    "text": ("refusal",),
+    "text": ("refusal", "table"),
     "watch": ("TreeWatch",),
 }
 

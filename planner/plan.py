@@ -1,9 +1,9 @@
 """Holds a plan of memory: what each phase needs, what may be used, whether it fits, and what would.
 
 A plan is data. It is made from phases that the caller computed with the very numbers that it will
-allocate by, and from the limits that were found on the machine; it prints as a table and as JSON,
-and reads back from JSON. The search for settings is in `planner.search`, the text in
-`planner.text`; both can be had from here.
+allocate by, and from the limits that were found on the machine; it can be had as JSON, and reads
+back from that. The search for settings is in `planner.search` and can be had from here, the text is
+in `planner.text`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any
 
 from planner.model import Limit, Phase, Settings, Term, peak_bytes
 from planner.search import Build, Candidate, Nearest, as_options, choose, nearest
-from planner.text import refusal
 
 __all__ = [
     "FORMAT_VERSION",
@@ -25,7 +24,6 @@ __all__ = [
     "as_options",
     "choose",
     "nearest",
-    "refusal",
 ]
 
 FORMAT_VERSION = 1
@@ -158,12 +156,6 @@ class Plan:
         if saved.get("peak_bytes") != plan.peak_bytes:
             raise ValueError("not a saved plan: its terms do not sum to its peak")
         return plan
-
-    def table(self, width: int = 100) -> str:
-        """The plan for people, without a last newline, in lines of at most `width` characters."""
-        from planner.text import table
-
-        return table(self, width)
 
 
 def _term_json(term: Term) -> dict[str, Any]:

@@ -5,13 +5,9 @@ Plain ASCII text for any terminal or log; no colour, no library.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from planner.model import Input, Phase, Setting, Settings, Term
+from planner.plan import Plan
 from planner.sizes import format_size, option_size
-
-if TYPE_CHECKING:
-    from planner.plan import Plan
 
 _BAR = 12
 _SIZE = 11
@@ -96,7 +92,10 @@ def _profile(machine: Settings) -> str:
 
 
 def table(plan: Plan, width: int = 100) -> str:
-    """The plan for people: terms of the largest phase, all phases, budget, verdict, notes."""
+    """The plan for people: terms of the largest phase, all phases, budget, verdict, notes.
+
+    Without a last newline, in lines of at most `width` characters.
+    """
     width = max(width, _NARROWEST)
     columns = (_name_width(plan, width), width)
     peak = plan.peak_phase

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -110,6 +110,12 @@ class RuleFile(ChunkReader):
             return source_chunk_of(columns, place.rules, first)
         except ValueError as error:
             self._refuse(place.offset, str(error), "columns of a source chunk")
+
+    def all_source_chunks(self) -> Iterator[SourceChunk]:
+        """The source chunks in order, in one buffer: each is void when the next is asked for."""
+        buffer = bytearray(self.max_source_chunk_bytes)
+        for index in range(len(self.source_chunks)):
+            yield self.read_source_chunk(index, buffer)
 
     def _open(self) -> None:
         if self.total_bytes < FOOTER.size:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pff_stream.errors import DamagedResultsError
 from pff_stream.report._merge import write_results
@@ -24,18 +23,15 @@ from pff_stream.report.writers import (
     check_output,
     open_writer,
 )
-from pff_stream.rules.file import RuleFile, SourceChunk
 from pff_stream.run.compared import Compared, compared, compared_lines
+from pff_stream.run.evaluated import Evaluated
 from pff_stream.run.folder import OUTCOMES, RULES, SUMMARY, VIOLATIONS, check_folder
 from pff_stream.run.inputs import Rules
 from pff_stream.run.memory import busy_workers, fan_in, holds_names
+from pff_stream.run.settings import RunSettings
 from pff_stream.triples._resident_names import ResidentNames
 from pff_stream.triples.graph import attach
 from planner.sizes import format_size
-
-if TYPE_CHECKING:
-    from pff_stream.run.engine import Evaluated
-    from pff_stream.run.settings import RunSettings
 
 INCOMPLETE = 4
 BAD_INPUT = 2
@@ -122,7 +118,7 @@ def merge(
                 graph.view,
                 [done.spool.fileno()],
                 done.evaluation.runs,
-                source_chunks(ready.rules.file),
+                ready.rules.file.all_source_chunks(),
                 violations=violations,
                 rules=rules,
                 outcomes=outcomes,
@@ -143,13 +139,6 @@ def rules_blamed(rules: Rules) -> Iterator[None]:
     except DamagedResultsError:
         rules.check_complete()
         raise
-
-
-def source_chunks(rules: RuleFile) -> Iterator[SourceChunk]:
-    """The source chunks in order, read into one buffer."""
-    buffer = bytearray(rules.max_source_chunk_bytes)
-    for index in range(len(rules.source_chunks)):
-        yield rules.read_source_chunk(index, buffer)
 
 
 def verdict(done: Evaluated, totals: Totals) -> int:

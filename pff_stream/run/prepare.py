@@ -10,13 +10,16 @@ from pff_stream.errors import OutputError, RefusedError
 from pff_stream.report.progress import Observer
 from pff_stream.report.writers import FileWriter
 from pff_stream.run.reading import encode_options, working_folder
-from pff_stream.run.settings import CompileSettings, EncodeSettings, TriplesSettings
+from pff_stream.run.settings import (
+    COMPILE_BYTES,
+    CompileSettings,
+    EncodeSettings,
+    TriplesSettings,
+)
 from pff_stream.sources import STANDARD_INPUT, open_blocks
 from planner.machine import read_machine
 from planner.probe import measure_self
 from planner.sizes import format_size
-
-COMPILE_BYTES = 32 << 20
 
 
 def compile_rules(settings: CompileSettings, observer: Observer) -> list[str]:

@@ -21,7 +21,6 @@ from pff_stream.report.progress import Silent
 from pff_stream.rules.file import RuleFile
 from pff_stream.run.inputs import temporary_file
 from pff_stream.run.memory import RESULT_BYTES, RunSizes, chunk_counts, own_bytes, room_bytes
-from pff_stream.run.outputs import source_chunks
 from pff_stream.run.pool import Convicted, Pool, WorkersFailedError
 from pff_stream.run.stream import Evaluation, Meter, whole_chunks
 from pff_stream.run.worker import Answer, Task, WorkerArguments, set_up, split_task
@@ -137,7 +136,7 @@ def _run(
         for answer in answers.values():
             once.take(answer)
         with attach(arguments.graph) as graph:
-            write_results(graph.view, [spool.fileno()], once.runs, source_chunks(rules))
+            write_results(graph.view, [spool.fileno()], once.runs, rules.all_source_chunks())
     return measured, during_bytes, after_bytes
 
 

@@ -17,6 +17,8 @@ from pff_stream.run.options import OPTIONS
 MIB = 1024 * 1024
 MOST_CHUNK_RULES = 4096
 """What the compiler has room for (`rules._chunks`; a test compares)."""
+COMPILE_BYTES = 32 * MIB
+"""What compiling takes at most, where the budget leaves so much."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ def make_sweep(settings: RunSettings, text: str, observer: Observer) -> Sweep:
 
             contract = prepare(settings, observer, stack)[0]
         else:
-            from pff_stream.run.engine import prepared
+            from pff_stream.run.ready import prepared
 
             contract = stack.enter_context(prepared(settings, observer)).contract
         return Sweep(tuple(contract.sweep(counts)))

@@ -21,6 +21,7 @@ from pff_stream.run.memory import CHUNK_COPIES, RESULT_BYTES, RULE_BYTES, TASK_B
 from pff_stream.run.planning import Costs, measure_costs, start_methods
 from pff_stream.run.reading import working_folder
 from pff_stream.run.settings import RunSettings
+from pff_stream.run.shares import share_to_prepare
 from planner.machine import Machine
 from planner.model import Phase, Setting, Settings, Term
 from planner.plan import Plan
@@ -41,8 +42,6 @@ def prepare(
     settings: RunSettings, observer: Observer, stack: ExitStack
 ) -> tuple[Contract, Plan, Manifest, Rules, str]:
     """The plan of a manifest's run and all that it was made from; `stack` closes it."""
-    from pff_stream.run.engine import share_to_prepare
-
     assert settings.manifest is not None  # the caller's reason to be here
     contract = stack.enter_context(Contract(settings))
     machine = contract.machine

@@ -30,7 +30,6 @@ from pff_stream.rules._table import RuleTable
 from pff_stream.rules.file import RuleFile
 from pff_stream.run.folder import OUTCOMES, RULES, SUMMARY, VIOLATIONS, made_folder
 from pff_stream.run.manifest import Task
-from pff_stream.run.outputs import source_chunks
 from pff_stream.run.worker import append_run, hold_to
 from pff_stream.triples._graph import GraphView
 from pff_stream.triples.encode import EncodeOptions, encode, triple_lines
@@ -181,7 +180,7 @@ def _evaluate(
             graph,
             [spool.fileno()],
             runs,
-            source_chunks(rules),
+            rules.all_source_chunks(),
             unseen=_whole(arguments.results["unseen"]),
             max_violations=_whole(arguments.results["max_violations"]),
             temporary_dir=arguments.temporary,

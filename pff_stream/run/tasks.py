@@ -44,8 +44,9 @@ from pff_stream.run.task_worker import (
     set_up,
     split_nothing,
 )
-from planner.plan import Plan, refusal
+from planner.plan import Plan
 from planner.sizes import format_size
+from planner.text import refusal
 
 if TYPE_CHECKING:
     pass

@@ -12,20 +12,19 @@ import zlib
 from bisect import insort
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from pff_stream.errors import OutputError
 from pff_stream.report.progress import Observer
 from pff_stream.report.records import Run as SpooledRun
 from pff_stream.report.run_table import RunTable
-from pff_stream.run.inputs import AlteredError
+from pff_stream.run.inputs import AlteredError, GraphInput, Rules
 from pff_stream.run.journal import Done, Journal, JournalReader, run_is_whole
+from pff_stream.run.reading import working_folder
+from pff_stream.run.settings import RunSettings
 from pff_stream.run.state import State, copy_input, keep_rules, naming, state_folder, write_settings
 from pff_stream.run.worker import Task
 from pff_stream.triples.graph import HEADER_BYTES
-
-if TYPE_CHECKING:
-    from pff_stream.run.engine import Ready
 
 SPOOL, JOURNAL = "spool", "journal"
 KEPT_GRAPH = "graph.pffg"
@@ -34,8 +33,8 @@ KEPT_GRAPH = "graph.pffg"
 class UnfinishedRun:
     """Spool and journal of one run, and what was done before it was resumed."""
 
-    def __init__(self, state: State, ready: Ready) -> None:
-        self.runs = RunTable((), ready.folder)
+    def __init__(self, state: State, rules: Rules) -> None:
+        self.runs = RunTable((), working_folder(state.out))
         """Places of the results, those that were there at first, as the merge takes them."""
         self.n_rules = 0
         """Rules whose results are there."""
@@ -44,7 +43,7 @@ class UnfinishedRun:
         self.cut_bytes = 0
         """What a crash had torn off the journal."""
         self._state = state
-        self._whole = bytearray(len(ready.rules.file.chunks))
+        self._whole = bytearray(len(rules.file.chunks))
         """1 for each chunk that is done; what is done of others is in `_parts`."""
         self._parts: dict[int, list[tuple[int, int]]] = {}
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
@@ -55,12 +54,12 @@ class UnfinishedRun:
                 return stack.enter_context(open(descriptor, "r+b", buffering=0))
 
             self.spool, self._journal_file = opened(SPOOL), opened(JOURNAL)
-            place = self._read(ready)
+            place = self._read(rules)
             self.journal = Journal(
                 self._journal_file.fileno(),
                 self.spool.fileno(),
                 place,
-                len(ready.rules.file.chunks),
+                len(rules.file.chunks),
             )
             self._stack = stack.pop_all()
         name = f"/proc/{os.getpid()}/fd/{self.spool.fileno()}"
@@ -92,11 +91,11 @@ class UnfinishedRun:
             if at < task.stop:
                 yield task._replace(start=at)
 
-    def _read(self, ready: Ready) -> int:
+    def _read(self, rules: Rules) -> int:
         """Takes in the journal; returns where it goes on. Cuts what a crash tore off."""
         reader = JournalReader(self._journal_file.fileno())
         spool_end = 0
-        counts = ready.rules.file.chunks["rules"]
+        counts = rules.file.chunks["rules"]
         for done in reader:
             if not self._is_new(done.task, counts):
                 self.lost += 1
@@ -135,18 +134,20 @@ class UnfinishedRun:
 
 
 @contextmanager
-def unfinished_run(ready: Ready, observer: Observer) -> Iterator[UnfinishedRun]:
+def unfinished_run(
+    settings: RunSettings, rules: Rules, graph: GraphInput, observer: Observer
+) -> Iterator[UnfinishedRun]:
     """Spool and journal of a run with a folder; they are there until `finish`."""
-    settings = ready.settings
-    inputs = _described(ready)
+    inputs = _described(rules, graph)
     with state_folder(settings, inputs) as state:
-        run = UnfinishedRun(state, ready)
+        run = UnfinishedRun(state, rules)
         failed = True
         try:
             if settings.resume is None:
-                write_settings(state, settings, inputs, _keep_inputs(state, ready))
+                kept = _keep_inputs(state, settings, rules, graph)
+                write_settings(state, settings, inputs, kept)
             else:
-                _say(run, ready, observer)
+                _say(run, rules, observer)
             yield run
             failed = False
         except AlteredError:
@@ -156,35 +157,37 @@ def unfinished_run(ready: Ready, observer: Observer) -> Iterator[UnfinishedRun]:
             run.close(failed=failed)
 
 
-def _say(run: UnfinishedRun, ready: Ready, observer: Observer) -> None:
-    rules = ready.rules.file.rules - ready.rules.file.rejected
-    observer.note(f"resumed: {run.n_rules:,} of {rules:,} rules are done")
+def _say(run: UnfinishedRun, rules: Rules, observer: Observer) -> None:
+    n_rules = rules.file.rules - rules.file.rejected
+    observer.note(f"resumed: {run.n_rules:,} of {n_rules:,} rules are done")
     if run.cut_bytes:
         observer.note(f"the journal was torn: {run.cut_bytes} bytes at its end are cut")
     if run.lost:
         observer.note(f"results of {run.lost:,} tasks are damaged: they are evaluated again")
 
 
-def _described(ready: Ready) -> dict[str, str]:
+def _described(rules: Rules, graph: GraphInput) -> dict[str, str]:
     """Hashes of the contents, and of the chunks and the graph that journal and spool speak of."""
-    chunks = ready.rules.file.chunks
-    header = os.open(ready.graph.name, os.O_RDONLY | os.O_CLOEXEC)
+    chunks = rules.file.chunks
+    header = os.open(graph.name, os.O_RDONLY | os.O_CLOEXEC)
     try:
         graph_crc32 = zlib.crc32(os.pread(header, HEADER_BYTES, 0))
     finally:
         os.close(header)
     return {
-        "rules": ready.rules.source_hash.hex(),
-        "triples": ready.graph.input_hash.hex(),
+        "rules": rules.source_hash.hex(),
+        "triples": graph.input_hash.hex(),
         "compiled rules": f"{zlib.crc32(chunks['crc32'].tobytes()):08x}",
         "encoded triples": f"{graph_crc32:08x}",
     }
 
 
-def _keep_inputs(state: State, ready: Ready) -> dict[str, str]:
+def _keep_inputs(
+    state: State, settings: RunSettings, rules: Rules, graph: GraphInput
+) -> dict[str, str]:
     """Copies of inputs that cannot be read a second time, as they were compiled and encoded."""
-    kept = keep_rules(state, ready.settings, ready.rules)
-    if not all(os.path.isfile(path) for path in ready.settings.triples):
-        copy_input(ready.graph.name, os.path.join(state.path, KEPT_GRAPH))
+    kept = keep_rules(state, settings, rules)
+    if not all(os.path.isfile(path) for path in settings.triples):
+        copy_input(graph.name, os.path.join(state.path, KEPT_GRAPH))
         kept["triples"] = KEPT_GRAPH
     return kept

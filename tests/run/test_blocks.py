@@ -22,8 +22,9 @@ from pff_stream.triples._resident import side_bytes
 from pff_stream.triples.graph import attach
 from planner.machine import Machine
 from planner.model import Limit
-from planner.plan import Plan, refusal
+from planner.plan import Plan
 from planner.probe import ProcessMemory, WorkerMemory
+from planner.text import refusal
 from tests.run.faults import Running, is_finished
 from tests.run.pool_processes import within
 from tests.test_end_to_end import digest, run
