@@ -22,6 +22,7 @@ import pytest
 from click.testing import CliRunner
 
 import pff_stream.run
+import planner.text
 from pff_stream import cli
 from pff_stream.errors import InputError, OutputError, RefusedError, UsageError
 from pff_stream.run.options import OPTIONS
@@ -35,10 +36,6 @@ class FakePlan:
     """A plan that fits or not."""
 
     fits: bool = True
-
-    def table(self) -> str:
-        """The table of terms."""
-        return "TABLE é"
 
     def to_json(self) -> dict[str, object]:
         """The plan as JSON types."""
@@ -101,6 +98,8 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     for name in ("engine", "prepare"):
         monkeypatch.setitem(sys.modules, f"pff_stream.run.{name}", fake)
         monkeypatch.setattr(pff_stream.run, name, fake, raising=False)
+    monkeypatch.setattr(planner.text, "table", lambda _: "TABLE é")
+    monkeypatch.setattr(planner.text, "refusal", lambda _: "needs 8 GiB\ntry --workers 2")
     return fake
 
 
@@ -304,13 +303,8 @@ def test_plan_prints_its_table(command: Command, engine: FakeEngine) -> None:
     assert (engine.settings.out, engine.settings.max_examples) == ("x", 3)
 
 
-def test_plan_refuses(
-    command: Command, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_plan_refuses(command: Command, engine: FakeEngine) -> None:
     """A plan that does not fit ends with 3, its table on output and the refusal on error."""
-    planner = types.ModuleType("planner.plan")
-    planner.refusal = lambda plan: "needs 8 GiB\ntry --workers 2"  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "planner.plan", planner)
     engine.plan.fits = False
     ended = command("plan", *INPUTS)
     assert (ended.code, ended.out) == (3, "TABLE é\n")
