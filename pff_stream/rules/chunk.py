@@ -173,6 +173,8 @@ def _check_terms(chunk: RuleChunk) -> None:
     bodies = chunk.rule_body.astype(np.int64)
     steps = np.diff(bodies, prepend=-1)
     last = int(bodies[-1]) if len(bodies) else -1
+    # Not `0 in steps`: numpy then asks for a method by a new string each time, and the interpreter
+    # keeps those (see `run.worker_process`).
     skips, begins_late = (steps.view(np.uint64) > 1).any(), (steps[:1] == 0).any()
     if last != chunk.n_bodies - 1 or bool(skips or begins_late):
         raise ValueError("column rule_body does not name every body, one after the other")
