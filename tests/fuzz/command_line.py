@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from unittest.mock import patch
 
 import pff_stream.run
+import planner.text
 from pff_stream import cli
 from pff_stream.errors import RefusedError
 from pff_stream.run.options import OPTIONS
@@ -47,7 +48,9 @@ def _quiet() -> Iterator[None]:
     engine: Any = _Engine()
     folder, streams = os.getcwd(), (sys.stdout, sys.stderr)
     with ExitStack() as stack:
-        for name in ("engine", "prepare"):
+        for words in ("table", "refusal"):
+            stack.enter_context(patch.object(planner.text, words, lambda _: "the plan"))
+        for name in ("engine", "prepare", "ready"):
             module = f"pff_stream.run.{name}"
             stack.callback(_put_back, module, sys.modules.get(module))
             sys.modules[module] = engine
