@@ -1,3 +1,4 @@
+# distutils: extra_compile_args = -O3
 """Rules over a graph that is read in blocks: taken in the order of their relations.
 
 The rules of many chunks are taken together. A single row that they look at (that of a constant) is

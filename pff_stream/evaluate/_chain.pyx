@@ -1,3 +1,4 @@
+# distutils: extra_compile_args = -O3
 """Closed chains, counted level by level without repetition.
 
 From one source, each level of a chain is a set: an entity is expanded once, so no level touches more

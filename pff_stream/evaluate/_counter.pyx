@@ -1,3 +1,4 @@
+# distutils: extra_compile_args = -O3
 """Exact counts of rules: a body is counted once for all heads that share it.
 
 Heads with one variable go to `_members`, closed chains to `_chain`, all other shapes to `_search`.

@@ -1,3 +1,4 @@
+# distutils: extra_compile_args = -O3
 """The evaluator: a chunk of rules in, exact counts and capped examples out.
 
 Names are resolved against the graph once a chunk, each distinct body is counted once for all its

@@ -1,3 +1,4 @@
+# distutils: extra_compile_args = -O3
 """Heads with one variable: a body's members are found once and serve all its heads.
 
 Nearly nine of ten mined rules are of this kind (a constant in the head, one or two body atoms). What

@@ -1,3 +1,4 @@
+# distutils: extra_compile_args = -O3
 """Which sides of relations a rule looks up in any order: those have to be in memory.
 
 A side is a relation in one direction: 2 * relation + direction. From the entities that a body begins

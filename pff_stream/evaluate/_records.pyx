@@ -1,8 +1,11 @@
+# distutils: extra_compile_args = -O3
 """The buffer of result records: filled rule by rule, handed out when it is full.
 
 The interpreter lock is held only to hand it out.
 """
 
+from cpython.buffer cimport PyBUF_READ
+from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, qsort, realloc
 from libc.string cimport memcpy, memset
@@ -42,14 +45,14 @@ cdef class ResultBuffer:
 
     cdef int hand_out(self) except -1 nogil:
         """Empties the buffer, if there is anything in it."""
+        cdef unsigned char* records
         if self.used == 0:
             return 0
         with gil:
             if self.sorts:
                 self._sort_records()
-                self.flush(memoryview(<unsigned char[: self.used]>self.sorted_buffer))
-            else:
-                self.flush(memoryview(<unsigned char[: self.used]>self.buffer))
+            records = self.sorted_buffer if self.sorts else self.buffer
+            self.flush(PyMemoryView_FromMemory(<char*>records, self.used, PyBUF_READ))
             self.used = 0
         return 0
 

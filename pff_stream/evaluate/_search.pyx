@@ -1,3 +1,4 @@
+# distutils: extra_compile_args = -O3
 """Search over groundings, for every shape of body and for witnesses.
 
 A search is planned once (`plan_steps`: atoms with both ends bound are checked first, then the atom

@@ -1,3 +1,4 @@
+# distutils: extra_compile_args = -O3
 """Counts of a whole rule table against a small graph: only what its names can match is looked at.
 
 Writes no records. The table is the work of `pff_stream/rules/_table.pyx`.

@@ -1,3 +1,4 @@
+# distutils: extra_compile_args = -O3
 """Rules of one body as units, and what of the graph each looks at.
 
 A unit is what is counted at once; it is no larger than that the relations which it looks at fit

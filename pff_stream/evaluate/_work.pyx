@@ -1,3 +1,4 @@
+# distutils: extra_compile_args = -O3
 """The work bound of a rule, for `--max-work`: the same number however the rule would be evaluated.
 
 It is the number of homomorphisms of each prefix of the body as written, summed over the prefixes,

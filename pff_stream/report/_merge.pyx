@@ -1,3 +1,4 @@
+# distutils: extra_compile_args = -O3
 """Spooled results and the rules' own lines, merged by source and written, each record formatted once.
 
 Two consumers share one pass (`_pass`): `write_results` formats bytes and makes no object per rule;

@@ -1,3 +1,4 @@
+# distutils: extra_compile_args = -O3
 """The one pass over the rules of a source and their results, for whoever formats or decodes them.
 
 Source chunks give the rules in order; the run heap gives one record (or more parts) for each that

@@ -1,3 +1,4 @@
+# distutils: extra_compile_args = -O3
 """Reads one head or body text, one number, one encoding: the small parsers of the compiler.
 
 Covers texts that take only what their separators need, and texts of which exactly one reading

@@ -1,3 +1,4 @@
+# distutils: extra_compile_args = -O3
 """Holds as many rules as fit its arena, and sorts them; more of them go to disk as sorted runs.
 
 A rule is a pair of distinct texts (head, body), each parsed once per run. Distinct texts and

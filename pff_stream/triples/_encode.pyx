@@ -1,3 +1,4 @@
+# distutils: extra_compile_args = -O3
 """Records of triples to one contiguous graph: sorted, indexed in both directions, written.
 
 `finish_reading` turns the records into sorted pairs of `PAIR_BYTES` and gives the records' pages back

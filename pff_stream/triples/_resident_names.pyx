@@ -1,5 +1,7 @@
 """The names of the entities held in memory, for who goes from ids to names in any order."""
 
+from cpython.buffer cimport PyBUF_WRITE
+from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport free
 from posix.fcntl cimport POSIX_FADV_DONTNEED, posix_fadvise
@@ -65,7 +67,7 @@ cdef int _fill(file, unsigned char* to, uint64_t at, uint64_t n_bytes) except -1
     while n_bytes:
         part = min(n_bytes, <uint64_t>READ_BYTES)
         file.seek(at)
-        got = file.readinto(memoryview(<unsigned char[:part]>to))
+        got = file.readinto(PyMemoryView_FromMemory(<char*>to, part, PyBUF_WRITE))
         if got <= 0:
             raise InputError(f"the graph was cut meanwhile, at byte {at}")
         posix_fadvise(file.fileno(), at, got, POSIX_FADV_DONTNEED)

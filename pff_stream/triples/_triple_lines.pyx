@@ -1,3 +1,4 @@
+# distutils: extra_compile_args = -O3
 """Triple lines to records of three ids: names interned into an arena, in memory or in a file.
 
 Reading costs `RECORD_BYTES` for each triple. Does not sort, and does not know what becomes of them:
