@@ -34,7 +34,7 @@ def main() -> int:
     is_ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if is_ours:
         signal.signal(signal.SIGINT, _interrupted)
-    from pff_stream.cli import main as command
+    from pff_stream.cli.main import main as command
 
     if is_ours:
         signal.signal(signal.SIGINT, signal.default_int_handler)

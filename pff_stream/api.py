@@ -23,8 +23,8 @@ from pff_stream.errors import UsageError
 if TYPE_CHECKING:
     from pff_stream.report.records import Record, RuleOutcome
     from pff_stream.rules.file import SourceChunk
-    from pff_stream.run.evaluated import Evaluated
-    from pff_stream.run.settings import RunSettings
+    from pff_stream.run.evaluate import Evaluated
+    from pff_stream.settings.models import RunSettings
     from pff_stream.triples._graph import GraphView
 
 Path: TypeAlias = "str | os.PathLike[str]"
@@ -66,7 +66,7 @@ def _inputs(
     rules: RulesInput, triples: TriplesInput, options: dict[str, Any]
 ) -> tuple[RunSettings, Iterable[str] | None, list[Any] | None]:
     """Settings, and what was given as objects (None where it is a path)."""
-    from pff_stream.run.settings import RunSettings
+    from pff_stream.settings.models import RunSettings
 
     for name in ("manifest", "out", "resume", "violations", "overwrite"):
         if options.get(name):
@@ -95,10 +95,10 @@ def _outcomes(
     triples: list[Any] | None,
     ordered: bool,
 ) -> Iterator[RuleOutcome]:
+    from pff_stream.observer import Silent
+    from pff_stream.plan.sizes import fan_in
     from pff_stream.report._merge import iterate
-    from pff_stream.report.progress import Silent
-    from pff_stream.run.evaluated import evaluated, evaluating
-    from pff_stream.run.memory import fan_in
+    from pff_stream.run.evaluate import evaluated, evaluating
     from pff_stream.run.outputs import rules_blamed
     from pff_stream.triples.graph import attach
 

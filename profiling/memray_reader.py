@@ -13,9 +13,9 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
+from pff_stream.plan.terms import CHUNK_COPIES
 from pff_stream.rules.compile import compile_rules
 from pff_stream.rules.file import RuleFile
-from pff_stream.run.memory import CHUNK_COPIES
 from profiling.peaks import EXAMPLE, MARGIN_BYTES, Report, traced_peak
 
 REPEATS = (1, 10)

@@ -19,18 +19,14 @@ from typing import Any
 
 import memray
 
+from pff_stream.plan.sizes import ProcessCosts, RunSizes, chunk_counts
+from pff_stream.plan.terms import run_phases
 from pff_stream.rules.compile import compile_rules
 from pff_stream.rules.file import RuleFile
-from pff_stream.run.memory import (
-    RESULT_BYTES,
-    ProcessCosts,
-    RunSizes,
-    chunk_counts,
-    run_phases,
-)
-from pff_stream.run.worker import Task, WorkerArguments, set_up
 from pff_stream.triples.encode import EncodeOptions, EncodeReport, encode
 from pff_stream.triples.store import GraphStore
+from pff_stream.work.rules import set_up
+from pff_stream.work.task import RESULT_BYTES, Task, WorkerArguments
 from planner.model import Settings
 from profiling.peaks import EXAMPLE, Report, captured_peak
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pff_stream.rules.chunk import RuleChunk, build_chunk
-from pff_stream.rules.text import Atom as ReadAtom
-from pff_stream.rules.text import Reading
+from pff_stream.rules.formats.anyburl import Atom as ReadAtom
+from pff_stream.rules.formats.anyburl import Reading
 from pff_stream.triples._encode import Encoder
 from pff_stream.triples._graph import GraphView
 from pff_stream.triples.bad import BadTriples

@@ -19,16 +19,15 @@ from pathlib import Path
 import pytest
 
 from pff_stream.errors import InputError, OutputError, UsageError
-from pff_stream.report.writers import FileWriter, partial_name, write_text
+from pff_stream.files.sources import open_blocks
+from pff_stream.files.writers import FileWriter, partial_name, write_text
+from pff_stream.inputs import encode_options, open_graph, open_rules
+from pff_stream.plan.budget import read_plan
 from pff_stream.rules.compile import compile_rules
 from pff_stream.rules.file import RuleFile
-from pff_stream.run.contract import read_plan
-from pff_stream.run.inputs import open_graph, open_rules
-from pff_stream.run.manifest import read_manifest
-from pff_stream.run.reading import encode_options
-from pff_stream.run.resolve import gather, resolve
-from pff_stream.run.settings import RunSettings
-from pff_stream.sources import open_blocks
+from pff_stream.settings.manifest import read_manifest
+from pff_stream.settings.models import RunSettings
+from pff_stream.settings.resolve import gather, resolve
 from pff_stream.triples._encode import HEADER_BYTES
 from pff_stream.triples._triple_lines import MAX_LINE_BYTES
 from pff_stream.triples.encode import EncodeOptions, checked_lines

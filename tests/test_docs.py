@@ -13,8 +13,8 @@ from typing import Any
 import click
 import pytest
 
-from pff_stream.cli import commands
-from pff_stream.run.options import OPTIONS
+from pff_stream.cli.main import commands
+from pff_stream.settings.options import OPTIONS
 from tests.reference import parse_rule, rule_text
 
 ROOT = Path(__file__).parent.parent

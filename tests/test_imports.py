@@ -27,8 +27,8 @@ def by_numpy() -> set[str]:
 @pytest.mark.parametrize(
     "module",
     [
-        "pff_stream.run.worker",
-        "pff_stream.run.worker_process",
+        "pff_stream.work.rules",
+        "pff_stream.execute.worker_main",
         "pff_stream.rules.file",
         "pff_stream.triples.graph",
     ],
@@ -46,4 +46,4 @@ def test_package_import_is_light() -> None:
 
 def test_command_help_is_light() -> None:
     """Reading the command line imports no numpy: what is only asked for help starts at once."""
-    assert "numpy" not in modules_after("import pff_stream.cli")
+    assert "numpy" not in modules_after("import pff_stream.cli.main")

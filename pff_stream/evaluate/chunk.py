@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pff_stream.evaluate._blocks import BlockEvaluator
     from pff_stream.evaluate._kernel import Evaluator
     from pff_stream.rules.chunk import RuleChunk
-    from pff_stream.rules.text import Reading
+    from pff_stream.rules.formats.anyburl import Reading
     from pff_stream.triples._graph import GraphView
 
 FLAG_AMBIGUOUS = 1
@@ -82,7 +82,7 @@ def _evaluate_open(
 ) -> None:
     # Imported only where a text is met that needs it: most runs never do.
     from pff_stream.rules.chunk import build_chunk
-    from pff_stream.rules.text import Rejected, settle
+    from pff_stream.rules.formats.anyburl import Rejected, settle
 
     readings: list[Reading] = []
     settled: list[int] = []

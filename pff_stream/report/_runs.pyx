@@ -19,12 +19,12 @@ from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memmove, memset
 from posix.types cimport off_t
 
-from pff_stream import _pages
+from pff_stream.files import _pages
 from pff_stream.errors import DamagedResultsError, OutputError
 from pff_stream.report._text cimport Sink, drain, put
 from pff_stream.report.records import Run
 from pff_stream.report.run_table import RunTable, table_bytes
-from pff_stream.report.writers import TemporaryWriter
+from pff_stream.files.writers import TemporaryWriter
 
 cdef extern from "unistd.h":
     ssize_t pread(int fd, void* to, size_t n, off_t offset) noexcept nogil

@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from pff_stream import _pages
 from pff_stream.errors import OutputError
+from pff_stream.files import _pages
+from pff_stream.files.writers import TemporaryWriter
 from pff_stream.report.records import RUN, Run
-from pff_stream.report.writers import TemporaryWriter
 
 KEPT_RUNS = 2048
 """So many runs are held in memory; when there are more, those go to a file."""

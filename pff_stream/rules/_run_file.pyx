@@ -13,7 +13,7 @@ from posix.unistd cimport pread, write
 
 import os
 
-from pff_stream import _pages
+from pff_stream.files import _pages
 from pff_stream.rules._chunks cimport KEYS_BYTES, LINE_BYTES, ChunkBuilder, Record
 
 cdef struct Written:

@@ -15,8 +15,8 @@ from typing import Any, Protocol
 
 import msgpack
 
-from pff_stream import _pages
 from pff_stream.errors import OutputError
+from pff_stream.files import _pages
 from pff_stream.rules._format import (
     CHUNK_COLUMNS,
     FOOTER,

@@ -25,7 +25,7 @@ from pff_stream.rules._check import find_bad_name, find_bad_text
 from pff_stream.rules._format import CHUNK_COLUMNS, FLAG_AMBIGUOUS
 
 if TYPE_CHECKING:
-    from pff_stream.rules.text import Atom, Reading
+    from pff_stream.rules.formats.anyburl import Atom, Reading
 
 MAX_VARIABLES = 26
 MAX_BODY_ATOMS = 8192
@@ -174,7 +174,7 @@ def _check_terms(chunk: RuleChunk) -> None:
     steps = np.diff(bodies, prepend=-1)
     last = int(bodies[-1]) if len(bodies) else -1
     # Not `0 in steps`: numpy then asks for a method by a new string each time, and the interpreter
-    # keeps those (see `run.worker_process`).
+    # keeps those (see `execute.worker_main`).
     skips, begins_late = (steps.view(np.uint64) > 1).any(), (steps[:1] == 0).any()
     if last != chunk.n_bodies - 1 or bool(skips or begins_late):
         raise ValueError("column rule_body does not name every body, one after the other")
@@ -236,8 +236,8 @@ def build_chunk(
     A reading that is ambiguous keeps its text: the one given, else as it is written out.
     """
     # Only rules with several readings come this way: workers start without these modules.
+    from pff_stream.rules.formats.anyburl import write_rule
     from pff_stream.rules.keys import name_hash, rule_keys, variable_numbers
-    from pff_stream.rules.text import write_rule
 
     sources = range(len(readings)) if sources is None else sources
     keys = [rule_keys(reading) for reading in readings]
@@ -294,7 +294,7 @@ def _encode_column(name: str, column: Sequence[int] | Sequence[float] | bytes) -
 def _encoded(
     atom: Atom, numbers: Mapping[bytes, int], names: dict[bytes, int]
 ) -> tuple[int, int, int]:
-    from pff_stream.rules.text import is_variable
+    from pff_stream.rules.formats.anyburl import is_variable
 
     relation = names.setdefault(atom.relation, len(names))
     subject, object_ = (

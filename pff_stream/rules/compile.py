@@ -19,9 +19,8 @@ from pathlib import Path
 from typing import Protocol
 
 from pff_stream.errors import InputError, UsageError
-from pff_stream.rules._chart import MAX_TEXT_MEMORY_BYTES
+from pff_stream.files.sources import read_ahead
 from pff_stream.rules._chunks import BUILDER_BYTES, MAX_CHUNK_RULES, NAME_TABLE_BYTES, ChunkBuilder
-from pff_stream.rules._compile import READER_BYTES, RuleReader
 from pff_stream.rules._format import FLAG_AMBIGUOUS, FLAG_UNSETTLED, SEMANTICS
 from pff_stream.rules._runs import RUNS_FIXED_BYTES, SLOT_BYTES, RuleRuns
 from pff_stream.rules._writer import (
@@ -32,9 +31,10 @@ from pff_stream.rules._writer import (
     Temporary,
     writing,
 )
+from pff_stream.rules.formats._anyburl import READER_BYTES, RuleReader
+from pff_stream.rules.formats._chart import MAX_TEXT_MEMORY_BYTES
+from pff_stream.rules.formats.anyburl import Rejected, Unsettled, read_rule, settle
 from pff_stream.rules.keys import rule_keys
-from pff_stream.rules.text import Rejected, Unsettled, read_rule, settle
-from pff_stream.sources import read_ahead
 
 DEFAULT_MEMORY_BYTES = 32 * 1024 * 1024
 MIN_MEMORY_BYTES = 14 * 1024 * 1024

@@ -22,8 +22,8 @@ from pff_stream.rules._format import (
     SEMANTICS,
 )
 from pff_stream.rules.chunk import RuleChunk
-from pff_stream.rules.reading import ChunkReader, Place
-from pff_stream.rules.source import SourceChunk, source_chunk_of
+from pff_stream.rules.chunk_reader import ChunkReader, Place
+from pff_stream.rules.source_chunk import SourceChunk, source_chunk_of
 
 __all__ = ["FORMAT", "FORMAT_VERSION", "RECORD", "SEMANTICS", "RuleFile", "SourceChunk"]
 

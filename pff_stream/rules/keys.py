@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pff_stream.rules.text import Atom, Reading, is_variable
+from pff_stream.rules.formats.anyburl import Atom, Reading, is_variable
 
 CONSTANT_TAG = b"\x7f"
 _MASK = (1 << 64) - 1

@@ -1,1 +1,1 @@
-"""Stage 4: the planned, bounded run: settings, workers, and the tasks that flow between them."""
+"""A run from end to end: inputs, plan, workers, merge; composition only."""

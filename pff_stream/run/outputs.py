@@ -11,24 +11,24 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from pff_stream.errors import DamagedResultsError
-from pff_stream.report._merge import write_results
-from pff_stream.report.progress import Observer
-from pff_stream.report.records import Outcome
-from pff_stream.report.summary import Json, Summary, Totals, cap_lines, summary_lines
-from pff_stream.report.verdict import fail_on, too_many_rejected
-from pff_stream.report.writers import (
+from pff_stream.files.writers import (
     STANDARD_OUTPUT,
     FileWriter,
     Writer,
     check_output,
     open_writer,
 )
-from pff_stream.run.compared import Compared, compared, compared_lines
-from pff_stream.run.evaluated import Evaluated
-from pff_stream.run.folder import OUTCOMES, RULES, SUMMARY, VIOLATIONS, check_folder
-from pff_stream.run.inputs import Rules
-from pff_stream.run.memory import busy_workers, fan_in, holds_names
-from pff_stream.run.settings import RunSettings
+from pff_stream.inputs import Rules
+from pff_stream.observer import Observer
+from pff_stream.plan.accuracy import Compared, compared, compared_lines
+from pff_stream.plan.sizes import busy_workers, fan_in, holds_names
+from pff_stream.report._merge import write_results
+from pff_stream.report.folder import OUTCOMES, RULES, SUMMARY, VIOLATIONS, check_folder
+from pff_stream.report.records import Outcome
+from pff_stream.report.summary import Json, Summary, Totals, cap_lines, summary_lines
+from pff_stream.run.evaluate import Evaluated
+from pff_stream.settings.models import RunSettings
+from pff_stream.settings.policy import fail_on, too_many_rejected
 from pff_stream.triples._resident_names import ResidentNames
 from pff_stream.triples.graph import attach
 from planner.sizes import format_size
@@ -148,7 +148,10 @@ def verdict(done: Evaluated, totals: Totals) -> int:
         return BAD_INPUT
     if totals.count(Outcome.FAILED):
         return INCOMPLETE
-    return VIOLATED if fail_on(settings.fail_on, totals) else 0
+    violated = fail_on(
+        settings.fail_on, violations=totals.violations, predictions=totals.predictions
+    )
+    return VIOLATED if violated else 0
 
 
 def _lines(done: Evaluated, totals: Totals) -> list[str]:

@@ -1,139 +1,147 @@
-"""The commands that prepare inputs once: `compile`, `encode` and `triples`; without numpy."""
+"""From settings to inputs that are compiled and encoded, and the plan made from their headers."""
 
 from __future__ import annotations
 
-import os
-from dataclasses import replace
-from typing import BinaryIO
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
 
-from pff_stream.errors import OutputError, RefusedError
-from pff_stream.report.progress import Observer
-from pff_stream.report.writers import FileWriter
-from pff_stream.run.reading import encode_options, working_folder
-from pff_stream.run.settings import (
-    COMPILE_BYTES,
-    CompileSettings,
-    EncodeSettings,
-    TriplesSettings,
+from pff_stream.files import _pages
+from pff_stream.files.temporary import working_folder
+from pff_stream.inputs import (
+    GraphInput,
+    Rules,
+    RulesGiven,
+    TriplesGiven,
+    moved_out,
+    open_graph,
+    open_rules,
 )
-from pff_stream.sources import STANDARD_INPUT, open_blocks
-from planner.machine import read_machine
+from pff_stream.observer import Observer
+from pff_stream.plan.budget import Contract, alone, encoder_bytes, share_to_prepare
+from pff_stream.plan.choose import plan_run
+from pff_stream.plan.costs import measure_costs
+from pff_stream.plan.sizes import MEMORY, BlockSizes, RunSizes, _sizes, exact
+from pff_stream.plan.terms import preparation_phases
+from pff_stream.settings.models import RunSettings
+from planner.machine import Machine
+from planner.model import Settings, Term
+from planner.plan import Plan
 from planner.probe import measure_self
-from planner.sizes import format_size
 
 
-def compile_rules(settings: CompileSettings, observer: Observer) -> list[str]:
-    """Compiles rule text into a rule file; returns what to say about it."""
-    from contextlib import ExitStack
+@dataclass(slots=True)
+class Ready:
+    """Inputs that are compiled and encoded, and the plan made from their headers."""
 
-    from pff_stream.rules import compile as compiler
-    from pff_stream.triples.graph import attach, verify
+    settings: RunSettings
+    contract: Contract
+    folder: str
+    """Where temporary files go."""
+    rules: Rules
+    graph: GraphInput
+    sizes: RunSizes
+    plan: Plan
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Wall time by phase."""
 
-    observer.phase("compile", None)
+    @property
+    def semantics(self) -> str:
+        """What the run's semantics are: as asked for, else by the rule file."""
+        return self.settings.semantics or self.rules.file.semantics
+
+    def check_inputs(self) -> None:
+        """`AlteredError` where a file that workers read was written to since it was opened."""
+        for opened in (self.rules.opened, self.graph.opened):
+            if opened is not None:
+                opened.check()
+
+
+@contextmanager
+def prepared(
+    settings: RunSettings,
+    observer: Observer,
+    rules: RulesGiven | None = None,
+    triples: TriplesGiven | None = None,
+) -> Iterator[Ready]:
+    """Compiles, encodes and plans; given rules and triples stand in for the settings' paths."""
+    folder = working_folder(settings.out)
+    seconds: dict[str, float] = {}
     with ExitStack() as stack:
-        output = None
-        if settings.output is not None:
-            output = stack.enter_context(FileWriter(settings.output))
-        graph = None
-        if settings.graph is not None:
-            verify(settings.graph)
-            graph = stack.enter_context(attach(settings.graph)).view
-        report = compiler.compile_rules(
-            open_blocks(settings.rules, compiler.BLOCK_BYTES),
-            output,
-            source_name=_shown(settings.rules),
-            memory_bytes=_share(settings.budget_bytes),
-            temporary_directory=working_folder(_parent(settings.output)),
-            on_bad_rule=settings.on_bad_rule,
-            chunk_rules=settings.chunk_rules,
-            graph=graph,
-            ahead=os.path.isfile(settings.rules),
+        contract = stack.enter_context(Contract(settings))
+        machine = contract.machine
+        costs = measure_costs(machine.budget_bytes, folder)
+        before = [preparation_phases(alone(costs), None, None)]
+        compile_bytes = share_to_prepare(settings, machine, costs, rules, triples)
+        observer.phase("compile", None)
+        with timed(seconds, "compile"):
+            opened = stack.enter_context(open_rules(settings, folder, compile_bytes, rules))
+        observer.phase("encode", None, "triples")
+        with timed(seconds, "encode"):
+            graph = stack.enter_context(
+                open_graph(settings, folder, encoder_bytes(machine.budget_bytes, costs), triples)
+            )
+        before.append(
+            preparation_phases(
+                alone(costs),
+                None if opened.compiled is None else opened.compiled.touched_bytes,
+                _encode_terms(graph),
+            )
         )
-    counts = f"{report.rules:,} rules, {report.bodies:,} distinct bodies"
-    lines = [f"{counts}, {report.rejected:,} rejected ({report.seconds:.2f} s)"]
-    lines += [f"{_shown(settings.rules)}: {rejection}" for rejection in report.rejections]
-    if report.unsettled:
-        lines.append(
-            f"{report.unsettled:,} rules have several readings: `run` settles them by the graph"
-        )
-    if settings.output is not None:
-        lines.append(
-            f"{settings.output}: {format_size(report.file_bytes)} in {report.chunks:,} chunks"
-        )
-    return lines
+        costs = measure_costs(machine.budget_bytes, folder)
+        phases = [phase for phases in before for phase in phases]
+
+        semantics = settings.semantics or opened.file.semantics
+
+        def look_closer(blocks: BlockSizes) -> BlockSizes:
+            found = exact(blocks, graph.name, opened.file, semantics)
+            _pages.trim()
+            # What looking at the rules left in this process is there in the run, too.
+            costs.parent_bytes = max(costs.parent_bytes, measure_self().bytes)
+            return found
+
+        def make(settings: RunSettings, machine: Machine, fixed: Settings | None) -> Plan:
+            return plan_run(settings, machine, sizes, costs, phases, fixed, look_closer)
+
+        sizes = _sizes(settings, opened, graph, folder, machine.cores)
+        if graph.in_memory and _wants_file(contract, partial(make, settings)):
+            graph = moved_out(graph, folder)
+            sizes = _sizes(settings, opened, graph, folder, machine.cores)
+        hashes = {"rules": opened.source_hash.hex(), "triples": graph.input_hash.hex()}
+        plan = contract.agree(make, hashes)
+        yield Ready(settings, contract, folder, opened, graph, sizes, plan, seconds)
 
 
-def encode_triples(settings: EncodeSettings, observer: Observer) -> list[str]:
-    """Encodes triples into a graph file; returns what to say about it."""
-    from pff_stream.triples.encode_process import encode_in_process
-    from pff_stream.triples.store import GraphStore
-
-    observer.phase("encode", None, "triples")
-    assert settings.output is not None  # checked by the settings
-    share = _headroom(settings.budget_bytes)
-    with GraphStore.at_path(settings.output) as store:
-        report = encode_in_process(
-            list(settings.triples),
-            replace(
-                encode_options(settings), spill_folder=working_folder(_parent(settings.output))
-            ),
-            store,
-            memory_bytes=share,
-        )
-    counts = f"{report.n_triples:,} triples ({report.n_read:,} read)"
-    names = f"{report.n_entities:,} entities, {report.n_relations:,} relations"
-    lines = [f"{counts}, {names} ({report.seconds:.2f} s)"]
-    if report.n_bad:
-        lines.append(f"{report.n_bad:,} bad triples were skipped; the first:")
-        lines += [f"  {bad}" for bad in report.bad]
-    lines.append(f"{settings.output}: {format_size(report.graph_bytes)}, mapping {report.mapping}")
-    return lines
+def _wants_file(contract: Contract, make: Callable[[Machine, None], Plan]) -> bool:
+    """Whether a graph in memory should be in a file: no plan fits with it, or the saved one has."""
+    if contract.fixed is not None:
+        return contract.fixed.get("backing", MEMORY) != MEMORY
+    return not make(contract.machine, None).fits
 
 
-def print_triples(settings: TriplesSettings, stream: BinaryIO) -> None:
-    """Writes the triples that inputs become, as lines of TSV."""
-    from pff_stream.triples.encode import checked_lines
-
+@contextmanager
+def timed(seconds: dict[str, float], phase: str) -> Iterator[None]:
+    """Adds the wall time of the block to a phase."""
+    began = time.perf_counter()
     try:
-        stream.writelines(checked_lines(list(settings.triples), encode_options(settings)))
-        stream.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise OutputError(f"standard output: {error.strerror or error}") from error
+        yield
+    finally:
+        seconds[phase] = seconds.get(phase, 0.0) + time.perf_counter() - began
 
 
-def _headroom(budget_bytes: int | None) -> int:
-    """Bytes that may be used beside what this process holds already."""
-    machine = read_machine(0, budget_bytes)
-    headroom = machine.budget_bytes - measure_self().bytes
-    if headroom <= 0:
-        raise RefusedError(
-            f"refused: the program alone holds {format_size(measure_self().bytes)}, "
-            f"budget {format_size(machine.budget_bytes)} ({machine.budget_source})"
-        )
-    return headroom
+def _encode_terms(graph: GraphInput) -> list[Term] | None:
+    """What the encoding held, by the counts that it reported; None where nothing was encoded."""
+    report = graph.encoded
+    if report is None:
+        return None
+    from pff_stream.triples.sizes import encode_memory
 
-
-def _share(budget_bytes: int | None) -> int:
-    """Bytes that compiling may use; `RefusedError` where the least does not fit."""
-    from pff_stream.rules.compile import MIN_MEMORY_BYTES
-
-    headroom = _headroom(budget_bytes)
-    if headroom < MIN_MEMORY_BYTES:
-        least = measure_self().bytes + MIN_MEMORY_BYTES
-        raise RefusedError(
-            f"refused: compiling needs {format_size(least)} at least, the budget leaves "
-            f"{format_size(max(0, headroom))}; --budget {-(-least // (1 << 20))}MiB would do"
-        )
-    return min(COMPILE_BYTES, headroom)
-
-
-def _parent(path: str | None) -> str | None:
-    import os
-
-    return None if path is None else os.path.dirname(os.path.abspath(path))
-
-
-def _shown(path: str) -> str:
-    return "standard input" if path == STANDARD_INPUT else path
+    counts = replace(report.memory_counts, graph_in_file=not graph.in_memory)
+    phases = encode_memory(counts)
+    name = max(phases, key=lambda phase: sum(phases[phase].values()))
+    return [
+        Term(f"encoder, {part}", size, part, {part: size}, f"counts of the input, while {name}")
+        for part, size in phases[name].items()
+    ]

@@ -20,11 +20,11 @@ from itertools import chain, islice
 from typing import Protocol, TypeAlias
 
 from pff_stream.errors import InputError, RefusedError, UsageError
-from pff_stream.sources import BLOCK_BYTES, STANDARD_INPUT, open_blocks
+from pff_stream.files.sources import BLOCK_BYTES, STANDARD_INPUT, open_blocks
 from pff_stream.triples._encode import Encoder
 from pff_stream.triples._triple_lines import MAX_LINE_BYTES
 from pff_stream.triples.bad import BadTriple, BadTriplePolicy, BadTriples
-from pff_stream.triples.documents import MAPPING, DocumentOptions, DocumentReader, is_documents
+from pff_stream.triples.formats.json import MAPPING, DocumentOptions, DocumentReader, is_documents
 from pff_stream.triples.sizes import FILES_BYTES, EncodeCounts, beside_graph, encode_memory
 from planner.sizes import format_size
 

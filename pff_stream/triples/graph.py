@@ -12,8 +12,8 @@ import os
 import zlib
 from types import TracebackType
 
-from pff_stream import _pages
 from pff_stream.errors import InputError
+from pff_stream.files import _pages
 from pff_stream.triples._graph import FORMAT_VERSION, MAGIC, GraphView
 
 HEADER_BYTES = 256

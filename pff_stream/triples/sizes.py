@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pff_stream.sources import BLOCK_BYTES
+from pff_stream.files.sources import BLOCK_BYTES
 from pff_stream.triples._encode import PAIR_BYTES, name_slots_bytes
 from pff_stream.triples._triple_lines import RECORD_BYTES
 

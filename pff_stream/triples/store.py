@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import Literal
 
 from pff_stream.errors import InputError, OutputError, RefusedError
+from pff_stream.files.named import hold, named_file, remove_stale, temporary_folder
 from pff_stream.triples.graph import HEADER_BYTES, Graph, attach, check_start
-from pff_stream.triples.named_files import hold, named_file, remove_stale, temporary_folder
 from planner.sizes import format_size
 
 Backing = Literal["memory", "file", "path", "existing"]

@@ -22,8 +22,8 @@ from pff_stream.evaluate._blocks import BlockEvaluator
 from pff_stream.evaluate._kernel import Evaluator
 from pff_stream.evaluate._needs import largest_need
 from pff_stream.rules.chunk import RuleChunk, build_chunk
+from pff_stream.rules.formats.anyburl import Reading, read_rule
 from pff_stream.rules.keys import name_hash
-from pff_stream.rules.text import Reading, read_rule
 from pff_stream.triples._encode import Encoder
 from pff_stream.triples._graph import GraphView
 from pff_stream.triples._resident import ResidentRelations, side_bytes

@@ -336,7 +336,7 @@ def test_names_longer_than_the_buffer() -> None:
 def test_filters_use_the_miners_columns() -> None:
     """A rule below the thresholds is filtered; a rule without columns passes."""
     from pff_stream.rules.chunk import build_chunk
-    from pff_stream.rules.text import read_rule
+    from pff_stream.rules.formats.anyburl import read_rule
 
     reading = read_rule(b"r(X,Y) <= r(X,Y)")
     chunk = build_chunk(

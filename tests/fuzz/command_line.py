@@ -14,11 +14,11 @@ from unittest.mock import patch
 
 import pff_stream.run
 import planner.text
-from pff_stream import cli
+from pff_stream.cli import main as cli
 from pff_stream.errors import RefusedError
-from pff_stream.run.options import OPTIONS
+from pff_stream.settings.options import OPTIONS
+from tests.cli.test_main import FakeEngine
 from tests.fuzz.target import ACCEPTED, REFUSED, Target
-from tests.test_cli import FakeEngine
 
 OWN = tempfile.TemporaryDirectory(prefix="pff-stream-fuzz-")
 
@@ -50,7 +50,7 @@ def _quiet() -> Iterator[None]:
     with ExitStack() as stack:
         for words in ("table", "refusal"):
             stack.enter_context(patch.object(planner.text, words, lambda _: "the plan"))
-        for name in ("engine", "prepare", "ready"):
+        for name in ("single", "commands", "prepare"):
             module = f"pff_stream.run.{name}"
             stack.callback(_put_back, module, sys.modules.get(module))
             sys.modules[module] = engine

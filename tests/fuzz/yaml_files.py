@@ -10,10 +10,10 @@ from typing import Any
 import yaml
 
 from pff_stream.errors import InputError, UsageError
-from pff_stream.run.manifest import read_manifest
-from pff_stream.run.options import OPTIONS
-from pff_stream.run.resolve import gather, resolve
-from pff_stream.run.settings import RunSettings
+from pff_stream.settings.manifest import read_manifest
+from pff_stream.settings.models import RunSettings
+from pff_stream.settings.options import OPTIONS
+from pff_stream.settings.resolve import gather, resolve
 from tests.fuzz.target import ACCEPTED, REFUSED, Target, check_message
 
 FOLDER = Path(tempfile.gettempdir())

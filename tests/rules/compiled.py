@@ -11,8 +11,8 @@ from typing import Any
 from pff_stream.rules.chunk import RuleChunk
 from pff_stream.rules.compile import CompileReport, compile_rules
 from pff_stream.rules.file import RuleFile
+from pff_stream.rules.formats.anyburl import Atom, Reading, is_variable
 from pff_stream.rules.keys import variable_numbers
-from pff_stream.rules.text import Atom, Reading, is_variable
 
 Term = int | bytes
 Decoded = tuple[int, tuple[bytes, Term, Term], tuple[tuple[bytes, Term, Term], ...]]

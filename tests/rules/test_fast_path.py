@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pff_stream.rules.text import SELF, Rejected, Unsettled, is_variable, read_rule, settle
+from pff_stream.rules.formats.anyburl import (
+    SELF,
+    Rejected,
+    Unsettled,
+    is_variable,
+    read_rule,
+    settle,
+)
 from tests.rules.compiled import Names, compiled, decoded_file, expected
 from tests.rules.texts import known_names, texts
 

@@ -12,8 +12,8 @@ from pff_stream.errors import InputError
 from pff_stream.rules._format import CHUNK_COLUMNS
 from pff_stream.rules.chunk import RuleChunk, build_chunk
 from pff_stream.rules.file import RuleFile
+from pff_stream.rules.formats.anyburl import Atom, Reading, read_rule
 from pff_stream.rules.keys import name_hash
-from pff_stream.rules.text import Atom, Reading, read_rule
 from tests.rules.altered import CONTENT, read_all
 from tests.rules.compiled import compiled, compiled_bytes, decoded_chunk, decoded_file
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pff_stream.rules.text import Atom, Reading, Rejected, Unsettled, read_rule, write_rule
+from pff_stream.rules.formats.anyburl import (
+    Atom,
+    Reading,
+    Rejected,
+    Unsettled,
+    read_rule,
+    write_rule,
+)
 from tests.rules.all_readings import has_self_twice, is_safe, left_after_narrowing, meant
 from tests.rules.compiled import Names
 from tests.rules.texts import known_names, texts

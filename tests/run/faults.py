@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 
 import psutil
 
-from pff_stream.run.fence import GROUP_NAME
+from pff_stream.limits.fence import GROUP_NAME
 from planner.cgroups import own_groups
-from tests.run.pool_processes import is_gone, within
+from tests.execute.pool_processes import is_gone, within
 
 ROOT = Path(__file__).parent.parent.parent
 RESULTS = ("violations.jsonl", "rules.tsv", "outcomes.tsv")
@@ -30,7 +30,7 @@ FAULTS = "FAULTS_OF_A_TEST"
 def set_up(progress: Any, arguments: Any) -> Callable[[Any], Any]:
     """A worker's set-up that can tell of each task, pause before it, and die of one rule."""
     from pff_stream.rules.file import RuleFile
-    from pff_stream.run import worker
+    from pff_stream.work import rules as worker
 
     faults = json.loads(os.environ[FAULTS])
     rules = RuleFile(arguments.rules)
@@ -52,7 +52,7 @@ def set_up(progress: Any, arguments: Any) -> Callable[[Any], Any]:
 
 def small_tasks(rules: Any, size: int) -> Iterator[Any]:
     """Tasks of at most `size` rules."""
-    from pff_stream.run.worker import Task
+    from pff_stream.work.task import Task
 
     for chunk, count in enumerate(rules.chunks["rules"]):
         for start in range(0, int(count), size):
@@ -72,8 +72,10 @@ def dwindling(looks: int) -> Callable[[object], int]:
 
 def main() -> None:
     """The command with the faults of the environment."""
-    from pff_stream.run import guard, journal, stream
-    from pff_stream.run.pool import Pool
+    from pff_stream.checkpoint import journal
+    from pff_stream.execute.pool import Pool
+    from pff_stream.limits import guard
+    from pff_stream.run import evaluate as stream
 
     faults = json.loads(os.environ[FAULTS])
     changes: dict[str, object] = {"set_up": set_up}
@@ -86,7 +88,7 @@ def main() -> None:
         reader: Any = guard.ProcReader
         reader.available_bytes = dwindling(faults["short"])
     journal.SYNC_SECONDS = faults.get("sync", journal.SYNC_SECONDS)
-    from pff_stream.cli import main as command
+    from pff_stream.cli.main import main as command
 
     sys.exit(command())
 

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from pff_stream.errors import UsageError
+from pff_stream.plan.choose import plan_run
+from pff_stream.plan.costs import Costs
+from pff_stream.plan.sizes import BLOCKS, FILE, MEMORY, BlockSizes, RunSizes, bounded, exact
 from pff_stream.rules.file import RuleFile
-from pff_stream.run.blocks import BLOCKS, FILE, MEMORY, BlockSizes, bounded, exact
-from pff_stream.run.memory import RunSizes
-from pff_stream.run.planning import Costs, plan_run
-from pff_stream.run.settings import RunSettings
+from pff_stream.settings.models import RunSettings
 from pff_stream.triples._resident import side_bytes
 from pff_stream.triples.graph import attach
 from planner.machine import Machine
@@ -25,8 +25,8 @@ from planner.model import Limit
 from planner.plan import Plan
 from planner.probe import ProcessMemory, WorkerMemory
 from planner.text import refusal
+from tests.execute.pool_processes import within
 from tests.run.faults import Running, is_finished
-from tests.run.pool_processes import within
 from tests.test_end_to_end import digest, run
 
 MIB = 1 << 20

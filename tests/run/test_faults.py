@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.execute.pool_processes import within
+from tests.limits.test_fence import why_no_group
 from tests.run.faults import Running, digest, is_finished, starts
-from tests.run.pool_processes import within
-from tests.run.test_fence import why_no_group
 
 Note = Callable[[str, object], None]
 """Keeps a signal that met a living process for the summary of the session."""

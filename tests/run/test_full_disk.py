@@ -18,10 +18,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from pff_stream.checkpoint import state
 from pff_stream.errors import OutputError
-from pff_stream.run import state
-from pff_stream.run.folder import STATE
-from pff_stream.run.settings import RunSettings
+from pff_stream.report.folder import STATE
+from pff_stream.settings.models import RunSettings
 from tests.run.faults import RESULTS, ROOT, Running, digest, is_finished
 
 MIB = 1 << 20

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pff_stream.sources import open_blocks
+from pff_stream.files.sources import open_blocks
 from pff_stream.triples._graph import GraphView
 from tests.triples.memory_writer import encoded
 

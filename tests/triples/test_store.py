@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from pff_stream.errors import InputError, OutputError, RefusedError
-from pff_stream.triples import named_files, store
+from pff_stream.files import named
+from pff_stream.triples import store
 from pff_stream.triples.encode import encode
 from pff_stream.triples.graph import attach, verify
 from pff_stream.triples.store import GraphStore
@@ -292,12 +293,12 @@ def test_remains_of_the_dead_are_removed(tmp_path: Path) -> None:
     assert child.stdout.readline() == b"ready\n"
     (tmp_path / "pff-stream-graph-mine").touch()
     (tmp_path / f"pff-stream-graph-{2**22 + 1}-x").touch()
-    named_files.remove_stale(str(tmp_path))
+    named.remove_stale(str(tmp_path))
     assert len(os.listdir(tmp_path)) == 3
     child.send_signal(signal.SIGKILL)
     child.wait()
     child.stdout.close()
-    named_files.remove_stale(str(tmp_path))
+    named.remove_stale(str(tmp_path))
     with GraphStore.at_path(tmp_path / "g"):
         pass
     assert os.listdir(tmp_path) == ["pff-stream-graph-mine"]

@@ -1,0 +1,116 @@
+"""`--resume DIR`: the settings of a run that was begun, or the end of one that is finished.
+
+Inputs and settings come from the folder. What was said besides must be the same where it changes
+the results; workers, budget and the like may differ. Does not cover: spool and journal
+(`unfinished`), the state (`state`), the evaluation itself.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from typing import Any
+
+from pff_stream.checkpoint.state import absolute, read_settings
+from pff_stream.errors import InputError, UsageError
+from pff_stream.report.folder import STATE, SUMMARY, is_unfinished
+from pff_stream.settings.models import RunSettings
+from pff_stream.settings.options import OPTIONS
+from pff_stream.settings.resolve import Layers, resolve, said
+
+MAY_DIFFER = frozenset(
+    [
+        "budget_bytes",
+        "reserve_bytes",
+        "workers",
+        "max_workers",
+        "start_method",
+        "fence",
+        "plan",
+        "fail_on",
+        "violations",
+        "out",
+        "resume",
+        "overwrite",
+    ]
+)
+"""Fields that change no byte of the results."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finished:
+    """What a finished run ended with."""
+
+    exit_code: int
+    lines: list[str]
+
+
+def run_settings(layers: Layers) -> RunSettings:
+    """The settings of a run: as said, or with `--resume` those of the folder."""
+    out = said(layers, ("resume",)).get("resume")
+    if out is None:
+        return resolve(RunSettings, layers)
+    return _restored(str(out), layers)
+
+
+def finished_run(layers: Layers) -> Finished | None:
+    """The end of the run that `--resume` names, None where it is unfinished or was not named."""
+    out = said(layers, ("resume",)).get("resume")
+    if out is None or is_unfinished(str(out)):
+        return None
+    path = os.path.join(str(out), SUMMARY)
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            run = json.load(file)["run"]
+        return Finished(int(run["exit_code"]), [str(line) for line in run["lines"]])
+    except FileNotFoundError:
+        raise UsageError(
+            f"--resume {out}: found neither a finished run ({SUMMARY}) nor an unfinished one "
+            f"({STATE}) there; a run that ended before it computed anything is begun anew"
+        ) from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"{path}: found no summary of a run that this version wrote") from None
+
+
+def _restored(out: str, layers: Layers) -> RunSettings:
+    document = read_settings(out)
+    known = {field.name for field in dataclasses.fields(RunSettings)}
+    values = {name: value for name, value in document["settings"].items() if name in known}
+    now = said(layers, sorted(known))
+    if now.get("overwrite"):
+        raise UsageError("--resume: found together with --overwrite, expected one of the two")
+    wanted = now.get("out")
+    if wanted is not None and os.path.abspath(str(wanted)) != os.path.abspath(out):
+        raise UsageError(f"--out: found {wanted}, expected the folder of --resume, {out}")
+    for name, value in now.items():
+        if name not in MAY_DIFFER and _comparable(name, value) != values.get(name):
+            option = OPTIONS.get(name)
+            raise UsageError(
+                f"{f'--{option.name}' if option else name}: found {_shown(value)}, but the run in "
+                f"{out} was begun with {_shown(values.get(name))}; expected the same, since it "
+                f"changes the results; --out {out} --overwrite starts anew"
+            )
+    # One way to say which workers replaces the others.
+    if not now.keys().isdisjoint(("workers", "max_workers", "plan")):
+        values |= {"workers": None, "max_workers": None}
+    if "plan" in now:
+        values["start_method"] = None
+    values |= {name: value for name, value in now.items() if name in MAY_DIFFER}
+    for name, kept in document["kept"].items():
+        path = os.path.join(out, STATE, kept)
+        values[name] = path if name == "rules" else (path,)
+    return RunSettings(**values | {"out": out, "resume": out, "overwrite": False})
+
+
+def _comparable(name: str, value: Any) -> Any:
+    """A value as the folder keeps it."""
+    if name == "triples":
+        return [absolute(path) for path in value]
+    return absolute(value) if name in ("rules", "manifest") else value
+
+
+def _shown(value: object) -> str:
+    return "nothing" if value is None else str(value)

@@ -1,0 +1,200 @@
+"""What a run keeps in its folder while it is not finished: enough to go on after any death.
+
+`DIR/.unfinished` (`state`) holds besides the settings a `spool` (results) and a `journal` (which
+tasks are done, and where their results lie). Does not cover: the format of the journal (`journal`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import zlib
+from bisect import insort
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import IO, Any
+
+from pff_stream.checkpoint.journal import Done, Journal, JournalReader, run_is_whole
+from pff_stream.checkpoint.state import (
+    State,
+    copy_input,
+    keep_rules,
+    naming,
+    state_folder,
+    write_settings,
+)
+from pff_stream.errors import OutputError
+from pff_stream.files.temporary import working_folder
+from pff_stream.inputs import AlteredError, GraphInput, Rules
+from pff_stream.observer import Observer
+from pff_stream.report.records import Run as SpooledRun
+from pff_stream.report.run_table import RunTable
+from pff_stream.settings.models import RunSettings
+from pff_stream.triples.graph import HEADER_BYTES
+from pff_stream.work.task import Task
+
+SPOOL, JOURNAL = "spool", "journal"
+KEPT_GRAPH = "graph.pffg"
+
+
+class UnfinishedRun:
+    """Spool and journal of one run, and what was done before it was resumed."""
+
+    def __init__(self, state: State, rules: Rules) -> None:
+        self.runs = RunTable((), working_folder(state.out))
+        """Places of the results, those that were there at first, as the merge takes them."""
+        self.n_rules = 0
+        """Rules whose results are there."""
+        self.lost = 0
+        """Tasks of the journal whose results are not what it says."""
+        self.cut_bytes = 0
+        """What a crash had torn off the journal."""
+        self._state = state
+        self._whole = bytearray(len(rules.file.chunks))
+        """1 for each chunk that is done; what is done of others is in `_parts`."""
+        self._parts: dict[int, list[tuple[int, int]]] = {}
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        with naming(state.path), ExitStack() as stack:
+
+            def opened(name: str) -> IO[bytes]:
+                descriptor = os.open(os.path.join(state.path, name), flags, 0o600)
+                return stack.enter_context(open(descriptor, "r+b", buffering=0))
+
+            self.spool, self._journal_file = opened(SPOOL), opened(JOURNAL)
+            place = self._read(rules)
+            self.journal = Journal(
+                self._journal_file.fileno(),
+                self.spool.fileno(),
+                place,
+                len(rules.file.chunks),
+            )
+            self._stack = stack.pop_all()
+        name = f"/proc/{os.getpid()}/fd/{self.spool.fileno()}"
+        self.spool_path = name if os.path.exists(name) else os.path.join(state.path, SPOOL)
+
+    def close(self, *, failed: bool) -> None:
+        """Closes both files; what is done is kept first where the run failed."""
+        with self._stack:
+            if failed:
+                with contextlib.suppress(OutputError):
+                    self.journal.flush()
+
+    def finish(self) -> None:
+        """The run is finished: its state is removed."""
+        self._state.finish()
+
+    def missing(self, tasks: Iterable[Task]) -> Iterator[Task]:
+        """What of each task is not done yet."""
+        for task in tasks:
+            if self._whole[task.chunk]:
+                continue
+            at = task.start
+            for start, stop in self._parts.get(task.chunk, ()):
+                if start >= task.stop:
+                    break
+                if at < start:
+                    yield task._replace(start=at, stop=start)
+                at = max(at, stop)
+            if at < task.stop:
+                yield task._replace(start=at)
+
+    def _read(self, rules: Rules) -> int:
+        """Takes in the journal; returns where it goes on. Cuts what a crash tore off."""
+        reader = JournalReader(self._journal_file.fileno())
+        spool_end = 0
+        counts = rules.file.chunks["rules"]
+        for done in reader:
+            if not self._is_new(done.task, counts):
+                self.lost += 1
+                continue
+            if not all(run_is_whole(self.spool.fileno(), run) for run in done.runs):
+                self.lost += 1
+                continue
+            self._take(done, counts)
+            spool_end = max(spool_end, max(run.offset + run.length for run in done.runs))
+        if reader.cut_bytes:
+            reader.cut()
+        self.cut_bytes = reader.cut_bytes
+        os.ftruncate(self.spool.fileno(), spool_end)
+        return reader.place
+
+    def _is_new(self, task: Task, counts: Any) -> bool:
+        """Whether the rules of a task exist, and none of them was seen before."""
+        return all(self._is_new_range(one, counts) for one in task.ranges)
+
+    def _is_new_range(self, task: Task, counts: Any) -> bool:
+        if not (task.chunk < len(counts) and task.start < task.stop <= int(counts[task.chunk])):
+            return False
+        ranges = self._parts.get(task.chunk, ())
+        return not self._whole[task.chunk] and all(
+            stop <= task.start or task.stop <= start for start, stop in ranges
+        )
+
+    def _take(self, done: Done, counts: Any) -> None:
+        self.n_rules += done.task.n_rules
+        self.runs.add(SpooledRun(0, run.crc32, run.offset, run.length) for run in done.runs)
+        for one in done.task.ranges:
+            if one.stop - one.start == int(counts[one.chunk]):
+                self._whole[one.chunk] = 1
+            else:
+                insort(self._parts.setdefault(one.chunk, []), (one.start, one.stop))
+
+
+@contextmanager
+def unfinished_run(
+    settings: RunSettings, rules: Rules, graph: GraphInput, observer: Observer
+) -> Iterator[UnfinishedRun]:
+    """Spool and journal of a run with a folder; they are there until `finish`."""
+    inputs = _described(rules, graph)
+    with state_folder(settings, inputs) as state:
+        run = UnfinishedRun(state, rules)
+        failed = True
+        try:
+            if settings.resume is None:
+                kept = _keep_inputs(state, settings, rules, graph)
+                write_settings(state, settings, inputs, kept)
+            else:
+                _say(run, rules, observer)
+            yield run
+            failed = False
+        except AlteredError:
+            state.forget()
+            raise
+        finally:
+            run.close(failed=failed)
+
+
+def _say(run: UnfinishedRun, rules: Rules, observer: Observer) -> None:
+    n_rules = rules.file.rules - rules.file.rejected
+    observer.note(f"resumed: {run.n_rules:,} of {n_rules:,} rules are done")
+    if run.cut_bytes:
+        observer.note(f"the journal was torn: {run.cut_bytes} bytes at its end are cut")
+    if run.lost:
+        observer.note(f"results of {run.lost:,} tasks are damaged: they are evaluated again")
+
+
+def _described(rules: Rules, graph: GraphInput) -> dict[str, str]:
+    """Hashes of the contents, and of the chunks and the graph that journal and spool speak of."""
+    chunks = rules.file.chunks
+    header = os.open(graph.name, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        graph_crc32 = zlib.crc32(os.pread(header, HEADER_BYTES, 0))
+    finally:
+        os.close(header)
+    return {
+        "rules": rules.source_hash.hex(),
+        "triples": graph.input_hash.hex(),
+        "compiled rules": f"{zlib.crc32(chunks['crc32'].tobytes()):08x}",
+        "encoded triples": f"{graph_crc32:08x}",
+    }
+
+
+def _keep_inputs(
+    state: State, settings: RunSettings, rules: Rules, graph: GraphInput
+) -> dict[str, str]:
+    """Copies of inputs that cannot be read a second time, as they were compiled and encoded."""
+    kept = keep_rules(state, settings, rules)
+    if not all(os.path.isfile(path) for path in settings.triples):
+        copy_input(graph.name, os.path.join(state.path, KEPT_GRAPH))
+        kept["triples"] = KEPT_GRAPH
+    return kept

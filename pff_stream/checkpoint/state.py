@@ -1,0 +1,210 @@
+"""The folder `.unfinished` in a folder of results: what was asked for, while a run is at work.
+
+It is private to the user and holds `settings.json` (settings and hashes of the inputs), inputs that
+cannot be read again, compiled and encoded (those that came from standard input or a pipe), and
+whatever else a run needs to go on (`unfinished`). `settings.json` comes last when it is made; when
+the run is finished the folder is renamed, then removed. Does not cover: reading settings back
+(`resume`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from pff_stream.errors import KEPT, InputError, OutputError, UsageError
+from pff_stream.files.writers import FileWriter, write_text
+from pff_stream.report.folder import REMAINS, STATE, STATE_SETTINGS, check_folder, made_folder
+
+if TYPE_CHECKING:
+    from pff_stream.inputs import Rules
+    from pff_stream.settings.models import RunSettings
+
+FORMAT_VERSION = 1
+KEPT_RULES = "rules.pffr"
+LOCK_SECONDS = 3.0
+"""How long the workers of a run that was killed may take to be gone."""
+_COPY_BYTES = 1 << 20
+
+
+class State:
+    """The folder `.unfinished` of a run at work; no other run works in it at the same time."""
+
+    def __init__(self, out: str) -> None:
+        self.out = out
+        self.path = os.path.join(out, STATE)
+        self._lock = -1
+
+    def lock(self) -> None:
+        """Waits for what a dead run leaves; `UsageError` where a run is alive in this folder."""
+        deadline = time.monotonic() + LOCK_SECONDS
+        self._lock = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        while True:
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise UsageError(f"{self.out}: a run is at work in this folder") from None
+                time.sleep(0.05)
+            except OSError:
+                return  # network file systems may have no locks
+
+    def finish(self) -> None:
+        """All results have their names: nothing is left to be resumed."""
+        remains = os.path.join(self.out, REMAINS)
+        with naming(self.out):
+            shutil.rmtree(remains, ignore_errors=True)
+            os.rename(self.path, remains)
+            shutil.rmtree(remains)
+
+    def forget(self) -> None:
+        """No run can go on from here."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(self.path, STATE_SETTINGS))
+
+    def close(self) -> None:
+        """Lets another run work in the folder."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether a run can go on from here."""
+        return os.path.isfile(os.path.join(self.path, STATE_SETTINGS))
+
+
+@contextmanager
+def state_folder(settings: RunSettings, inputs: Mapping[str, Any]) -> Iterator[State]:
+    """Makes the state of a new run, or opens that of one to resume; what fails in it says how.
+
+    `inputs` says what the results come from; a state of other inputs is an `InputError`. A new
+    state counts only from `write_settings` on.
+    """
+    assert settings.out is not None  # the caller's reason to be here
+    with ExitStack() as stack:
+        stack.enter_context(made_folder(settings.out))
+        state = State(settings.out)
+        stack.callback(state.close)
+        with naming(settings.out):
+            if settings.resume is None:
+                _make(state, overwrite=settings.overwrite)
+            else:
+                state.lock()
+                _compare(settings.out, read_settings(settings.out)["inputs"], inputs)
+        try:
+            yield state
+        except BaseException as problem:
+            if state.is_kept:
+                problem.add_note(f"{KEPT}: `pff-stream run --resume {settings.out}` goes on")
+            else:
+                shutil.rmtree(state.path, ignore_errors=True)
+            raise
+
+
+def _make(state: State, *, overwrite: bool) -> None:
+    check_folder(state.out, overwrite=overwrite)
+    shutil.rmtree(os.path.join(state.out, REMAINS), ignore_errors=True)
+    if os.path.isdir(state.path):
+        state.lock()
+        shutil.rmtree(state.path, ignore_errors=True)
+        state.close()
+    os.mkdir(state.path, 0o700)
+    state.lock()
+
+
+def _compare(out: str, kept: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+    for name, value in found.items():
+        if kept.get(name) != value:
+            raise InputError(
+                f"--resume {out}: the {name} are not what the run began with (hash {value}, "
+                f"expected {kept.get(name)}); --out {out} --overwrite starts anew"
+            )
+
+
+def write_settings(
+    state: State, settings: RunSettings, inputs: Mapping[str, Any], kept: Mapping[str, str]
+) -> None:
+    """From here on the state counts; `kept` names inputs that lie in it."""
+    document = {
+        "format_version": FORMAT_VERSION,
+        "settings": as_kept(settings),
+        "inputs": inputs,
+        "kept": kept,
+    }
+    write_text(os.path.join(state.path, STATE_SETTINGS), json.dumps(document, indent=2) + "\n")
+    for folder in (state.path, state.out):
+        with naming(folder):
+            descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        with contextlib.suppress(OSError):  # some file systems cannot
+            os.fsync(descriptor)
+        os.close(descriptor)
+
+
+def read_settings(out: str) -> dict[str, Any]:
+    """The document that `write_settings` wrote; `InputError` where it is another."""
+    path = os.path.join(out, STATE, STATE_SETTINGS)
+    try:
+        with open(path, encoding="utf-8") as file:
+            document = json.load(file)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise InputError(f"{path}: found no JSON ({error}), expected what a run wrote") from error
+    version = document.get("format_version") if isinstance(document, dict) else None
+    if version != FORMAT_VERSION:
+        raise InputError(
+            f"{path}: found format version {version!r}, expected {FORMAT_VERSION}: the run was "
+            "begun by another version of pff-stream"
+        )
+    return dict(document)
+
+
+def as_kept(settings: RunSettings) -> dict[str, Any]:
+    """Settings by field as JSON has them; paths of inputs hold from any working folder."""
+    fields = {f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
+    fields["rules"] = absolute(settings.rules)
+    fields["triples"] = [absolute(path) for path in settings.triples]
+    for name in ("manifest", "violations"):
+        fields[name] = None if fields[name] is None else absolute(fields[name])
+    for name in ("out", "resume", "plan"):  # a saved plan is of the whole run
+        del fields[name]
+    return fields
+
+
+def absolute(path: str) -> str:
+    """The path from the root; standard input or output as it is."""
+    return path if path == "-" else os.path.abspath(path)
+
+
+def keep_rules(state: State, settings: RunSettings, rules: Rules) -> dict[str, str]:
+    """A copy of rules that cannot be read a second time."""
+    if os.path.isfile(settings.rules):
+        return {}
+    copy_input(rules.path, os.path.join(state.path, KEPT_RULES))
+    return {"rules": KEPT_RULES}
+
+
+def copy_input(source: str, target: str) -> None:
+    """Copies an input in windows, for good."""
+    with open(source, "rb", buffering=0) as file, FileWriter(target) as writer:
+        while window := file.read(_COPY_BYTES):
+            writer.write(memoryview(window))
+
+
+@contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Turns what the system says into an `OutputError` that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,364 @@
+"""The command `pff-stream`: parses, builds settings, calls the engine and prints what it returns.
+
+Nothing is computed here, and nothing heavy is imported before a command needs it, so that `--help`
+answers at once. Meanings of options are in `settings.options`, exit codes in `cli.exit`.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from pff_stream.cli import exit as ending
+from pff_stream.cli import logs as talk
+from pff_stream.cli import output
+from pff_stream.cli.progress import TerminalLine, choose_observer
+from pff_stream.errors import UsageError
+from pff_stream.observer import Observer
+from pff_stream.settings.models import (
+    CompileSettings,
+    EncodeSettings,
+    RunSettings,
+    Settings,
+    TalkSettings,
+    TriplesSettings,
+)
+from pff_stream.settings.options import OPTIONS, Option
+from pff_stream.settings.resolve import Layers, gather, resolve
+
+if TYPE_CHECKING:
+    from pff_stream.plan.sweep import Sweep
+    from planner.plan import Plan
+
+NAME = "pff-stream"
+_COMPLETE = "_PFF_STREAM_COMPLETE"
+_COMMON = ("config", *(field.name for field in fields(TalkSettings)))
+
+S = TypeVar("S", bound=Settings)
+F = TypeVar("F", bound=Callable[..., Any])
+
+_EXIT_CODES = """\b
+Examples:
+  pff-stream run rules.tsv triples.tsv
+  pff-stream run rules.tsv customer.json --out results
+  pff-stream plan rules.tsv triples.tsv --budget 4G
+
+\b
+Exit codes:
+  0    ran; nothing that --fail-on names
+  1    ran; violations
+  2    usage, configuration, unreadable or malformed input
+  3    refused by the plan, or stopped at its memory guard
+  4    ran, but a rule or a document could not be evaluated
+  70   a bug in pff-stream
+  74   output could not be written
+  130  Ctrl-C    143  SIGTERM    141  standard output was closed
+
+Every option can also be set by environment (PFF_STREAM_<OPTION>) or in a --config file. The
+command line is stronger than the environment, the environment stronger than files.
+"""
+
+
+def _click_option(field: str) -> Callable[[F], F]:
+    """The click option of a settings field; values stay text until the settings read them."""
+    option: Option = OPTIONS[field]
+    names = [f"--{option.name}", field] + (["-o"] if option.name == "output" else [])
+    shown = f"{option.help} Default: {option.default}." if option.default else option.help
+    common: dict[str, Any] = {"help": shown, "default": None}
+    if option.variable is not None:
+        common |= {"envvar": option.variable, "show_envvar": True}
+    if option.metavar is None:
+        return click.option(*names, is_flag=True, **common)
+    kind = click.Path() if option.is_path else str
+    return click.option(*names, type=kind, metavar=option.metavar, **common)
+
+
+def _options(kind: type[Settings], *, without: Iterable[str] = ()) -> Callable[[F], F]:
+    """All options of `kind`, in the order of its fields, then those that every command has."""
+    names = [field.name for field in fields(kind)]
+    wanted = [name for name in names if name in OPTIONS and name not in without]
+
+    def decorate(command: F) -> F:
+        for name in reversed([*wanted, *_COMMON]):
+            command = _click_option(name)(command)
+        return command
+
+    return decorate
+
+
+@contextmanager
+def _working(given: dict[str, Any]) -> Iterator[tuple[Layers, TalkSettings, Observer]]:
+    """Sets up logs and progress as asked, and takes the progress off the screen at the end."""
+    layers = gather(_from_command_line() | given, os.environ)
+    voice = resolve(TalkSettings, layers)
+    handler = talk.set_up(quiet=voice.quiet, verbose=voice.verbose, log_json=voice.log_json)
+    observer = choose_observer(sys.stderr, voice.quiet, voice.log_json)
+    if isinstance(observer, TerminalLine):
+        handler.before = observer.clear
+    try:
+        yield layers, voice, observer
+    finally:
+        observer.close()
+
+
+def _collect_from_here() -> None:
+    """Turns collections on, if `__main__` had them wait, and keeps them off all that is imported.
+
+    Of a command on a small document they were a tenth: nothing of it is ever garbage.
+    """
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
+
+
+def _from_command_line() -> dict[str, Any]:
+    """Options that stood on the command line; `resolve` reads the environment by itself."""
+    context = click.get_current_context()
+    written = click.core.ParameterSource.COMMANDLINE
+    found = {k: v for k, v in context.params.items() if k in OPTIONS}
+    return {k: v for k, v in found.items() if context.get_parameter_source(k) is written}
+
+
+def _rules_and_triples(inputs: Sequence[str]) -> dict[str, Any]:
+    """`RULES TRIPLES...` by field; empty where --manifest and --rules are to name them."""
+    said = _from_command_line()
+    if not inputs:
+        return {}
+    if "manifest" in said or "rules" in said:
+        named = "--manifest" if "manifest" in said else "--rules"
+        raise UsageError(f"found both {inputs[0]} and {named}, expected {RunSettings.needs}")
+    if len(inputs) == 1:
+        raise UsageError(f"found {inputs[0]} alone, expected {RunSettings.needs}")
+    return {"rules": inputs[0], "triples": tuple(inputs[1:])}
+
+
+def _print(lines: Iterable[str], voice: TalkSettings, *, to_stderr: bool = False) -> None:
+    """Prints lines for people, none with --quiet."""
+    if not voice.quiet:
+        output.say("\n".join(lines), to_stderr=to_stderr)
+
+
+def _version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if not wanted or context.resilient_parsing:
+        return
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        click.echo(f"{NAME} {version(NAME)}")
+    except PackageNotFoundError:
+        click.echo(f"{NAME} (not installed)")
+    context.exit()
+
+
+@click.group(
+    name=NAME,
+    epilog=_EXIT_CODES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Show the version and exit.",
+)
+def commands() -> None:
+    """Check very many mined Horn rules against a set of triples, in memory known beforehand.
+
+    RULES is AnyBURL text or a compiled .pffr file; TRIPLES are TSV, JSON, JSON Lines or an
+    encoded .pffg graph. Text may be compressed (.gz, .zst); - is standard input.
+    """
+
+
+@commands.command(epilog="\b\nExample:\n  pff-stream plan rules.tsv triples.tsv --budget 4G")
+@click.argument("inputs", nargs=-1, metavar="RULES TRIPLES...", type=click.Path())
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+@click.option(
+    "--sweep",
+    metavar="workers=A..B",
+    help="One row for each number of workers; ends with 0 if any fits.",
+)
+@_click_option("output")
+@_options(RunSettings)
+def plan(inputs: tuple[str, ...], as_json: bool, sweep: str | None, **others: object) -> int:
+    """Say how much memory a run would need.
+
+    Says also whether that fits, and what would; runs nothing. Takes every option of `run`.
+    With -o the plan is saved, and `run --plan` honours it.
+    Ends with 0 if the run fits, with 3 if it is refused.
+    """
+    with _working(_rules_and_triples(inputs)) as (layers, voice, observer):
+        import json
+
+        from pff_stream.checkpoint.resume import run_settings
+
+        settings = run_settings(layers)
+        written = others["output"]
+        target = None if written is None else OPTIONS["output"].read(written, "-o")
+        from pff_stream.run import single as engine
+
+        _collect_from_here()
+        made: Plan | Sweep
+        if sweep is None:
+            from planner.text import refusal, table
+
+            made = engine.make_plan(settings, observer)
+            shown = table(made)
+            refused = "" if made.fits else refusal(made)
+        else:
+            from pff_stream.run.single import make_sweep
+
+            made = make_sweep(settings, sweep, observer)
+            shown, refused = made.table(), ""
+        observer.close()
+        text = json.dumps(made.to_json(), indent=2, ensure_ascii=False)
+        if target is not None:
+            from pff_stream.files.writers import write_text
+
+            write_text(str(target), text + "\n")
+        if as_json:
+            output.say(text)
+        else:
+            _print([shown], voice)
+        if refused:
+            talk.error(refused)
+        return 0 if made.fits else 3
+
+
+@commands.command(
+    epilog="\b\nExamples:\n  pff-stream run rules.tsv.gz triples.tsv --out results\n"
+    "  pff-stream run rules.pffr graph.pffg --violations - | head\n"
+    "  pff-stream run --manifest manifest.yaml --rules rules.pffr --out results\n"
+    "  pff-stream run --resume results"
+)
+@click.argument("inputs", nargs=-1, metavar="RULES TRIPLES...", type=click.Path())
+@_options(RunSettings)
+def run(inputs: tuple[str, ...], **_: object) -> int:
+    """Check rules against triples; violations end it with 1.
+
+    Give RULES and TRIPLES, or --manifest and --rules. Without --out a summary is printed.
+    """
+    with _working(_rules_and_triples(inputs)) as (layers, voice, observer):
+        from pff_stream.checkpoint.resume import finished_run, run_settings
+        from pff_stream.limits.fence import whole_tree
+
+        ended = finished_run(layers)
+        if ended is not None:
+            _print(ended.lines, voice)
+            return ended.exit_code
+        settings = run_settings(layers)
+
+        with whole_tree(settings):  # before the engine is imported, and numpy with it
+            from pff_stream.run import single as engine
+
+            _collect_from_here()
+
+            result = engine.run(settings, observer)
+        observer.close()
+        _print(result.lines, voice, to_stderr=settings.talks_on_stderr)
+        return int(result.exit_code)
+
+
+@commands.command(
+    name="compile", epilog="\b\nExample:\n  pff-stream compile rules.tsv.gz -o rules.pffr"
+)
+@click.argument("rules", type=click.Path())
+@_options(CompileSettings, without=["rules"])
+def compile_(**_: object) -> int:
+    """Turn rule text into a rule file.
+
+    Runs start from it without reading text again, and check rules with equal bodies together.
+    """
+    with _working({}) as (layers, voice, observer):
+        settings = resolve(CompileSettings, layers)
+        from pff_stream.run import commands as prepare
+
+        _collect_from_here()
+        lines = prepare.compile_rules(settings, observer)
+        observer.close()
+        _print(lines, voice)
+        return 0
+
+
+@commands.command(epilog="\b\nExample:\n  pff-stream encode triples.tsv.zst -o graph.pffg")
+@click.argument("triples", nargs=-1, required=True, metavar="TRIPLES...", type=click.Path())
+@_options(EncodeSettings)
+def encode(triples: tuple[str, ...], **_: object) -> int:
+    """Turn triples or documents into a graph file.
+
+    Runs start from it without reading text again, and all workers share it.
+    """
+    with _working({"triples": triples}) as (layers, voice, observer):
+        settings = resolve(EncodeSettings, layers)
+        from pff_stream.run import commands as prepare
+
+        _collect_from_here()
+        lines = prepare.encode_triples(settings, observer)
+        observer.close()
+        _print(lines, voice)
+        return 0
+
+
+@commands.command(epilog="\b\nExample:\n  pff-stream triples customer.json | head")
+@click.argument("triples", nargs=-1, required=True, metavar="DOCUMENT...", type=click.Path())
+@_options(TriplesSettings)
+def triples(triples: tuple[str, ...], **_: object) -> int:
+    """Print the triples that documents become.
+
+    They are written as TSV to standard output, in the order of the documents.
+    """
+    with _working({"triples": triples}) as (layers, _voice, _observer):
+        settings = resolve(TriplesSettings, layers)
+        from pff_stream.run import commands as prepare
+
+        _collect_from_here()
+        prepare.print_triples(settings, output.standard_output())
+        return 0
+
+
+def _invoke(arguments: list[str]) -> int:
+    """Runs the command; click's own errors become a line of ours and its exit code for usage."""
+    after_help = 0 if arguments else UsageError.exit_code
+    try:
+        # Not `commands.main`: it would end a closed output with 1 and swallow Ctrl-C.
+        with commands.make_context(NAME, arguments or ["--help"]) as context:
+            return int(commands.invoke(context))
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code or after_help
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx is not None else NAME
+        raise UsageError(f"{error.format_message()} Try `{where} --help`.") from None
+    except click.ClickException as error:
+        raise UsageError(error.format_message()) from None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command line and returns its exit code; never raises."""
+    instruction = os.environ.get(_COMPLETE)
+    if instruction:
+        from click.shell_completion import shell_complete
+
+        return shell_complete(commands, {}, NAME, _COMPLETE, instruction)
+    talk.set_up()
+    output.set_up()
+    try:
+        with ending.sigterm_raises():
+            code = _invoke(list(sys.argv[1:] if argv is None else argv))
+            output.flush()
+    except BaseException as problem:
+        code = ending.explain(problem)
+    output.give_up_broken_streams()
+    talk.tear_down()
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

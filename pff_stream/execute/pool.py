@@ -1,0 +1,191 @@
+"""Streams tasks through workers in a bounded window, whatever happens to the workers.
+
+`multiprocessing.Pool.imap_unordered` waits for ever when a worker is killed, and lets answers pile
+up when the consumer is slow. Here drawn minus consumed tasks never exceed the window; a dead worker
+is noticed at once and replaced, its task is tried again alone, and what kills a second time is
+split until the one unit that does it is convicted and the rest answered.
+
+Does not cover: what a task is, order of answers, memory fences (a worker's set-up does its own).
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import Generic, Protocol
+
+from pff_stream.execute.processes import ProcessCrew, WorkersFailedError
+from pff_stream.execute.queue import Answer, Completed, Convicted, Ledger, Task
+from pff_stream.execute.worker_main import COLLECT_TASKS, Progress
+
+__all__ = ["Completed", "Convicted", "Pool", "Progress", "WorkersFailedError"]
+
+STALL_SECONDS = 60.0
+WAIT_SECONDS = 0.25
+"""The longest wait without a look at the workers' counters or a call of `while_waiting`."""
+LOOK_SECONDS = 0.001
+"""While results wait to be consumed, workers are looked after at most so often."""
+
+
+class Crew(Protocol[Task, Answer]):
+    """Workers of one kind."""
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the workers."""
+
+    def hand_out(self, ledger: Ledger[Task, Answer]) -> None:
+        """Gives tasks to workers that can take any."""
+
+    def wait(self, ledger: Ledger[Task, Answer], seconds: float) -> None:
+        """Waits at most so long for news of the workers, and notes them."""
+
+    def retire(self, ledger: Ledger[Task, Answer] | None) -> bool:
+        """Ends one worker, idle or not, for good; False where that cannot be."""
+
+    def close(self, *, kill: bool) -> None:
+        """Ends all workers; `kill` does not wait for any."""
+
+
+class Pool(Generic[Task, Answer]):
+    """Workers that are set up once and answer tasks until the pool is closed.
+
+    `setup(progress, *arguments)` runs once in each worker and returns the function that answers a
+    task; except under "fork" and "thread" it must be importable and its arguments picklable. The
+    function may be called with any task or part of one. `split(task)` gives the parts of a task,
+    none or one where it cannot be split. A worker in whose hands the counter of `progress` stands
+    still for `stall_seconds` is killed. `preload` names modules that a fork server imports.
+    With `gather` no process gets a task before all are set up, so that what they hold together does
+    not depend on who was first. `while_waiting` is called in this process at least every quarter
+    second that nothing comes.
+
+    Raises from `imap_unordered` what `setup` or a task raises, as itself, other than a MemoryError
+    of a task, which is dealt with like a death; and WorkersFailedError where workers cannot be
+    started, or die before they begin any task again and again.
+    """
+
+    def __init__(
+        self,
+        *,
+        start_method: str,
+        workers: int,
+        window: int,
+        setup: Callable[..., Callable[[Task], Answer]],
+        arguments: tuple[object, ...],
+        split: Callable[[Task], Sequence[Task]],
+        stall_seconds: float = STALL_SECONDS,
+        preload: Sequence[str] = (),
+        gather: bool = False,
+        while_waiting: Callable[[], None] | None = None,
+    ) -> None:
+        if workers < 1 or window < 1 or stall_seconds <= 0:
+            raise ValueError(f"{workers} workers, window {window}, stall after {stall_seconds} s")
+        self._window = window
+        self._split = split
+        self._wait_seconds = min(WAIT_SECONDS, stall_seconds / 4)
+        self._while_waiting = while_waiting
+        self._ledger: Ledger[Task, Answer] | None = None
+        self._retried = 0
+        self.paused = False
+        """While it is set no task is drawn; whoever sets it lifts it, from `while_waiting` or
+        between two results."""
+        self._crew: Crew[Task, Answer] | None
+        if start_method == "thread":
+            from pff_stream.execute.threads import ThreadCrew
+
+            self._crew = ThreadCrew(workers, setup, arguments, stall_seconds)
+        else:
+            self._crew = ProcessCrew(
+                start_method, workers, setup, arguments, stall_seconds, preload, gather
+            )
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the workers there are now; none with threads."""
+        return self._crew.pids if self._crew else []
+
+    @property
+    def retried(self) -> int:
+        """How often a task, or a part of one, was tried again."""
+        return self._retried
+
+    def imap_unordered(
+        self, tasks: Iterable[Task]
+    ) -> Iterator[Completed[Task, Answer] | Convicted[Task]]:
+        """Yields a result for every task, or for each part of one that had to be split.
+
+        Tasks are drawn when a worker can take one. Closing the iterator, and any exception in it,
+        kills the workers and closes the pool; exhausting it keeps them for the next call.
+        """
+        if self._ledger is not None or self._crew is None:
+            raise ValueError("the pool is closed" if self._crew is None else "the pool is in use")
+        ledger: Ledger[Task, Answer] = Ledger(tasks, self._window, self._split)
+        self._ledger = ledger
+        retried_before = self._retried
+        try:
+            for result in self._results(self._crew, ledger):
+                self._retried = retried_before + ledger.retried
+                yield result
+        except BaseException:
+            self._close(kill=True)
+            raise
+        finally:
+            self._ledger = None
+
+    def _results(
+        self, crew: Crew[Task, Answer], ledger: Ledger[Task, Answer]
+    ) -> Iterator[Completed[Task, Answer] | Convicted[Task]]:
+        looked = time.monotonic()
+        n_results = 0
+        while True:
+            ledger.paused = self.paused
+            crew.hand_out(ledger)
+            if ledger.has_result:
+                n_results += 1
+                if n_results % COLLECT_TASKS == 0:
+                    gc.collect()
+                yield ledger.consume()
+                if ledger.has_result and time.monotonic() - looked < LOOK_SECONDS:
+                    continue
+                if ledger.has_result:
+                    crew.wait(ledger, 0.0)
+            elif ledger.finished:
+                return
+            else:
+                crew.wait(ledger, self._wait_seconds)
+                if self._while_waiting and not ledger.has_result:
+                    self._while_waiting()
+            looked = time.monotonic()
+
+    def retire(self) -> bool:
+        """Ends one worker for good, an idle one if there is one; False where it is the last.
+
+        What it was at is done again by another. To be called from `while_waiting` or between two
+        results. Threads cannot be ended: False.
+        """
+        return self._crew is not None and self._crew.retire(self._ledger)
+
+    def close(self) -> None:
+        """Ends all workers, within a second unless the kernel holds one; busy ones are killed.
+
+        Nothing is left behind but threads that are at work, which end after their task.
+        """
+        self._close(kill=self._ledger is not None)
+
+    def _close(self, *, kill: bool) -> None:
+        crew, self._crew = self._crew, None
+        if crew is not None:
+            crew.close(kill=kill)
+
+    def __enter__(self) -> Pool[Task, Answer]:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._close(kill=self._ledger is not None or error is not None)

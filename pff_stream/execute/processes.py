@@ -1,0 +1,343 @@
+"""Workers that are processes: whatever dies, stops or fills up, the parent sees it and goes on.
+
+One channel a worker, no lock, no thread, no waiting in a send or a receive: a dead worker can block
+nobody. What a task is and what becomes of it stands in `ledger`, how a process starts in `launch`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import signal
+import time
+from collections.abc import Sequence
+from typing import Generic
+
+from pff_stream.errors import PffStreamError
+from pff_stream.execute.connection import Worker, is_small
+from pff_stream.execute.launch import (
+    Child,
+    ForkLauncher,
+    ForkServer,
+    Launcher,
+    SharedPage,
+    SpawnLauncher,
+    kill_all,
+    launch,
+    signals_held,
+)
+from pff_stream.execute.queue import Answer, Item, Ledger, Task
+from pff_stream.execute.worker_main import (
+    BEGUN_WORD,
+    ERROR,
+    MEMORY,
+    PROGRESS_WORD,
+    READY,
+    STILL_RUNNING,
+    UNKNOWN_EXIT,
+    SetUp,
+)
+
+QUICK_SECONDS = 0.02
+"""A task is sent ahead only after one that was over sooner: behind a long one it would wait while
+other workers idle."""
+BARREN_LIMIT = 3
+"""Deaths a slot without a task begun, and none begun anywhere else, at which the pool gives up."""
+REST_SECONDS, LONGEST_REST_SECONDS = 0.1, 5.0
+"""While others go on, a slot whose workers die so twice in a row waits so long, then doubly."""
+START_TRIES = 4
+"""So often a worker is started where fork servers are killed in the middle of it."""
+SET_UP_STALL_SECONDS = 60.0
+"""A worker that sets up, imports included, may stand still for so long at least."""
+STALL_CHECK_SECONDS = 0.1
+CLOSE_SECONDS = 0.5
+"""How long idle workers may take to end by themselves."""
+
+
+class WorkersFailedError(PffStreamError):
+    """Workers cannot be started, or die before they begin anything, again and again.
+
+    Mostly the system lacks memory or processes for them, or somebody kills them.
+    """
+
+    exit_code = 3
+
+
+class RemoteTraceback(Exception):
+    """The text of a traceback in a worker, as the cause of the exception that it belongs to."""
+
+    def __str__(self) -> str:
+        return f'\n"""\n{self.args[0]}"""'
+
+
+class ProcessCrew(Generic[Task, Answer]):
+    """A fixed number of slots, each with a living worker while there is work."""
+
+    def __init__(
+        self,
+        start_method: str,
+        slots: int,
+        set_up: SetUp,
+        arguments: tuple[object, ...],
+        stall_seconds: float,
+        preload: Sequence[str],
+        gather: bool = False,
+    ) -> None:
+        self._stall_seconds = stall_seconds
+        self._gathering = gather
+        self._workers: list[Worker[Task] | None] = [None] * slots
+        self._retired: set[int] = set()
+        self._barren = [0] * slots
+        self._rest_until = [0.0] * slots
+        self._barren_in_all = 0
+        self._selector = selectors.PollSelector()  # no descriptor that a fork would share
+        self._undead: list[Child] = []
+        self._clock = 0.0
+        self._checked = 0.0
+        self._page = SharedPage(slots)
+        try:
+            self._launcher = self._make_launcher(start_method, set_up, arguments, preload)
+        except BaseException:
+            self._page.close()
+            raise
+
+    def _make_launcher(
+        self, method: str, set_up: SetUp, arguments: tuple[object, ...], preload: Sequence[str]
+    ) -> Launcher:
+        if method == "fork":
+            return ForkLauncher(self._page, set_up, arguments)
+        if method == "spawn":
+            return SpawnLauncher(self._page, set_up, arguments)
+        if method == "forkserver":
+            return ForkServer(self._page, set_up, arguments, preload)
+        raise ValueError(f"start method {method!r}: expected fork, spawn, forkserver or thread")
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the workers there are."""
+        return [worker.child.pid for worker in self._workers if worker]
+
+    def hand_out(self, ledger: Ledger[Task, Answer]) -> None:
+        """Gives every worker that can take it a task, and every empty slot a worker."""
+        if not ledger.has_work():
+            return
+        for slot, worker in enumerate(self._workers):
+            is_open = worker is None and slot not in self._retired
+            if is_open and time.monotonic() >= self._rest_until[slot]:
+                self._start(slot)
+        if self._gathering:
+            started = [w for slot, w in enumerate(self._workers) if slot not in self._retired]
+            if not any(self._barren) and not all(w and w.ready for w in started):
+                return
+            self._gathering = False
+        for worker in self._workers:
+            if worker and worker.ready and not worker.hand and (item := ledger.take()):
+                self._send(worker, item)
+        for worker in self._workers:
+            if (
+                worker
+                and worker.quick
+                and len(worker.hand) == 1
+                and not worker.hand[0].suspect
+                and (item := ledger.take_ahead(is_small))
+            ):
+                self._send(worker, item)
+
+    def wait(self, ledger: Ledger[Task, Answer], seconds: float) -> None:
+        """Waits for whatever comes first, and deals with all that has come.
+
+        Only time spent here counts as a stall, and no more of it than was asked for: neither a slow
+        consumer nor a stop from the terminal makes a worker late.
+        """
+        began = time.monotonic()
+        for key, mask in self._selector.select(seconds):
+            worker: Worker[Task] = key.data
+            if mask & selectors.EVENT_WRITE:
+                worker.flush()
+                self._watch(worker)
+            if mask & selectors.EVENT_READ:
+                self._receive(worker, ledger)
+        if seconds:
+            self._clock += min(time.monotonic() - began, seconds)
+            if self._clock - self._checked >= min(seconds, STALL_CHECK_SECONDS):
+                self._checked = self._clock
+                self._check_stalls(ledger)
+
+    def retire(self, ledger: Ledger[Task, Answer] | None) -> bool:
+        """Closes a slot: an empty one, else an idle worker's, else the last one's."""
+        slots = [slot for slot in range(len(self._workers)) if slot not in self._retired]
+        if len(slots) < 2:
+            return False
+        slot = min(slots, key=lambda slot: (self._is_at_work(slot), -slot))
+        self._retired.add(slot)
+        worker = self._workers[slot]
+        if worker is not None:
+            # No death that anything is to blame for: all that it has in hand is given back.
+            _, _, hand = self._end(worker, kill=True)
+            for item in reversed(hand):
+                assert ledger is not None  # idle workers alone are there between two uses
+                ledger.give_back(item)
+        return True
+
+    def _is_at_work(self, slot: int) -> int:
+        """0 for a slot without a worker, 1 for an idle one, 2 for one at work."""
+        worker = self._workers[slot]
+        return 0 if worker is None else 1 + worker.at_work
+
+    def close(self, *, kill: bool) -> None:
+        """Ends all processes: idle ones by the end of their channel, all others by SIGKILL."""
+        try:
+            if not kill:
+                self._dismiss()
+        finally:
+            with signals_held():
+                workers = [worker for worker in self._workers if worker]
+                self._workers = [None] * len(self._workers)
+                kill_all([worker.child for worker in workers] + self._undead, 2.0)
+                self._undead = []
+                for worker in workers:
+                    worker.words.release()
+                self._launcher.close()
+                self._selector.close()
+                self._page.close()
+
+    def _dismiss(self) -> None:
+        """Lets idle workers end by themselves."""
+        idle = [worker for worker in self._workers if worker and not worker.at_work]
+        for worker in idle:
+            self._selector.unregister(worker.child.channel)
+            worker.child.hang_up()
+        deadline = time.monotonic() + CLOSE_SECONDS
+        for worker in idle:
+            worker.child.exit_code(max(0.0, deadline - time.monotonic()))
+
+    def _launched(self, slot: int) -> Child:
+        """A new process; a fork server that is killed meanwhile is replaced, but not for ever."""
+        for _ in range(START_TRIES - 1):
+            with contextlib.suppress(ConnectionError):
+                return launch(self._launcher, slot)
+        try:
+            return launch(self._launcher, slot)
+        except OSError as error:
+            raise WorkersFailedError(f"a worker could not be started: {error}") from error
+
+    def _start(self, slot: int) -> None:
+        words = self._page.slot(slot)
+        words[PROGRESS_WORD] = words[BEGUN_WORD] = 0
+        with signals_held():
+            child = self._launched(slot)
+            worker: Worker[Task] = Worker(slot, child, words, self._launcher.first)
+            worker.still_since = self._clock
+            self._workers[slot] = worker
+        self._selector.register(child.channel, selectors.EVENT_READ, worker)
+        worker.flush()
+        self._watch(worker)
+
+    def _send(self, worker: Worker[Task], item: Item[Task]) -> None:
+        if not worker.hand:
+            worker.still_since = self._clock
+        worker.send(item)
+        self._watch(worker)
+
+    def _watch(self, worker: Worker[Task]) -> None:
+        """Has `wait` see what comes from a worker, and when it takes what is left to send."""
+        if worker.awaited != bool(worker.outbox):
+            worker.awaited = not worker.awaited
+            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.awaited else 0)
+            self._selector.modify(worker.child.channel, events, worker)
+
+    def _receive(self, worker: Worker[Task], ledger: Ledger[Task, Answer]) -> None:
+        """Takes in what has come; whole answers count even if their worker has died since."""
+        alive = worker.receive()
+        while reply := worker.next_reply():
+            kind, seconds, body = reply
+            if kind == READY:
+                worker.ready = True
+                continue
+            if kind == ERROR:
+                error, text = body
+                raise error from RemoteTraceback(text)
+            item = worker.hand.popleft()
+            worker.answered += 1
+            worker.quick = seconds < QUICK_SECONDS
+            self._note_fruit(worker.slot)
+            if kind == MEMORY:
+                ledger.died(item, "MemoryError")
+            else:
+                ledger.answered(item, body, seconds)
+        if not alive:
+            self._bury(worker, ledger)
+
+    def _bury(
+        self, worker: Worker[Task], ledger: Ledger[Task, Answer], cause: str | None = None
+    ) -> None:
+        """Collects a dead worker, or ends one that stands still, and settles what it had to do."""
+        begun, code, hand = self._end(worker, kill=cause is not None)
+        cause = cause or _cause(code)
+        for item in reversed(hand[1:] if begun else hand):
+            ledger.give_back(item)
+        if begun:
+            self._note_fruit(worker.slot)
+            ledger.died(hand[0], cause)
+        else:
+            self._note_barren(worker.slot, cause)
+
+    def _end(self, worker: Worker[Task], *, kill: bool) -> tuple[bool, int, list[Item[Task]]]:
+        """Collects a worker; tells whether it had begun a task, its exit code, what it owed."""
+        with signals_held():
+            self._workers[worker.slot] = None
+            self._selector.unregister(worker.child.channel)
+            begun = worker.has_begun
+            worker.words.release()
+            code = STILL_RUNNING if kill else worker.child.exit_code(1.0)
+            if code == STILL_RUNNING:
+                worker.child.kill()
+                code = worker.child.exit_code(1.0)
+            worker.child.close()
+            if code == STILL_RUNNING:
+                self._undead.append(worker.child)
+        return begun, code, list(worker.hand)
+
+    def _note_fruit(self, slot: int) -> None:
+        """A worker began a task: whatever it came to, workers can be started here."""
+        self._barren[slot] = self._barren_in_all = 0
+
+    def _note_barren(self, slot: int, cause: str) -> None:
+        """A worker died with no task begun, which the next one may do as well."""
+        self._barren[slot] += 1
+        self._barren_in_all += 1
+        if self._barren_in_all >= BARREN_LIMIT * len(self._workers):
+            raise WorkersFailedError(
+                f"{self._barren_in_all} workers in a row ended before they began any task; "
+                f"the last one: {cause}"
+            )
+        if self._barren[slot] > 1:
+            rest = min(REST_SECONDS * 2.0 ** (self._barren[slot] - 2), LONGEST_REST_SECONDS)
+            self._rest_until[slot] = time.monotonic() + rest
+
+    def _check_stalls(self, ledger: Ledger[Task, Answer]) -> None:
+        for worker in self._workers:
+            if worker is None:
+                continue
+            if worker.moved() or not worker.at_work:
+                worker.still_since = self._clock
+                continue
+            limit = self._stall_seconds
+            if not worker.ready:
+                limit = max(limit, SET_UP_STALL_SECONDS)
+            if self._clock - worker.still_since >= limit:
+                self._bury(worker, ledger, f"no progress for {limit:g} s")
+
+
+def _cause(code: int) -> str:
+    """In words, how a process ended."""
+    if code == UNKNOWN_EXIT:
+        return "it ended, and how is unknown"
+    if code == STILL_RUNNING:
+        return "it closed its channel"
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"killed by signal {-code}"

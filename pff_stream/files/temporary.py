@@ -1,0 +1,66 @@
+"""How inputs are read, by the settings: where temporary files go, what triples look like.
+
+`compile` and `encode` import this and neither numpy nor anything of a run.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import IO, TYPE_CHECKING
+
+from pff_stream.errors import OutputError
+
+if TYPE_CHECKING:
+    pass
+
+
+def working_folder(near: str | None = None) -> str:
+    """Where temporary files go: beside the output, else TMPDIR, else a folder on a disk.
+
+    /tmp is often memory; a spool there would count against the budget.
+    """
+    candidates = [near, os.environ.get("TMPDIR"), "/var/tmp", "/tmp"]
+    for folder in candidates:
+        if folder and os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK):
+            return folder
+    raise OutputError(f"no folder for temporary files: tried {', '.join(filter(None, candidates))}")
+
+
+@contextmanager
+def temporary_file(folder: str) -> Iterator[tuple[IO[bytes], str]]:
+    """An unbuffered file and the path by which other processes of this user open it."""
+    with ExitStack() as stack:
+        try:
+            file: IO[bytes] = stack.enter_context(
+                tempfile.TemporaryFile(buffering=0, prefix="pff-stream-", dir=folder)
+            )
+            path = f"/proc/{os.getpid()}/fd/{file.fileno()}"
+            if not os.path.exists(path):
+                # No /proc (macOS, or a hardened container): a file with a name instead.
+                named = stack.enter_context(
+                    tempfile.NamedTemporaryFile(buffering=0, prefix="pff-stream-", dir=folder)
+                )
+                file, path = named.file, named.name
+        except OSError as error:
+            raise OutputError(f"{folder}: no temporary file: {error.strerror or error}") from error
+        yield file, path
+
+
+def is_memory(folder: str) -> bool:
+    """Whether files in a folder are memory (tmpfs), by the mount that it lies in."""
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+            mounts = [line.split(" - ") for line in file]
+    except OSError:
+        return False
+    real = os.path.realpath(folder)
+    best, kind = "", ""
+    for place, source in mounts:
+        point = place.split()[4]
+        inside = real == point or real.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= len(best):
+            best, kind = point, source.split()[0]
+    return kind in ("tmpfs", "ramfs")

@@ -1,0 +1,305 @@
+"""Where results go: files that appear whole or not at all, standard output, temporary files.
+
+Every writer takes bytes in order (`write`), and then either keeps them (`commit`) or leaves nothing
+behind (`abandon`); a new kind of output needs these three and nothing else. A file is written
+without a name where the system can (so that a killed process leaves nothing either), else under a
+temporary one, synchronised, and renamed. Does not cover: which files a run has, and formats.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import select
+import stat
+import tempfile
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Protocol, Self
+
+from pff_stream.errors import OutputError
+from pff_stream.files import _pages
+
+STANDARD_OUTPUT = "-"
+WINDOW_BYTES = 1 << 16
+"""So much of a file that is written, or what one write adds if that is more, is begun to be written
+back together; two of these are in the page cache, one of which leaves it."""
+_Path = str | os.PathLike[str]
+
+
+class Writer(Protocol):
+    """One destination of bytes; errors are `OutputError`, a closed pipe is `BrokenPipeError`."""
+
+    def write(self, view: memoryview, /) -> None:
+        """Takes all bytes of `view`, which is void after the call."""
+
+    def commit(self) -> None:
+        """Keeps what was written, for good; nothing can be written after it."""
+
+    def abandon(self) -> None:
+        """Leaves nothing behind; does nothing after `commit`. Never raises."""
+
+
+class _Descriptor:
+    """A descriptor that takes bytes; base of the writers below."""
+
+    def __init__(self, descriptor: int, name: str, drops_behind: bool = False) -> None:
+        self.name = name
+        self.written = 0
+        """Bytes taken so far."""
+        self._descriptor = descriptor
+        self._drops_behind = drops_behind
+        self._dropped = self._started = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.commit()
+        else:
+            self.abandon()
+
+    def fileno(self) -> int:
+        """The descriptor, -1 when closed."""
+        return self._descriptor
+
+    def write(self, view: memoryview, /) -> None:
+        """Writes all of it, however often the system takes less."""
+        with _naming(self.name):
+            rest = view
+            while len(rest):
+                try:
+                    rest = rest[os.write(self._descriptor, rest) :]
+                except BlockingIOError:
+                    # Whoever gave us the pipe made it non-blocking.
+                    select.select([], [self._descriptor], [])
+        self.written += len(view)
+        if self._drops_behind and self.written - self._started >= WINDOW_BYTES:
+            self._drop_behind()
+
+    def drop_all(self) -> None:
+        """Takes all that was written out of the page cache; waits until it is written back."""
+        if self._drops_behind:
+            self._drop_behind()
+            self._drop_behind()
+
+    def commit(self) -> None:
+        """Closes the descriptor."""
+        self._close()
+
+    def abandon(self) -> None:
+        """Closes the descriptor, quietly."""
+        with contextlib.suppress(OSError):
+            self._close()
+
+    def _close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def _drop_behind(self) -> None:
+        """Starts writing back what is new, and lets go of what was started the last time."""
+        _pages.start_writing(self._descriptor, self._started, self.written - self._started)
+        if self._started > self._dropped:
+            _pages.drop(self._descriptor, self._dropped, self._started - self._dropped)
+        self._dropped, self._started = self._started, self.written
+
+
+class StandardOutput(_Descriptor):
+    """Descriptor 1, which stays open: it is not ours to close."""
+
+    def __init__(self) -> None:
+        super().__init__(1, "standard output")
+
+    def _close(self) -> None:
+        self._descriptor = -1
+
+
+class SpecialFile(_Descriptor):
+    """A pipe or a device that has a name: written as it is, never replaced."""
+
+    def __init__(self, path: _Path) -> None:
+        name = os.fspath(path)
+        with _naming(name):
+            super().__init__(os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY), name)
+
+
+class TemporaryWriter(_Descriptor):
+    """An unnamed file in `folder` (None: the system's), gone when closed; readable by `fileno`."""
+
+    def __init__(self, folder: _Path | None = None) -> None:
+        where = os.fspath(folder) if folder is not None else tempfile.gettempdir()
+        with _naming(f"temporary file in {where}"):
+            descriptor, path = tempfile.mkstemp(prefix=".pff-stream-", dir=where)
+            os.unlink(path)
+        super().__init__(descriptor, f"temporary file in {where}", drops_behind=True)
+
+
+class OpenFile(_Descriptor):
+    """A file that is open and stays so: written in windows, none of it left in the page cache."""
+
+    def __init__(self, descriptor: int, name: str) -> None:
+        super().__init__(descriptor, name, drops_behind=True)
+
+    def _close(self) -> None:
+        _pages.drop(self._descriptor, self._dropped, self.written - self._dropped)
+        self._descriptor = -1
+
+
+class FileWriter(_Descriptor):
+    """A regular file that is replaced at once by `commit`, with the user's umask.
+
+    Until then the bytes have no name, or the temporary one of `partial_name`. `OutputError` where
+    the name is a symbolic link, a folder, a pipe or a device.
+    """
+
+    def __init__(self, path: _Path) -> None:
+        check_output(path)
+        self.path = os.fspath(path)
+        if _is_special(path):
+            raise OutputError(f"{self.path}: is no regular file, so it cannot be replaced")
+        self._folder = os.path.dirname(self.path) or os.curdir
+        self._partial = os.path.join(self._folder, partial_name(os.path.basename(self.path)))
+        with _naming(self.path):
+            descriptor, self._named = self._open()
+        super().__init__(descriptor, self.path, drops_behind=True)
+
+    def commit(self) -> None:
+        """Synchronises the file, gives it its name, and synchronises the folder."""
+        if self._descriptor < 0:
+            return
+        try:
+            check_output(self.path)
+            with _naming(self.path):
+                os.fsync(self._descriptor)
+                if not self._named:
+                    self._remove_stale()
+                    _give_name(self._descriptor, self._partial)
+                    self._named = True
+                os.rename(self._partial, self.path)
+                self._named = False
+                self._close()
+                _synchronise_folder(self._folder)
+        except BaseException:
+            self.abandon()
+            raise
+
+    def abandon(self) -> None:
+        """Closes the file and removes its temporary name, if it has one."""
+        super().abandon()
+        if self._named:
+            self._named = False
+            with contextlib.suppress(OSError):
+                os.unlink(self._partial)
+
+    def _open(self) -> tuple[int, bool]:
+        """A new file and whether it has the temporary name."""
+        mode = 0o666
+        self._remove_stale()
+        unnamed = getattr(os, "O_TMPFILE", 0)
+        if unnamed:
+            # Not every file system can, and it must be known now whether a name can be given.
+            flags = unnamed | os.O_WRONLY | os.O_CLOEXEC
+            with contextlib.suppress(OSError):
+                probe = os.open(self._folder, flags, mode)
+                try:
+                    _give_name(probe, self._partial)
+                finally:
+                    os.close(probe)
+                os.unlink(self._partial)
+                return os.open(self._folder, flags, mode), False
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        return os.open(self._partial, flags, mode), True
+
+    def _remove_stale(self) -> None:
+        """Removes what a killed run may have left under the temporary name."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._partial)
+
+
+def partial_name(name: str) -> str:
+    """The temporary name beside an output file, for those who tidy its folder."""
+    return f".{name}.partial"
+
+
+def open_writer(path: _Path) -> _Descriptor:
+    """The writer for what a user named: `-`, a pipe or device that exists, else a file."""
+    if os.fspath(path) == STANDARD_OUTPUT:
+        return StandardOutput()
+    if _is_special(path):
+        return SpecialFile(path)
+    return FileWriter(path)
+
+
+def write_text(path: _Path, text: str) -> None:
+    """Writes what a user named in one step: whoever reads the file sees the old or the new text."""
+    with open_writer(path) as writer:
+        writer.write(memoryview(text.encode("utf-8", "surrogateescape")))
+
+
+def check_output(path: _Path) -> None:
+    """`OutputError` where a file at `path` must not be replaced; says nothing about permissions.
+
+    A symbolic link is refused, since what it points to is not what was named; links to pipes and
+    devices (`/dev/fd/63` of a shell's `>(...)`) are never replaced and therefore pass.
+    """
+    name = os.fspath(path)
+    if name == STANDARD_OUTPUT or _is_special(path):
+        return
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise OutputError(f"{name}: cannot be written: {error.strerror}") from error
+    if stat.S_ISLNK(mode):
+        raise OutputError(f"{name}: cannot be written: it is a symbolic link; name its target")
+    if stat.S_ISDIR(mode):
+        raise OutputError(f"{name}: cannot be written: it is a folder")
+
+
+def _is_special(path: _Path) -> bool:
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+
+
+@contextlib.contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Turns what the system says into an `OutputError` with the name; a closed pipe passes."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"{name}: cannot be written: {error.strerror}") from error
+
+
+def _give_name(descriptor: int, path: str) -> None:
+    """Gives an unnamed file a name; fails where there is one already."""
+    folder = os.open("/proc/self/fd", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        # Without a folder's descriptor CPython calls link(2), which does not follow on Linux.
+        os.link(str(descriptor), path, src_dir_fd=folder, follow_symlinks=True)
+    finally:
+        os.close(folder)
+
+
+def _synchronise_folder(folder: str) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,276 @@
+"""Makes the two inputs of a run ready: a compiled rule file and an encoded graph, each by a name.
+
+Text is compiled and raw triples are encoded into files and memory without a name of their own,
+which are gone with this process; what is compiled or encoded already is checked and used as it is.
+The headers of both say all that the plan needs. Does not cover: planning, workers.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeAlias
+
+from pff_stream.errors import InputError, OutputError
+from pff_stream.files.sources import STANDARD_INPUT, open_blocks
+from pff_stream.files.temporary import is_memory, temporary_file
+from pff_stream.files.writers import OpenFile
+from pff_stream.rules.file import FORMAT, RuleFile
+from pff_stream.settings.models import TriplesSettings
+from pff_stream.settings.policy import too_many_rejected
+from pff_stream.triples._graph import MAGIC
+from pff_stream.triples.encode import EncodeOptions, EncodeReport, TripleInput
+from pff_stream.triples.graph import attach, verify_header
+from pff_stream.triples.store import GraphStore
+
+if TYPE_CHECKING:
+    from pff_stream.rules.compile import CompileReport
+    from pff_stream.settings.models import RunSettings
+
+RulesGiven: TypeAlias = "Iterable[str]"
+"""Rules from a Python caller, one text each, instead of a path."""
+TriplesGiven: TypeAlias = "Sequence[TripleInput]"
+"""Triples from a Python caller, instead of paths."""
+
+_HEAD_BYTES = 64
+_logger = logging.getLogger("pff_stream")
+
+
+class AlteredError(InputError):
+    """An input was written to while it was read: nothing that was computed is to be trusted."""
+
+
+class OpenedFile:
+    """A compiled or encoded file that is read for as long as a run lasts."""
+
+    def __init__(self, path: str, descriptor: int) -> None:
+        self.path = path
+        self._descriptor = descriptor
+        self._before = os.fstat(descriptor)
+        self._is_replaced = False
+
+    def check(self) -> None:
+        """`AlteredError` where it was written to or cut since it was opened.
+
+        Where its name leads to another file by now, the run goes on with this one, and says so.
+        """
+        before, now = self._before, os.fstat(self._descriptor)
+        if (before.st_size, before.st_mtime_ns) != (now.st_size, now.st_mtime_ns):
+            raise AlteredError(f"{self.path}: was written to during the run, which is void")
+        if self._is_replaced:
+            return
+        try:
+            self._is_replaced = not os.path.samestat(before, os.stat(self.path))
+        except OSError:
+            self._is_replaced = True
+        if self._is_replaced:
+            _logger.warning("%s: replaced during the run, which goes on with the old", self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """A rule file that is open for as long as the run lasts."""
+
+    file: RuleFile
+    path: str
+    """What workers open."""
+    source: str
+    """As the user named it."""
+    source_hash: bytes
+    compiled: CompileReport | None
+    """None where the file was compiled before."""
+    opened: OpenedFile | None
+    """The file that was compiled before, else None."""
+
+    def check_complete(self) -> None:
+        """`InputError` unless a file that was compiled before holds each of its rules once.
+
+        Reads all of it: for where no merge follows, which would notice, or where one has noticed.
+        """
+        if self.opened is not None:
+            from pff_stream.rules.complete import check_complete
+
+            check_complete(self.file)
+
+
+@dataclass(frozen=True, slots=True)
+class GraphInput:
+    """An encoded graph that can be attached for as long as its store is open."""
+
+    store: GraphStore
+    name: str
+    total_bytes: int
+    n_entities: int
+    n_relations: int
+    n_triples: int
+    input_hash: bytes
+    encoded: EncodeReport | None
+    """None where the graph was encoded before."""
+    opened: OpenedFile | None
+    """The file that was encoded before, else None."""
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether its bytes are memory that cannot be reclaimed (else pages of a file)."""
+        return self.store.backing == "memory"
+
+
+def is_rule_file(path: str) -> bool:
+    """Whether a file holds compiled rules: by what stands at its start, or else by its name."""
+    return path.endswith(".pffr") or FORMAT.encode() in _head(path)
+
+
+def is_graph_file(path: str) -> bool:
+    """Whether a file holds an encoded graph."""
+    return path.endswith(".pffg") or _head(path).startswith(MAGIC)
+
+
+def _head(path: str) -> bytes:
+    """The first bytes of a regular file; empty for anything else: its reader says what is wrong."""
+    try:
+        if path == STANDARD_INPUT or not os.path.isfile(path):
+            return b""
+        with open(path, "rb") as file:
+            return file.read(_HEAD_BYTES)
+    except OSError:
+        return b""
+
+
+@contextmanager
+def open_rules(
+    settings: RunSettings, folder: str, memory_bytes: int, given: RulesGiven | None = None
+) -> Iterator[Rules]:
+    """The compiled rules; text is compiled first, within `memory_bytes`, into `folder`."""
+    path = settings.rules
+    if given is None and is_rule_file(path):
+        with RuleFile(path) as file:
+            opened = OpenedFile(path, file.fileno())
+            if too_many_rejected(settings.on_bad_rule, file.rejected, file.rules):
+                raise InputError(
+                    f"{path}: {file.rejected} of {file.rules} rule lines could not be read when it "
+                    f"was compiled, more than --on-bad-rule {settings.on_bad_rule} allows"
+                )
+            # The descriptor's name: workers read this file even if the path is replaced meanwhile.
+            name = f"/proc/{os.getpid()}/fd/{file.fileno()}"
+            yield Rules(
+                file=file,
+                path=name if os.path.exists(name) else path,
+                source=path,
+                source_hash=file.source_hash,
+                compiled=None,
+                opened=opened,
+            )
+        return
+    from pff_stream.rules.compile import BLOCK_BYTES, compile_rules, lines_of
+
+    with temporary_file(folder) as (output, name):
+        destination = OpenFile(output.fileno(), f"temporary file in {folder}")
+        report = compile_rules(
+            open_blocks(path, BLOCK_BYTES) if given is None else lines_of(given),
+            destination,
+            source_name="standard input" if path == STANDARD_INPUT else path,
+            semantics=settings.semantics,
+            memory_bytes=memory_bytes,
+            temporary_directory=folder,
+            on_bad_rule=settings.on_bad_rule,
+        )
+        destination.commit()
+        with RuleFile(output.fileno()) as file:
+            yield Rules(file, name, path, report.source_hash, report, None)
+
+
+@contextmanager
+def open_graph(
+    settings: RunSettings, folder: str, memory_bytes: int, given: TriplesGiven | None = None
+) -> Iterator[GraphInput]:
+    """The encoded graph; raw triples are encoded first, by a process of its own, into memory.
+
+    Of a graph that was encoded before only the header is read: its contents are to be verified.
+    Encoding may use `memory_bytes`, the graph included. Triples and a graph that would take more
+    go to files in `folder`, unless that is memory; `RefusedError` where the rest does not fit.
+    """
+    inputs: list[TripleInput] = list(settings.triples if given is None else given)
+    graphs = [path for path in inputs if isinstance(path, str) and is_graph_file(path)]
+    if graphs:
+        if len(inputs) > 1:
+            raise InputError(
+                f"{graphs[0]}: found an encoded graph among {len(inputs)} inputs, "
+                "expected it alone: encode all triples into one graph"
+            )
+        verify_header(graphs[0])
+        with GraphStore.existing(graphs[0]) as store:
+            opened = OpenedFile(graphs[0], store.fileno())
+            yield _described(store, None, opened)
+        return
+    from pff_stream.triples.encode_process import EncoderKilledError, encode_in_process
+
+    overflow = None if is_memory(folder) else folder
+    options = replace(encode_options(settings), spill_folder=overflow)
+    with ExitStack() as stack:
+
+        def encoded() -> tuple[GraphStore, EncodeReport]:
+            store = stack.enter_context(GraphStore.in_memory())
+            store.overflow_folder = overflow
+            fenced = settings.fence != "none"
+            return store, encode_in_process(
+                inputs, options, store, memory_bytes=memory_bytes, fenced=fenced
+            )
+
+        try:
+            store, report = encoded()
+        except EncoderKilledError as error:
+            if not all(isinstance(path, str) and os.path.isfile(path) for path in inputs):
+                raise
+            _logger.warning("%s: it is started once more", error)
+            stack.close()
+            store, report = encoded()
+        yield _described(store, report)
+
+
+def moved_out(graph: GraphInput, folder: str) -> GraphInput:
+    """A graph that was encoded into memory, in a file of `folder`; the same where it cannot be."""
+    if graph.encoded is None or not graph.in_memory or is_memory(folder):
+        return graph
+    try:
+        graph.store.move_to(folder)
+    except OutputError as error:
+        _logger.warning("the graph stays in memory: %s", error)
+        return graph
+    return _described(graph.store, graph.encoded)
+
+
+def _described(
+    store: GraphStore, report: EncodeReport | None, opened: OpenedFile | None = None
+) -> GraphInput:
+    with attach(store.name) as graph:
+        view = graph.view
+        return GraphInput(
+            store=store,
+            name=store.name,
+            total_bytes=view.total_bytes,
+            n_entities=view.n_entities,
+            n_relations=view.n_relations,
+            n_triples=view.n_triples,
+            input_hash=view.input_hash,
+            encoded=report,
+            opened=opened,
+        )
+
+
+def encode_options(settings: RunSettings | TriplesSettings) -> EncodeOptions:
+    """How the settings want triples to be read."""
+    from pff_stream.triples.encode import EncodeOptions, parse_columns
+    from pff_stream.triples.formats.json import DocumentOptions
+
+    return EncodeOptions(
+        columns=parse_columns(settings.columns),
+        on_bad_triple=getattr(settings, "on_bad_triple", "fail"),
+        documents=DocumentOptions(
+            id_key=settings.id_key,
+            predicate="path" if settings.predicate == "path" else "key",
+            max_document_bytes=settings.max_document_bytes,
+        ),
+    )

@@ -1,0 +1,1 @@
+"""The plan of a run: sizes, terms of memory, candidates, and the choice among those that fit."""

@@ -1,0 +1,87 @@
+"""Holds what a run was planned to take against what it took, by terms or groups of terms.
+
+What each process held is known, not for what; what a worker took for its arrays it says itself.
+Pages that workers share with this process after a fork belong to both, so the processes' own terms
+are one group. Does not measure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pff_stream.work.task import Held
+from planner.plan import Plan
+from planner.sizes import format_size
+from planner.watch import TreeWatch
+
+PROCESSES, GRAPH, KERNEL = "processes", "graph in memory", "kernel and page cache"
+SCRATCH, CHUNKS = "scratch and results", "chunks"
+_GROUP_OF = {
+    "graph": GRAPH,
+    "kernel memory": KERNEL,
+    "spool being written": KERNEL,
+    "files being written": KERNEL,
+    "spool being read": KERNEL,
+}
+"""Every term that is not named here or below is memory of the processes, page tables included."""
+_ARRAYS_OF = {
+    "scratch": SCRATCH,
+    "results": SCRATCH,
+    "work bounds": SCRATCH,
+    "chunks": CHUNKS,
+}
+"""Terms that each worker process measures when it sets up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One group of terms."""
+
+    name: str
+    planned_bytes: int
+    measured_bytes: int | None
+    """None where nothing measured it."""
+    terms: tuple[str, ...]
+
+
+def compared(plan: Plan, watch: TreeWatch, workers: int, held: Held) -> list[Compared]:
+    """The terms of evaluating in groups, beside what was held when the run held most.
+
+    `held` is what each of so many workers took. Threads set up side by side in one process, which
+    cannot tell whose memory is whose: their arrays count with the process.
+
+    Kernel memory and page cache are charged to a control group from outside, if at all: a run
+    cannot see them from within (the first pages of it were charged before it could enter one).
+    """
+    terms = next((phase.terms for phase in plan.phases if phase.name == "evaluate"), plan.terms)
+    of_workers = all(held) and plan.settings.get("start_method") != "thread"
+    group_of = _GROUP_OF | _ARRAYS_OF if of_workers else _GROUP_OF
+    arrays = {
+        SCRATCH: workers * held.evaluator_bytes,
+        CHUNKS: workers * held.chunk_bytes,
+    }
+    anonymous = sum(one.anon_bytes + one.page_table_bytes for one in watch.at_peak)
+    measured: dict[str, int | None] = {PROCESSES: anonymous}
+    if of_workers:
+        measured = {PROCESSES: max(0, anonymous - sum(arrays.values())), **arrays}
+    measured |= {GRAPH: sum(one.shared_bytes for one in watch.at_peak), KERNEL: None}
+    found = []
+    for name, bytes_held in measured.items():
+        group = [term for term in terms if group_of.get(term.name, PROCESSES) == name]
+        planned = sum(term.bytes for term in group)
+        found.append(Compared(name, planned, bytes_held, tuple(term.name for term in group)))
+    return found
+
+
+def compared_lines(found: list[Compared]) -> list[str]:
+    """A line for each group, for people."""
+    return [
+        f"  {one.name} ({', '.join(one.terms)}): planned {format_size(one.planned_bytes)}, "
+        + (
+            "not seen from within"
+            if one.measured_bytes is None
+            else f"measured {format_size(one.measured_bytes)}"
+        )
+        for one in found
+        if one.terms
+    ]

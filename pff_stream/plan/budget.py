@@ -1,0 +1,202 @@
+"""Makes the plan of a run under all that binds it: the machine, other runs, a saved plan.
+
+The machine is read before anything is prepared, and the plan made when the inputs are ready. What
+other runs of this user planned meanwhile is taken off, and what this one planned is told to them.
+Does not cover: what a run needs (`terms`, `choose`), what the kernel enforces (`limits.fence`).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from pff_stream.errors import InputError, RefusedError, UsageError
+from pff_stream.inputs import RulesGiven, TriplesGiven, is_graph_file, is_rule_file
+from pff_stream.limits.fence import read_limits
+from pff_stream.plan.costs import Costs
+from pff_stream.plan.sizes import ProcessCosts
+from pff_stream.plan.terms import preparation_phases
+from pff_stream.settings.models import COMPILE_BYTES
+from pff_stream.settings.options import OPTIONS
+from planner.machine import Machine, profile
+from planner.model import Setting, Settings, Term, peak_bytes
+from planner.plan import Plan
+from planner.reserve import Reservation, less_pending
+from planner.text import refusal
+
+if TYPE_CHECKING:
+    from pff_stream.settings.models import RunSettings
+
+Make = Callable[["RunSettings", Machine, "Settings | None"], Plan]
+"""Plans for settings on a machine; the settings of a saved plan, where there is one, are fixed."""
+
+SIZED_BY = (
+    "semantics", "max_examples", "max_work", "columns", "id_key", "predicate",
+    "max_document_bytes", "on_bad_triple",
+)  # fmt: skip
+"""Settings that change what a run holds, beside those that a plan chooses."""
+_INPUTS = ("rules", "triples", "manifest")
+
+_log = logging.getLogger(__name__)
+
+
+class Contract:
+    """What binds one run, from when it begins until it has ended; entering tells nobody yet."""
+
+    def __init__(self, settings: RunSettings) -> None:
+        """Reads the machine and the saved plan, if one is to be honoured."""
+        self._saved = None if settings.plan is None else read_plan(settings.plan)
+        self.fixed = None if self._saved is None else self._saved.settings
+        """Settings of the saved plan; whether it is of these inputs, `agree` looks at."""
+        self._settings = settings
+        self._reservation = Reservation("pff-stream")
+        with self._reservation.alone():
+            self._read = read_limits(settings)
+            self._before = self._reservation.neighbours()
+        self.machine = less_pending(self._read, self._before)
+        """What may be used, as it was at the beginning."""
+        self._make: Make | None = None
+        self._identity: Settings = {}
+
+    def __enter__(self) -> Contract:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._reservation.close()
+
+    def agree(self, make: Make, inputs: Mapping[str, str]) -> Plan:
+        """The plan, and where it fits, the reservation of it.
+
+        `inputs` are hashes of the contents, by name. Raises where a saved plan is not of them.
+        """
+        self._make = make
+        self._identity = identity(self._settings, inputs)
+        if self._saved is not None:
+            check_identity(str(self._settings.plan), self._saved.identity, self._identity)
+            ceiling = self._settings.max_workers
+            workers = int(self._saved.settings["workers"] or 1)
+            if ceiling is not None and workers > ceiling:
+                raise UsageError(
+                    f"--plan {self._settings.plan}: found {workers} workers, "
+                    f"expected at most {ceiling} (--max-workers)"
+                )
+        with self._reservation.alone():
+            neighbours = self._reservation.neighbours()
+            self.machine = less_pending(self._read, neighbours, self._before)
+            plan = self._planned(make(self._settings, self.machine, self.fixed))
+            if plan.fits:
+                self._reservation.reserve(plan.peak_bytes)
+        if self._reservation.reason is not None:
+            _log.debug("other runs do not see this one: %s", self._reservation.reason)
+        return plan
+
+    def sweep(self, counts: Sequence[int]) -> list[Plan]:
+        """The plan for each number of workers, after `agree`; nothing is reserved by it."""
+        assert self._make is not None  # there is nothing to sweep before
+        return [
+            self._planned(
+                self._make(
+                    self._settings.replace(workers=count, max_workers=None), self.machine, None
+                )
+            )
+            for count in counts
+        ]
+
+    def _planned(self, plan: Plan) -> Plan:
+        machine = profile(self.machine, self._settings.reserve_bytes)
+        return replace(plan, machine=machine, identity=self._identity)
+
+
+def identity(settings: RunSettings, inputs: Mapping[str, str]) -> dict[str, Setting]:
+    """What a plan is for: the contents of its inputs, and the settings that change sizes."""
+    return {**inputs, **{name: getattr(settings, name) for name in SIZED_BY}}
+
+
+def read_plan(path: str) -> Plan:
+    """A plan as `plan -o` saved it; InputError where it is none, or settles nothing."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            plan = Plan.from_json(json.load(file))
+    except OSError as error:
+        raise InputError(f"--plan {path}: {error.strerror or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"--plan {path}: {error}") from error
+    try:
+        OPTIONS["workers"].read(plan.settings["workers"], path)
+        OPTIONS["start_method"].read(plan.settings["start_method"], path)
+        OPTIONS["workers"].read(plan.settings.get("window", 1), path)
+    except (KeyError, UsageError) as error:
+        raise InputError(f"--plan {path}: not a plan of a run: {error}") from error
+    return plan
+
+
+def check_identity(path: str, saved: Settings, now: Settings) -> None:
+    """Raises where a saved plan is not of these inputs and settings, naming what differs."""
+    for name in _INPUTS:
+        if saved.get(name) != now.get(name):
+            raise InputError(
+                f"--plan {path}: the {name} changed since it was made; make a new plan"
+            )
+    for name in SIZED_BY:
+        if saved.get(name) != now.get(name):
+            raise UsageError(
+                f"--plan {path}: found --{OPTIONS[name].name} {now.get(name)}, the plan was made "
+                f"for {saved.get(name)}; make a new plan"
+            )
+
+
+LEAST_RUN_BYTES = 2 << 20
+"""How much more the smallest run takes, by one thread, than encoding the smallest graph."""
+
+
+def encoder_bytes(budget_bytes: int, costs: Costs) -> int:
+    """Bytes for encoding raw triples, the graph included: what is left beside the processes."""
+    return budget_bytes - peak_bytes(preparation_phases(alone(costs), None, []))
+
+
+def share_to_prepare(
+    settings: RunSettings,
+    machine: Machine,
+    costs: Costs,
+    rules: RulesGiven | None = None,
+    triples: TriplesGiven | None = None,
+) -> int:
+    """Bytes for compiling text; 0 where the rules are compiled.
+
+    Raises `RefusedError` before anything is read where even the least that preparing takes does not
+    fit. What is compiled and encoded already is planned from its headers.
+    """
+    compile_least = encode_terms = None
+    if rules is not None or not is_rule_file(settings.rules):
+        from pff_stream.rules.compile import MIN_MEMORY_BYTES
+
+        compile_least = MIN_MEMORY_BYTES
+    raw = settings.triples and not any(is_graph_file(path) for path in settings.triples)
+    if raw or triples is not None:
+        from pff_stream.triples.sizes import EncodeCounts, encode_memory
+
+        reading = sum(encode_memory(EncodeCounts(0, 0, 0, 0, 0, 0))["reading"].values())
+        encode_terms = [Term("encoder", reading, "blocks and tables", {}, "constants of the code")]
+    phases = preparation_phases(alone(costs), compile_least, encode_terms)
+    budget = machine.budget_bytes
+    if phases and peak_bytes(phases) > budget:
+        source, limits = machine.budget_source, machine.limits
+        plan = Plan(phases, budget, source, limits, margin_bytes=LEAST_RUN_BYTES)
+        raise RefusedError(refusal(plan))
+    if compile_least is None:
+        return 0
+    return max(compile_least, min(COMPILE_BYTES, budget - costs.parent_bytes))
+
+
+def alone(costs: Costs) -> ProcessCosts:
+    """The process without workers."""
+    return ProcessCosts(costs.parent_bytes, 0, 0, "measured here")

@@ -1,0 +1,126 @@
+"""What processes cost on this machine: this one as it is, workers as a probe found them."""
+
+from __future__ import annotations
+
+import gc
+import os
+import platform
+import sys
+from dataclasses import dataclass, field
+from functools import partial
+
+from pff_stream.execute.processes import WorkersFailedError
+from pff_stream.files import _pages
+from pff_stream.files.temporary import working_folder
+from pff_stream.plan.candidates import start_methods
+from pff_stream.plan.sizes import ProcessCosts
+from pff_stream.plan.terms import probe_phase
+from pff_stream.settings.models import RunSettings
+from planner.model import Phase
+from planner.probe import ProbeError, WorkerMemory, cached_probe, measure_self
+
+_PROBE_VERSION = 3
+"""Changes when the code of workers does, so that older answers are not taken for it."""
+
+_ROOMY_PROBE_BYTES = {
+    "fork": 14 << 20,
+    "forkserver": 30 << 20,
+    "spawn": 20 << 20,
+    "thread": 4 << 20,
+}
+"""About what two probed workers take beside this process."""
+
+
+@dataclass(slots=True)
+class Costs:
+    """Costs of processes, probed once per start method when they are asked for."""
+
+    parent_bytes: int
+    budget_bytes: int
+    folder: str
+    """Where the probe's temporary files go."""
+    phases: list[Phase] = field(default_factory=list)
+    """What probes held that were made now and not taken from the cache."""
+    _probed: dict[str, WorkerMemory] = field(default_factory=dict)
+
+    def of(self, start_method: str) -> ProcessCosts:
+        """What the parent and one worker cost under a start method."""
+        if start_method not in self._probed:
+            self._probed[start_method] = cached_probe(
+                _cache_path(), _cache_key(start_method), partial(self._probe, start_method)
+            )
+        probed = self._probed[start_method]
+        return ProcessCosts(
+            self.parent_bytes + probed.growth_bytes,
+            probed.worker.bytes,
+            probed.helpers_bytes,
+            "measured here by a probe",
+        )
+
+    def _probe(self, start_method: str) -> WorkerMemory:
+        """Two workers where they share pages and the budget allows it, else one."""
+        from pff_stream.plan.probe import PROBE_OWN_BYTES, probe_pool
+
+        roomy = self.parent_bytes + _ROOMY_PROBE_BYTES[start_method] <= self.budget_bytes
+        workers = 2 if roomy and start_method != "spawn" else 1
+        try:
+            try:
+                found = probe_pool(start_method, self.folder, workers)
+            except WorkersFailedError:  # somebody's kill may have met it
+                found = probe_pool(start_method, self.folder, workers)
+        except WorkersFailedError as error:
+            raise ProbeError(f"a worker cannot be started here: {error}") from error
+        parent_bytes = self.parent_bytes + found.growth_bytes
+        costs = ProcessCosts(parent_bytes, found.worker.bytes, found.helpers_bytes, "")
+        # What the probe left in this process is there in the run, too.
+        _pages.trim()
+        self.parent_bytes = max(self.parent_bytes, measure_self().bytes - found.growth_bytes)
+        self.phases.append(probe_phase(start_method, costs, workers, PROBE_OWN_BYTES))
+        return found
+
+
+def measure_costs(budget_bytes: int = 1 << 62, folder: str | None = None) -> Costs:
+    """The parent as it is now; workers are probed when a start method is considered."""
+    gc.collect()
+    _pages.trim()
+    return Costs(measure_self().bytes, budget_bytes, folder or working_folder())
+
+
+def _cache_path() -> str:
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return os.path.join(base, "pff-stream", "probe.json")
+
+
+def _cache_key(start_method: str) -> dict[str, str]:
+    import msgpack
+    import numpy as np
+
+    return {
+        "start": start_method,
+        "program": f"{_PROBE_VERSION} {os.path.basename(sys.argv[0])}",
+        "python": sys.version,
+        "numpy": np.__version__,
+        "msgpack": ".".join(map(str, msgpack.version)),
+        "kernel": platform.release(),
+        "machine": platform.machine(),
+    }
+
+
+def _usable_method(settings: RunSettings, costs: Costs) -> str:
+    """The best start method by which a worker can be started here."""
+    *better, last = start_methods(settings)
+    for method in better:
+        try:
+            costs.of(method)
+        except ProbeError:
+            continue
+        return method
+    _probed(costs, last)
+    return last
+
+
+def _probed(costs: Costs, method: str) -> ProcessCosts:
+    try:
+        return costs.of(method)
+    except ProbeError as error:
+        raise WorkersFailedError(str(error)) from error

@@ -1,0 +1,237 @@
+"""Measures what a run's processes cost here: a run in miniature, with the code that a run has.
+
+Workers are started by the pool, set up and answer tasks about a graph of a few triples, and what
+they take by name for those (`memory.own_bytes`) is taken off: what is left is the process. What
+comes once (a fork server, what this process itself grows by) is told apart. Does not plan.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+import time
+from contextlib import ExitStack
+from itertools import cycle, islice
+from typing import IO
+
+from pff_stream.execute.pool import Convicted, Pool, WorkersFailedError
+from pff_stream.files import _pages
+from pff_stream.files.temporary import temporary_file
+from pff_stream.limits.guard import Meter
+from pff_stream.observer import Silent
+from pff_stream.plan.sizes import RunSizes, chunk_counts, own_bytes, room_bytes
+from pff_stream.report._merge import write_results
+from pff_stream.rules.file import RuleFile
+from pff_stream.triples.graph import attach
+from pff_stream.work.rules import set_up
+from pff_stream.work.tally import Evaluation
+from pff_stream.work.task import (
+    RESULT_BYTES,
+    Answer,
+    Task,
+    WorkerArguments,
+    split_task,
+    whole_chunks,
+)
+from planner import procfs
+from planner.probe import ProcessMemory, WorkerMemory
+from planner.watch import TreeWatch
+
+TASKS = 48
+"""So many tasks a worker: after them hardly anything is touched for the first time."""
+N_RULES = 4096
+"""So many rules make a chunk of the common size: to decode, check and evaluate it touches what a
+process has free already, which a smaller one would leave alone."""
+SHARE_BYTES = 1 << 30
+"""Of a fence, which a run's workers set as well."""
+INPUT_TRIES = 4
+"""So often a child that is killed while it makes the probe's inputs is started."""
+PROBE_OWN_BYTES = 7 << 18
+"""About what a probed worker takes by name."""
+TRIPLES = [(f"e{i % 7}", f"r{i % 3}", f"e{i % 5}") for i in range(40)]
+CHAINS = "r0(X,Y) <= r1(X,Y)\nr0(X,e1) <= r1(X,A), r2(A,e2)\nr1(X,Y) <= r0(X,A), r2(A,Y)\n"
+
+
+def probe_pool(start_method: str, folder: str, workers: int) -> WorkerMemory:
+    """Costs of each of `workers` of a start method; temporary files are made in `folder`."""
+    began = time.perf_counter()
+    with ExitStack() as stack:
+        rule_file, rules_path = stack.enter_context(temporary_file(folder))
+        graph_file, graph_name = stack.enter_context(temporary_file(folder))
+        spool, spool_path = stack.enter_context(temporary_file(folder))
+        _make_inputs(rule_file, graph_file)
+        with RuleFile(rule_file.fileno()) as rules, attach(graph_name) as graph:
+            sizes = _sizes(rules, graph.view.total_bytes, graph.view.n_entities)
+        rules = stack.enter_context(RuleFile(rule_file.fileno()))
+        arguments = WorkerArguments(
+            graph=graph_name,
+            rules=rules_path,
+            spool=spool_path,
+            semantics=rules.semantics,
+            wide=True,
+            max_examples=10,
+            min_support=0,
+            min_confidence=0.0,
+            max_work=None,
+            n_rules=rules.rules,
+            max_body_atoms=rules.max_body_atoms,
+            buffer_bytes=RESULT_BYTES,
+            chunk_bytes=sizes.max_chunk_bytes,
+            chunk_counts=chunk_counts(sizes),
+            room_bytes=room_bytes(sizes),
+            share_bytes=SHARE_BYTES,
+        )
+        gc.collect()
+        watch = TreeWatch()
+        before_bytes = watch.sample()
+        measured, during_bytes, after_bytes = _run(
+            start_method, workers, rules, arguments, spool, watch
+        )
+        seconds = time.perf_counter() - began
+    growth_bytes = max(0, after_bytes - before_bytes)
+    own = sum(own_bytes(sizes, wide=True).values())
+    if not measured:
+        each_bytes = (during_bytes - before_bytes - growth_bytes) // workers - own
+        return WorkerMemory(ProcessMemory(max(0, each_bytes), 0, 0), 0, seconds, growth_bytes)
+    largest = max(measured, key=lambda one: one.bytes)
+    worker = ProcessMemory(
+        max(0, largest.anon_bytes - own), largest.page_table_bytes, largest.data_bytes
+    )
+    once_bytes = during_bytes - before_bytes - growth_bytes - sum(one.bytes for one in measured)
+    return WorkerMemory(worker, max(0, once_bytes), seconds, growth_bytes)
+
+
+def _run(
+    start_method: str,
+    workers: int,
+    rules: RuleFile,
+    arguments: WorkerArguments,
+    spool: IO[bytes],
+    watch: TreeWatch,
+) -> tuple[list[ProcessMemory], int, int]:
+    """Streams the tasks and merges, as a run does.
+
+    (Workers, the whole tree with them, this process when they are gone.)
+    """
+    meter = Meter(Silent(), 1, 1)
+    evaluation, once = Evaluation(), Evaluation()
+    answers: dict[Task, Answer] = {}
+    tasks = list(whole_chunks(rules))
+    with Pool(
+        start_method=start_method,
+        workers=workers,
+        window=4 * workers,
+        setup=set_up,
+        arguments=(arguments,),
+        split=split_task,
+        preload=("pff_stream.work.rules",),
+        gather=True,
+    ) as pool:
+        for result in pool.imap_unordered(islice(cycle(tasks), TASKS * workers)):
+            if isinstance(result, Convicted):
+                raise WorkersFailedError(f"a probed worker: {result.cause}")
+            evaluation.take(result.answer)
+            if result.task in tasks:  # else a part of one: its worker was killed meanwhile
+                answers[result.task] = result.answer
+            meter.tick()
+        meter.tick(now=True)
+        during_bytes = watch.sample()
+        # Behind the sample: reading what each holds alone takes this process some memory.
+        measured = [_measure(pid) for pid in pool.pids]
+    _pages.trim()
+    after_bytes = watch.sample()
+    if len(answers) == len(tasks):
+        for answer in answers.values():
+            once.take(answer)
+        with attach(arguments.graph) as graph:
+            write_results(graph.view, [spool.fileno()], once.runs, rules.all_source_chunks())
+    return measured, during_bytes, after_bytes
+
+
+def _measure(pid: int) -> ProcessMemory:
+    process = f"{procfs.PROC}/{pid}"
+    return ProcessMemory(
+        procfs.private_anon_bytes(process),
+        procfs.page_table_bytes(process),
+        procfs.data_bytes(process),
+    )
+
+
+def _sizes(rules: RuleFile, graph_bytes: int, n_entities: int) -> RunSizes:
+    return RunSizes(
+        graph_bytes=graph_bytes,
+        graph_in_memory=False,
+        n_entities=n_entities,
+        n_chunks=len(rules.chunks),
+        n_source_chunks=len(rules.source_chunks),
+        max_chunk_bytes=rules.max_chunk_bytes,
+        max_chunk_rules=rules.max_chunk_rules,
+        max_source_chunk_bytes=rules.max_source_chunk_bytes,
+        work_bytes=0,
+        results_bytes=0,
+        spool_in_memory_bytes=0,
+        max_chunk_names=rules.work["max_chunk_names"],
+        max_chunk_atoms=rules.work["max_chunk_atoms"],
+        max_chunk_bodies=rules.work["max_chunk_bodies"],
+    )
+
+
+def _make_inputs(rule_file: IO[bytes], graph_file: IO[bytes]) -> None:
+    """Writes both inputs, in a child where that can be had: what it takes is not the run's."""
+    if threading.active_count() > 1 or not hasattr(os, "fork"):
+        _write_inputs(rule_file, graph_file)
+        return
+    for _ in range(INPUT_TRIES):
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                gc.disable()
+                _write_inputs(rule_file, graph_file)
+                code = 0
+            finally:
+                os._exit(code)
+        status = os.waitpid(pid, 0)[1]
+        if status == 0:
+            return
+        for file in (rule_file, graph_file):
+            file.seek(0)
+            file.truncate()
+        if os.WIFEXITED(status):  # the same here says what is wrong
+            _write_inputs(rule_file, graph_file)
+            return
+    raise WorkersFailedError("the process that makes the inputs of the probe was killed each time")
+
+
+def _rules() -> bytes:
+    """Rule text: a few chains, and rules with constants of which most name what is not there."""
+    constants = (
+        f"r{i % 3}(X,e{i % 11}) <= r{i % 2}(X,e{i // 7 % 150})\n" for i in range(3, N_RULES)
+    )
+    return (CHAINS + "".join(constants)).encode()
+
+
+def _write_inputs(rule_file: IO[bytes], graph_file: IO[bytes]) -> None:
+    from pff_stream.rules.compile import MIN_MEMORY_BYTES, compile_rules
+    from pff_stream.triples.encode import EncodeOptions, encode_quietly
+
+    compile_rules([_rules()], rule_file, source_name="probe", memory_bytes=MIN_MEMORY_BYTES)
+    room = _Room()
+    encode_quietly([TRIPLES], room, EncodeOptions())
+    graph_file.write(room.buffer)
+
+
+class _Room:
+    """Memory that a graph is written to (an encoder's `GraphWriter`)."""
+
+    def __init__(self) -> None:
+        self.buffer = bytearray()
+
+    def resize(self, size_bytes: int, beside_bytes: int = 0) -> None:
+        """Makes room for exactly `size_bytes`."""
+        self.buffer = bytearray(size_bytes)
+
+    def map_writable(self) -> bytearray:
+        """The room, to be written."""
+        return self.buffer

@@ -1,0 +1,77 @@
+"""Plans the same run for several numbers of workers, one row each, from one preparation."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from pff_stream.errors import UsageError
+from planner.plan import Plan
+from planner.sizes import format_size
+
+MOST_ROWS = 256
+_RANGE = re.compile(r"workers=([0-9]{1,6})(?:\.\.([0-9]{1,6}))?", re.ASCII)
+_LIST = re.compile(r"workers=[0-9]{1,6}(?:,[0-9]{1,6})+", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """A plan for each number of workers, in the order asked for."""
+
+    plans: tuple[Plan, ...]
+
+    @property
+    def fits(self) -> bool:
+        """Whether any of them fits."""
+        return any(plan.fits for plan in self.plans)
+
+    def to_json(self) -> dict[str, object]:
+        """The rows as JSON types."""
+        first = self.plans[0]
+        return {
+            "format_version": 1,
+            "budget_bytes": first.budget_bytes,
+            "budget_source": first.budget_source,
+            "sweep": [
+                {
+                    **plan.settings,
+                    "peak_bytes": plan.peak_bytes,
+                    "peak_phase": plan.peak_phase.name,
+                    "fits": plan.fits,
+                }
+                for plan in self.plans
+            ],
+        }
+
+    def table(self) -> str:
+        """The rows for people."""
+        first = self.plans[0]
+        lines = [
+            f"Budget {format_size(first.budget_bytes)}: {first.budget_source}",
+            "",
+            f"{'workers':>7}  {'start method':<12}  {'peak':>10}  {'in':<10}  fits",
+        ]
+        for plan in self.plans:
+            fits = "yes" if plan.fits else "no"
+            named = (plan.settings["workers"], plan.settings["start_method"])
+            peak, phase = format_size(plan.peak_bytes), plan.peak_phase.name
+            lines.append(f"{named[0]!s:>7}  {named[1]!s:<12}  {peak:>10}  {phase:<10}  {fits}")
+        return "\n".join(lines)
+
+
+def parse_sweep(text: str) -> list[int]:
+    """The numbers of `workers=1..16`, `workers=4` or `workers=1,2,8`; UsageError for the rest."""
+    form = _RANGE.fullmatch(text.replace(" ", ""))
+    counts: list[int] = []
+    if form is not None:
+        first = int(form[1])
+        last = int(form[2] or first)
+        counts = list(range(first, min(last, first + MOST_ROWS) + 1))
+    elif _LIST.fullmatch(text.replace(" ", "")):
+        counts = [int(word) for word in text.partition("=")[2].split(",")]
+    if not counts or min(counts) < 1 or len(counts) > MOST_ROWS:
+        raise UsageError(
+            f"--sweep: found {text[:40]!r}, expected workers=FIRST..LAST or workers=N,N, "
+            f"such as workers=1..16, at most {MOST_ROWS} rows"
+        )
+    return counts

@@ -1,0 +1,98 @@
+"""The folder of results: what it may hold before a run, and how an unfinished run is told.
+
+A folder is new, empty, or holds the files of earlier runs and nothing else; anything else is
+somebody's data and is left alone. While a run is not finished, the folder holds a private folder
+`.unfinished` with what is needed to go on (`unfinished`). Does not cover: the files themselves
+(`files.writers`).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from pff_stream.errors import OutputError, UsageError
+from pff_stream.files.writers import partial_name
+
+VIOLATIONS = "violations.jsonl"
+RULES = "rules.tsv"
+OUTCOMES = "outcomes.tsv"
+SUMMARY = "summary.json"
+TASKS = "tasks"
+TASK_LIST = "tasks.jsonl"
+
+STATE = ".unfinished"
+STATE_SETTINGS = "settings.json"
+"""Written last: a state without it is of a run that had computed nothing."""
+REMAINS = ".finished"
+"""What was the state of a run that is finished, and is being removed."""
+
+_FILES = (VIOLATIONS, RULES, OUTCOMES, SUMMARY, TASK_LIST)
+_OURS = frozenset([*_FILES, *map(partial_name, _FILES)])
+
+
+@contextmanager
+def made_folder(path: str) -> Iterator[str]:
+    """Makes a folder where there is none; one that was new and is empty at the end is removed.
+
+    Raises `OutputError` where it cannot be made.
+    """
+    is_new = not os.path.lexists(path)
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be made: {error.strerror or error}") from error
+    try:
+        yield path
+    finally:
+        if is_new:
+            with suppress(OSError):
+                os.rmdir(path)
+
+
+def is_unfinished(path: str) -> bool:
+    """Whether a folder holds a run that can be resumed."""
+    return os.path.isfile(os.path.join(path, STATE, STATE_SETTINGS))
+
+
+def clear_tasks(path: str) -> None:
+    """Removes the task folders of an earlier run over a manifest: `check_folder` let them pass."""
+    tasks = os.path.join(path, TASKS)
+    if os.path.isdir(tasks) and not os.path.islink(tasks):
+        shutil.rmtree(tasks)
+
+
+def check_folder(path: str, *, overwrite: bool) -> None:
+    """Raises `UsageError` for what a run must not replace; changes nothing.
+
+    That is an unfinished run (unless `overwrite`), and anything that no run wrote.
+    """
+    if not os.path.isdir(path):
+        raise UsageError(f"--out {path}: found a file, expected a folder or a new name")
+    for entry in os.scandir(path):
+        if entry.name == TASKS and entry.is_dir(follow_symlinks=False):
+            _check_tasks(entry.path)
+        elif entry.name in (STATE, REMAINS) and entry.is_dir(follow_symlinks=False):
+            continue
+        elif entry.name not in _OURS or entry.is_symlink() or not entry.is_file():
+            raise UsageError(
+                f"--out {path}: found {entry.name!r}, which no run of pff-stream writes; expected "
+                "a new or empty folder, or the results of an earlier run"
+            )
+    if is_unfinished(path) and not overwrite:
+        raise UsageError(
+            f"--out {path}: found an unfinished run; --resume {path} goes on with it, "
+            "--overwrite starts anew in this folder"
+        )
+
+
+def _check_tasks(tasks: str) -> None:
+    for entry in os.scandir(tasks):
+        if not entry.is_dir(follow_symlinks=False):
+            raise UsageError(
+                f"--out: found {entry.path!r}, which no run of pff-stream writes; expected the "
+                "results of an earlier run"
+            )
+        check_folder(entry.path, overwrite=True)

@@ -1,0 +1,1 @@
+"""The formats of rule text, one file each."""

@@ -1,0 +1,613 @@
+# distutils: extra_compile_args = -O3
+"""Reads lines of AnyBURL rules at the speed of the text: the fast path of the compiler.
+
+Splits blocks into lines and columns, checks them, parses each distinct head and body text once,
+and keeps the source chunk that is being filled. What is not read here with certainty (unsafe,
+malformed or truly ambiguous texts) goes to the `read_text` function, that is to `text.read_rule`,
+which also defines what this module has to answer.
+"""
+
+from cpython.buffer cimport (
+    PyBUF_READ, PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer,
+)
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.memoryview cimport PyMemoryView_FromMemory
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memchr, memcmp, memcpy
+
+from pff_stream.rules.formats._anyburl_parse cimport (
+    Span, is_letter, parse_direct, parse_settled, parse_integer, parse_real, is_utf8,
+)
+from pff_stream.rules._chunks cimport KEYS_BYTES, LINE_BYTES
+from pff_stream.rules._runs cimport (
+    ANALYSED, DIRECT, NAMED, NAMES_KNOWN, SETTLED, SEVERAL, Body, Head, RuleRuns,
+)
+
+cdef extern from "_names.h" nogil:
+    uint64_t pff_name_hash(const unsigned char *name, size_t length)
+
+cdef extern from "Python.h":
+    double NAN "Py_NAN"
+
+cdef enum:
+    SOURCE_RULES = 8192
+    SOURCE_BYTES = 1024 * 1024
+    REASON_BYTES = 1024
+    # `r(X,Y)` and its separator.
+    MAX_SPANS = LINE_BYTES // 8 + 2
+    SELF_BYTES = 11
+    CONSTANT = 0x7F
+    FLAG_AMBIGUOUS = 1
+
+cdef const uint8_t *SELF = b"me_myself_i"
+WHOLE = "a whole number of at most 18 digits"
+REAL = "a number of at most 63 characters"
+
+READER_BYTES = (
+    LINE_BYTES + 8 + MAX_SPANS * sizeof(Span)
+    + SOURCE_RULES * 28 + SOURCE_BYTES + LINE_BYTES + REASON_BYTES
+)
+
+
+cdef class RuleReader:
+    """The lines of one source, on their way into the runs and the source chunks.
+
+    `source_sink(first, views)` gets each source chunk, views in the order lines, texts,
+    text_ends, rejected, reasons, miner_confidence, valid during the call only.
+    `read_text(text)` answers (flags, body key, head key), or (column, found, expected).
+    `on_reject(line, column, found, expected)` hears of each rejected line and answers its reason
+    (UTF-8, at most 1 KiB).
+    `graph` has `entity_id(name)` and `relation_id(name)`, or is None.
+    """
+
+    cdef RuleRuns runs
+    cdef object source_sink
+    cdef object read_text
+    cdef object on_reject
+    cdef object graph
+    cdef bint names_decide        # whether there is a graph
+    cdef readonly uint64_t rules
+    cdef readonly uint64_t rejected
+    cdef readonly uint64_t unsettled
+    cdef readonly uint64_t ambiguous
+    cdef readonly uint32_t max_text_bytes
+    cdef uint64_t line
+    cdef uint8_t *carried
+    cdef size_t n_carried
+    cdef bint too_long
+    cdef Span *spans
+    # The source chunk; texts and reasons share one bound.
+    cdef uint64_t first
+    cdef size_t n_kept
+    cdef uint64_t *lines
+    cdef uint8_t *texts
+    cdef size_t texts_used
+    cdef uint32_t *text_ends
+    cdef uint32_t *rejected_ends
+    cdef double *confidences
+    cdef list reasons
+    cdef size_t reasons_used
+
+    def __cinit__(
+        self, RuleRuns runs, object source_sink, object read_text, object on_reject, object graph
+    ):
+        self.runs = runs
+        self.source_sink = source_sink
+        self.read_text = read_text
+        self.on_reject = on_reject
+        self.graph = graph
+        self.names_decide = graph is not None
+        self.reasons = []
+        self.carried = <uint8_t *>malloc(LINE_BYTES + 8)
+        self.spans = <Span *>malloc(MAX_SPANS * sizeof(Span))
+        self.lines = <uint64_t *>malloc(SOURCE_RULES * 8)
+        self.texts = <uint8_t *>malloc(SOURCE_BYTES + LINE_BYTES + 8)
+        self.text_ends = <uint32_t *>malloc(SOURCE_RULES * 4)
+        self.rejected_ends = <uint32_t *>malloc(SOURCE_RULES * 4)
+        self.confidences = <double *>malloc(SOURCE_RULES * 8)
+        if not (
+            self.carried and self.spans and self.lines and self.texts
+            and self.text_ends and self.rejected_ends and self.confidences
+        ):
+            raise MemoryError
+
+    def __dealloc__(self):
+        free(self.carried)
+        free(self.spans)
+        free(self.lines)
+        free(self.texts)
+        free(self.text_ends)
+        free(self.rejected_ends)
+        free(self.confidences)
+
+    def feed(self, block) -> None:
+        """Reads a block (bytes) of the source; a line may begin in one and end in another."""
+        cdef Py_buffer buffer
+        PyObject_GetBuffer(block, &buffer, PyBUF_SIMPLE)
+        try:
+            with nogil:
+                self._feed(<const uint8_t *>buffer.buf, buffer.len)
+        finally:
+            PyBuffer_Release(&buffer)
+
+    cdef int _feed(self, const uint8_t *at, size_t left) except -1 nogil:
+        cdef const uint8_t *end
+        cdef size_t length
+        while left:
+            end = <const uint8_t *>memchr(at, 10, left)
+            length = end - at if end else left
+            if end and not self.n_carried and not self.too_long and length <= LINE_BYTES:
+                self._line(at, length)
+            else:
+                self._carry(at, length)
+                if end:
+                    self._line(self.carried, self.n_carried)
+                    self.n_carried = 0
+                    self.too_long = False
+            if end:
+                length += 1
+            at += length
+            left -= length
+        return 0
+
+    def finish(self) -> None:
+        """Reads a last line without line end, and hands the last source chunk out."""
+        if self.n_carried or self.too_long:
+            self._line(self.carried, self.n_carried)
+            self.n_carried = 0
+        self._close()
+
+    cdef void _carry(self, const uint8_t *at, size_t length) noexcept nogil:
+        cdef size_t part = min(length, LINE_BYTES - self.n_carried)
+        memcpy(self.carried + self.n_carried, at, part)
+        self.n_carried += part
+        if part < length:
+            self.too_long = True
+
+    cdef int _line(self, const uint8_t *at, size_t length) except -1 nogil:
+        """One line without its line feed."""
+        cdef size_t i
+        self.line += 1
+        if self.line == 1 and length >= 3 and memcmp(at, b"\xef\xbb\xbf", 3) == 0:
+            at += 3
+            length -= 3
+        if length and at[length - 1] == 13 and not self.too_long:
+            length -= 1
+        if length and at[0] == 35:
+            return 0
+        i = 0
+        while i < length and at[i] == 32:
+            i += 1
+        if i == length and not self.too_long:
+            return 0
+        # Before anything is looked up, since making room forgets all entries.
+        self.runs.reserve(length)
+        self._columns(at, length)
+        self.rules += 1
+        if (
+            self.n_kept == SOURCE_RULES
+            or self.texts_used + self.reasons_used >= SOURCE_BYTES
+        ):
+            with gil:
+                self._close()
+        return 0
+
+    cdef int _columns(self, const uint8_t *at, size_t length) except -1 nogil:
+        """Checks encoding and columns of a rule line, then reads its rule."""
+        cdef const uint8_t *tab
+        cdef const uint8_t *end = at + length
+        cdef const uint8_t *starts[5]
+        cdef int n = 1
+        cdef Py_ssize_t bad
+        cdef int64_t predicted, support = -1
+        cdef double confidence = NAN
+        if self.too_long:
+            with gil:
+                return self._reject(
+                    at, 256, 0, f"a line of more than {LINE_BYTES} bytes", "a shorter line"
+                )
+        bad = is_utf8(at, length)
+        if bad >= 0:
+            with gil:
+                found = "a NUL character" if at[bad] == 0 else f"byte 0x{at[bad]:02x}, not UTF-8"
+                return self._reject(at, length, len(as_text(at, bad)), found, "UTF-8 text")
+        starts[0] = at
+        while n < 5:
+            tab = <const uint8_t *>memchr(starts[n - 1], 9, end - starts[n - 1])
+            if not tab:
+                break
+            starts[n] = tab + 1
+            n += 1
+        if n == 1:
+            return self._rule(at, at, length, -1, NAN)
+        if n != 4:
+            with gil:
+                return self._reject(
+                    at, length, starts[n - 1] - at, f"{n} columns" if n < 5 else "a fifth column",
+                    "4 columns (predicted, correct, confidence, rule) or the rule alone",
+                )
+        if not parse_integer(at, starts[1] - at - 1, &predicted):
+            with gil:
+                return self._bad_number(starts, end, 0, f"{WHOLE} (predictions)")
+        if not parse_integer(starts[1], starts[2] - starts[1] - 1, &support):
+            with gil:
+                return self._bad_number(starts, end, 1, f"{WHOLE} (correct predictions)")
+        if not parse_real(starts[2], starts[3] - starts[2] - 1, &confidence):
+            with gil:
+                return self._bad_number(starts, end, 2, f"{REAL} (confidence)")
+        return self._rule(at, starts[3], end - starts[3], support, confidence)
+
+    cdef int _bad_number(
+        self, const uint8_t **starts, const uint8_t *end, int column, object expected
+    ) except -1:
+        cdef object found = as_text(starts[column], starts[column + 1] - starts[column] - 1)
+        found = repr(found if len(found) <= 40 else found[:37] + "...")
+        cdef object before = as_text(starts[0], starts[column] - starts[0])
+        return self._reject(starts[3], end - starts[3], len(before), found, expected)
+
+    cdef int _rule(
+        self, const uint8_t *line, const uint8_t *text, size_t length, int64_t support,
+        double confidence,
+    ) except -1 nogil:
+        """One rule text: kept for the source chunk, and read into the run."""
+        cdef uint8_t *kept = self.texts + self.texts_used
+        cdef const uint8_t *at
+        cdef size_t arrow = 0
+        cdef int arrows = 0, good = 0
+        memcpy(kept, text, length)
+        if length >= 3 and memcmp(kept + length - 3, b" <=", 3) == 0:
+            kept[length] = 32
+            length += 1
+        # Every place of " <= "; only one behind a `)` can end a head.
+        at = kept
+        while True:
+            at = <const uint8_t *>memchr(at, 60, length - (at - kept))
+            if not at:
+                break
+            if (
+                at > kept and at + 2 < kept + length
+                and (at - 1)[0] == 32 and at[1] == 61 and at[2] == 32
+            ):
+                arrows += 1
+                if at - 1 > kept and (at - 2)[0] == 41:
+                    good += 1
+                    arrow = at - 1 - kept
+            at += 1
+        if good == 1 and self._read(kept, length, arrow, arrows == 1, support, confidence):
+            return self._keep(length, confidence)
+        with gil:
+            return self._read_slowly(text - line, kept, length, support, confidence)
+
+    cdef int _read(
+        self, const uint8_t *text, size_t length, size_t arrow, bint single, int64_t support,
+        double confidence,
+    ) except -1 nogil:
+        """Reads a text with one place for its arrow; 0 leaves it to `read_text`."""
+        cdef const uint8_t *body_text = text + arrow + 4
+        cdef uint32_t body_bytes = <uint32_t>(length - arrow - 4)
+        cdef uint64_t hashed = pff_name_hash(text, arrow)
+        cdef uint32_t head_entry = self.runs.find(False, text, <uint32_t>arrow, hashed)
+        cdef uint32_t body_entry, flags = 0
+        cdef Head *head
+        cdef Body *body
+        if not head_entry:
+            head_entry = self._new_head(text, <uint32_t>arrow, hashed)
+        hashed = pff_name_hash(body_text, body_bytes)
+        body_entry = self.runs.find(True, body_text, body_bytes, hashed)
+        if not body_entry:
+            body_entry = self._new_body(body_text, body_bytes, hashed)
+        head = self.runs.head_at(head_entry)
+        body = self.runs.body_at(body_entry)
+        if not (single and head.state & DIRECT and body.state & DIRECT):
+            if not head.state & ANALYSED:
+                self._analyse_head(head)
+            if not body.state & ANALYSED:
+                self._analyse_body(body)
+            if not (head.state & SETTLED and body.state & SETTLED):
+                return 0
+            if self.names_decide:
+                with gil:
+                    if not self._named(head, body):
+                        return 0
+            if (head.state | body.state) & SEVERAL:
+                flags = FLAG_AMBIGUOUS
+                self.ambiguous += 1
+        if not is_safe(head, body):
+            if flags:
+                self.ambiguous -= 1
+            return 0
+        self.runs.add_rule(
+            head_entry, body_entry, self.rules, support, confidence, flags, text, <uint32_t>length
+        )
+        return 1
+
+    cdef int _read_slowly(
+        self, size_t column, const uint8_t *kept, size_t length, int64_t support,
+        double confidence,
+    ) except -1:
+        cdef tuple answer = self.read_text(PyBytes_FromStringAndSize(<char *>kept, length))
+        cdef bytes body_key, head_key
+        cdef uint32_t flags, head, body
+        if len(answer) == 3 and isinstance(answer[1], str):
+            return self._reject(
+                kept, length, column + answer[0] - 1, answer[1], answer[2], in_place=True
+            )
+        flags, body_key, head_key = answer
+        self.ambiguous += flags & 1
+        self.unsettled += flags >> 1
+        body = self._encoded_body(body_key)
+        head = self._encoded_head(head_key)
+        self.runs.add_rule(
+            head, body, self.rules, support, confidence, flags, kept, <uint32_t>length
+        )
+        return self._keep(length, confidence)
+
+    # Entries of the run.
+
+    cdef uint32_t _new_head(
+        self, const uint8_t *text, uint32_t length, uint64_t hashed
+    ) noexcept nogil:
+        cdef uint32_t entry = self.runs.add_head(text, length, hashed)
+        cdef Head *head = self.runs.head_at(entry)
+        if parse_direct(text, length, True, self.spans) == 1 and set_head(head, text, self.spans):
+            head.state = DIRECT
+        return entry
+
+    cdef uint32_t _new_body(
+        self, const uint8_t *text, uint32_t length, uint64_t hashed
+    ) noexcept nogil:
+        cdef uint32_t entry = self.runs.add_body(text, length, hashed)
+        cdef Body *body = self.runs.body_at(entry)
+        cdef int n = parse_direct(text, length, False, self.spans)
+        cdef int state = DIRECT
+        cdef size_t key_bytes = 0
+        if n < 0:
+            # A body that is not direct is never looked at for anything else.
+            n = parse_settled(text, length, False, self.spans, &state)
+            state |= ANALYSED
+        if n >= 0:
+            key_bytes = write_body(body, text, self.spans, n, self.runs.new_key())
+        self.runs.set_key(entry, key_bytes)
+        body.state = <uint8_t>state if key_bytes else ANALYSED
+        return entry
+
+    cdef int _analyse_head(self, Head *head) noexcept nogil:
+        """Adds what a head is where the text as a whole is not direct."""
+        cdef const uint8_t *text = <const uint8_t *>head + sizeof(Head)
+        cdef int state = 0
+        if parse_settled(text, head.text_bytes, True, self.spans, &state) == 1:
+            set_head(head, text, self.spans)
+        head.state |= ANALYSED | <uint8_t>(state & (SETTLED | SEVERAL))
+        return 0
+
+    cdef int _analyse_body(self, Body *body) noexcept nogil:
+        """The same for a direct body; its key stands where each atom has a variable."""
+        cdef const uint8_t *text = <const uint8_t *>body + sizeof(Body)
+        cdef const uint8_t *key = text + body.text_bytes
+        cdef int state = 0
+        cdef int n = parse_settled(text, body.text_bytes, False, self.spans, &state)
+        if n != 65535 - ((<int>key[0] << 8) | key[1]):
+            state = 0
+        body.state |= ANALYSED | <uint8_t>(state & (SETTLED | SEVERAL))
+        return 0
+
+    cdef uint32_t _encoded_body(self, bytes key) except 0:
+        """The entry of a body that came as a key; a NUL before it keeps it apart from texts."""
+        cdef bytes text = b"\0" + key
+        cdef const uint8_t *at = text
+        cdef uint64_t hashed = pff_name_hash(at, len(text))
+        cdef uint32_t entry = self.runs.find(True, at, <uint32_t>len(text), hashed)
+        if not entry:
+            entry = self.runs.add_body(at, <uint32_t>len(text), hashed)
+            memcpy(self.runs.new_key(), at + 1, len(key))
+            self.runs.set_key(entry, len(key))
+        return entry
+
+    cdef uint32_t _encoded_head(self, bytes key) except 0:
+        cdef const uint8_t *at = key
+        cdef uint64_t hashed = pff_name_hash(at, len(key))
+        cdef uint32_t entry = self.runs.find(False, at, <uint32_t>len(key), hashed)
+        cdef Head *head
+        cdef uint32_t place
+        if not entry:
+            entry = self.runs.add_head(at, <uint32_t>len(key), hashed)
+            head = self.runs.head_at(entry)
+            head.relation_bytes = <uint32_t>key.index(0)
+            place = head.relation_bytes + 1
+            if at[place] == CONSTANT:
+                head.subject_at = place + 1
+                head.subject_bytes = <uint32_t>key.index(0, place) - place - 1
+                place += head.subject_bytes + 1
+            else:
+                head.subject = at[place]
+            place += 1
+            if at[place] == CONSTANT:
+                head.object_at = place + 1
+                head.object_bytes = <uint32_t>len(key) - place - 2
+            else:
+                head.object = at[place]
+        return entry
+
+    cdef bint _named(self, Head *head, Body *body) except -1:
+        """Whether the graph has all names of a settled head and body."""
+        cdef const uint8_t *text = <const uint8_t *>head + sizeof(Head)
+        if not head.state & NAMES_KNOWN:
+            head.state |= NAMES_KNOWN
+            if (
+                self._has(True, text + head.relation_at, head.relation_bytes)
+                and (head.subject or self._has(False, text + head.subject_at, head.subject_bytes))
+                and (head.object or self._has(False, text + head.object_at, head.object_bytes))
+            ):
+                head.state |= NAMED
+        if head.state & NAMED and not body.state & NAMES_KNOWN:
+            body.state |= NAMES_KNOWN
+            if self._named_key(<const uint8_t *>body + sizeof(Body) + body.text_bytes):
+                body.state |= NAMED
+        return head.state & body.state & NAMED
+
+    cdef bint _named_key(self, const uint8_t *key) except -1:
+        cdef int n = 65535 - ((<int>key[0] << 8) | key[1])
+        cdef int i
+        cdef size_t length
+        key += 3
+        while n:
+            n -= 1
+            length = <const uint8_t *>memchr(key, 0, LINE_BYTES) - key
+            if not self._has(True, key, length):
+                return False
+            key += length + 1
+            for i in range(2):
+                if key[0] == CONSTANT:
+                    length = <const uint8_t *>memchr(key, 0, LINE_BYTES) - key
+                    if not self._has(False, key + 1, length - 1):
+                        return False
+                    key += length
+                key += 1
+        return True
+
+    cdef bint _has(self, bint relation, const uint8_t *name, size_t length) except -1:
+        cdef bytes looked_up = PyBytes_FromStringAndSize(<char *>name, length)
+        if relation:
+            return self.graph.relation_id(looked_up) >= 0
+        return self.graph.entity_id(looked_up) >= 0
+
+    # The source chunk.
+
+    cdef int _keep(self, size_t length, double confidence) noexcept nogil:
+        """Ends the source record of one rule, whose text is in its place already."""
+        self.texts_used += length
+        self.max_text_bytes = max(self.max_text_bytes, <uint32_t>length)
+        self.lines[self.n_kept] = self.line
+        self.text_ends[self.n_kept] = <uint32_t>self.texts_used
+        self.rejected_ends[self.n_kept] = <uint32_t>self.reasons_used
+        self.confidences[self.n_kept] = confidence
+        self.n_kept += 1
+        return 0
+
+    cdef int _reject(
+        self, const uint8_t *text, size_t length, size_t column, object found, object expected,
+        bint in_place=False,
+    ) except -1:
+        """Keeps a line as rejected; `column` counts characters of the line from 0."""
+        cdef bytes reason = self.on_reject(self.line, column + 1, found, expected)
+        cdef bytes kept
+        self.rejected += 1
+        self.reasons.append(reason)
+        self.reasons_used += len(reason)
+        if not in_place:
+            # Not cut within a character: what is kept is always UTF-8.
+            kept = as_text(text, length).replace("\0", "\ufffd").encode()[:LINE_BYTES]
+            kept = kept.decode("utf-8", "ignore").encode()
+            length = len(kept)
+            memcpy(self.texts + self.texts_used, <const uint8_t *>kept, length)
+        return self._keep(length, NAN)
+
+    cdef int _close(self) except -1:
+        if self.n_kept == 0:
+            return 0
+        cdef bytes reasons = b"".join(self.reasons)
+        self.source_sink(
+            self.first,
+            (
+                view(self.lines, 8 * self.n_kept),
+                view(self.texts, self.texts_used),
+                view(self.text_ends, 4 * self.n_kept),
+                view(self.rejected_ends, 4 * self.n_kept),
+                reasons,
+                view(self.confidences, 8 * self.n_kept),
+            ),
+        )
+        self.first += self.n_kept
+        self.n_kept = self.texts_used = self.reasons_used = 0
+        self.reasons = []
+        return 0
+
+
+cdef object view(const void *data, size_t length):
+    return PyMemoryView_FromMemory(<char *>data, length, PyBUF_READ)
+
+
+cdef object as_text(const uint8_t *text, size_t length):
+    return PyBytes_FromStringAndSize(<char *>text, length).decode("utf-8", "replace")
+
+
+cdef inline bint is_self(const uint8_t *name, size_t length) noexcept nogil:
+    return length == SELF_BYTES and memcmp(name, SELF, SELF_BYTES) == 0
+
+
+cdef bint set_head(Head *head, const uint8_t *text, const Span *span) noexcept nogil:
+    """Fills a head from its span, `me_myself_i` resolved; 0 where it is on both sides."""
+    cdef uint32_t subject_at = span.opened + 1, subject_bytes = span.comma - subject_at
+    cdef uint32_t object_at = span.comma + 1, object_bytes = span.end - 1 - object_at
+    cdef bint subject_is_self = is_self(text + subject_at, subject_bytes)
+    cdef bint object_is_self = is_self(text + object_at, object_bytes)
+    if subject_is_self and object_is_self:
+        return False
+    if subject_is_self:
+        subject_at, subject_bytes = object_at, object_bytes
+    elif object_is_self:
+        object_at, object_bytes = subject_at, subject_bytes
+    head.relation_at = span.start
+    head.relation_bytes = span.opened - span.start
+    head.subject_at, head.subject_bytes = subject_at, subject_bytes
+    head.object_at, head.object_bytes = object_at, object_bytes
+    head.subject = text[subject_at] if is_letter(text + subject_at, subject_bytes) else 0
+    head.object = text[object_at] if is_letter(text + object_at, object_bytes) else 0
+    head.over_objects = subject_is_self and head.object
+    return True
+
+
+cdef size_t write_body(
+    Body *body, const uint8_t *text, const Span *spans, int n, uint8_t *out
+) noexcept nogil:
+    """Writes the key of a body and numbers its variables; 0 where an atom cannot be meant."""
+    cdef uint8_t *at = out + 3
+    cdef const uint8_t *terms[2]
+    cdef size_t lengths[2]
+    cdef uint8_t next_number = 1
+    cdef uint8_t letter
+    cdef int i, j
+    out[0] = <uint8_t>((65535 - n) >> 8)
+    out[1] = <uint8_t>((65535 - n) & 255)
+    out[2] = 0
+    for i in range(n):
+        memcpy(at, text + spans[i].start, spans[i].opened - spans[i].start)
+        at += spans[i].opened - spans[i].start
+        at[0] = 0
+        at += 1
+        terms[0] = text + spans[i].opened + 1
+        lengths[0] = spans[i].comma - spans[i].opened - 1
+        terms[1] = text + spans[i].comma + 1
+        lengths[1] = spans[i].end - spans[i].comma - 2
+        if is_self(terms[0], lengths[0]):
+            if is_self(terms[1], lengths[1]):
+                return 0
+            terms[0], lengths[0] = terms[1], lengths[1]
+        elif is_self(terms[1], lengths[1]):
+            terms[1], lengths[1] = terms[0], lengths[0]
+        for j in range(2):
+            if is_letter(terms[j], lengths[j]):
+                letter = terms[j][0] - 65
+                if body.numbers[letter] == 0:
+                    body.numbers[letter] = next_number
+                    next_number += 1
+                at[0] = body.numbers[letter]
+                at += 1
+            else:
+                out[2] = 1
+                at[0] = CONSTANT
+                memcpy(at + 1, terms[j], lengths[j])
+                at += lengths[j] + 1
+                at[0] = 0
+                at += 1
+    return at - out
+
+
+cdef bint is_safe(const Head *head, const Body *body) noexcept nogil:
+    """Whether the body binds the head, or a zero rule has at most one variable."""
+    if body.text_bytes == 0:
+        return not head.subject or not head.object or head.subject == head.object
+    if head.subject and not body.numbers[head.subject - 65]:
+        return False
+    return not head.object or body.numbers[head.object - 65] != 0

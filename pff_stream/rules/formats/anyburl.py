@@ -1,0 +1,258 @@
+"""Reads one AnyBURL rule text exactly, however ambiguous: the specification of the fast compiler.
+
+Names are neither quoted nor escaped, so a separator may also be part of a name and a text may
+have exponentially many readings. They are never listed: each step that narrows them asks a chart
+(dynamic programme over the places where an atom can end) whether any reading is left, and only
+what is left after the last step is written out. The work on one text is bounded by `MAX_STEPS`.
+
+A worker imports this module, so it imports nothing heavy. It holds no state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pff_stream.rules.formats._chart import (
+    NAMES,
+    NESTED,
+    SAFE,
+    VARIABLE,
+    Chart,
+    Path,
+    Solution,
+    Span,
+    TooManyWaysError,
+)
+
+Lookup = Callable[[bytes], bool]
+
+ARROW = b" <= "
+SELF = b"me_myself_i"
+MAX_READINGS = 64
+ATOM_FORM = "relation(term,term)"
+_SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Atom:
+    """One atom; a term of exactly one letter A-Z is a variable, any other a constant."""
+
+    relation: bytes
+    subject: bytes
+    object: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A rule as it is meant: `me_myself_i` resolved, no body atoms for a zero rule."""
+
+    head: Atom
+    body: tuple[Atom, ...]
+    over_objects: bool = False
+    """The zero rule `h(me_myself_i,Y) <= `: stands for each object of h, not for each subject."""
+    ambiguous: bool = field(default=False, compare=False)
+    """Several readings were left after the first step, so a graph's names may choose another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """Several readings are left and only a graph's names can choose; at most 64 are listed."""
+
+    readings: tuple[Reading, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """No rule; `column` counts characters of the text from 1."""
+
+    column: int
+    found: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f"column {self.column}: found {self.found}, expected {self.expected}"
+
+
+def is_variable(term: bytes) -> bool:
+    """Whether a term is a variable: exactly one upper-case letter A to Z."""
+    return len(term) == 1 and b"A" <= term <= b"Z"
+
+
+def read_rule(
+    text: bytes, has_entity: Lookup | None = None, has_relation: Lookup | None = None
+) -> Reading | Unsettled | Rejected:
+    """The reading of one rule text (valid UTF-8, no line end), with or without a graph's names."""
+    if text.endswith(ARROW[:-1]):
+        text += b" "
+    direct = _direct_path(text)
+    if direct is not None:
+        return _checked(text, direct, ambiguous=False)
+    if (has_entity is None) != (has_relation is None):
+        raise ValueError("names are looked up with both functions or with neither")
+    chart = Chart(text, _with_self(has_entity), has_relation)
+    try:
+        return _narrowed(chart, with_graph=has_entity is not None)
+    except TooManyWaysError:
+        found = "a text with too many separators inside its names to tell them apart"
+        return Rejected(1, found, "a rule that can be read within bounded work")
+
+
+def settle(text: bytes, has_entity: Lookup, has_relation: Lookup) -> Reading | Rejected:
+    """The one reading of a text under a graph's names, or why there is none."""
+    result = read_rule(text, has_entity, has_relation)
+    if not isinstance(result, Unsettled):
+        return result
+    shown = " or ".join(show(reading) for reading in result.readings[:3])
+    count = f"{len(result.readings)}" if len(result.readings) < MAX_READINGS else "64 or more"
+    return Rejected(1, f"{count} readings: {shown}", "one reading with names of the graph")
+
+
+def show(reading: Reading) -> str:
+    """A reading with every name quoted, since all readings of a text look the same without."""
+    atoms = [_show_atom(atom) for atom in (reading.head, *reading.body)]
+    return f"{atoms[0]} <= {', '.join(atoms[1:])}".rstrip()
+
+
+def write_rule(reading: Reading) -> bytes:
+    """The text of a reading as AnyBURL writes it (`me_myself_i` stays resolved)."""
+    head, *body = (
+        b"%b(%b,%b)" % (atom.relation, atom.subject, atom.object)
+        for atom in (reading.head, *reading.body)
+    )
+    return head + ARROW + b", ".join(body)
+
+
+def _with_self(has_entity: Lookup | None) -> Lookup | None:
+    if has_entity is None:
+        return None
+    return lambda name: name == SELF or has_entity(name)
+
+
+def _direct_path(text: bytes) -> Path | None:
+    """The spans of a text with no more `(`, `)` and `,` than its separators need, else None."""
+    arrow = text.find(ARROW)
+    if arrow < 0 or text.find(ARROW, arrow + 1) >= 0:
+        return None
+    start = arrow + len(ARROW)
+    ends = [(0, arrow)]
+    while start < len(text):
+        end = text.find(b", ", start)
+        if end < 0:
+            end = len(text)
+        elif end + 2 == len(text):
+            return None
+        ends.append((start, end))
+        start = end + 2
+    spans = [_direct_span(text, start, end) for start, end in ends]
+    return [span for span in spans if span] if all(spans) else None
+
+
+def _direct_span(text: bytes, start: int, end: int) -> Span | None:
+    opened, comma = text.find(b"(", start, end), text.find(b",", start, end)
+    counts = [text.count(mark, start, end) for mark in (b"(", b",", b")")]
+    if counts != [1, 1, 1] or text[end - 1 : end] != b")":
+        return None
+    if not start < opened < comma - 1 < end - 3:
+        return None
+    return start, opened, comma, end
+
+
+def _narrowed(chart: Chart, *, with_graph: bool) -> Reading | Unsettled | Rejected:
+    """Steps (1) to (5) of the format: each narrows only where it leaves any reading."""
+    filters = VARIABLE
+    solution = chart.solve(filters)
+    if solution is None:
+        filters = 0
+        solution = chart.solve(filters)
+    if solution is None:
+        return _malformed(chart)
+    ambiguous = solution.has_several()
+    for step in (NAMES, SAFE, NESTED) if with_graph else (SAFE, NESTED):
+        narrower = chart.solve(filters | step)
+        if narrower is not None:
+            filters |= step
+            solution = narrower
+    return _chosen(chart, solution, ambiguous)
+
+
+def _chosen(chart: Chart, solution: Solution, ambiguous: bool) -> Reading | Unsettled | Rejected:
+    left = solution.longest(MAX_READINGS)
+    if len(left) == 1 or not solution.filters & SAFE:
+        return _checked(chart.text, left[0], ambiguous)
+    return Unsettled(tuple(_reading(chart.text, path, ambiguous=True) for path in left))
+
+
+def _checked(text: bytes, path: Path, ambiguous: bool) -> Reading | Rejected:
+    """The reading of one choice of spans, unless it is unsafe or cannot be meant."""
+    for start, opened, comma, end in path:
+        if text[opened + 1 : comma] == SELF and text[comma + 1 : end - 1] == SELF:
+            found = f"me_myself_i on both sides of {_shown(text[start:end])}"
+            return _rejected(text, opened + 1, found, "another term on one side")
+    reading = _reading(text, path, ambiguous)
+    head = {term for term in (reading.head.subject, reading.head.object) if is_variable(term)}
+    if not reading.body:
+        if len(head) < 2:
+            return reading
+        return _rejected(
+            text, path[0][1] + 1, "two variables in the head of a zero rule", "at most one"
+        )
+    for atom in reading.body:
+        head -= {atom.subject, atom.object}
+    if not head:
+        return reading
+    name = min(head)
+    _, opened, comma, _ = path[0]
+    at = opened + 1 if text[opened + 1 : comma] == name else comma + 1
+    found = f"variable {name.decode()} of the head in no body atom"
+    return _rejected(text, at, found, "every variable of the head in the body")
+
+
+def _reading(text: bytes, path: Path, ambiguous: bool) -> Reading:
+    head, *body = (_atom(text, span) for span in path)
+    _, opened, comma, _ = path[0]
+    over_objects = not body and text[opened + 1 : comma] == SELF and is_variable(head.object)
+    return Reading(head, tuple(body), over_objects, ambiguous)
+
+
+def _atom(text: bytes, span: Span) -> Atom:
+    start, opened, comma, end = span
+    subject, object_ = text[opened + 1 : comma], text[comma + 1 : end - 1]
+    if subject == SELF:
+        subject = object_
+    elif object_ == SELF:
+        object_ = subject
+    return Atom(text[start:opened], subject, object_)
+
+
+def _malformed(chart: Chart) -> Rejected:
+    """Says where a text stops to be a rule: at the last place that atoms before it reach."""
+    text = chart.text
+    if not text:
+        return Rejected(1, "an empty text", f"{ATOM_FORM} <= {ATOM_FORM}, ...")
+    if ARROW not in text:
+        found = f"{_shown(text)} without ' <= '"
+        return _rejected(text, len(text), found, "a head and a body apart by ' <= '")
+    at = chart.farthest(0)
+    if at == 0:
+        found = _shown(text[: text.index(ARROW)])
+        return _rejected(text, 0, found, f"a head {ATOM_FORM} before ' <= '")
+    found = _shown(text[at:]) if at < len(text) else "the end of the text"
+    return _rejected(text, at, found, f"a body atom {ATOM_FORM}, then ', ' or the end")
+
+
+def _rejected(text: bytes, at: int, found: str, expected: str) -> Rejected:
+    return Rejected(len(text[:at].decode("utf-8", "replace")) + 1, found, expected)
+
+
+def _shown(name: bytes) -> str:
+    shown = name.decode("utf-8", "replace")
+    return repr(shown if len(shown) <= _SHOWN else shown[: _SHOWN - 3] + "...")
+
+
+def _show_atom(atom: Atom) -> str:
+    relation, subject, object_ = (
+        _shown(name).replace("'", '"') if not is_variable(name) else name.decode()
+        for name in (atom.relation, atom.subject, atom.object)
+    )
+    return f"{relation}({subject},{object_})"

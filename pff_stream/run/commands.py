@@ -1,0 +1,140 @@
+"""The commands that prepare inputs once: `compile`, `encode` and `triples`; without numpy."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from typing import BinaryIO
+
+from pff_stream.errors import OutputError, RefusedError
+from pff_stream.files.sources import STANDARD_INPUT, open_blocks
+from pff_stream.files.temporary import working_folder
+from pff_stream.files.writers import FileWriter
+from pff_stream.inputs import encode_options
+from pff_stream.observer import Observer
+from pff_stream.settings.models import (
+    COMPILE_BYTES,
+    CompileSettings,
+    EncodeSettings,
+    TriplesSettings,
+)
+from planner.machine import read_machine
+from planner.probe import measure_self
+from planner.sizes import format_size
+
+
+def compile_rules(settings: CompileSettings, observer: Observer) -> list[str]:
+    """Compiles rule text into a rule file; returns what to say about it."""
+    from contextlib import ExitStack
+
+    from pff_stream.rules import compile as compiler
+    from pff_stream.triples.graph import attach, verify
+
+    observer.phase("compile", None)
+    with ExitStack() as stack:
+        output = None
+        if settings.output is not None:
+            output = stack.enter_context(FileWriter(settings.output))
+        graph = None
+        if settings.graph is not None:
+            verify(settings.graph)
+            graph = stack.enter_context(attach(settings.graph)).view
+        report = compiler.compile_rules(
+            open_blocks(settings.rules, compiler.BLOCK_BYTES),
+            output,
+            source_name=_shown(settings.rules),
+            memory_bytes=_share(settings.budget_bytes),
+            temporary_directory=working_folder(_parent(settings.output)),
+            on_bad_rule=settings.on_bad_rule,
+            chunk_rules=settings.chunk_rules,
+            graph=graph,
+            ahead=os.path.isfile(settings.rules),
+        )
+    counts = f"{report.rules:,} rules, {report.bodies:,} distinct bodies"
+    lines = [f"{counts}, {report.rejected:,} rejected ({report.seconds:.2f} s)"]
+    lines += [f"{_shown(settings.rules)}: {rejection}" for rejection in report.rejections]
+    if report.unsettled:
+        lines.append(
+            f"{report.unsettled:,} rules have several readings: `run` settles them by the graph"
+        )
+    if settings.output is not None:
+        lines.append(
+            f"{settings.output}: {format_size(report.file_bytes)} in {report.chunks:,} chunks"
+        )
+    return lines
+
+
+def encode_triples(settings: EncodeSettings, observer: Observer) -> list[str]:
+    """Encodes triples into a graph file; returns what to say about it."""
+    from pff_stream.triples.encode_process import encode_in_process
+    from pff_stream.triples.store import GraphStore
+
+    observer.phase("encode", None, "triples")
+    assert settings.output is not None  # checked by the settings
+    share = _headroom(settings.budget_bytes)
+    with GraphStore.at_path(settings.output) as store:
+        report = encode_in_process(
+            list(settings.triples),
+            replace(
+                encode_options(settings), spill_folder=working_folder(_parent(settings.output))
+            ),
+            store,
+            memory_bytes=share,
+        )
+    counts = f"{report.n_triples:,} triples ({report.n_read:,} read)"
+    names = f"{report.n_entities:,} entities, {report.n_relations:,} relations"
+    lines = [f"{counts}, {names} ({report.seconds:.2f} s)"]
+    if report.n_bad:
+        lines.append(f"{report.n_bad:,} bad triples were skipped; the first:")
+        lines += [f"  {bad}" for bad in report.bad]
+    lines.append(f"{settings.output}: {format_size(report.graph_bytes)}, mapping {report.mapping}")
+    return lines
+
+
+def print_triples(settings: TriplesSettings, stream: BinaryIO) -> None:
+    """Writes the triples that inputs become, as lines of TSV."""
+    from pff_stream.triples.encode import checked_lines
+
+    try:
+        stream.writelines(checked_lines(list(settings.triples), encode_options(settings)))
+        stream.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"standard output: {error.strerror or error}") from error
+
+
+def _headroom(budget_bytes: int | None) -> int:
+    """Bytes that may be used beside what this process holds already."""
+    machine = read_machine(0, budget_bytes)
+    headroom = machine.budget_bytes - measure_self().bytes
+    if headroom <= 0:
+        raise RefusedError(
+            f"refused: the program alone holds {format_size(measure_self().bytes)}, "
+            f"budget {format_size(machine.budget_bytes)} ({machine.budget_source})"
+        )
+    return headroom
+
+
+def _share(budget_bytes: int | None) -> int:
+    """Bytes that compiling may use; `RefusedError` where the least does not fit."""
+    from pff_stream.rules.compile import MIN_MEMORY_BYTES
+
+    headroom = _headroom(budget_bytes)
+    if headroom < MIN_MEMORY_BYTES:
+        least = measure_self().bytes + MIN_MEMORY_BYTES
+        raise RefusedError(
+            f"refused: compiling needs {format_size(least)} at least, the budget leaves "
+            f"{format_size(max(0, headroom))}; --budget {-(-least // (1 << 20))}MiB would do"
+        )
+    return min(COMPILE_BYTES, headroom)
+
+
+def _parent(path: str | None) -> str | None:
+    import os
+
+    return None if path is None else os.path.dirname(os.path.abspath(path))
+
+
+def _shown(path: str) -> str:
+    return "standard input" if path == STANDARD_INPUT else path

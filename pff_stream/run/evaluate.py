@@ -1,0 +1,256 @@
+"""Streams the chunks of a rule file through the workers, and gathers the places of their results.
+
+The parent sends places and receives places: no rule and no result passes through it. What it keeps
+is 24 bytes a run of records, in a file where there are many. Does not cover: planning, merging, the
+processes themselves (`pool`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import IO
+
+from pff_stream.checkpoint.spool import UnfinishedRun, unfinished_run
+from pff_stream.errors import InputError, RefusedError
+from pff_stream.execute.pool import Convicted, Pool
+from pff_stream.files import _pages
+from pff_stream.files.temporary import temporary_file
+from pff_stream.inputs import RulesGiven, TriplesGiven
+from pff_stream.limits.fence import hold_tree, share_bytes
+from pff_stream.limits.guard import Meter
+from pff_stream.observer import Observer
+from pff_stream.plan.sizes import (
+    BLOCKS,
+    busy_workers,
+    chunk_counts,
+    chunks_together,
+    resident_bytes,
+    room_bytes,
+)
+from pff_stream.report.records import Outcome, Reason, Record, pack_record
+from pff_stream.report.run_table import RunTable
+from pff_stream.rules.file import RuleFile
+from pff_stream.run.prepare import Ready, prepared, timed
+from pff_stream.settings.models import RunSettings
+from pff_stream.triples.graph import verify
+from pff_stream.work.rules import set_up
+from pff_stream.work.tally import Evaluation
+from pff_stream.work.task import (
+    RESULT_BYTES,
+    Answer,
+    Task,
+    WorkerArguments,
+    append_run,
+    split_task,
+    together,
+    whole_chunks,
+)
+from planner.text import refusal
+
+GATHERED_TASKS = 8
+"""With fewer tasks a worker some workers could be through before others are there at all."""
+
+
+def stream_chunks(
+    rules: RuleFile,
+    arguments: WorkerArguments,
+    *,
+    start_method: str,
+    workers: int,
+    window: int,
+    observer: Observer,
+    meter: Meter,
+    evaluation: Evaluation,
+    look: Callable[[], None],
+    kept: UnfinishedRun | None = None,
+) -> Generator[Answer]:
+    """Evaluates every chunk, in any order; yields each answer when its records are in the spool.
+
+    Sums up in `evaluation`; calls `look` again and again, and ends with what it raises. Every rule
+    has its records when this ends; what `kept` has already is not evaluated again, what comes is
+    noted there.
+    """
+    tasks = whole_chunks(rules)
+    if kept is not None:
+        observer.advance(kept.n_rules)
+        tasks = kept.missing(tasks)
+    if arguments.chunks_together > 1:
+        tasks = together(tasks, arguments.chunks_together)
+
+    def look_after() -> None:
+        look()
+        meter.tick()
+        if kept is not None:
+            kept.journal.tick()
+
+    with (
+        Pool(
+            start_method=start_method,
+            workers=workers,
+            window=window,
+            setup=set_up,
+            arguments=(arguments,),
+            split=split_task,
+            preload=("pff_stream.work.rules",),
+            while_waiting=look_after,
+            gather=len(rules.chunks) < GATHERED_TASKS * workers,
+        ) as pool,
+        meter.guard.minding(pool),
+        _blaming(look),
+    ):
+        for result in pool.imap_unordered(tasks):
+            task: Task = result.task
+            if isinstance(result, Convicted):
+                answer = _failed(rules, arguments.spool, task, result.cause)
+                evaluation.failed_rules += task.n_rules
+            else:
+                answer = result.answer
+            evaluation.take(answer)
+            if kept is not None:
+                kept.journal.add(task, answer.runs)
+            yield answer
+            observer.advance(task.n_rules)
+            meter.tick()
+        meter.tick(now=True)
+        evaluation.retried = pool.retried
+    # What threads allocated here, and what is free of the rest: the merge has a plan of its own.
+    _pages.trim()
+
+
+@contextmanager
+def _blaming(look: Callable[[], None]) -> Iterator[None]:
+    """What is wrong with an input may come of what `look` says: then that is raised."""
+    try:
+        yield
+    except InputError:
+        look()
+        raise
+
+
+def _failed(rules: RuleFile, spool: str, task: Task, cause: str) -> Answer:
+    """Records for the rules of a convicted task, written by the parent itself."""
+    sources = sorted(
+        int(source)
+        for one in task.ranges
+        for source in rules.read_chunk(one.chunk).sources[one.start : one.stop]
+    )
+    reason = f"killed its worker: {cause}"
+    records = b"".join(
+        pack_record(Record(source, Outcome.FAILED, Reason.TEXT, text=reason)) for source in sources
+    )
+    descriptor = os.open(spool, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    try:
+        run = append_run(descriptor, memoryview(records))
+    finally:
+        os.close(descriptor)
+    return Answer((run,), 0.0, 0)
+
+
+@dataclass(slots=True)
+class Evaluated:
+    """A run whose rules are all evaluated; results are in the spool."""
+
+    ready: Ready
+    spool: IO[bytes]
+    evaluation: Evaluation
+    meter: Meter
+    kept: UnfinishedRun | None
+    """What lies in the folder until the run is finished; None without a folder."""
+
+
+@contextmanager
+def evaluated(
+    settings: RunSettings,
+    observer: Observer,
+    rules: RulesGiven | None = None,
+    triples: TriplesGiven | None = None,
+) -> Iterator[Evaluated]:
+    """Evaluates every rule under the plan; the spool is there for as long as the block lasts."""
+    with evaluating(settings, observer, rules, triples) as (done, answers):
+        exhaust(done, answers)
+        yield done
+
+
+def exhaust(done: Evaluated, answers: Iterator[Answer]) -> None:
+    """Draws all answers, and ends as an error where an input was altered meanwhile."""
+    with timed(done.ready.seconds, "evaluate"):
+        for _ in answers:
+            pass
+    done.ready.check_inputs()
+
+
+@contextmanager
+def evaluating(
+    settings: RunSettings,
+    observer: Observer,
+    rules: RulesGiven | None = None,
+    triples: TriplesGiven | None = None,
+) -> Iterator[tuple[Evaluated, Iterator[Answer]]]:
+    """The same, one answer at a time: rules are evaluated while the caller draws answers."""
+    with prepared(settings, observer, rules, triples) as ready, ExitStack() as stack:
+        plan = ready.plan
+        if not plan.fits:
+            raise RefusedError(refusal(plan))
+        in_blocks = plan.settings.get("backing") == BLOCKS
+        if ready.graph.opened is not None:
+            with timed(ready.seconds, "encode"):
+                verify(ready.graph.name, ready.graph.opened.path, drops=in_blocks)
+        elif in_blocks:
+            ready.graph.store.drop_cached()
+        hold_tree(plan)
+        for note in plan.notes:
+            observer.note(note)
+        kept = None
+        if settings.out is None:
+            spool, spool_path = stack.enter_context(temporary_file(ready.folder))
+        else:
+            kept = stack.enter_context(unfinished_run(settings, ready.rules, ready.graph, observer))
+            spool, spool_path = kept.spool, kept.spool_path
+        reserve_bytes = ready.settings.reserve_bytes
+        meter = Meter(observer, plan.peak_bytes, plan.budget_bytes, reserve_bytes)
+        observer.phase("evaluate", ready.rules.file.rules - ready.rules.file.rejected)
+        runs = RunTable((), ready.folder) if kept is None else kept.runs
+        stack.callback(runs.close)
+        evaluation = Evaluation(runs)
+        answers = stream_chunks(
+            ready.rules.file,
+            _worker_arguments(ready, spool_path),
+            start_method=str(plan.settings["start_method"]),
+            workers=busy_workers(ready.sizes, plan.settings),
+            window=int(plan.settings["window"] or 1),
+            observer=observer,
+            meter=meter,
+            evaluation=evaluation,
+            look=ready.check_inputs,
+            kept=kept,
+        )
+        stack.callback(answers.close)
+        yield Evaluated(ready, spool, evaluation, meter, kept), answers
+
+
+def _worker_arguments(ready: Ready, spool_path: str) -> WorkerArguments:
+    settings = ready.settings
+    return WorkerArguments(
+        graph=ready.graph.name,
+        rules=ready.rules.path,
+        spool=spool_path,
+        semantics=ready.semantics,
+        wide=bool(ready.plan.settings["wide"]),
+        max_examples=settings.max_examples,
+        min_support=settings.min_support or 0,
+        min_confidence=settings.min_confidence or 0.0,
+        max_work=settings.max_work,
+        n_rules=ready.rules.file.rules,
+        max_body_atoms=ready.rules.file.max_body_atoms,
+        buffer_bytes=RESULT_BYTES,
+        chunk_bytes=ready.sizes.max_chunk_bytes,
+        chunk_counts=chunk_counts(ready.sizes),
+        room_bytes=room_bytes(ready.sizes, chunks_together(ready.plan.settings)),
+        resident_bytes=resident_bytes(ready.plan.settings),
+        chunks_together=chunks_together(ready.plan.settings),
+        share_bytes=share_bytes(ready.plan, settings.fence),
+        source=ready.rules.source,
+    )

@@ -1,0 +1,1 @@
+"""The formats of triples and documents, one file each."""

@@ -1,0 +1,213 @@
+"""Cuts JSON documents, JSON Lines and top-level arrays into their documents, one held at a time.
+
+Does not parse: a document is handed on as bytes with the place where it begins.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from pff_stream.errors import InputError
+from pff_stream.triples.formats._elements import ElementScanner
+
+MAX_DEPTH = 500
+_BLANK = re.compile(rb"[ \t\r\n]*")
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One document as bytes."""
+
+    raw: bytes
+    index: int | None
+    """Place in the file from 0; None for the only document of a file that is no JSON Lines."""
+    line: int
+    """Line of its first byte, from 1."""
+    offset: int
+    """Offset of its first byte in the decompressed file."""
+
+
+class _Cursor:
+    """The bytes at hand, with the line and offset of the next one."""
+
+    def __init__(self, source: str, blocks: Iterable[bytes]) -> None:
+        self.source = source
+        self.data = b""
+        self.at = 0
+        self._blocks = iter(blocks)
+        self._before = 0  # bytes before `data`
+        self._line = 1  # line of data[_counted]
+        self._counted = 0
+
+    @property
+    def line(self) -> int:
+        self._line += self.data.count(b"\n", self._counted, self.at)
+        self._counted = self.at
+        return self._line
+
+    @property
+    def offset(self) -> int:
+        return self._before + self.at
+
+    def more(self) -> bool:
+        """Replaces the bytes at hand by the next ones; False at the end of the file."""
+        self.at = len(self.data)
+        _ = self.line
+        block = next(self._blocks, None)
+        if block is None:
+            return False
+        self._before += len(self.data)
+        self.data = block
+        self.at = self._counted = 0
+        return True
+
+    def peek(self) -> bytes:
+        """The next byte that is not blank, or nothing at the end of the file."""
+        while True:
+            match = _BLANK.match(self.data, self.at)
+            assert match is not None  # it matches nothing, too
+            self.at = match.end()
+            if self.at < len(self.data):
+                return self.data[self.at : self.at + 1]
+            if not self.more():
+                return b""
+
+    def take(self, wanted: bytes) -> bool:
+        """Whether the very next bytes are `wanted`, across blocks; those that match are taken."""
+        for byte in wanted:
+            while self.at >= len(self.data):
+                if not self.more():
+                    return False
+            if self.data[self.at] != byte:
+                return False
+            self.at += 1
+        return True
+
+    def error(self, message: str) -> InputError:
+        return InputError(f"{self.source}, line {self.line} (byte {self.offset}): {message}")
+
+    def found(self, byte: bytes) -> str:
+        """What begins with the next byte, in words."""
+        if not byte:
+            return "the end of the file"
+        if byte in b'"':
+            return "a string"
+        if byte in b"-0123456789":
+            return "a number"
+        if byte in b"tfn":
+            return "true, false or null"
+        return repr(self.data[self.at : self.at + 8].decode("utf-8", "backslashreplace"))
+
+
+def split_elements(
+    source: str, blocks: Iterable[bytes], *, lines: bool, max_document_bytes: int
+) -> Iterator[Element]:
+    """Yields the documents of one file.
+
+    `lines`: the file is JSON Lines by its name: it may be empty, and a single document has the
+    index 0 too. Raises `InputError` with line and byte for anything between documents, a document
+    without an end, over `max_document_bytes`, or nested more than `MAX_DEPTH` deep.
+    """
+    cursor = _Cursor(source, blocks)
+    # Only U+FEFF begins with this byte where a document may begin.
+    if cursor.peek() == _BOM[:1] and not (cursor.offset == 0 and cursor.take(_BOM)):
+        raise cursor.error("found a byte that begins no JSON document, expected { or [ (in UTF-8)")
+    first = cursor.peek()
+    if not first:
+        if not lines:
+            raise cursor.error("found an empty file, expected a JSON document")
+        return
+    if first == b"[":
+        yield from _array(cursor, max_document_bytes)
+    else:
+        yield from _sequence(cursor, lines, max_document_bytes)
+
+
+def _sequence(cursor: _Cursor, lines: bool, max_document_bytes: int) -> Iterator[Element]:
+    """One object, or several in a row."""
+    scanner = ElementScanner()
+    index = 0
+    byte = cursor.peek()
+    while byte:
+        if byte != b"{":
+            raise cursor.error(
+                f"found {cursor.found(byte)}, expected an object"
+                + (" or the end of the file" if index else " (or an array of objects)")
+            )
+        raw, line, offset = _element(cursor, scanner, max_document_bytes)
+        byte = cursor.peek()
+        alone = not lines and index == 0 and not byte
+        yield Element(raw, None if alone else index, line, offset)
+        index += 1
+
+
+def _array(cursor: _Cursor, max_document_bytes: int) -> Iterator[Element]:
+    """The elements of one top-level array; a null counts as an index and gives nothing."""
+    scanner = ElementScanner()
+    start = cursor.line
+    cursor.at += 1
+    index = 0
+    byte = cursor.peek()
+    while byte != b"]" or index:
+        if byte == b"{":
+            raw, line, offset = _element(cursor, scanner, max_document_bytes)
+            yield Element(raw, index, line, offset)
+        elif byte != b"n" or not cursor.take(b"null"):
+            raise _array_error(cursor, byte, start, "an object")
+        index += 1
+        byte = cursor.peek()
+        if byte == b"]":
+            break
+        if byte != b",":
+            raise _array_error(cursor, byte, start, "',' or ']'")
+        cursor.at += 1
+        byte = cursor.peek()
+    cursor.at += 1
+    byte = cursor.peek()
+    if byte:
+        raise cursor.error(
+            f"found {cursor.found(byte)} after the top-level array, expected the end of the file"
+        )
+
+
+def _array_error(cursor: _Cursor, byte: bytes, start: int, expected: str) -> InputError:
+    return cursor.error(
+        f"found {'an array' if byte == b'[' else cursor.found(byte)} in the top-level array that "
+        f"begins in line {start}, expected {expected}"
+    )
+
+
+def _element(
+    cursor: _Cursor, scanner: ElementScanner, max_document_bytes: int
+) -> tuple[bytes, int, int]:
+    """Takes the object at the cursor: its bytes, and the line and offset of the first."""
+    line, offset = cursor.line, cursor.offset
+    place = f"{cursor.source}, line {line} (byte {offset})"
+    parts: list[bytes] = []
+    held = 0
+    scanner.reset()
+    while True:
+        end = scanner.find_end(cursor.data, cursor.at)
+        if scanner.deepest > MAX_DEPTH:
+            raise InputError(
+                f"{place}: found a document nested more than {MAX_DEPTH} deep, expected less"
+            )
+        part = cursor.data[cursor.at : None if end < 0 else end]
+        held += len(part)
+        if held > max_document_bytes:
+            raise InputError(
+                f"{place}: found a document of over {max_document_bytes} bytes, expected a smaller "
+                "one (--max-document SIZE)"
+            )
+        parts.append(part)
+        if end >= 0:
+            cursor.at = end
+            return (part if len(parts) == 1 else b"".join(parts)), line, offset
+        if not cursor.more():
+            raise InputError(
+                f"{place}: found the end of the file in the document that begins here, expected "
+                "its end (is the file truncated?)"
+            )

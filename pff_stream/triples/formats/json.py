@@ -1,0 +1,194 @@
+"""JSON documents to triple lines by the mapping `json-1`, so that documents need no converter.
+
+Covers single documents, JSON Lines and top-level arrays, each document held and walked alone. Does
+not cover: JSON-LD contexts, schemas, the order of array elements (dropped by the mapping).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any, Literal, NoReturn
+
+from pff_stream.errors import InputError
+from pff_stream.files.sources import STANDARD_INPUT
+from pff_stream.triples.bad import BadTriples
+from pff_stream.triples.formats.elements import MAX_DEPTH, Element, split_elements
+from pff_stream.triples.formats.mapping import escaped, id_of, walk
+
+MAPPING = "json-1"
+ID_KEYS = ("@id", "id", "msisdn")
+_LINES_SUFFIXES = (".jsonl", ".ndjson")
+_SUFFIXES = (".json", *_LINES_SUFFIXES)
+_PACKED_SUFFIXES = (".gz", ".zst")
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_CONSTANT = re.compile(rb'"(?:[^"\\]|\\.)*"|(NaN|-?Infinity)', re.DOTALL)
+_SELF_NAME = "me_myself_i"
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentOptions:
+    """How documents become triples."""
+
+    id_key: str | None = None
+    """The key that names an object; None tries `ID_KEYS` in order."""
+    predicate: Literal["key", "path"] = "key"
+    """`path`: a relation is the keys from the document down, joined by dots."""
+    max_document_bytes: int = 64 << 20
+
+
+def is_documents(path: str) -> bool:
+    """Whether the file holds JSON, by its name (`.json`, `.jsonl`, `.ndjson`, also compressed)."""
+    return _unpacked(path).lower().endswith(_SUFFIXES)
+
+
+def _unpacked(path: str) -> str:
+    lower = path.lower()
+    return path[: lower.rindex(".")] if lower.endswith(_PACKED_SUFFIXES) else path
+
+
+def document_stem(path: str) -> str:
+    """What documents without an id are named by: the file's name without its suffixes."""
+    if path == STANDARD_INPUT:
+        return "stdin"
+    name = PurePath(_unpacked(path)).name
+    return PurePath(name).stem if name.lower().endswith(_SUFFIXES) else name
+
+
+class DocumentReader:
+    """Turns files of documents into triple lines, and remembers which file stems named documents.
+
+    `duplicate_keys` counts keys that stood twice in one object (the last one won).
+    """
+
+    def __init__(self, options: DocumentOptions, bad: BadTriples) -> None:
+        self.duplicate_keys = 0
+        self._options = options
+        self._bad = bad
+        self._keys = ID_KEYS if options.id_key is None else (options.id_key,)
+        self._stems: dict[str, int] = {}
+        self._files = 0
+        # Numbers keep their text: `str` of a text is that text.
+        self._decode: Callable[[str], Any] = json.JSONDecoder(
+            object_pairs_hook=self._object,
+            parse_float=str,
+            parse_int=str,
+            parse_constant=_refuse_constant,
+        ).decode
+
+    def triple_blocks(self, path: str, blocks: Iterable[bytes]) -> Iterator[bytes]:
+        """Yields blocks of whole lines `subject TAB relation TAB object`, UTF-8, for one file.
+
+        Raises `InputError` for what is no JSON document, with file, line and byte.
+        """
+        self._files += 1
+        stem = escaped(document_stem(path))
+        source = "standard input" if path == STANDARD_INPUT else path
+        elements = split_elements(
+            source,
+            blocks,
+            lines=_unpacked(path).lower().endswith(_LINES_SUFFIXES),
+            max_document_bytes=self._options.max_document_bytes,
+        )
+        for element in elements:
+            yield from self._document_blocks(source, stem, element)
+
+    def _document_blocks(self, source: str, stem: str, element: Element) -> Iterator[bytes]:
+        document = self._parse(source, element)
+        # Without a backslash in the source no text can hold a tab, a newline or a backslash.
+        escapes = b"\\" in element.raw
+        name = id_of(document, self._keys)
+        if name is not None:
+            name = escaped(name)
+        elif document:
+            self._claim_stem(source, stem)
+            name = stem if element.index is None else f"{stem}#{element.index}"
+        else:
+            return
+        for text in walk(document, name, self._keys, self._options.predicate == "path", escapes):
+            try:
+                block = text.encode()
+            except UnicodeEncodeError as error:
+                raise _surrogate(source, element, error) from None
+            # Tabs and newlines in names are escaped: two separators in a row are an empty name.
+            if "\t\t" in text or "\t\n" in text or "\0" in text or _SELF_NAME in text:
+                block = self._good_lines(source, element, text)
+            yield block
+
+    def _claim_stem(self, source: str, stem: str) -> None:
+        if self._stems.setdefault(stem, self._files) != self._files:
+            raise InputError(
+                f"{source}: another file has the same stem {stem!r}, and both hold documents "
+                "without an id: they would become one entity. Name the key that tells them apart "
+                "(--id-key KEY), or rename one file"
+            )
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            self.duplicate_keys += len(pairs) - len(found)
+        return found
+
+    def _parse(self, source: str, element: Element) -> dict[str, Any]:
+        raw = element.raw
+        try:
+            text = raw.decode()
+            document: dict[str, Any] = self._decode(text)
+            if _SURROGATE.search(raw):
+                json.dumps(document, ensure_ascii=False).encode()
+            return document
+        except UnicodeDecodeError as error:
+            at, message = error.start, f"found the byte 0x{raw[error.start]:02x}, expected UTF-8"
+        except UnicodeEncodeError as error:
+            raise _surrogate(source, element, error) from None
+        except json.JSONDecodeError as error:
+            at = len(text[: error.pos].encode())
+            found = repr(text[error.pos : error.pos + 20]) if error.pos < len(text) else "the end"
+            message = f"found {found}: {error.msg[0].lower()}{error.msg[1:]}"
+        except _ConstantError as error:
+            at = next((m.start() for m in _CONSTANT.finditer(raw) if m[1]), 0)
+            message = f"found {error}, which JSON does not have, expected a number"
+        except RecursionError:
+            at, message = 0, f"found a document nested too deep, expected at most {MAX_DEPTH}"
+        line = element.line + raw.count(b"\n", 0, at)
+        raise InputError(f"{source}, line {line} (byte {element.offset + at}): {message}")
+
+    def _good_lines(self, source: str, element: Element, text: str) -> bytes:
+        """The lines of `text` that are triples; `bad` is told the others."""
+        good = []
+        for line in text.split("\n")[:-1]:
+            names = line.split("\t")
+            message = None
+            if "" in names:
+                empty = ("subject", "relation", "object")[names.index("")]
+                message = f"found an empty {empty} in {line[:80]!r}, expected a name"
+            elif "\0" in line:
+                message = f"found a NUL character in {line[:80]!r}, expected none"
+            elif _SELF_NAME in (names[0], names[2]):
+                message = (
+                    f"found the entity {_SELF_NAME} in {line[:80]!r}, which nothing can be named"
+                )
+            if message is None:
+                good.append(line + "\n")
+            else:
+                self._bad.add(source, element.line, f"in the document that begins here: {message}")
+        return "".join(good).encode()
+
+
+class _ConstantError(Exception):
+    """NaN or an infinity."""
+
+
+def _refuse_constant(text: str) -> NoReturn:
+    raise _ConstantError(text)
+
+
+def _surrogate(source: str, element: Element, error: UnicodeEncodeError) -> InputError:
+    found = f"\\u{ord(error.object[error.start]):04x}"
+    return InputError(
+        f"{source}, line {element.line} (byte {element.offset}): found the lone surrogate {found} "
+        "in the document that begins here, expected text that UTF-8 can write"
+    )

@@ -1,0 +1,1 @@
+"""What a worker does with a task; all that a worker's process imports of a run."""

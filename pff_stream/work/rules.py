@@ -1,0 +1,157 @@
+"""What a worker does: attach the graph by name, read a chunk, evaluate it, append to the spool.
+
+A worker holds its own evaluator and one chunk at a time; it answers with the places of the runs
+that it appended, never with results. It imports numpy, msgpack and the compiled modules, nothing
+else (a test keeps it so: every import here is paid once a worker).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from pff_stream.evaluate._blocks import BlockEvaluator
+from pff_stream.evaluate._kernel import Evaluator
+from pff_stream.evaluate.chunk import evaluate_rules, evaluate_together
+from pff_stream.files import _pages
+from pff_stream.rules.chunk_reader import ChunkReader
+from pff_stream.triples._resident import ResidentRelations
+from pff_stream.triples.graph import attach
+from pff_stream.work.task import Answer, Held, Run, Task, WorkerArguments, append_run
+
+with contextlib.suppress(ImportError):  # Windows
+    # Here and not where it is used: imported before the fork, it is shared by all workers.
+    import resource
+
+if TYPE_CHECKING:
+    from pff_stream.evaluate.chunk import Flush
+    from pff_stream.execute.pool import Progress
+    from pff_stream.rules.chunk import RuleChunk
+    from pff_stream.triples._graph import GraphView
+
+
+MAPPED_BYTES = 32 << 20
+"""Allocations from here on are mappings of their own; the heap has the rest."""
+KEPT_BYTES = 1 << 30
+"""What the heap may keep free: all that it has."""
+
+
+def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], Answer]:
+    """Attaches everything once and returns the function that answers a task.
+
+    Everything that the plan counts is taken here, so that no task can find that there is less.
+    """
+    _pages.fix_thresholds(MAPPED_BYTES, KEPT_BYTES)
+    graph = attach(arguments.graph)
+    rules = ChunkReader(
+        arguments.rules, arguments.n_rules, arguments.max_body_atoms, arguments.source
+    )
+    if arguments.resident_bytes is not None:
+        graph.read_alone()
+    before_bytes = _status_bytes(b"RssAnon")
+    evaluator, evaluate, evaluator_bytes = _evaluator(graph.view, progress, arguments)
+    spool = os.open(arguments.spool, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    behind = [Run(0, 0, 0)]
+    buffer = bytearray(arguments.chunk_bytes)
+    buffer[::4096] = bytes(-(-len(buffer) // 4096))  # touched: it is there from now on
+    _pages.hold(arguments.room_bytes)
+    chunk_bytes = _status_bytes(b"RssAnon")
+    held = Held(max(0, evaluator_bytes - before_bytes), max(0, chunk_bytes - evaluator_bytes))
+
+    def keep(records: memoryview) -> Run:
+        """Appends a run; the one before it leaves the page cache, written back meanwhile."""
+        run = append_run(spool, records)
+        _pages.start_writing(spool, run.offset, run.length)
+        before, behind[0] = behind[0], run
+        if before.length:
+            _pages.drop(spool, before.offset, before.length)
+        return run
+
+    def answer(task: Task) -> Answer:
+        ranges = [(rules.read(one.place, buffer), one.start, one.stop) for one in task.ranges]
+        runs: list[Run] = []
+        writing_seconds = 0.0
+
+        def flush(records: memoryview) -> None:
+            nonlocal writing_seconds
+            began = time.thread_time()
+            runs.append(keep(records))
+            writing_seconds += time.thread_time() - began
+
+        edges = evaluator.edges
+        began = time.thread_time()
+        evaluate(ranges, flush)
+        cpu_seconds = time.thread_time() - began - writing_seconds
+        return Answer(tuple(runs), cpu_seconds, evaluator.edges - edges, held)
+
+    if arguments.share_bytes is not None:
+        hold_to(arguments.share_bytes)
+    return answer
+
+
+def _evaluator(
+    graph: GraphView, progress: Progress, arguments: WorkerArguments
+) -> tuple[Evaluator, Callable[[Sequence[tuple[RuleChunk, int, int]], Flush], None], int]:
+    """The evaluator, with room for all that a task can be of, and how it takes ranges of chunks.
+
+    The third is what this process held before it made that room.
+    """
+    options: dict[str, Any] = {
+        "wide": arguments.wide,
+        "max_examples": arguments.max_examples,
+        "min_support": arguments.min_support,
+        "min_confidence": arguments.min_confidence,
+        "max_work": arguments.max_work,
+        "buffer_bytes": arguments.buffer_bytes,
+        "progress": progress.address,
+    }
+    if arguments.resident_bytes is None:
+        plain = Evaluator(graph, arguments.semantics, **options)
+        held_bytes = _status_bytes(b"RssAnon")
+        plain.reserve(*arguments.chunk_counts)
+
+        def one_by_one(ranges: Sequence[tuple[RuleChunk, int, int]], flush: Flush) -> None:
+            for chunk, start, stop in ranges:
+                evaluate_rules(plain, graph, chunk, start, stop, flush)
+
+        return plain, one_by_one, held_bytes
+    resident = ResidentRelations(graph, arguments.graph, arguments.resident_bytes)
+    in_blocks = BlockEvaluator(graph, arguments.semantics, resident, **options)
+    held_bytes = _status_bytes(b"RssAnon")
+    together = arguments.chunks_together
+    in_blocks.reserve_together(together, *(together * count for count in arguments.chunk_counts))
+    return in_blocks, partial(evaluate_together, in_blocks, graph), held_bytes
+
+
+def hold_to(share_bytes: int) -> bool:
+    """Has the kernel refuse this process more than so much private memory beyond what it has now.
+
+    What is refused is a MemoryError, which the pool deals with like a death. Shared mappings, as
+    the graph, do not count. Returns whether the limit is set (it is not on systems without /proc).
+    """
+    held_bytes = _status_bytes(b"VmData")
+    if not held_bytes:
+        return False
+    try:
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        limit = held_bytes + share_bytes
+        if hard != resource.RLIM_INFINITY:
+            limit = min(limit, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+    except (NameError, OSError, ValueError):
+        return False
+    return True
+
+
+def _status_bytes(name: bytes) -> int:
+    """A size from the kernel's account of this process; 0 where there is none."""
+    try:
+        with open("/proc/self/status", "rb") as status:
+            lines = (line.split() for line in status if line.startswith(name + b":"))
+            return int(next(lines)[1]) * 1024
+    except (OSError, StopIteration):
+        return 0

@@ -1,0 +1,382 @@
+"""`--resume`: what is taken from the folder, what may differ, and what a crash may do to it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import shutil
+import signal
+import struct
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from pff_stream.checkpoint.journal import RECORD, Journal, JournalReader
+from pff_stream.work.task import Run, Task, split_task
+from tests.run.faults import Running, digest, is_finished
+from tests.test_end_to_end import run
+
+DONE = [
+    (Task(0, 0, 100), (Run(0, 10, 1), Run(10, 20, 2))),
+    (Task(1, 0, 50), (Run(30, 5, 3),)),
+    (Task(0, 100, 200), (Run(35, 7, 4), Run(50, 9, 5), Run(60, 1, 6))),
+]
+
+
+TOGETHER = [
+    (Task(0, 0, 9, more=(Task(1, 2, 5), Task(2, 0, 7))), (Run(0, 10, 1), Run(10, 20, 2))),
+    (Task(3, 0, 50), (Run(30, 5, 3),)),
+    (Task(4, 0, 1, more=(Task(0, 9, 12),)), (Run(35, 7, 4),)),
+]
+
+
+def written(path: Path, tasks: Iterable[tuple[Task, tuple[Run, ...]]] = DONE) -> bytes:
+    """The bytes of a journal of some tasks, with the room behind them."""
+    with path.open("w+b") as file, (path.parent / "spool").open("w+b") as spool:
+        journal = Journal(file.fileno(), spool.fileno(), 0, 4)
+        for task, runs in tasks:
+            journal.add(task, runs)
+        journal.flush()
+    return path.read_bytes()
+
+
+def read(path: Path) -> tuple[list[tuple[Task, tuple[Run, ...]]], int]:
+    """The tasks of a journal and how many bytes are cut."""
+    with path.open("rb") as file:
+        reader = JournalReader(file.fileno())
+        found = [(done.task, done.runs) for done in reader]
+        return found, reader.cut_bytes
+
+
+def test_journal_reads_what_was_written(tmp_path: Path) -> None:
+    """All tasks come back, and the room behind them is no damage."""
+    data = written(tmp_path / "journal")
+    assert len(data) > 8 * RECORD.size, "room is taken beforehand"
+    assert read(tmp_path / "journal") == (DONE, 0)
+
+
+def test_journal_cut_at_every_byte(tmp_path: Path) -> None:
+    """A task counts with all its runs or not at all; what is cut is told."""
+    path = tmp_path / "journal"
+    data = written(path)
+    ends = [RECORD.size * n for n in (1, 3, 4, 7)]
+    for length in range(RECORD.size, 7 * RECORD.size + 1):
+        path.write_bytes(data[:length])
+        whole = sum(end <= length for end in ends) - 1
+        cut = len(data[:length].rstrip(b"\0")) - ends[whole]
+        assert read(path) == (DONE[:whole], max(0, cut)), length
+
+
+def test_journal_with_one_byte_changed(tmp_path: Path) -> None:
+    """The record with the wrong byte and all behind it are cut, never believed."""
+    path = tmp_path / "journal"
+    data = written(path)
+    for at in range(RECORD.size, 7 * RECORD.size):
+        changed = bytearray(data)
+        changed[at] ^= 0x40
+        path.write_bytes(changed)
+        found, cut = read(path)
+        assert found == DONE[: len(found)] and len(found) < 3, at
+        assert cut > 0
+
+
+def test_journal_of_tasks_of_several_ranges(tmp_path: Path) -> None:
+    """All ranges of a task come back with its runs, or none of them does."""
+    path = tmp_path / "journal"
+    data = written(path, TOGETHER)
+    assert read(path) == (TOGETHER, 0)
+    ends = [RECORD.size * n for n in (1, 5, 6, 8)]
+    for length in range(RECORD.size, ends[-1] + 1):
+        path.write_bytes(data[:length])
+        whole = sum(end <= length for end in ends) - 1
+        assert read(path)[0] == TOGETHER[:whole], length
+
+
+def test_ranges_of_a_task_are_halved() -> None:
+    """Down to the single rule; no rule is lost."""
+    whole = TOGETHER[0][0]
+    assert whole.n_rules == 19 and [one.more for one in whole.ranges] == [(), (), ()]
+    singles = []
+    left = [whole]
+    while left:
+        task = left.pop()
+        parts = split_task(task)
+        assert not parts or sum(part.n_rules for part in parts) == task.n_rules
+        left += parts
+        singles += [] if parts else [task[:3]]
+    assert sorted(singles) == sorted(
+        (one.chunk, rule, rule + 1) for one in whole.ranges for rule in range(one.start, one.stop)
+    )
+
+
+def test_journal_goes_on_where_it_was_cut(tmp_path: Path) -> None:
+    """What is added after a cut stands behind the last whole task."""
+    path = tmp_path / "journal"
+    data = written(path)
+    path.write_bytes(data[: 6 * RECORD.size + 7])
+    with path.open("r+b") as file, (tmp_path / "spool").open("r+b") as spool:
+        reader = JournalReader(file.fileno())
+        assert len(list(reader)) == 2
+        reader.cut()
+        journal = Journal(file.fileno(), spool.fileno(), reader.place, 4)
+        journal.add(*DONE[2])
+        journal.flush()
+    assert read(path) == (DONE, 0)
+
+
+@pytest.fixture(scope="module")
+def inputs(data: Path) -> tuple[str, str]:
+    """Rules and triples."""
+    return str(data / "umls" / "rules.tsv.gz"), str(data / "umls" / "train.tsv.gz")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(inputs: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The hash of the results that nobody meddled with."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    run("run", *inputs, "--out", folder / "r", check=1)
+    return digest(folder / "r")
+
+
+def interrupted(folder: Path, *arguments: str, stdin: bytes | None = None) -> Path:
+    """The folder of a run that was interrupted when about a third of the rules were done."""
+    out = folder / "r"
+    if not {"--workers", "--plan"} & set(arguments):
+        arguments = (*arguments, "--workers", "2")
+    running = Running(folder, "run", *arguments, "--out", out, rules=100, pause=0.03, sync=0.05)
+    if stdin is not None:
+        assert running.process.stdin
+        running.process.stdin.write(stdin)
+        running.process.stdin.close()
+        running.process.stdin = None
+    while not (out / ".unfinished" / "settings.json").exists():
+        assert running.process.poll() is None
+        time.sleep(0.01)
+    time.sleep(0.4)
+    os.kill(running.pid, signal.SIGINT)
+    code, said = running.end()
+    assert code == 130
+    assert said.strip().endswith(
+        f"interrupted; what was computed is kept: `pff-stream run --resume {out}` goes on"
+    )
+    return out
+
+
+@pytest.fixture(scope="module")
+def kept(inputs: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An interrupted run; tests work on copies of it."""
+    return interrupted(tmp_path_factory.mktemp("interrupted"), *inputs)
+
+
+@pytest.fixture
+def out(kept: Path, tmp_path: Path) -> Path:
+    """A copy of the interrupted run."""
+    shutil.copytree(kept, tmp_path / "r")
+    return tmp_path / "r"
+
+
+@pytest.mark.same_answer
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--workers", 1),
+        ("--workers", 3, "--start-method", "spawn"),
+        ("--budget", "90MiB"),
+        ("--fence", "none"),
+    ],
+)
+def test_resumed_with_other_means(
+    options: tuple[object, ...], out: Path, undisturbed: str, inputs: tuple[str, str]
+) -> None:
+    """What changes no byte may differ; only what is missing is done, and the bytes are the same."""
+    run("run", "--resume", out, *options, check=1)
+    assert is_finished(out)
+    assert digest(out) == undisturbed
+    summary = json.loads((out / "summary.json").read_text())
+    assert 0 < summary["run"]["resumed_rules"] < 6000
+    # The finished folder: the same words and the same end, without any work.
+    said = run("run", "--resume", out, check=1)
+    assert "6,000 rules" in said
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(("--workers", "2", "--start-method", "spawn"), True), (None, False), (None, True)],
+    ids=["begun without", "resumed without", "both"],
+)
+def test_resumed_with_a_saved_plan(
+    before: tuple[str, ...] | None,
+    after: bool,
+    inputs: tuple[str, str],
+    undisturbed: str,
+    tmp_path: Path,
+) -> None:
+    """A saved plan is of one run and not kept; it takes the place of the workers said before."""
+    plan = tmp_path / "plan.json"
+    run("plan", *inputs, "--workers", "1", "-o", plan, check=0)
+    out = interrupted(tmp_path, *inputs, *(before or ("--plan", str(plan))))
+    run("run", "--resume", out, *(("--plan", plan) if after else ("--workers", 2)), check=1)
+    assert digest(out) == undisturbed
+    assert json.loads((out / "summary.json").read_text())["run"]["workers"] == (1 if after else 2)
+
+
+@pytest.mark.parametrize("keep", [0.0, 0.4, 0.8])
+def test_torn_files(keep: float, out: Path, undisturbed: str) -> None:
+    """A journal torn at its end, and a spool that lost its end: said, and done again."""
+    spool, journal = out / ".unfinished" / "spool", out / ".unfinished" / "journal"
+    os.truncate(spool, int(spool.stat().st_size * keep))
+    written = len(journal.read_bytes().rstrip(b"\0"))
+    os.truncate(journal, written - 9)
+    code, said = Running(out.parent, "run", "--resume", out).end()
+    assert code == 1, said
+    assert "torn" in said and "damaged" in said
+    assert digest(out) == undisturbed
+
+
+def test_spool_with_a_byte_changed(out: Path, undisturbed: str) -> None:
+    """Results that are not what the journal says are not believed."""
+    spool = out / ".unfinished" / "spool"
+    content = bytearray(spool.read_bytes())
+    content[100] ^= 1
+    spool.write_bytes(content)
+    assert Running(out.parent, "run", "--resume", out).end()[0] == 1
+    assert digest(out) == undisturbed
+
+
+@pytest.mark.parametrize(
+    "option",
+    [("--max-examples", "3"), ("--semantics", "homomorphism"), ("--min-support", "2")],
+)
+def test_what_changes_bytes_must_be_the_same(option: tuple[str, str], out: Path) -> None:
+    """An option that changes the results and differs is exit code 2, and nothing is lost."""
+    said = run("run", "--resume", out, *option, check=2)
+    assert option[0] in said and "expected the same" in said
+    assert (out / ".unfinished" / "settings.json").exists()
+    run("run", "--resume", out, "--max-examples", 10, check=1)
+
+
+def test_inputs_must_be_the_same(inputs: tuple[str, str], tmp_path: Path) -> None:
+    """Rules or triples that changed are named; with --overwrite the run begins anew."""
+    rules, triples = tmp_path / "rules.tsv.gz", tmp_path / "train.tsv.gz"
+    shutil.copy(inputs[0], rules)
+    shutil.copy(inputs[1], triples)
+    out = interrupted(tmp_path, str(rules), str(triples))
+    for path, word in ((triples, "triples"), (rules, "rules")):
+        before = path.read_bytes()
+        text = gzip.decompress(before).splitlines(keepends=True)
+        path.write_bytes(gzip.compress(b"".join(text[:-1])))
+        said = run("run", "--resume", out, check=2)
+        assert f"the {word} are not what the run began with" in said
+        path.write_bytes(before)
+    said = run("run", rules, triples, "--out", out, check=2)
+    assert f"--resume {out}" in said and "--overwrite" in said
+    run("run", rules, triples, "--out", out, "--overwrite", check=1)
+    assert is_finished(out)
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["rules", "triples"])
+def test_standard_input_is_kept(
+    place: int, inputs: tuple[str, str], undisturbed: str, tmp_path: Path
+) -> None:
+    """A run whose input was standard input is resumed without it."""
+    given = list(inputs)
+    stdin = Path(given[place]).read_bytes()
+    given[place] = "-"
+    out = interrupted(tmp_path, *given, stdin=stdin)
+    run("run", "--resume", out, check=1)
+    assert is_finished(out)
+    assert digest(out) == undisturbed
+
+
+def test_two_runs_in_one_folder(inputs: tuple[str, str], out: Path) -> None:
+    """A folder in which a run is at work is left to it."""
+    running = Running(out.parent, "run", "--resume", out, rules=100, pause=2.0)
+    deadline = time.monotonic() + 10
+    while not running.children() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.5)
+    assert "a run is at work" in run("run", "--resume", out, check=2)
+    assert "a run is at work" in run("run", *inputs, "--out", out, "--overwrite", check=2)
+    os.kill(running.pid, signal.SIGTERM)
+    assert running.end()[0] == 143
+    run("run", "--resume", out, check=1)
+
+
+def test_nothing_to_resume(tmp_path: Path) -> None:
+    """An empty or a missing folder is a mistake of the caller."""
+    assert "neither a finished run" in run("run", "--resume", tmp_path, check=2)
+    assert "neither a finished run" in run("run", "--resume", tmp_path / "no", check=2)
+
+
+def test_records_are_forty_bytes() -> None:
+    """The format that docs/formats.md tells."""
+    assert RECORD.size == 40
+    assert struct.calcsize("<IIIIIQIII") == 40
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    """A manifest of 150 small documents, and its rules."""
+    (tmp_path / "documents").mkdir()
+    lines = ["tasks:"]
+    for n in range(150):
+        friends = [
+            {"id": f"p{n}_{m}", "knows": [f"p{n}_{m + 1}"], "likes": "tea"} for m in range(9)
+        ]
+        document = {"id": f"p{n}", "knows": friends, "likes": "cake"}
+        (tmp_path / "documents" / f"d{n}.json").write_text(json.dumps(document))
+        lines.append(f"  - d{n}: documents/d{n}.json")
+    (tmp_path / "rules.tsv").write_text(
+        "knows(X,Y) <= knows(Y,X)\nlikes(X,tea) <= likes(X,A)\n"
+        "knows(X,Y) <= knows(X,A), knows(A,Y)\n"
+    )
+    (tmp_path / "manifest.yaml").write_text("\n".join(lines) + "\n")
+    return tmp_path / "manifest.yaml"
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """All results by name; summaries without what may differ."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            content = path.read_bytes()
+            if path.name == "summary.json":
+                summary = json.loads(content)
+                del summary["run"]
+                content = json.dumps(summary).encode()
+            found[str(path.relative_to(folder))] = content
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_manifest_is_resumed(number: int, manifest: Path, tmp_path: Path) -> None:
+    """Documents that are finished stay as they are, the others are done, all is as undisturbed."""
+    given = ("--manifest", manifest, "--rules", tmp_path / "rules.tsv")
+    run("run", *given, "--out", tmp_path / "whole", check=1)
+    out = tmp_path / "r"
+    running = Running(tmp_path, "run", *given, "--out", out, "--workers", 1)
+    while len(list(out.glob("tasks/*/summary.json"))) < 20:
+        assert running.process.poll() is None
+        time.sleep(0.005)
+    os.kill(running.pid, number)
+    _, said = running.process.communicate(timeout=30)
+    assert running.process.returncode in (-number, 128 + number), said
+    done = {path: path.stat().st_ino for path in out.glob("tasks/*/summary.json")}
+    assert 20 <= len(done) < 150
+    assert "--resume" in run("run", *given, "--out", out, check=2)
+    # One of them is of another content by now.
+    changed = min(done)
+    document = tmp_path / "documents" / f"{changed.parent.name}.json"
+    before = document.read_text()
+    document.write_text(before.replace("cake", "pie"))
+    run("run", "--resume", out, check=1)
+    whole = tree(tmp_path / "whole")
+    differing = {name for name, content in tree(out).items() if whole[name] != content}
+    assert all(name.startswith(f"tasks/{changed.parent.name}/") for name in differing)
+    assert {path for path, inode in done.items() if path.stat().st_ino != inode} == {changed}
+    assert not (out / ".unfinished").exists()
+    assert run("run", "--resume", out, check=1).startswith("150 documents")

@@ -1,0 +1,74 @@
+"""Planned against measured, by groups of terms."""
+
+from __future__ import annotations
+
+from pff_stream.plan.accuracy import (
+    CHUNKS,
+    GRAPH,
+    KERNEL,
+    PROCESSES,
+    SCRATCH,
+    compared,
+    compared_lines,
+)
+from pff_stream.work.task import Held
+from planner.model import Phase, Term
+from planner.plan import Plan
+from planner.watch import Reading, TreeWatch
+
+MIB = 1 << 20
+NAMES = (
+    "parent",
+    "workers",
+    "graph",
+    "page tables",
+    "scratch",
+    "chunks",
+    "results",
+    "kernel memory",
+    "spool being written",
+)
+
+
+def plan_of(start_method: str) -> Plan:
+    """A run of a MiB a term, whose merge is larger."""
+    evaluate = Phase("evaluate", [Term(name, MIB, name) for name in NAMES])
+    merge = Phase("merge", [Term("merge", 20 * MIB, "merge")])
+    return Plan([evaluate, merge], 1 << 30, "test", settings={"start_method": start_method})
+
+
+def watched() -> TreeWatch:
+    """Two processes."""
+    watch = TreeWatch()
+    watch.at_peak = (Reading(1, 3 * MIB, MIB, 4096), Reading(2, 2 * MIB, 0, 4096))
+    return watch
+
+
+def test_every_term_is_in_one_group() -> None:
+    """The groups sum to what evaluating was planned to take; measured stands beside planned."""
+    plan = plan_of("fork")
+    rows = compared(plan, watched(), 2, Held(MIB, MIB // 2))
+    found = {one.name: one for one in rows}
+    assert sum(one.planned_bytes for one in rows) == plan.phases[0].bytes
+    assert found[PROCESSES].terms == ("parent", "workers", "page tables")
+    assert found[PROCESSES].measured_bytes == 2 * MIB + 8192
+    assert found[SCRATCH].terms == ("scratch", "results")
+    assert found[SCRATCH].measured_bytes == 2 * MIB
+    assert found[CHUNKS].measured_bytes == MIB
+    assert found[GRAPH].measured_bytes == MIB
+    assert found[KERNEL].measured_bytes is None
+    *_, chunks, graph, kernel = compared_lines(rows)
+    assert chunks == "  chunks (chunks): planned 1.0 MiB, measured 1.0 MiB"
+    assert graph == "  graph in memory (graph): planned 1.0 MiB, measured 1.0 MiB"
+    assert kernel.startswith("  kernel and page cache (kernel memory, spool being written): ")
+    assert kernel.endswith("planned 2.0 MiB, not seen from within")
+
+
+def test_arrays_of_threads_count_with_the_process() -> None:
+    """Where a worker cannot say what it took, the groups still sum to the same."""
+    plan = plan_of("thread")
+    for held in (Held(MIB, MIB), Held(0, 0)):
+        rows = compared(plan, watched(), 2, held)
+        assert [one.name for one in rows] == [PROCESSES, GRAPH, KERNEL]
+        assert sum(one.planned_bytes for one in rows) == plan.phases[0].bytes
+        assert rows[0].measured_bytes == 5 * MIB + 8192
