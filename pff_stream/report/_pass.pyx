@@ -157,8 +157,11 @@ cdef class Pass:
     cdef bint _next_chunk(self) except -1:
         # Before the next one is read: there is room for one.
         self.lines = None
-        self.texts = self.reasons = None
-        self.text_ends = self.reason_ends = None
+        # One by one: Cython before 3.3.1 refuses a chain of typed memoryviews.
+        self.texts = None
+        self.text_ends = None
+        self.reasons = None
+        self.reason_ends = None
         self.miner_confidence = None
         chunk = next(self.chunks, None)
         if chunk is None:

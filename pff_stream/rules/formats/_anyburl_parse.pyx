@@ -1,5 +1,5 @@
 # distutils: extra_compile_args = -O3
-"""Reads one head or body text, one number, one encoding: the small parsers of the compiler.
+"""The small parsers of the compiler: of one head or body text, one number, one encoding.
 
 Covers texts that take only what their separators need, and texts of which exactly one reading
 has the most atoms among those that are well nested and have a variable in each atom. Everything
