@@ -9,25 +9,35 @@ in any order, and are sorted by source before they are handed out.
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
-from pff_stream.evaluate._chain cimport (
+from pff_stream.evaluate._kernel cimport (
+    ABSENT,
+    FILTERED,
+    UNCOUNTED,
     WAY_BACKWARD,
     WAY_CHOSEN,
     WAY_FORWARD,
     WAY_WIDE_BACKWARD,
     WAY_WIDE_FORWARD,
+    Atom,
+    Body,
+    Evaluator,
+    Head,
+    RuleRange,
+    body_of,
     cheapest_way,
+    entity_of,
+    grown,
+    is_pair,
+    sides_in_any_order,
 )
-from pff_stream.evaluate._counter cimport UNCOUNTED, Head, is_pair
-from pff_stream.evaluate._kernel cimport body_of
-from pff_stream.evaluate._scratch cimport Body
-from pff_stream.evaluate._units cimport TakenRange, Unit, UnitMaker, form_of
 from pff_stream.triples._ahead cimport follow_side, go_on
 from pff_stream.triples._graph cimport Rows
 from pff_stream.triples._resident cimport ResidentRelations, WantedRow, row_room_bytes
 
-from pff_stream.evaluate._records import sorting_bytes
-from pff_stream.evaluate._units import unit_room_bytes
+from pff_stream.evaluate._kernel import sorting_bytes
 from pff_stream.triples._resident import rows_room_bytes
+
+include "_units.pxi"
 
 cdef enum:
     ALL_FORMS = 0x7FFFFFFF

@@ -1,11 +1,322 @@
-# Chunks of rules to result records, in one order or another.
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+# What the parts of the kernel share, and what `_blocks` builds on.
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport realloc
+from libc.string cimport memset
 
-from pff_stream.evaluate._counter cimport Counter
-from pff_stream.evaluate._records cimport ResultBuffer
-from pff_stream.evaluate._scratch cimport Body
-from pff_stream.evaluate._search cimport Domain
+from pff_stream.triples._graph cimport GraphView, Rows
 
+
+# --- scratch -------------------------------------------------------------------------------------
+
+cdef extern from "evaluate/_lanes.h":
+    enum:
+        PFF_LANES
+        PFF_WORDS
+    ctypedef struct pff_vector:
+        pass
+    ctypedef struct pff_level:
+        pff_vector* vectors
+        pff_vector* twice
+        uint32_t* touched
+        int32_t* list
+        int64_t n
+
+
+cdef enum:
+    ABSENT = -0x7FFFFFFF - 1      # the term of a constant that the graph does not have
+
+
+# An atom whose names are resolved. A term >= 0 is a variable, a term < 0 the entity -1 - term.
+cdef struct Atom:
+    int32_t relation
+    int32_t left
+    int32_t right
+
+
+cdef struct Body:
+    const Atom* atoms
+    int n_atoms
+    int n_variables
+
+
+ctypedef void (*Follow)(void* follower, int32_t entity) noexcept nogil
+
+
+# One item an entity in each array. A stamp equal to the current epoch means "seen in this round",
+# so that nothing is ever cleared between rounds.
+cdef struct Scratch:
+    int64_t n_entities
+    bint distinct                 # object identity: distinct variables are distinct entities
+    uint32_t epoch
+    uint32_t* stamp
+    int32_t* first                # what reached an entity first; of a member, the first of K
+    int32_t* second               # the second entity of K
+    int32_t* withheld             # members that a constant takes out, counted per constant
+    int32_t* near                 # entities in order of discovery: the last level, or members
+    int32_t* far                  # the level before the last
+    uint64_t* progress            # moved while there is work, for whoever watches
+    Follow follow                 # told each entity that a rule goes on to; NULL: nobody asks
+    void* follower
+    uint64_t edges                # edges touched, for the benchmarks
+    bint wide                     # whether the three levels below are there
+    uint32_t lane_epoch
+    pff_level levels[3]
+
+
+cdef inline void* grown(void* block, size_t n_bytes) except NULL:
+    """The block with room for `n_bytes`, every page of it taken now; its content is forgotten."""
+    cdef void* larger = realloc(block, n_bytes if n_bytes else 1)
+    if larger == NULL:
+        raise MemoryError
+    memset(larger, 0, n_bytes)
+    return larger
+
+
+cdef inline uint32_t next_epoch(Scratch* scratch) noexcept nogil:
+    cdef int64_t i
+    scratch.epoch += 1
+    if scratch.epoch == 0:
+        for i in range(scratch.n_entities):
+            scratch.stamp[i] = 0
+        scratch.epoch = 1
+    return scratch.epoch
+
+
+cdef inline uint32_t next_lane_epoch(Scratch* scratch) noexcept nogil:
+    cdef int64_t i
+    cdef int level
+    scratch.lane_epoch += 1
+    if scratch.lane_epoch == 0:
+        for level in range(3):
+            for i in range(scratch.n_entities):
+                scratch.levels[level].touched[i] = 0
+        scratch.lane_epoch = 1
+    return scratch.lane_epoch
+
+
+cdef inline void goes_on(const Scratch* scratch, int32_t entity) noexcept nogil:
+    """Says which entity of an ascending list is next."""
+    if scratch.follow != NULL:
+        scratch.follow(scratch.follower, entity)
+
+
+cdef inline int32_t entity_of(int32_t term) noexcept nogil:
+    return -1 - term
+
+
+# --- search --------------------------------------------------------------------------------------
+
+# SCAN binds `target` to each key; EXTEND to each value in the row of `source`; CHECK tests a pair.
+cdef struct Step:
+    int operation
+    const Rows* rows
+    int32_t source
+    int32_t target
+
+
+cdef struct Search:
+    Scratch* scratch
+    const Rows* rows
+    const Body* body
+    int32_t* binding              # per variable, -1 = free
+    int32_t* constants            # entities that no variable may take (object identity)
+    int n_constants
+    Step* steps
+    int n_steps
+    char* placed
+    int32_t target                # the variable whose distinct values are wanted, or -1
+    int64_t n_found               # they are listed in scratch.near
+
+
+cdef struct Domain:
+    const int32_t* items
+    int64_t n_items
+    int atom                      # whose row they are, so that it holds for each; -1: keys
+
+
+# --- chains --------------------------------------------------------------------------------------
+
+cdef struct Chain:
+    int length
+    const Rows** steps            # from each variable of the chain to the next
+    const Rows** inverses         # and back: inverses[i] undoes steps[i]
+
+
+# One head over a chain: the rows of its relation seen from the source, and from the other end.
+cdef struct ChainHead:
+    const Rows* forward           # NULL: the relation is not in the graph
+    const Rows* backward
+    int64_t support
+
+
+# How a chain is counted: one source at a time or 512, from the source as written or from the end.
+cdef enum:
+    WAY_CHOSEN = 0
+    WAY_FORWARD = 1
+    WAY_BACKWARD = 2
+    WAY_WIDE_FORWARD = 3
+    WAY_WIDE_BACKWARD = 4
+
+
+# --- work ----------------------------------------------------------------------------------------
+
+cdef struct Work:
+    int64_t n_entities
+    const Rows* rows
+    int n_atoms
+    Atom* atoms                   # with a fresh variable where an occurrence closes a cycle
+    int* component                # per variable: which part it belongs to, -1: not yet met
+    uint64_t* count               # per part: homomorphisms
+    uint64_t** level              # one vector over entities per depth of the tree
+    int n_levels
+
+
+# --- counter -------------------------------------------------------------------------------------
+
+cdef enum:
+    SATISFIED = 0
+    VIOLATED = 1
+    VACUOUS = 2
+    FILTERED = 3
+    TOO_LARGE = 4
+    RELATION_ABSENT = 1
+    CONSTANT_ABSENT = 2
+    NOTHING_MATCHES = 3
+    UNDER_SUPPORT = 4
+    UNDER_CONFIDENCE = 5
+    OVER_MAX_WORK = 6
+    UNCOUNTED = -1
+
+
+# A head: a term >= 0 is a variable of the body; else the constant's entity (-1: not in the graph).
+cdef struct Head:
+    int32_t relation              # -1: not in the graph
+    int32_t left
+    int32_t right
+    int32_t left_entity
+    int32_t right_entity
+    int32_t relation_name         # places in the chunk's names, -1 for a variable
+    int32_t left_name
+    int32_t right_name
+
+
+cdef inline bint is_pair(const Head* head) noexcept nogil:
+    """Whether the head is over two variables."""
+    return head.left >= 0 and head.right >= 0 and head.left != head.right
+
+
+cdef class Counter:
+    cdef GraphView graph
+    cdef Scratch scratch
+    cdef Search search
+    cdef Chain chain
+    cdef int capacity             # atoms of a body that the search has room for
+    cdef int way
+    cdef uint64_t own_progress
+    cdef const unsigned char[::1] progress_view
+    cdef Work work
+    cdef bint bounds_work
+    cdef uint64_t max_work
+    cdef int64_t min_support
+    cdef double min_confidence
+    # the rules at hand
+    cdef int32_t* entity_ids      # per name
+    cdef int32_t* relation_ids
+    cdef Atom* atoms
+    cdef Head* heads
+    cdef ChainHead* chain_heads
+    cdef int32_t* chain_rules
+    cdef int64_t* predictions
+    cdef int64_t* support
+    cdef uint8_t* outcomes
+    cdef uint8_t* reasons
+    cdef size_t name_room
+    cdef size_t atom_room
+    cdef size_t rule_room
+
+    cdef _allocate_scratch(self, bint wide)
+    cdef reserve_body(self, int n_atoms)
+    cdef reserve_rules(self, size_t n_names, size_t n_atoms, size_t n_rules)
+    cdef void set_head(self, Py_ssize_t rule, const int32_t* columns) noexcept nogil
+    cdef uint8_t filter(self, Py_ssize_t rule, int64_t support, double confidence) noexcept nogil
+    cdef uint8_t resolve_body(self, const int32_t* columns, int n_atoms, Body* body) noexcept nogil
+    cdef int32_t _resolve_term(self, int32_t term, Body* body, uint8_t* reason) noexcept nogil
+    cdef int count_body(
+        self, const int32_t* columns, int n_atoms, Py_ssize_t first, Py_ssize_t last
+    ) except -1 nogil
+    cdef int before_heads(self, const Body* body, int32_t left, int32_t right) except -1 nogil
+    cdef int before_pairs(self, int n_heads, bint is_chain, int way) except -1 nogil
+    cdef const Rows* zero_rows(self, const Head* head) noexcept nogil
+    cdef bint known(self, const Head* head, int32_t left, int32_t right) noexcept nogil
+    cdef void _count_zero_rule(self, Py_ssize_t rule) noexcept nogil
+    cdef void _count_ground(self, Body* body, Py_ssize_t rule) noexcept nogil
+    cdef int _count_values(
+        self, Body* body, int32_t variable, Py_ssize_t first, Py_ssize_t last
+    ) except -1 nogil
+    cdef void _support_of_listed(self, Py_ssize_t rule) noexcept nogil
+    cdef int _count_pairs(
+        self, Body* body, int32_t source, int32_t end, Py_ssize_t first, Py_ssize_t last
+    ) except -1 nogil
+    cdef int64_t _count_pairs_by_search(
+        self, Body* body, int32_t source, int32_t end, int n_heads
+    ) noexcept nogil
+
+
+# --- records -------------------------------------------------------------------------------------
+
+cdef enum:
+    RECORD_BYTES = 48
+
+
+cdef struct Record:
+    uint64_t source
+    uint32_t part
+    uint32_t payload_bytes
+    int64_t predictions
+    int64_t support
+    uint8_t outcome
+    uint8_t reason
+    uint16_t zero
+    uint32_t n_examples
+    uint64_t reserved
+
+
+# Where a record stands in the buffer.
+cdef struct Placed:
+    uint64_t source
+    uint32_t part
+    uint32_t n_bytes
+    size_t at
+
+
+cdef class ResultBuffer:
+    cdef unsigned char* buffer
+    cdef size_t buffer_bytes
+    cdef size_t used
+    cdef size_t record_at         # of the present record
+    cdef object flush
+    cdef const unsigned char* names   # of the present chunk
+    cdef const uint32_t* name_ends
+    cdef bint sorts               # whether records come in any order, and are handed out by source
+    cdef Placed* placed
+    cdef unsigned char* sorted_buffer
+    cdef size_t sorted_bytes
+
+    cdef int start(self, const Record* record) except -1 nogil
+    cdef int hand_out(self) except -1 nogil
+    cdef int put_example(
+        self, const Head* head, const Body* body, const int32_t* binding, int32_t subject,
+        int32_t object
+    ) except -1 nogil
+    cdef int _open_examples(self, const Head* head, int n_atoms, size_t room) except -1 nogil
+    cdef int _enlarge(self, size_t n_bytes) except -1 nogil
+    cdef uint32_t _name_bytes(self, int32_t name) noexcept nogil
+    cdef void _put_name(self, int32_t name) noexcept nogil
+    cdef _reserve_sorting(self)
+    cdef int _sort_records(self) except -1
+
+
+# --- evaluator -----------------------------------------------------------------------------------
 
 # Columns of a chunk from the first rule of a range on.
 cdef struct RuleRange:
@@ -57,3 +368,12 @@ cdef class Evaluator(Counter):
     cdef Domain _candidates(self, const Body* body, int32_t variable) noexcept nogil
     cdef int _write_pairs(self, Py_ssize_t rule, Body* body) except -1 nogil
     cdef void _free(self, const Body* body) noexcept nogil
+
+
+# --- what blocks call ----------------------------------------------------------------------------
+
+cdef int sides_in_any_order(
+    Chain* chain, const Rows* rows, const Body* body, int32_t left, int32_t right, bint distinct,
+    char* used, int32_t* sides, int32_t* first
+) noexcept nogil
+cdef int cheapest_way(Scratch* scratch, Chain* chain) noexcept nogil

@@ -4,7 +4,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pff_stream.evaluate._counter import Counter
+from pff_stream.rules._table import RuleTable
 from pff_stream.triples._graph import GraphView
 
 class Columns(Protocol):
@@ -33,7 +33,35 @@ class Columns(Protocol):
     @property
     def miner_confidence(self) -> NDArray[np.float64]: ...
 
+def scratch_bytes(n_entities: int, wide: bool) -> int: ...
 def chunk_room_bytes(n_names: int, n_atoms: int, n_rules: int) -> int: ...
+def sorting_bytes(buffer_bytes: int) -> int: ...
+def largest_need(
+    graph: GraphView,
+    chunk: Columns,
+    distinct: bool,
+    side_bytes: NDArray[np.int64],
+    least_bytes: int,
+) -> tuple[int, list[int]]: ...
+
+class Counter:
+    def __init__(
+        self,
+        graph: GraphView,
+        semantics: str,
+        *,
+        wide: bool = ...,
+        min_support: int = ...,
+        min_confidence: float = ...,
+        max_work: int | None = ...,
+        progress: memoryview | bytearray | None = ...,
+        way: int = ...,
+    ) -> None: ...
+    @property
+    def edges(self) -> int: ...
+
+class TableCounter(Counter):
+    def count_table(self, table: RuleTable) -> tuple[tuple[int, int, int, int], int, int]: ...
 
 class Evaluator(Counter):
     def __init__(

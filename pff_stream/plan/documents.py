@@ -11,7 +11,7 @@ import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from pff_stream.evaluate._counter import scratch_bytes
+from pff_stream.evaluate._kernel import scratch_bytes
 from pff_stream.files.temporary import working_folder
 from pff_stream.inputs import Rules, open_rules
 from pff_stream.observer import Observer

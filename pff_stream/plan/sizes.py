@@ -16,9 +16,7 @@ from functools import cache, partial
 import numpy as np
 
 from pff_stream.evaluate._blocks import block_room_bytes
-from pff_stream.evaluate._counter import scratch_bytes
-from pff_stream.evaluate._kernel import chunk_room_bytes
-from pff_stream.evaluate._needs import largest_need
+from pff_stream.evaluate._kernel import chunk_room_bytes, largest_need, scratch_bytes
 from pff_stream.files.temporary import is_memory
 from pff_stream.inputs import GraphInput, Rules
 from pff_stream.report._runs import FAN_IN

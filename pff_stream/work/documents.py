@@ -18,8 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from pff_stream.errors import InputError, PffStreamError, RefusedError
-from pff_stream.evaluate._kernel import Evaluator
-from pff_stream.evaluate._table_counter import TableCounter
+from pff_stream.evaluate._kernel import Evaluator, TableCounter
 from pff_stream.evaluate.chunk import evaluate_rules
 from pff_stream.files.writers import FileWriter
 from pff_stream.report._merge import write_results

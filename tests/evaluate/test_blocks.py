@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 
 from pff_stream.errors import InputError
 from pff_stream.evaluate._blocks import BlockEvaluator
-from pff_stream.evaluate._kernel import Evaluator
-from pff_stream.evaluate._needs import largest_need
+from pff_stream.evaluate._kernel import Evaluator, largest_need
 from pff_stream.rules.chunk import RuleChunk, build_chunk
 from pff_stream.rules.formats.anyburl import Reading, read_rule
 from pff_stream.rules.keys import name_hash

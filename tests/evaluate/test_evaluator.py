@@ -10,9 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pff_stream.evaluate._counter import scratch_bytes
-from pff_stream.evaluate._kernel import Evaluator
-from pff_stream.evaluate._table_counter import TableCounter
+from pff_stream.evaluate._kernel import Evaluator, TableCounter, scratch_bytes
 from pff_stream.rules._table import RuleTable, TableBuilder
 from pff_stream.rules.chunk import RuleChunk
 from pff_stream.triples._graph import GraphView

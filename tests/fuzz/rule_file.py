@@ -15,8 +15,7 @@ from typing import Any
 import msgpack
 
 from pff_stream.errors import DamagedResultsError, InputError
-from pff_stream.evaluate._kernel import Evaluator
-from pff_stream.evaluate._table_counter import TableCounter
+from pff_stream.evaluate._kernel import Evaluator, TableCounter
 from pff_stream.evaluate.chunk import evaluate_rules
 from pff_stream.report._merge import iterate
 from pff_stream.report.records import Outcome, Run

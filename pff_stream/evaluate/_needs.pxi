@@ -1,4 +1,3 @@
-# distutils: extra_compile_args = -O3
 """Which sides of relations a rule looks up in any order: those have to be in memory.
 
 A side is a relation in one direction: 2 * relation + direction. From the entities that a body begins
@@ -9,9 +8,6 @@ and a chain all but its first step. Of other shapes, which are searched, everyth
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
-from pff_stream.evaluate._chain cimport Chain, chain_is_exact, find_chain
-from pff_stream.evaluate._members cimport Pattern, find_pattern
-from pff_stream.evaluate._scratch cimport Atom, Body
 from pff_stream.triples._graph cimport GraphView, Rows
 
 

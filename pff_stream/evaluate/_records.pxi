@@ -1,4 +1,3 @@
-# distutils: extra_compile_args = -O3
 """The buffer of result records: filled rule by rule, handed out when it is full.
 
 The interpreter lock is held only to hand it out.
@@ -9,9 +8,6 @@ from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, qsort, realloc
 from libc.string cimport memcpy, memset
-
-from pff_stream.evaluate._counter cimport Head
-from pff_stream.evaluate._scratch cimport Body, entity_of, grown
 
 
 def sorting_bytes(uint64_t buffer_bytes):

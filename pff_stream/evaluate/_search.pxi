@@ -1,4 +1,3 @@
-# distutils: extra_compile_args = -O3
 """Search over groundings, for every shape of body and for witnesses.
 
 A search is planned once (`plan_steps`: atoms with both ends bound are checked first, then the atom
@@ -9,7 +8,6 @@ one variable are stamped, and a value that is stamped already is not searched ag
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
-from pff_stream.evaluate._scratch cimport Atom, Body, Scratch, entity_of, next_epoch
 from pff_stream.triples._graph cimport Rows, find_row, has_pair
 
 cdef enum:

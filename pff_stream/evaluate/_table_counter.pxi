@@ -1,4 +1,3 @@
-# distutils: extra_compile_args = -O3
 """Counts of a whole rule table against a small graph: only what its names can match is looked at.
 
 Writes no records. The table is the work of `pff_stream/rules/_table.pyx`.
@@ -7,14 +6,6 @@ Writes no records. The table is the work of `pff_stream/rules/_table.pyx`.
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
-from pff_stream.evaluate._counter cimport (
-    FILTERED,
-    SATISFIED,
-    UNCOUNTED,
-    VACUOUS,
-    VIOLATED,
-    Counter,
-)
 from pff_stream.rules._table cimport RuleTable, constant_key, find_key_atom
 from pff_stream.triples._graph cimport Rows
 

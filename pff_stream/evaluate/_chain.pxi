@@ -1,4 +1,3 @@
-# distutils: extra_compile_args = -O3
 """Closed chains, counted level by level without repetition.
 
 From one source, each level of a chain is a set: an entity is expanded once, so no level touches more
@@ -11,17 +10,6 @@ body from degree sums; every way gives the same counts.
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
-from pff_stream.evaluate._scratch cimport (
-    PFF_LANES,
-    Atom,
-    Body,
-    Scratch,
-    goes_on,
-    next_epoch,
-    next_lane_epoch,
-    pff_level,
-    pff_vector,
-)
 from pff_stream.triples._graph cimport Rows, find_row
 
 cdef extern from "evaluate/_lanes.h":

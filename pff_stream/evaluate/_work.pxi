@@ -1,4 +1,3 @@
-# distutils: extra_compile_args = -O3
 """The work bound of a rule, for `--max-work`: the same number however the rule would be evaluated.
 
 It is the number of homomorphisms of each prefix of the body as written, summed over the prefixes,
@@ -10,7 +9,6 @@ of degrees. All sums and products saturate at 2^64 - 1.
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 
-from pff_stream.evaluate._scratch cimport ABSENT, Atom, entity_of, grown
 from pff_stream.triples._graph cimport Rows, find_row, has_pair, row_has
 
 cdef enum:

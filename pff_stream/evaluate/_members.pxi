@@ -1,4 +1,3 @@
-# distutils: extra_compile_args = -O3
 """Heads with one variable: a body's members are found once and serve all its heads.
 
 Nearly nine of ten mined rules are of this kind (a constant in the head, one or two body atoms). What
@@ -10,8 +9,22 @@ searched per head instead (`Members.shared` is False).
 
 from libc.stdint cimport int32_t, int64_t, uint32_t
 
-from pff_stream.evaluate._scratch cimport Atom, Body, Scratch, entity_of, goes_on, next_epoch
 from pff_stream.triples._graph cimport Rows, find_row, has_pair
+
+
+# Members of a body at one variable are stamped with the current epoch. Under object identity a head
+# constant c takes out c itself and each member x whose every grounding contains c: those c are
+# K(x), at most two, in scratch.first and scratch.second; scratch.withheld counts them per c.
+cdef struct Members:
+    int64_t n
+    bint shared                   # whether they serve every head constant
+
+
+# A body of two atoms r(X,A), q(A,B) or q(A,d), seen from X, in any order and direction.
+cdef struct Pattern:
+    int64_t step                  # the side of r from X
+    int64_t onward                # the side of q from A
+    int32_t end                   # B, or the constant
 
 
 cdef inline void _add(Scratch* scratch, Members* members, int32_t entity) noexcept nogil:

@@ -1,4 +1,3 @@
-# distutils: extra_compile_args = -O3
 """The rules of a task in source order: a radix sort of their ordinals, least byte first.
 
 A chunk holds its rules by body, results are written by source ordinal. A sort by comparison, and a

@@ -1,4 +1,3 @@
-# distutils: extra_compile_args = -O3
 """Exact counts of rules: a body is counted once for all heads that share it.
 
 Heads with one variable go to `_members`, closed chains to `_chain`, all other shapes to `_search`.
@@ -11,42 +10,6 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memset
 
-from pff_stream.evaluate._chain cimport (
-    Chain,
-    ChainHead,
-    count_chain,
-    find_chain,
-    has_exact_rows,
-)
-from pff_stream.evaluate._members cimport (
-    Members,
-    count_members,
-    count_supported,
-    count_supported_loops,
-    find_members,
-    forget_members,
-)
-from pff_stream.evaluate._scratch cimport (
-    ABSENT,
-    Atom,
-    Body,
-    Scratch,
-    goes_on,
-    grown,
-    pff_vector,
-)
-from pff_stream.evaluate._search cimport (
-    Domain,
-    Search,
-    Step,
-    admissible,
-    domain_of,
-    exists,
-    list_values,
-    plan_steps,
-    start_search,
-)
-from pff_stream.evaluate._work cimport Work, body_work, free_work, reserve_work
 from pff_stream.triples._graph cimport GraphView, Rows, find_row, has_pair
 
 cdef extern from "stdlib.h":
@@ -59,7 +22,7 @@ def scratch_bytes(uint64_t n_entities, bint wide):
     return narrow + ((4 * sizeof(pff_vector) + 24) * n_entities + 64 * 4 if wide else 0)
 
 
-def rule_room_bytes(uint64_t n_names, uint64_t n_atoms, uint64_t n_rules):
+cdef uint64_t rule_room_bytes(uint64_t n_names, uint64_t n_atoms, uint64_t n_rules):
     """Bytes that a counter keeps for so many names, atoms and rules at once."""
     cdef uint64_t per_rule = sizeof(Head) + sizeof(ChainHead) + 4 + 2 * sizeof(int64_t) + 2
     return 8 * n_names + sizeof(Atom) * n_atoms + per_rule * n_rules

@@ -1,4 +1,3 @@
-# distutils: extra_compile_args = -O3
 """Rules of one body as units, and what of the graph each looks at.
 
 A unit is what is counted at once; it is no larger than that the relations which it looks at fit
@@ -9,10 +8,6 @@ from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, qsort
 from libc.string cimport memcmp, memmove, memset
 
-from pff_stream.evaluate._counter cimport FILTERED, Head, is_pair
-from pff_stream.evaluate._kernel cimport Evaluator, RuleRange, body_of
-from pff_stream.evaluate._needs cimport sides_in_any_order
-from pff_stream.evaluate._scratch cimport ABSENT, Atom, Body, entity_of, grown
 from pff_stream.triples._ahead cimport FOLLOWED
 
 cdef enum:
@@ -20,7 +15,7 @@ cdef enum:
     GROUPS = 6                    # of relations, that the room for whole ones is thought to hold
 
 
-def unit_room_bytes(uint64_t n_chunks, uint64_t n_atoms, uint64_t n_rules):
+cdef uint64_t unit_room_bytes(uint64_t n_chunks, uint64_t n_atoms, uint64_t n_rules):
     """Bytes that are kept for `n_chunks` taken together, with so many atoms and rules in all."""
     cdef uint64_t per_rule = sizeof(Unit) + 4
     return sizeof(TakenRange) * n_chunks + 8 * n_atoms + per_rule * n_rules
