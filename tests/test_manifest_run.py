@@ -79,7 +79,7 @@ def test_counts_without_a_folder(manifest: Path, tmp_path: Path) -> None:
         timeout=60,
     )
     assert ended.returncode == 4
-    assert "5 documents: 2 violated, 2 failed" in ended.stdout
+    assert "5 documents: 2 violated, 1 satisfied, 2 failed" in ended.stdout
     assert f"{summary['predictions']} predictions" in ended.stdout
     assert f"{summary['violations']} violations" in ended.stdout
 

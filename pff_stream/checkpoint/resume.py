@@ -43,6 +43,7 @@ class Finished:
     """What a finished run ended with."""
 
     exit_code: int
+    reason: str
     lines: list[str]
 
 
@@ -63,7 +64,8 @@ def finished_run(layers: Layers) -> Finished | None:
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
             run = json.load(file)["run"]
-        return Finished(int(run["exit_code"]), [str(line) for line in run["lines"]])
+        lines = [str(line) for line in run["lines"]]
+        return Finished(int(run["exit_code"]), str(run["reason"]), lines)
     except FileNotFoundError:
         raise UsageError(
             f"--resume {out}: found neither a finished run ({SUMMARY}) nor an unfinished one "

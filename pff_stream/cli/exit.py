@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TextIO
 
-from pff_stream.cli import logs as talk
+from pff_stream.cli import logs
 from pff_stream.errors import KEPT, PffStreamError
 
 BUG, OUTPUT, MEMORY = 70, 74, 3
@@ -100,7 +100,7 @@ def explain(problem: BaseException) -> int:
     code, message = _judge(problem)
     if message:
         message = "; ".join([message, *_resuming(problem)])
-        talk.error(message, trace=code == BUG or isinstance(problem, PffStreamError))
+        logs.error(message, trace=code == BUG or isinstance(problem, PffStreamError))
     return code
 
 

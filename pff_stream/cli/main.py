@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from pff_stream.cli import exit as ending
-from pff_stream.cli import logs as talk
-from pff_stream.cli import output
+from pff_stream.cli import exit as cli_exit
+from pff_stream.cli import logs, output
 from pff_stream.cli.progress import TerminalLine, choose_observer
 from pff_stream.errors import UsageError
 from pff_stream.observer import Observer
@@ -34,7 +33,9 @@ from pff_stream.settings.options import OPTIONS, Option
 from pff_stream.settings.resolve import Layers, gather, resolve
 
 if TYPE_CHECKING:
+    from pff_stream.checkpoint.resume import Finished
     from pff_stream.plan.sweep import Sweep
+    from pff_stream.run.conclude import Result
     from planner.plan import Plan
 
 NAME = "pff-stream"
@@ -98,7 +99,7 @@ def _working(given: dict[str, Any]) -> Iterator[tuple[Layers, TalkSettings, Obse
     """Sets up logs and progress as asked, and takes the progress off the screen at the end."""
     layers = gather(_from_command_line() | given, os.environ)
     voice = resolve(TalkSettings, layers)
-    handler = talk.set_up(quiet=voice.quiet, verbose=voice.verbose, log_json=voice.log_json)
+    handler = logs.set_up(quiet=voice.quiet, verbose=voice.verbose, log_json=voice.log_json)
     observer = choose_observer(sys.stderr, voice.quiet, voice.log_json)
     if isinstance(observer, TerminalLine):
         handler.before = observer.clear
@@ -143,6 +144,19 @@ def _print(lines: Iterable[str], voice: TalkSettings, *, to_stderr: bool = False
     """Prints lines for people, none with --quiet."""
     if not voice.quiet:
         output.say("\n".join(lines), to_stderr=to_stderr)
+
+
+def _end(result: Result | Finished, voice: TalkSettings, *, to_stderr: bool = False) -> int:
+    """Says what a run came to, and last why its exit code is not 0; returns the code.
+
+    Violations are results, said where results are; what went wrong is an error.
+    """
+    violated = [f"exit code 1: {result.reason}"] if result.exit_code == 1 else []
+    _print([*result.lines, *violated], voice, to_stderr=to_stderr)
+    if result.exit_code > 1:
+        output.flush()
+        logs.error(f"exit code {result.exit_code}: {result.reason}")
+    return result.exit_code
 
 
 def _version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
@@ -229,7 +243,7 @@ def plan(inputs: tuple[str, ...], as_json: bool, sweep: str | None, **others: ob
         else:
             _print([shown], voice)
         if refused:
-            talk.error(refused)
+            logs.error(refused)
         return 0 if made.fits else 3
 
 
@@ -252,8 +266,7 @@ def run(inputs: tuple[str, ...], **_: object) -> int:
 
         ended = finished_run(layers)
         if ended is not None:
-            _print(ended.lines, voice)
-            return ended.exit_code
+            return _end(ended, voice)
         settings = run_settings(layers)
 
         with whole_tree(settings):  # before the engine is imported, and numpy with it
@@ -263,8 +276,7 @@ def run(inputs: tuple[str, ...], **_: object) -> int:
 
             result = engine.run(settings, observer)
         observer.close()
-        _print(result.lines, voice, to_stderr=settings.talks_on_stderr)
-        return int(result.exit_code)
+        return _end(result, voice, to_stderr=settings.talks_on_stderr)
 
 
 @commands.command(
@@ -347,16 +359,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         from click.shell_completion import shell_complete
 
         return shell_complete(commands, {}, NAME, _COMPLETE, instruction)
-    talk.set_up()
+    logs.set_up()
     output.set_up()
     try:
-        with ending.sigterm_raises():
+        with cli_exit.sigterm_raises():
             code = _invoke(list(sys.argv[1:] if argv is None else argv))
             output.flush()
     except BaseException as problem:
-        code = ending.explain(problem)
+        code = cli_exit.explain(problem)
     output.give_up_broken_streams()
-    talk.tear_down()
+    logs.tear_down()
     return code
 
 

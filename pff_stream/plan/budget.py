@@ -39,7 +39,7 @@ SIZED_BY = (
     "max_document_bytes", "on_bad_triple",
 )  # fmt: skip
 """Settings that change what a run holds, beside those that a plan chooses."""
-_INPUTS = ("rules", "triples", "manifest")
+_INPUTS = ("rules", "triples", "manifest", "documents")
 
 _log = logging.getLogger(__name__)
 

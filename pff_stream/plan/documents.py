@@ -6,7 +6,6 @@ tells before it is read.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -54,16 +53,20 @@ def prepare(
     rules = stack.enter_context(open_rules(settings, folder, compile_bytes))
     costs = measure_costs()
     largest = 0
-    listed = hashlib.sha256()
+    total = 0
     for task in manifest.tasks():
         size = _document_bytes(task.path)
         largest = max(largest, size)
-        listed.update(f"{task.name}\0{task.path}\0{size}\0".encode("utf-8", "surrogateescape"))
+        total += size
 
     def make(settings: RunSettings, machine: Machine, fixed: Settings | None) -> Plan:
         return _planned(settings, machine, fixed, rules, costs, manifest.n_tasks, largest)
 
-    hashes = {"rules": rules.source_hash.hex(), "manifest": listed.hexdigest()}
+    hashes = {
+        "rules": rules.source_hash.hex(),
+        "manifest": manifest.content_hash(),
+        "documents": f"{manifest.n_tasks} of {total} bytes",
+    }
     return contract, contract.agree(make, hashes), manifest, rules, folder
 
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from pff_stream.report.records import RuleOutcome
 from pff_stream.report.run_table import RunTable
-from pff_stream.report.summary import Totals
+from pff_stream.report.totals import Totals
 from pff_stream.triples._graph import GraphView
 
 BUFFER_BYTES: int

@@ -12,7 +12,7 @@ from libc.string cimport memset
 
 from pff_stream.errors import DamagedResultsError, PffStreamError
 from pff_stream.report._runs cimport N_OUTCOMES, RunHeap
-from pff_stream.report.summary import Totals, WorstRule
+from pff_stream.report.totals import Totals, WorstRule
 from pff_stream.triples._graph cimport GraphView
 
 cdef enum:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pff_stream.report.records import Outcome
+from pff_stream.report.totals import RunTotals, Totals
 
-FORMAT_VERSION = 1
-WORST_RULES = 10
+FORMAT_VERSION = 2
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
@@ -22,47 +22,10 @@ _LONGEST_TEXT = 500
 
 
 @dataclass(frozen=True, slots=True)
-class WorstRule:
-    """A violated rule with as many violations as few others have."""
-
-    line: int
-    text: str
-    predictions: int
-    violations: int
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Everything that the merge counts; exact, whatever was written."""
-
-    outcomes: tuple[int, ...]
-    """Rules by outcome, in the order of `Outcome`."""
-    predictions: int
-    support: int
-    violations: int
-    violations_written: int
-    cut_by_max_examples: int
-    """Violations that the workers did not keep."""
-    cut_by_max_violations: int
-    """Violations that were kept, but not written; 0 where nothing was to be written."""
-    worst: tuple[WorstRule, ...]
-    """At most ten rules, most violations first, ties by line."""
-
-    @property
-    def rules(self) -> int:
-        """All rules."""
-        return sum(self.outcomes)
-
-    def count(self, outcome: Outcome) -> int:
-        """Rules with this outcome."""
-        return self.outcomes[outcome]
-
-
-@dataclass(frozen=True, slots=True)
 class Summary:
     """Content of `summary.json`."""
 
-    totals: Totals
+    totals: RunTotals
     semantics: str
     settings: Mapping[str, Json]
     """What was asked for and changes the results."""
@@ -75,12 +38,18 @@ class Summary:
 
     def to_json(self) -> dict[str, Json]:
         """The document, its keys in their order."""
-        totals = self.totals
+        documents, totals = self.totals, self.totals.rules
         rules: dict[str, Json] = {"total": totals.rules}
         rules.update({outcome.word: totals.count(outcome) for outcome in Outcome})
         return {
             "format_version": FORMAT_VERSION,
             **self.labels,
+            "documents": {
+                "total": documents.documents,
+                "violated": documents.violated,
+                "satisfied": documents.satisfied,
+                "failed": documents.failed,
+            },
             "rules": rules,
             "predictions": totals.predictions,
             "support": totals.support,
@@ -120,17 +89,39 @@ def totals_of(document: Mapping[str, Any]) -> Totals:
     )
 
 
-def summary_lines(totals: Totals, semantics: str) -> Iterator[str]:
-    """The end of a run without a folder: counts, what a cap cut, the worst rules."""
+def summary_lines(
+    run: RunTotals, semantics: str, *, lists_documents: bool = False
+) -> Iterator[str]:
+    """The first lines of what a run comes to: documents where it has a list of them, counts."""
+    totals = run.rules
     found = ", ".join(
         f"{totals.count(outcome):,} {outcome.word}" for outcome in Outcome if totals.count(outcome)
     )
-    yield f"{_number(totals.rules, 'rule')} ({semantics})" + (f": {found}" if found else "")
+    if lists_documents:
+        kinds = {"violated": run.violated, "satisfied": run.satisfied, "failed": run.failed}
+        became = ", ".join(f"{count:,} {word}" for word, count in kinds.items() if count)
+        yield f"{number(run.documents, 'document')}: {became}"
+        checks = number(totals.rules, "check")
+        yield f"{checks} of a rule on a document ({semantics})" + (f": {found}" if found else "")
+    else:
+        yield f"{number(totals.rules, 'rule')} ({semantics})" + (f": {found}" if found else "")
     yield (
-        f"{_number(totals.predictions, 'prediction')}, {totals.support:,} of them in the graph, "
-        f"{_number(totals.violations, 'violation')}"
+        f"{number(totals.predictions, 'prediction')}, {totals.support:,} of them in the graph, "
+        f"{number(totals.violations, 'violation')}"
     )
     yield from cap_lines(totals)
+
+
+def failure_lines(run: RunTotals) -> Iterator[str]:
+    """The documents that could not be evaluated: the first ones, and how many more."""
+    for failure in run.failures:
+        yield f"failed: {visible(failure.document)}: {visible(failure.reason)}"
+    if run.failed > len(run.failures):
+        yield f"failed: {run.failed - len(run.failures):,} more"
+
+
+def worst_lines(totals: Totals) -> Iterator[str]:
+    """The rules with the most violations, where they are known."""
     if totals.worst:
         yield ""
         yield _title(totals)
@@ -146,12 +137,12 @@ def cap_lines(totals: Totals) -> Iterator[str]:
     """One line for each cap that cut something."""
     if totals.cut_by_max_examples:
         yield (
-            f"--max-examples left out {_number(totals.cut_by_max_examples, 'violation')} "
+            f"--max-examples left out {number(totals.cut_by_max_examples, 'violation')} "
             "(counted, without example)"
         )
     if totals.cut_by_max_violations:
         yield (
-            f"--max-violations left out {_number(totals.cut_by_max_violations, 'example')} "
+            f"--max-violations left out {number(totals.cut_by_max_violations, 'example')} "
             f"after the first {totals.violations_written:,}"
         )
 
@@ -172,5 +163,6 @@ def _title(totals: Totals) -> str:
     return "violated rules, most violations first:"
 
 
-def _number(n: int, thing: str) -> str:
+def number(n: int, thing: str) -> str:
+    """So many of a thing, in words."""
     return f"{n:,} {thing}" if n == 1 else f"{n:,} {thing}s"

@@ -6,7 +6,6 @@ under way, whatever the length of the manifest. One bad document does not stop t
 
 from __future__ import annotations
 
-import hashlib
 import json
 import mmap
 import os
@@ -25,14 +24,15 @@ from pff_stream.limits.fence import hold_tree, share_bytes, threads_held
 from pff_stream.limits.guard import Meter
 from pff_stream.observer import Observer
 from pff_stream.plan.documents import MAX_TABLE_RULES, prepare
-from pff_stream.report.folder import SUMMARY, TASK_LIST, TASKS, clear_tasks
+from pff_stream.report.folder import TASK_LIST, TASKS, clear_tasks
 from pff_stream.report.records import Outcome
-from pff_stream.report.summary import Json, Totals, visible
+from pff_stream.report.summary import Json
+from pff_stream.report.totals import Failure, RunTotals
 from pff_stream.rules._table import TableBuilder
-from pff_stream.run.outputs import BAD_INPUT, INCOMPLETE, VIOLATED, Result, versions
+from pff_stream.run.conclude import Facts, Result, conclude, results_settings, write_summary
+from pff_stream.run.prepare import timed
 from pff_stream.settings.manifest import Manifest
 from pff_stream.settings.models import RunSettings
-from pff_stream.settings.policy import fail_on, too_many_rejected
 from pff_stream.work.documents import (
     NumberedTask,
     TaskAnswer,
@@ -42,7 +42,6 @@ from pff_stream.work.documents import (
 )
 from pff_stream.work.task import RESULT_BYTES
 from planner.plan import Plan
-from planner.sizes import format_size
 from planner.text import refusal
 
 if TYPE_CHECKING:
@@ -73,17 +72,29 @@ def run_tasks(settings: RunSettings, observer: Observer) -> Result:
         arguments = _arguments(settings, rules, folder, out, table)
         arguments = replace(arguments, share_bytes=share_bytes(plan, settings.fence))
         stack.enter_context(threads_held(plan, settings.fence))
-        sums = Sums()
-        for numbered, answer in _in_order(plan, manifest, arguments, observer, meter):
-            sums.add(numbered, answer)
-            if listing is not None:
-                listing.write(memoryview(_line(numbered, answer)))
-        result = Result(
-            _verdict(settings, sums), _lines(settings, plan, meter, sums), sums.totals()
+        totals = RunTotals()
+        seconds: dict[str, float] = {}
+        with timed(seconds, "evaluate"):
+            for numbered, answer in _in_order(plan, manifest, arguments, observer, meter):
+                if answer.totals is None:
+                    totals.add_failed(Failure(numbered.task.name, answer.reason))
+                else:
+                    totals.add(answer.totals)
+                if listing is not None:
+                    listing.write(memoryview(_line(numbered, answer)))
+        facts = Facts(
+            settings=settings,
+            plan=plan,
+            watch=meter.watch,
+            semantics=settings.semantics or rules.file.semantics,
+            inputs=_inputs(manifest, rules),
+            seconds=seconds,
+            labels={"execution_id": manifest.execution_id, "sequence": manifest.sequence},
         )
+        result = conclude(totals, facts)
         if listing is not None and out is not None:
             listing.commit()
-            _write_summary(out, settings, manifest, rules, plan, meter, sums, result)
+            write_summary(out, result, facts)
             state.finish()
         return result
 
@@ -91,9 +102,7 @@ def run_tasks(settings: RunSettings, observer: Observer) -> Result:
 @contextmanager
 def _state(settings: RunSettings, manifest: Manifest, rules: Rules) -> Iterator[State]:
     """The state of a run over a manifest: its folders of finished documents are its journal."""
-    with open(manifest.path, "rb") as file:
-        digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-    inputs = {"rules": rules.source_hash.hex(), "manifest": digest}
+    inputs = _inputs(manifest, rules)
     with state_folder(settings, inputs) as state:
         if settings.resume is None:
             clear_tasks(state.out)
@@ -101,48 +110,9 @@ def _state(settings: RunSettings, manifest: Manifest, rules: Rules) -> Iterator[
         yield state
 
 
-class Sums:
-    """Totals over all documents; bounded whatever their number."""
-
-    def __init__(self) -> None:
-        self.outcomes = [0] * len(Outcome)
-        self.predictions = self.support = self.violations = self.written = 0
-        self.cut_examples = self.cut_violations = 0
-        self.documents = self.failed = self.violated = 0
-        self.failures: list[tuple[str, str]] = []
-        """Name and reason of the first documents that failed."""
-
-    def add(self, numbered: NumberedTask, answer: TaskAnswer) -> None:
-        """Takes the answer of one document."""
-        self.documents += 1
-        totals = answer.totals
-        if totals is None:
-            self.failed += 1
-            if len(self.failures) < SHOWN_FAILURES:
-                self.failures.append((numbered.task.name, answer.reason))
-            return
-        for outcome in Outcome:
-            self.outcomes[outcome] += totals.count(outcome)
-        self.predictions += totals.predictions
-        self.support += totals.support
-        self.violations += totals.violations
-        self.written += totals.violations_written
-        self.cut_examples += totals.cut_by_max_examples
-        self.cut_violations += totals.cut_by_max_violations
-        self.violated += totals.violations > 0
-
-    def totals(self) -> Totals:
-        """The sums as totals, without worst rules: rules of different documents do not compare."""
-        return Totals(
-            outcomes=tuple(self.outcomes),
-            predictions=self.predictions,
-            support=self.support,
-            violations=self.violations,
-            violations_written=self.written,
-            cut_by_max_examples=self.cut_examples,
-            cut_by_max_violations=self.cut_violations,
-            worst=(),
-        )
+def _inputs(manifest: Manifest, rules: Rules) -> dict[str, str]:
+    """Hashes of the contents of both inputs."""
+    return {"rules": rules.source_hash.hex(), "manifest": manifest.content_hash()}
 
 
 def _write_table(settings: RunSettings, rules: Rules, folder: str, stack: ExitStack) -> str | None:
@@ -167,14 +137,8 @@ def _arguments(
         rules_hash=rules.source_hash.hex(),
         options=encode_options(settings),
         semantics=settings.semantics or rules.file.semantics,
-        results={
-            "min_confidence": settings.min_confidence,
-            "min_support": settings.min_support,
-            "max_work": settings.max_work,
-            "unseen": settings.unseen,
-            "max_examples": settings.max_examples if out is not None else 0,
-            "max_violations": settings.max_violations,
-        },
+        results=results_settings(settings)
+        | {"max_examples": settings.max_examples if out is not None else 0},
         temporary=folder,
         out=None if out is None else os.path.join(out, TASKS),
         resumes=settings.resume is not None,
@@ -235,78 +199,3 @@ def _line(numbered: NumberedTask, answer: TaskAnswer) -> bytes:
             "violations": totals.violations,
         }
     return json.dumps(line, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"
-
-
-def _write_summary(
-    out: str,
-    settings: RunSettings,
-    manifest: Manifest,
-    rules: Rules,
-    plan: Plan,
-    meter: Meter,
-    sums: Sums,
-    result: Result,
-) -> None:
-    content = {
-        "format_version": 1,
-        "execution_id": manifest.execution_id,
-        "sequence": manifest.sequence,
-        "documents": {
-            "total": sums.documents,
-            "violated": sums.violated,
-            "satisfied": sums.documents - sums.failed - sums.violated,
-            "failed": sums.failed,
-        },
-        "rules": {outcome.word: sums.outcomes[outcome] for outcome in Outcome},
-        "predictions": sums.predictions,
-        "support": sums.support,
-        "violations": sums.violations,
-        "violations_written": sums.written,
-        "semantics": settings.semantics or rules.file.semantics,
-        "inputs": {"rules": rules.source_hash.hex()},
-        "run": {
-            "budget_bytes": plan.budget_bytes,
-            "budget_source": plan.budget_source,
-            "planned_peak_bytes": plan.peak_bytes,
-            "measured_peak_bytes": meter.watch.peak_bytes,
-            "workers": plan.settings["workers"],
-            "start_method": plan.settings["start_method"],
-            "versions": versions(),
-            "exit_code": result.exit_code,
-            "lines": result.lines,
-        },
-    }
-    text = json.dumps(content, ensure_ascii=False, allow_nan=False, indent=2, default=str)
-    with FileWriter(os.path.join(out, SUMMARY)) as writer:
-        writer.write(memoryview(text.encode("utf-8", "surrogateescape") + b"\n"))
-
-
-def _verdict(settings: RunSettings, sums: Sums) -> int:
-    totals = sums.totals()
-    if sums.failed or totals.count(Outcome.FAILED):
-        return INCOMPLETE
-    if too_many_rejected(settings.on_bad_rule, totals.count(Outcome.REJECTED), totals.rules):
-        return BAD_INPUT
-    violated = fail_on(
-        settings.fail_on, violations=totals.violations, predictions=totals.predictions
-    )
-    return VIOLATED if violated else 0
-
-
-def _lines(settings: RunSettings, plan: Plan, meter: Meter, sums: Sums) -> list[str]:
-    known = f"{sums.support:,} of them in the graph, {sums.violations:,} violations"
-    lines = [
-        f"{sums.documents:,} documents: {sums.violated:,} violated, {sums.failed:,} failed",
-        f"{sums.predictions:,} predictions, {known}",
-    ]
-    lines += [f"failed: {visible(name)}: {visible(reason)}" for name, reason in sums.failures]
-    if sums.failed > len(sums.failures):
-        lines.append(f"failed: {sums.failed - len(sums.failures):,} more")
-    if settings.out is not None:
-        lines.append(f"results: {settings.out}")
-    lines.append(
-        f"peak memory: planned {format_size(plan.peak_bytes)}, "
-        f"measured {format_size(meter.watch.peak_bytes)}, "
-        f"budget {format_size(plan.budget_bytes)}"
-    )
-    return lines

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import platform
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 
 from pff_stream.errors import DamagedResultsError
 from pff_stream.files.writers import (
@@ -20,31 +17,16 @@ from pff_stream.files.writers import (
 )
 from pff_stream.inputs import Rules
 from pff_stream.observer import Observer
-from pff_stream.plan.accuracy import Compared, compared, compared_lines
+from pff_stream.plan.accuracy import Compared, compared
 from pff_stream.plan.sizes import busy_workers, fan_in, holds_names
 from pff_stream.report._merge import write_results
-from pff_stream.report.folder import OUTCOMES, RULES, SUMMARY, VIOLATIONS, check_folder
-from pff_stream.report.records import Outcome
-from pff_stream.report.summary import Json, Summary, Totals, cap_lines, summary_lines
+from pff_stream.report.folder import OUTCOMES, RULES, VIOLATIONS, check_folder
+from pff_stream.report.totals import RunTotals, Totals
+from pff_stream.run.conclude import Facts, Result, conclude, write_summary
 from pff_stream.run.evaluate import Evaluated
 from pff_stream.settings.models import RunSettings
-from pff_stream.settings.policy import fail_on, too_many_rejected
 from pff_stream.triples._resident_names import ResidentNames
 from pff_stream.triples.graph import attach
-from planner.sizes import format_size
-
-INCOMPLETE = 4
-BAD_INPUT = 2
-VIOLATED = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What the command ends with."""
-
-    exit_code: int
-    lines: list[str]
-    totals: Totals
 
 
 def check_outputs(settings: RunSettings) -> None:
@@ -70,10 +52,10 @@ def write_outputs(done: Evaluated, folder: str | None, observer: Observer) -> Re
             if writer is not None:
                 writer.commit()
         done.ready.seconds["merge"] = time.perf_counter() - began
-        result = Result(verdict(done, totals), _lines(done, totals), totals)
+        facts = _facts(done)
+        result = conclude(RunTotals.of(totals), facts)
         if folder is not None:
-            with FileWriter(os.path.join(folder, SUMMARY)) as writer:
-                writer.write(memoryview(_summary(done, result).to_bytes()))
+            write_summary(folder, result, facts)
     return result
 
 
@@ -141,101 +123,30 @@ def rules_blamed(rules: Rules) -> Iterator[None]:
         raise
 
 
-def verdict(done: Evaluated, totals: Totals) -> int:
-    """The exit code that these results end the command with."""
-    settings = done.ready.settings
-    if too_many_rejected(settings.on_bad_rule, totals.count(Outcome.REJECTED), totals.rules):
-        return BAD_INPUT
-    if totals.count(Outcome.FAILED):
-        return INCOMPLETE
-    violated = fail_on(
-        settings.fail_on, violations=totals.violations, predictions=totals.predictions
-    )
-    return VIOLATED if violated else 0
-
-
-def _lines(done: Evaluated, totals: Totals) -> list[str]:
-    ready = done.ready
-    lines = list(summary_lines(totals, ready.semantics))
-    if ready.settings.out is not None:
-        lines = [*lines[:2], *cap_lines(totals), f"results: {ready.settings.out}"]
-    lines.append(
-        f"peak memory: planned {format_size(ready.plan.peak_bytes)}, "
-        f"measured {format_size(done.meter.watch.peak_bytes)}, "
-        f"budget {format_size(ready.plan.budget_bytes)}"
-    )
-    return lines + compared_lines(_compared(done))
-
-
 def _compared(done: Evaluated) -> list[Compared]:
     ready = done.ready
     workers = busy_workers(ready.sizes, ready.plan.settings)
     return compared(ready.plan, done.meter.watch, workers, done.evaluation.held)
 
 
-def _summary(done: Evaluated, result: Result) -> Summary:
+def _facts(done: Evaluated) -> Facts:
     ready, evaluation = done.ready, done.evaluation
-    settings, plan = ready.settings, ready.plan
-    return Summary(
-        totals=result.totals,
+    return Facts(
+        settings=ready.settings,
+        plan=ready.plan,
+        watch=done.meter.watch,
         semantics=ready.semantics,
-        settings={
-            "min_confidence": settings.min_confidence,
-            "min_support": settings.min_support,
-            "max_work": settings.max_work,
-            "unseen": settings.unseen,
-            "max_examples": settings.max_examples,
-            "max_violations": settings.max_violations,
-        },
         inputs={
             "rules": ready.rules.source_hash.hex(),
             "triples": ready.graph.input_hash.hex(),
         },
-        run={
-            "budget_bytes": plan.budget_bytes,
-            "budget_source": plan.budget_source,
-            "planned_peak_bytes": plan.peak_bytes,
-            "planned_terms": {term.name: term.bytes for term in plan.terms},
-            "planned_phases": {phase.name: phase.bytes for phase in plan.phases},
-            "measured_peak_bytes": done.meter.watch.peak_bytes,
-            "measured_groups": [
-                {
-                    "name": one.name,
-                    "terms": list(one.terms),
-                    "planned_bytes": one.planned_bytes,
-                    "measured_bytes": one.measured_bytes,
-                }
-                for one in _compared(done)
-            ],
-            "measured_processes": [
-                {"anon_bytes": one.anon_bytes, "page_table_bytes": one.page_table_bytes}
-                for one in done.meter.watch.at_peak
-            ],
-            "workers": plan.settings["workers"],
-            "start_method": plan.settings["start_method"],
-            "window": plan.settings["window"],
-            "backing": plan.settings.get("backing"),
-            "seconds": {name: round(value, 3) for name, value in ready.seconds.items()},
+        seconds=ready.seconds,
+        compared=_compared(done),
+        work={
             "evaluation_cpu_seconds": round(evaluation.cpu_seconds, 6),
             "edges": evaluation.edges,
             "spooled_bytes": evaluation.spooled_bytes,
             "retried": evaluation.retried,
             "resumed_rules": 0 if done.kept is None else done.kept.n_rules,
-            "versions": versions(),
-            "exit_code": result.exit_code,
-            "lines": result.lines,
         },
     )
-
-
-def versions() -> dict[str, Json]:
-    """What the results were made with."""
-    import msgpack
-    import numpy as np
-
-    return {
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "msgpack": ".".join(map(str, msgpack.version)),
-        "platform": sys.platform,
-    }

@@ -13,8 +13,9 @@ from pff_stream.errors import UsageError
 from pff_stream.limits.fence import threads_held
 from pff_stream.observer import Observer
 from pff_stream.plan.sweep import Sweep, parse_sweep
+from pff_stream.run.conclude import Result
 from pff_stream.run.evaluate import evaluating, exhaust
-from pff_stream.run.outputs import Result, check_outputs, write_outputs
+from pff_stream.run.outputs import check_outputs, write_outputs
 from pff_stream.run.prepare import prepared
 from pff_stream.settings.models import RunSettings
 from planner.plan import Plan

@@ -8,6 +8,7 @@ and the meaning of the options that a manifest may set.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from array import array
@@ -46,14 +47,22 @@ class Manifest:
 
     path: str
     n_tasks: int
-    execution_id: object
+    execution_id: Any
     """Copied to the summary; None where the manifest has none."""
-    sequence: object
+    sequence: Any
     """Copied to the summary; None where the manifest has none."""
     options: Mapping[str, Placed]
     """All other keys, `max_workers` among them, with their lines; options of a run."""
     repeated: frozenset[int]
     """Hashes of the names that come more than once."""
+
+    def content_hash(self) -> str:
+        """The hash of the file, as settings, plan and summary name it; InputError as `tasks`."""
+        try:
+            with open(self.path, "rb") as file:
+                return hashlib.file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
+        except OSError as error:
+            raise InputError(f"{self.path}: {error.strerror or error}") from error
 
     def tasks(self) -> Iterator[Task]:
         """Yields the tasks in the order of the manifest; InputError where it was changed."""

@@ -25,7 +25,8 @@ from pff_stream.report._merge import write_results
 from pff_stream.report.folder import OUTCOMES, RULES, SUMMARY, VIOLATIONS, made_folder
 from pff_stream.report.records import Run
 from pff_stream.report.run_table import RunTable
-from pff_stream.report.summary import Json, Summary, Totals, totals_of
+from pff_stream.report.summary import Json, Summary, totals_of
+from pff_stream.report.totals import RunTotals, Totals
 from pff_stream.rules._table import RuleTable
 from pff_stream.rules.file import RuleFile
 from pff_stream.settings.manifest import Task
@@ -192,7 +193,7 @@ def _evaluate(
             writer.commit()
         if folder is not None:
             summary = Summary(
-                totals=totals,
+                totals=RunTotals.of(totals),
                 semantics=arguments.semantics,
                 settings=arguments.results,
                 inputs={"rules": arguments.rules_hash, "triples": report.input_hash.hex()},

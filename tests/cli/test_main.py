@@ -47,6 +47,7 @@ class FakeResult:
     """What a run returns."""
 
     exit_code: int = 0
+    reason: str = ""
     lines: list[str] = field(default_factory=lambda: ["satisfied 1", "violated 0"])
 
 
@@ -162,12 +163,22 @@ def test_options_by_config(command: Command, engine: FakeEngine, tmp_path: Path)
     assert engine.settings.workers == 3
 
 
-@pytest.mark.parametrize("code", [0, 1, 4])
-def test_run_ends_as_the_engine_says(command: Command, engine: FakeEngine, code: int) -> None:
-    """The exit code is the engine's, the summary is on standard output."""
+@pytest.mark.parametrize("options", [(), ("--quiet",)])
+@pytest.mark.parametrize("code", [0, 1, 2, 4])
+def test_run_ends_as_the_engine_says(
+    command: Command, engine: FakeEngine, code: int, options: tuple[str, ...]
+) -> None:
+    """The exit code is the engine's, and why it is not 0 is the last that is said.
+
+    Violations are a result, on standard output; the rest is an error, said with --quiet, too.
+    """
     engine.result.exit_code = code
-    ended = command("run", *INPUTS)
-    assert (ended.code, ended.out, ended.err) == (code, "satisfied 1\nviolated 0\n", "")
+    engine.result.reason = "of this" if code else ""
+    ended = command("run", *INPUTS, *options)
+    reason = f"exit code {code}: of this\n"
+    out = "satisfied 1\nviolated 0\n" + reason * (code == 1)
+    error = f"pff-stream: error: {reason}" if code > 1 else ""
+    assert (ended.code, ended.out, ended.err) == (code, "" if options else out, error)
 
 
 def test_violations_own_standard_output(command: Command) -> None:

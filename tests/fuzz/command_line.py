@@ -16,6 +16,7 @@ import pff_stream.run
 import planner.text
 from pff_stream.cli import main as cli
 from pff_stream.errors import RefusedError
+from pff_stream.plan.sweep import parse_sweep
 from pff_stream.settings.options import OPTIONS
 from tests.cli.test_main import FakeEngine
 from tests.fuzz.target import ACCEPTED, REFUSED, Target
@@ -37,8 +38,9 @@ def check(data: bytes) -> str:
 class _Engine(FakeEngine):
     """One that refuses what it would have to prepare."""
 
-    def prepared(self, settings: object, observer: object) -> NoReturn:
-        """Refuses."""
+    def make_sweep(self, settings: object, text: str, observer: object) -> NoReturn:
+        """Reads what is to be swept, then refuses."""
+        parse_sweep(text)
         raise RefusedError("refused: nothing is prepared here")
 
 

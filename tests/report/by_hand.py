@@ -10,7 +10,7 @@ from typing import Any
 from pff_stream.errors import OutputError
 from pff_stream.report._merge import write_results
 from pff_stream.report.records import ExampleIds, Outcome, Record
-from pff_stream.report.summary import Totals
+from pff_stream.report.totals import Totals
 from tests.report.cases import Case, Line, source_chunks, store_runs
 from tests.report.layout import graph_of_names
 

@@ -9,12 +9,13 @@ import pytest
 from pff_stream.report.records import Outcome
 from pff_stream.report.summary import (
     Summary,
-    Totals,
-    WorstRule,
     cap_lines,
+    failure_lines,
     summary_lines,
     visible,
+    worst_lines,
 )
+from pff_stream.report.totals import Failure, RunTotals, Totals, WorstRule
 
 
 def totals(**changes: object) -> Totals:
@@ -35,7 +36,7 @@ def totals(**changes: object) -> Totals:
 def summary(**changes: object) -> Summary:
     """A summary with a bit of everything."""
     fields: dict[str, object] = {
-        "totals": totals(),
+        "totals": RunTotals.of(totals()),
         "semantics": "object-identity",
         "settings": {"unseen": 5, "max_violations": 10},
         "inputs": {"règles.tsv": "00ff"},
@@ -50,6 +51,7 @@ def test_json_document() -> None:
     document = json.loads(text)
     assert list(document) == [
         "format_version",
+        "documents",
         "rules",
         "predictions",
         "support",
@@ -61,7 +63,8 @@ def test_json_document() -> None:
         "inputs",
         "run",
     ]
-    assert document["format_version"] == 1
+    assert document["format_version"] == 2
+    assert document["documents"] == {"total": 1, "violated": 1, "satisfied": 0, "failed": 0}
     assert document["rules"] == {
         "total": 10,
         "satisfied": 1,
@@ -96,7 +99,7 @@ def test_labels_of_a_manifest() -> None:
 def test_caps_in_json() -> None:
     """Each cap that cut something has its flag."""
     cut = totals(cut_by_max_examples=3, cut_by_max_violations=1)
-    document = json.loads(summary(totals=cut).to_bytes())
+    document = json.loads(summary(totals=RunTotals.of(cut)).to_bytes())
     assert document["truncated"] == {"max_examples": True, "max_violations": True}
 
 
@@ -108,7 +111,8 @@ def test_no_number_that_json_lacks() -> None:
 
 def test_text() -> None:
     """The text gives the counts and the worst rules."""
-    assert list(summary_lines(totals(), "homomorphism")) == [
+    run = RunTotals.of(totals())
+    assert [*summary_lines(run, "homomorphism"), *worst_lines(run.rules)] == [
         "10 rules (homomorphism): 1 satisfied, 2 violated, 3 vacuous, 4 rejected",
         "1,000 predictions, 766 of them in the graph, 234 violations",
         "",
@@ -122,7 +126,7 @@ def test_text() -> None:
 def test_text_of_nothing() -> None:
     """A run without rules says so, in one form."""
     none = Totals((0,) * 7, 0, 0, 0, 0, 0, 0, ())
-    assert list(summary_lines(none, "homomorphism")) == [
+    assert list(summary_lines(RunTotals.of(none), "homomorphism")) == [
         "0 rules (homomorphism)",
         "0 predictions, 0 of them in the graph, 0 violations",
     ]
@@ -132,7 +136,7 @@ def test_more_violated_rules_than_shown() -> None:
     """The title says of how many the worst are the worst."""
     many = totals(outcomes=(0, 1234, 0, 0, 0, 0, 0))
     title = "the 2 of 1,234 violated rules with the most violations:"
-    assert title in list(summary_lines(many, "homomorphism"))
+    assert title in list(worst_lines(many))
 
 
 def test_caps_in_text() -> None:
@@ -142,7 +146,28 @@ def test_caps_in_text() -> None:
         "--max-examples left out 1 violation (counted, without example)",
         "--max-violations left out 30 examples after the first 20",
     ]
-    assert set(cap_lines(cut)) <= set(summary_lines(cut, "homomorphism"))
+    assert set(cap_lines(cut)) <= set(summary_lines(RunTotals.of(cut), "homomorphism"))
+
+
+def test_documents_in_text() -> None:
+    """A list of documents is summed up; what failed is named, the first of it."""
+    run = RunTotals.of(totals())
+    run.add(totals(violations=0))
+    for number in range(12):
+        run.add_failed(Failure(f"d{number}", "it is\tbroken"))
+    assert list(summary_lines(run, "homomorphism", lists_documents=True)) == [
+        "14 documents: 1 violated, 1 satisfied, 12 failed",
+        (
+            "20 checks of a rule on a document (homomorphism): 2 satisfied, 4 violated, "
+            "6 vacuous, 8 rejected"
+        ),
+        "2,000 predictions, 1,532 of them in the graph, 234 violations",
+    ]
+    lines = list(failure_lines(run))
+    assert lines[0] == r"failed: d0: it is\tbroken"
+    assert lines[-1] == "failed: 2 more"
+    assert len(lines) == 11
+    assert run.rules.worst == ()
 
 
 def test_visible_text() -> None:

@@ -1,0 +1,117 @@
+"""What a run's documents come to: exact counts of each, their sums, and which could not be checked.
+
+A graph is a list of one document. Not done here: counting, writing, judging.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pff_stream.report.records import Outcome
+
+WORST_RULES = 10
+SHOWN_FAILURES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class WorstRule:
+    """A violated rule with as many violations as few others have."""
+
+    line: int
+    text: str
+    predictions: int
+    violations: int
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Everything that is counted of one document, or of several; exact, whatever was written."""
+
+    outcomes: tuple[int, ...]
+    """Rules by outcome, in the order of `Outcome`; over several documents each rule counts once a
+    document."""
+    predictions: int
+    support: int
+    violations: int
+    violations_written: int
+    cut_by_max_examples: int
+    """Violations that the workers did not keep."""
+    cut_by_max_violations: int
+    """Violations that were kept, but not written; 0 where nothing was to be written."""
+    worst: tuple[WorstRule, ...]
+    """At most ten rules, most violations first, ties by line."""
+
+    @property
+    def rules(self) -> int:
+        """All rules."""
+        return sum(self.outcomes)
+
+    def count(self, outcome: Outcome) -> int:
+        """Rules with this outcome."""
+        return self.outcomes[outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A document that could not be evaluated."""
+
+    document: str
+    reason: str
+
+
+class RunTotals:
+    """Totals over all documents of a run; bounded whatever their number."""
+
+    def __init__(self) -> None:
+        self.violated = self.satisfied = self.failed = 0
+        """Documents by what became of them."""
+        self.failures: list[Failure] = []
+        """The first documents that failed."""
+        self._sum: Totals | None = None
+
+    @classmethod
+    def of(cls, totals: Totals) -> RunTotals:
+        """The totals of a run over one document."""
+        run = cls()
+        run.add(totals)
+        return run
+
+    @property
+    def documents(self) -> int:
+        """All documents."""
+        return self.violated + self.satisfied + self.failed
+
+    @property
+    def rules(self) -> Totals:
+        """The sums over the documents that could be evaluated.
+
+        Worst rules are told of a single document only: those of different ones do not compare.
+        """
+        return self._sum or Totals((0,) * len(Outcome), 0, 0, 0, 0, 0, 0, ())
+
+    def add(self, totals: Totals) -> None:
+        """Takes a document that was evaluated."""
+        if totals.violations:
+            self.violated += 1
+        else:
+            self.satisfied += 1
+        before = self._sum
+        if before is None:
+            self._sum = totals
+            return
+        self._sum = Totals(
+            outcomes=tuple(map(int.__add__, before.outcomes, totals.outcomes)),
+            predictions=before.predictions + totals.predictions,
+            support=before.support + totals.support,
+            violations=before.violations + totals.violations,
+            violations_written=before.violations_written + totals.violations_written,
+            cut_by_max_examples=before.cut_by_max_examples + totals.cut_by_max_examples,
+            cut_by_max_violations=before.cut_by_max_violations + totals.cut_by_max_violations,
+            worst=(),
+        )
+
+    def add_failed(self, failure: Failure) -> None:
+        """Takes a document that could not be evaluated."""
+        self.failed += 1
+        if self.failed <= SHOWN_FAILURES:
+            self.failures.append(failure)

@@ -1,0 +1,157 @@
+"""The end of a run, whatever it went over: the verdict, the lines that are said, `summary.json`."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pff_stream.files.writers import FileWriter
+from pff_stream.plan.accuracy import Compared, compared_lines
+from pff_stream.report.folder import SUMMARY
+from pff_stream.report.summary import (
+    Json,
+    Summary,
+    failure_lines,
+    summary_lines,
+    worst_lines,
+)
+from pff_stream.report.totals import RunTotals
+from pff_stream.run.verdict import verdict
+from pff_stream.settings.models import RunSettings
+from planner.plan import Plan
+from planner.sizes import format_size
+from planner.watch import TreeWatch
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the command ends with."""
+
+    exit_code: int
+    reason: str
+    """Why the exit code is not 0; empty where it is."""
+    lines: list[str]
+    """What the run came to, for people; the reason is said after them."""
+    totals: RunTotals
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a run at its end, beside what it found."""
+
+    settings: RunSettings
+    plan: Plan
+    watch: TreeWatch
+    semantics: str
+    inputs: Mapping[str, str]
+    """Name of each input to the hash of its content."""
+    seconds: Mapping[str, float]
+    """Wall time by phase."""
+    compared: Sequence[Compared] = ()
+    labels: Mapping[str, Json] = field(default_factory=dict)
+    """What a manifest says of itself."""
+    work: Mapping[str, Json] = field(default_factory=dict)
+    """What the workers did: CPU seconds, edges, retries."""
+
+
+def conclude(totals: RunTotals, facts: Facts) -> Result:
+    """Judges the run and says what it came to."""
+    settings = facts.settings
+    judged = verdict(totals, on_bad_rule=settings.on_bad_rule, fail_on_expression=settings.fail_on)
+    return Result(judged.exit_code, judged.reason, _lines(totals, facts), totals)
+
+
+def write_summary(folder: str, result: Result, facts: Facts) -> None:
+    """Writes `summary.json`: the last file of a finished run."""
+    summary = Summary(
+        totals=result.totals,
+        semantics=facts.semantics,
+        settings=results_settings(facts.settings),
+        inputs=facts.inputs,
+        labels=facts.labels,
+        run=_run(result, facts),
+    )
+    with FileWriter(os.path.join(folder, SUMMARY)) as writer:
+        writer.write(memoryview(summary.to_bytes()))
+
+
+def results_settings(settings: RunSettings) -> dict[str, Json]:
+    """The settings that change results, as summaries name them."""
+    return {
+        "min_confidence": settings.min_confidence,
+        "min_support": settings.min_support,
+        "max_work": settings.max_work,
+        "unseen": settings.unseen,
+        "max_examples": settings.max_examples,
+        "max_violations": settings.max_violations,
+    }
+
+
+def _lines(totals: RunTotals, facts: Facts) -> list[str]:
+    settings, plan = facts.settings, facts.plan
+    lists_documents = settings.manifest is not None
+    lines = list(summary_lines(totals, facts.semantics, lists_documents=lists_documents))
+    lines += failure_lines(totals)
+    if settings.out is not None:
+        lines.append(f"results: {settings.out}")
+    elif not lists_documents:
+        lines += worst_lines(totals.rules)
+    lines.append(
+        f"peak memory: planned {format_size(plan.peak_bytes)}, "
+        f"measured {format_size(facts.watch.peak_bytes)}, "
+        f"budget {format_size(plan.budget_bytes)}"
+    )
+    lines += compared_lines(list(facts.compared))
+    return lines
+
+
+def _run(result: Result, facts: Facts) -> dict[str, Json]:
+    """All of the summary that may differ from run to run."""
+    plan = facts.plan
+    return {
+        "budget_bytes": plan.budget_bytes,
+        "budget_source": plan.budget_source,
+        "planned_peak_bytes": plan.peak_bytes,
+        "planned_terms": {term.name: term.bytes for term in plan.terms},
+        "planned_phases": {phase.name: phase.bytes for phase in plan.phases},
+        "measured_peak_bytes": facts.watch.peak_bytes,
+        "measured_groups": [
+            {
+                "name": one.name,
+                "terms": list(one.terms),
+                "planned_bytes": one.planned_bytes,
+                "measured_bytes": one.measured_bytes,
+            }
+            for one in facts.compared
+        ],
+        "measured_processes": [
+            {"anon_bytes": one.anon_bytes, "page_table_bytes": one.page_table_bytes}
+            for one in facts.watch.at_peak
+        ],
+        "workers": plan.settings["workers"],
+        "start_method": plan.settings["start_method"],
+        "window": plan.settings.get("window"),
+        "backing": plan.settings.get("backing"),
+        "seconds": {name: round(value, 3) for name, value in facts.seconds.items()},
+        **facts.work,
+        "versions": _versions(),
+        "exit_code": result.exit_code,
+        "reason": result.reason,
+        "lines": result.lines,
+    }
+
+
+def _versions() -> dict[str, Json]:
+    """What the results were made with."""
+    import msgpack
+    import numpy as np
+
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "msgpack": ".".join(map(str, msgpack.version)),
+        "platform": sys.platform,
+    }

@@ -1,0 +1,133 @@
+"""One verdict for a graph and for a list of documents, with its reason."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pff_stream.report.records import Outcome
+from pff_stream.report.totals import Failure, RunTotals, Totals
+from pff_stream.run.verdict import verdict
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+
+
+def totals(violations: int = 0, **outcomes: int) -> Totals:
+    """Totals of 100 predictions and of rules by outcome."""
+    counts = tuple(outcomes.get(outcome.name.lower(), 0) for outcome in Outcome)
+    return Totals(counts, 100, 100 - violations, violations, 0, 0, 0, ())
+
+
+@pytest.mark.parametrize("documents", [1, 2])
+@pytest.mark.parametrize(
+    ("violations", "outcomes", "fails", "code", "reason"),
+    [
+        (0, {"satisfied": 2}, False, 0, ""),
+        (3, {"violated": 2}, False, 1, "3 violations of 100 predictions (--fail-on violations)"),
+        (3, {"violated": 1, "failed": 1}, False, 4, "1 rule could not be evaluated"),
+        (3, {"violated": 1, "failed": 1, "rejected": 1}, True, 2, "1 of 3 rules could not be read"),
+        (3, {"violated": 1, "rejected": 1}, False, 2, "1 of 2 rules could not be read"),
+    ],
+)
+def test_order_and_reason(
+    documents: int, violations: int, outcomes: dict[str, int], fails: bool, code: int, reason: str
+) -> None:
+    """Unreadable rules before what could not be evaluated, that before violations."""
+    run = RunTotals.of(totals(violations, **outcomes))
+    for _ in range(documents - 1):
+        run.add_failed(Failure("d", "broken"))
+    judged = verdict(run, on_bad_rule="1%", fail_on_expression="violations")
+    expected = 4 if documents > 1 and code in (0, 1) else code
+    assert judged.exit_code == expected
+    if documents == 1:
+        assert judged.reason.startswith(reason)
+        assert bool(judged.reason) == bool(code)
+    elif code != 2:
+        assert judged.reason.startswith("1 of 2 documents")
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> Path:
+    """Two rules, one of which only the names of the graph reject; a good and a bad document."""
+    (tmp_path / "rules.tsv").write_text(
+        "2\t1\t0.5\tlikes(X,Y) <= knows(X,Y)\n2\t1\t0.5\tlikes(X,c) <= p(X,a, q(X,b)\n"
+    )
+    (tmp_path / "good.json").write_text('{"id": "a", "knows": "b", "likes": "c"}')
+    (tmp_path / "bad.json").write_text("{")
+    return tmp_path
+
+
+def command(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
+    """One command line as a process."""
+    return subprocess.run(
+        [sys.executable, "-m", "pff_stream", *map(str, words)],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env=ENVIRONMENT,
+        timeout=120,
+    )
+
+
+def last_said(ended: subprocess.CompletedProcess[str]) -> str:
+    """The last line of standard error, or else of standard output."""
+    return (ended.stderr.strip() or ended.stdout.strip()).splitlines()[-1]
+
+
+@pytest.mark.parametrize("documents", [["good"], ["good", "bad"]])
+@pytest.mark.parametrize("folder", [(), ("--out", "out")])
+@pytest.mark.parametrize("quiet", [(), ("--quiet",)])
+def test_rules_that_a_graph_rejects(
+    inputs: Path, documents: list[str], folder: tuple[str, ...], quiet: tuple[str, ...]
+) -> None:
+    """More unreadable rules than are allowed end a run with 2, whatever else failed."""
+    (inputs / "m.yaml").write_text("tasks:\n" + "".join(f"  - {d}: {d}.json\n" for d in documents))
+    options = ("--on-bad-rule", "1%", *folder, *quiet)
+    ended = command(inputs, "run", "--manifest", "m.yaml", "--rules", "rules.tsv", *options)
+    assert ended.returncode == 2
+    assert last_said(ended) == (
+        "pff-stream: error: exit code 2: 1 of 2 rules could not be read, "
+        "more than --on-bad-rule 1% allows"
+    )
+    alone = command(inputs, "run", "rules.tsv", "good.json", "--on-bad-rule", "1%", *quiet)
+    assert (alone.returncode, last_said(alone)) == (2, last_said(ended))
+
+
+def test_failed_documents_come_before_violations(inputs: Path) -> None:
+    """A document that could not be evaluated ends a run with 4, violations of others or not."""
+    (inputs / "m.yaml").write_text("tasks:\n  - bad: bad.json\n  - good: good.json\n")
+    ended = command(
+        inputs, "run", "--manifest", "m.yaml", "--rules", "rules.tsv", "--on-bad-rule", "skip"
+    )
+    assert ended.returncode == 4
+    assert last_said(ended).endswith("exit code 4: 1 of 2 documents could not be evaluated")
+
+
+def test_one_form_of_summary(inputs: Path) -> None:
+    """A graph and a manifest of that one document have the same keys and the same counts."""
+    (inputs / "rules.tsv").write_text("likes(X,Y) <= knows(X,Y)\n")
+    (inputs / "m.yaml").write_text("tasks:\n  - good: good.json\n")
+    assert command(inputs, "run", "rules.tsv", "good.json", "--out", "one").returncode == 1
+    many = command(inputs, "run", "--manifest", "m.yaml", "--rules", "rules.tsv", "--out", "many")
+    assert many.returncode == 1
+    one, other = (
+        json.loads((inputs / name / "summary.json").read_text()) for name in ("one", "many")
+    )
+    labels = {"execution_id", "sequence"}
+    assert set(one) == set(other) - labels
+    for key in set(one) - {"run", "inputs"}:
+        assert one[key] == other[key], key
+    assert set(one["inputs"]) == {"rules", "triples"}
+    assert set(other["inputs"]) == {"rules", "manifest"}
+    assert (
+        one["run"]["reason"]
+        == other["run"]["reason"]
+        == ("1 violation of 1 prediction (--fail-on violations)")
+    )
+    again = command(inputs, "run", "--resume", "many")
+    assert (again.returncode, again.stdout) == (1, many.stdout)
