@@ -6,13 +6,13 @@ import gc
 import os
 import platform
 import sys
+import threading
 from dataclasses import dataclass, field
 from functools import partial
 
 from pff_stream.execute.processes import WorkersFailedError
 from pff_stream.files import _pages
 from pff_stream.files.temporary import working_folder
-from pff_stream.plan.candidates import start_methods
 from pff_stream.plan.sizes import ProcessCosts
 from pff_stream.plan.terms import probe_phase
 from pff_stream.settings.models import RunSettings
@@ -106,7 +106,7 @@ def _cache_key(start_method: str) -> dict[str, str]:
     }
 
 
-def _usable_method(settings: RunSettings, costs: Costs) -> str:
+def usable_method(settings: RunSettings, costs: Costs) -> str:
     """The best start method by which a worker can be started here."""
     *better, last = start_methods(settings)
     for method in better:
@@ -115,12 +115,26 @@ def _usable_method(settings: RunSettings, costs: Costs) -> str:
         except ProbeError:
             continue
         return method
-    _probed(costs, last)
+    probed(costs, last)
     return last
 
 
-def _probed(costs: Costs, method: str) -> ProcessCosts:
+def probed(costs: Costs, method: str) -> ProcessCosts:
+    """What processes cost under a start method; `WorkersFailedError` where none can be started."""
     try:
         return costs.of(method)
     except ProbeError as error:
         raise WorkersFailedError(str(error)) from error
+
+
+def start_methods(settings: RunSettings) -> list[str]:
+    """The start methods to consider, best first: the one that was asked for, or what is safe here.
+
+    Fork is the lightest and quickest, but only a process of one thread can be forked safely.
+    """
+    if settings.start_method is not None:
+        return [settings.start_method]
+    methods = ["forkserver", "spawn"]
+    if sys.platform == "linux" and threading.active_count() == 1:
+        methods.insert(0, "fork")
+    return methods

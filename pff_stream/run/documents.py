@@ -23,7 +23,8 @@ from pff_stream.inputs import Rules, encode_options
 from pff_stream.limits.fence import hold_tree, share_bytes, threads_held
 from pff_stream.limits.guard import Meter
 from pff_stream.observer import Observer
-from pff_stream.plan.documents import MAX_TABLE_RULES, prepare
+from pff_stream.plan.by_document import MAX_TABLE_RULES
+from pff_stream.plan.documents import prepare
 from pff_stream.report.folder import TASK_LIST, TASKS, clear_tasks
 from pff_stream.report.records import Outcome
 from pff_stream.report.summary import Json

@@ -21,6 +21,7 @@ from pff_stream.inputs import (
 )
 from pff_stream.observer import Observer
 from pff_stream.plan.budget import Contract, alone, encoder_bytes, share_to_prepare
+from pff_stream.plan.by_rules import RulesWorkload
 from pff_stream.plan.choose import plan_run
 from pff_stream.plan.costs import measure_costs
 from pff_stream.plan.sizes import MEMORY, BlockSizes, RunSizes, _sizes, exact
@@ -103,7 +104,8 @@ def prepared(
             return found
 
         def make(settings: RunSettings, machine: Machine, fixed: Settings | None) -> Plan:
-            return plan_run(settings, machine, sizes, costs, phases, fixed, look_closer)
+            workload = RulesWorkload(sizes, look_closer)
+            return plan_run(settings, machine, workload, costs, phases, fixed)
 
         sizes = _sizes(settings, opened, graph, folder, machine.cores)
         if graph.in_memory and _wants_file(contract, partial(make, settings)):

@@ -14,7 +14,7 @@ import pytest
 from pff_stream.errors import InputError, UsageError
 from pff_stream.plan import budget as contract_module
 from pff_stream.plan.budget import Contract, check_identity, identity, read_plan
-from pff_stream.plan.candidates import too_many, why_fewer
+from pff_stream.plan.choose import too_many, why_fewer
 from pff_stream.plan.sweep import parse_sweep
 from pff_stream.settings.models import RunSettings
 from planner.machine import Machine

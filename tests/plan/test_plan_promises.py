@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pff_stream.plan.candidates import predicted_speed
+from pff_stream.plan.by_rules import RulesWorkload, predicted_speed
 from pff_stream.plan.choose import plan_run
 from pff_stream.plan.costs import Costs
 from pff_stream.plan.sizes import ProcessCosts, RunSizes
@@ -72,7 +72,7 @@ def test_predicted_speed_never_falls_with_the_budget(
     speeds = set()
     while budget <= 4096 * MIB:
         machine = Machine(budget, "x", (Limit("budget", budget, "x", True),), 8, "affinity", 0)
-        plan = plan_run(settings, machine, sizes_of(n_entities), costs, [])
+        plan = plan_run(settings, machine, RulesWorkload(sizes_of(n_entities)), costs, [])
         speed = predicted_speed(plan.settings) if plan.fits else 0.0
         assert speed >= before, f"slower with {budget} bytes"
         speeds.add(speed)

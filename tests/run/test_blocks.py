@@ -6,6 +6,7 @@ import json
 import random
 import re
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from pff_stream.errors import UsageError
+from pff_stream.plan.by_rules import RulesWorkload
 from pff_stream.plan.choose import plan_run
 from pff_stream.plan.costs import Costs
 from pff_stream.plan.sizes import BLOCKS, FILE, MEMORY, BlockSizes, RunSizes, bounded, exact
@@ -21,7 +23,7 @@ from pff_stream.settings.models import RunSettings
 from pff_stream.triples._resident import side_bytes
 from pff_stream.triples.graph import attach
 from planner.machine import Machine
-from planner.model import Limit
+from planner.model import Limit, Settings
 from planner.plan import Plan
 from planner.probe import ProcessMemory, WorkerMemory
 from planner.text import refusal
@@ -51,7 +53,13 @@ SIZES = RunSizes(
 )
 
 
-def planned(budget_bytes: int, sizes: RunSizes = SIZES, **more: object) -> Plan:
+def planned(
+    budget_bytes: int,
+    sizes: RunSizes = SIZES,
+    *,
+    fixed: Settings | None = None,
+    look_closer: Callable[[BlockSizes], BlockSizes] | None = None,
+) -> Plan:
     """The plan for two cores under a budget."""
     limit = Limit("budget", budget_bytes, "--budget", True)
     machine = Machine(budget_bytes, "--budget", (limit,), 2, "affinity", 0)
@@ -59,7 +67,8 @@ def planned(budget_bytes: int, sizes: RunSizes = SIZES, **more: object) -> Plan:
     found = WorkerMemory(process, MIB, 0.01)
     costs = Costs(20 * MIB, budget_bytes, "/", [], {"fork": found, "thread": found})
     settings = RunSettings("r", ("t",), start_method="fork")
-    return plan_run(settings, machine, sizes, costs, [], **more)  # type: ignore[arg-type]
+    workload = RulesWorkload(sizes, look_closer)
+    return plan_run(settings, machine, workload, costs, [], fixed)
 
 
 def test_backing_by_budget() -> None:
