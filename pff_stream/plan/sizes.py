@@ -15,7 +15,6 @@ from functools import cache, partial
 
 import numpy as np
 
-from pff_stream.evaluate._blocks import block_room_bytes
 from pff_stream.evaluate._kernel import chunk_room_bytes, largest_need, scratch_bytes
 from pff_stream.files.temporary import is_memory
 from pff_stream.inputs import GraphInput, Rules
@@ -24,10 +23,6 @@ from pff_stream.rules._format import SEMANTICS
 from pff_stream.rules.file import RuleFile
 from pff_stream.settings.models import RunSettings
 from pff_stream.triples._graph import GraphView
-from pff_stream.triples._name_search import names_room_bytes
-from pff_stream.triples._resident import side_bytes, tables_bytes
-from pff_stream.triples._resident_names import names_bytes
-from pff_stream.triples._window import FILE_WINDOW_BYTES
 from pff_stream.triples.graph import attach
 from pff_stream.work.task import RESULT_BYTES
 from planner.model import Settings
@@ -38,6 +33,8 @@ MEMORY, FILE, BLOCKS = "memory", "file", "file, in blocks"
 SLACK_BYTES = 16 << 20
 """Of the budget, left to the page cache (program code, files in windows) when the room for
 relations is made as large as can be."""
+_MODULES_BYTES = 64 << 10
+"""Private pages of the modules that only reading in blocks imports; 48 KiB were measured."""
 _NAMED = 8
 """Relations of the largest body that are named at most."""
 
@@ -59,6 +56,9 @@ class BlockSizes:
 
 def bounded(view: GraphView, max_body_atoms: int) -> BlockSizes:
     """The sizes by the headers alone: no body has more relations than the longest has atoms."""
+    from pff_stream.triples._resident import side_bytes
+    from pff_stream.triples._resident_names import names_bytes
+
     sizes = side_bytes(view)
     return BlockSizes(
         n_relations=view.n_relations,
@@ -79,6 +79,8 @@ def exact(sizes: BlockSizes, graph: str, rules: RuleFile, semantics: str) -> Blo
 
     Rules with long bodies come first in a file: it is read until no shorter one can need more.
     """
+    from pff_stream.triples._resident import side_bytes
+
     with attach(graph) as attached:
         view = attached.view
         by_side = np.array(side_bytes(view), np.int64)
@@ -209,12 +211,19 @@ def own_bytes(
     blocks = {}
     counts = tuple(together * count for count in chunk_counts(sizes))
     if resident_bytes is not None:
+        # Here and above: what only a graph read in blocks needs is not imported for any other.
+        from pff_stream.evaluate._blocks import block_room_bytes
+        from pff_stream.triples._name_search import names_room_bytes
+        from pff_stream.triples._resident import tables_bytes
+        from pff_stream.triples._window import FILE_WINDOW_BYTES
+
         assert sizes.blocks is not None  # it is a file
         n_names, n_atoms, n_rules = counts
         blocks = {
             "relations resident": resident_bytes,
             "reading in blocks": (
-                FILE_WINDOW_BYTES
+                _MODULES_BYTES
+                + FILE_WINDOW_BYTES
                 + names_room_bytes(n_names)
                 + tables_bytes(sizes.blocks.n_relations)
                 + block_room_bytes(together, n_atoms, n_rules, RESULT_BYTES)

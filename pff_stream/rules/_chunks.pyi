@@ -1,5 +1,8 @@
 from collections.abc import Callable, Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 BUILDER_BYTES: int
 NAME_TABLE_BYTES: int
 LONGEST_LINE_BYTES: int
@@ -14,3 +17,15 @@ class ChunkBuilder:
         sink: Callable[[int, int, int, Sequence[memoryview]], object],
         max_rules: int = ...,
     ) -> None: ...
+
+def find_bad_name(
+    names: npt.NDArray[np.uint8], ends: npt.NDArray[np.uint32], hashes: npt.NDArray[np.uint64]
+) -> int:
+    """A name that no rule text can hold, or whose hash is not its own; -1: none."""
+
+def find_bad_text(
+    texts: npt.NDArray[np.uint8],
+    ends: npt.NDArray[np.uint32],
+    may_have_tabs: npt.NDArray[np.uint8] | None = None,
+) -> int:
+    """A text that cannot have been a line or one column of a line; -1: none."""

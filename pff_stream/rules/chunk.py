@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from pff_stream.rules._check import find_bad_name, find_bad_text
+from pff_stream.rules._chunks import find_bad_name, find_bad_text
 from pff_stream.rules._format import CHUNK_COLUMNS, FLAG_AMBIGUOUS
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pff_stream.rules._check import find_bad_text
+from pff_stream.rules._chunks import find_bad_text
 from pff_stream.rules._format import SOURCE_COLUMNS
 from pff_stream.rules.chunk import check_confidence, check_ends, piece
 

@@ -25,7 +25,6 @@ from pff_stream.report.totals import RunTotals, Totals
 from pff_stream.run.conclude import Facts, Result, conclude, write_summary
 from pff_stream.run.evaluate import Evaluated
 from pff_stream.settings.models import RunSettings
-from pff_stream.triples._resident_names import ResidentNames
 from pff_stream.triples.graph import attach
 
 
@@ -93,6 +92,8 @@ def merge(
     ready = done.ready
     with attach(ready.graph.name) as graph, ExitStack() as stack:
         if holds_names(ready.plan.settings):
+            from pff_stream.triples._resident_names import ResidentNames
+
             names = ResidentNames(graph.view, ready.graph.name)
             stack.callback(names.close)
         with rules_blamed(ready.rules):

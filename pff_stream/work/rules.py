@@ -14,12 +14,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pff_stream.evaluate._blocks import BlockEvaluator
 from pff_stream.evaluate._kernel import Evaluator
 from pff_stream.evaluate.chunk import evaluate_rules, evaluate_together
 from pff_stream.files import _pages
 from pff_stream.rules.chunk_reader import ChunkReader
-from pff_stream.triples._resident import ResidentRelations
 from pff_stream.triples.graph import attach
 from pff_stream.work.task import Answer, Held, Run, Task, WorkerArguments, append_run
 
@@ -119,6 +117,10 @@ def _evaluator(
                 evaluate_rules(plain, graph, chunk, start, stop, flush)
 
         return plain, one_by_one, held_bytes
+    # Here: what only a graph that is read in blocks needs is not imported for any other.
+    from pff_stream.evaluate._blocks import BlockEvaluator
+    from pff_stream.triples._resident import ResidentRelations
+
     resident = ResidentRelations(graph, arguments.graph, arguments.resident_bytes)
     in_blocks = BlockEvaluator(graph, arguments.semantics, resident, **options)
     held_bytes = _status_bytes(b"RssAnon")
