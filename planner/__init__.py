@@ -2,7 +2,8 @@
 
     machine = read_machine(reserve_bytes=512 * 2**20)       what may be used, and why no more
     worker = probe_worker("fork", prepare).worker           what a worker costs here
-    phases = [Phase("run", [Term("workers", 4 * worker.bytes, "workers x worker", ...)])]
+    own = Term.of("workers", given("worker", worker.bytes))
+    phases = [Phase("run", [own.for_each(4)])]              named, explained, summed
     plan = Plan(phases, machine.budget_bytes, machine.budget_source, machine.limits)
     plan.fits, table(plan), refusal(plan)                   the answer, before anything is big
     nearest(build, wish, axes, machine.budget_bytes)        and what would fit instead
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         raise_oom_score,
         restore_data_limit,
     )
+    from planner.formula import Formula, given, least, most
     from planner.machine import Machine, UnknownBudgetError, profile, read_machine
     from planner.model import Limit, Phase, Term
     from planner.plan import Plan
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Candidate",
+    "Formula",
     "Limit",
     "Machine",
     "MemoryGroup",
@@ -62,9 +65,12 @@ __all__ = [
     "choose",
     "data_limit",
     "format_size",
+    "given",
+    "least",
     "less_pending",
     "limit_data",
     "measure_self",
+    "most",
     "nearest",
     "option_size",
     "parse_size",
@@ -85,6 +91,7 @@ _HOMES = {
         "raise_oom_score",
         "restore_data_limit",
     ),
+    "formula": ("Formula", "given", "least", "most"),
     "machine": ("Machine", "UnknownBudgetError", "profile", "read_machine"),
     "model": ("Limit", "Phase", "Term"),
     "plan": ("Plan",),

@@ -6,7 +6,9 @@ Nothing here measures, reads or decides; nothing here allocates.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from planner.formula import Formula, given, stated
 
 Input = int | float | str
 """A number or a word that a formula was computed from."""
@@ -16,6 +18,10 @@ Setting = int | float | str | bool | None
 
 Settings = Mapping[str, Setting]
 """The settings of one configuration by name."""
+
+
+PROCESSES, KERNEL = "processes", "kernel and page cache"
+"""Groups of terms, see `Term.group`: private memory of processes, and what no process can see."""
 
 
 def _check_bytes(value: object, what: str) -> None:
@@ -29,7 +35,9 @@ def _check_bytes(value: object, what: str) -> None:
 class Term:
     """One part of the memory that a phase needs.
 
-    Raises TypeError when `bytes` is no int, ValueError when it is negative or the name empty.
+    Made by `Term.of`, number and text come from one formula; the plain constructor takes both as
+    they are, as a saved plan has them. Raises TypeError when `bytes` is no int, ValueError when it
+    is negative or the name empty.
     """
 
     name: str
@@ -42,6 +50,46 @@ class Term:
     """What the formula was computed from."""
     source: str = ""
     """Where the inputs come from: measured here, read from a header, a constant of the code."""
+    group: str = PROCESSES
+    """What it is measured with: the terms of one group cannot be told apart when they are held."""
+    per_worker: bool = False
+    """Whether it grows with the workers, each of which has its part."""
+    at_most: bool = False
+    """Whether it is only a bound, since what it depends on is not read yet."""
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        formula: Formula,
+        source: str = "",
+        *,
+        group: str = PROCESSES,
+        at_most: bool = False,
+        also: Mapping[str, Input] | None = None,
+    ) -> Term:
+        """The term that a formula gives; `also` are inputs that it names for people only."""
+        inputs = {**formula.inputs, **(also or {})}
+        return cls(name, formula.value, str(formula), inputs, source, group, at_most=at_most)
+
+    def for_each(self, workers: int, *, once: Formula | int = 0) -> Term:
+        """The same for so many workers, this one being for one of them.
+
+        `once` is what comes once, however many they are. ValueError where it is counted by workers
+        already.
+        """
+        if "workers" in self.inputs:
+            raise ValueError(f"{self.name}: counted by workers already")
+        formula = given("workers", workers) * stated(self.bytes, self.formula)
+        if once:
+            formula += once
+        return replace(
+            self,
+            bytes=formula.value,
+            formula=str(formula),
+            inputs={**formula.inputs, **self.inputs},
+            per_worker=True,
+        )
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -76,6 +124,11 @@ class Phase:
     def bytes(self) -> int:
         """The sum of the terms."""
         return sum(term.bytes for term in self.terms)
+
+    @property
+    def at_most(self) -> bool:
+        """Whether the sum is only a bound, as one of the terms is."""
+        return any(term.at_most for term in self.terms)
 
 
 def peak_bytes(phases: Sequence[Phase]) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from planner.model import Limit, Phase, Settings, Term, peak_bytes
+from planner.model import PROCESSES, Limit, Phase, Settings, Term, peak_bytes
 from planner.search import Build, Candidate, Nearest, as_options, choose, nearest
 
 __all__ = [
@@ -159,14 +159,31 @@ class Plan:
 
 
 def _term_json(term: Term) -> dict[str, Any]:
-    return {
+    """What most terms are is left out."""
+    found: dict[str, Any] = {
         "name": term.name,
         "bytes": term.bytes,
         "formula": term.formula,
         "inputs": dict(term.inputs),
         "source": term.source,
     }
+    if term.group != PROCESSES:
+        found["group"] = term.group
+    if term.per_worker:
+        found["per_worker"] = True
+    if term.at_most:
+        found["at_most"] = True
+    return found
 
 
 def _read_term(saved: Mapping[str, Any]) -> Term:
-    return Term(saved["name"], saved["bytes"], saved["formula"], saved["inputs"], saved["source"])
+    return Term(
+        name=saved["name"],
+        bytes=saved["bytes"],
+        formula=saved["formula"],
+        inputs=saved["inputs"],
+        source=saved["source"],
+        group=saved.get("group", PROCESSES),
+        per_worker=bool(saved.get("per_worker")),
+        at_most=bool(saved.get("at_most")),
+    )

@@ -37,10 +37,11 @@ def _value(name: str, value: Input | Setting) -> str:
 
 
 def _explained(term: Term) -> str:
-    """Formula, inputs and source of a term in one sentence."""
+    """Formula, inputs and source of a term in one sentence; of a bound, that it is one."""
     inputs = ", ".join(f"{name} {_value(name, value)}" for name, value in term.inputs.items())
     rest = "; ".join(part for part in (inputs, term.source) if part)
-    return f"{term.formula} ({rest})" if rest and term.formula else term.formula or rest
+    said = f"{term.formula} ({rest})" if rest and term.formula else term.formula or rest
+    return ": ".join(part for part in ("at most" * term.at_most, said) if part)
 
 
 def _bar(part_bytes: int, whole_bytes: int) -> str:
@@ -111,7 +112,8 @@ def table(plan: Plan, width: int = 100) -> str:
     for term in peak.terms:
         bar = _bar(term.bytes, peak.bytes)
         lines += _row("", term.name, format_size(term.bytes), bar, _explained(term), columns)
-    lines += _row("", "peak", format_size(peak.bytes), "", "", columns)
+    bound = "at most" if peak.at_most else ""
+    lines += _row("", "peak", format_size(peak.bytes), "", bound, columns)
     lines += _row("", "budget", format_size(plan.budget_bytes), "", plan.budget_source, columns)
     lines += _phase_rows(plan, peak, columns)
     lines += ["", *_verdict(plan, width)]
@@ -127,16 +129,20 @@ def _phase_rows(plan: Plan, peak: Phase, columns: tuple[int, int]) -> list[str]:
     for phase in plan.phases:
         mark = ">" if phase is peak else ""
         bar = _bar(phase.bytes, peak.bytes)
-        lines += _row(mark, phase.name, format_size(phase.bytes), bar, "", columns)
+        bound = "at most" if phase.at_most else ""
+        lines += _row(mark, phase.name, format_size(phase.bytes), bar, bound, columns)
     return lines
 
 
 def _both_sizes(plan: Plan) -> tuple[str, str]:
-    """Peak and budget, in bytes where rounding would show two different sizes as the same."""
+    """Peak and budget, in bytes where rounding would show two different sizes as the same.
+
+    A peak that is only a bound is said to be one.
+    """
     need, budget = format_size(plan.peak_bytes), format_size(plan.budget_bytes)
     if need == budget and plan.peak_bytes != plan.budget_bytes:
-        return f"{plan.peak_bytes:,} B", f"{plan.budget_bytes:,} B"
-    return need, budget
+        need, budget = f"{plan.peak_bytes:,} B", f"{plan.budget_bytes:,} B"
+    return f"at most {need}" if plan.peak_phase.at_most else need, budget
 
 
 def _verdict(plan: Plan, width: int) -> list[str]:

@@ -95,6 +95,7 @@ def _phase(file: RuleFile, costs: ProcessCosts, workers: int, largest: int) -> P
                 "workers x (24 x largest_document + 24 x largest_document / 8)",
                 {"workers": workers, "largest_document": largest},
                 "sizes of the documents",
+                at_most=True,
             ),
             Term(
                 "chunks",

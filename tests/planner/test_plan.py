@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.model import Limit, Phase, Term
+from planner.model import KERNEL, PROCESSES, Limit, Phase, Term
 from planner.plan import Plan, as_options, nearest
 
 KEYS = {
@@ -31,10 +31,13 @@ KEYS = {
 
 sizes = st.integers(0, 2**40)
 terms = st.builds(
-    lambda name, size, inputs: Term(name, size, "n x each", inputs, "measured"),
+    lambda name, size, inputs, *kind: Term(name, size, "n x each", inputs, "measured", *kind),
     st.text(min_size=1, max_size=8),
     sizes,
     st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5), max_size=2),
+    st.sampled_from([PROCESSES, KERNEL, "graph"]),
+    st.booleans(),
+    st.booleans(),
 )
 phases = st.builds(
     Phase,
@@ -74,6 +77,9 @@ def test_a_saved_plan_reads_back(plan: Plan) -> None:
         "formula",
         "inputs",
         "source",
+        "group",
+        "per_worker",
+        "at_most",
     }
     for phase in saved["phases"]:
         assert sum(term["bytes"] for term in phase["terms"]) == phase["bytes"]

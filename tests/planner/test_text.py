@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from planner.formula import given as quantity
 from planner.model import Limit, Phase, Term
 from planner.plan import Plan
 from planner.text import refusal, table
@@ -144,3 +147,18 @@ def test_no_line_is_wider_than_asked(plan: Plan, width: int) -> None:
     if plan.fits:
         assert all(len(line) <= width for line in body)
     assert any(line.startswith("FITS" if plan.fits else "REFUSED") for line in lines)
+
+
+def test_a_bound_is_said_to_be_one() -> None:
+    """In its row, and wherever its phase is summed: the plan is at most that, not that."""
+    size = quantity("largest_bytes", 5 * MIB)
+    bound = Term.of("documents", 24 * size, "files", at_most=True)
+    phases = [Phase("compile", [Term("compiler", MIB, "")]), Phase("documents", [bound])]
+    lines = table(Plan(phases, 200 * MIB, "test")).splitlines()
+    (row,) = (line for line in lines if line.startswith("  documents") and "24 x" in line)
+    assert "at most: 24 x largest_bytes (largest_bytes 5.0 MiB; files)" in row
+    assert [line.split()[0] for line in lines if line.endswith("  at most")] == ["peak", ">"]
+    assert "FITS (60 %): needs at most 120.0 MiB, budget 200.0 MiB" in lines
+    assert refusal(Plan(phases, MIB, "test")).startswith("refused: needs at most 120.0 MiB, budget")
+    exact = replace(bound, at_most=False)
+    assert "at most" not in table(Plan([phases[0], Phase("documents", [exact])], MIB, "test"))
