@@ -22,8 +22,10 @@ from pff_stream.rules.file import FORMAT, RuleFile
 from pff_stream.settings.models import TriplesSettings
 from pff_stream.settings.policy import too_many_rejected
 from pff_stream.triples._graph import MAGIC
-from pff_stream.triples.encode import EncodeOptions, EncodeReport, TripleInput
 from pff_stream.triples.graph import attach, verify_header
+from pff_stream.triples.inputs import TripleInput
+from pff_stream.triples.options import DocumentOptions, EncodeOptions, parse_columns
+from pff_stream.triples.report import EncodeReport
 from pff_stream.triples.store import GraphStore
 
 if TYPE_CHECKING:
@@ -262,9 +264,6 @@ def _described(
 
 def encode_options(settings: RunSettings | TriplesSettings) -> EncodeOptions:
     """How the settings want triples to be read."""
-    from pff_stream.triples.encode import EncodeOptions, parse_columns
-    from pff_stream.triples.formats.json import DocumentOptions
-
     return EncodeOptions(
         columns=parse_columns(settings.columns),
         on_bad_triple=getattr(settings, "on_bad_triple", "fail"),

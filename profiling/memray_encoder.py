@@ -14,7 +14,9 @@ import random
 import tempfile
 from pathlib import Path
 
-from pff_stream.triples.encode import EncodeOptions, EncodeReport, encode
+from pff_stream.triples.encode import encode
+from pff_stream.triples.options import EncodeOptions
+from pff_stream.triples.report import EncodeReport
 from pff_stream.triples.sizes import EncodeCounts, encode_memory
 from pff_stream.triples.store import GraphStore
 from profiling.peaks import EXAMPLE, MARGIN_BYTES, Report, kernel_peak, traced_peak

@@ -23,7 +23,9 @@ from pff_stream.plan.sizes import ProcessCosts, RunSizes, chunk_counts
 from pff_stream.plan.terms import run_phases
 from pff_stream.rules.compile import compile_rules
 from pff_stream.rules.file import RuleFile
-from pff_stream.triples.encode import EncodeOptions, EncodeReport, encode
+from pff_stream.triples.encode import encode
+from pff_stream.triples.options import EncodeOptions
+from pff_stream.triples.report import EncodeReport
 from pff_stream.triples.store import GraphStore
 from pff_stream.work.rules import set_up
 from pff_stream.work.task import RESULT_BYTES, Task, WorkerArguments

@@ -30,8 +30,9 @@ from pff_stream.settings.models import RunSettings
 from pff_stream.settings.resolve import gather, resolve
 from pff_stream.triples._encode import HEADER_BYTES
 from pff_stream.triples._triple_lines import MAX_LINE_BYTES
-from pff_stream.triples.encode import EncodeOptions, checked_lines
 from pff_stream.triples.graph import verify
+from pff_stream.triples.inputs import checked_lines
+from pff_stream.triples.options import EncodeOptions
 from tests.reference import Graph, evaluate, parse_rule
 from tests.triples.memory_writer import encoded
 

@@ -93,7 +93,7 @@ def encode_triples(settings: EncodeSettings, observer: Observer) -> list[str]:
 
 def print_triples(settings: TriplesSettings, stream: BinaryIO) -> None:
     """Writes the triples that inputs become, as lines of TSV."""
-    from pff_stream.triples.encode import checked_lines
+    from pff_stream.triples.inputs import checked_lines
 
     try:
         stream.writelines(checked_lines(list(settings.triples), encode_options(settings)))

@@ -1,12 +1,12 @@
 """Reads triples from files, documents and iterables, and writes them as one graph.
 
-Covers: which input is read how, the hash of the triple lines, counts, the report. Does not cover:
-the process that it runs in (`encode_process`), where the graph lies (`store`). Not for workers.
+Covers: feeding lines to the encoder, their hash, the memory that they take. Does not cover: which
+input is read how (`inputs`, `formats/`), the process that it runs in (`encode_process`), where the
+graph lies (`store`). Not for workers.
 """
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import logging
 import mmap
@@ -15,24 +15,17 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from itertools import chain, islice
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
-from pff_stream.errors import InputError, RefusedError, UsageError
-from pff_stream.files.sources import BLOCK_BYTES, STANDARD_INPUT, open_blocks
+from pff_stream.errors import RefusedError
 from pff_stream.triples._encode import Encoder
-from pff_stream.triples._triple_lines import MAX_LINE_BYTES
-from pff_stream.triples.bad import BadTriple, BadTriplePolicy, BadTriples
-from pff_stream.triples.formats.json import MAPPING, DocumentOptions, DocumentReader, is_documents
+from pff_stream.triples.bad import BadTriples
+from pff_stream.triples.inputs import OpenedInputs, TripleInput
+from pff_stream.triples.options import EncodeOptions
+from pff_stream.triples.report import EncodeReport, log_report
 from pff_stream.triples.sizes import FILES_BYTES, EncodeCounts, beside_graph, encode_memory
 from planner.sizes import format_size
 
-TSV_MAPPING = "tsv"
-Triple: TypeAlias = tuple[str, str, str]
-TripleInput: TypeAlias = "str | os.PathLike[str] | Iterable[Triple]"
-_BATCH = 4096
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SPILL_SHARE = 4
 """Triples that take more than this part of the memory lie in a file instead."""
 _ASK_BYTES = 16 << 20
@@ -50,59 +43,6 @@ class GraphWriter(Protocol):
         """The room, to be written."""
 
 
-@dataclass(frozen=True, slots=True)
-class EncodeOptions:
-    """How triples are read."""
-
-    columns: tuple[int, int, int] = (0, 1, 2)
-    """Places of subject, relation and object in a TSV line."""
-    on_bad_triple: BadTriplePolicy = "fail"
-    documents: DocumentOptions = field(default_factory=DocumentOptions)
-    block_bytes: int = BLOCK_BYTES
-    memory_bytes: int | None = None
-    """What may be used: inputs that must need more are refused after their beginning."""
-    spill_folder: str | None = None
-    """Where triples lie that do not fit the memory; None: nowhere, and such inputs are refused."""
-
-
-@dataclass(frozen=True, slots=True)
-class EncodeReport:
-    """What was read and written."""
-
-    n_read: int
-    """Triples read, repeated ones included."""
-    n_triples: int
-    n_entities: int
-    n_relations: int
-    n_bad: int
-    bad: tuple[BadTriple, ...]
-    """The first bad triples."""
-    duplicate_keys: int
-    """Keys that stood twice in one JSON object; the last one won."""
-    well_nested: bool
-    letter_entity: bool
-    """An entity is named by one letter A to Z, which rules read as a variable."""
-    entity_name_bytes: int
-    relation_name_bytes: int
-    largest_relation_read: int
-    graph_bytes: int
-    memory_counts: EncodeCounts
-    """What the memory of encoding depended on."""
-    mapping: str
-    input_hash: bytes
-    """blake2b-128 of the triple lines, input after input."""
-    read_seconds: float
-    seconds: float
-
-
-def parse_columns(text: str) -> tuple[int, int, int]:
-    """`s,p,o` in any order, to the places of subject, relation and object."""
-    letters = [letter.strip().lower() for letter in text.split(",")]
-    if sorted(letters) != ["o", "p", "s"]:
-        raise UsageError(f"--columns {text!r}: expected s, p and o once each, like s,p,o")
-    return letters.index("s"), letters.index("p"), letters.index("o")
-
-
 def encode(
     inputs: Sequence[TripleInput] | str | os.PathLike[str],
     writer: GraphWriter,
@@ -115,30 +55,6 @@ def encode(
     report = encode_quietly(inputs, writer, options or EncodeOptions())
     log_report(report)
     return report
-
-
-def triple_lines(inputs: Sequence[TripleInput], options: EncodeOptions) -> Iterator[bytes]:
-    """What the inputs become: blocks of whole lines `subject TAB relation TAB object`."""
-    reading = _Reading(options, BadTriples(options.on_bad_triple))
-    yield from reading.lines(inputs)
-
-
-def checked_lines(inputs: Sequence[TripleInput], options: EncodeOptions) -> Iterator[bytes]:
-    """The same, with every line checked; raises `InputError` with file and line for a bad one."""
-    reading = _Reading(options, BadTriples("fail"))
-    yield from reading.checked_lines(inputs)
-
-
-def log_report(report: EncodeReport) -> None:
-    """Warns of what was read otherwise than it may have been meant."""
-    if report.duplicate_keys:
-        _logger.warning(
-            "%d keys stand twice in one JSON object: the last one was taken", report.duplicate_keys
-        )
-    if report.letter_entity:
-        _logger.warning(
-            "an entity is named by one letter A to Z: a rule cannot name it, there it is a variable"
-        )
 
 
 def encode_quietly(
@@ -168,9 +84,10 @@ def _encode_quietly(
     bad = BadTriples(options.on_bad_triple)
     reading = _Reading(options, bad, spill, on_spill)
     try:
-        mapping = reading.read_all(
-            [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
+        opened = OpenedInputs(
+            [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs), options, bad
         )
+        reading.read_all(opened)
         read_seconds = time.perf_counter() - started
         encoder = reading.encoder
         encoder.finish_reading()
@@ -179,7 +96,7 @@ def _encode_quietly(
         writer.resize(size_bytes, beside_graph(memory_counts))
         input_hash = reading.hash.digest()
         counts = (encoder.n_entities, encoder.n_relations)
-        encoder.write_into(writer.map_writable(), input_hash, mapping)
+        encoder.write_into(writer.map_writable(), input_hash, opened.mapping)
     except MemoryError:
         raise reading.refusal() from None
     return EncodeReport(
@@ -189,7 +106,7 @@ def _encode_quietly(
         n_relations=counts[1],
         n_bad=bad.count,
         bad=tuple(bad.first),
-        duplicate_keys=reading.documents.duplicate_keys,
+        warnings=tuple(opened.warnings()),
         well_nested=bool(encoder.flags & 1),
         letter_entity=bool(encoder.flags & 2),
         entity_name_bytes=encoder.entity_name_bytes,
@@ -197,7 +114,7 @@ def _encode_quietly(
         largest_relation_read=encoder.largest_relation_read,
         graph_bytes=size_bytes,
         memory_counts=memory_counts,
-        mapping=mapping,
+        mapping=opened.mapping,
         input_hash=input_hash,
         read_seconds=read_seconds,
         seconds=time.perf_counter() - started,
@@ -220,7 +137,7 @@ def _spill_files(folder: str | None) -> Iterator[tuple[int, int] | None]:
 
 
 class _Reading:
-    """Feeds inputs of one mapping to the encoder and to the hash."""
+    """Feeds the lines of all inputs to the encoder and to the hash."""
 
     def __init__(
         self,
@@ -238,37 +155,19 @@ class _Reading:
             self.encoder = Encoder(bad, spill=spill, spill_bytes=self._spill_bytes)
         self._on_spill = on_spill
         self.hash = hashlib.blake2b(digest_size=16)
-        self.documents = DocumentReader(options.documents, bad)
         self._options = options
-        self._bad = bad
         self._memory_bytes = memory_bytes
         self._total_bytes: int | None = None  # of all inputs, where that is known
         self._read_bytes = 0
         self._asked_bytes = 0
 
-    def read_all(self, inputs: Sequence[TripleInput]) -> str:
-        """Reads everything; the mapping."""
-        self._total_bytes = _plain_bytes(inputs)
-        opened = self._open_all(inputs)
-        mappings = {mapping for _, mapping, _ in opened}
-        if len(mappings) > 1:
-            raise InputError(
-                "found JSON documents and triples as inputs of one graph, expected one kind: "
-                + ", ".join(f"{name} ({mapping})" for name, mapping, _ in opened)
-            )
-        if MAPPING in mappings:
-            with _without_collection():
-                for name, _, blocks in opened:
-                    self.encoder.start_file(name, verbatim=True)
-                    self._feed(self.documents.triple_blocks(name, blocks))
-            return MAPPING
-        for (name, _, blocks), given in zip(opened, inputs, strict=True):
-            if isinstance(given, (str, os.PathLike)):
-                self.encoder.start_file(_shown(name), self._options.columns)
-            else:
-                self.encoder.start_file(name, verbatim=True)
-            self._feed(blocks)
-        return TSV_MAPPING
+    def read_all(self, inputs: OpenedInputs) -> None:
+        """Reads everything."""
+        self._total_bytes = inputs.plain_bytes()
+        for opened in inputs.all:
+            lines = opened.lines
+            self.encoder.start_file(opened.name, lines.columns, verbatim=not lines.is_raw)
+            self._feed(lines.blocks)
 
     def counts(self, graph_bytes: int) -> EncodeCounts:
         """What the memory depended on, when all is read and sorted."""
@@ -285,22 +184,6 @@ class _Reading:
             spilled_at_bytes=self._spill_bytes if encoder.spilled else None,
             block_bytes=self._options.block_bytes,
         )
-
-    def lines(self, inputs: Sequence[TripleInput]) -> Iterator[bytes]:
-        """The triple lines of all inputs; documents are mapped, other lines come as they are."""
-        for name, mapping, blocks in self._open_all(inputs):
-            if mapping == MAPPING:
-                yield from self.documents.triple_blocks(name, blocks)
-            else:
-                yield from blocks
-
-    def checked_lines(self, inputs: Sequence[TripleInput]) -> Iterator[bytes]:
-        """The same, but lines that come as they are become `subject TAB relation TAB object`."""
-        for name, mapping, blocks in self._open_all(inputs):
-            if mapping == MAPPING:
-                yield from self.documents.triple_blocks(name, blocks)
-            else:
-                yield from _checked(_shown(name), blocks, self._options.columns, self._bad)
 
     def _feed(self, blocks: Iterable[bytes]) -> None:
         feed, update = self.encoder.feed, self.hash.update
@@ -361,131 +244,3 @@ class _Reading:
         return RefusedError(
             f"{said}: at most about {format_size(needed)} are needed, --budget {enough}MiB would do"
         )
-
-    def _open_all(self, inputs: Sequence[TripleInput]) -> list[tuple[str, str, Iterator[bytes]]]:
-        """Name, mapping and blocks of each input; only standard input is looked into."""
-        opened = []
-        for number, given in enumerate(inputs, 1):
-            if not isinstance(given, (str, os.PathLike)):
-                name = f"triples given as input {number}"
-                opened.append((name, TSV_MAPPING, _triple_blocks(name, given, self._bad)))
-                continue
-            name = os.fspath(given)
-            blocks: Iterator[bytes] = open_blocks(name, self._options.block_bytes)
-            documents = is_documents(name)
-            if name == STANDARD_INPUT:
-                if any(other == name for other, _, _ in opened):
-                    raise UsageError("standard input (-) can be read only once")
-                documents, blocks = _look_into(blocks)
-            opened.append((name, MAPPING if documents else TSV_MAPPING, blocks))
-        return opened
-
-
-def _checked(
-    name: str, blocks: Iterable[bytes], columns: tuple[int, int, int], bad: BadTriples
-) -> Iterator[bytes]:
-    """Lines of a file of triples, in the order subject, relation, object, ended by newlines."""
-    n_lines = 0
-    for lines in _whole_lines(blocks):
-        # It holds the names of these lines alone, whatever the length of the file.
-        encoder = Encoder(bad)
-        encoder.start_file(name, columns, lines_before=n_lines)
-        encoder.feed(lines)
-        encoder.end_file()
-        ended = lines if lines.endswith(b"\n") else lines + b"\n"
-        if n_lines == 0:
-            ended = ended.removeprefix(_BYTE_ORDER_MARK)
-        n_lines += ended.count(b"\n")
-        ended = ended.replace(b"\r\n", b"\n")
-        if columns != (0, 1, 2):
-            split = (line.split(b"\t") for line in ended[:-1].split(b"\n"))
-            ended = b"".join(b"\t".join(row[place] for place in columns) + b"\n" for row in split)
-        yield ended
-
-
-def _whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes, cut behind a newline; the last one, or one that is too long, has none."""
-    rest = b""
-    for block in blocks:
-        rest += block
-        end = rest.rfind(b"\n") + 1
-        if end == 0 and len(rest) > MAX_LINE_BYTES + 1:
-            end = len(rest)
-        if end:
-            yield rest[:end]
-            rest = rest[end:]
-    if rest:
-        yield rest
-
-
-def _plain_bytes(inputs: Sequence[TripleInput]) -> int | None:
-    """Bytes of all inputs; None unless all are files of triples that are not compressed."""
-    total = 0
-    for given in inputs:
-        if not isinstance(given, (str, os.PathLike)) or not os.path.isfile(given):
-            return None
-        name = os.fspath(given)
-        if is_documents(name) or name.lower().endswith((".gz", ".zst")):
-            return None
-        total += os.path.getsize(name)
-    return total
-
-
-def _shown(name: str) -> str:
-    return "standard input" if name == STANDARD_INPUT else name
-
-
-def _look_into(blocks: Iterator[bytes]) -> tuple[bool, Iterator[bytes]]:
-    """Whether the blocks begin like JSON, and all the blocks."""
-    seen: list[bytes] = []
-    start = b""
-    for block in blocks:
-        seen.append(block)
-        start = (start + block[:4096]).removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")
-        if start and not b"\xef\xbb\xbf".startswith(start):
-            break
-    return start.startswith((b"{", b"[")), chain(seen, blocks)
-
-
-def _triple_blocks(name: str, triples: Iterable[Triple], bad: BadTriples) -> Iterator[bytes]:
-    """Whole lines; names that no line can hold are bad triples."""
-    remaining = iter(triples)
-    before = 0
-    while batch := list(islice(remaining, _BATCH)):
-        try:
-            text = "\n".join(map("\t".join, batch)) + "\n"
-            separators = text.count("\t"), text.count("\n")
-            if separators != (2 * len(batch), len(batch)) or set(map(len, batch)) != {3}:
-                text = "".join(_good_lines(name, batch, before, bad))
-            yield text.encode()
-        except (TypeError, UnicodeEncodeError) as error:
-            raise InputError(
-                f"{name}: among triples {before + 1} to {before + len(batch)}: {error}, expected "
-                "tuples of three texts"
-            ) from None
-        before += len(batch)
-
-
-def _good_lines(name: str, batch: Sequence[Triple], before: int, bad: BadTriples) -> Iterator[str]:
-    for number, triple in enumerate(batch, before + 1):
-        line = "\t".join(triple)
-        if len(triple) == 3 and line.count("\t") == 2 and "\n" not in line:
-            yield line + "\n"
-        else:
-            bad.add(
-                name,
-                number,
-                f"found {line[:80]!r}, expected three names without tab and newline",
-            )
-
-
-@contextmanager
-def _without_collection() -> Iterator[None]:
-    """No garbage collection while documents are read: it doubles the time and finds no cycle."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

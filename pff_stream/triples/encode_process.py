@@ -21,14 +21,10 @@ from typing import Any
 
 from pff_stream.errors import PffStreamError, RefusedError
 from pff_stream.triples._encode import die_with_parent
-from pff_stream.triples.encode import (
-    EncodeOptions,
-    EncodeReport,
-    TripleInput,
-    encode,
-    encode_quietly,
-    log_report,
-)
+from pff_stream.triples.encode import encode, encode_quietly
+from pff_stream.triples.inputs import TripleInput
+from pff_stream.triples.options import EncodeOptions
+from pff_stream.triples.report import EncodeReport, log_report
 from pff_stream.triples.store import GraphStore
 from planner.fence import data_limit, limit_data, restore_data_limit
 

@@ -31,7 +31,9 @@ from pff_stream.rules._table import RuleTable
 from pff_stream.rules.file import RuleFile
 from pff_stream.settings.manifest import Task
 from pff_stream.triples._graph import GraphView
-from pff_stream.triples.encode import EncodeOptions, encode, triple_lines
+from pff_stream.triples.encode import encode
+from pff_stream.triples.inputs import triple_lines
+from pff_stream.triples.options import EncodeOptions
 from pff_stream.work.rules import hold_to
 from pff_stream.work.task import append_run
 

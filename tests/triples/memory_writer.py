@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import mmap
 
-from pff_stream.triples.encode import EncodeOptions, EncodeReport, TripleInput, encode
+from pff_stream.triples.encode import encode
+from pff_stream.triples.inputs import TripleInput
+from pff_stream.triples.options import EncodeOptions
+from pff_stream.triples.report import EncodeReport
 
 
 class MemoryWriter:

@@ -16,7 +16,7 @@ from pff_stream.errors import InputError, UsageError
 from pff_stream.triples._encode import Encoder
 from pff_stream.triples._graph import GraphView
 from pff_stream.triples.bad import BadTriples
-from pff_stream.triples.encode import EncodeOptions, parse_columns
+from pff_stream.triples.options import EncodeOptions, parse_columns
 from pff_stream.triples.sizes import EncodeCounts, encode_memory, graph_bytes_at_most
 from tests.triples.layout import read_layout
 from tests.triples.memory_writer import encoded
@@ -210,7 +210,7 @@ def test_files_are_one_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     check(data, triples)
     lines = b"\xef\xbb\xbfa\tr\tNAb\tr\tc\na\tr\tNA\r\nd\tr\t\r\n"
     assert report.input_hash == hashlib.blake2b(lines, digest_size=16).digest()
-    assert GraphView(data).input_hash == report.input_hash and report.mapping == "tsv"
+    assert GraphView(data).input_hash == report.input_hash and report.mapping == "tsv-1"
     with pytest.raises(UsageError):
         encoded("-", "-")
 

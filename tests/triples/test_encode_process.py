@@ -16,9 +16,11 @@ import pytest
 from pff_stream.errors import InputError, OutputError, PffStreamError, RefusedError
 from pff_stream.triples import encode_process
 from pff_stream.triples._encode import Encoder
-from pff_stream.triples.encode import EncodeOptions, EncodeReport, GraphWriter
+from pff_stream.triples.encode import GraphWriter
 from pff_stream.triples.encode_process import encode_in_process
 from pff_stream.triples.graph import verify
+from pff_stream.triples.options import EncodeOptions
+from pff_stream.triples.report import EncodeReport
 from pff_stream.triples.store import GraphStore
 from tests.triples.memory_writer import encoded
 

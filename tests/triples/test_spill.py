@@ -14,7 +14,8 @@ from pff_stream.errors import OutputError, RefusedError
 from pff_stream.triples import encode
 from pff_stream.triples._encode import Encoder
 from pff_stream.triples.bad import BadTriples
-from pff_stream.triples.encode import EncodeOptions, encode_quietly
+from pff_stream.triples.encode import encode_quietly
+from pff_stream.triples.options import EncodeOptions
 from pff_stream.triples.store import GraphStore
 
 

@@ -1,1 +1,12 @@
-"""The formats of triples and documents, one file each."""
+"""The formats of triples, one file each, in the order in which an input is offered to them.
+
+A new one is a class with the members of `interface.TripleFormat` in a file here, and its instance
+in `FORMATS`. A caller adds its own for one call: `EncodeOptions(formats=(Mine(), *FORMATS))`.
+"""
+
+from pff_stream.triples.formats.interface import TripleFormat
+from pff_stream.triples.formats.json import JsonFormat
+from pff_stream.triples.formats.tsv import TsvFormat
+from pff_stream.triples.formats.tuples import TupleFormat
+
+FORMATS: tuple[TripleFormat, ...] = (JsonFormat(), TsvFormat(), TupleFormat())
