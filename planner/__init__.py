@@ -1,7 +1,7 @@
 """Plans the memory of a bounded-pool program before it allocates anything.
 
     machine = read_machine(reserve_bytes=512 * 2**20)       what may be used, and why no more
-    worker = probe_worker("fork", prepare).worker           what a worker costs here
+    worker = measure_process(pid)                           what a worker that waits costs here
     own = Term.of("workers", given("worker", worker.bytes))
     phases = [Phase("run", [own.for_each(4)])]              named, explained, summed
     plan = Plan(phases, machine.budget_bytes, machine.budget_source, machine.limits)
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
         MemoryGroup,
         data_limit,
         limit_data,
-        raise_oom_score,
         restore_data_limit,
     )
     from planner.formula import Formula, given, least, most
@@ -34,8 +33,8 @@ if TYPE_CHECKING:
         ProcessMemory,
         WorkerMemory,
         cached_probe,
+        measure_process,
         measure_self,
-        probe_worker,
     )
     from planner.reserve import Neighbour, Reservation, less_pending
     from planner.search import Candidate, Nearest, as_options, choose, nearest
@@ -69,14 +68,13 @@ __all__ = [
     "least",
     "less_pending",
     "limit_data",
+    "measure_process",
     "measure_self",
     "most",
     "nearest",
     "option_size",
     "parse_size",
-    "probe_worker",
     "profile",
-    "raise_oom_score",
     "read_machine",
     "refusal",
     "restore_data_limit",
@@ -88,7 +86,6 @@ _HOMES = {
         "MemoryGroup",
         "data_limit",
         "limit_data",
-        "raise_oom_score",
         "restore_data_limit",
     ),
     "formula": ("Formula", "given", "least", "most"),
@@ -100,8 +97,8 @@ _HOMES = {
         "ProcessMemory",
         "WorkerMemory",
         "cached_probe",
+        "measure_process",
         "measure_self",
-        "probe_worker",
     ),
     "reserve": ("Neighbour", "Reservation", "less_pending"),
     "search": ("Candidate", "Nearest", "as_options", "choose", "nearest"),

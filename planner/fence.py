@@ -72,22 +72,6 @@ def restore_data_limit(limit_bytes: int) -> str | None:
     return None
 
 
-def raise_oom_score(delta: int) -> str | None:
-    """Make this process a likelier victim of the kernel than the rest of its tree, by `delta`.
-
-    Raising needs no privilege. Returns None when done, else the reason.
-    """
-    path = f"{procfs.PROC}/self/oom_score_adj"
-    text = procfs.read_text(path)
-    try:
-        now = int(text or "")
-        with open(path, "w", encoding="ascii") as file:
-            file.write(str(max(-1000, min(1000, now + delta))))
-    except (OSError, ValueError) as error:
-        return f"{path} cannot be written: {error}"
-    return None
-
-
 def _write(path: str, text: str) -> None:
     with open(path, "w", encoding="ascii") as file:
         file.write(text)

@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -46,8 +47,9 @@ class Costs:
     def of(self, start_method: str) -> ProcessCosts:
         """What the parent and one worker cost under a start method."""
         if start_method not in self._probed:
-            self._probed[start_method] = cached_probe(
-                _cache_path(), _cache_key(start_method), partial(self._probe, start_method)
+            path, probe = cache_path(), partial(self._probe, start_method)
+            self._probed[start_method] = (
+                cached_probe(path, _cache_key(start_method), probe) if path else probe()
             )
         probed = self._probed[start_method]
         return ProcessCosts(
@@ -86,9 +88,26 @@ def measure_costs(budget_bytes: int = 1 << 62, folder: str | None = None) -> Cos
     return Costs(measure_self().bytes, budget_bytes, folder or working_folder())
 
 
-def _cache_path() -> str:
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return os.path.join(base, "pff-stream", "probe.json")
+def cache_path() -> str | None:
+    """Where answers of probes are kept for later runs, in a folder that is there from now on.
+
+    None where there is no home (or, where it is set, no XDG_CACHE_HOME): neither is made.
+    """
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    # What is not absolute is to be ignored, says the specification of these folders.
+    inside = [] if os.path.isabs(base) else [".cache"]
+    folder = base if not inside else os.path.expanduser("~")
+    # Without a home at all (HOME is empty) the answer is the root.
+    if not os.path.isabs(folder) or folder == os.sep or not os.path.isdir(folder):
+        return None
+    try:
+        for name in (*inside, "pff-stream"):
+            folder = os.path.join(folder, name)
+            with suppress(FileExistsError):
+                os.mkdir(folder, 0o700)
+    except OSError:
+        return None
+    return os.path.join(folder, "probe.json")
 
 
 def _cache_key(start_method: str) -> dict[str, str]:

@@ -34,8 +34,7 @@ from pff_stream.work.task import (
     split_task,
     whole_chunks,
 )
-from planner import procfs
-from planner.probe import ProcessMemory, WorkerMemory
+from planner.probe import ProcessMemory, WorkerMemory, measure_process
 from planner.watch import TreeWatch
 
 TASKS = 48
@@ -138,7 +137,7 @@ def _run(
         meter.tick(now=True)
         during_bytes = watch.sample()
         # Behind the sample: reading what each holds alone takes this process some memory.
-        measured = [_measure(pid) for pid in pool.pids]
+        measured = [measure_process(pid) for pid in pool.pids]
     _pages.trim()
     after_bytes = watch.sample()
     if len(answers) == len(tasks):
@@ -147,15 +146,6 @@ def _run(
         with attach(arguments.graph) as graph:
             write_results(graph.view, [spool.fileno()], once.runs, rules.all_source_chunks())
     return measured, during_bytes, after_bytes
-
-
-def _measure(pid: int) -> ProcessMemory:
-    process = f"{procfs.PROC}/{pid}"
-    return ProcessMemory(
-        procfs.private_anon_bytes(process),
-        procfs.page_table_bytes(process),
-        procfs.data_bytes(process),
-    )
 
 
 def _sizes(rules: RuleFile, graph_bytes: int, n_entities: int) -> RunSizes:

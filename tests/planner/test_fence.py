@@ -96,20 +96,6 @@ def test_a_hard_limit_is_kept() -> None:
     )
 
 
-@linux
-def test_the_score_of_a_victim_is_raised() -> None:
-    """A worker makes itself a likelier victim than its parent, up to the kernel's limit."""
-    assert (
-        run("""
-        from planner.fence import raise_oom_score
-        read = lambda: int(open("/proc/self/oom_score_adj").read())
-        before = read()
-        print(raise_oom_score(5), read() - before, raise_oom_score(5000), read())
-    """)
-        == "None 5 None 1000"
-    )
-
-
 def can_make_a_group() -> str | None:
     """The reason why no group can be made here, if so; asked in a process of its own."""
     code = f"""
