@@ -3,9 +3,28 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+EXAMPLES = 100
+settings.register_profile("ci", max_examples=EXAMPLES, deadline=None)
+settings.register_profile("dev", max_examples=EXAMPLES // 10, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def only_what_tests_set(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No settings of the user reach a test, no answers of older probes, no other runs' plans."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name in os.environ:
+            if name.startswith("PFF_STREAM_") and name != "PFF_STREAM_SHARED_DATA":
+                environment.delenv(name)
+        for name in ("XDG_CACHE_HOME", "XDG_RUNTIME_DIR"):
+            environment.setenv(name, str(tmp_path_factory.mktemp(name.lower())))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_end_to_end import ENVIRONMENT, run
+from tests.test_end_to_end import environment, run
 
 RULES = """knows(X,Y) <= knows(Y,X)
 likes(X,tea) <= likes(X,A)
@@ -46,7 +46,7 @@ def test_each_document_has_its_folder(manifest: Path, tmp_path: Path) -> None:
         [sys.executable, "-m", "pff_stream", *map(str, command)],
         capture_output=True,
         text=True,
-        env=ENVIRONMENT,
+        env=environment(),
         timeout=60,
     )
     assert ended.returncode == 4, ended.stderr
@@ -75,7 +75,7 @@ def test_counts_without_a_folder(manifest: Path, tmp_path: Path) -> None:
         [sys.executable, "-m", "pff_stream", "run", *map(str, inputs)],
         capture_output=True,
         text=True,
-        env=ENVIRONMENT,
+        env=environment(),
         timeout=60,
     )
     assert ended.returncode == 4

@@ -295,7 +295,7 @@ def test_standard_input_is_kept(
 def test_two_runs_in_one_folder(inputs: tuple[str, str], out: Path) -> None:
     """A folder in which a run is at work is left to it."""
     running = Running(out.parent, "run", "--resume", out, rules=100, pause=2.0)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not running.children() and time.monotonic() < deadline:
         time.sleep(0.01)
     time.sleep(0.5)

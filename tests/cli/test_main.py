@@ -416,7 +416,7 @@ sys.modules["pff_stream.run.single"] = pff_stream.run.single = engine
 from pff_stream.cli.main import main
 sys.exit(main(["run", "r", "t", *sys.argv[1:]]))
 """
-WAIT = 'sys.stderr.write("ready\\n"); sys.stderr.flush(); time.sleep(20)'
+WAIT = 'sys.stderr.write("ready\\n"); sys.stderr.flush(); time.sleep(99)'
 FLOOD = """
         while True:
             sys.stdout.write("x" * 1000)"""
@@ -445,7 +445,7 @@ def test_signals(number: signal.Signals, code: int, message: str) -> None:
         assert process.stderr is not None
         assert process.stderr.readline() == "ready\n"
         process.send_signal(number)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (code, "")
     assert err == f"cleaned\npff-stream: error: {message}\n"
 
@@ -461,7 +461,7 @@ class Slow(importlib.abc.MetaPathFinder):
         if name == "pff_stream.cli.main" and "import" == "{moment}":
             wait()
 def wait():
-    sys.stderr.write("ready\\n"); sys.stderr.flush(); time.sleep(20)
+    sys.stderr.write("ready\\n"); sys.stderr.flush(); time.sleep(99)
 sys.meta_path.insert(0, Slow())
 if "{moment}" == "start":
     from pff_stream.cli import logs as talk
@@ -475,20 +475,20 @@ sys.exit(main())
         assert process.stderr is not None
         assert process.stderr.readline() == "ready\n"
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (130, "pff-stream: error: interrupted\n")
 
 
 def test_second_sigterm_ends_at_once() -> None:
     """A clean-up that hangs is ended by a second SIGTERM."""
-    with started(WAIT + '\n    finally:\n        sys.stderr.write("slow\\n"); time.sleep(20)\n'
+    with started(WAIT + '\n    finally:\n        sys.stderr.write("slow\\n"); time.sleep(99)\n'
                  "    try:\n        pass") as process:  # fmt: skip
         assert process.stderr is not None
         assert process.stderr.readline() == "ready\n"
         process.send_signal(signal.SIGTERM)
         assert process.stderr.readline() == "slow\n"
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
     assert process.returncode == -signal.SIGTERM
 
 
@@ -497,12 +497,12 @@ def test_forked_child_dies_of_sigterm() -> None:
     body = (
         "child = os.fork()\n"
         "        if child == 0:\n"
-        "            time.sleep(20)\n"
+        "            time.sleep(99)\n"
         "        time.sleep(0.2); os.kill(child, signal.SIGTERM)\n"
         "        sys.stdout.write(str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))"
     )
     with started(body) as process:
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (0, "-15done\n", "cleaned\n")
 
 
@@ -531,7 +531,7 @@ def test_closed_output_is_quiet(body: str) -> None:
         process.stdout.close()
         assert process.stderr is not None
         err = process.stderr.read()
-        process.wait(timeout=20)
+        process.wait(timeout=60)
     assert (process.returncode, err) == (141, "cleaned\n")
 
 
@@ -541,7 +541,7 @@ def test_output_closed_before_the_summary() -> None:
     os.close(read)
     with started("pass", stdout=write) as process:
         os.close(write)
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (141, "cleaned\n")
 
 
@@ -550,7 +550,7 @@ def test_output_closed_before_the_summary() -> None:
 def test_full_disk_under_standard_output(body: str) -> None:
     """Standard output that cannot be written ends with 74 and says so."""
     with open("/dev/full", "w") as full, started(body, stdout=full) as process:
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=60)
     assert process.returncode == 74
     assert re.fullmatch(r"cleaned\npff-stream: error: .*No space left on device\n", err)
 

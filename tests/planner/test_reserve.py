@@ -43,7 +43,7 @@ class Another:
         """Ends it, by itself or by a signal."""
         if number is not None:
             self.process.send_signal(number)
-        self.process.communicate(timeout=20)
+        self.process.communicate(timeout=60)
 
     @property
     def pid(self) -> int:

@@ -303,7 +303,7 @@ def test_zero_rules_keep_their_side() -> None:
     }
 
 
-def test_destinations_that_fail_or_take_little() -> None:
+def test_destinations_that_fail_or_take_little(tmp_path: Path) -> None:
     """A full disk is an OutputError; a short write is continued."""
     content = random_lines(300)
     with pytest.raises(OutputError, match="No space left"):
@@ -312,7 +312,8 @@ def test_destinations_that_fail_or_take_little() -> None:
     compile_rules([content], reluctant, source_name="rules.tsv", on_bad_rule="skip")
     assert reluctant.getvalue() == compiled_bytes(content)
     with pytest.raises(OutputError, match="cannot be written"):
-        compile_rules([content], io.BytesIO(), source_name="x", temporary_directory="/nonexistent")
+        missing = str(tmp_path / "missing")
+        compile_rules([content], io.BytesIO(), source_name="x", temporary_directory=missing)
 
 
 def test_errors_of_the_source_pass_through() -> None:

@@ -269,7 +269,8 @@ def test_fork_server_that_is_killed_again_and_again(
 ) -> None:
     """Nothing can be started: 3 and one line that says so, never a hang; then begun anew."""
     out = tmp_path / "r"
-    running = paced(tmp_path, "run", *inputs, "--out", out, "--start-method", "forkserver")
+    servers_only = ("--start-method", "forkserver", "--quiet")
+    running = paced(tmp_path, "run", *inputs, "--out", out, *servers_only)
     while running.process.poll() is None:
         servers = [pid for pid in running.children() if running.kind(pid) == "fork server"]
         running.send(signal.SIGKILL, servers)

@@ -53,7 +53,8 @@ def test_files_that_cannot_grow(
     """Settings, compiled rules, spool or results do not fit: 74, and resumed with more room."""
     out = tmp_path / "r"
     limit = file_limit(size_bytes)
-    code, said = Running(tmp_path, "run", *inputs, "--out", out, before=limit).end()
+    limited = ("run", *inputs, "--out", out, "--quiet")
+    code, said = Running(tmp_path, *limited, before=limit).end()
     assert code == 74, said
     assert len(said.splitlines()) == 1 and "Traceback" not in said
     if (out / ".unfinished").exists():
@@ -77,7 +78,7 @@ def test_compiled_files_that_cannot_grow(
     (target / "file").write_text("as before")
     source = inputs[command == "encode"]
     code, said = Running(
-        tmp_path, command, source, "-o", target / "file", before=file_limit(size_bytes)
+        tmp_path, command, source, "-o", target / "file", "--quiet", before=file_limit(size_bytes)
     ).end()
     assert code == 74, said
     assert len(said.splitlines()) == 1
@@ -138,7 +139,7 @@ def test_full_disk(kib: int, inputs: tuple[str, str], undisturbed: str, tmp_path
 def test_folder_that_vanishes(inputs: tuple[str, str], tmp_path: Path) -> None:
     """The folder of results is removed in the middle: 74, one line, no word of resuming."""
     out = tmp_path / "r"
-    running = Running(tmp_path, "run", *inputs, "--out", out, rules=100, pause=0.02)
+    running = Running(tmp_path, "run", *inputs, "--out", out, "--quiet", rules=100, pause=0.02)
     while not (out / ".unfinished" / "settings.json").exists():
         assert running.process.poll() is None
         time.sleep(0.01)
@@ -163,7 +164,7 @@ def test_folder_that_vanishes_while_its_state_is_made(
 def test_folder_that_cannot_be(place: str, inputs: tuple[str, str], tmp_path: Path) -> None:
     """A folder where none can be made: 74 and its name."""
     (tmp_path / "file").write_text("")
-    code, said = Running(tmp_path, "run", *inputs, "--out", tmp_path / place).end()
+    code, said = Running(tmp_path, "run", *inputs, "--out", tmp_path / place, "--quiet").end()
     assert code == 74, said
     assert place in said and len(said.splitlines()) == 1
 

@@ -174,7 +174,7 @@ def test_interrupt_kills_the_child(triples: Path, monkeypatch: pytest.MonkeyPatc
     started = time.monotonic()
     with GraphStore.in_memory() as made, pytest.raises(KeyboardInterrupt):
         encode_in_process([triples], EncodeOptions(), made, method="fork")
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 50
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
 
@@ -197,7 +197,7 @@ def test_a_killed_parent_takes_the_child_along(tmp_path: Path, method: str) -> N
         os.write(fd, b"a\tr\tb\n")
         parent.kill()
         parent.wait()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while is_read(fd) and time.monotonic() < deadline:
             time.sleep(0.01)
         assert not is_read(fd)
