@@ -2,9 +2,9 @@
 
     python -m profiling.duckdb_rules [--write docs/performance.md]
 
-Needs the extra `bench`. Both sides start from compiled rules and loaded triples, use one thread,
-and count under object identity; what DuckDB finished is evaluated by pff-stream once more, as a
-rule file of its own, and every count is compared. The tables are made by `duckdb_tables`.
+Needs duckdb, which no extra installs. Both sides start from compiled rules and loaded triples, use
+one thread, and count under object identity; what DuckDB finished is evaluated by pff-stream once
+more, as a rule file of its own, and every count is compared. `duckdb_tables` makes the tables.
 """
 
 from __future__ import annotations

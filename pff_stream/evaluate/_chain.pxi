@@ -32,8 +32,8 @@ cdef extern from "evaluate/_lanes.h":
     int pff_has_lane(const pff_level* at, uint32_t epoch, int32_t value, int lane) noexcept nogil
     int64_t pff_count_lanes(const pff_level* at) noexcept nogil
 
-# What an edge costs in each way, relative to one edge from one source (measured by
-# `profiling/bench_evaluate.py`): only the choice depends on it, never a count.
+# What an edge costs in each way, relative to one edge from one source, as once
+# measured: only the choice depends on it, never a count.
 cdef double LANE_EDGE_COST = 4.0
 cdef double LANE_COUNTED_EDGE_COST = 6.0
 cdef double SMALL_WORK = 4096.0

@@ -8,7 +8,7 @@ from pff_stream.rules._table import RuleTable
 from pff_stream.triples._graph import GraphView
 
 class Columns(Protocol):
-    """The columns of a chunk that the evaluator reads; see `docs/formats.md`."""
+    """The columns of a chunk that the evaluator reads; see `docs/files.md`."""
 
     @property
     def names(self) -> bytes | NDArray[np.uint8]: ...

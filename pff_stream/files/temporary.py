@@ -9,12 +9,9 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from pff_stream.errors import OutputError
-
-if TYPE_CHECKING:
-    pass
 
 
 def working_folder(near: str | None = None) -> str:

@@ -13,7 +13,7 @@ BUFFER_BYTES: int
 MAX_VIOLATIONS: int
 
 class SourceChunk(Protocol):
-    """Rules in source order, n of them; see `docs/formats.md`."""
+    """Rules in source order, n of them; see `docs/files.md`."""
 
     @property
     def first(self) -> int: ...

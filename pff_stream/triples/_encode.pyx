@@ -3,7 +3,7 @@
 
 `finish_reading` turns the records into sorted pairs of `PAIR_BYTES` and gives the records' pages back
 while it goes; `write_into` writes front to back and gives back what it has written. The layout
-(version 1) is described in `docs/formats.md`; `_graph` reads it.
+(version 1) is described in `docs/files.md`; `_graph` reads it.
 """
 
 import zlib

@@ -1,6 +1,6 @@
 """The encoded graph, read: header and offsets checked once, then pointers for the kernel.
 
-The layout (version 1, little-endian) is described in `docs/formats.md`; `_encode` writes it. A
+The layout (version 1, little-endian) is described in `docs/files.md`; `_encode` writes it. A
 `GraphView` keeps the buffer that it was given alive and never writes to it.
 """
 
