@@ -96,10 +96,9 @@ def _outcomes(
     ordered: bool,
 ) -> Iterator[RuleOutcome]:
     from pff_stream.observer import Silent
-    from pff_stream.plan.sizes import fan_in
     from pff_stream.report._merge import iterate
     from pff_stream.run.evaluate import evaluated, evaluating
-    from pff_stream.run.outputs import rules_blamed
+    from pff_stream.run.outputs import merge_options, rules_blamed, spooled
     from pff_stream.triples.graph import attach
 
     if ordered:
@@ -108,16 +107,7 @@ def _outcomes(
             attach(done.ready.graph.name) as graph,
             rules_blamed(done.ready.rules),
         ):
-            yield from iterate(
-                graph.view,
-                [done.spool.fileno()],
-                done.evaluation.runs,
-                done.ready.rules.file.all_source_chunks(),
-                unseen=settings.unseen,
-                max_violations=settings.max_violations,
-                temporary_dir=done.ready.folder,
-                fan_in=fan_in(done.ready.sizes),
-            )
+            yield from iterate(spooled(done, graph.view), merge_options(done))
         return
     with evaluating(settings, Silent(), rules, triples) as (done, answers):
         done.ready.rules.check_complete()

@@ -28,11 +28,15 @@ back together; two of these are in the page cache, one of which leaves it."""
 _Path = str | os.PathLike[str]
 
 
-class Writer(Protocol):
-    """One destination of bytes; errors are `OutputError`, a closed pipe is `BrokenPipeError`."""
+class ByteSink(Protocol):
+    """What takes bytes in order; errors are `OutputError`, a closed pipe is `BrokenPipeError`."""
 
     def write(self, view: memoryview, /) -> None:
         """Takes all bytes of `view`, which is void after the call."""
+
+
+class Writer(ByteSink, Protocol):
+    """One destination of bytes."""
 
     def commit(self) -> None:
         """Keeps what was written, for good; nothing can be written after it."""

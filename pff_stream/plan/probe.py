@@ -22,6 +22,7 @@ from pff_stream.limits.guard import Meter
 from pff_stream.observer import Silent
 from pff_stream.plan.sizes import RunSizes, chunk_counts, own_bytes, room_bytes
 from pff_stream.report._merge import write_results
+from pff_stream.report.spooled import Spooled
 from pff_stream.rules.file import RuleFile
 from pff_stream.triples.graph import attach
 from pff_stream.work.rules import set_up
@@ -144,7 +145,8 @@ def _run(
         for answer in answers.values():
             once.take(answer)
         with attach(arguments.graph) as graph:
-            write_results(graph.view, [spool.fileno()], once.runs, rules.all_source_chunks())
+            chunks = rules.all_source_chunks()
+            write_results(Spooled(graph.view, [spool.fileno()], once.runs, chunks))
     return measured, during_bytes, after_bytes
 
 

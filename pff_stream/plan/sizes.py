@@ -19,13 +19,15 @@ from pff_stream.evaluate._kernel import chunk_room_bytes, largest_need, scratch_
 from pff_stream.files.temporary import is_memory
 from pff_stream.inputs import GraphInput, Rules
 from pff_stream.report._runs import FAN_IN
+from pff_stream.report.outputs import merged_outputs
+from pff_stream.report.streams import OutputSizes
 from pff_stream.rules._format import SEMANTICS
 from pff_stream.rules.file import RuleFile
 from pff_stream.settings.models import RunSettings
 from pff_stream.triples._graph import GraphView
 from pff_stream.triples.graph import attach
 from pff_stream.work.task import RESULT_BYTES
-from planner.model import Settings
+from planner.model import Settings, Term
 from planner.sizes import format_size
 
 MEMORY, FILE, BLOCKS = "memory", "file", "file, in blocks"
@@ -167,8 +169,9 @@ class RunSizes:
     """Runs in the spool that the results of a chunk come to, at most."""
     cores: int = 1
     """Cores that the processes may use."""
-    writes_files: bool = True
-    """Whether the results go to files (a folder, or a file of violations)."""
+    outputs: tuple[Term, ...] = ()
+    """What the writer of each output of the merge holds."""
+    n_outputs: int = 0
     blocks: BlockSizes | None = None
     """What reading the graph in blocks depends on; None where it is in memory."""
 
@@ -275,6 +278,8 @@ def _sizes(
     example_bytes = 8 + 12 * file.max_body_atoms
     record_bytes = 68 + min(settings.max_examples, 1 << 20) * example_bytes
     results_bytes = file.rules * record_bytes
+    outputs = merged_outputs(settings.out, settings.violations)
+    output_sizes = OutputSizes(rules=file.rules)
     return RunSizes(
         graph_bytes=graph.total_bytes,
         graph_in_memory=graph.in_memory,
@@ -296,7 +301,8 @@ def _sizes(
         # A run ends where the next record does not fit behind it any more.
         max_chunk_runs=1 + -(-2 * file.max_chunk_rules * record_bytes // RESULT_BYTES),
         cores=cores,
-        writes_files=settings.out is not None or settings.violations is not None,
+        outputs=tuple(term for one in outputs for term in one.writer.terms(output_sizes)),
+        n_outputs=len(outputs),
         blocks=_block_sizes(graph, file.max_body_atoms),
     )
 

@@ -21,8 +21,10 @@ from pff_stream.plan.sizes import (
     own_bytes,
     resident_bytes,
 )
-from pff_stream.report._merge import BUFFER_BYTES, merge_bytes
+from pff_stream.report._merge import merge_bytes
+from pff_stream.report.formats.lines import BUFFER_BYTES
 from pff_stream.report.run_table import table_bytes
+from pff_stream.report.spooled import MergeOptions
 from pff_stream.work.task import RESULT_BYTES
 from planner.model import Input, Phase, Settings, Term
 
@@ -32,7 +34,6 @@ SPOOL_WINDOWS = 2
 SPOOL_SHARED_BYTES, SPOOL_SHARED_CHUNK_BYTES = 512 * KIB, 32 * KIB
 """Pages of the spool besides, at most and for each chunk: the cache holds a file in pieces, and one
 that two workers append to stays until both parts are written."""
-OUTPUT_FILES = 3
 OUTPUT_WINDOWS = 2
 """Buffers of each output in the page cache: one is written back, one is new."""
 READ_PAGES = 2
@@ -182,11 +183,11 @@ def _merge_terms(sizes: RunSizes, costs: ProcessCosts, *, holds_names: bool) -> 
             )
         )
     runs_read = min(n_runs(sizes), fan_in(sizes))
-    buffers = merge_bytes(n_runs(sizes), fan_in=fan_in(sizes), max_record_bytes=RECORD_BYTES)
-    files = OUTPUT_FILES
-    if not sizes.writes_files:
-        files = int(n_runs(sizes) > fan_in(sizes))  # of runs that are merged first
-        buffers -= OUTPUT_FILES * BUFFER_BYTES
+    options = MergeOptions(fan_in=fan_in(sizes), max_record_bytes=RECORD_BYTES)
+    buffers = merge_bytes(n_runs(sizes), options)
+    # Where runs are merged first, into one file, nothing is in the outputs yet.
+    files = max(sizes.n_outputs, int(n_runs(sizes) > fan_in(sizes)))
+    terms += sizes.outputs
     terms.append(
         Term(
             "merge",

@@ -3,6 +3,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from pff_stream.report._runs cimport N_OUTCOMES, RunHeap
+from pff_stream.report._text cimport Decimal, Sink
 from pff_stream.triples._graph cimport GraphView
 
 cdef enum:
@@ -53,6 +54,14 @@ cdef inline int32_t read_i32(const unsigned char* at) noexcept nogil:
     return value
 
 
+cdef class Pass
+cdef class Formatter:
+    cdef bint wants_examples
+    cdef int rule(self, Pass at) except -1
+    cdef int examples(self, Pass at, uint32_t n) except -1
+    cdef int finish(self) except -1
+
+
 cdef class Pass:
     cdef GraphView graph
     cdef RunHeap heap
@@ -71,6 +80,7 @@ cdef class Pass:
     cdef Examples examples
     cdef uint64_t unseen
     cdef uint64_t examples_left   # until the cap
+    cdef Decimal* decimals        # confidences that were written before, by whichever formatter
     # totals
     cdef uint64_t outcomes[N_OUTCOMES]
     cdef uint64_t sums[3]         # predictions, support, examples; what is over 2**62 goes to `more`
@@ -85,6 +95,9 @@ cdef class Pass:
     cdef int head(self, const unsigned char* ids, Slice* names) except -1
     cdef int body_triple(self, const unsigned char* ids, Slice* names) except -1
     cdef object confidence(self, const Rule* rule)
+    cdef int put_confidence(self, Sink* sink) except -1
+    cdef int put_decimal(self, Sink* sink, double value) except -1
+    cdef int _give_examples(self, list formatters) except -1
     cdef int count(self) except -1
     cdef int add(self, int i, uint64_t n) except -1
     cdef object totals(self, uint64_t written, bint writes)

@@ -8,10 +8,12 @@ is checked before it is used, and counted. Does not format, and holds nothing th
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from pff_stream.errors import DamagedResultsError, PffStreamError
 from pff_stream.report._runs cimport N_OUTCOMES, RunHeap
+from pff_stream.report._text cimport DECIMALS, Decimal, Sink, put_decimal
 from pff_stream.report.totals import Totals, WorstRule
 from pff_stream.triples._graph cimport GraphView
 
@@ -19,24 +21,85 @@ cdef enum:
     EXAMPLES_BYTES = 20           # `EXAMPLES` of records.py
 
 
+def pass_bytes():
+    """What a pass allocates beside its run heap and its source chunk."""
+    return DECIMALS * sizeof(Decimal)
+
+
+cdef class Formatter:
+    """One output that is written in C while the pass goes from rule to rule."""
+
+    cdef int rule(self, Pass at) except -1:
+        """Takes the present rule, whatever its outcome; its examples follow."""
+        return 0
+
+    cdef int examples(self, Pass at, uint32_t n) except -1:
+        """Takes the first `n` examples of the present part; called where `wants_examples`."""
+        return 0
+
+    cdef int finish(self) except -1:
+        """Gives away whatever is held back; comes behind the last rule."""
+        return 0
+
+
 cdef class Pass:
-    """Goes from rule to rule: `next_rule`, then `next_part` until it says no.
+    """Goes from rule to rule: `next_rule`, then `next_part` until it says no."""
 
-    `options` are the run heap's.
-    """
+    def __cinit__(self, *arguments):
+        self.decimals = <Decimal*>calloc(DECIMALS, sizeof(Decimal))
+        if self.decimals == NULL:
+            raise MemoryError
 
-    def __init__(
-        self, GraphView graph, files, runs, chunks, uint64_t unseen, max_violations, options
-    ):
-        self.graph = graph
-        self.heap = RunHeap(files, runs, **options)
-        self.chunks = iter(chunks)
+    def __dealloc__(self):
+        free(self.decimals)
+
+    def __init__(self, spooled, options):
+        self.graph = spooled.graph
+        self.heap = RunHeap(
+            spooled.files,
+            spooled.runs,
+            fan_in=options.fan_in,
+            window_bytes=options.window_bytes,
+            max_record_bytes=options.max_record_bytes,
+            temporary_dir=options.temporary_dir,
+        )
+        self.chunks = iter(spooled.chunks)
         self.at = self.n = 0
         self.source = 0
-        self.unseen = unseen
-        self.examples_left = min(max_violations, (1 << 63) - 1)
+        self.unseen = options.unseen
+        self.examples_left = min(options.max_violations, (1 << 63) - 1)
         self.more = [0, 0, 0]
         self.worst_texts = []
+
+    def drive(self, list formatters):
+        """Gives every rule to every formatter; returns the totals of all rules."""
+        cdef uint64_t cap = self.examples_left
+        cdef Formatter formatter
+        cdef list of_examples = []
+        for formatter in formatters:
+            if formatter.wants_examples:
+                of_examples.append(formatter)
+        while self.next_rule():
+            self.count()
+            for formatter in formatters:
+                formatter.rule(self)
+            self._give_examples(of_examples)
+        for formatter in formatters:
+            formatter.finish()
+        return self.totals(cap - self.examples_left, len(of_examples) > 0)
+
+    cdef int _give_examples(self, list formatters) except -1:
+        cdef Formatter formatter
+        cdef uint32_t n
+        while True:
+            if self.rule.has_record and self.examples.n:
+                self.add(2, self.examples.n)
+                if formatters and self.examples_left:
+                    n = self.take_examples()
+                    for formatter in formatters:
+                        formatter.examples(self, n)
+            if not self.next_part():
+                return 0
 
     # --- rule by rule --------------------------------------------------------------------------
 
@@ -236,6 +299,23 @@ cdef class Pass:
         if rule.predictions == 0:
             return None
         return int(rule.support) / (int(rule.predictions) + int(self.unseen))
+
+    cdef int put_confidence(self, Sink* sink) except -1:
+        """The present rule's confidence, 0.0 without predictions."""
+        cdef Rule* rule = &self.rule
+        cdef uint64_t limit = <uint64_t>1 << 53
+        cdef double confidence = 0.0
+        if rule.predictions:
+            if <uint64_t>rule.predictions < limit and self.unseen < limit:
+                # Both terms are exact, so the quotient is rounded once.
+                confidence = <double>rule.support / <double>(rule.predictions + self.unseen)
+            else:
+                confidence = self.confidence(rule)
+        return put_decimal(sink, confidence, self.decimals)
+
+    cdef int put_decimal(self, Sink* sink, double value) except -1:
+        """The shortest decimal that reads back equal."""
+        return put_decimal(sink, value, self.decimals)
 
     # --- totals --------------------------------------------------------------------------------
 

@@ -15,10 +15,8 @@ from contextlib import contextmanager, suppress
 
 from pff_stream.errors import OutputError, UsageError
 from pff_stream.files.writers import partial_name
+from pff_stream.report.formats import FOLDER, file_name
 
-VIOLATIONS = "violations.jsonl"
-RULES = "rules.tsv"
-OUTCOMES = "outcomes.tsv"
 SUMMARY = "summary.json"
 TASKS = "tasks"
 TASK_LIST = "tasks.jsonl"
@@ -29,7 +27,9 @@ STATE_SETTINGS = "settings.json"
 REMAINS = ".finished"
 """What was the state of a run that is finished, and is being removed."""
 
-_FILES = (VIOLATIONS, RULES, OUTCOMES, SUMMARY, TASK_LIST)
+FOLDER_FILES = tuple(file_name(writer) for writer in FOLDER)
+"""What the merge writes."""
+_FILES = (*FOLDER_FILES, SUMMARY, TASK_LIST)
 _OURS = frozenset([*_FILES, *map(partial_name, _FILES)])
 
 

@@ -64,9 +64,9 @@ def conclude(totals: RunTotals, facts: Facts) -> Result:
     return Result(judged.exit_code, judged.reason, _lines(totals, facts), totals)
 
 
-def write_summary(folder: str, result: Result, facts: Facts) -> None:
-    """Writes `summary.json`: the last file of a finished run."""
-    summary = Summary(
+def summary_of(result: Result, facts: Facts) -> Summary:
+    """What `summary.json` says."""
+    return Summary(
         totals=result.totals,
         semantics=facts.semantics,
         settings=results_settings(facts.settings),
@@ -74,6 +74,10 @@ def write_summary(folder: str, result: Result, facts: Facts) -> None:
         labels=facts.labels,
         run=_run(result, facts),
     )
+
+
+def write_summary(folder: str, summary: Summary) -> None:
+    """Writes `summary.json`: the last file of a finished run."""
     with FileWriter(os.path.join(folder, SUMMARY)) as writer:
         writer.write(memoryview(summary.to_bytes()))
 

@@ -30,7 +30,14 @@ from pff_stream.report.records import Outcome
 from pff_stream.report.summary import Json
 from pff_stream.report.totals import Failure, RunTotals
 from pff_stream.rules._table import TableBuilder
-from pff_stream.run.conclude import Facts, Result, conclude, results_settings, write_summary
+from pff_stream.run.conclude import (
+    Facts,
+    Result,
+    conclude,
+    results_settings,
+    summary_of,
+    write_summary,
+)
 from pff_stream.run.prepare import timed
 from pff_stream.settings.manifest import Manifest
 from pff_stream.settings.models import RunSettings
@@ -95,7 +102,7 @@ def run_tasks(settings: RunSettings, observer: Observer) -> Result:
         result = conclude(totals, facts)
         if listing is not None and out is not None:
             listing.commit()
-            write_summary(out, result, facts)
+            write_summary(out, summary_of(result, facts))
             state.finish()
         return result
 

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from pff_stream.errors import DamagedResultsError
-from pff_stream.files.writers import (
-    STANDARD_OUTPUT,
-    FileWriter,
-    Writer,
-    check_output,
-    open_writer,
-)
+from pff_stream.files.writers import STANDARD_OUTPUT, check_output
 from pff_stream.inputs import Rules
 from pff_stream.observer import Observer
 from pff_stream.plan.accuracy import Compared, compared
 from pff_stream.plan.sizes import busy_workers, fan_in, holds_names
 from pff_stream.report._merge import write_results
-from pff_stream.report.folder import OUTCOMES, RULES, VIOLATIONS, check_folder
+from pff_stream.report._pass import Formatter
+from pff_stream.report.folder import check_folder
+from pff_stream.report.outputs import merged_outputs, opened
+from pff_stream.report.spooled import MergeOptions, Spooled
+from pff_stream.report.streams import RunHeader
 from pff_stream.report.totals import RunTotals, Totals
-from pff_stream.run.conclude import Facts, Result, conclude, write_summary
+from pff_stream.run.conclude import (
+    Facts,
+    Result,
+    conclude,
+    results_settings,
+    summary_of,
+    write_summary,
+)
 from pff_stream.run.evaluate import Evaluated
 from pff_stream.settings.models import RunSettings
+from pff_stream.triples._graph import GraphView
 from pff_stream.triples.graph import attach
 
 
@@ -42,53 +48,23 @@ def write_outputs(done: Evaluated, folder: str | None, observer: Observer) -> Re
     settings = done.ready.settings
     observer.phase("merge", done.ready.rules.file.rules)
     began = time.perf_counter()
-    with ExitStack() as stack:
-        violations, rules, outcomes = _writers(folder, settings.violations, stack)
-        totals = merge(done, violations=violations, rules=rules, outcomes=outcomes)
+    with opened(merged_outputs(folder, settings.violations), _header(done)) as writers:
+        totals = merge(done, [writer.formatter for writer in writers])
         observer.advance(done.ready.rules.file.rules)
         done.meter.tick(now=True)
-        for writer in (violations, rules, outcomes):
-            if writer is not None:
-                writer.commit()
         done.ready.seconds["merge"] = time.perf_counter() - began
         facts = _facts(done)
         result = conclude(RunTotals.of(totals), facts)
-        if folder is not None:
-            write_summary(folder, result, facts)
+        summary = summary_of(result, facts)
+        for writer in writers:
+            writer.end(summary)
+    if folder is not None:
+        write_summary(folder, summary)
     return result
 
 
-def _writers(
-    folder: str | None, violations_path: str | None, stack: ExitStack
-) -> tuple[Writer | None, Writer | None, Writer | None]:
-    """The destinations; each is abandoned when the stack closes before it was committed."""
-
-    def kept(writer: Writer) -> Writer:
-        stack.callback(writer.abandon)
-        return writer
-
-    violations: Writer | None = None
-    if violations_path is not None:
-        violations = kept(open_writer(violations_path))
-    elif folder is not None:
-        violations = kept(FileWriter(os.path.join(folder, VIOLATIONS)))
-    if folder is None:
-        return violations, None, None
-    return (
-        violations,
-        kept(FileWriter(os.path.join(folder, RULES))),
-        kept(FileWriter(os.path.join(folder, OUTCOMES))),
-    )
-
-
-def merge(
-    done: Evaluated,
-    *,
-    violations: Writer | None = None,
-    rules: Writer | None = None,
-    outcomes: Writer | None = None,
-) -> Totals:
-    """One pass over the spool in source order."""
+def merge(done: Evaluated, formatters: Sequence[Formatter] = ()) -> Totals:
+    """One pass over the spool in source order, which formatters write down."""
     ready = done.ready
     with attach(ready.graph.name) as graph, ExitStack() as stack:
         if holds_names(ready.plan.settings):
@@ -98,20 +74,27 @@ def merge(
             stack.callback(names.close)
         with rules_blamed(ready.rules):
             totals: Totals = write_results(
-                graph.view,
-                [done.spool.fileno()],
-                done.evaluation.runs,
-                ready.rules.file.all_source_chunks(),
-                violations=violations,
-                rules=rules,
-                outcomes=outcomes,
-                unseen=ready.settings.unseen,
-                max_violations=ready.settings.max_violations,
-                temporary_dir=ready.folder,
-                fan_in=fan_in(ready.sizes),
+                spooled(done, graph.view), formatters, merge_options(done)
             )
     ready.check_inputs()
     return totals
+
+
+def spooled(done: Evaluated, graph: GraphView) -> Spooled:
+    """The results of a run as a merge takes them."""
+    chunks = done.ready.rules.file.all_source_chunks()
+    return Spooled(graph, [done.spool.fileno()], done.evaluation.runs, chunks)
+
+
+def merge_options(done: Evaluated) -> MergeOptions:
+    """How its plan has them merged."""
+    ready = done.ready
+    return MergeOptions(
+        unseen=ready.settings.unseen,
+        max_violations=ready.settings.max_violations,
+        temporary_dir=ready.folder,
+        fan_in=fan_in(ready.sizes),
+    )
 
 
 @contextmanager
@@ -130,6 +113,17 @@ def _compared(done: Evaluated) -> list[Compared]:
     return compared(ready.plan, done.meter.watch, workers, done.evaluation.held)
 
 
+def _header(done: Evaluated) -> RunHeader:
+    ready = done.ready
+    return RunHeader(ready.semantics, results_settings(ready.settings), _inputs(done))
+
+
+def _inputs(done: Evaluated) -> dict[str, str]:
+    """Hashes of the contents of both inputs."""
+    ready = done.ready
+    return {"rules": ready.rules.source_hash.hex(), "triples": ready.graph.input_hash.hex()}
+
+
 def _facts(done: Evaluated) -> Facts:
     ready, evaluation = done.ready, done.evaluation
     return Facts(
@@ -137,10 +131,7 @@ def _facts(done: Evaluated) -> Facts:
         plan=ready.plan,
         watch=done.meter.watch,
         semantics=ready.semantics,
-        inputs={
-            "rules": ready.rules.source_hash.hex(),
-            "triples": ready.graph.input_hash.hex(),
-        },
+        inputs=_inputs(done),
         seconds=ready.seconds,
         compared=_compared(done),
         work={

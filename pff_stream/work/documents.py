@@ -22,9 +22,12 @@ from pff_stream.evaluate._kernel import Evaluator, TableCounter
 from pff_stream.evaluate.chunk import evaluate_rules
 from pff_stream.files.writers import FileWriter
 from pff_stream.report._merge import write_results
-from pff_stream.report.folder import OUTCOMES, RULES, SUMMARY, VIOLATIONS, made_folder
+from pff_stream.report.folder import FOLDER_FILES, SUMMARY, made_folder
+from pff_stream.report.outputs import merged_outputs, opened
 from pff_stream.report.records import Run
 from pff_stream.report.run_table import RunTable
+from pff_stream.report.spooled import MergeOptions, Spooled
+from pff_stream.report.streams import RunHeader
 from pff_stream.report.summary import Json, Summary, totals_of
 from pff_stream.report.totals import RunTotals, Totals
 from pff_stream.rules._table import RuleTable
@@ -39,9 +42,6 @@ from pff_stream.work.task import append_run
 
 if TYPE_CHECKING:
     from pff_stream.execute.pool import Progress
-
-
-_FILES = (VIOLATIONS, RULES, OUTCOMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,39 +171,35 @@ def _evaluate(
         runs = RunTable((), arguments.temporary)
         stack.callback(runs.close)
         _spool_all(rules, graph, arguments, progress, spool.fileno(), runs)
-        folder = None
-        writers: list[FileWriter] = []
-        if arguments.out is not None:
-            folder = stack.enter_context(made_folder(os.path.join(arguments.out, task.folder)))
-            writers = [FileWriter(os.path.join(folder, name)) for name in _FILES]
-            for writer in writers:
-                stack.callback(writer.abandon)
-        violations, rule_table, outcomes = writers or (None, None, None)
-        totals = write_results(
-            graph,
-            [spool.fileno()],
-            runs,
-            rules.all_source_chunks(),
+        spooled = Spooled(graph, [spool.fileno()], runs, rules.all_source_chunks())
+        options = MergeOptions(
             unseen=_whole(arguments.results["unseen"]),
             max_violations=_whole(arguments.results["max_violations"]),
             temporary_dir=arguments.temporary,
-            violations=violations,
-            rules=rule_table,
-            outcomes=outcomes,
         )
-        for writer in writers:
-            writer.commit()
-        if folder is not None:
+        if arguments.out is None:
+            return write_results(spooled, (), options)
+        folder = stack.enter_context(made_folder(os.path.join(arguments.out, task.folder)))
+        header = RunHeader(
+            semantics=arguments.semantics,
+            settings=arguments.results,
+            inputs={"rules": arguments.rules_hash, "triples": report.input_hash.hex()},
+            labels={"task": task.name},
+        )
+        with opened(merged_outputs(folder), header) as writers:
+            totals = write_results(spooled, [writer.formatter for writer in writers], options)
             summary = Summary(
                 totals=RunTotals.of(totals),
-                semantics=arguments.semantics,
-                settings=arguments.results,
-                inputs={"rules": arguments.rules_hash, "triples": report.input_hash.hex()},
+                semantics=header.semantics,
+                settings=header.settings,
+                inputs=header.inputs,
                 run={"seconds_encoding": round(report.seconds, 6)},
-                labels={"task": task.name},
+                labels=header.labels,
             )
-            with FileWriter(os.path.join(folder, SUMMARY)) as summary_writer:
-                summary_writer.write(memoryview(summary.to_bytes()))
+            for writer in writers:
+                writer.end(summary)
+        with FileWriter(os.path.join(folder, SUMMARY)) as summary_writer:
+            summary_writer.write(memoryview(summary.to_bytes()))
     return totals
 
 
@@ -213,7 +209,7 @@ def _finished(arguments: TaskArguments, task: Task) -> Totals | None:
     try:
         with open(os.path.join(folder, SUMMARY), "rb") as file:
             summary = json.loads(file.read())
-        if not all(os.path.isfile(os.path.join(folder, name)) for name in _FILES):
+        if not all(os.path.isfile(os.path.join(folder, name)) for name in FOLDER_FILES):
             return None
         hashes = {"rules": arguments.rules_hash, "triples": _content(task.path, arguments.options)}
         is_same = summary["inputs"] == hashes and summary["settings"] == arguments.results

@@ -20,6 +20,7 @@ from pff_stream.evaluate.chunk import evaluate_rules
 from pff_stream.report._merge import iterate
 from pff_stream.report.records import Outcome, Run
 from pff_stream.report.run_table import RunTable
+from pff_stream.report.spooled import MergeOptions, Spooled
 from pff_stream.rules._format import FOOTER, MAGIC, RECORD
 from pff_stream.rules._table import RuleTable, TableBuilder
 from pff_stream.rules.chunk import RuleChunk
@@ -203,7 +204,8 @@ def _check_report(rules: RuleFile, chunks: list[RuleChunk]) -> None:
         evaluator = Evaluator(VIEW, rules.semantics, max_examples=2, buffer_bytes=4096)
         for chunk in chunks:
             evaluate_rules(evaluator, VIEW, chunk, 0, chunk.n_rules, append)
-        outcomes = list(iterate(VIEW, [fd], RunTable(runs), source_chunks(), temporary_dir="/tmp"))
+        spooled = Spooled(VIEW, [fd], RunTable(runs), source_chunks())
+        outcomes = list(iterate(spooled, MergeOptions(temporary_dir="/tmp")))
     except DamagedResultsError:
         # A rule that is there twice, or not at all: the whole file is to blame, and says so.
         check_complete(rules)

@@ -9,7 +9,10 @@ from typing import Any
 
 from pff_stream.errors import OutputError
 from pff_stream.report._merge import write_results
+from pff_stream.report.formats._lines import ViolationLines
+from pff_stream.report.formats.lines import BUFFER_BYTES
 from pff_stream.report.records import ExampleIds, Outcome, Record
+from pff_stream.report.spooled import MergeOptions, Spooled
 from pff_stream.report.totals import Totals
 from tests.report.cases import Case, Line, source_chunks, store_runs
 from tests.report.layout import graph_of_names
@@ -61,8 +64,10 @@ def case_of(records: Sequence[Record]) -> Case:
 def write(case: Case, *runs: Sequence[Record], **options: Any) -> tuple[Totals, bytes]:
     """Merges the given runs for the lines of a case; totals and violations."""
     out = Collected()
+    buffer_bytes = options.pop("buffer_bytes", BUFFER_BYTES)
     graph = graph_of_names(case.entities, case.relations)
     with store_runs(runs) as (files, packed):
-        chunks = source_chunks(case.lines)
-        totals = write_results(graph, files, packed, chunks, violations=out, **options)
+        spooled = Spooled(graph, files, packed, source_chunks(case.lines))
+        lines = [ViolationLines(out, buffer_bytes)]
+        totals = write_results(spooled, lines, MergeOptions(**options))
     return totals, out.data

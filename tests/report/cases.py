@@ -31,6 +31,9 @@ from pff_stream.report.records import (
     pack_record,
 )
 from pff_stream.report.run_table import RunTable
+from pff_stream.report.spooled import Spooled
+from pff_stream.triples._graph import GraphView
+from tests.report.layout import graph_of_names
 
 WORDS = ("satisfied", "violated", "vacuous", "filtered", "too-large", "failed", "rejected")
 
@@ -91,6 +94,12 @@ class Stored:
     files: list[int]
     runs: RunTable
     chunks: list[Chunk]
+    graph: GraphView
+
+    @property
+    def spooled(self) -> Spooled:
+        """All of it."""
+        return Spooled(self.graph, self.files, self.runs, self.chunks)
 
 
 def expected(case: Case, unseen: int = 0, max_violations: int = 10**6) -> Expected:
@@ -172,7 +181,8 @@ def stored(case: Case, assignment: Sequence[int] = (0,), chunk_rules: int = 3) -
         run = assignment[i % len(assignment)]
         chosen.setdefault(run, []).extend(line.records)
     with store_runs([chosen.get(i, []) for i in range(max(assignment) + 1)]) as (files, runs):
-        yield Stored(files, runs, source_chunks(case.lines, chunk_rules))
+        graph = graph_of_names(case.entities, case.relations)
+        yield Stored(files, runs, source_chunks(case.lines, chunk_rules), graph)
 
 
 @contextmanager

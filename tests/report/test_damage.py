@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from pff_stream.errors import PffStreamError
 from pff_stream.report._merge import write_results
+from pff_stream.report.formats._lines import ViolationLines
+from pff_stream.report.formats.lines import BUFFER_BYTES
 from pff_stream.report.records import ExampleIds, Outcome, Record
 from tests.report.by_hand import Collected, case_of, satisfied, violated, write
-from tests.report.cases import Case, Line, cases, flip, source_chunks, store_runs, stored
-from tests.report.layout import graph_of_names
+from tests.report.cases import Case, Line, cases, flip, stored
 
 
 def test_missing_rule() -> None:
@@ -59,9 +60,8 @@ def test_gap_between_parts() -> None:
 def test_chunks_out_of_order() -> None:
     """Source chunks that do not follow each other are an error."""
     records = [satisfied(i) for i in range(6)]
-    chunks = source_chunks(case_of(records).lines)
-    with store_runs([records]) as (files, runs), pytest.raises(PffStreamError, match="begins at"):
-        write_results(graph_of_names(["e"], ["r"]), files, runs, chunks[::-1])
+    with stored(case_of(records)) as there, pytest.raises(PffStreamError, match="begins at"):
+        write_results(replace(there.spooled, chunks=there.chunks[::-1]))
 
 
 def test_outcome_against_counts() -> None:
@@ -83,7 +83,6 @@ def test_ids_outside_the_graph() -> None:
 @given(case=cases(max_lines=4), data=st.data())
 def test_damaged_spool_is_found(case: Case, data: st.DataObject) -> None:
     """Any changed bit of a spool ends in an error, never in other results or a crash."""
-    graph = graph_of_names(case.entities, case.relations)
     with stored(case, (0,)) as there:
         spool = os.pread(there.files[0], 1 << 20, 0)
         if not spool:
@@ -91,18 +90,16 @@ def test_damaged_spool_is_found(case: Case, data: st.DataObject) -> None:
         at = data.draw(st.integers(0, len(spool) - 1))
         os.pwrite(there.files[0], flip(spool, at), 0)
         with pytest.raises(PffStreamError):
-            write_results(graph, there.files, there.runs, there.chunks, violations=Collected())
+            write_results(there.spooled, [ViolationLines(Collected(), BUFFER_BYTES)])
 
 
 def test_truncated_spool() -> None:
     """A spool that lost its end is an error that names the byte."""
     records = [violated(0, 5, 3)]
-    with store_runs([records]) as (files, runs):
-        os.ftruncate(files[0], 60)
+    with stored(case_of(records)) as there:
+        os.ftruncate(there.files[0], 60)
         with pytest.raises(PffStreamError, match="byte 0: found the end of the file"):
-            write_results(
-                graph_of_names(["e"], ["r"]), files, runs, source_chunks(case_of(records).lines)
-            )
+            write_results(there.spooled)
 
 
 def test_record_over_the_bound() -> None:

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from pff_stream.errors import OutputError
 from pff_stream.report._merge import iterate, merge_bytes, write_results
+from pff_stream.report.formats._lines import OutcomeLines, RuleLines, ViolationLines
+from pff_stream.report.formats.lines import BUFFER_BYTES
 from pff_stream.report.records import ExampleIds, Outcome, Reason, Record
+from pff_stream.report.spooled import MergeOptions
 from tests.report.by_hand import Collected, case_of, satisfied, violated, write
-from tests.report.cases import Case, Line, cases, expected, source_chunks, store_runs, stored
-from tests.report.layout import graph_of_names
+from tests.report.cases import Case, Line, cases, expected, source_chunks, stored
 
 
 @settings(deadline=None)
@@ -45,18 +47,18 @@ def test_equals_slow_formatter(
     violations, rules, outcomes = Collected(), Collected(), Collected()
     with stored(case, assignment, chunk_rules) as there:
         totals = write_results(
-            graph_of_names(case.entities, case.relations),
-            there.files,
-            there.runs,
-            there.chunks,
-            violations=violations,
-            rules=rules,
-            outcomes=outcomes,
-            unseen=unseen,
-            max_violations=max_violations,
-            window_bytes=window_bytes,
-            buffer_bytes=buffer_bytes,
-            fan_in=fan_in,
+            there.spooled,
+            [
+                ViolationLines(violations, buffer_bytes),
+                RuleLines(rules, buffer_bytes),
+                OutcomeLines(outcomes, buffer_bytes),
+            ],
+            MergeOptions(
+                unseen=unseen,
+                max_violations=max_violations,
+                window_bytes=window_bytes,
+                fan_in=fan_in,
+            ),
         )
     assert violations.data == want.violations
     assert rules.data == want.rules
@@ -80,19 +82,9 @@ def test_equals_slow_formatter(
 def test_iterates_same_outcomes(case: Case, max_violations: int, fan_in: int) -> None:
     """The iterator yields what the files say, rule by rule, as objects."""
     want = expected(case, 5, max_violations)
-    graph = graph_of_names(case.entities, case.relations)
+    options = MergeOptions(unseen=5, max_violations=max_violations, fan_in=fan_in)
     with stored(case, (0, 1, 2)) as there:
-        found = list(
-            iterate(
-                graph,
-                there.files,
-                there.runs,
-                there.chunks,
-                unseen=5,
-                max_violations=max_violations,
-                fan_in=fan_in,
-            )
-        )
+        found = list(iterate(there.spooled, options))
     assert [(each.line, each.text) for each in found] == [
         (line.line, line.text) for line in case.lines
     ]
@@ -135,9 +127,8 @@ def test_caps_are_counted() -> None:
 def test_nothing_is_cut_where_nothing_is_written() -> None:
     """Without a destination for violations no cap is said to have cut them."""
     records = [violated(0, 4, 4)]
-    with store_runs([records]) as (files, runs):
-        chunks = source_chunks(case_of(records).lines)
-        totals = write_results(graph_of_names(["e"], ["r"]), files, runs, chunks)
+    with stored(case_of(records)) as there:
+        totals = write_results(there.spooled)
     assert (totals.violations_written, totals.cut_by_max_violations) == (0, 0)
 
 
@@ -172,17 +163,10 @@ def test_more_runs_than_fan_in() -> None:
 def test_temporary_files_leave_nothing(tmp_path: Path) -> None:
     """The runs of runs lie in the folder that was named, and are gone afterwards."""
     records = [violated(i, 5, 1) for i in range(20)]
-    graph = graph_of_names(["e"], ["r"])
-    with store_runs([[record] for record in records]) as (files, runs):
+    options = MergeOptions(fan_in=2, temporary_dir=os.fspath(tmp_path))
+    with stored(case_of(records), range(20)) as there:
         before = os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else []
-        rules = iterate(
-            graph,
-            files,
-            runs,
-            source_chunks(case_of(records).lines),
-            fan_in=2,
-            temporary_dir=os.fspath(tmp_path),
-        )
+        rules = iterate(there.spooled, options)
         next(rules)
         del rules
         assert list(tmp_path.iterdir()) == []
@@ -192,29 +176,20 @@ def test_temporary_files_leave_nothing(tmp_path: Path) -> None:
 def test_unwritable_temporary_folder(tmp_path: Path) -> None:
     """A folder that cannot hold the runs of runs is named."""
     records = [satisfied(i) for i in range(3)]
-    missing = os.fspath(tmp_path / "missing")
+    options = MergeOptions(fan_in=2, temporary_dir=os.fspath(tmp_path / "missing"))
     with (
-        store_runs([[record] for record in records]) as (files, runs),
+        stored(case_of(records), range(3)) as there,
         pytest.raises(OutputError, match="missing"),
     ):
-        write_results(
-            graph_of_names(["e"], ["r"]), files, runs, [], fan_in=2, temporary_dir=missing
-        )
+        write_results(there.spooled, (), options)
 
 
 def test_writer_error_passes_up() -> None:
     """A full disk ends the merge with the writer's own error."""
     records = [violated(i, 5, 5) for i in range(50)]
-    graph = graph_of_names(["e"], ["r"])
-    with store_runs([records]) as (files, runs), pytest.raises(OutputError, match="No space"):
-        write_results(
-            graph,
-            files,
-            runs,
-            source_chunks(case_of(records).lines),
-            violations=Collected(room=1000),
-            buffer_bytes=300,
-        )
+    lines = [ViolationLines(Collected(room=1000), 300)]
+    with stored(case_of(records)) as there, pytest.raises(OutputError, match="No space"):
+        write_results(there.spooled, lines)
 
 
 def test_names_longer_than_buffers() -> None:
@@ -234,9 +209,8 @@ def test_reason_of_record_and_of_source() -> None:
     ]
     lines = (*case_of(records).lines, Line(7, "x", rejected="column 3:\nfound é"))
     outcomes = Collected()
-    with store_runs([records]) as (files, runs):
-        graph = graph_of_names(["e"], ["r"])
-        write_results(graph, files, runs, source_chunks(lines), outcomes=outcomes)
+    with stored(Case(("e",), ("r",), lines)) as there:
+        write_results(there.spooled, [OutcomeLines(outcomes, BUFFER_BYTES)])
     assert outcomes.data.decode() == (
         "1\tfailed\ta\\tb\n2\tfailed\tkilled its worker\n7\trejected\tcolumn 3:\\nfound é\n"
     )
@@ -261,6 +235,6 @@ def test_unaligned_columns() -> None:
         miner_confidence=np.frombuffer(b"x" + chunk.miner_confidence.tobytes(), "<f8", offset=1),
     )
     out = Collected()
-    with store_runs([records]) as (files, runs):
-        write_results(graph_of_names(["e"], ["r"]), files, runs, [odd], violations=out)
+    with stored(case) as there:
+        write_results(replace(there.spooled, chunks=[odd]), [ViolationLines(out, BUFFER_BYTES)])
     assert out.data == expected(case).violations

@@ -1,1 +1,20 @@
-"""The formats of results, one file each."""
+"""Forms of a report, one module each: which there are, and which a folder of results has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pff_stream.report.formats.lines import Outcomes, Rules, Violations
+
+if TYPE_CHECKING:
+    from pff_stream.report.formats.interface import DrivenWriter, ResultWriter
+
+FOLDER: tuple[type[DrivenWriter], ...] = (Violations, Rules, Outcomes)
+"""What the merge writes into a folder of results."""
+WRITERS: tuple[type[ResultWriter], ...] = (*FOLDER,)
+"""All writers; a file's name chooses the first that has its suffix."""
+
+
+def file_name(writer: type[ResultWriter] | ResultWriter) -> str:
+    """The name of its file in a folder of results."""
+    return writer.name + writer.suffix

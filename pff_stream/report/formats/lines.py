@@ -1,0 +1,120 @@
+"""Lines by rule: `violations.jsonl`, `rules.tsv` and `outcomes.tsv`, the files of every folder.
+
+Three writers, one for each file. A merge gives them no objects: it drives their `formatter` in C
+(`_lines`). Given objects, as any other writer is, they write the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, ClassVar
+
+from pff_stream.report.formats.interface import DrivenWriter, ResultWriter
+from planner.formula import given
+from planner.model import Term
+
+if TYPE_CHECKING:
+    from pff_stream.files.writers import ByteSink
+    from pff_stream.report._pass import Formatter
+    from pff_stream.report.formats._lines import Lines
+    from pff_stream.report.streams import Finding, OutputSizes, RuleMetric, RunHeader
+    from pff_stream.report.summary import Summary
+
+BUFFER_BYTES = 1 << 18
+
+
+class _LinesWriter(DrivenWriter):
+    """What the three have in common."""
+
+    buffer_bytes = BUFFER_BYTES
+    _lines: Lines
+
+    @property
+    def formatter(self) -> Formatter:
+        """Writes the lines in C."""
+        return self._lines
+
+    def terms(self, sizes: OutputSizes) -> list[Term]:
+        """Its buffer."""
+        return [_term(self, self.buffer_bytes)]
+
+    def end(self, summary: Summary) -> None:
+        """Gives away what is in the buffer."""
+        self._lines.drain()
+
+
+class Violations(_LinesWriter):
+    """A JSON object a violation, in the order of the rules."""
+
+    name: ClassVar[str] = "violations"
+    suffix: ClassVar[str] = ".jsonl"
+    wants: ClassVar[frozenset[str]] = frozenset({"finding"})
+
+    def terms(self, sizes: OutputSizes) -> list[Term]:
+        """The buffer, and what is kept of a rule between its violations."""
+        from pff_stream.report.formats._lines import kept_bytes
+
+        return [_term(self, self.buffer_bytes + kept_bytes())]
+
+    def begin(self, header: RunHeader, out: ByteSink) -> None:
+        """Takes the buffer."""
+        from pff_stream.report.formats._lines import ViolationLines
+
+        self._lines = ViolationLines(out, self.buffer_bytes)
+
+    def finding(self, finding: Finding) -> None:
+        """A line for each of its rules."""
+        for reason in finding.reasons:
+            document = {
+                "rule": reason.line,
+                "rule_text": reason.text,
+                "head": finding.triple,
+                "witness": reason.witness,
+                "confidence": reason.confidence,
+                "miner_confidence": reason.miner_confidence,
+            }
+            text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+            self._lines.put(text.encode("utf-8", "surrogateescape") + b"\n")
+
+
+class Rules(_LinesWriter):
+    """AnyBURL's own columns with exact counts, of the rules that were evaluated."""
+
+    name: ClassVar[str] = "rules"
+    suffix: ClassVar[str] = ".tsv"
+    wants: ClassVar[frozenset[str]] = frozenset({"metric"})
+
+    def begin(self, header: RunHeader, out: ByteSink) -> None:
+        """Takes the buffer."""
+        from pff_stream.report.formats._lines import RuleLines
+
+        self._lines = RuleLines(out, self.buffer_bytes)
+
+    def metric(self, metric: RuleMetric) -> None:
+        """A line, if it has counts."""
+        if metric.outcome.evaluated:
+            counts = f"{metric.predictions}\t{metric.support}\t{metric.confidence or 0.0!r}"
+            self._lines.put(f"{counts}\t{metric.text}\n".encode("utf-8", "surrogateescape"))
+
+
+class Outcomes(_LinesWriter):
+    """Line, outcome and reason of every rule."""
+
+    name: ClassVar[str] = "outcomes"
+    suffix: ClassVar[str] = ".tsv"
+    wants: ClassVar[frozenset[str]] = frozenset({"metric"})
+
+    def begin(self, header: RunHeader, out: ByteSink) -> None:
+        """Takes the buffer."""
+        from pff_stream.report.formats._lines import OutcomeLines
+
+        self._lines = OutcomeLines(out, self.buffer_bytes)
+
+    def metric(self, metric: RuleMetric) -> None:
+        """A line."""
+        line = f"{metric.line}\t{metric.outcome.word}\t{metric.reason}\n"
+        self._lines.put(line.encode("utf-8", "surrogateescape"))
+
+
+def _term(writer: ResultWriter, n_bytes: int) -> Term:
+    return Term.of(writer.name + writer.suffix, given("buffer", n_bytes), "constants of the code")
