@@ -38,3 +38,12 @@ class OutputError(PffStreamError):
     """Output could not be written; what was computed is kept."""
 
     exit_code = 74
+
+
+class WorkersFailedError(PffStreamError):
+    """Workers cannot be started, or die before they begin anything, again and again.
+
+    Mostly the system lacks memory or processes for them, or somebody kills them.
+    """
+
+    exit_code = 3

@@ -22,7 +22,8 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from pff_stream.execute import worker_main
-from pff_stream.execute.worker_main import SLOT_WORDS, STILL_RUNNING, UNKNOWN_EXIT, SetUp
+from pff_stream.execute.job import Job
+from pff_stream.execute.worker_main import SLOT_WORDS, STILL_RUNNING, UNKNOWN_EXIT
 from pff_stream.files import _pages
 
 _FORK_SECONDS = 60.0
@@ -78,12 +79,12 @@ class Child:
     def __init__(self, channel: socket.socket, lifeline: int) -> None:
         self.channel = channel
         self._lifeline = lifeline
-        self._server: ForkServer | None = None
+        self._server: ForkServerLauncher | None = None
         self._exit: int | None = None
         self.pid = 0
         _parent_ends.update((channel.fileno(), lifeline))
 
-    def started(self, pid: int, server: ForkServer | None = None) -> None:
+    def started(self, pid: int, server: ForkServerLauncher | None = None) -> None:
         """Notes the process, and whose child it is: this process's or the fork server's."""
         self.pid = pid
         self._server = server
@@ -162,10 +163,9 @@ class ForkLauncher:
 
     first = b""
 
-    def __init__(self, page: SharedPage, set_up: SetUp, arguments: tuple[object, ...]) -> None:
+    def __init__(self, page: SharedPage, job: Job) -> None:
         self._page = page
-        self._set_up = set_up
-        self._arguments = arguments
+        self._job = job
         # Objects that no collection touches are not copied: 7.5 MB a worker.
         gc.collect()
         gc.freeze()
@@ -181,7 +181,8 @@ class ForkLauncher:
                     os.close(descriptor)
             finally:
                 words = self._page.slot(slot)
-                worker_main.run_forked(channel, lifeline, words, self._set_up, self._arguments)
+                job = self._job
+                worker_main.run_forked(channel, lifeline, words, job.set_up, job.arguments)
         child.started(pid)
 
     def close(self) -> None:
@@ -193,9 +194,9 @@ class ForkLauncher:
 class SpawnLauncher:
     """A worker is a fresh interpreter."""
 
-    def __init__(self, page: SharedPage, set_up: SetUp, arguments: tuple[object, ...]) -> None:
+    def __init__(self, page: SharedPage, job: Job) -> None:
         self._page = page
-        self.first = first_message(set_up, arguments)
+        self.first = first_message(job)
 
     def start(self, child: Child, channel: int, lifeline: int, slot: int) -> None:
         """Starts an interpreter; what it is to set up comes on the channel."""
@@ -207,19 +208,13 @@ class SpawnLauncher:
         """Nothing to end."""
 
 
-class ForkServer:
+class ForkServerLauncher:
     """A worker is a copy of a small process that has imported what workers need, and only that."""
 
-    def __init__(
-        self,
-        page: SharedPage,
-        set_up: SetUp,
-        arguments: tuple[object, ...],
-        preload: Sequence[str],
-    ) -> None:
+    def __init__(self, page: SharedPage, job: Job) -> None:
         self._page = page
-        self.first = first_message(set_up, arguments)
-        self._preload = tuple(preload)
+        self.first = first_message(job)
+        self._preload = job.preload
         self._control: socket.socket | None = None
         self._pid = 0
 
@@ -294,11 +289,11 @@ class ForkServer:
         _parent_ends.add(ours.fileno())
 
 
-def first_message(set_up: SetUp, arguments: tuple[object, ...]) -> bytes:
+def first_message(job: Job) -> bytes:
     """What a worker that shares no memory is sent first; ValueError if it could not use it."""
-    if getattr(set_up, "__module__", None) == "__main__":
-        raise ValueError(f"{set_up!r} stands in the main module, which workers do not import")
-    body = pickle.dumps((set_up, arguments), 5)
+    if getattr(job.set_up, "__module__", None) == "__main__":
+        raise ValueError(f"{job.set_up!r} stands in the main module, which workers do not import")
+    body = pickle.dumps((job.set_up, job.arguments), 5)
     return worker_main.TASK.pack(len(body)) + body
 
 

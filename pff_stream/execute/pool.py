@@ -14,92 +14,54 @@ import gc
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import Generic, Protocol
+from typing import Generic
 
-from pff_stream.execute.processes import ProcessCrew, WorkersFailedError
+from pff_stream.errors import WorkersFailedError
+from pff_stream.execute.interface import Crew
+from pff_stream.execute.job import Job
 from pff_stream.execute.queue import Answer, Completed, Convicted, Ledger, Task
 from pff_stream.execute.worker_main import COLLECT_TASKS, Progress
 
-__all__ = ["Completed", "Convicted", "Pool", "Progress", "WorkersFailedError"]
+__all__ = ["Completed", "Convicted", "Job", "Pool", "Progress", "WorkersFailedError"]
 
-STALL_SECONDS = 60.0
 WAIT_SECONDS = 0.25
 """The longest wait without a look at the workers' counters or a call of `while_waiting`."""
 LOOK_SECONDS = 0.001
 """While results wait to be consumed, workers are looked after at most so often."""
 
 
-class Crew(Protocol[Task, Answer]):
-    """Workers of one kind."""
-
-    @property
-    def pids(self) -> list[int]:
-        """Process ids of the workers."""
-
-    def hand_out(self, ledger: Ledger[Task, Answer]) -> None:
-        """Gives tasks to workers that can take any."""
-
-    def wait(self, ledger: Ledger[Task, Answer], seconds: float) -> None:
-        """Waits at most so long for news of the workers, and notes them."""
-
-    def retire(self, ledger: Ledger[Task, Answer] | None) -> bool:
-        """Ends one worker, idle or not, for good; False where that cannot be."""
-
-    def close(self, *, kill: bool) -> None:
-        """Ends all workers; `kill` does not wait for any."""
-
-
 class Pool(Generic[Task, Answer]):
-    """Workers that are set up once and answer tasks until the pool is closed.
+    """The workers of a crew, set up once, which answer tasks until the pool is closed.
 
-    `setup(progress, *arguments)` runs once in each worker and returns the function that answers a
-    task; except under "fork" and "thread" it must be importable and its arguments picklable. The
-    function may be called with any task or part of one. `split(task)` gives the parts of a task,
-    none or one where it cannot be split. A worker in whose hands the counter of `progress` stands
-    still for `stall_seconds` is killed. `preload` names modules that a fork server imports.
-    With `gather` no process gets a task before all are set up, so that what they hold together does
-    not depend on who was first. `while_waiting` is called in this process at least every quarter
-    second that nothing comes.
+    The crew is the pool's from here on. At most `window` tasks are drawn and not consumed.
+    `split(task)` gives the parts of a task, none or one where it cannot be split. `while_waiting`
+    is called in this process at least every quarter second that nothing comes.
 
-    Raises from `imap_unordered` what `setup` or a task raises, as itself, other than a MemoryError
-    of a task, which is dealt with like a death; and WorkersFailedError where workers cannot be
-    started, or die before they begin any task again and again.
+    Raises from `imap_unordered` what the job's `set_up` or a task raises, as itself, other than a
+    MemoryError of a task, which is dealt with like a death; and WorkersFailedError where workers
+    cannot be started, or die before they begin any task again and again.
     """
 
     def __init__(
         self,
+        crew: Crew[Task, Answer],
         *,
-        start_method: str,
-        workers: int,
         window: int,
-        setup: Callable[..., Callable[[Task], Answer]],
-        arguments: tuple[object, ...],
         split: Callable[[Task], Sequence[Task]],
-        stall_seconds: float = STALL_SECONDS,
-        preload: Sequence[str] = (),
-        gather: bool = False,
         while_waiting: Callable[[], None] | None = None,
     ) -> None:
-        if workers < 1 or window < 1 or stall_seconds <= 0:
-            raise ValueError(f"{workers} workers, window {window}, stall after {stall_seconds} s")
+        if window < 1:
+            crew.close(kill=True)
+            raise ValueError(f"found a window of {window}, expected at least 1")
         self._window = window
         self._split = split
-        self._wait_seconds = min(WAIT_SECONDS, stall_seconds / 4)
         self._while_waiting = while_waiting
         self._ledger: Ledger[Task, Answer] | None = None
         self._retried = 0
         self.paused = False
         """While it is set no task is drawn; whoever sets it lifts it, from `while_waiting` or
         between two results."""
-        self._crew: Crew[Task, Answer] | None
-        if start_method == "thread":
-            from pff_stream.execute.threads import ThreadCrew
-
-            self._crew = ThreadCrew(workers, setup, arguments, stall_seconds)
-        else:
-            self._crew = ProcessCrew(
-                start_method, workers, setup, arguments, stall_seconds, preload, gather
-            )
+        self._crew: Crew[Task, Answer] | None = crew
 
     @property
     def pids(self) -> list[int]:
@@ -154,7 +116,7 @@ class Pool(Generic[Task, Answer]):
             elif ledger.finished:
                 return
             else:
-                crew.wait(ledger, self._wait_seconds)
+                crew.wait(ledger, WAIT_SECONDS)
                 if self._while_waiting and not ledger.has_result:
                     self._while_waiting()
             looked = time.monotonic()

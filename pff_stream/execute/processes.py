@@ -10,18 +10,16 @@ import contextlib
 import selectors
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Generic
 
-from pff_stream.errors import PffStreamError
+from pff_stream.errors import WorkersFailedError
 from pff_stream.execute.connection import Worker, is_small
+from pff_stream.execute.job import CLOSE_SECONDS, Job
 from pff_stream.execute.launch import (
     Child,
-    ForkLauncher,
-    ForkServer,
     Launcher,
     SharedPage,
-    SpawnLauncher,
     kill_all,
     launch,
     signals_held,
@@ -35,7 +33,6 @@ from pff_stream.execute.worker_main import (
     READY,
     STILL_RUNNING,
     UNKNOWN_EXIT,
-    SetUp,
 )
 
 QUICK_SECONDS = 0.02
@@ -47,20 +44,7 @@ REST_SECONDS, LONGEST_REST_SECONDS = 0.1, 5.0
 """While others go on, a slot whose workers die so twice in a row waits so long, then doubly."""
 START_TRIES = 4
 """So often a worker is started where fork servers are killed in the middle of it."""
-SET_UP_STALL_SECONDS = 60.0
-"""A worker that sets up, imports included, may stand still for so long at least."""
 STALL_CHECK_SECONDS = 0.1
-CLOSE_SECONDS = 0.5
-"""How long idle workers may take to end by themselves."""
-
-
-class WorkersFailedError(PffStreamError):
-    """Workers cannot be started, or die before they begin anything, again and again.
-
-    Mostly the system lacks memory or processes for them, or somebody kills them.
-    """
-
-    exit_code = 3
 
 
 class RemoteTraceback(Exception):
@@ -73,18 +57,10 @@ class RemoteTraceback(Exception):
 class ProcessCrew(Generic[Task, Answer]):
     """A fixed number of slots, each with a living worker while there is work."""
 
-    def __init__(
-        self,
-        start_method: str,
-        slots: int,
-        set_up: SetUp,
-        arguments: tuple[object, ...],
-        stall_seconds: float,
-        preload: Sequence[str],
-        gather: bool = False,
-    ) -> None:
-        self._stall_seconds = stall_seconds
-        self._gathering = gather
+    def __init__(self, job: Job, make_launcher: Callable[[SharedPage, Job], Launcher]) -> None:
+        slots = job.workers
+        self._job = job
+        self._gathering = job.gathers
         self._workers: list[Worker[Task] | None] = [None] * slots
         self._retired: set[int] = set()
         self._barren = [0] * slots
@@ -96,21 +72,10 @@ class ProcessCrew(Generic[Task, Answer]):
         self._checked = 0.0
         self._page = SharedPage(slots)
         try:
-            self._launcher = self._make_launcher(start_method, set_up, arguments, preload)
+            self._launcher = make_launcher(self._page, job)
         except BaseException:
             self._page.close()
             raise
-
-    def _make_launcher(
-        self, method: str, set_up: SetUp, arguments: tuple[object, ...], preload: Sequence[str]
-    ) -> Launcher:
-        if method == "fork":
-            return ForkLauncher(self._page, set_up, arguments)
-        if method == "spawn":
-            return SpawnLauncher(self._page, set_up, arguments)
-        if method == "forkserver":
-            return ForkServer(self._page, set_up, arguments, preload)
-        raise ValueError(f"start method {method!r}: expected fork, spawn, forkserver or thread")
 
     @property
     def pids(self) -> list[int]:
@@ -149,6 +114,7 @@ class ProcessCrew(Generic[Task, Answer]):
         Only time spent here counts as a stall, and no more of it than was asked for: neither a slow
         consumer nor a stop from the terminal makes a worker late.
         """
+        seconds = min(seconds, self._job.wait_seconds)
         began = time.monotonic()
         for key, mask in self._selector.select(seconds):
             worker: Worker[Task] = key.data
@@ -322,9 +288,7 @@ class ProcessCrew(Generic[Task, Answer]):
             if worker.moved() or not worker.at_work:
                 worker.still_since = self._clock
                 continue
-            limit = self._stall_seconds
-            if not worker.ready:
-                limit = max(limit, SET_UP_STALL_SECONDS)
+            limit = self._job.stall_limit(is_set_up=worker.ready)
             if self._clock - worker.still_since >= limit:
                 self._bury(worker, ledger, f"no progress for {limit:g} s")
 

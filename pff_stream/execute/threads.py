@@ -13,9 +13,10 @@ import time
 from collections.abc import Callable
 from typing import Any, Generic
 
-from pff_stream.execute.processes import CLOSE_SECONDS, SET_UP_STALL_SECONDS, WorkersFailedError
+from pff_stream.errors import WorkersFailedError
+from pff_stream.execute.job import CLOSE_SECONDS, Job
 from pff_stream.execute.queue import Answer, Item, Ledger, Task
-from pff_stream.execute.worker_main import ANSWER, ERROR, MEMORY, READY, Progress, SetUp
+from pff_stream.execute.worker_main import ANSWER, ERROR, MEMORY, READY, Progress
 from pff_stream.files import _pages
 
 
@@ -24,15 +25,13 @@ class WorkerThread(threading.Thread):
 
     def __init__(
         self,
-        set_up: SetUp,
-        arguments: tuple[object, ...],
+        job: Job,
         items: queue.SimpleQueue[Item[Any] | None],
         replies: queue.SimpleQueue[tuple[int, Item[Any] | None, Any, float]],
     ) -> None:
         # A daemon: where the parent is interrupted, it does not wait for the task at work.
         super().__init__(name="pff-stream worker", daemon=True)
-        self._set_up = set_up
-        self._arguments = arguments
+        self._job = job
         self._items = items
         self._replies = replies
         self._words = memoryview(bytearray(8)).cast("Q")
@@ -51,7 +50,7 @@ class WorkerThread(threading.Thread):
     def run(self) -> None:
         """The whole life of the worker."""
         try:
-            answer = self._set_up(Progress(self._words), *self._arguments)
+            answer = self._job.set_up(Progress(self._words), *self._job.arguments)
         except BaseException as error:
             self._replies.put((ERROR, None, error, 0.0))
             return
@@ -84,16 +83,12 @@ class ThreadCrew(Generic[Task, Answer]):
     At most two tasks a thread are handed out and not answered, which bounds both queues.
     """
 
-    def __init__(
-        self, workers: int, set_up: SetUp, arguments: tuple[object, ...], stall_seconds: float
-    ) -> None:
-        self._stall_seconds = stall_seconds
+    def __init__(self, job: Job) -> None:
+        self._job = job
         self._items: queue.SimpleQueue[Item[Any] | None] = queue.SimpleQueue()
         self._replies: queue.SimpleQueue[tuple[int, Item[Any] | None, Any, float]]
         self._replies = queue.SimpleQueue()
-        self._threads = [
-            WorkerThread(set_up, arguments, self._items, self._replies) for _ in range(workers)
-        ]
+        self._threads = [WorkerThread(job, self._items, self._replies) for _ in range(job.workers)]
         self._started = False
         self._handed_out = 0
         self._clock = 0.0
@@ -118,6 +113,7 @@ class ThreadCrew(Generic[Task, Answer]):
 
     def wait(self, ledger: Ledger[Task, Answer], seconds: float) -> None:
         """Waits for the first reply, and deals with all that are there."""
+        seconds = min(seconds, self._job.wait_seconds)
         began = time.monotonic()
         try:
             kind, item, value, took = (
@@ -172,9 +168,7 @@ class ThreadCrew(Generic[Task, Answer]):
             if thread.moved() or not thread.at_work or not self._started:
                 thread.still_since = self._clock
                 continue
-            limit = self._stall_seconds
-            if not thread.ready:
-                limit = max(limit, SET_UP_STALL_SECONDS)
+            limit = self._job.stall_limit(is_set_up=thread.ready)
             if self._clock - thread.still_since >= limit:
                 raise WorkersFailedError(
                     f"a worker thread made no progress for {limit:g} s, and cannot be ended"

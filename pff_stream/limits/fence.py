@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pff_stream.errors import UsageError
+from pff_stream.execute.executors import executor_named
+from pff_stream.execute.interface import Executor
 from pff_stream.settings.models import RunSettings
 from planner.fence import MemoryGroup, data_limit, limit_data, restore_data_limit
 from planner.machine import Machine, UnknownBudgetError, read_machine
@@ -36,7 +38,7 @@ def share_bytes(plan: Plan, fence: str) -> int | None:
 
     Its part of every term that is counted by workers, in the phase that has most of them.
     """
-    if fence == "none" or plan.settings.get("start_method") == "thread":
+    if fence == "none" or not _executor(plan).fences_workers:
         return None
     return worker_bytes(plan) + SLACK_BYTES
 
@@ -50,13 +52,17 @@ def worker_bytes(plan: Plan) -> int:
     return max(shared) // workers
 
 
+def _executor(plan: Plan) -> Executor:
+    return executor_named(str(plan.settings["start_method"]))
+
+
 @contextmanager
 def threads_held(plan: Plan, fence: str) -> Iterator[None]:
     """Holds this whole process to what its workers may take, where they are threads of it.
 
     The limit is taken back at the end: the merge has a plan of its own.
     """
-    if fence == "none" or plan.settings.get("start_method") != "thread":
+    if fence == "none" or not _executor(plan).shares_memory:
         yield
         return
     workers = int(plan.settings.get("workers") or 1)

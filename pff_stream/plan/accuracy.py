@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pff_stream.execute.executors import executor_named
 from pff_stream.work.task import Held
 from planner.plan import Plan
 from planner.sizes import format_size
@@ -54,7 +55,8 @@ def compared(plan: Plan, watch: TreeWatch, workers: int, held: Held) -> list[Com
     cannot see them from within (the first pages of it were charged before it could enter one).
     """
     terms = next((phase.terms for phase in plan.phases if phase.name == "evaluate"), plan.terms)
-    of_workers = all(held) and plan.settings.get("start_method") != "thread"
+    executor = executor_named(str(plan.settings["start_method"]))
+    of_workers = all(held) and not executor.shares_memory
     group_of = _GROUP_OF | _ARRAYS_OF if of_workers else _GROUP_OF
     arrays = {
         SCRATCH: workers * held.evaluator_bytes,

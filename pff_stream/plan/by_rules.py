@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from pff_stream.errors import UsageError
+from pff_stream.execute.executors import executor_named
 from pff_stream.plan.sizes import (
     BLOCKS,
     FILE,
@@ -31,9 +32,6 @@ from planner.model import Phase, Setting, Settings
 from planner.plan import Plan
 from planner.search import Candidate
 
-THREAD_SPEED = 0.9
-"""What is left where workers share an interpreter between the evaluator's calls: 128,319 rules over
-FB15k-237 with two took 0.80 to 0.93 of the speed of processes."""
 BLOCKS_SPEED = 0.35
 """How fast a graph is evaluated that is read in blocks, of the speed with all of it in memory."""
 ROOMY_SHARE, TIGHT_SPEED = 6, 0.4
@@ -184,7 +182,7 @@ def predicted_speed(settings: Settings, blocks: BlockSizes | None = None) -> flo
         speed *= BLOCKS_SPEED
         if blocks is not None and int(settings["resident_bytes"] or 0) < _roomy_bytes(blocks):
             speed *= TIGHT_SPEED
-    return speed * THREAD_SPEED if settings["start_method"] == "thread" else speed
+    return speed * executor_named(str(settings["start_method"])).speed
 
 
 def _roomy_bytes(blocks: BlockSizes) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pff_stream.plan.costs import Costs, probed, usable_method
+from pff_stream.plan.costs import Costs, probed, safe_here, spare_methods, usable_method
 from pff_stream.plan.workload import Workload
 from pff_stream.settings.models import RunSettings
 from planner.machine import Machine
@@ -55,7 +55,7 @@ def _plan_run(
         methods = [method]
     else:
         method = usable_method(settings, costs)
-        methods = [method] if settings.start_method else [method, "thread"]
+        methods = [method, *spare_methods(settings)]
 
     def build(candidate: Settings) -> list[Phase]:
         found = probed(costs, str(candidate["start_method"]))
@@ -80,7 +80,7 @@ def _plan_run(
     wish = dict(fixed) if fixed else workload.leanest(wanted, method)
     axes: dict[str, Sequence[Setting]] = {
         "workers": list(range(wanted - 1, 0, -1)),
-        "start_method": [method, "thread"],
+        "start_method": [method, *safe_here(shares_memory=True)],
     }
     near = nearest(build, wish, axes, budget_bytes - MARGIN_BYTES)
     suggestions = [
@@ -100,7 +100,7 @@ def _notes(
 ) -> list[str]:
     notes = too_many(settings, machine)
     notes += why_fewer(settings, machine, workload.n_tasks, workload.unit, chosen)
-    if chosen is not None and chosen["start_method"] == "thread" and settings.start_method is None:
+    if chosen is not None and chosen["start_method"] in spare_methods(settings):
         notes.append("threads instead of processes: as many processes do not fit the budget")
     return notes
 

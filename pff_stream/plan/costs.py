@@ -6,12 +6,12 @@ import gc
 import os
 import platform
 import sys
-import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
-from pff_stream.execute.processes import WorkersFailedError
+from pff_stream.errors import WorkersFailedError
+from pff_stream.execute.executors import executor_named, executors
 from pff_stream.files import _pages
 from pff_stream.files.temporary import working_folder
 from pff_stream.plan.sizes import ProcessCosts
@@ -22,14 +22,6 @@ from planner.probe import ProbeError, WorkerMemory, cached_probe, measure_self
 
 _PROBE_VERSION = 3
 """Changes when the code of workers does, so that older answers are not taken for it."""
-
-_ROOMY_PROBE_BYTES = {
-    "fork": 14 << 20,
-    "forkserver": 30 << 20,
-    "spawn": 20 << 20,
-    "thread": 4 << 20,
-}
-"""About what two probed workers take beside this process."""
 
 
 @dataclass(slots=True)
@@ -63,8 +55,9 @@ class Costs:
         """Two workers where they share pages and the budget allows it, else one."""
         from pff_stream.plan.probe import PROBE_OWN_BYTES, probe_pool
 
-        roomy = self.parent_bytes + _ROOMY_PROBE_BYTES[start_method] <= self.budget_bytes
-        workers = 2 if roomy and start_method != "spawn" else 1
+        fixed = executor_named(start_method).costs()
+        roomy = self.parent_bytes + fixed.probe_bytes <= self.budget_bytes
+        workers = fixed.probed_workers if roomy else 1
         try:
             try:
                 found = probe_pool(start_method, self.folder, workers)
@@ -147,13 +140,21 @@ def probed(costs: Costs, method: str) -> ProcessCosts:
 
 
 def start_methods(settings: RunSettings) -> list[str]:
-    """The start methods to consider, best first: the one that was asked for, or what is safe here.
-
-    Fork is the lightest and quickest, but only a process of one thread can be forked safely.
-    """
+    """Those to consider, best first: the one that was asked for, or the processes safe here."""
     if settings.start_method is not None:
         return [settings.start_method]
-    methods = ["forkserver", "spawn"]
-    if sys.platform == "linux" and threading.active_count() == 1:
-        methods.insert(0, "fork")
-    return methods
+    return safe_here(shares_memory=False)
+
+
+def spare_methods(settings: RunSettings) -> list[str]:
+    """Those to fall back upon where processes do not fit; none where one was asked for."""
+    return [] if settings.start_method is not None else safe_here(shares_memory=True)
+
+
+def safe_here(*, shares_memory: bool) -> list[str]:
+    """Executors that the plan may choose in this process, with workers of one of the two kinds."""
+    return [
+        executor.name
+        for executor in executors()
+        if executor.shares_memory == shares_memory and executor.is_safe_here()
+    ]

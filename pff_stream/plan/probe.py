@@ -15,7 +15,9 @@ from contextlib import ExitStack
 from itertools import cycle, islice
 from typing import IO
 
-from pff_stream.execute.pool import Convicted, Pool, WorkersFailedError
+from pff_stream.errors import WorkersFailedError
+from pff_stream.execute.executors import executor_named
+from pff_stream.execute.pool import Convicted, Job, Pool
 from pff_stream.files import _pages
 from pff_stream.files.temporary import temporary_file
 from pff_stream.limits.guard import Meter
@@ -118,16 +120,15 @@ def _run(
     evaluation, once = Evaluation(), Evaluation()
     answers: dict[Task, Answer] = {}
     tasks = list(whole_chunks(rules))
-    with Pool(
-        start_method=start_method,
-        workers=workers,
-        window=4 * workers,
-        setup=set_up,
+    job = Job(
+        set_up=set_up,
         arguments=(arguments,),
-        split=split_task,
+        workers=workers,
         preload=("pff_stream.work.rules",),
-        gather=True,
-    ) as pool:
+        gathers=True,
+    )
+    crew = executor_named(start_method).crew(job)
+    with Pool(crew, window=4 * workers, split=split_task) as pool:
         for result in pool.imap_unordered(islice(cycle(tasks), TASKS * workers)):
             if isinstance(result, Convicted):
                 raise WorkersFailedError(f"a probed worker: {result.cause}")

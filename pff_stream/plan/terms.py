@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pff_stream.execute.executors import executor_named
 from pff_stream.plan.sizes import (
     RECORD_BYTES,
     ProcessCosts,
@@ -52,9 +53,6 @@ ENCODER_PROCESS_BYTES = 4 * MIB
 KERNEL_BYTES, KERNEL_PROCESS_BYTES, KERNEL_CORE_BYTES = 512 * KIB, 88 * KIB, 256 * KIB
 """Kernel memory: stacks, file tables, sockets; and what a control group's counter is ahead of the
 use on each core (it charges 64 pages at a time)."""
-COPIED_BYTES = {"fork": 704 * KIB, "forkserver": 384 * KIB}
-"""Pages shared by fork that are written, and so copied, only after the probe's few tasks: in all
-processes together, hardly more with more of them (over 3 to 2,442 tasks, 1 to 8 workers)."""
 
 
 def run_phases(sizes: RunSizes, costs: ProcessCosts, settings: Settings) -> list[Phase]:
@@ -69,7 +67,7 @@ def _evaluate_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) ->
     workers = busy_workers(sizes, settings)
     window = int(settings["window"] or 1)
     wide = bool(settings["wide"])
-    start = str(settings["start_method"])
+    executor = executor_named(str(settings["start_method"]))
     shared_pieces = min(SPOOL_SHARED_BYTES, sizes.n_chunks * SPOOL_SHARED_CHUNK_BYTES)
     resident = resident_bytes(settings)
     together = chunks_together(settings)
@@ -83,7 +81,7 @@ def _evaluate_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) ->
             {"workers": workers, "worker": costs.worker_bytes},
             costs.source,
         ),
-        _shared_term(costs, start),
+        _shared_term(costs, executor.costs().copied_bytes),
     ]
     terms += _graph_terms(sizes, workers, sum(own.values()))
     if resident is not None:
@@ -133,7 +131,7 @@ def _evaluate_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) ->
             "constants of the code; page cache, dropped behind",
         ),
         _kernel(
-            1 if start == "thread" else 1 + workers + (start == "forkserver"),
+            1 + executor.n_processes(workers),
             min(1 + workers, sizes.cores),
         ),
     ]
@@ -230,9 +228,8 @@ def _parent(costs: ProcessCosts) -> Term:
     )
 
 
-def _shared_term(costs: ProcessCosts, start: str) -> Term:
+def _shared_term(costs: ProcessCosts, copied: int) -> Term:
     """What comes once with workers, and what is copied in a run of many tasks."""
-    copied = COPIED_BYTES.get(start, 0)
     return Term(
         "shared by workers",
         costs.helper_bytes + copied,

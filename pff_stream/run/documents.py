@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from pff_stream.checkpoint.state import State, keep_rules, state_folder, write_settings
 from pff_stream.errors import RefusedError
-from pff_stream.execute.pool import Convicted, Pool
+from pff_stream.execute.executors import executor_named
+from pff_stream.execute.pool import Convicted, Job, Pool
 from pff_stream.files.temporary import temporary_file
 from pff_stream.files.writers import FileWriter
 from pff_stream.inputs import Rules, encode_options
@@ -162,17 +163,15 @@ def _in_order(
     workers = int(plan.settings["workers"] or 1)
     waiting: dict[int, tuple[NumberedTask, TaskAnswer]] = {}
     next_number = 0
+    job = Job(
+        set_up=set_up,
+        arguments=(arguments,),
+        workers=workers,
+        preload=("pff_stream.work.documents",),
+    )
+    crew = executor_named(str(plan.settings["start_method"])).crew(job)
     with (
-        Pool(
-            start_method=str(plan.settings["start_method"]),
-            workers=workers,
-            window=4 * workers,
-            setup=set_up,
-            arguments=(arguments,),
-            split=split_nothing,
-            preload=("pff_stream.work.documents",),
-            while_waiting=meter.tick,
-        ) as pool,
+        Pool(crew, window=4 * workers, split=split_nothing, while_waiting=meter.tick) as pool,
         meter.guard.minding(pool),
     ):
         tasks = (NumberedTask(number, task) for number, task in enumerate(manifest.tasks()))

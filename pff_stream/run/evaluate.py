@@ -15,7 +15,9 @@ from typing import IO
 
 from pff_stream.checkpoint.spool import UnfinishedRun, unfinished_run
 from pff_stream.errors import InputError, RefusedError
-from pff_stream.execute.pool import Convicted, Pool
+from pff_stream.execute.executors import executor_named
+from pff_stream.execute.interface import Executor
+from pff_stream.execute.pool import Convicted, Job, Pool
 from pff_stream.files import _pages
 from pff_stream.files.temporary import temporary_file
 from pff_stream.inputs import RulesGiven, TriplesGiven
@@ -54,52 +56,58 @@ GATHERED_TASKS = 8
 """With fewer tasks a worker some workers could be through before others are there at all."""
 
 
+@dataclass(frozen=True, slots=True)
+class Bookkeeping:
+    """What is noted of a run while its chunks are evaluated, and who is told."""
+
+    observer: Observer
+    meter: Meter
+    evaluation: Evaluation
+    """Sums up all answers."""
+    check_inputs: Callable[[], None]
+    """Called again and again; the run ends with what it raises."""
+    kept: UnfinishedRun | None = None
+    """What it has already is not evaluated again, and what comes is noted there."""
+
+    def look(self) -> None:
+        """Whatever is to be looked at from time to time."""
+        self.check_inputs()
+        self.meter.tick()
+        if self.kept is not None:
+            self.kept.journal.tick()
+
+
 def stream_chunks(
     rules: RuleFile,
     arguments: WorkerArguments,
+    books: Bookkeeping,
     *,
-    start_method: str,
+    executor: Executor,
     workers: int,
     window: int,
-    observer: Observer,
-    meter: Meter,
-    evaluation: Evaluation,
-    look: Callable[[], None],
-    kept: UnfinishedRun | None = None,
 ) -> Generator[Answer]:
     """Evaluates every chunk, in any order; yields each answer when its records are in the spool.
 
-    Sums up in `evaluation`; calls `look` again and again, and ends with what it raises. Every rule
-    has its records when this ends; what `kept` has already is not evaluated again, what comes is
-    noted there.
+    Every rule has its records when this ends.
     """
+    evaluation, kept = books.evaluation, books.kept
     tasks = whole_chunks(rules)
     if kept is not None:
-        observer.advance(kept.n_rules)
+        books.observer.advance(kept.n_rules)
         tasks = kept.missing(tasks)
     if arguments.chunks_together > 1:
         tasks = together(tasks, arguments.chunks_together)
-
-    def look_after() -> None:
-        look()
-        meter.tick()
-        if kept is not None:
-            kept.journal.tick()
-
+    job = Job(
+        set_up=set_up,
+        arguments=(arguments,),
+        workers=workers,
+        preload=("pff_stream.work.rules",),
+        gathers=len(rules.chunks) < GATHERED_TASKS * workers,
+    )
     with (
-        Pool(
-            start_method=start_method,
-            workers=workers,
-            window=window,
-            setup=set_up,
-            arguments=(arguments,),
-            split=split_task,
-            preload=("pff_stream.work.rules",),
-            while_waiting=look_after,
-            gather=len(rules.chunks) < GATHERED_TASKS * workers,
-        ) as pool,
-        meter.guard.minding(pool),
-        _blaming(look),
+        Pool(executor.crew(job), window=window, split=split_task, while_waiting=books.look) as pool,
+        books.meter.guard.minding(pool),
+        _blaming(books.check_inputs),
     ):
         for result in pool.imap_unordered(tasks):
             task: Task = result.task
@@ -112,21 +120,21 @@ def stream_chunks(
             if kept is not None:
                 kept.journal.add(task, answer.runs)
             yield answer
-            observer.advance(task.n_rules)
-            meter.tick()
-        meter.tick(now=True)
+            books.observer.advance(task.n_rules)
+            books.meter.tick()
+        books.meter.tick(now=True)
         evaluation.retried = pool.retried
     # What threads allocated here, and what is free of the rest: the merge has a plan of its own.
     _pages.trim()
 
 
 @contextmanager
-def _blaming(look: Callable[[], None]) -> Iterator[None]:
-    """What is wrong with an input may come of what `look` says: then that is raised."""
+def _blaming(check_inputs: Callable[[], None]) -> Iterator[None]:
+    """What is wrong with an input may come of its being altered: then that is raised."""
     try:
         yield
     except InputError:
-        look()
+        check_inputs()
         raise
 
 
@@ -218,14 +226,10 @@ def evaluating(
         answers = stream_chunks(
             ready.rules.file,
             _worker_arguments(ready, spool_path),
-            start_method=str(plan.settings["start_method"]),
+            Bookkeeping(observer, meter, evaluation, ready.check_inputs, kept),
+            executor=executor_named(str(plan.settings["start_method"])),
             workers=busy_workers(ready.sizes, plan.settings),
             window=int(plan.settings["window"] or 1),
-            observer=observer,
-            meter=meter,
-            evaluation=evaluation,
-            look=ready.check_inputs,
-            kept=kept,
         )
         stack.callback(answers.close)
         yield Evaluated(ready, spool, evaluation, meter, kept), answers

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pff_stream.errors import UsageError
+from pff_stream.execute.executors import executor_named, executors
 
 PREFIX = "PFF_STREAM_"
 _SHOWN = 80
@@ -24,6 +25,7 @@ _NUMBER = r"[0-9]{1,18}(?:\.[0-9]{1,18})?"
 _FAIL_ON = re.compile(rf"violations|none|count>[0-9]{{1,18}}|rate>({_NUMBER})(%?)", re.ASCII)
 _BAD_RULE = re.compile(rf"fail|skip|({_NUMBER})(%)", re.ASCII)
 _YES = ("1", "true", "yes", "on")
+_EXECUTORS = tuple(executor.name for executor in executors())
 _NO = ("0", "false", "no", "off")
 
 
@@ -110,6 +112,12 @@ def _choice(*choices: str) -> Callable[[object], str]:
     return parse
 
 
+def _executor(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return executor_named(value).name
+
+
 def _threshold(pattern: re.Pattern[str]) -> Callable[[object], str]:
     """Reads text of `pattern`, whose groups, a number and perhaps %, are a share of at most 1."""
 
@@ -187,9 +195,9 @@ _TABLE = (
     Option("max-workers", _whole(1), "a whole number from 1",
            "The plan chooses at most so many workers.",
            "N", default="cores that may be used"),
-    Option("start-method", _choice("fork", "spawn", "forkserver", "thread"),
-           "fork, spawn, forkserver or thread", "How workers are started.",
-           "[fork|spawn|forkserver|thread]", default="chosen by the plan, never thread"),
+    Option("start-method", _executor, f"{', '.join(_EXECUTORS[:-1])} or {_EXECUTORS[-1]}",
+           "How workers are started.", f"[{'|'.join(_EXECUTORS)}]",
+           default="chosen by the plan: processes, or threads where those do not fit"),
     Option("fence", _choice("auto", "rlimit", "cgroup", "none"), "auto, rlimit, cgroup or none",
            "Kernel limits: each worker by its share (rlimit), also all processes together by the "
            "budget (cgroup; auto: where that can be).",

@@ -1,4 +1,4 @@
-"""What the pool's tests ask of the machine: an end to every test, and nothing left behind it."""
+"""Pools for tests, and what they ask of the machine: an end, and nothing left behind it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,23 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 import psutil
+
+from pff_stream.execute.executors import executor_named
+from pff_stream.execute.pool import Job, Pool
+from tests.execute import pool_tasks
+
+
+def make_pool(method: str, set_up: Any, *arguments: object, **changes: Any) -> Pool[Any, Any]:
+    """A pool of two workers whose tasks cannot be split, with what a test says otherwise."""
+    ways: dict[str, Any] = {"window": 8, "split": pool_tasks.whole}
+    ways |= {
+        name: changes.pop(name) for name in ("window", "split", "while_waiting") if name in changes
+    }
+    job = Job(set_up=set_up, arguments=arguments, **{"workers": 2} | changes)
+    return Pool(executor_named(method).crew(job), **ways)
 
 
 @contextmanager

@@ -14,9 +14,9 @@ from typing import Any
 import psutil
 import pytest
 
-from pff_stream.execute.pool import Completed, Convicted, Pool, WorkersFailedError
+from pff_stream.execute.pool import Completed, Convicted, WorkersFailedError
 from tests.execute import pool_tasks
-from tests.execute.pool_processes import is_gone, nothing_left, within
+from tests.execute.pool_processes import is_gone, make_pool, nothing_left, within
 
 METHODS = ("fork", "spawn", "forkserver")
 
@@ -26,12 +26,6 @@ def clean(request: pytest.FixtureRequest) -> Iterator[None]:
     """Every test ends in time and leaves nothing behind."""
     with nothing_left(300.0 if request.node.get_closest_marker("slow") else 30.0):
         yield
-
-
-def make_pool(method: str, setup: Any, *arguments: object, **changes: Any) -> Pool[Any, Any]:
-    """A pool of two workers, with what a test says otherwise."""
-    options: dict[str, Any] = {"workers": 2, "window": 8, "split": pool_tasks.halves}
-    return Pool(start_method=method, setup=setup, arguments=arguments, **options | changes)
 
 
 def numbers_of(results: Iterable[Any]) -> list[int]:
@@ -47,7 +41,9 @@ def convicted_of(results: Iterable[Any]) -> list[Convicted[Any]]:
 @pytest.mark.parametrize("method", METHODS)
 def test_poison_is_convicted_alone(method: str) -> None:
     """Of a task of 64 units, the one that kills is convicted, and all the others are answered."""
-    with make_pool(method, pool_tasks.spans, frozenset([37]), "SIGKILL") as pool:
+    with make_pool(
+        method, pool_tasks.spans, frozenset([37]), "SIGKILL", split=pool_tasks.halves
+    ) as pool:
         results = list(pool.imap_unordered([(n, n + 64) for n in range(0, 256, 64)]))
         assert pool.retried == 7
     assert convicted_of(results) == [Convicted((37, 38), "killed by SIGKILL")]
@@ -66,7 +62,9 @@ def test_poison_is_convicted_alone(method: str) -> None:
 )
 def test_cause_is_told(way: str, cause: str) -> None:
     """A conviction says how the worker ended."""
-    with make_pool("fork", pool_tasks.spans, frozenset([1, 6]), way) as pool:
+    with make_pool(
+        "fork", pool_tasks.spans, frozenset([1, 6]), way, split=pool_tasks.halves
+    ) as pool:
         results = list(pool.imap_unordered([(0, 8)]))
     assert sorted(c.task for c in convicted_of(results)) == [(1, 2), (6, 7)]
     assert {c.cause for c in convicted_of(results)} == {cause}
@@ -77,7 +75,7 @@ def test_cause_is_told(way: str, cause: str) -> None:
 @pytest.mark.parametrize("way", ["SIGSTOP", "hang"])
 def test_standing_still_is_a_death(method: str, way: str) -> None:
     """A worker that is stopped or makes no progress is killed, and its task convicted."""
-    options = {"stall_seconds": 0.2}
+    options = {"stall_seconds": 0.2, "split": pool_tasks.halves}
     with make_pool(method, pool_tasks.spans, frozenset([2]), way, **options) as pool:
         results = list(pool.imap_unordered([(0, 4)]))
     assert convicted_of(results) == [Convicted((2, 3), "no progress for 0.2 s")]
@@ -109,7 +107,7 @@ def test_thread_that_stands_still_ends_the_run() -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_one_death_is_forgiven(method: str, tmp_path: Path) -> None:
     """A task whose worker dies once is tried again, and answered."""
-    with make_pool(method, pool_tasks.once, str(tmp_path), 1, split=pool_tasks.whole) as pool:
+    with make_pool(method, pool_tasks.once, str(tmp_path), 1) as pool:
         results = list(pool.imap_unordered(range(6)))
         assert pool.retried == 6
     assert sorted(r.answer for r in results if isinstance(r, Completed)) == list(range(6))
@@ -117,7 +115,7 @@ def test_one_death_is_forgiven(method: str, tmp_path: Path) -> None:
 
 def test_death_during_the_retry_convicts(tmp_path: Path) -> None:
     """A task that cannot be split and whose worker dies twice is convicted."""
-    with make_pool("fork", pool_tasks.once, str(tmp_path), 2, split=pool_tasks.whole) as pool:
+    with make_pool("fork", pool_tasks.once, str(tmp_path), 2) as pool:
         results = list(pool.imap_unordered(range(3)))
     assert sorted(c.task for c in convicted_of(results)) == [0, 1, 2]
 
@@ -125,7 +123,15 @@ def test_death_during_the_retry_convicts(tmp_path: Path) -> None:
 def test_task_sent_ahead_is_not_suspected() -> None:
     """A task that waits in a worker behind the one that kills it is not blamed."""
     spans = [(n, n + 1) for n in range(40)]
-    with make_pool("fork", pool_tasks.spans, frozenset([20]), "SIGKILL", 0.002, workers=1) as pool:
+    with make_pool(
+        "fork",
+        pool_tasks.spans,
+        frozenset([20]),
+        "SIGKILL",
+        0.002,
+        workers=1,
+        split=pool_tasks.halves,
+    ) as pool:
         results = list(pool.imap_unordered(spans))
         assert pool.retried == 1
     assert [c.task for c in convicted_of(results)] == [(20, 21)]
@@ -135,7 +141,7 @@ def test_task_sent_ahead_is_not_suspected() -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_busy_worker_killed(method: str) -> None:
     """A worker killed from outside is noticed at once, and its task answered by another one."""
-    with make_pool(method, pool_tasks.sleeps, split=pool_tasks.whole) as pool:
+    with make_pool(method, pool_tasks.sleeps) as pool:
         results = pool.imap_unordered([0.0, 0.3, 0.3, 0.3])
         next(results)
         time.sleep(0.1)
@@ -151,7 +157,7 @@ def test_busy_worker_killed(method: str) -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_idle_worker_killed(method: str) -> None:
     """Workers killed while they have nothing to do are replaced, and nobody is blamed."""
-    with make_pool(method, pool_tasks.squares, split=pool_tasks.whole) as pool:
+    with make_pool(method, pool_tasks.squares) as pool:
         assert len(list(pool.imap_unordered(range(10)))) == 10
         old = pool.pids
         for pid in old:
@@ -164,7 +170,7 @@ def test_idle_worker_killed(method: str) -> None:
 
 def test_killed_in_the_middle_of_an_answer() -> None:
     """Half an answer is no answer: the task is tried again."""
-    with make_pool("fork", pool_tasks.large, split=pool_tasks.whole) as pool:
+    with make_pool("fork", pool_tasks.large) as pool:
         results = pool.imap_unordered([10, 10, 8 << 20, 8 << 20])
         seen = [next(results)]
         time.sleep(0.2)  # both large answers fill their channels, and nobody reads
@@ -180,7 +186,7 @@ def test_killed_in_the_middle_of_an_answer() -> None:
 @pytest.mark.parametrize("action", [signal.SIGKILL, signal.SIGSTOP])
 def test_killed_in_the_middle_of_a_task(action: signal.Signals) -> None:
     """A worker that dies or stops while a large task is sent to it does not hold up the parent."""
-    options = {"split": pool_tasks.whole, "stall_seconds": 0.3, "workers": 1}
+    options = {"stall_seconds": 0.3, "workers": 1}
     with make_pool("fork", pool_tasks.blobs, **options) as pool:
         results = pool.imap_unordered([b"", bytes(8 << 20)])
         seen: list[Any] = []
@@ -204,7 +210,7 @@ def test_death_at_every_start(method: str, way: str, cause: str) -> None:
 
 def test_fork_server_killed() -> None:
     """A fork server that dies is started again when it is needed."""
-    with make_pool("forkserver", pool_tasks.squares, split=pool_tasks.whole) as pool:
+    with make_pool("forkserver", pool_tasks.squares) as pool:
         results = pool.imap_unordered(range(200))
         next(results)
         server = psutil.Process(pool.pids[0]).ppid()
@@ -219,7 +225,9 @@ def run_random_kills(method: str, kills: int, seed: int, between: int) -> None:
     spans = [(n, n + 4) for n in range(0, 4 * kills * between, 4)]
     seen: Counter[int] = Counter()
     convicted = 0
-    with make_pool(method, pool_tasks.spans, frozenset(), "", 0.0002, workers=3) as pool:
+    with make_pool(
+        method, pool_tasks.spans, frozenset(), "", 0.0002, workers=3, split=pool_tasks.halves
+    ) as pool:
         for count, result in enumerate(pool.imap_unordered(spans)):
             seen.update(range(*result.task))
             convicted += isinstance(result, Convicted)
@@ -246,7 +254,7 @@ def test_many_random_kills(method: str) -> None:
 
 def test_death_between_two_streams() -> None:
     """A worker that dies between two streams of tasks is replaced when the next one needs it."""
-    with make_pool("fork", pool_tasks.dies_idle, split=pool_tasks.whole, workers=1) as pool:
+    with make_pool("fork", pool_tasks.dies_idle, workers=1) as pool:
         assert len(list(pool.imap_unordered(range(2)))) == 2
         (pid,) = pool.pids
         assert within(2.0, lambda: is_gone(pid))

@@ -9,22 +9,22 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import psutil
 import pytest
 
-from pff_stream.execute.pool import Completed, Pool
+from pff_stream.execute.pool import Completed
 from tests.execute import pool_tasks
-from tests.execute.pool_processes import is_gone, nothing_left, within
+from tests.execute.pool_processes import is_gone, make_pool, nothing_left, within
 
 METHODS = ("fork", "spawn", "forkserver")
 ROOT = Path(__file__).parents[2]
 
 SCRIPT = """
 import os, signal, sys, time
-from pff_stream.execute.pool import Pool
 from tests.execute import pool_tasks
+from tests.execute.pool_processes import make_pool
 
 def end(number, frame):
     raise SystemExit(143)
@@ -32,8 +32,7 @@ def end(number, frame):
 signal.signal(signal.SIGTERM, end)
 method, seconds, stall_seconds = sys.argv[1], float(sys.argv[2]), float(sys.argv[3])
 try:
-    with Pool(start_method=method, workers=3, window=8, setup=pool_tasks.ticks, arguments=(),
-              split=pool_tasks.whole, stall_seconds=stall_seconds) as pool:
+    with make_pool(method, pool_tasks.ticks, workers=3, stall_seconds=stall_seconds) as pool:
         results = pool.imap_unordered([0.0] * 20 + [seconds] * 20)
         next(results)
         print(*pool.pids, flush=True)
@@ -51,12 +50,6 @@ def clean() -> Iterator[None]:
     """Every test ends in time and leaves nothing behind."""
     with nothing_left():
         yield
-
-
-def make_pool(method: str, setup: Any, **changes: Any) -> Pool[Any, Any]:
-    """A pool of two workers, with what a test says otherwise."""
-    options: dict[str, Any] = {"workers": 2, "window": 8, "split": pool_tasks.whole}
-    return Pool(start_method=method, setup=setup, arguments=(), **options | changes)
 
 
 class Parent:

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from pff_stream.errors import UsageError
-from pff_stream.execute.pool import Completed, Convicted, Pool
+from pff_stream.execute.pool import Completed, Convicted
 from pff_stream.limits import fence
 from pff_stream.settings.models import RunSettings
 from planner.fence import MemoryGroup
 from planner.model import Phase, Settings, Term
 from planner.plan import Plan
 from tests.execute import pool_tasks
-from tests.execute.pool_processes import nothing_left
+from tests.execute.pool_processes import make_pool, nothing_left
 
 MIB = 1 << 20
 ROOT = Path(__file__).parent.parent.parent
@@ -52,12 +52,13 @@ def test_over_allocation_convicts_one_unit(method: str) -> None:
     """What wants too much is retried, split and convicted by MemoryError; the rest is answered."""
     with (
         nothing_left(),
-        Pool(
-            start_method=method,
-            workers=2,
+        make_pool(
+            method,
+            pool_tasks.hoards,
+            frozenset([37]),
+            64 * MIB,
+            256 * MIB,
             window=4,
-            setup=pool_tasks.hoards,
-            arguments=(frozenset([37]), 64 * MIB, 256 * MIB),
             split=pool_tasks.halves,
         ) as pool,
     ):
@@ -73,12 +74,13 @@ def test_within_its_share_a_worker_is_not_hindered() -> None:
     """The same under a share that suffices."""
     with (
         nothing_left(),
-        Pool(
-            start_method="fork",
+        make_pool(
+            "fork",
+            pool_tasks.hoards,
+            frozenset([3]),
+            320 * MIB,
+            256 * MIB,
             workers=1,
-            window=4,
-            setup=pool_tasks.hoards,
-            arguments=(frozenset([3]), 320 * MIB, 256 * MIB),
             split=pool_tasks.halves,
         ) as pool,
     ):

@@ -13,7 +13,7 @@ from pff_stream.limits import guard as guard_module
 from pff_stream.limits.guard import Guard, Other, ProcReader
 from planner.watch import TreeWatch
 from tests.execute import pool_tasks
-from tests.execute.pool_processes import nothing_left
+from tests.execute.pool_processes import make_pool, nothing_left
 
 MIB = 1 << 20
 RESERVE, BUDGET = 512 * MIB, 1024 * MIB
@@ -174,15 +174,7 @@ def test_a_paused_pool_draws_nothing(method: str) -> None:
     pool: Pool[int, int]
     with (
         nothing_left(),
-        Pool(
-            start_method=method,
-            workers=2,
-            window=4,
-            setup=pool_tasks.squares,
-            arguments=(),
-            split=pool_tasks.whole,
-            while_waiting=waiting,
-        ) as pool,
+        make_pool(method, pool_tasks.squares, window=4, while_waiting=waiting) as pool,
     ):
         answers = []
         for result in pool.imap_unordered(tasks()):  # type: ignore[arg-type]
@@ -200,12 +192,14 @@ def test_a_retired_worker_is_not_replaced(method: str) -> None:
     pool: Pool[tuple[int, int], list[int]]
     with (
         nothing_left(),
-        Pool(
-            start_method=method,
+        make_pool(
+            method,
+            pool_tasks.spans,
+            frozenset(),
+            "exit",
+            0.002,
             workers=3,
             window=12,
-            setup=pool_tasks.spans,
-            arguments=(frozenset(), "exit", 0.002),
             split=pool_tasks.halves,
         ) as pool,
     ):

@@ -11,12 +11,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
 
+from pff_stream.execute.interface import Crew, Executor
+from pff_stream.execute.job import Job
 from pff_stream.limits.fence import GROUP_NAME
 from planner.cgroups import own_groups
 from tests.execute.pool_processes import is_gone, within
@@ -27,14 +30,39 @@ FAULTS = "FAULTS_OF_A_TEST"
 """Variable that tells the processes of a run how they are meddled with, as JSON."""
 
 
-def set_up(progress: Any, arguments: Any) -> Callable[[Any], Any]:
+class Faulty:
+    """An executor whose workers meet faults, and which is another one in all else."""
+
+    def __init__(self, inner: Executor, stall_seconds: float | None) -> None:
+        self.name, self.speed = inner.name, inner.speed
+        self.shares_memory, self.fences_workers = inner.shares_memory, inner.fences_workers
+        self.is_safe_here, self.n_processes = inner.is_safe_here, inner.n_processes
+        self.costs = inner.costs
+        self._inner = inner
+        self._stall_seconds = stall_seconds
+
+    def crew(self, job: Job) -> Crew[Any, Any]:
+        """The other's, with a set-up that meddles; a probe's workers are left alone."""
+        arguments: Any = job.arguments[0]
+        if arguments.source is None:
+            return self._inner.crew(job)
+        stall_seconds = self._stall_seconds or job.stall_seconds
+        job = replace(
+            job,
+            set_up=set_up,
+            arguments=(job.set_up, arguments),
+            stall_seconds=stall_seconds,
+        )
+        return self._inner.crew(job)
+
+
+def set_up(progress: Any, inner_set_up: Any, arguments: Any) -> Callable[[Any], Any]:
     """A worker's set-up that can tell of each task, pause before it, and die of one rule."""
     from pff_stream.rules.file import RuleFile
-    from pff_stream.work import rules as worker
 
     faults = json.loads(os.environ[FAULTS])
     rules = RuleFile(arguments.rules)
-    inner = worker.set_up(progress, arguments)
+    inner = inner_set_up(progress, arguments)
 
     def answer(task: Any) -> Any:
         if "trace" in faults:
@@ -73,17 +101,15 @@ def dwindling(looks: int) -> Callable[[object], int]:
 def main() -> None:
     """The command with the faults of the environment."""
     from pff_stream.checkpoint import journal
-    from pff_stream.execute.pool import Pool
+    from pff_stream.execute import executors
     from pff_stream.limits import guard
     from pff_stream.run import evaluate as stream
 
     faults = json.loads(os.environ[FAULTS])
-    changes: dict[str, object] = {"set_up": set_up}
     if "rules" in faults:
-        changes["whole_chunks"] = partial(small_tasks, size=faults["rules"])
-    if "stall" in faults:
-        changes["Pool"] = partial(Pool, stall_seconds=faults["stall"])
-    vars(stream).update(changes)
+        vars(stream).update(whole_chunks=partial(small_tasks, size=faults["rules"]))
+    for executor in executors.EXECUTORS:
+        executors.register(Faulty(executor, faults.get("stall")))
     if "short" in faults:
         reader: Any = guard.ProcReader
         reader.available_bytes = dwindling(faults["short"])
