@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -72,10 +73,10 @@ def _headers(source: Path, folder: Path) -> set[str]:
     return found
 
 
-def _processes() -> int:
+def _processes(semaphore: Callable[[], object] = multiprocessing.Semaphore) -> int:
     """How many processes Cython may use: none beside this one where semaphores are missing."""
     try:
-        multiprocessing.Semaphore()
+        semaphore()
     except (ImportError, OSError):
         return 0
     return os.cpu_count() or 1
@@ -127,13 +128,14 @@ def _extension(name: str, source: str) -> Extension:
     )
 
 
-setup(
-    cmdclass={"build_ext": BuildModules},
-    ext_modules=[
-        _extension(SHARED, SHARED.replace(".", "/") + ".c"),
-        *(
-            _extension(".".join(source.with_suffix("").parts), str(source))
-            for source in sorted(Path(PACKAGE).rglob("*.pyx"))
-        ),
-    ],
-)
+if __name__ == "__main__":
+    setup(
+        cmdclass={"build_ext": BuildModules},
+        ext_modules=[
+            _extension(SHARED, SHARED.replace(".", "/") + ".c"),
+            *(
+                _extension(".".join(source.with_suffix("").parts), str(source))
+                for source in sorted(Path(PACKAGE).rglob("*.pyx"))
+            ),
+        ],
+    )
