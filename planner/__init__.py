@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         limit_data,
         restore_data_limit,
     )
-    from planner.formula import Formula, given, least, most
+    from planner.formula import Formula, constant, given, least, most
     from planner.machine import Machine, UnknownBudgetError, profile, read_machine
     from planner.model import Limit, Phase, Term
     from planner.plan import Plan
@@ -62,6 +62,7 @@ __all__ = [
     "as_options",
     "cached_probe",
     "choose",
+    "constant",
     "data_limit",
     "format_size",
     "given",
@@ -88,7 +89,7 @@ _HOMES = {
         "limit_data",
         "restore_data_limit",
     ),
-    "formula": ("Formula", "given", "least", "most"),
+    "formula": ("Formula", "constant", "given", "least", "most"),
     "machine": ("Machine", "UnknownBudgetError", "profile", "read_machine"),
     "model": ("Limit", "Phase", "Term"),
     "plan": ("Plan",),

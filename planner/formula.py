@@ -101,6 +101,11 @@ def given(name: str, value: int) -> Formula:
     return Formula(int(value), name, {name: int(value)}, _ATOM)
 
 
+def constant(value: int) -> Formula:
+    """A number that depends on nothing."""
+    return _formula(value)
+
+
 def stated(value: int, text: str) -> Formula:
     """A number with a text that somebody else vouches for, to go on from."""
     return Formula(value, text, {}, _ATOM if text.isidentifier() or text.isdigit() else _SUM)

@@ -1,4 +1,4 @@
-"""Holds the encoder to what `encode_memory` says, its arrays and its Python side apart.
+"""Holds the encoder to what `encode_terms` says, its arrays and its Python side apart.
 
     python -m profiling.memray_encoder
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from pff_stream.triples.encode import encode
 from pff_stream.triples.options import EncodeOptions
 from pff_stream.triples.report import EncodeReport
-from pff_stream.triples.sizes import EncodeCounts, encode_memory
+from pff_stream.triples.sizes import EncodeCounts, encode_terms, largest_terms
 from pff_stream.triples.store import GraphStore
 from profiling.peaks import EXAMPLE, MARGIN_BYTES, Report, kernel_peak, traced_peak
 
@@ -52,7 +52,7 @@ def encoded(path: Path) -> EncodeReport:
 
 
 def planned(report: EncodeReport) -> dict[str, int]:
-    """The terms of the largest phase of `encode_memory`."""
+    """The terms of the largest phase of `encode_terms`."""
     counts = EncodeCounts(
         n_read=report.n_read,
         n_entities=report.n_entities,
@@ -63,7 +63,7 @@ def planned(report: EncodeReport) -> dict[str, int]:
         n_triples=report.n_triples,
         graph_bytes=report.graph_bytes,
     )
-    return max(encode_memory(counts).values(), key=lambda terms: sum(terms.values()))
+    return {term.name: term.bytes for term in largest_terms(counts)}
 
 
 def check_triples(report: Report, path: Path, count: int) -> None:
@@ -88,14 +88,11 @@ def check_documents(report: Report, path: Path, count: int) -> None:
 
 
 def python_side(document_bytes: int) -> dict[str, int]:
-    """What `encode_memory` says of all that does not lie in arrays."""
+    """What `encode_terms` says of all that does not lie in arrays."""
     counts = EncodeCounts(0, 0, 0, 0, 0, 0, largest_document_bytes=document_bytes)
-    reading = encode_memory(counts)["reading"]
-    return {
-        "blocks": reading["blocks"],
-        "document": reading["document"],
-        "margin": MARGIN_BYTES,
-    }
+    python_side = ("encoder, blocks", "encoder, document")
+    terms = {term.name: term.bytes for term in encode_terms(counts)["reading"]}
+    return {name: terms[name] for name in python_side} | {"margin": MARGIN_BYTES}
 
 
 def main() -> None:

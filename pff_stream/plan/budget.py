@@ -23,7 +23,7 @@ from pff_stream.plan.terms import preparation_phases
 from pff_stream.settings.models import COMPILE_BYTES
 from pff_stream.settings.options import OPTIONS
 from planner.machine import Machine, profile
-from planner.model import Setting, Settings, Term, peak_bytes
+from planner.model import Setting, Settings, peak_bytes
 from planner.plan import Plan
 from planner.reserve import Reservation, less_pending
 from planner.text import refusal
@@ -182,10 +182,9 @@ def share_to_prepare(
         compile_least = MIN_MEMORY_BYTES
     raw = settings.triples and not any(is_graph_file(path) for path in settings.triples)
     if raw or triples is not None:
-        from pff_stream.triples.sizes import EncodeCounts, encode_memory
+        from pff_stream.triples.sizes import least_terms
 
-        reading = sum(encode_memory(EncodeCounts(0, 0, 0, 0, 0, 0))["reading"].values())
-        encode_terms = [Term("encoder", reading, "blocks and tables", {}, "constants of the code")]
+        encode_terms = least_terms()
     phases = preparation_phases(alone(costs), compile_least, encode_terms)
     budget = machine.budget_bytes
     if phases and peak_bytes(phases) > budget:

@@ -138,12 +138,6 @@ def _encode_terms(graph: GraphInput) -> list[Term] | None:
     report = graph.encoded
     if report is None:
         return None
-    from pff_stream.triples.sizes import encode_memory
+    from pff_stream.triples.sizes import largest_terms
 
-    counts = replace(report.memory_counts, graph_in_file=not graph.in_memory)
-    phases = encode_memory(counts)
-    name = max(phases, key=lambda phase: sum(phases[phase].values()))
-    return [
-        Term(f"encoder, {part}", size, part, {part: size}, f"counts of the input, while {name}")
-        for part, size in phases[name].items()
-    ]
+    return largest_terms(replace(report.memory_counts, graph_in_file=not graph.in_memory))

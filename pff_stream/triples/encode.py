@@ -23,7 +23,7 @@ from pff_stream.triples.bad import BadTriples
 from pff_stream.triples.inputs import OpenedInputs, TripleInput
 from pff_stream.triples.options import EncodeOptions
 from pff_stream.triples.report import EncodeReport, log_report
-from pff_stream.triples.sizes import FILES_BYTES, EncodeCounts, beside_graph, encode_memory
+from pff_stream.triples.sizes import FILES_BYTES, EncodeCounts, beside_graph, reading_bytes
 from planner.sizes import format_size
 
 _SPILL_SHARE = 4
@@ -224,9 +224,7 @@ class _Reading:
             largest_relation_read=0,
             block_bytes=self._options.block_bytes,
         )
-        reading = encode_memory(counts)["reading"]
-        spills = self._spill_bytes is not None
-        return sum(size for part, size in reading.items() if part != "records" or not spills)
+        return reading_bytes(counts, with_records=self._spill_bytes is None)
 
     def refusal(self) -> RefusedError:
         """Says how far it came, and what would do."""

@@ -1,4 +1,4 @@
-"""What encoding allocates, as arithmetic on counts, for whoever plans it.
+"""What encoding allocates, as terms computed from counts, for whoever plans it.
 
 The same numbers size the allocations in `_encode`: a change there is a change here (a test compares
 them). Covers the encoder, the blocks and the documents; not the interpreter and its imports.
@@ -11,10 +11,19 @@ from dataclasses import dataclass
 from pff_stream.files.sources import BLOCK_BYTES
 from pff_stream.triples._encode import PAIR_BYTES, name_slots_bytes
 from pff_stream.triples._triple_lines import RECORD_BYTES
+from planner.formula import Formula, constant, given, least
+from planner.model import Term
 
 _FIRST_SLOTS_BYTES = 256
+_ALIGNED_BYTES = 64
+_HEADER_BYTES, _NAME_ARRAYS = 256, 6
+"""Of a graph: its header, and the arrays of both kinds of names, each aligned."""
 _RELATION_RECORDS_BYTES = 2 * 80
-_SHAPE_BYTES = 2 * 12
+_ROW_BYTES, _ROW_ARRAYS, _INDEX_BYTES = 20, 5, 256
+"""One direction of a graph at most: keys, offsets and values of 4 bytes, an index of 8 a key and
+256, each array aligned."""
+_TABLE_BYTES, _SHAPE_BYTES = 16, 2 * 12
+_BLOCKS = 3
 _FORGET_BYTES = (1 << 17) * RECORD_BYTES
 _PAGE_BYTES = 4096
 FILES_BYTES = 8 << 20
@@ -47,96 +56,172 @@ class EncodeCounts:
     block_bytes: int = BLOCK_BYTES
 
 
-def names_bytes(counts: EncodeCounts) -> int:
+def names_formula(counts: EncodeCounts) -> Formula:
     """The names with their ends and their index, while reading."""
-    ends = 8 * (counts.n_entities + counts.n_relations)
     slots = sum(
         max(_FIRST_SLOTS_BYTES, name_slots_bytes(n))
         for n in (counts.n_entities, counts.n_relations)
     )
-    return counts.entity_name_bytes + counts.relation_name_bytes + ends + slots
+    characters = counts.entity_name_bytes + counts.relation_name_bytes
+    ends = given("entities", counts.n_entities) + given("relations", counts.n_relations)
+    return given("characters", characters) + 8 * ends + given("slots", slots)
 
 
-def graph_bytes_at_most(counts: EncodeCounts) -> int:
+def graph_at_most(counts: EncodeCounts) -> Formula:
     """A bound on the size of the graph: keys and indexes are no more than the triples."""
-    names = names_bytes(counts) + 256 + 6 * 64
-    triples = counts.n_read if counts.n_triples is None else counts.n_triples
-    # Each direction: keys, offsets, values of 4 bytes, an index of at most 8 bytes a key and 256.
-    rows = 2 * (20 * triples + (4 + 256 + 5 * 64) * counts.n_relations)
-    return names + _RELATION_RECORDS_BYTES * counts.n_relations + 64 + rows
+    relations = given("relations", counts.n_relations)
+    names = names_formula(counts) + (_HEADER_BYTES + _NAME_ARRAYS * _ALIGNED_BYTES)
+    each = 4 + _INDEX_BYTES + _ROW_ARRAYS * _ALIGNED_BYTES
+    rows = 2 * (_ROW_BYTES * _distinct(counts) + each * relations)
+    return names + _RELATION_RECORDS_BYTES * relations + _ALIGNED_BYTES + rows
 
 
-def encode_memory(counts: EncodeCounts) -> dict[str, dict[str, int]]:
-    """Named bytes of each phase; the peak of encoding is that of the largest phase.
+def encode_terms(counts: EncodeCounts) -> dict[str, list[Term]]:
+    """The terms of each phase by its name; the peak of encoding is that of the largest.
 
     `reading`: until all triples are ids. `grouping`: records become pairs, their pages going as the
     pairs' come. `sorting`: by relation, with room for the largest one. `naming`: the names are
     copied into the graph. `writing`: the graph grows as the pairs go. What lies in files is page
     cache, which can be reclaimed; without `files` of it the same pages would be read again.
     """
-    names = names_bytes(counts)
-    records = RECORD_BYTES * counts.n_read
-    pairs = PAIR_BYTES * counts.n_read
-    spare = PAIR_BYTES * counts.largest_relation_read
-    tables = (16 + _SHAPE_BYTES) * (counts.n_relations + 1)
-    graph = graph_bytes_at_most(counts) if counts.graph_bytes is None else counts.graph_bytes
-    graph_names = names + 6 * 64
-    triples = counts.n_read if counts.n_triples is None else counts.n_triples
-    left = spare + PAIR_BYTES * (counts.n_read - triples)
-    spilled = counts.spilled_at_bytes is not None
-    if counts.spilled_at_bytes is not None:
-        records, pairs, left = min(records, counts.spilled_at_bytes), 0, 0
-    if counts.graph_in_file:
-        graph = graph_names = 0
-    files = {"files": FILES_BYTES} if spilled or counts.graph_in_file else {}
-    return {
-        "reading": {
-            "names": names,
-            "records": records,
-            "blocks": 3 * counts.block_bytes,
-            "decoder": counts.decoder_bytes,
-            "document": _DOCUMENT_FACTOR * counts.largest_document_bytes,
-            **({"files": FILES_BYTES} if spilled else {}),
-        },
-        "grouping": {
-            "names": names,
-            "records": 0 if spilled else records,
-            # Pairs of every relation fill pages of their own before the records' pages go.
-            "pairs": min(
-                PAIR_BYTES * counts.n_read, _FORGET_BYTES + _PAGE_BYTES * counts.n_relations
-            ),
-            "tables": tables,
-            **files,
-        },
-        "sorting": {
-            "names": names,
-            "pairs": pairs,
-            "spare": spare,
-            "stamps": 4 * counts.n_entities,
-            "tables": tables,
-            **files,
-        },
-        "naming": {
-            "names": names,
-            "graph": graph_names,
-            "pairs": pairs,
-            "tables": tables,
-            **files,
-        },
-        "writing": {
-            "graph": graph,
-            # The largest relation may come last; repeated triples go only with their relation.
-            "pairs": left,
-            "spare": spare,
-            "tables": tables,
-            **files,
-        },
+    parts = {
+        "reading": _reading(counts),
+        "grouping": _grouping(counts),
+        "sorting": _sorting(counts),
+        "naming": _naming(counts),
+        "writing": _writing(counts),
     }
+    return {
+        phase: [
+            Term.of(f"encoder, {name}", formula, f"counts of the input, while {phase}")
+            for name, formula in found.items()
+        ]
+        for phase, found in parts.items()
+    }
+
+
+def largest_terms(counts: EncodeCounts) -> list[Term]:
+    """The terms of the largest phase."""
+    return max(encode_terms(counts).values(), key=_sum)
+
+
+def least_terms() -> list[Term]:
+    """What the reading of nothing holds."""
+    return encode_terms(EncodeCounts(0, 0, 0, 0, 0, 0))["reading"]
+
+
+def reading_bytes(counts: EncodeCounts, *, with_records: bool = True) -> int:
+    """What is held while triples are read; without the records, which can go to a file."""
+    parts = _reading(counts)
+    return sum(parts[name].value for name in parts if with_records or name != "records")
 
 
 def beside_graph(counts: EncodeCounts) -> int:
     """What is held beside a graph in memory when most is, from when it begins to be written."""
     assert counts.graph_bytes is not None
-    phases = encode_memory(counts)
-    most = max(sum(phases[name].values()) for name in ("naming", "writing"))
-    return max(0, most - counts.graph_bytes)
+    phases = encode_terms(counts)
+    return max(0, max(_sum(phases["naming"]), _sum(phases["writing"])) - counts.graph_bytes)
+
+
+def _reading(counts: EncodeCounts) -> dict[str, Formula]:
+    document = given("largest_document", counts.largest_document_bytes)
+    return {
+        "names": names_formula(counts),
+        "records": _records(counts),
+        "blocks": _BLOCKS * given("block", counts.block_bytes),
+        "decoder": given("decoder", counts.decoder_bytes),
+        "document": _DOCUMENT_FACTOR * document,
+        **_files(spilled=_is_spilled(counts)),
+    }
+
+
+def _grouping(counts: EncodeCounts) -> dict[str, Formula]:
+    records = constant(0) if _is_spilled(counts) else _records(counts)
+    # Pairs of every relation fill pages of their own before the records' pages go.
+    started = _FORGET_BYTES + _PAGE_BYTES * given("relations", counts.n_relations)
+    return {
+        "names": names_formula(counts),
+        "records": records,
+        "pairs": least(PAIR_BYTES * given("read", counts.n_read), started),
+        "tables": _tables(counts),
+        **_any_files(counts),
+    }
+
+
+def _sorting(counts: EncodeCounts) -> dict[str, Formula]:
+    return {
+        "names": names_formula(counts),
+        "pairs": _pairs(counts),
+        "spare": _spare(counts),
+        "stamps": 4 * given("entities", counts.n_entities),
+        "tables": _tables(counts),
+        **_any_files(counts),
+    }
+
+
+def _naming(counts: EncodeCounts) -> dict[str, Formula]:
+    graph = names_formula(counts) + _NAME_ARRAYS * _ALIGNED_BYTES
+    return {
+        "names": names_formula(counts),
+        "graph": constant(0) if counts.graph_in_file else graph,
+        "pairs": _pairs(counts),
+        "tables": _tables(counts),
+        **_any_files(counts),
+    }
+
+
+def _writing(counts: EncodeCounts) -> dict[str, Formula]:
+    graph = graph_at_most(counts)
+    if counts.graph_bytes is not None:
+        graph = given("graph", counts.graph_bytes)
+    # The largest relation may come last; repeated triples go only with their relation.
+    left = _spare(counts) + PAIR_BYTES * (given("read", counts.n_read) - _distinct(counts))
+    return {
+        "graph": constant(0) if counts.graph_in_file else graph,
+        "pairs": constant(0) if _is_spilled(counts) else left,
+        "spare": _spare(counts),
+        "tables": _tables(counts),
+        **_any_files(counts),
+    }
+
+
+def _sum(terms: list[Term]) -> int:
+    return sum(term.bytes for term in terms)
+
+
+def _is_spilled(counts: EncodeCounts) -> bool:
+    return counts.spilled_at_bytes is not None
+
+
+def _distinct(counts: EncodeCounts) -> Formula:
+    if counts.n_triples is None:
+        return given("read", counts.n_read)
+    return given("triples", counts.n_triples)
+
+
+def _records(counts: EncodeCounts) -> Formula:
+    every = RECORD_BYTES * given("read", counts.n_read)
+    if counts.spilled_at_bytes is None:
+        return every
+    return least(every, given("spilled_at", counts.spilled_at_bytes))
+
+
+def _pairs(counts: EncodeCounts) -> Formula:
+    return constant(0) if _is_spilled(counts) else PAIR_BYTES * given("read", counts.n_read)
+
+
+def _spare(counts: EncodeCounts) -> Formula:
+    return PAIR_BYTES * given("largest_relation", counts.largest_relation_read)
+
+
+def _tables(counts: EncodeCounts) -> Formula:
+    return (_TABLE_BYTES + _SHAPE_BYTES) * (given("relations", counts.n_relations) + 1)
+
+
+def _files(*, spilled: bool) -> dict[str, Formula]:
+    return {"files": constant(FILES_BYTES)} if spilled else {}
+
+
+def _any_files(counts: EncodeCounts) -> dict[str, Formula]:
+    """Page cache of the triples or of the graph."""
+    return _files(spilled=_is_spilled(counts) or counts.graph_in_file)

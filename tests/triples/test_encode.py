@@ -17,7 +17,7 @@ from pff_stream.triples._encode import Encoder
 from pff_stream.triples._graph import GraphView
 from pff_stream.triples.bad import BadTriples
 from pff_stream.triples.options import EncodeOptions, parse_columns
-from pff_stream.triples.sizes import EncodeCounts, encode_memory, graph_bytes_at_most
+from pff_stream.triples.sizes import EncodeCounts, encode_terms, graph_at_most
 from tests.triples.layout import read_layout
 from tests.triples.memory_writer import encoded
 
@@ -257,7 +257,10 @@ def test_sizes_are_bounds(triples: list[Triple]) -> None:
         report.largest_relation_read,
         report.n_triples,
     )
-    assert len(data) <= graph_bytes_at_most(counts)
-    phases = encode_memory(counts)
-    assert phases["reading"]["records"] == 12 * len(triples)
-    assert phases["writing"]["graph"] >= len(data)
+    assert len(data) <= graph_at_most(counts).value
+    phases = {
+        name: {term.name: term.bytes for term in terms}
+        for name, terms in encode_terms(counts).items()
+    }
+    assert phases["reading"]["encoder, records"] == 12 * len(triples)
+    assert phases["writing"]["encoder, graph"] >= len(data)
