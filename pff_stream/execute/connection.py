@@ -23,7 +23,7 @@ class Worker(Generic[Task]):
         self.child = child
         self.words = words
         """Its part of the shared page."""
-        self.hand: deque[Item[Task]] = deque()
+        self.in_flight: deque[Item[Task]] = deque()
         """Sent and not answered: the task at work, and perhaps one ahead."""
         self.ready = False
         """Whether it is set up."""
@@ -43,11 +43,11 @@ class Worker(Generic[Task]):
     @property
     def at_work(self) -> bool:
         """Whether it owes anything: an answer, or its set-up."""
-        return bool(self.hand) or not self.ready
+        return bool(self.in_flight) or not self.ready
 
     @property
     def has_begun(self) -> bool:
-        """Whether the first task in hand is begun."""
+        """Whether the first task in flight is begun."""
         return bool(self.words[BEGUN_WORD] > self.answered)
 
     def moved(self) -> bool:
@@ -57,11 +57,11 @@ class Worker(Generic[Task]):
         return self._mark != before
 
     def send(self, item: Item[Task]) -> None:
-        """Puts a task into its hand."""
+        """Sends it a task, which is in flight from here on."""
         payload = _payload(item)
         item.payload = None
         self.outbox.append(memoryview(TASK.pack(len(payload)) + payload))
-        self.hand.append(item)
+        self.in_flight.append(item)
         self.flush()
 
     def flush(self) -> None:

@@ -1,7 +1,7 @@
 """The seam of executors: who carries out the tasks of a pool, and what a plan must know of them.
 
 An `Executor` is what `--start-method` names. It starts nothing itself: its `crew` does, for one
-pool. Window, order of tries, splits and convictions stay with the pool (`pool`, `queue`).
+pool. Window, retries, splits and what is found to be poisoned stay with the pool and its queue.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple, Protocol
 
 from pff_stream.execute.job import Job
-from pff_stream.execute.queue import Answer, Ledger, Task
+from pff_stream.execute.queue import Answer, Task, TaskQueue
 
 
 class FixedCosts(NamedTuple):
@@ -42,19 +42,19 @@ class Executor(Protocol):
 
 
 class Crew(Protocol[Task, Answer]):
-    """The workers of one pool; `ledger` has the tasks, and is told what became of each."""
+    """The workers of one pool; `queue` has the tasks, and is told of each what became of it."""
 
     @property
     def pids(self) -> list[int]:
         """Process ids of the workers that there are now on this machine."""
 
-    def hand_out(self, ledger: Ledger[Task, Answer]) -> None:
+    def dispatch(self, queue: TaskQueue[Task, Answer]) -> None:
         """Gives tasks to workers that can take any."""
 
-    def wait(self, ledger: Ledger[Task, Answer], seconds: float) -> None:
+    def wait(self, queue: TaskQueue[Task, Answer], seconds: float) -> None:
         """Waits at most so long for news of the workers, and notes them."""
 
-    def retire(self, ledger: Ledger[Task, Answer] | None) -> bool:
+    def retire(self, queue: TaskQueue[Task, Answer] | None) -> bool:
         """Ends one worker, idle or not, for good; False where that cannot be."""
 
     def close(self, *, kill: bool) -> None:

@@ -30,7 +30,7 @@ class Job:
     """Names of modules that a fork server imports."""
     stall_seconds: float = STALL_SECONDS
     """A worker at work whose counter of `progress` stands still for so long is given up."""
-    gathers: bool = False
+    starts_together: bool = False
     """Whether no worker process gets a task before all are set up, so that what they hold together
     does not depend on who was first."""
 

@@ -37,7 +37,7 @@ would go unnoticed."""
 
 
 @contextlib.contextmanager
-def signals_held() -> Iterator[None]:
+def signals_blocked() -> Iterator[None]:
     """Delays signals, so that no exception stands between starting a process and noting it."""
     before = signal.pthread_sigmask(
         signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
@@ -140,7 +140,7 @@ class Launcher(Protocol):
 
 def launch(launcher: Launcher, slot: int) -> Child:
     """Starts the worker of a slot; raises OSError where the system will not."""
-    with signals_held():
+    with signals_blocked():
         ours, theirs = socket.socketpair()
         lifeline, ours_of_lifeline = os.pipe()
         child = Child(ours, ours_of_lifeline)
@@ -234,7 +234,7 @@ class ForkServerLauncher:
     def exit_code(self, pid: int) -> int:
         """Has the server collect a worker."""
         try:
-            with signals_held():  # a response that nobody reads would answer the next request
+            with signals_blocked():  # a response that nobody reads would answer the next request
                 return self._ask(worker_main.COLLECT, pid, [])
         except OSError:
             self.close()
@@ -242,7 +242,7 @@ class ForkServerLauncher:
 
     def close(self) -> None:
         """Ends the server, and with it whatever it still has forked."""
-        with signals_held():
+        with signals_blocked():
             if self._control is None:
                 return
             self._hang_up()

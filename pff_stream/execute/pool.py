@@ -3,7 +3,7 @@
 `multiprocessing.Pool.imap_unordered` waits for ever when a worker is killed, and lets answers pile
 up when the consumer is slow. Here drawn minus consumed tasks never exceed the window; a dead worker
 is noticed at once and replaced, its task is tried again alone, and what kills a second time is
-split until the one unit that does it is convicted and the rest answered.
+split until the one unit that does it is found, and the rest is answered.
 
 Does not cover: what a task is, order of answers, memory fences (a worker's set-up does its own).
 """
@@ -19,14 +19,14 @@ from typing import Generic
 from pff_stream.errors import WorkersFailedError
 from pff_stream.execute.interface import Crew
 from pff_stream.execute.job import Job
-from pff_stream.execute.queue import Answer, Completed, Convicted, Ledger, Task
+from pff_stream.execute.queue import Answer, Completed, Poisoned, Task, TaskQueue
 from pff_stream.execute.worker_main import COLLECT_TASKS, Progress
 
-__all__ = ["Completed", "Convicted", "Job", "Pool", "Progress", "WorkersFailedError"]
+__all__ = ["Completed", "Job", "Poisoned", "Pool", "Progress", "WorkersFailedError"]
 
 WAIT_SECONDS = 0.25
 """The longest wait without a look at the workers' counters or a call of `while_waiting`."""
-LOOK_SECONDS = 0.001
+POLL_SECONDS = 0.001
 """While results wait to be consumed, workers are looked after at most so often."""
 
 
@@ -56,7 +56,7 @@ class Pool(Generic[Task, Answer]):
         self._window = window
         self._split = split
         self._while_waiting = while_waiting
-        self._ledger: Ledger[Task, Answer] | None = None
+        self._queue: TaskQueue[Task, Answer] | None = None
         self._retried = 0
         self.paused = False
         """While it is set no task is drawn; whoever sets it lifts it, from `while_waiting` or
@@ -75,49 +75,49 @@ class Pool(Generic[Task, Answer]):
 
     def imap_unordered(
         self, tasks: Iterable[Task]
-    ) -> Iterator[Completed[Task, Answer] | Convicted[Task]]:
+    ) -> Iterator[Completed[Task, Answer] | Poisoned[Task]]:
         """Yields a result for every task, or for each part of one that had to be split.
 
         Tasks are drawn when a worker can take one. Closing the iterator, and any exception in it,
         kills the workers and closes the pool; exhausting it keeps them for the next call.
         """
-        if self._ledger is not None or self._crew is None:
+        if self._queue is not None or self._crew is None:
             raise ValueError("the pool is closed" if self._crew is None else "the pool is in use")
-        ledger: Ledger[Task, Answer] = Ledger(tasks, self._window, self._split)
-        self._ledger = ledger
+        queue: TaskQueue[Task, Answer] = TaskQueue(tasks, self._window, self._split)
+        self._queue = queue
         retried_before = self._retried
         try:
-            for result in self._results(self._crew, ledger):
-                self._retried = retried_before + ledger.retried
+            for result in self._results(self._crew, queue):
+                self._retried = retried_before + queue.retried
                 yield result
         except BaseException:
             self._close(kill=True)
             raise
         finally:
-            self._ledger = None
+            self._queue = None
 
     def _results(
-        self, crew: Crew[Task, Answer], ledger: Ledger[Task, Answer]
-    ) -> Iterator[Completed[Task, Answer] | Convicted[Task]]:
+        self, crew: Crew[Task, Answer], queue: TaskQueue[Task, Answer]
+    ) -> Iterator[Completed[Task, Answer] | Poisoned[Task]]:
         looked = time.monotonic()
         n_results = 0
         while True:
-            ledger.paused = self.paused
-            crew.hand_out(ledger)
-            if ledger.has_result:
+            queue.paused = self.paused
+            crew.dispatch(queue)
+            if queue.has_result:
                 n_results += 1
                 if n_results % COLLECT_TASKS == 0:
                     gc.collect()
-                yield ledger.consume()
-                if ledger.has_result and time.monotonic() - looked < LOOK_SECONDS:
+                yield queue.consume()
+                if queue.has_result and time.monotonic() - looked < POLL_SECONDS:
                     continue
-                if ledger.has_result:
-                    crew.wait(ledger, 0.0)
-            elif ledger.finished:
+                if queue.has_result:
+                    crew.wait(queue, 0.0)
+            elif queue.finished:
                 return
             else:
-                crew.wait(ledger, WAIT_SECONDS)
-                if self._while_waiting and not ledger.has_result:
+                crew.wait(queue, WAIT_SECONDS)
+                if self._while_waiting and not queue.has_result:
                     self._while_waiting()
             looked = time.monotonic()
 
@@ -127,14 +127,14 @@ class Pool(Generic[Task, Answer]):
         What it was at is done again by another. To be called from `while_waiting` or between two
         results. Threads cannot be ended: False.
         """
-        return self._crew is not None and self._crew.retire(self._ledger)
+        return self._crew is not None and self._crew.retire(self._queue)
 
     def close(self) -> None:
         """Ends all workers, within a second unless the kernel holds one; busy ones are killed.
 
         Nothing is left behind but threads that are at work, which end after their task.
         """
-        self._close(kill=self._ledger is not None)
+        self._close(kill=self._queue is not None)
 
     def _close(self, *, kill: bool) -> None:
         crew, self._crew = self._crew, None
@@ -150,4 +150,4 @@ class Pool(Generic[Task, Answer]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._close(kill=self._ledger is not None or error is not None)
+        self._close(kill=self._queue is not None or error is not None)

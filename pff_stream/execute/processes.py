@@ -1,7 +1,7 @@
 """Workers that are processes: whatever dies, stops or fills up, the parent sees it and goes on.
 
 One channel a worker, no lock, no thread, no waiting in a send or a receive: a dead worker can block
-nobody. What a task is and what becomes of it stands in `ledger`, how a process starts in `launch`.
+nobody. What a task is and what becomes of it stands in `queue`, how a process starts in `launch`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from pff_stream.execute.launch import (
     SharedPage,
     kill_all,
     launch,
-    signals_held,
+    signals_blocked,
 )
-from pff_stream.execute.queue import Answer, Item, Ledger, Task
+from pff_stream.execute.queue import Answer, Item, Task, TaskQueue
 from pff_stream.execute.worker_main import (
     BEGUN_WORD,
     ERROR,
@@ -38,9 +38,9 @@ from pff_stream.execute.worker_main import (
 QUICK_SECONDS = 0.02
 """A task is sent ahead only after one that was over sooner: behind a long one it would wait while
 other workers idle."""
-BARREN_LIMIT = 3
+FAILED_STARTS_LIMIT = 3
 """Deaths a slot without a task begun, and none begun anywhere else, at which the pool gives up."""
-REST_SECONDS, LONGEST_REST_SECONDS = 0.1, 5.0
+BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS = 0.1, 5.0
 """While others go on, a slot whose workers die so twice in a row waits so long, then doubly."""
 START_TRIES = 4
 """So often a worker is started where fork servers are killed in the middle of it."""
@@ -60,14 +60,14 @@ class ProcessCrew(Generic[Task, Answer]):
     def __init__(self, job: Job, make_launcher: Callable[[SharedPage, Job], Launcher]) -> None:
         slots = job.workers
         self._job = job
-        self._gathering = job.gathers
+        self._starts_together = job.starts_together
         self._workers: list[Worker[Task] | None] = [None] * slots
         self._retired: set[int] = set()
-        self._barren = [0] * slots
-        self._rest_until = [0.0] * slots
-        self._barren_in_all = 0
+        self._failed_starts = [0] * slots
+        self._backoff_until = [0.0] * slots
+        self._failed_starts_in_a_row = 0
         self._selector = selectors.PollSelector()  # no descriptor that a fork would share
-        self._undead: list[Child] = []
+        self._unreaped: list[Child] = []
         self._clock = 0.0
         self._checked = 0.0
         self._page = SharedPage(slots)
@@ -82,33 +82,33 @@ class ProcessCrew(Generic[Task, Answer]):
         """Process ids of the workers there are."""
         return [worker.child.pid for worker in self._workers if worker]
 
-    def hand_out(self, ledger: Ledger[Task, Answer]) -> None:
+    def dispatch(self, queue: TaskQueue[Task, Answer]) -> None:
         """Gives every worker that can take it a task, and every empty slot a worker."""
-        if not ledger.has_work():
+        if not queue.has_work():
             return
         for slot, worker in enumerate(self._workers):
             is_open = worker is None and slot not in self._retired
-            if is_open and time.monotonic() >= self._rest_until[slot]:
+            if is_open and time.monotonic() >= self._backoff_until[slot]:
                 self._start(slot)
-        if self._gathering:
+        if self._starts_together:
             started = [w for slot, w in enumerate(self._workers) if slot not in self._retired]
-            if not any(self._barren) and not all(w and w.ready for w in started):
+            if not any(self._failed_starts) and not all(w and w.ready for w in started):
                 return
-            self._gathering = False
+            self._starts_together = False
         for worker in self._workers:
-            if worker and worker.ready and not worker.hand and (item := ledger.take()):
+            if worker and worker.ready and not worker.in_flight and (item := queue.take()):
                 self._send(worker, item)
         for worker in self._workers:
             if (
                 worker
                 and worker.quick
-                and len(worker.hand) == 1
-                and not worker.hand[0].suspect
-                and (item := ledger.take_ahead(is_small))
+                and len(worker.in_flight) == 1
+                and not worker.in_flight[0].suspect
+                and (item := queue.take_ahead(is_small))
             ):
                 self._send(worker, item)
 
-    def wait(self, ledger: Ledger[Task, Answer], seconds: float) -> None:
+    def wait(self, queue: TaskQueue[Task, Answer], seconds: float) -> None:
         """Waits for whatever comes first, and deals with all that has come.
 
         Only time spent here counts as a stall, and no more of it than was asked for: neither a slow
@@ -122,14 +122,14 @@ class ProcessCrew(Generic[Task, Answer]):
                 worker.flush()
                 self._watch(worker)
             if mask & selectors.EVENT_READ:
-                self._receive(worker, ledger)
+                self._receive(worker, queue)
         if seconds:
             self._clock += min(time.monotonic() - began, seconds)
             if self._clock - self._checked >= min(seconds, STALL_CHECK_SECONDS):
                 self._checked = self._clock
-                self._check_stalls(ledger)
+                self._check_stalls(queue)
 
-    def retire(self, ledger: Ledger[Task, Answer] | None) -> bool:
+    def retire(self, queue: TaskQueue[Task, Answer] | None) -> bool:
         """Closes a slot: an empty one, else an idle worker's, else the last one's."""
         slots = [slot for slot in range(len(self._workers)) if slot not in self._retired]
         if len(slots) < 2:
@@ -138,11 +138,11 @@ class ProcessCrew(Generic[Task, Answer]):
         self._retired.add(slot)
         worker = self._workers[slot]
         if worker is not None:
-            # No death that anything is to blame for: all that it has in hand is given back.
-            _, _, hand = self._end(worker, kill=True)
-            for item in reversed(hand):
-                assert ledger is not None  # idle workers alone are there between two uses
-                ledger.give_back(item)
+            # No death that anything is to blame for: all that it has in flight is given back.
+            _, _, in_flight = self._end(worker, kill=True)
+            for item in reversed(in_flight):
+                assert queue is not None  # idle workers alone are there between two uses
+                queue.give_back(item)
         return True
 
     def _is_at_work(self, slot: int) -> int:
@@ -156,11 +156,11 @@ class ProcessCrew(Generic[Task, Answer]):
             if not kill:
                 self._dismiss()
         finally:
-            with signals_held():
+            with signals_blocked():
                 workers = [worker for worker in self._workers if worker]
                 self._workers = [None] * len(self._workers)
-                kill_all([worker.child for worker in workers] + self._undead, 2.0)
-                self._undead = []
+                kill_all([worker.child for worker in workers] + self._unreaped, 2.0)
+                self._unreaped = []
                 for worker in workers:
                     worker.words.release()
                 self._launcher.close()
@@ -190,7 +190,7 @@ class ProcessCrew(Generic[Task, Answer]):
     def _start(self, slot: int) -> None:
         words = self._page.slot(slot)
         words[PROGRESS_WORD] = words[BEGUN_WORD] = 0
-        with signals_held():
+        with signals_blocked():
             child = self._launched(slot)
             worker: Worker[Task] = Worker(slot, child, words, self._launcher.first)
             worker.still_since = self._clock
@@ -200,7 +200,7 @@ class ProcessCrew(Generic[Task, Answer]):
         self._watch(worker)
 
     def _send(self, worker: Worker[Task], item: Item[Task]) -> None:
-        if not worker.hand:
+        if not worker.in_flight:
             worker.still_since = self._clock
         worker.send(item)
         self._watch(worker)
@@ -212,7 +212,7 @@ class ProcessCrew(Generic[Task, Answer]):
             events = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.awaited else 0)
             self._selector.modify(worker.child.channel, events, worker)
 
-    def _receive(self, worker: Worker[Task], ledger: Ledger[Task, Answer]) -> None:
+    def _receive(self, worker: Worker[Task], queue: TaskQueue[Task, Answer]) -> None:
         """Takes in what has come; whole answers count even if their worker has died since."""
         alive = worker.receive()
         while reply := worker.next_reply():
@@ -223,34 +223,34 @@ class ProcessCrew(Generic[Task, Answer]):
             if kind == ERROR:
                 error, text = body
                 raise error from RemoteTraceback(text)
-            item = worker.hand.popleft()
+            item = worker.in_flight.popleft()
             worker.answered += 1
             worker.quick = seconds < QUICK_SECONDS
-            self._note_fruit(worker.slot)
+            self._note_produced(worker.slot)
             if kind == MEMORY:
-                ledger.died(item, "MemoryError")
+                queue.died(item, "MemoryError")
             else:
-                ledger.answered(item, body, seconds)
+                queue.answered(item, body, seconds)
         if not alive:
-            self._bury(worker, ledger)
+            self._reap(worker, queue)
 
-    def _bury(
-        self, worker: Worker[Task], ledger: Ledger[Task, Answer], cause: str | None = None
+    def _reap(
+        self, worker: Worker[Task], queue: TaskQueue[Task, Answer], cause: str | None = None
     ) -> None:
         """Collects a dead worker, or ends one that stands still, and settles what it had to do."""
-        begun, code, hand = self._end(worker, kill=cause is not None)
+        begun, code, in_flight = self._end(worker, kill=cause is not None)
         cause = cause or _cause(code)
-        for item in reversed(hand[1:] if begun else hand):
-            ledger.give_back(item)
+        for item in reversed(in_flight[1:] if begun else in_flight):
+            queue.give_back(item)
         if begun:
-            self._note_fruit(worker.slot)
-            ledger.died(hand[0], cause)
+            self._note_produced(worker.slot)
+            queue.died(in_flight[0], cause)
         else:
-            self._note_barren(worker.slot, cause)
+            self._note_failed_start(worker.slot, cause)
 
     def _end(self, worker: Worker[Task], *, kill: bool) -> tuple[bool, int, list[Item[Task]]]:
         """Collects a worker; tells whether it had begun a task, its exit code, what it owed."""
-        with signals_held():
+        with signals_blocked():
             self._workers[worker.slot] = None
             self._selector.unregister(worker.child.channel)
             begun = worker.has_begun
@@ -261,27 +261,29 @@ class ProcessCrew(Generic[Task, Answer]):
                 code = worker.child.exit_code(1.0)
             worker.child.close()
             if code == STILL_RUNNING:
-                self._undead.append(worker.child)
-        return begun, code, list(worker.hand)
+                self._unreaped.append(worker.child)
+        return begun, code, list(worker.in_flight)
 
-    def _note_fruit(self, slot: int) -> None:
+    def _note_produced(self, slot: int) -> None:
         """A worker began a task: whatever it came to, workers can be started here."""
-        self._barren[slot] = self._barren_in_all = 0
+        self._failed_starts[slot] = self._failed_starts_in_a_row = 0
 
-    def _note_barren(self, slot: int, cause: str) -> None:
+    def _note_failed_start(self, slot: int, cause: str) -> None:
         """A worker died with no task begun, which the next one may do as well."""
-        self._barren[slot] += 1
-        self._barren_in_all += 1
-        if self._barren_in_all >= BARREN_LIMIT * len(self._workers):
+        self._failed_starts[slot] += 1
+        self._failed_starts_in_a_row += 1
+        if self._failed_starts_in_a_row >= FAILED_STARTS_LIMIT * len(self._workers):
             raise WorkersFailedError(
-                f"{self._barren_in_all} workers in a row ended before they began any task; "
-                f"the last one: {cause}"
+                f"{self._failed_starts_in_a_row} workers in a row ended before they began any "
+                f"task; the last one: {cause}"
             )
-        if self._barren[slot] > 1:
-            rest = min(REST_SECONDS * 2.0 ** (self._barren[slot] - 2), LONGEST_REST_SECONDS)
-            self._rest_until[slot] = time.monotonic() + rest
+        if self._failed_starts[slot] > 1:
+            pause = min(
+                BACKOFF_SECONDS * 2.0 ** (self._failed_starts[slot] - 2), LONGEST_BACKOFF_SECONDS
+            )
+            self._backoff_until[slot] = time.monotonic() + pause
 
-    def _check_stalls(self, ledger: Ledger[Task, Answer]) -> None:
+    def _check_stalls(self, queue: TaskQueue[Task, Answer]) -> None:
         for worker in self._workers:
             if worker is None:
                 continue
@@ -290,7 +292,7 @@ class ProcessCrew(Generic[Task, Answer]):
                 continue
             limit = self._job.stall_limit(is_set_up=worker.ready)
             if self._clock - worker.still_since >= limit:
-                self._bury(worker, ledger, f"no progress for {limit:g} s")
+                self._reap(worker, queue, f"no progress for {limit:g} s")
 
 
 def _cause(code: int) -> str:

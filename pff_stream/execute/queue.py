@@ -1,4 +1,4 @@
-"""What became of every task: drawn, handed out, given back, answered, suspected, convicted.
+"""What became of every task: drawn, handed out, given back, answered, suspected, poisoned.
 
 Bookkeeping alone, the same for processes and threads: no process, no clock, no waiting here.
 """
@@ -25,7 +25,7 @@ class Completed(Generic[Task, Answer]):
 
 
 @dataclass(frozen=True, slots=True)
-class Convicted(Generic[Task]):
+class Poisoned(Generic[Task]):
     """A task that cannot be split and that its worker dies of, or runs out of memory with."""
 
     task: Task
@@ -57,12 +57,12 @@ class Item(Generic[Task]):
         """Its pickle, from when its size was asked for until it is sent."""
 
 
-class Ledger(Generic[Task, Answer]):
+class TaskQueue(Generic[Task, Answer]):
     """All tasks of one `imap_unordered`. At most `window` are drawn and not yet consumed.
 
     The first death of a task may not be its fault: it is tried again, alone in a worker. The second
     splits it, and from then on one death of a part splits the part, until what cannot be split is
-    convicted; whatever else was in it is answered.
+    poisoned; whatever else was in it is answered.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Ledger(Generic[Task, Answer]):
         self._exhausted = False
         self._waiting: deque[Item[Task]] = deque()
         self._suspects: deque[Item[Task]] = deque()
-        self._results: deque[tuple[Completed[Task, Answer] | Convicted[Task], Drawn]] = deque()
+        self._results: deque[tuple[Completed[Task, Answer] | Poisoned[Task], Drawn]] = deque()
         self.paused = False
         """Whether nothing new is drawn; what is drawn already goes its way."""
         self.retried = 0
@@ -96,7 +96,7 @@ class Ledger(Generic[Task, Answer]):
         return bool(self._suspects or self._waiting) or self._draw()
 
     def take(self) -> Item[Task] | None:
-        """The next item for a worker that has nothing in hand; suspects come first."""
+        """The next item for a worker that has nothing in flight; suspects come first."""
         if self._suspects:
             return self._suspects.popleft()
         return self._waiting.popleft() if self._waiting or self._draw() else None
@@ -126,13 +126,13 @@ class Ledger(Generic[Task, Answer]):
             return
         parts = self._split(item.task)
         if len(parts) < 2:
-            self._results.append((Convicted(item.task, cause), item.drawn))
+            self._results.append((Poisoned(item.task, cause), item.drawn))
             return
         self.retried += 1
         item.drawn.parts += len(parts) - 1
         self._suspects.extendleft(Item(part, item.drawn, suspect=True) for part in reversed(parts))
 
-    def consume(self) -> Completed[Task, Answer] | Convicted[Task]:
+    def consume(self) -> Completed[Task, Answer] | Poisoned[Task]:
         """The oldest result, which the caller has from now on."""
         result, drawn = self._results.popleft()
         drawn.parts -= 1

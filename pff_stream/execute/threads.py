@@ -7,15 +7,15 @@ the run instead.
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from collections.abc import Callable
+from queue import Empty, SimpleQueue
 from typing import Any, Generic
 
 from pff_stream.errors import WorkersFailedError
 from pff_stream.execute.job import CLOSE_SECONDS, Job
-from pff_stream.execute.queue import Answer, Item, Ledger, Task
+from pff_stream.execute.queue import Answer, Item, Task, TaskQueue
 from pff_stream.execute.worker_main import ANSWER, ERROR, MEMORY, READY, Progress
 from pff_stream.files import _pages
 
@@ -26,8 +26,8 @@ class WorkerThread(threading.Thread):
     def __init__(
         self,
         job: Job,
-        items: queue.SimpleQueue[Item[Any] | None],
-        replies: queue.SimpleQueue[tuple[int, Item[Any] | None, Any, float]],
+        items: SimpleQueue[Item[Any] | None],
+        replies: SimpleQueue[tuple[int, Item[Any] | None, Any, float]],
     ) -> None:
         # A daemon: where the parent is interrupted, it does not wait for the task at work.
         super().__init__(name="pff-stream worker", daemon=True)
@@ -85,9 +85,9 @@ class ThreadCrew(Generic[Task, Answer]):
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._items: queue.SimpleQueue[Item[Any] | None] = queue.SimpleQueue()
-        self._replies: queue.SimpleQueue[tuple[int, Item[Any] | None, Any, float]]
-        self._replies = queue.SimpleQueue()
+        self._items: SimpleQueue[Item[Any] | None] = SimpleQueue()
+        self._replies: SimpleQueue[tuple[int, Item[Any] | None, Any, float]]
+        self._replies = SimpleQueue()
         self._threads = [WorkerThread(job, self._items, self._replies) for _ in range(job.workers)]
         self._started = False
         self._handed_out = 0
@@ -98,20 +98,20 @@ class ThreadCrew(Generic[Task, Answer]):
         """No process of its own."""
         return []
 
-    def hand_out(self, ledger: Ledger[Task, Answer]) -> None:
+    def dispatch(self, queue: TaskQueue[Task, Answer]) -> None:
         """Puts tasks into the common queue, as many as the threads will soon ask for."""
-        if not ledger.has_work():
+        if not queue.has_work():
             return
         if not self._started:
             self._started = True
             _pages.share_heap()
             for thread in self._threads:
                 thread.start()
-        while self._handed_out < 2 * len(self._threads) and (item := ledger.take()):
+        while self._handed_out < 2 * len(self._threads) and (item := queue.take()):
             self._items.put(item)
             self._handed_out += 1
 
-    def wait(self, ledger: Ledger[Task, Answer], seconds: float) -> None:
+    def wait(self, queue: TaskQueue[Task, Answer], seconds: float) -> None:
         """Waits for the first reply, and deals with all that are there."""
         seconds = min(seconds, self._job.wait_seconds)
         began = time.monotonic()
@@ -120,14 +120,14 @@ class ThreadCrew(Generic[Task, Answer]):
                 self._replies.get(timeout=seconds) if seconds else (self._replies.get_nowait())
             )
             while True:
-                self._take_reply(ledger, kind, item, value, took)
+                self._take_reply(queue, kind, item, value, took)
                 kind, item, value, took = self._replies.get_nowait()
-        except queue.Empty:
+        except Empty:
             pass
         self._clock += min(time.monotonic() - began, seconds)
         self._check_stalls()
 
-    def retire(self, ledger: Ledger[Task, Answer] | None) -> bool:
+    def retire(self, queue: TaskQueue[Task, Answer] | None) -> bool:
         """A thread cannot be ended, nor does its end give memory back."""
         return False
 
@@ -136,7 +136,7 @@ class ThreadCrew(Generic[Task, Answer]):
         try:
             while True:
                 self._items.get_nowait()
-        except queue.Empty:
+        except Empty:
             pass
         for _ in self._threads:
             self._items.put(None)
@@ -147,7 +147,7 @@ class ThreadCrew(Generic[Task, Answer]):
 
     def _take_reply(
         self,
-        ledger: Ledger[Task, Answer],
+        queue: TaskQueue[Task, Answer],
         kind: int,
         item: Item[Any] | None,
         value: Any,
@@ -159,9 +159,9 @@ class ThreadCrew(Generic[Task, Answer]):
             return
         self._handed_out -= 1
         if kind == MEMORY:
-            ledger.died(item, "MemoryError")
+            queue.died(item, "MemoryError")
         else:
-            ledger.answered(item, value, took)
+            queue.answered(item, value, took)
 
     def _check_stalls(self) -> None:
         for thread in self._threads:

@@ -17,7 +17,7 @@ from typing import IO
 
 from pff_stream.errors import WorkersFailedError
 from pff_stream.execute.executors import executor_named
-from pff_stream.execute.pool import Convicted, Job, Pool
+from pff_stream.execute.pool import Job, Poisoned, Pool
 from pff_stream.files import _pages
 from pff_stream.files.temporary import temporary_file
 from pff_stream.limits.guard import Meter
@@ -125,12 +125,12 @@ def _run(
         arguments=(arguments,),
         workers=workers,
         preload=("pff_stream.work.rules",),
-        gathers=True,
+        starts_together=True,
     )
     crew = executor_named(start_method).crew(job)
     with Pool(crew, window=4 * workers, split=split_task) as pool:
         for result in pool.imap_unordered(islice(cycle(tasks), TASKS * workers)):
-            if isinstance(result, Convicted):
+            if isinstance(result, Poisoned):
                 raise WorkersFailedError(f"a probed worker: {result.cause}")
             evaluation.take(result.answer)
             if result.task in tasks:  # else a part of one: its worker was killed meanwhile

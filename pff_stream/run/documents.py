@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from pff_stream.checkpoint.state import State, keep_rules, state_folder, write_settings
 from pff_stream.errors import RefusedError
 from pff_stream.execute.executors import executor_named
-from pff_stream.execute.pool import Convicted, Job, Pool
+from pff_stream.execute.pool import Job, Poisoned, Pool
 from pff_stream.files.temporary import temporary_file
 from pff_stream.files.writers import FileWriter
 from pff_stream.inputs import Rules, encode_options
@@ -176,7 +176,7 @@ def _in_order(
     ):
         tasks = (NumberedTask(number, task) for number, task in enumerate(manifest.tasks()))
         for result in pool.imap_unordered(tasks):
-            if isinstance(result, Convicted):
+            if isinstance(result, Poisoned):
                 answer = TaskAnswer(None, f"killed its worker: {result.cause}")
             else:
                 answer = result.answer

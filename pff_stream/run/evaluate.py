@@ -17,7 +17,7 @@ from pff_stream.checkpoint.spool import UnfinishedRun, unfinished_run
 from pff_stream.errors import InputError, RefusedError
 from pff_stream.execute.executors import executor_named
 from pff_stream.execute.interface import Executor
-from pff_stream.execute.pool import Convicted, Job, Pool
+from pff_stream.execute.pool import Job, Poisoned, Pool
 from pff_stream.files import _pages
 from pff_stream.files.temporary import temporary_file
 from pff_stream.inputs import RulesGiven, TriplesGiven
@@ -102,7 +102,7 @@ def stream_chunks(
         arguments=(arguments,),
         workers=workers,
         preload=("pff_stream.work.rules",),
-        gathers=len(rules.chunks) < GATHERED_TASKS * workers,
+        starts_together=len(rules.chunks) < GATHERED_TASKS * workers,
     )
     with (
         Pool(executor.crew(job), window=window, split=split_task, while_waiting=books.look) as pool,
@@ -111,7 +111,7 @@ def stream_chunks(
     ):
         for result in pool.imap_unordered(tasks):
             task: Task = result.task
-            if isinstance(result, Convicted):
+            if isinstance(result, Poisoned):
                 answer = _failed(rules, arguments.spool, task, result.cause)
                 evaluation.failed_rules += task.n_rules
             else:
@@ -139,7 +139,7 @@ def _blaming(check_inputs: Callable[[], None]) -> Iterator[None]:
 
 
 def _failed(rules: RuleFile, spool: str, task: Task, cause: str) -> Answer:
-    """Records for the rules of a convicted task, written by the parent itself."""
+    """Records for the rules of a poisoned task, written by the parent itself."""
     sources = sorted(
         int(source)
         for one in task.ranges

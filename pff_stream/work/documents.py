@@ -100,7 +100,7 @@ class _Room:
 
 
 def split_nothing(_task: NumberedTask) -> tuple[NumberedTask, ...]:
-    """A document is convicted as a whole."""
+    """A document is left out as a whole."""
     return ()
 
 

@@ -23,7 +23,7 @@ class Evaluation:
     held: Held = NOTHING_HELD
     """What a worker took when it set up, at most."""
     failed_rules: int = 0
-    """Rules convicted of killing their worker."""
+    """Rules that killed their worker."""
     retried: int = 0
     """Tasks that had to be tried again."""
 

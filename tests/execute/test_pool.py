@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from pff_stream.errors import InputError
-from pff_stream.execute.pool import Completed, Convicted, Pool
+from pff_stream.execute.pool import Completed, Poisoned, Pool
 from tests.execute import pool_tasks
 from tests.execute.pool_processes import make_pool, nothing_left
 
@@ -132,7 +132,7 @@ def test_set_up_fails(method: str, kind: str, error: type[Exception]) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_memory_error_is_convicted_without_a_death(method: str) -> None:
+def test_memory_error_is_poisoned_without_a_death(method: str) -> None:
     """A task that runs out of memory is split to the unit that does it; its worker lives on."""
     options = {"split": pool_tasks.halves, "workers": 1}
     with make_pool(method, pool_tasks.spans, frozenset([21]), "MemoryError", **options) as pool:
@@ -141,7 +141,7 @@ def test_memory_error_is_convicted_without_a_death(method: str) -> None:
         pids = pool.pids
         rest = [first, *results]
         assert pool.pids == pids
-    assert [r for r in rest if isinstance(r, Convicted)] == [Convicted((21, 22), "MemoryError")]
+    assert [r for r in rest if isinstance(r, Poisoned)] == [Poisoned((21, 22), "MemoryError")]
     numbers = [n for r in rest if isinstance(r, Completed) for n in r.answer]
     assert sorted(numbers) == [n for n in range(128) if n != 21]
 

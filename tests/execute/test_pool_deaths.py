@@ -1,4 +1,4 @@
-"""The pool when workers die or stand still: seen at once, tried again, convicted to the unit."""
+"""The pool when workers die or stand still: seen at once, tried again, narrowed to the unit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from pff_stream.execute.pool import Completed, Convicted, WorkersFailedError
+from pff_stream.execute.pool import Completed, Poisoned, WorkersFailedError
 from tests.execute import pool_tasks
 from tests.execute.pool_processes import is_gone, make_pool, nothing_left, within
 
@@ -33,20 +33,20 @@ def numbers_of(results: Iterable[Any]) -> list[int]:
     return sorted(n for result in results if isinstance(result, Completed) for n in result.answer)
 
 
-def convicted_of(results: Iterable[Any]) -> list[Convicted[Any]]:
-    """The convictions among results."""
-    return [result for result in results if isinstance(result, Convicted)]
+def poisoned_of(results: Iterable[Any]) -> list[Poisoned[Any]]:
+    """The poisoned among results."""
+    return [result for result in results if isinstance(result, Poisoned)]
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_poison_is_convicted_alone(method: str) -> None:
-    """Of a task of 64 units, the one that kills is convicted, and all the others are answered."""
+def test_poison_is_found_alone(method: str) -> None:
+    """Of a task of 64 units, the one that kills is found, and all the others are answered."""
     with make_pool(
         method, pool_tasks.spans, frozenset([37]), "SIGKILL", split=pool_tasks.halves
     ) as pool:
         results = list(pool.imap_unordered([(n, n + 64) for n in range(0, 256, 64)]))
         assert pool.retried == 7
-    assert convicted_of(results) == [Convicted((37, 38), "killed by SIGKILL")]
+    assert poisoned_of(results) == [Poisoned((37, 38), "killed by SIGKILL")]
     assert numbers_of(results) == [n for n in range(256) if n != 37]
 
 
@@ -61,24 +61,24 @@ def test_poison_is_convicted_alone(method: str) -> None:
     ],
 )
 def test_cause_is_told(way: str, cause: str) -> None:
-    """A conviction says how the worker ended."""
+    """It is said how the worker ended."""
     with make_pool(
         "fork", pool_tasks.spans, frozenset([1, 6]), way, split=pool_tasks.halves
     ) as pool:
         results = list(pool.imap_unordered([(0, 8)]))
-    assert sorted(c.task for c in convicted_of(results)) == [(1, 2), (6, 7)]
-    assert {c.cause for c in convicted_of(results)} == {cause}
+    assert sorted(c.task for c in poisoned_of(results)) == [(1, 2), (6, 7)]
+    assert {c.cause for c in poisoned_of(results)} == {cause}
     assert numbers_of(results) == [0, 2, 3, 4, 5, 7]
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("way", ["SIGSTOP", "hang"])
 def test_standing_still_is_a_death(method: str, way: str) -> None:
-    """A worker that is stopped or makes no progress is killed, and its task convicted."""
+    """A worker that is stopped or makes no progress is killed, and its task poisoned."""
     options = {"stall_seconds": 0.2, "split": pool_tasks.halves}
     with make_pool(method, pool_tasks.spans, frozenset([2]), way, **options) as pool:
         results = list(pool.imap_unordered([(0, 4)]))
-    assert convicted_of(results) == [Convicted((2, 3), "no progress for 0.2 s")]
+    assert poisoned_of(results) == [Poisoned((2, 3), "no progress for 0.2 s")]
     assert numbers_of(results) == [0, 1, 3]
 
 
@@ -113,11 +113,11 @@ def test_one_death_is_forgiven(method: str, tmp_path: Path) -> None:
     assert sorted(r.answer for r in results if isinstance(r, Completed)) == list(range(6))
 
 
-def test_death_during_the_retry_convicts(tmp_path: Path) -> None:
-    """A task that cannot be split and whose worker dies twice is convicted."""
+def test_death_during_the_retry_poisons(tmp_path: Path) -> None:
+    """A task that cannot be split and whose worker dies twice is poisoned."""
     with make_pool("fork", pool_tasks.once, str(tmp_path), 2) as pool:
         results = list(pool.imap_unordered(range(3)))
-    assert sorted(c.task for c in convicted_of(results)) == [0, 1, 2]
+    assert sorted(c.task for c in poisoned_of(results)) == [0, 1, 2]
 
 
 def test_task_sent_ahead_is_not_suspected() -> None:
@@ -134,7 +134,7 @@ def test_task_sent_ahead_is_not_suspected() -> None:
     ) as pool:
         results = list(pool.imap_unordered(spans))
         assert pool.retried == 1
-    assert [c.task for c in convicted_of(results)] == [(20, 21)]
+    assert [c.task for c in poisoned_of(results)] == [(20, 21)]
     assert numbers_of(results) == [n for n in range(40) if n != 20]
 
 
@@ -220,23 +220,23 @@ def test_fork_server_killed() -> None:
 
 
 def run_random_kills(method: str, kills: int, seed: int, between: int) -> None:
-    """Kills random workers at random moments; every number is answered or convicted, once."""
+    """Kills random workers at random moments; every number is answered or poisoned, once."""
     chance = random.Random(seed)
     spans = [(n, n + 4) for n in range(0, 4 * kills * between, 4)]
     seen: Counter[int] = Counter()
-    convicted = 0
+    poisoned = 0
     with make_pool(
         method, pool_tasks.spans, frozenset(), "", 0.0002, workers=3, split=pool_tasks.halves
     ) as pool:
         for count, result in enumerate(pool.imap_unordered(spans)):
             seen.update(range(*result.task))
-            convicted += isinstance(result, Convicted)
+            poisoned += isinstance(result, Poisoned)
             if count % between == between - 1:
                 time.sleep(chance.random() * 0.01)
                 os.kill(chance.choice(pool.pids), chance.choice([signal.SIGKILL, signal.SIGTERM]))
     assert seen == Counter(range(4 * kills * between))
     # A task can be struck twice by chance, and a part of it once more.
-    assert convicted <= kills / 20
+    assert poisoned <= kills / 20
 
 
 @pytest.mark.parametrize(("method", "seed"), [("fork", 1), ("spawn", 2), ("forkserver", 3)])

@@ -1,4 +1,4 @@
-"""The pool's bookkeeping by itself: window, order, suspicion and conviction."""
+"""The pool's bookkeeping by itself: window, order, suspicion and poison."""
 
 from __future__ import annotations
 
@@ -8,74 +8,74 @@ from collections import deque
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pff_stream.execute.queue import Completed, Convicted, Item, Ledger
+from pff_stream.execute.queue import Completed, Item, Poisoned, TaskQueue
 from tests.execute.pool_tasks import Span, halves
 
 
-def make_ledger(spans: list[Span], window: int = 4) -> Ledger[Span, str]:
-    """A ledger of spans that are split into halves."""
-    return Ledger(spans, window, halves)
+def make_queue(spans: list[Span], window: int = 4) -> TaskQueue[Span, str]:
+    """A tasks of spans that are split into halves."""
+    return TaskQueue(spans, window, halves)
 
 
 def test_window() -> None:
     """No more is drawn than the window allows, and consuming opens it again."""
-    ledger = make_ledger([(n, n + 1) for n in range(5)], window=2)
-    first, second = ledger.take(), ledger.take()
+    tasks = make_queue([(n, n + 1) for n in range(5)], window=2)
+    first, second = tasks.take(), tasks.take()
     assert first and second
-    assert ledger.take() is None and not ledger.has_work()
-    ledger.answered(second, "b", 0.0)
-    assert ledger.take() is None
-    assert ledger.consume() == Completed((1, 2), "b", 0.0)
-    assert ledger.has_work()
+    assert tasks.take() is None and not tasks.has_work()
+    tasks.answered(second, "b", 0.0)
+    assert tasks.take() is None
+    assert tasks.consume() == Completed((1, 2), "b", 0.0)
+    assert tasks.has_work()
 
 
 def test_given_back_comes_next() -> None:
     """An item that was not begun is the next one to be taken, and not suspected."""
-    ledger = make_ledger([(0, 8), (8, 16)])
-    first = ledger.take()
+    tasks = make_queue([(0, 8), (8, 16)])
+    first = tasks.take()
     assert first
-    ledger.give_back(first)
-    assert ledger.take() is first and not first.suspect
-    assert ledger.retried == 0
+    tasks.give_back(first)
+    assert tasks.take() is first and not first.suspect
+    assert tasks.retried == 0
 
 
 def test_ahead_takes_what_fits() -> None:
     """Only an item that fits goes ahead, and a suspect never does."""
-    ledger = make_ledger([(0, 8), (8, 16)])
-    suspect = ledger.take()
+    tasks = make_queue([(0, 8), (8, 16)])
+    suspect = tasks.take()
     assert suspect
-    ledger.died(suspect, "x")
-    assert ledger.take_ahead(lambda item: False) is None
-    ahead = ledger.take_ahead(lambda item: True)
+    tasks.died(suspect, "x")
+    assert tasks.take_ahead(lambda item: False) is None
+    ahead = tasks.take_ahead(lambda item: True)
     assert ahead and ahead.task == (8, 16)
-    assert ledger.take_ahead(lambda item: True) is None
-    assert ledger.take() is suspect
+    assert tasks.take_ahead(lambda item: True) is None
+    assert tasks.take() is suspect
 
 
 def test_first_death_is_forgiven_second_splits() -> None:
     """A task is tried twice as a whole; a part of it once."""
-    ledger = make_ledger([(0, 2)])
-    item = ledger.take()
+    tasks = make_queue([(0, 2)])
+    item = tasks.take()
     assert item
-    ledger.died(item, "first")
-    assert ledger.take() is item
-    ledger.died(item, "second")
-    left, right = ledger.take(), ledger.take()
+    tasks.died(item, "first")
+    assert tasks.take() is item
+    tasks.died(item, "second")
+    left, right = tasks.take(), tasks.take()
     assert left and right
     assert (left.task, right.task) == ((0, 1), (1, 2))
-    ledger.died(left, "third")
-    ledger.answered(right, "fine", 0.5)
-    assert ledger.consume() == Convicted((0, 1), "third")
-    assert not ledger.finished
-    assert ledger.consume() == Completed((1, 2), "fine", 0.5)
-    assert not ledger.has_work() and ledger.finished
+    tasks.died(left, "third")
+    tasks.answered(right, "fine", 0.5)
+    assert tasks.consume() == Poisoned((0, 1), "third")
+    assert not tasks.finished
+    assert tasks.consume() == Completed((1, 2), "fine", 0.5)
+    assert not tasks.has_work() and tasks.finished
 
 
 def test_no_tasks() -> None:
     """Nothing to do is finished as soon as that is known."""
-    ledger = make_ledger([])
-    assert not ledger.finished
-    assert not ledger.has_work() and ledger.finished
+    tasks = make_queue([])
+    assert not tasks.finished
+    assert not tasks.has_work() and tasks.finished
 
 
 @given(
@@ -87,32 +87,32 @@ def test_no_tasks() -> None:
 def test_every_unit_is_accounted_for(
     sizes: list[int], poison: set[int], window: int, chance: random.Random
 ) -> None:
-    """Whatever the order of events, each unit is answered or, if poisonous, convicted; once."""
+    """Whatever the order of events, each unit is answered or, if poisonous, poisoned; once."""
     spans, start = [], 0
     for size in sizes:
         spans.append((start, start + size))
         start += size
-    ledger = make_ledger(spans, window)
-    hand: deque[Item[Span]] = deque()
+    tasks = make_queue(spans, window)
+    in_flight: deque[Item[Span]] = deque()
     good: list[int] = []
     bad: list[int] = []
     while True:
-        if len(hand) < 3 and (item := ledger.take()):
-            hand.append(item)
-        elif hand:
-            hand.rotate(chance.randrange(3))
-            item = hand.popleft()
+        if len(in_flight) < 3 and (item := tasks.take()):
+            in_flight.append(item)
+        elif in_flight:
+            in_flight.rotate(chance.randrange(3))
+            item = in_flight.popleft()
             if chance.random() < 0.2:
-                ledger.give_back(item)
+                tasks.give_back(item)
             elif poison.intersection(range(*item.task)):
-                ledger.died(item, "poison")
+                tasks.died(item, "poison")
             else:
-                ledger.answered(item, "", 0.0)
-        while ledger.has_result and chance.random() < 0.7:
-            result = ledger.consume()
+                tasks.answered(item, "", 0.0)
+        while tasks.has_result and chance.random() < 0.7:
+            result = tasks.consume()
             (good if isinstance(result, Completed) else bad).extend(range(*result.task))
-        if not hand and not ledger.has_result and not ledger.has_work():
+        if not in_flight and not tasks.has_result and not tasks.has_work():
             break
-    assert ledger.finished
+    assert tasks.finished
     assert set(bad) == poison.intersection(range(start))
     assert sorted(good + bad) == list(range(start))

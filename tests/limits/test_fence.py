@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pff_stream.errors import UsageError
-from pff_stream.execute.pool import Completed, Convicted
+from pff_stream.execute.pool import Completed, Poisoned
 from pff_stream.limits import fence
 from pff_stream.settings.models import RunSettings
 from planner.fence import MemoryGroup
@@ -48,8 +48,8 @@ def test_share_is_what_the_plan_gives_a_worker() -> None:
 
 @linux
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_over_allocation_convicts_one_unit(method: str) -> None:
-    """What wants too much is retried, split and convicted by MemoryError; the rest is answered."""
+def test_over_allocation_poisons_one_unit(method: str) -> None:
+    """What wants too much is retried, split and found by MemoryError; the rest is answered."""
     with (
         nothing_left(),
         make_pool(
@@ -64,7 +64,7 @@ def test_over_allocation_convicts_one_unit(method: str) -> None:
     ):
         results = list(pool.imap_unordered([(n, n + 16) for n in range(0, 64, 16)]))
         assert pool.retried == 5
-    assert [r for r in results if isinstance(r, Convicted)] == [Convicted((37, 38), "MemoryError")]
+    assert [r for r in results if isinstance(r, Poisoned)] == [Poisoned((37, 38), "MemoryError")]
     answered = sorted(n for r in results if isinstance(r, Completed) for n in r.answer)
     assert answered == [n for n in range(64) if n != 37]
 
