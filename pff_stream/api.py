@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pff_stream.report.records import Record, RuleOutcome
     from pff_stream.rules.file import SourceChunk
     from pff_stream.run.evaluate import Evaluated
-    from pff_stream.settings.models import RunSettings
+    from pff_stream.settings.commands import RunSettings
     from pff_stream.triples._graph import GraphView
 
 Path: TypeAlias = "str | os.PathLike[str]"
@@ -38,8 +38,9 @@ def validate(
     """Yields the outcome of every rule, one by one.
 
     In source order, or with `ordered=False` as soon as each is known. `options` are the fields of
-    `RunSettings` (budget_bytes, workers, semantics, max_examples, ...). Raises what the command
-    ends with: `InputError`, `UsageError`, `RefusedError`, `OutputError`.
+    `InputOptions`, `EvaluationOptions` and `ResourceOptions` (semantics, max_examples, workers,
+    budget_bytes, ...). Raises what the command ends with: `InputError`, `UsageError`,
+    `RefusedError`, `OutputError`.
     """
     settings, given_rules, given_triples = _inputs(rules, triples, options)
     return _outcomes(settings, given_rules, given_triples, ordered)
@@ -66,10 +67,12 @@ def _inputs(
     rules: RulesInput, triples: TriplesInput, options: dict[str, Any]
 ) -> tuple[RunSettings, Iterable[str] | None, list[Any] | None]:
     """Settings, and what was given as objects (None where it is a path)."""
-    from pff_stream.settings.models import RunSettings
+    from pff_stream.settings.commands import RunSettings
+    from pff_stream.settings.models import OutputOptions
 
-    for name in ("manifest", "out", "resume", "violations", "overwrite"):
-        if options.get(name):
+    for name in ("manifest", *OutputOptions.names()):
+        # `fail_on` writes nothing: it may be given, though there is no command that it could end.
+        if name != "fail_on" and options.get(name):
             raise UsageError(f"{name}: found in a call of validate, expected on the command line")
     given_rules: Iterable[str] | None = None
     if not isinstance(rules, (str, os.PathLike)):
@@ -85,7 +88,7 @@ def _inputs(
             paths = tuple(os.fspath(item) for item in listed)
         else:
             given_triples = [items]
-    settings = RunSettings(rules=os.fspath(rules), triples=paths, **options)
+    settings = RunSettings.of(rules=os.fspath(rules), triples=paths, **options)
     return settings, given_rules, given_triples
 
 
@@ -126,7 +129,7 @@ class _SpoolReader:
         from pff_stream.triples.graph import attach
 
         self._spool = done.spool.fileno()
-        self._unseen = done.ready.settings.unseen
+        self._unseen = done.ready.settings.evaluation.unseen
         self._graph = attach(done.ready.graph.name)
         file = done.ready.rules.file
         self._firsts = [0, *accumulate(int(n) for n in file.source_chunks["rules"])]

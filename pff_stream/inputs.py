@@ -19,7 +19,7 @@ from pff_stream.files.sources import STANDARD_INPUT, open_blocks
 from pff_stream.files.temporary import is_memory, temporary_file
 from pff_stream.files.writers import OpenFile
 from pff_stream.rules.file import FORMAT, RuleFile
-from pff_stream.settings.models import TriplesSettings
+from pff_stream.settings.models import InputOptions
 from pff_stream.settings.policy import too_many_rejected
 from pff_stream.triples._graph import MAGIC
 from pff_stream.triples.graph import attach, verify_header
@@ -30,7 +30,6 @@ from pff_stream.triples.store import GraphStore
 
 if TYPE_CHECKING:
     from pff_stream.rules.compile import CompileReport
-    from pff_stream.settings.models import RunSettings
 
 RulesGiven: TypeAlias = "Iterable[str]"
 """Rules from a Python caller, one text each, instead of a path."""
@@ -143,17 +142,20 @@ def _head(path: str) -> bytes:
 
 @contextmanager
 def open_rules(
-    settings: RunSettings, folder: str, memory_bytes: int, given: RulesGiven | None = None
+    path: str,
+    reading: InputOptions,
+    folder: str,
+    memory_bytes: int,
+    given: RulesGiven | None = None,
 ) -> Iterator[Rules]:
     """The compiled rules; text is compiled first, within `memory_bytes`, into `folder`."""
-    path = settings.rules
     if given is None and is_rule_file(path):
         with RuleFile(path) as file:
             opened = OpenedFile(path, file.fileno())
-            if too_many_rejected(settings.on_bad_rule, file.rejected, file.rules):
+            if too_many_rejected(reading.on_bad_rule, file.rejected, file.rules):
                 raise InputError(
                     f"{path}: {file.rejected} of {file.rules} rule lines could not be read when it "
-                    f"was compiled, more than --on-bad-rule {settings.on_bad_rule} allows"
+                    f"was compiled, more than --on-bad-rule {reading.on_bad_rule} allows"
                 )
             # The descriptor's name: workers read this file even if the path is replaced meanwhile.
             name = f"/proc/{os.getpid()}/fd/{file.fileno()}"
@@ -174,10 +176,10 @@ def open_rules(
             open_blocks(path, BLOCK_BYTES) if given is None else lines_of(given),
             destination,
             source_name="standard input" if path == STANDARD_INPUT else path,
-            semantics=settings.semantics,
+            semantics=reading.semantics,
             memory_bytes=memory_bytes,
             temporary_directory=folder,
-            on_bad_rule=settings.on_bad_rule,
+            on_bad_rule=reading.on_bad_rule,
         )
         destination.commit()
         with RuleFile(output.fileno()) as file:
@@ -186,7 +188,12 @@ def open_rules(
 
 @contextmanager
 def open_graph(
-    settings: RunSettings, folder: str, memory_bytes: int, given: TriplesGiven | None = None
+    inputs: TriplesGiven,
+    reading: InputOptions,
+    folder: str,
+    memory_bytes: int,
+    *,
+    fenced: bool,
 ) -> Iterator[GraphInput]:
     """The encoded graph; raw triples are encoded first, by a process of its own, into memory.
 
@@ -194,7 +201,6 @@ def open_graph(
     Encoding may use `memory_bytes`, the graph included. Triples and a graph that would take more
     go to files in `folder`, unless that is memory; `RefusedError` where the rest does not fit.
     """
-    inputs: list[TripleInput] = list(settings.triples if given is None else given)
     graphs = [path for path in inputs if isinstance(path, str) and is_graph_file(path)]
     if graphs:
         if len(inputs) > 1:
@@ -210,13 +216,12 @@ def open_graph(
     from pff_stream.triples.encode_process import EncoderKilledError, encode_in_process
 
     overflow = None if is_memory(folder) else folder
-    options = replace(encode_options(settings), spill_folder=overflow)
+    options = replace(encode_options(reading), spill_folder=overflow)
     with ExitStack() as stack:
 
         def encoded() -> tuple[GraphStore, EncodeReport]:
             store = stack.enter_context(GraphStore.in_memory())
             store.overflow_folder = overflow
-            fenced = settings.fence != "none"
             return store, encode_in_process(
                 inputs, options, store, memory_bytes=memory_bytes, fenced=fenced
             )
@@ -262,14 +267,14 @@ def _described(
         )
 
 
-def encode_options(settings: RunSettings | TriplesSettings) -> EncodeOptions:
-    """How the settings want triples to be read."""
+def encode_options(reading: InputOptions) -> EncodeOptions:
+    """How triples are read, in the terms of the encoder."""
     return EncodeOptions(
-        columns=parse_columns(settings.columns),
-        on_bad_triple=getattr(settings, "on_bad_triple", "fail"),
+        columns=parse_columns(reading.columns),
+        on_bad_triple="skip" if reading.on_bad_triple == "skip" else "fail",
         documents=DocumentOptions(
-            id_key=settings.id_key,
-            predicate="path" if settings.predicate == "path" else "key",
-            max_document_bytes=settings.max_document_bytes,
+            id_key=reading.id_key,
+            predicate="path" if reading.predicate == "path" else "key",
+            max_document_bytes=reading.max_document_bytes,
         ),
     )

@@ -25,8 +25,9 @@ from pff_stream.inputs import encode_options, open_graph, open_rules
 from pff_stream.plan.budget import read_plan
 from pff_stream.rules.compile import compile_rules
 from pff_stream.rules.file import RuleFile
+from pff_stream.settings.commands import RunSettings
 from pff_stream.settings.manifest import read_manifest
-from pff_stream.settings.models import RunSettings
+from pff_stream.settings.models import InputOptions
 from pff_stream.settings.resolve import gather, resolve
 from pff_stream.triples._encode import HEADER_BYTES
 from pff_stream.triples._triple_lines import MAX_LINE_BYTES
@@ -213,10 +214,9 @@ def test_files_replaced_during_the_run(tmp_path: Path, rules: Path, triples: Pat
     compiled, encoded = tmp_path / "r.pffr", tmp_path / "g.pffg"
     run("compile", rules, "-o", compiled, code=0)
     run("encode", triples, "-o", encoded, code=0)
-    settings = RunSettings(rules=str(compiled), triples=(str(encoded),))
     with (
-        open_rules(settings, str(tmp_path), 32 << 20) as opened,
-        open_graph(settings, str(tmp_path), 64 << 20) as graph,
+        open_rules(str(compiled), InputOptions(), str(tmp_path), 32 << 20) as opened,
+        open_graph([str(encoded)], InputOptions(), str(tmp_path), 64 << 20, fenced=True) as graph,
         _replaced(compiled),
         _replaced(encoded),
     ):
@@ -290,7 +290,7 @@ def read_as(path: Path) -> None:
             open_blocks(name), None, source_name=name, on_bad_rule="fail", memory_bytes=32 << 20
         )
     elif path.suffix in (".tsv", ".json", ".jsonl") and path.name != "plan.json":
-        options = encode_options(RunSettings(rules="r", triples=(name,), max_document_bytes=65536))
+        options = encode_options(InputOptions(max_document_bytes=65536))
         encoded(name, options=options)
     elif path.name == "manifest.yaml":
         list(read_manifest(name).tasks())
@@ -346,10 +346,9 @@ def test_a_damaged_header_is_not_planned_with(tmp_path: Path, rules: Path, tripl
     good = encoded.read_bytes()
     for at in range(HEADER_BYTES):
         encoded.write_bytes(good[:at] + bytes([good[at] ^ 1 << at % 8]) + good[at + 1 :])
-        settings = RunSettings(rules=str(rules), triples=(str(encoded),))
         with (
             pytest.raises(InputError, match=r"g\.pffg"),
-            open_graph(settings, str(tmp_path), 64 << 20),
+            open_graph([str(encoded)], InputOptions(), str(tmp_path), 64 << 20, fenced=True),
         ):
             pass
     encoded.write_bytes(good[:40] + b"\x7f" + good[41:])

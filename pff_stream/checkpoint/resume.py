@@ -15,26 +15,12 @@ from typing import Any
 from pff_stream.checkpoint.state import absolute, read_settings
 from pff_stream.errors import InputError, UsageError
 from pff_stream.report.folder import STATE, SUMMARY, is_unfinished
-from pff_stream.settings.models import RunSettings
+from pff_stream.settings.commands import RunSettings
+from pff_stream.settings.models import OutputOptions, ResourceOptions
 from pff_stream.settings.options import OPTIONS
 from pff_stream.settings.resolve import Layers, resolve, said
 
-MAY_DIFFER = frozenset(
-    [
-        "budget_bytes",
-        "reserve_bytes",
-        "workers",
-        "max_workers",
-        "start_method",
-        "fence",
-        "plan",
-        "fail_on",
-        "violations",
-        "out",
-        "resume",
-        "overwrite",
-    ]
-)
+MAY_DIFFER = frozenset(ResourceOptions.names() + OutputOptions.names())
 """Fields that change no byte of the results."""
 
 
@@ -79,7 +65,7 @@ def finished_run(layers: Layers) -> Finished | None:
 
 def _restored(out: str, layers: Layers) -> RunSettings:
     document = read_settings(out)
-    known = {field.name for field in dataclasses.fields(RunSettings)}
+    known = set(RunSettings.names())
     values = {name: value for name, value in document["settings"].items() if name in known}
     now = said(layers, sorted(known))
     if now.get("overwrite"):
@@ -104,7 +90,7 @@ def _restored(out: str, layers: Layers) -> RunSettings:
     for name, kept in document["kept"].items():
         path = os.path.join(out, STATE, kept)
         values[name] = path if name == "rules" else (path,)
-    return RunSettings(**values | {"out": out, "resume": out, "overwrite": False})
+    return RunSettings.of(**values | {"out": out, "resume": out, "overwrite": False})
 
 
 def _comparable(name: str, value: Any) -> Any:

@@ -29,7 +29,8 @@ from pff_stream.inputs import AlteredError, GraphInput, Rules
 from pff_stream.observer import Observer
 from pff_stream.report.records import Run as SpooledRun
 from pff_stream.report.run_table import RunTable
-from pff_stream.settings.models import RunSettings
+from pff_stream.settings.commands import RunSettings
+from pff_stream.settings.models import Inputs
 from pff_stream.triples.graph import HEADER_BYTES
 from pff_stream.work.task import Task
 
@@ -146,12 +147,12 @@ def unfinished_run(
 ) -> Iterator[UnfinishedRun]:
     """Spool and journal of a run with a folder; they are there until `finish`."""
     inputs = _described(rules, graph)
-    with state_folder(settings, inputs) as state:
+    with state_folder(settings.output, inputs) as state:
         run = UnfinishedRun(state, rules)
         failed = True
         try:
-            if settings.resume is None:
-                kept = _keep_inputs(state, settings, rules, graph)
+            if settings.output.resume is None:
+                kept = _keep_inputs(state, settings.inputs, rules, graph)
                 write_settings(state, settings, inputs, kept)
             else:
                 _say(run, rules, observer)
@@ -189,12 +190,10 @@ def _described(rules: Rules, graph: GraphInput) -> dict[str, str]:
     }
 
 
-def _keep_inputs(
-    state: State, settings: RunSettings, rules: Rules, graph: GraphInput
-) -> dict[str, str]:
+def _keep_inputs(state: State, inputs: Inputs, rules: Rules, graph: GraphInput) -> dict[str, str]:
     """Copies of inputs that cannot be read a second time, as they were compiled and encoded."""
-    kept = keep_rules(state, settings, rules)
-    if not all(os.path.isfile(path) for path in settings.triples):
+    kept = keep_rules(state, inputs.rules, rules)
+    if not all(os.path.isfile(path) for path in inputs.triples):
         copy_input(graph.name, os.path.join(state.path, KEPT_GRAPH))
         kept["triples"] = KEPT_GRAPH
     return kept

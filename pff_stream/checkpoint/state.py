@@ -10,7 +10,6 @@ the run is finished the folder is renamed, then removed. Does not cover: reading
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import fcntl
 import json
 import os
@@ -26,7 +25,8 @@ from pff_stream.report.folder import REMAINS, STATE, STATE_SETTINGS, check_folde
 
 if TYPE_CHECKING:
     from pff_stream.inputs import Rules
-    from pff_stream.settings.models import RunSettings
+    from pff_stream.settings.commands import RunSettings
+    from pff_stream.settings.models import OutputOptions
 
 FORMAT_VERSION = 1
 KEPT_RULES = "rules.pffr"
@@ -84,28 +84,28 @@ class State:
 
 
 @contextmanager
-def state_folder(settings: RunSettings, inputs: Mapping[str, Any]) -> Iterator[State]:
+def state_folder(output: OutputOptions, inputs: Mapping[str, Any]) -> Iterator[State]:
     """Makes the state of a new run, or opens that of one to resume; what fails in it says how.
 
     `inputs` says what the results come from; a state of other inputs is an `InputError`. A new
     state counts only from `write_settings` on.
     """
-    assert settings.out is not None  # the caller's reason to be here
+    assert output.out is not None  # the caller's reason to be here
     with ExitStack() as stack:
-        stack.enter_context(made_folder(settings.out))
-        state = State(settings.out)
+        stack.enter_context(made_folder(output.out))
+        state = State(output.out)
         stack.callback(state.close)
-        with naming(settings.out):
-            if settings.resume is None:
-                _make(state, overwrite=settings.overwrite)
+        with naming(output.out):
+            if output.resume is None:
+                _make(state, overwrite=output.overwrite)
             else:
                 state.lock()
-                _compare(settings.out, read_settings(settings.out)["inputs"], inputs)
+                _compare(output.out, read_settings(output.out)["inputs"], inputs)
         try:
             yield state
         except BaseException as problem:
             if state.is_kept:
-                problem.add_note(f"{KEPT}: `pff-stream run --resume {settings.out}` goes on")
+                problem.add_note(f"{KEPT}: `pff-stream run --resume {output.out}` goes on")
             else:
                 shutil.rmtree(state.path, ignore_errors=True)
             raise
@@ -171,9 +171,9 @@ def read_settings(out: str) -> dict[str, Any]:
 
 def as_kept(settings: RunSettings) -> dict[str, Any]:
     """Settings by field as JSON has them; paths of inputs hold from any working folder."""
-    fields = {f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
-    fields["rules"] = absolute(settings.rules)
-    fields["triples"] = [absolute(path) for path in settings.triples]
+    fields = settings.values()
+    fields["rules"] = absolute(settings.inputs.rules)
+    fields["triples"] = [absolute(path) for path in settings.inputs.triples]
     for name in ("manifest", "violations"):
         fields[name] = None if fields[name] is None else absolute(fields[name])
     for name in ("out", "resume", "plan"):  # a saved plan is of the whole run
@@ -186,9 +186,9 @@ def absolute(path: str) -> str:
     return path if path == "-" else os.path.abspath(path)
 
 
-def keep_rules(state: State, settings: RunSettings, rules: Rules) -> dict[str, str]:
+def keep_rules(state: State, path: str, rules: Rules) -> dict[str, str]:
     """A copy of rules that cannot be read a second time."""
-    if os.path.isfile(settings.rules):
+    if os.path.isfile(path):
         return {}
     copy_input(rules.path, os.path.join(state.path, KEPT_RULES))
     return {"rules": KEPT_RULES}

@@ -9,27 +9,26 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pff_stream.cli import exit as cli_exit
 from pff_stream.cli import logs, output
+from pff_stream.cli.options import click_option, from_command_line, options, rules_and_triples
 from pff_stream.cli.progress import TerminalLine, choose_observer
 from pff_stream.errors import UsageError
 from pff_stream.observer import Observer
-from pff_stream.settings.models import (
+from pff_stream.settings.commands import (
     CompileSettings,
     EncodeSettings,
     RunSettings,
-    Settings,
-    TalkSettings,
     TriplesSettings,
 )
-from pff_stream.settings.options import OPTIONS, Option
+from pff_stream.settings.models import TalkOptions
+from pff_stream.settings.options import OPTIONS
 from pff_stream.settings.resolve import Layers, gather, resolve
 
 if TYPE_CHECKING:
@@ -40,10 +39,6 @@ if TYPE_CHECKING:
 
 NAME = "pff-stream"
 _COMPLETE = "_PFF_STREAM_COMPLETE"
-_COMMON = ("config", *(field.name for field in fields(TalkSettings)))
-
-S = TypeVar("S", bound=Settings)
-F = TypeVar("F", bound=Callable[..., Any])
 
 _EXIT_CODES = """\b
 Examples:
@@ -67,38 +62,11 @@ command line is stronger than the environment, the environment stronger than fil
 """
 
 
-def _click_option(field: str) -> Callable[[F], F]:
-    """The click option of a settings field; values stay text until the settings read them."""
-    option: Option = OPTIONS[field]
-    names = [f"--{option.name}", field] + (["-o"] if option.name == "output" else [])
-    shown = f"{option.help} Default: {option.default}." if option.default else option.help
-    common: dict[str, Any] = {"help": shown, "default": None}
-    if option.variable is not None:
-        common |= {"envvar": option.variable, "show_envvar": True}
-    if option.metavar is None:
-        return click.option(*names, is_flag=True, **common)
-    kind = click.Path() if option.is_path else str
-    return click.option(*names, type=kind, metavar=option.metavar, **common)
-
-
-def _options(kind: type[Settings], *, without: Iterable[str] = ()) -> Callable[[F], F]:
-    """All options of `kind`, in the order of its fields, then those that every command has."""
-    names = [field.name for field in fields(kind)]
-    wanted = [name for name in names if name in OPTIONS and name not in without]
-
-    def decorate(command: F) -> F:
-        for name in reversed([*wanted, *_COMMON]):
-            command = _click_option(name)(command)
-        return command
-
-    return decorate
-
-
 @contextmanager
-def _working(given: dict[str, Any]) -> Iterator[tuple[Layers, TalkSettings, Observer]]:
+def _working(given: dict[str, Any]) -> Iterator[tuple[Layers, TalkOptions, Observer]]:
     """Sets up logs and progress as asked, and takes the progress off the screen at the end."""
-    layers = gather(_from_command_line() | given, os.environ)
-    voice = resolve(TalkSettings, layers)
+    layers = gather(from_command_line() | given, os.environ)
+    voice = resolve(TalkOptions, layers)
     handler = logs.set_up(quiet=voice.quiet, verbose=voice.verbose, log_json=voice.log_json)
     observer = choose_observer(sys.stderr, voice.quiet, voice.log_json)
     if isinstance(observer, TerminalLine):
@@ -119,34 +87,13 @@ def _collect_from_here() -> None:
         gc.enable()
 
 
-def _from_command_line() -> dict[str, Any]:
-    """Options that stood on the command line; `resolve` reads the environment by itself."""
-    context = click.get_current_context()
-    written = click.core.ParameterSource.COMMANDLINE
-    found = {k: v for k, v in context.params.items() if k in OPTIONS}
-    return {k: v for k, v in found.items() if context.get_parameter_source(k) is written}
-
-
-def _rules_and_triples(inputs: Sequence[str]) -> dict[str, Any]:
-    """`RULES TRIPLES...` by field; empty where --manifest and --rules are to name them."""
-    said = _from_command_line()
-    if not inputs:
-        return {}
-    if "manifest" in said or "rules" in said:
-        named = "--manifest" if "manifest" in said else "--rules"
-        raise UsageError(f"found both {inputs[0]} and {named}, expected {RunSettings.needs}")
-    if len(inputs) == 1:
-        raise UsageError(f"found {inputs[0]} alone, expected {RunSettings.needs}")
-    return {"rules": inputs[0], "triples": tuple(inputs[1:])}
-
-
-def _print(lines: Iterable[str], voice: TalkSettings, *, to_stderr: bool = False) -> None:
+def _print(lines: Iterable[str], voice: TalkOptions, *, to_stderr: bool = False) -> None:
     """Prints lines for people, none with --quiet."""
     if not voice.quiet:
         output.say("\n".join(lines), to_stderr=to_stderr)
 
 
-def _end(result: Result | Finished, voice: TalkSettings, *, to_stderr: bool = False) -> int:
+def _end(result: Result | Finished, voice: TalkOptions, *, to_stderr: bool = False) -> int:
     """Says what a run came to, and last why its exit code is not 0; returns the code.
 
     Violations are results, said where results are; what went wrong is an error.
@@ -200,8 +147,8 @@ def commands() -> None:
     metavar="workers=A..B",
     help="One row for each number of workers; ends with 0 if any fits.",
 )
-@_click_option("output")
-@_options(RunSettings)
+@click_option("output")
+@options(RunSettings)
 def plan(inputs: tuple[str, ...], as_json: bool, sweep: str | None, **others: object) -> int:
     """Say how much memory a run would need.
 
@@ -209,7 +156,7 @@ def plan(inputs: tuple[str, ...], as_json: bool, sweep: str | None, **others: ob
     With -o the plan is saved, and `run --plan` honours it.
     Ends with 0 if the run fits, with 3 if it is refused.
     """
-    with _working(_rules_and_triples(inputs)) as (layers, voice, observer):
+    with _working(rules_and_triples(inputs)) as (layers, voice, observer):
         import json
 
         from pff_stream.checkpoint.resume import run_settings
@@ -254,13 +201,13 @@ def plan(inputs: tuple[str, ...], as_json: bool, sweep: str | None, **others: ob
     "  pff-stream run --resume results"
 )
 @click.argument("inputs", nargs=-1, metavar="RULES TRIPLES...", type=click.Path())
-@_options(RunSettings)
+@options(RunSettings)
 def run(inputs: tuple[str, ...], **_: object) -> int:
     """Check rules against triples; violations end it with 1.
 
     Give RULES and TRIPLES, or --manifest and --rules. Without --out a summary is printed.
     """
-    with _working(_rules_and_triples(inputs)) as (layers, voice, observer):
+    with _working(rules_and_triples(inputs)) as (layers, voice, observer):
         from pff_stream.checkpoint.resume import finished_run, run_settings
         from pff_stream.limits.fence import whole_tree
 
@@ -269,21 +216,21 @@ def run(inputs: tuple[str, ...], **_: object) -> int:
             return _end(ended, voice)
         settings = run_settings(layers)
 
-        with whole_tree(settings):  # before the engine is imported, and numpy with it
+        with whole_tree(settings.resources):  # before the engine is imported, and numpy with it
             from pff_stream.run import single as engine
 
             _collect_from_here()
 
             result = engine.run(settings, observer)
         observer.close()
-        return _end(result, voice, to_stderr=settings.talks_on_stderr)
+        return _end(result, voice, to_stderr=settings.output.talks_on_stderr)
 
 
 @commands.command(
     name="compile", epilog="\b\nExample:\n  pff-stream compile rules.tsv.gz -o rules.pffr"
 )
 @click.argument("rules", type=click.Path())
-@_options(CompileSettings, without=["rules"])
+@options(CompileSettings, without=["rules"])
 def compile_(**_: object) -> int:
     """Turn rule text into a rule file.
 
@@ -302,7 +249,7 @@ def compile_(**_: object) -> int:
 
 @commands.command(epilog="\b\nExample:\n  pff-stream encode triples.tsv.zst -o graph.pffg")
 @click.argument("triples", nargs=-1, required=True, metavar="TRIPLES...", type=click.Path())
-@_options(EncodeSettings)
+@options(EncodeSettings)
 def encode(triples: tuple[str, ...], **_: object) -> int:
     """Turn triples or documents into a graph file.
 
@@ -321,7 +268,7 @@ def encode(triples: tuple[str, ...], **_: object) -> int:
 
 @commands.command(epilog="\b\nExample:\n  pff-stream triples customer.json | head")
 @click.argument("triples", nargs=-1, required=True, metavar="DOCUMENT...", type=click.Path())
-@_options(TriplesSettings)
+@options(TriplesSettings)
 def triples(triples: tuple[str, ...], **_: object) -> int:
     """Print the triples that documents become.
 

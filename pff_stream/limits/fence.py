@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pff_stream.errors import UsageError
 from pff_stream.execute.executors import executor_named
 from pff_stream.execute.interface import Executor
-from pff_stream.settings.models import RunSettings
+from pff_stream.settings.models import ResourceOptions
 from planner.fence import MemoryGroup, data_limit, limit_data, restore_data_limit
 from planner.machine import Machine, UnknownBudgetError, read_machine
 from planner.plan import Plan
@@ -78,19 +78,19 @@ def threads_held(plan: Plan, fence: str) -> Iterator[None]:
 
 
 @contextmanager
-def whole_tree(settings: RunSettings) -> Iterator[None]:
+def whole_tree(resources: ResourceOptions) -> Iterator[None]:
     """Holds this process and all its children to the budget, in a control group where that can be.
 
     Memory that is charged already does not move into the group: nothing heavy may be imported
     before. UsageError where `--fence cgroup` cannot be had.
     """
-    if settings.fence not in ("auto", "cgroup"):
+    if resources.fence not in ("auto", "cgroup"):
         yield
         return
     global _group
-    with MemoryGroup(_first_limit(settings), GROUP_NAME) as group:
+    with MemoryGroup(_first_limit(resources), GROUP_NAME) as group:
         if not group.active:
-            if settings.fence == "cgroup":
+            if resources.fence == "cgroup":
                 raise UsageError(f"--fence cgroup: no control group can be made: {group.reason}")
             _log.debug("no control group: %s", group.reason)
         _group = group
@@ -100,20 +100,20 @@ def whole_tree(settings: RunSettings) -> Iterator[None]:
             _group = None
 
 
-def _first_limit(settings: RunSettings) -> int:
+def _first_limit(resources: ResourceOptions) -> int:
     try:
-        machine = read_machine(settings.reserve_bytes, settings.budget_bytes)
+        machine = read_machine(resources.reserve_bytes, resources.budget_bytes)
     except UnknownBudgetError:
         return 2**62
     return max(machine.budget_bytes, PREPARATION_BYTES)
 
 
-def read_limits(settings: RunSettings) -> Machine:
+def read_limits(resources: ResourceOptions) -> Machine:
     """What this process may use, the group that it made for itself left out: that one follows.
 
     Preparing may take a little where the budget is tiny: a refusal must be heard, not killed.
     """
-    machine = read_machine(settings.reserve_bytes, settings.budget_bytes)
+    machine = read_machine(resources.reserve_bytes, resources.budget_bytes)
     if _group is None or not _group.active:
         return machine
     own = f" {_group.path}/memory."

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from pff_stream.errors import InputError, RefusedError, UsageError
 from pff_stream.inputs import RulesGiven, TriplesGiven, is_graph_file, is_rule_file
@@ -20,25 +19,25 @@ from pff_stream.limits.fence import read_limits
 from pff_stream.plan.costs import Costs
 from pff_stream.plan.sizes import ProcessCosts
 from pff_stream.plan.terms import preparation_phases
-from pff_stream.settings.models import COMPILE_BYTES
+from pff_stream.settings.models import (
+    COMPILE_BYTES,
+    EvaluationOptions,
+    InputOptions,
+    Inputs,
+    ResourceOptions,
+)
 from pff_stream.settings.options import OPTIONS
 from planner.machine import Machine, profile
-from planner.model import Setting, Settings, peak_bytes
+from planner.model import Settings, peak_bytes
 from planner.plan import Plan
 from planner.reserve import Reservation, less_pending
 from planner.text import refusal
 
-if TYPE_CHECKING:
-    from pff_stream.settings.models import RunSettings
+Make = Callable[[ResourceOptions, Machine, "Settings | None"], Plan]
+"""Plans for resources on a machine; the settings of a saved plan, where there is one, are fixed."""
 
-Make = Callable[["RunSettings", Machine, "Settings | None"], Plan]
-"""Plans for settings on a machine; the settings of a saved plan, where there is one, are fixed."""
-
-SIZED_BY = (
-    "semantics", "max_examples", "max_work", "columns", "id_key", "predicate",
-    "max_document_bytes", "on_bad_triple",
-)  # fmt: skip
-"""Settings that change what a run holds, beside those that a plan chooses."""
+SIZED_BY = InputOptions.names() + EvaluationOptions.names()
+"""Options that change what a run finds and holds, beside those that a plan chooses."""
 _INPUTS = ("rules", "triples", "manifest", "documents")
 
 _log = logging.getLogger(__name__)
@@ -47,15 +46,15 @@ _log = logging.getLogger(__name__)
 class Contract:
     """What binds one run, from when it begins until it has ended; entering tells nobody yet."""
 
-    def __init__(self, settings: RunSettings) -> None:
+    def __init__(self, resources: ResourceOptions) -> None:
         """Reads the machine and the saved plan, if one is to be honoured."""
-        self._saved = None if settings.plan is None else read_plan(settings.plan)
+        self._saved = None if resources.plan is None else read_plan(resources.plan)
         self.fixed = None if self._saved is None else self._saved.settings
         """Settings of the saved plan; whether it is of these inputs, `agree` looks at."""
-        self._settings = settings
+        self._resources = resources
         self._reservation = Reservation("pff-stream")
         with self._reservation.alone():
-            self._read = read_limits(settings)
+            self._read = read_limits(resources)
             self._before = self._reservation.neighbours()
         self.machine = less_pending(self._read, self._before)
         """What may be used, as it was at the beginning."""
@@ -73,26 +72,27 @@ class Contract:
     ) -> None:
         self._reservation.close()
 
-    def agree(self, make: Make, inputs: Mapping[str, str]) -> Plan:
+    def agree(self, make: Make, identity: Settings) -> Plan:
         """The plan, and where it fits, the reservation of it.
 
-        `inputs` are hashes of the contents, by name. Raises where a saved plan is not of them.
+        `identity` is what the plan is for: hashes of the inputs, and the options in `SIZED_BY`.
+        Raises where a saved plan is for another.
         """
         self._make = make
-        self._identity = identity(self._settings, inputs)
+        self._identity = identity
         if self._saved is not None:
-            check_identity(str(self._settings.plan), self._saved.identity, self._identity)
-            ceiling = self._settings.max_workers
+            check_identity(str(self._resources.plan), self._saved.identity, self._identity)
+            ceiling = self._resources.max_workers
             workers = int(self._saved.settings["workers"] or 1)
             if ceiling is not None and workers > ceiling:
                 raise UsageError(
-                    f"--plan {self._settings.plan}: found {workers} workers, "
+                    f"--plan {self._resources.plan}: found {workers} workers, "
                     f"expected at most {ceiling} (--max-workers)"
                 )
         with self._reservation.alone():
             neighbours = self._reservation.neighbours()
             self.machine = less_pending(self._read, neighbours, self._before)
-            plan = self._planned(make(self._settings, self.machine, self.fixed))
+            plan = self._planned(make(self._resources, self.machine, self.fixed))
             if plan.fits:
                 self._reservation.reserve(plan.peak_bytes)
         if self._reservation.reason is not None:
@@ -105,20 +105,15 @@ class Contract:
         return [
             self._planned(
                 self._make(
-                    self._settings.replace(workers=count, max_workers=None), self.machine, None
+                    self._resources.replace(workers=count, max_workers=None), self.machine, None
                 )
             )
             for count in counts
         ]
 
     def _planned(self, plan: Plan) -> Plan:
-        machine = profile(self.machine, self._settings.reserve_bytes)
+        machine = profile(self.machine, self._resources.reserve_bytes)
         return replace(plan, machine=machine, identity=self._identity)
-
-
-def identity(settings: RunSettings, inputs: Mapping[str, str]) -> dict[str, Setting]:
-    """What a plan is for: the contents of its inputs, and the settings that change sizes."""
-    return {**inputs, **{name: getattr(settings, name) for name in SIZED_BY}}
 
 
 def read_plan(path: str) -> Plan:
@@ -164,7 +159,7 @@ def encoder_bytes(budget_bytes: int, costs: Costs) -> int:
 
 
 def share_to_prepare(
-    settings: RunSettings,
+    inputs: Inputs,
     machine: Machine,
     costs: Costs,
     rules: RulesGiven | None = None,
@@ -176,11 +171,11 @@ def share_to_prepare(
     fit. What is compiled and encoded already is planned from its headers.
     """
     compile_least = encode_terms = None
-    if rules is not None or not is_rule_file(settings.rules):
+    if rules is not None or not is_rule_file(inputs.rules):
         from pff_stream.rules.compile import MIN_MEMORY_BYTES
 
         compile_least = MIN_MEMORY_BYTES
-    raw = settings.triples and not any(is_graph_file(path) for path in settings.triples)
+    raw = inputs.triples and not any(is_graph_file(path) for path in inputs.triples)
     if raw or triples is not None:
         from pff_stream.triples.sizes import least_terms
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from pff_stream.plan.costs import Costs, probed, safe_here, spare_methods, usable_method
 from pff_stream.plan.workload import Workload
-from pff_stream.settings.models import RunSettings
+from pff_stream.settings.models import ResourceOptions
 from planner.machine import Machine
 from planner.model import Phase, Setting, Settings
 from planner.plan import Plan
@@ -21,7 +21,7 @@ MARGIN_BYTES = 1 << 19
 
 
 def plan_run(
-    settings: RunSettings,
+    resources: ResourceOptions,
     machine: Machine,
     workload: Workload,
     costs: Costs,
@@ -33,15 +33,15 @@ def plan_run(
     `before` are the phases that are over by now. `fixed` are the settings of a saved plan, which
     are taken or refused as they are.
     """
-    plan = _plan_run(settings, machine, workload, costs, before, fixed)
+    plan = _plan_run(resources, machine, workload, costs, before, fixed)
     refined = workload.refined(plan, is_saved=fixed is not None)
     if refined is None:
         return plan
-    return _plan_run(settings, machine, refined, costs, before, fixed)
+    return _plan_run(resources, machine, refined, costs, before, fixed)
 
 
 def _plan_run(
-    settings: RunSettings,
+    resources: ResourceOptions,
     machine: Machine,
     workload: Workload,
     costs: Costs,
@@ -54,8 +54,8 @@ def _plan_run(
         method = str(fixed["start_method"])
         methods = [method]
     else:
-        method = usable_method(settings, costs)
-        methods = [method, *spare_methods(settings)]
+        method = usable_method(resources, costs)
+        methods = [method, *spare_methods(resources)]
 
     def build(candidate: Settings) -> list[Phase]:
         found = probed(costs, str(candidate["start_method"]))
@@ -65,18 +65,18 @@ def _plan_run(
         mapped = workload.mapped_bytes(candidate)
         return not mapped or max(phase.bytes for phase in build(candidate)) + mapped <= budget_bytes
 
-    ceiling = worker_ceiling(settings, machine, workload.n_tasks)
-    counts = [settings.workers] if settings.workers else list(range(ceiling, 0, -1))
+    ceiling = worker_ceiling(resources, machine, workload.n_tasks)
+    counts = [resources.workers] if resources.workers else list(range(ceiling, 0, -1))
     candidates = [fixed] if fixed else workload.candidates(counts, methods)
     chosen = choose(build, filter(has_room, candidates), budget_bytes)
     if chosen is not None and fixed is None:
         chosen = workload.improved(chosen, build, budget_bytes)
     free = chosen.settings if chosen and fixed is None else None
-    notes = _notes(settings, machine, workload, free)
+    notes = _notes(resources, machine, workload, free)
     notes += workload.notes(chosen.settings if chosen else None)
     if chosen is not None:
         return _plan(machine, chosen.phases, chosen.settings, (), notes, None)
-    wanted = int((fixed or {}).get("workers") or settings.workers or ceiling)
+    wanted = int((fixed or {}).get("workers") or resources.workers or ceiling)
     wish = dict(fixed) if fixed else workload.leanest(wanted, method)
     axes: dict[str, Sequence[Setting]] = {
         "workers": list(range(wanted - 1, 0, -1)),
@@ -90,48 +90,48 @@ def _plan_run(
     return _plan(machine, tuple(build(wish)), wish, suggestions, notes, near.least.peak_bytes)
 
 
-def worker_ceiling(settings: RunSettings, machine: Machine, n_tasks: int) -> int:
+def worker_ceiling(resources: ResourceOptions, machine: Machine, n_tasks: int) -> int:
     """As many workers as there are cores, tasks, and --max-workers allows; at least one."""
-    return max(1, min(machine.cores, settings.max_workers or machine.cores, n_tasks))
+    return max(1, min(machine.cores, resources.max_workers or machine.cores, n_tasks))
 
 
 def _notes(
-    settings: RunSettings, machine: Machine, workload: Workload, chosen: Settings | None
+    resources: ResourceOptions, machine: Machine, workload: Workload, chosen: Settings | None
 ) -> list[str]:
-    notes = too_many(settings, machine)
-    notes += why_fewer(settings, machine, workload.n_tasks, workload.unit, chosen)
-    if chosen is not None and chosen["start_method"] in spare_methods(settings):
+    notes = too_many(resources, machine)
+    notes += why_fewer(resources, machine, workload.n_tasks, workload.unit, chosen)
+    if chosen is not None and chosen["start_method"] in spare_methods(resources):
         notes.append("threads instead of processes: as many processes do not fit the budget")
     return notes
 
 
 def why_fewer(
-    settings: RunSettings, machine: Machine, pieces: int, unit: str, chosen: Settings | None
+    resources: ResourceOptions, machine: Machine, pieces: int, unit: str, chosen: Settings | None
 ) -> list[str]:
     """A note where `chosen` has fewer workers than --max-workers or the cores would allow.
 
     `pieces` is what there is to share out, in `unit`s. None where the number was asked for.
     """
-    if chosen is None or settings.workers is not None:
+    if chosen is None or resources.workers is not None:
         return []
     workers = int(chosen["workers"] or 1)
-    asked = settings.max_workers or machine.cores
+    asked = resources.max_workers or machine.cores
     said = f"{workers} instead of {asked} workers"
     if workers < min(asked, machine.cores, max(1, pieces)):
         return [f"{said}: more do not fit the budget"]
-    if settings.max_workers is None or workers >= asked:
+    if resources.max_workers is None or workers >= asked:
         return []
     if workers == machine.cores:
         return [f"{said}: {machine.cores} cores may be used ({machine.cores_source})"]
     return [f"{said}: there is no more work to share out than {pieces} {unit}"]
 
 
-def too_many(settings: RunSettings, machine: Machine) -> list[str]:
+def too_many(resources: ResourceOptions, machine: Machine) -> list[str]:
     """A warning where more workers are asked for than cores may be used."""
-    if settings.workers is None or settings.workers <= machine.cores:
+    if resources.workers is None or resources.workers <= machine.cores:
         return []
     cores = f"{machine.cores} cores ({machine.cores_source})"
-    return [f"{settings.workers} workers on {cores}: more than can work at once"]
+    return [f"{resources.workers} workers on {cores}: more than can work at once"]
 
 
 def _plan(

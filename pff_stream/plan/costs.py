@@ -16,7 +16,7 @@ from pff_stream.files import _pages
 from pff_stream.files.temporary import working_folder
 from pff_stream.plan.sizes import ProcessCosts
 from pff_stream.plan.terms import probe_phase
-from pff_stream.settings.models import RunSettings
+from pff_stream.settings.models import ResourceOptions
 from planner.model import Phase
 from planner.probe import ProbeError, WorkerMemory, cached_probe, measure_self
 
@@ -118,9 +118,9 @@ def _cache_key(start_method: str) -> dict[str, str]:
     }
 
 
-def usable_method(settings: RunSettings, costs: Costs) -> str:
+def usable_method(resources: ResourceOptions, costs: Costs) -> str:
     """The best start method by which a worker can be started here."""
-    *better, last = start_methods(settings)
+    *better, last = start_methods(resources)
     for method in better:
         try:
             costs.of(method)
@@ -139,16 +139,16 @@ def probed(costs: Costs, method: str) -> ProcessCosts:
         raise WorkersFailedError(str(error)) from error
 
 
-def start_methods(settings: RunSettings) -> list[str]:
+def start_methods(resources: ResourceOptions) -> list[str]:
     """Those to consider, best first: the one that was asked for, or the processes safe here."""
-    if settings.start_method is not None:
-        return [settings.start_method]
+    if resources.start_method is not None:
+        return [resources.start_method]
     return safe_here(shares_memory=False)
 
 
-def spare_methods(settings: RunSettings) -> list[str]:
+def spare_methods(resources: ResourceOptions) -> list[str]:
     """Those to fall back upon where processes do not fit; none where one was asked for."""
-    return [] if settings.start_method is not None else safe_here(shares_memory=True)
+    return [] if resources.start_method is not None else safe_here(shares_memory=True)
 
 
 def safe_here(*, shares_memory: bool) -> list[str]:

@@ -15,8 +15,9 @@ from pff_stream.plan.budget import Contract, share_to_prepare
 from pff_stream.plan.by_document import DocumentSizes, DocumentsWorkload, document_bytes
 from pff_stream.plan.choose import plan_run
 from pff_stream.plan.costs import measure_costs
+from pff_stream.settings.commands import RunSettings
 from pff_stream.settings.manifest import Manifest, read_manifest
-from pff_stream.settings.models import RunSettings
+from pff_stream.settings.models import ResourceOptions
 from planner.machine import Machine
 from planner.model import Settings
 from planner.plan import Plan
@@ -26,15 +27,16 @@ def prepare(
     settings: RunSettings, observer: Observer, stack: ExitStack
 ) -> tuple[Contract, Plan, Manifest, Rules, str]:
     """The plan of a manifest's run and all that it was made from; `stack` closes it."""
-    assert settings.manifest is not None  # the caller's reason to be here
-    contract = stack.enter_context(Contract(settings))
+    inputs = settings.inputs
+    assert inputs.manifest is not None  # the caller's reason to be here
+    contract = stack.enter_context(Contract(settings.resources))
     machine = contract.machine
-    manifest = read_manifest(settings.manifest)
-    folder = working_folder(settings.out)
+    manifest = read_manifest(inputs.manifest)
+    folder = working_folder(settings.output.out)
     costs = measure_costs()
     observer.phase("compile", None)
-    compile_bytes = share_to_prepare(settings, machine, costs)
-    rules = stack.enter_context(open_rules(settings, folder, compile_bytes))
+    compile_bytes = share_to_prepare(inputs, machine, costs)
+    rules = stack.enter_context(open_rules(inputs.rules, settings.reading, folder, compile_bytes))
     costs = measure_costs()
     largest = total = 0
     for task in manifest.tasks():
@@ -42,12 +44,13 @@ def prepare(
         largest, total = max(largest, size), total + size
     workload = DocumentsWorkload(DocumentSizes(manifest.n_tasks, largest), rules.file)
 
-    def make(settings: RunSettings, machine: Machine, fixed: Settings | None) -> Plan:
-        return plan_run(settings, machine, workload, costs, [], fixed)
+    def make(resources: ResourceOptions, machine: Machine, fixed: Settings | None) -> Plan:
+        return plan_run(resources, machine, workload, costs, [], fixed)
 
     hashes = {
         "rules": rules.source_hash.hex(),
         "manifest": manifest.content_hash(),
         "documents": f"{manifest.n_tasks} of {total} bytes",
     }
-    return contract, contract.agree(make, hashes), manifest, rules, folder
+    plan = contract.agree(make, hashes | settings.result_options())
+    return contract, plan, manifest, rules, folder

@@ -23,7 +23,7 @@ from pff_stream.report.outputs import merged_outputs
 from pff_stream.report.streams import OutputSizes
 from pff_stream.rules._format import SEMANTICS
 from pff_stream.rules.file import RuleFile
-from pff_stream.settings.models import RunSettings
+from pff_stream.settings.models import EvaluationOptions, OutputOptions
 from pff_stream.triples._graph import GraphView
 from pff_stream.triples.graph import attach
 from pff_stream.work.task import RESULT_BYTES
@@ -272,13 +272,18 @@ def holds_names(settings: Settings) -> bool:
 
 
 def _sizes(
-    settings: RunSettings, rules: Rules, graph: GraphInput, folder: str, cores: int
+    evaluation: EvaluationOptions,
+    output: OutputOptions,
+    rules: Rules,
+    graph: GraphInput,
+    folder: str,
+    cores: int,
 ) -> RunSizes:
     file = rules.file
     example_bytes = 8 + 12 * file.max_body_atoms
-    record_bytes = 68 + min(settings.max_examples, 1 << 20) * example_bytes
+    record_bytes = 68 + min(evaluation.max_examples, 1 << 20) * example_bytes
     results_bytes = file.rules * record_bytes
-    outputs = merged_outputs(settings.out, settings.violations)
+    outputs = merged_outputs(output.out, output.violations)
     output_sizes = OutputSizes(rules=file.rules)
     return RunSizes(
         graph_bytes=graph.total_bytes,
@@ -290,10 +295,10 @@ def _sizes(
         max_chunk_rules=file.max_chunk_rules,
         max_source_chunk_bytes=file.max_source_chunk_bytes,
         work_bytes=(
-            0 if settings.max_work is None else 8 * graph.n_entities * (file.max_body_atoms + 1)
+            0 if evaluation.max_work is None else 8 * graph.n_entities * (file.max_body_atoms + 1)
         ),
         results_bytes=results_bytes,
-        spool_in_memory_bytes=results_bytes if is_memory(settings.out or folder) else 0,
+        spool_in_memory_bytes=results_bytes if is_memory(output.out or folder) else 0,
         # A file that does not say is bounded by what fits into a chunk.
         max_chunk_names=file.work.get("max_chunk_names", file.max_chunk_bytes // 12),
         max_chunk_atoms=file.work.get("max_chunk_atoms", file.max_chunk_bytes // 12),

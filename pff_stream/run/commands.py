@@ -12,12 +12,8 @@ from pff_stream.files.temporary import working_folder
 from pff_stream.files.writers import FileWriter
 from pff_stream.inputs import encode_options
 from pff_stream.observer import Observer
-from pff_stream.settings.models import (
-    COMPILE_BYTES,
-    CompileSettings,
-    EncodeSettings,
-    TriplesSettings,
-)
+from pff_stream.settings.commands import CompileSettings, EncodeSettings, TriplesSettings
+from pff_stream.settings.models import COMPILE_BYTES
 from planner.machine import read_machine
 from planner.probe import measure_self
 from planner.sizes import format_size
@@ -31,36 +27,35 @@ def compile_rules(settings: CompileSettings, observer: Observer) -> list[str]:
     from pff_stream.triples.graph import attach, verify
 
     observer.phase("compile", None)
+    path, target, asked = settings.inputs.rules, settings.target.output, settings.compile
     with ExitStack() as stack:
         output = None
-        if settings.output is not None:
-            output = stack.enter_context(FileWriter(settings.output))
+        if target is not None:
+            output = stack.enter_context(FileWriter(target))
         graph = None
-        if settings.graph is not None:
-            verify(settings.graph)
-            graph = stack.enter_context(attach(settings.graph)).view
+        if asked.graph is not None:
+            verify(asked.graph)
+            graph = stack.enter_context(attach(asked.graph)).view
         report = compiler.compile_rules(
-            open_blocks(settings.rules, compiler.BLOCK_BYTES),
+            open_blocks(path, compiler.BLOCK_BYTES),
             output,
-            source_name=_shown(settings.rules),
-            memory_bytes=_share(settings.budget_bytes),
-            temporary_directory=working_folder(_parent(settings.output)),
-            on_bad_rule=settings.on_bad_rule,
-            chunk_rules=settings.chunk_rules,
+            source_name=_shown(path),
+            memory_bytes=_share(settings.resources.budget_bytes),
+            temporary_directory=working_folder(_parent(target)),
+            on_bad_rule=settings.reading.on_bad_rule,
+            chunk_rules=asked.chunk_rules,
             graph=graph,
-            ahead=os.path.isfile(settings.rules),
+            ahead=os.path.isfile(path),
         )
     counts = f"{report.rules:,} rules, {report.bodies:,} distinct bodies"
     lines = [f"{counts}, {report.rejected:,} rejected ({report.seconds:.2f} s)"]
-    lines += [f"{_shown(settings.rules)}: {rejection}" for rejection in report.rejections]
+    lines += [f"{_shown(path)}: {rejection}" for rejection in report.rejections]
     if report.unsettled:
         lines.append(
             f"{report.unsettled:,} rules have several readings: `run` settles them by the graph"
         )
-    if settings.output is not None:
-        lines.append(
-            f"{settings.output}: {format_size(report.file_bytes)} in {report.chunks:,} chunks"
-        )
+    if target is not None:
+        lines.append(f"{target}: {format_size(report.file_bytes)} in {report.chunks:,} chunks")
     return lines
 
 
@@ -70,14 +65,13 @@ def encode_triples(settings: EncodeSettings, observer: Observer) -> list[str]:
     from pff_stream.triples.store import GraphStore
 
     observer.phase("encode", None, "triples")
-    assert settings.output is not None  # checked by the settings
-    share = _headroom(settings.budget_bytes)
-    with GraphStore.at_path(settings.output) as store:
+    target = settings.target.output
+    assert target is not None  # checked by the settings
+    share = _headroom(settings.resources.budget_bytes)
+    with GraphStore.at_path(target) as store:
         report = encode_in_process(
-            list(settings.triples),
-            replace(
-                encode_options(settings), spill_folder=working_folder(_parent(settings.output))
-            ),
+            list(settings.inputs.triples),
+            replace(encode_options(settings.reading), spill_folder=working_folder(_parent(target))),
             store,
             memory_bytes=share,
         )
@@ -87,7 +81,7 @@ def encode_triples(settings: EncodeSettings, observer: Observer) -> list[str]:
     if report.n_bad:
         lines.append(f"{report.n_bad:,} bad triples were skipped; the first:")
         lines += [f"  {bad}" for bad in report.bad]
-    lines.append(f"{settings.output}: {format_size(report.graph_bytes)}, mapping {report.mapping}")
+    lines.append(f"{target}: {format_size(report.graph_bytes)}, mapping {report.mapping}")
     return lines
 
 
@@ -96,7 +90,9 @@ def print_triples(settings: TriplesSettings, stream: BinaryIO) -> None:
     from pff_stream.triples.inputs import checked_lines
 
     try:
-        stream.writelines(checked_lines(list(settings.triples), encode_options(settings)))
+        stream.writelines(
+            checked_lines(list(settings.inputs.triples), encode_options(settings.reading))
+        )
         stream.flush()
     except BrokenPipeError:
         raise

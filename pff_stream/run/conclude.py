@@ -20,7 +20,7 @@ from pff_stream.report.summary import (
 )
 from pff_stream.report.totals import RunTotals
 from pff_stream.run.verdict import verdict
-from pff_stream.settings.models import RunSettings
+from pff_stream.settings.commands import RunSettings
 from planner.plan import Plan
 from planner.sizes import format_size
 from planner.watch import TreeWatch
@@ -60,7 +60,11 @@ class Facts:
 def conclude(totals: RunTotals, facts: Facts) -> Result:
     """Judges the run and says what it came to."""
     settings = facts.settings
-    judged = verdict(totals, on_bad_rule=settings.on_bad_rule, fail_on_expression=settings.fail_on)
+    judged = verdict(
+        totals,
+        on_bad_rule=settings.reading.on_bad_rule,
+        fail_on_expression=settings.output.fail_on,
+    )
     return Result(judged.exit_code, judged.reason, _lines(totals, facts), totals)
 
 
@@ -69,7 +73,7 @@ def summary_of(result: Result, facts: Facts) -> Summary:
     return Summary(
         totals=result.totals,
         semantics=facts.semantics,
-        settings=results_settings(facts.settings),
+        settings=facts.settings.result_options(),
         inputs=facts.inputs,
         labels=facts.labels,
         run=_run(result, facts),
@@ -82,25 +86,13 @@ def write_summary(folder: str, summary: Summary) -> None:
         writer.write(memoryview(summary.to_bytes()))
 
 
-def results_settings(settings: RunSettings) -> dict[str, Json]:
-    """The settings that change results, as summaries name them."""
-    return {
-        "min_confidence": settings.min_confidence,
-        "min_support": settings.min_support,
-        "max_work": settings.max_work,
-        "unseen": settings.unseen,
-        "max_examples": settings.max_examples,
-        "max_violations": settings.max_violations,
-    }
-
-
 def _lines(totals: RunTotals, facts: Facts) -> list[str]:
     settings, plan = facts.settings, facts.plan
-    lists_documents = settings.manifest is not None
+    lists_documents = settings.inputs.manifest is not None
     lines = list(summary_lines(totals, facts.semantics, lists_documents=lists_documents))
     lines += failure_lines(totals)
-    if settings.out is not None:
-        lines.append(f"results: {settings.out}")
+    if settings.output.out is not None:
+        lines.append(f"results: {settings.output.out}")
     elif not lists_documents:
         lines += worst_lines(totals.rules)
     lines.append(

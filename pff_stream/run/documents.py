@@ -35,13 +35,13 @@ from pff_stream.run.conclude import (
     Facts,
     Result,
     conclude,
-    results_settings,
     summary_of,
     write_summary,
 )
 from pff_stream.run.prepare import timed
+from pff_stream.settings.commands import RunSettings
 from pff_stream.settings.manifest import Manifest
-from pff_stream.settings.models import RunSettings
+from pff_stream.settings.models import EvaluationOptions
 from pff_stream.work.documents import (
     NumberedTask,
     TaskAnswer,
@@ -61,6 +61,7 @@ SHOWN_FAILURES = 10
 
 def run_tasks(settings: RunSettings, observer: Observer) -> Result:
     """Checks every document of the manifest; raises `RefusedError` where the plan does not fit."""
+    resources = settings.resources
     with ExitStack() as stack:
         _, plan, manifest, rules, folder = prepare(settings, observer, stack)
         if not plan.fits:
@@ -71,16 +72,16 @@ def run_tasks(settings: RunSettings, observer: Observer) -> Result:
         for note in plan.notes:
             observer.note(note)
         out = listing = None
-        if settings.out is not None:
-            out = settings.out
+        if settings.output.out is not None:
+            out = settings.output.out
             state = stack.enter_context(_state(settings, manifest, rules))
             listing = stack.enter_context(FileWriter(os.path.join(out, TASK_LIST)))
-        meter = Meter(observer, plan.peak_bytes, plan.budget_bytes, settings.reserve_bytes)
+        meter = Meter(observer, plan.peak_bytes, plan.budget_bytes, resources.reserve_bytes)
         observer.phase("evaluate", manifest.n_tasks, "documents")
-        table = None if out is not None else _write_table(settings, rules, folder, stack)
+        table = None if out is not None else _write_table(settings.evaluation, rules, folder, stack)
         arguments = _arguments(settings, rules, folder, out, table)
-        arguments = replace(arguments, share_bytes=share_bytes(plan, settings.fence))
-        stack.enter_context(threads_held(plan, settings.fence))
+        arguments = replace(arguments, share_bytes=share_bytes(plan, resources.fence))
+        stack.enter_context(threads_held(plan, resources.fence))
         totals = RunTotals()
         seconds: dict[str, float] = {}
         with timed(seconds, "evaluate"):
@@ -95,7 +96,7 @@ def run_tasks(settings: RunSettings, observer: Observer) -> Result:
             settings=settings,
             plan=plan,
             watch=meter.watch,
-            semantics=settings.semantics or rules.file.semantics,
+            semantics=settings.reading.semantics or rules.file.semantics,
             inputs=_inputs(manifest, rules),
             seconds=seconds,
             labels={"execution_id": manifest.execution_id, "sequence": manifest.sequence},
@@ -112,10 +113,10 @@ def run_tasks(settings: RunSettings, observer: Observer) -> Result:
 def _state(settings: RunSettings, manifest: Manifest, rules: Rules) -> Iterator[State]:
     """The state of a run over a manifest: its folders of finished documents are its journal."""
     inputs = _inputs(manifest, rules)
-    with state_folder(settings, inputs) as state:
-        if settings.resume is None:
+    with state_folder(settings.output, inputs) as state:
+        if settings.output.resume is None:
             clear_tasks(state.out)
-            write_settings(state, settings, inputs, keep_rules(state, settings, rules))
+            write_settings(state, settings, inputs, keep_rules(state, settings.inputs.rules, rules))
         yield state
 
 
@@ -124,11 +125,13 @@ def _inputs(manifest: Manifest, rules: Rules) -> dict[str, str]:
     return {"rules": rules.source_hash.hex(), "manifest": manifest.content_hash()}
 
 
-def _write_table(settings: RunSettings, rules: Rules, folder: str, stack: ExitStack) -> str | None:
+def _write_table(
+    evaluation: EvaluationOptions, rules: Rules, folder: str, stack: ExitStack
+) -> str | None:
     """Writes the table of all rules for runs that count only; None where it would be too large."""
-    if rules.file.rules > MAX_TABLE_RULES or settings.max_work is not None:
+    if rules.file.rules > MAX_TABLE_RULES or evaluation.max_work is not None:
         return None
-    builder = TableBuilder(settings.min_support or 0, settings.min_confidence or 0.0)
+    builder = TableBuilder(evaluation.min_support or 0, evaluation.min_confidence or 0.0)
     for index in range(len(rules.file.chunks)):
         builder.add(rules.file.read_chunk(index))
     file, path = stack.enter_context(temporary_file(folder))
@@ -141,16 +144,19 @@ def _write_table(settings: RunSettings, rules: Rules, folder: str, stack: ExitSt
 def _arguments(
     settings: RunSettings, rules: Rules, folder: str, out: str | None, table: str | None
 ) -> TaskArguments:
+    evaluation = settings.evaluation
+    if out is None:  # counts only
+        evaluation = evaluation.replace(max_examples=0)
     return TaskArguments(
         rules=rules.path,
         rules_hash=rules.source_hash.hex(),
-        options=encode_options(settings),
-        semantics=settings.semantics or rules.file.semantics,
-        results=results_settings(settings)
-        | {"max_examples": settings.max_examples if out is not None else 0},
+        options=encode_options(settings.reading),
+        semantics=settings.reading.semantics or rules.file.semantics,
+        evaluation=evaluation,
+        result_options=settings.result_options(),
         temporary=folder,
         out=None if out is None else os.path.join(out, TASKS),
-        resumes=settings.resume is not None,
+        resumes=settings.output.resume is not None,
         buffer_bytes=RESULT_BYTES,
         table=table,
     )

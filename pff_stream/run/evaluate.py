@@ -36,7 +36,7 @@ from pff_stream.report.records import Outcome, Reason, Record, pack_record
 from pff_stream.report.run_table import RunTable
 from pff_stream.rules.file import RuleFile
 from pff_stream.run.prepare import Ready, prepared, timed
-from pff_stream.settings.models import RunSettings
+from pff_stream.settings.commands import RunSettings
 from pff_stream.triples.graph import verify
 from pff_stream.work.rules import set_up
 from pff_stream.work.tally import Evaluation
@@ -212,12 +212,12 @@ def evaluating(
         for note in plan.notes:
             observer.note(note)
         kept = None
-        if settings.out is None:
+        if settings.output.out is None:
             spool, spool_path = stack.enter_context(temporary_file(ready.folder))
         else:
             kept = stack.enter_context(unfinished_run(settings, ready.rules, ready.graph, observer))
             spool, spool_path = kept.spool, kept.spool_path
-        reserve_bytes = ready.settings.reserve_bytes
+        reserve_bytes = settings.resources.reserve_bytes
         meter = Meter(observer, plan.peak_bytes, plan.budget_bytes, reserve_bytes)
         observer.phase("evaluate", ready.rules.file.rules - ready.rules.file.rejected)
         runs = RunTable((), ready.folder) if kept is None else kept.runs
@@ -236,17 +236,17 @@ def evaluating(
 
 
 def _worker_arguments(ready: Ready, spool_path: str) -> WorkerArguments:
-    settings = ready.settings
+    evaluation = ready.settings.evaluation
     return WorkerArguments(
         graph=ready.graph.name,
         rules=ready.rules.path,
         spool=spool_path,
         semantics=ready.semantics,
         wide=bool(ready.plan.settings["wide"]),
-        max_examples=settings.max_examples,
-        min_support=settings.min_support or 0,
-        min_confidence=settings.min_confidence or 0.0,
-        max_work=settings.max_work,
+        max_examples=evaluation.max_examples,
+        min_support=evaluation.min_support or 0,
+        min_confidence=evaluation.min_confidence or 0.0,
+        max_work=evaluation.max_work,
         n_rules=ready.rules.file.rules,
         max_body_atoms=ready.rules.file.max_body_atoms,
         buffer_bytes=RESULT_BYTES,
@@ -255,6 +255,6 @@ def _worker_arguments(ready: Ready, spool_path: str) -> WorkerArguments:
         room_bytes=room_bytes(ready.sizes, chunks_together(ready.plan.settings)),
         resident_bytes=resident_bytes(ready.plan.settings),
         chunks_together=chunks_together(ready.plan.settings),
-        share_bytes=share_bytes(ready.plan, settings.fence),
+        share_bytes=share_bytes(ready.plan, ready.settings.resources.fence),
         source=ready.rules.source,
     )

@@ -24,31 +24,30 @@ from pff_stream.run.conclude import (
     Facts,
     Result,
     conclude,
-    results_settings,
     summary_of,
     write_summary,
 )
 from pff_stream.run.evaluate import Evaluated
-from pff_stream.settings.models import RunSettings
+from pff_stream.settings.models import OutputOptions
 from pff_stream.triples._graph import GraphView
 from pff_stream.triples.graph import attach
 
 
-def check_outputs(settings: RunSettings) -> None:
+def check_outputs(output: OutputOptions) -> None:
     """Refuses outputs that cannot be meant, before anything is computed; creates nothing."""
-    if settings.out is not None and os.path.lexists(settings.out):
-        overwrite = settings.overwrite or settings.resume is not None
-        check_folder(settings.out, overwrite=overwrite)
-    if settings.violations not in (None, STANDARD_OUTPUT):
-        check_output(str(settings.violations))
+    if output.out is not None and os.path.lexists(output.out):
+        overwrite = output.overwrite or output.resume is not None
+        check_folder(output.out, overwrite=overwrite)
+    if output.violations not in (None, STANDARD_OUTPUT):
+        check_output(str(output.violations))
 
 
 def write_outputs(done: Evaluated, folder: str | None, observer: Observer) -> Result:
     """Merges the spool in source order into everything that was asked for."""
-    settings = done.ready.settings
+    output = done.ready.settings.output
     observer.phase("merge", done.ready.rules.file.rules)
     began = time.perf_counter()
-    with opened(merged_outputs(folder, settings.violations), _header(done)) as writers:
+    with opened(merged_outputs(folder, output.violations), _header(done)) as writers:
         totals = merge(done, [writer.formatter for writer in writers])
         observer.advance(done.ready.rules.file.rules)
         done.meter.tick(now=True)
@@ -90,8 +89,8 @@ def merge_options(done: Evaluated) -> MergeOptions:
     """How its plan has them merged."""
     ready = done.ready
     return MergeOptions(
-        unseen=ready.settings.unseen,
-        max_violations=ready.settings.max_violations,
+        unseen=ready.settings.evaluation.unseen,
+        max_violations=ready.settings.evaluation.max_violations,
         temporary_dir=ready.folder,
         fan_in=fan_in(ready.sizes),
     )
@@ -115,7 +114,7 @@ def _compared(done: Evaluated) -> list[Compared]:
 
 def _header(done: Evaluated) -> RunHeader:
     ready = done.ready
-    return RunHeader(ready.semantics, results_settings(ready.settings), _inputs(done))
+    return RunHeader(ready.semantics, ready.settings.result_options(), _inputs(done))
 
 
 def _inputs(done: Evaluated) -> dict[str, str]:

@@ -26,7 +26,8 @@ from pff_stream.plan.choose import plan_run
 from pff_stream.plan.costs import measure_costs
 from pff_stream.plan.sizes import MEMORY, BlockSizes, RunSizes, _sizes, exact
 from pff_stream.plan.terms import preparation_phases
-from pff_stream.settings.models import RunSettings
+from pff_stream.settings.commands import RunSettings
+from pff_stream.settings.models import ResourceOptions
 from planner.machine import Machine
 from planner.model import Settings, Term
 from planner.plan import Plan
@@ -51,7 +52,7 @@ class Ready:
     @property
     def semantics(self) -> str:
         """What the run's semantics are: as asked for, else by the rule file."""
-        return self.settings.semantics or self.rules.file.semantics
+        return self.settings.reading.semantics or self.rules.file.semantics
 
     def check_inputs(self) -> None:
         """`AlteredError` where a file that workers read was written to since it was opened."""
@@ -68,21 +69,30 @@ def prepared(
     triples: TriplesGiven | None = None,
 ) -> Iterator[Ready]:
     """Compiles, encodes and plans; given rules and triples stand in for the settings' paths."""
-    folder = working_folder(settings.out)
+    inputs, reading, resources = settings.inputs, settings.reading, settings.resources
+    folder = working_folder(settings.output.out)
     seconds: dict[str, float] = {}
     with ExitStack() as stack:
-        contract = stack.enter_context(Contract(settings))
+        contract = stack.enter_context(Contract(resources))
         machine = contract.machine
         costs = measure_costs(machine.budget_bytes, folder)
         before = [preparation_phases(alone(costs), None, None)]
-        compile_bytes = share_to_prepare(settings, machine, costs, rules, triples)
+        compile_bytes = share_to_prepare(inputs, machine, costs, rules, triples)
         observer.phase("compile", None)
         with timed(seconds, "compile"):
-            opened = stack.enter_context(open_rules(settings, folder, compile_bytes, rules))
+            opened = stack.enter_context(
+                open_rules(inputs.rules, reading, folder, compile_bytes, rules)
+            )
         observer.phase("encode", None, "triples")
         with timed(seconds, "encode"):
             graph = stack.enter_context(
-                open_graph(settings, folder, encoder_bytes(machine.budget_bytes, costs), triples)
+                open_graph(
+                    inputs.triples if triples is None else triples,
+                    reading,
+                    folder,
+                    encoder_bytes(machine.budget_bytes, costs),
+                    fenced=resources.fence != "none",
+                )
             )
         before.append(
             preparation_phases(
@@ -94,7 +104,7 @@ def prepared(
         costs = measure_costs(machine.budget_bytes, folder)
         phases = [phase for phases in before for phase in phases]
 
-        semantics = settings.semantics or opened.file.semantics
+        semantics = reading.semantics or opened.file.semantics
 
         def look_closer(blocks: BlockSizes) -> BlockSizes:
             found = exact(blocks, graph.name, opened.file, semantics)
@@ -103,16 +113,17 @@ def prepared(
             costs.parent_bytes = max(costs.parent_bytes, measure_self().bytes)
             return found
 
-        def make(settings: RunSettings, machine: Machine, fixed: Settings | None) -> Plan:
+        def make(resources: ResourceOptions, machine: Machine, fixed: Settings | None) -> Plan:
             workload = RulesWorkload(sizes, look_closer)
-            return plan_run(settings, machine, workload, costs, phases, fixed)
+            return plan_run(resources, machine, workload, costs, phases, fixed)
 
-        sizes = _sizes(settings, opened, graph, folder, machine.cores)
-        if graph.in_memory and _wants_file(contract, partial(make, settings)):
+        size = partial(_sizes, settings.evaluation, settings.output, opened)
+        sizes = size(graph, folder, machine.cores)
+        if graph.in_memory and _wants_file(contract, partial(make, resources)):
             graph = moved_out(graph, folder)
-            sizes = _sizes(settings, opened, graph, folder, machine.cores)
+            sizes = size(graph, folder, machine.cores)
         hashes = {"rules": opened.source_hash.hex(), "triples": graph.input_hash.hex()}
-        plan = contract.agree(make, hashes)
+        plan = contract.agree(make, hashes | settings.result_options())
         yield Ready(settings, contract, folder, opened, graph, sizes, plan, seconds)
 
 

@@ -17,13 +17,13 @@ from pff_stream.run.conclude import Result
 from pff_stream.run.evaluate import evaluating, exhaust
 from pff_stream.run.outputs import check_outputs, write_outputs
 from pff_stream.run.prepare import prepared
-from pff_stream.settings.models import RunSettings
+from pff_stream.settings.commands import RunSettings
 from planner.plan import Plan
 
 
 def make_plan(settings: RunSettings, observer: Observer) -> Plan:
     """The plan that `run` would make; nothing is evaluated."""
-    if settings.manifest is not None:
+    if settings.inputs.manifest is not None:
         from pff_stream.plan.documents import prepare
 
         with ExitStack() as stack:
@@ -34,15 +34,15 @@ def make_plan(settings: RunSettings, observer: Observer) -> Plan:
 
 def run(settings: RunSettings, observer: Observer) -> Result:
     """Validates; raises `RefusedError` where the plan does not fit."""
-    if settings.manifest is not None:
+    if settings.inputs.manifest is not None:
         from pff_stream.run.documents import run_tasks
 
         return run_tasks(settings, observer)
-    check_outputs(settings)
+    check_outputs(settings.output)
     with evaluating(settings, observer) as (done, answers):
-        with threads_held(done.ready.plan, settings.fence):
+        with threads_held(done.ready.plan, settings.resources.fence):
             exhaust(done, answers)
-        result = write_outputs(done, settings.out, observer)
+        result = write_outputs(done, settings.output.out, observer)
         if done.kept is not None:
             done.kept.finish()
         return result
@@ -52,10 +52,10 @@ def make_sweep(settings: RunSettings, text: str, observer: Observer) -> Sweep:
     """A plan for each number of workers; inputs are prepared once. Nothing is evaluated."""
     counts = parse_sweep(text)
     for name in ("workers", "plan"):
-        if getattr(settings, name) is not None:
+        if getattr(settings.resources, name) is not None:
             raise UsageError(f"--sweep: found together with --{name}, expected one of the two")
     with ExitStack() as stack:
-        if settings.manifest is not None:
+        if settings.inputs.manifest is not None:
             from pff_stream.plan.documents import prepare
 
             contract = prepare(settings, observer, stack)[0]

@@ -1,15 +1,16 @@
-"""What one command was asked to do, checked once, as frozen records that the rest only reads.
+"""All options as fields of a few groups; each stage is given the one group that it needs.
 
-Fields are filled by `pff_stream.settings.resolve` (command line, environment, files) or by a Python
-caller; both go through the checks here. Sizes are bytes. Nothing is opened or measured here.
+An option belongs to one group, and the group says what it does: `InputOptions` and
+`EvaluationOptions` change results, `ResourceOptions` and `OutputOptions` never do. Values are
+checked here, wherever they come from. Sizes are bytes. Not done here: which groups a command takes
+(`commands`), where values may stand (`resolve`). Nothing is opened.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from pff_stream.errors import UsageError
 from pff_stream.settings.options import OPTIONS
@@ -22,68 +23,109 @@ COMPILE_BYTES = 32 * MIB
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """Base of all settings: every field is checked by the option that fills it."""
-
-    needs: ClassVar[str] = ""
-    """What a command line must name at least, for the message when it does not."""
+class Options:
+    """Base of all groups: every field is checked by the option that fills it."""
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            option = OPTIONS.get(field.name)
-            if option is not None and value is not None:
-                checked = option.read(value, f"--{option.name}")
-                object.__setattr__(self, field.name, checked)
+        self.read(*self.names())
         self.validate()
+
+    def read(self, *names: str) -> None:
+        """Turns what was given for these fields into their values; UsageError as the options do."""
+        for name in names:
+            value, option = getattr(self, name), OPTIONS[name]
+            if value is not None:
+                object.__setattr__(self, name, option.read(value, f"--{option.name}"))
 
     def validate(self) -> None:
         """UsageError where fields contradict each other."""
 
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """All fields."""
+        return tuple(one.name for one in dataclasses.fields(cls))
+
+    @classmethod
+    def of(cls, **values: Any) -> Self:
+        """The group with these values by field, the others by default."""
+        return cls(**values)
+
     def replace(self, **changes: Any) -> Self:
-        """The same settings with some fields changed, checked again."""
+        """The same group with some fields changed, checked again."""
         return dataclasses.replace(self, **changes)
 
-    def to_json(self) -> dict[str, object]:
-        """Every field under its option's name (dashes as underscores), for plan and summary."""
-        named = {}
-        for field in dataclasses.fields(self):
-            option = OPTIONS.get(field.name)
-            value = getattr(self, field.name)
-            key = option.key if option is not None else field.name
-            named[key] = list(value) if isinstance(value, tuple) else value
-        return named
+    def values(self) -> dict[str, Any]:
+        """Every field with its value."""
+        return {name: getattr(self, name) for name in self.names()}
 
 
 @dataclass(frozen=True, slots=True)
-class TalkSettings(Settings):
-    """How much is said on standard error, and in which form."""
+class Inputs(Options):
+    """Paths of what is read."""
 
-    quiet: bool = False
-    verbose: bool = False
-    log_json: bool = False
+    rules: str = ""
+    """Rule text or a compiled rule file; `-` is standard input; empty: the command reads none."""
+    triples: tuple[str, ...] = ()
+    """Triples or documents that make one graph together; `-` is standard input."""
+    manifest: str | None = None
+    """A list of many documents, each a graph of its own."""
+
+    def __post_init__(self) -> None:
+        self.read("manifest", *["rules"] * bool(self.rules))
+        # No option fills them: TRIPLES only stand on a command line.
+        given = (self.triples,) if isinstance(self.triples, str) else self.triples
+        paths = tuple(str(OPTIONS["rules"].read(path, "TRIPLES")) for path in given)
+        object.__setattr__(self, "triples", paths)
+        self.validate()
 
     def validate(self) -> None:
-        """`quiet` and `verbose` exclude each other."""
-        if self.quiet and self.verbose:
-            raise UsageError("--quiet: found together with --verbose, expected one of the two")
+        """Standard input is read by one."""
+        if (self.rules, *self.triples).count("-") > 1:
+            raise UsageError("found - more than once, expected standard input for one input only")
 
 
 @dataclass(frozen=True, slots=True)
-class RunSettings(Settings):
-    """Everything that `plan` and `run` can be told.
+class InputOptions(Options):
+    """How rules and triples are read and understood; changes results and sizes."""
 
-    Both take the same, so that a run can be planned by changing one word of its command line.
-    """
+    semantics: str | None = None
+    """object-identity or homomorphism; None: by the rule format."""
+    on_bad_rule: str = "1%"
+    """What rules that cannot be read do: fail, skip, or fail over P% of all."""
+    on_bad_triple: str = "fail"
+    """fail or skip."""
+    columns: str = "s,p,o"
+    """Order of the columns of TSV triples."""
+    id_key: str | None = None
+    """Key that names an entity in JSON documents; None: @id, id or msisdn."""
+    predicate: str = "key"
+    """key or path: what becomes the relation of a JSON value."""
+    max_document_bytes: int = 64 * MIB
+    """Largest JSON document that is accepted."""
 
-    needs: ClassVar[str] = "RULES TRIPLES... or --manifest FILE --rules RULES"
 
-    rules: str
-    """Path of rule text or of a compiled rule file; `-` is standard input."""
-    triples: tuple[str, ...] = ()
-    """Paths that make one graph together; empty with a manifest."""
-    manifest: str | None = None
-    """Path of a manifest: many documents, each a graph of its own."""
+@dataclass(frozen=True, slots=True)
+class EvaluationOptions(Options):
+    """Which rules are evaluated, and what is counted and kept of them; changes results."""
+
+    min_confidence: float | None = None
+    """Rules below it in the miner's column are filtered."""
+    min_support: int | None = None
+    """Rules below it in the miner's column are filtered."""
+    max_work: int | None = None
+    """Rules whose work bound is over it are too-large: they are left out, without counts."""
+    unseen: int = 0
+    """Added to the predictions in every confidence."""
+    max_examples: int = 10
+    """Violations kept per rule, each with its witness."""
+    max_violations: int = 1_000_000
+    """Violations written in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceOptions(Options):
+    """Memory and processes of a run; changes no byte of the results."""
+
     budget_bytes: int | None = None
     """Ceiling for the peak of all processes; None: what the machine allows."""
     reserve_bytes: int = 512 * MIB
@@ -98,52 +140,9 @@ class RunSettings(Settings):
     """auto, rlimit, cgroup or none: limits that the kernel holds the processes to."""
     plan: str | None = None
     """Path of a saved plan to honour; None: a plan is made."""
-    semantics: str | None = None
-    """object-identity or homomorphism; None: by the rule format."""
-    min_confidence: float | None = None
-    """Rules below it in the miner's column are filtered."""
-    min_support: int | None = None
-    """Rules below it in the miner's column are filtered."""
-    max_work: int | None = None
-    """Rules whose work bound is over it are too-large: they are left out, without counts."""
-    unseen: int = 0
-    """Added to the predictions in every confidence."""
-    max_examples: int = 10
-    """Violations kept per rule, each with its witness."""
-    max_violations: int = 1_000_000
-    """Violations written in all."""
-    out: str | None = None
-    """Folder of all results; None: a summary only."""
-    violations: str | None = None
-    """File of the violations, `-` is standard output; None: in `out`."""
-    resume: str | None = None
-    """Folder of an unfinished run to go on with; then `out` is the same."""
-    overwrite: bool = False
-    """Whether an unfinished run in `out` is replaced."""
-    fail_on: str = "violations"
-    """What ends the command with 1: violations, none, count>N or rate>P (0.05 or 5%)."""
-    on_bad_rule: str = "1%"
-    """What rules that cannot be read do: fail, skip, or fail over P% of all."""
-    on_bad_triple: str = "fail"
-    """fail or skip."""
-    columns: str = "s,p,o"
-    """Order of the columns of TSV triples."""
-    id_key: str | None = None
-    """Key that names an entity in JSON documents; None: @id, id or msisdn."""
-    predicate: str = "key"
-    """key or path: what becomes the relation of a JSON value."""
-    max_document_bytes: int = 64 * MIB
-    """Largest JSON document that is accepted."""
 
     def validate(self) -> None:
-        """One source of triples, one reader of standard input, workers within their ceiling."""
-        object.__setattr__(self, "triples", _paths("TRIPLES", self.triples))
-        if bool(self.triples) == (self.manifest is not None):
-            found = "both TRIPLES and --manifest" if self.triples else "no triples"
-            raise UsageError(f"found {found}, expected {self.needs}")
-        _read_once((self.rules, *self.triples))
-        if self.resume is not None and self.out != self.resume:
-            raise UsageError(f"--resume: found {self.resume}, expected the folder of the run")
+        """A saved plan alone says the workers, who are within their ceiling."""
         if self.plan is not None and (self.workers or self.start_method):
             raise UsageError(
                 "--plan: found together with --workers or --start-method, which the saved plan says"
@@ -154,6 +153,27 @@ class RunSettings(Settings):
                 "the ceiling that --max-workers or max_workers of the manifest sets"
             )
 
+
+@dataclass(frozen=True, slots=True)
+class OutputOptions(Options):
+    """Where results go, and what a command makes of them; changes no byte of the results."""
+
+    out: str | None = None
+    """Folder of all results; None: a summary only."""
+    violations: str | None = None
+    """File of the violations, `-` is standard output; None: in `out`."""
+    resume: str | None = None
+    """Folder of an unfinished run to go on with; then `out` is the same."""
+    overwrite: bool = False
+    """Whether an unfinished run in `out` is replaced."""
+    fail_on: str = "violations"
+    """What ends the command with 1: violations, none, count>N or rate>P (0.05 or 5%)."""
+
+    def validate(self) -> None:
+        """A run that is resumed keeps its folder."""
+        if self.resume is not None and self.out != self.resume:
+            raise UsageError(f"--resume: found {self.resume}, expected the folder of the run")
+
     @property
     def talks_on_stderr(self) -> bool:
         """Whether standard output belongs to the violations."""
@@ -161,88 +181,40 @@ class RunSettings(Settings):
 
 
 @dataclass(frozen=True, slots=True)
-class CompileSettings(Settings):
-    """What `compile` was asked to do."""
+class CompileOptions(Options):
+    """What only `compile` is asked."""
 
-    needs: ClassVar[str] = "RULES"
-
-    rules: str
-    """Path of rule text; `-` is standard input."""
-    output: str | None = None
-    """Path of the rule file to write; None only with `check`."""
     check: bool = False
     """Read and report only."""
     graph: str | None = None
     """Encoded graph that settles names of several readings."""
-    budget_bytes: int | None = None
-    """Ceiling for the peak of all processes; None: what the machine allows."""
-    on_bad_rule: str = "1%"
-    """What rules that cannot be read do: fail, skip, or fail over P% of all."""
     chunk_rules: int = 4096
     """Rules of an evaluation chunk, at most."""
 
     def validate(self) -> None:
-        """Either a file is written or --check was asked for; chunks have a size that there is."""
+        """Chunks have a size that there is."""
         if self.chunk_rules > MOST_CHUNK_RULES:
             expected = f"a whole number from 1 to {MOST_CHUNK_RULES}"
             raise UsageError(f"--chunk-rules: found {self.chunk_rules}, expected {expected}")
-        if self.check == (self.output is not None):
-            found = "both -o FILE and --check" if self.check else "neither -o FILE nor --check"
-            raise UsageError(f"found {found}, expected one of the two")
 
 
 @dataclass(frozen=True, slots=True)
-class TriplesSettings(Settings):
-    """What `triples` was asked to print."""
-
-    needs: ClassVar[str] = "at least one document"
-
-    triples: tuple[str, ...]
-    """Paths of JSON documents, JSON Lines or TSV; `-` is standard input."""
-    columns: str = "s,p,o"
-    """Order of the columns of TSV triples."""
-    id_key: str | None = None
-    """Key that names an entity in JSON documents; None: @id, id or msisdn."""
-    predicate: str = "key"
-    """key or path: what becomes the relation of a JSON value."""
-    max_document_bytes: int = 64 * MIB
-    """Largest JSON document that is accepted."""
-
-    def validate(self) -> None:
-        """At least one input, standard input at most once."""
-        object.__setattr__(self, "triples", _paths("TRIPLES", self.triples))
-        if not self.triples:
-            raise UsageError(f"found no triples, expected {self.needs}")
-        _read_once(self.triples)
-
-
-@dataclass(frozen=True, slots=True)
-class EncodeSettings(TriplesSettings):
-    """What `encode` was asked to do."""
-
-    needs: ClassVar[str] = "TRIPLES... -o FILE"
+class TargetOptions(Options):
+    """The one file that `compile`, `encode` and `plan` write."""
 
     output: str | None = None
-    """Path of the graph to write."""
-    budget_bytes: int | None = None
-    """Ceiling for the peak of all processes; None: what the machine allows."""
-    on_bad_triple: str = "fail"
-    """fail or skip."""
+    """Its path; None: none is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class TalkOptions(Options):
+    """How much is said on standard error, and in which form."""
+
+    quiet: bool = False
+    verbose: bool = False
+    log_json: bool = False
 
     def validate(self) -> None:
-        """The checks of `triples`, and a file to write."""
-        TriplesSettings.validate(self)
-        if self.output is None:
-            raise UsageError(f"found no -o FILE, expected {self.needs}")
-
-
-def _paths(origin: str, values: Sequence[str]) -> tuple[str, ...]:
-    option = OPTIONS["rules"]
-    if isinstance(values, str):
-        values = (values,)
-    return tuple(str(option.read(value, origin)) for value in values)
-
-
-def _read_once(paths: Sequence[str]) -> None:
-    if paths.count("-") > 1:
-        raise UsageError("found - more than once, expected standard input for one input only")
+        """`quiet` and `verbose` exclude each other."""
+        if self.quiet and self.verbose:
+            raise UsageError("--quiet: found together with --verbose, expected one of the two")

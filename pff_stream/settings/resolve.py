@@ -11,14 +11,26 @@ import dataclasses
 import os
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from pff_stream.errors import UsageError
-from pff_stream.settings.models import Settings
 from pff_stream.settings.options import OPTIONS
 from pff_stream.settings.yaml import Placed, read_mapping
 
-S = TypeVar("S", bound=Settings)
+
+class Named(Protocol):
+    """A group of options, or the settings of a command: made from values by field."""
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """The fields that values are looked for."""
+
+    @classmethod
+    def of(cls, **values: Any) -> Self:
+        """One with these values, the others by default; UsageError where that cannot be."""
+
+
+S = TypeVar("S", bound=Named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +75,7 @@ def gather(given: Mapping[str, object], environ: Mapping[str, str]) -> Layers:
 
 def resolve(kind: type[S], layers: Layers) -> S:
     """The settings of `kind`; UsageError names the option, what was found, what was expected."""
-    names = [field.name for field in dataclasses.fields(kind)]
+    names = kind.names()
     absent = _excluded(layers)
     values: dict[str, object] = dict.fromkeys(names)
     values |= said(layers, [name for name in names if name not in absent])
@@ -75,12 +87,7 @@ def resolve(kind: type[S], layers: Layers) -> S:
         inner = [name for name in names if name != "manifest"]
         below = file_options(found.path, found.options, inner)
         values.update({n: below.read(n) for n in inner if n in OPTIONS and values[n] is None})
-    values = {name: value for name, value in values.items() if value is not None}
-    for field in dataclasses.fields(kind):
-        required = field.default is dataclasses.MISSING
-        if required and field.name not in values:
-            raise UsageError(f"found no {field.name}, expected {kind.needs}")
-    return kind(**values)
+    return kind.of(**{name: value for name, value in values.items() if value is not None})
 
 
 def said(layers: Layers, fields: Iterable[str]) -> dict[str, object]:

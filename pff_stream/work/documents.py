@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from pff_stream.errors import InputError, PffStreamError, RefusedError
+from pff_stream.errors import InputError, RefusedError
 from pff_stream.evaluate._kernel import Evaluator, TableCounter
 from pff_stream.evaluate.chunk import evaluate_rules
 from pff_stream.files.writers import FileWriter
@@ -33,6 +33,7 @@ from pff_stream.report.totals import RunTotals, Totals
 from pff_stream.rules._table import RuleTable
 from pff_stream.rules.file import RuleFile
 from pff_stream.settings.manifest import Task
+from pff_stream.settings.models import EvaluationOptions
 from pff_stream.triples._graph import GraphView
 from pff_stream.triples.encode import encode
 from pff_stream.triples.inputs import triple_lines
@@ -53,8 +54,9 @@ class TaskArguments:
     rules_hash: str
     options: EncodeOptions
     semantics: str
-    results: dict[str, Json]
-    """The settings that change results, as the summaries name them."""
+    evaluation: EvaluationOptions
+    result_options: dict[str, Json]
+    """The options that change results, as the summaries name them."""
     temporary: str
     """Folder for temporary files."""
     out: str | None
@@ -173,8 +175,8 @@ def _evaluate(
         _spool_all(rules, graph, arguments, progress, spool.fileno(), runs)
         spooled = Spooled(graph, [spool.fileno()], runs, rules.all_source_chunks())
         options = MergeOptions(
-            unseen=_whole(arguments.results["unseen"]),
-            max_violations=_whole(arguments.results["max_violations"]),
+            unseen=arguments.evaluation.unseen,
+            max_violations=arguments.evaluation.max_violations,
             temporary_dir=arguments.temporary,
         )
         if arguments.out is None:
@@ -182,7 +184,7 @@ def _evaluate(
         folder = stack.enter_context(made_folder(os.path.join(arguments.out, task.folder)))
         header = RunHeader(
             semantics=arguments.semantics,
-            settings=arguments.results,
+            settings=arguments.result_options,
             inputs={"rules": arguments.rules_hash, "triples": report.input_hash.hex()},
             labels={"task": task.name},
         )
@@ -212,7 +214,7 @@ def _finished(arguments: TaskArguments, task: Task) -> Totals | None:
         if not all(os.path.isfile(os.path.join(folder, name)) for name in FOLDER_FILES):
             return None
         hashes = {"rules": arguments.rules_hash, "triples": _content(task.path, arguments.options)}
-        is_same = summary["inputs"] == hashes and summary["settings"] == arguments.results
+        is_same = summary["inputs"] == hashes and summary["settings"] == arguments.result_options
         return totals_of(summary) if is_same else None
     except (OSError, ValueError, KeyError, TypeError):
         return None  # whatever is wrong with it, it is done again
@@ -246,21 +248,15 @@ def _spool_all(
 
 
 def _evaluator(graph: GraphView, arguments: TaskArguments, progress: Progress) -> Evaluator:
-    settings = arguments.results
+    evaluation = arguments.evaluation
     return Evaluator(
         graph,
         arguments.semantics,
         wide=False,
-        max_examples=_whole(settings["max_examples"]),
-        min_support=_whole(settings["min_support"] or 0),
-        min_confidence=float(str(settings["min_confidence"] or 0.0)),
-        max_work=None if settings["max_work"] is None else _whole(settings["max_work"]),
+        max_examples=evaluation.max_examples,
+        min_support=evaluation.min_support or 0,
+        min_confidence=evaluation.min_confidence or 0.0,
+        max_work=evaluation.max_work,
         buffer_bytes=arguments.buffer_bytes,
         progress=progress.address,
     )
-
-
-def _whole(value: Json) -> int:
-    if not isinstance(value, int):
-        raise PffStreamError(f"found {value!r} among the settings, expected a whole number")
-    return value

@@ -136,10 +136,13 @@ def test_run_hands_settings_to_the_engine(command: Command, engine: FakeEngine) 
     )  # fmt: skip
     assert ended.code == 0
     settings = engine.settings
-    assert (settings.rules, settings.triples) == ("r", ("t1", "t2"))
-    assert (settings.budget_bytes, settings.workers) == (4 * 1024**3, 2)
-    assert (settings.fail_on, settings.overwrite) == ("count>3", True)
-    assert (settings.semantics, settings.max_document_bytes) == ("homomorphism", 1024**2)
+    assert (settings.inputs.rules, settings.inputs.triples) == ("r", ("t1", "t2"))
+    assert (settings.resources.budget_bytes, settings.resources.workers) == (4 * 1024**3, 2)
+    assert (settings.output.fail_on, settings.output.overwrite) == ("count>3", True)
+    assert (settings.reading.semantics, settings.reading.max_document_bytes) == (
+        "homomorphism",
+        1024**2,
+    )
 
 
 def test_options_by_environment(
@@ -150,8 +153,8 @@ def test_options_by_environment(
     monkeypatch.setenv("PFF_STREAM_UNSEEN", "7")
     monkeypatch.setenv("PFF_STREAM_OVERWRITE", "1")
     assert command("run", *INPUTS, "--workers", "2").code == 0
-    assert (engine.settings.workers, engine.settings.unseen) == (2, 7)
-    assert engine.settings.overwrite is True
+    assert (engine.settings.resources.workers, engine.settings.evaluation.unseen) == (2, 7)
+    assert engine.settings.output.overwrite is True
 
 
 def test_options_by_config(command: Command, engine: FakeEngine, tmp_path: Path) -> None:
@@ -160,7 +163,7 @@ def test_options_by_config(command: Command, engine: FakeEngine, tmp_path: Path)
     config.write_text("workers: 3\ncheck: true\nquiet: yes\n")
     ended = command("run", *INPUTS, "--config", str(config))
     assert (ended.code, ended.out, ended.err) == (0, "", "")
-    assert engine.settings.workers == 3
+    assert engine.settings.resources.workers == 3
 
 
 @pytest.mark.parametrize("options", [(), ("--quiet",)])
@@ -201,8 +204,8 @@ def test_manifest(command: Command, engine: FakeEngine, tmp_path: Path) -> None:
     manifest.write_text("max_workers: 2\ntasks: [{a: a.json}]\n")
     assert command("run", "--manifest", str(manifest), "--rules", "r").code == 0
     settings = engine.settings
-    assert (settings.manifest, settings.rules) == (str(manifest), "r")
-    assert (settings.triples, settings.max_workers) == ((), 2)
+    assert (settings.inputs.manifest, settings.inputs.rules) == (str(manifest), "r")
+    assert (settings.inputs.triples, settings.resources.max_workers) == ((), 2)
 
 
 @pytest.mark.parametrize(
@@ -311,7 +314,7 @@ def test_plan_prints_its_table(command: Command, engine: FakeEngine) -> None:
     """A plan that fits is printed and ends with 0; it takes every option of run."""
     ended = command("plan", *INPUTS, "--out", "x", "--max-examples", "3")
     assert (ended.code, ended.out, ended.err) == (0, "TABLE é\n", "")
-    assert (engine.settings.out, engine.settings.max_examples) == ("x", 3)
+    assert (engine.settings.output.out, engine.settings.evaluation.max_examples) == ("x", 3)
 
 
 def test_plan_refuses(command: Command, engine: FakeEngine) -> None:
@@ -343,10 +346,14 @@ def test_compile(command: Command, engine: FakeEngine) -> None:
     ended = command("compile", "r", "-o", "r.pffr", "--graph", "g", "--on-bad-rule", "skip")
     assert (ended.code, ended.out) == (0, "3 rules\n")
     settings = engine.settings
-    assert (settings.rules, settings.output, settings.graph) == ("r", "r.pffr", "g")
-    assert (settings.on_bad_rule, settings.check) == ("skip", False)
+    assert (settings.inputs.rules, settings.target.output, settings.compile.graph) == (
+        "r",
+        "r.pffr",
+        "g",
+    )
+    assert (settings.reading.on_bad_rule, settings.compile.check) == ("skip", False)
     assert command("compile", "r", "--check").code == 0
-    assert engine.settings.check is True
+    assert engine.settings.compile.check is True
 
 
 def test_encode(command: Command, engine: FakeEngine) -> None:
@@ -354,14 +361,18 @@ def test_encode(command: Command, engine: FakeEngine) -> None:
     ended = command("encode", "a", "b", "--output", "g", "--predicate", "path")
     assert (ended.code, ended.out) == (0, "5 triples\n")
     settings = engine.settings
-    assert (settings.triples, settings.output, settings.predicate) == (("a", "b"), "g", "path")
+    assert (settings.inputs.triples, settings.target.output, settings.reading.predicate) == (
+        ("a", "b"),
+        "g",
+        "path",
+    )
 
 
 def test_triples(command: Command, engine: FakeEngine) -> None:
     """Triples writes bytes to standard output."""
     ended = command("triples", "a.json", "--id-key", "key")
     assert (ended.code, ended.out, ended.err) == (0, "a\tb\té\n", "")
-    assert engine.settings.id_key == "key"
+    assert engine.settings.reading.id_key == "key"
 
 
 def test_commands_work_inside_click(engine: FakeEngine) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from pff_stream.errors import InputError, UsageError
+from pff_stream.settings.commands import RunSettings
 from pff_stream.settings.manifest import read_manifest
-from pff_stream.settings.models import RunSettings
 from pff_stream.settings.options import OPTIONS
 from pff_stream.settings.resolve import gather, resolve
 from tests.fuzz.target import ACCEPTED, REFUSED, Target, check_message
@@ -52,7 +52,7 @@ def check_config(data: bytes) -> str:
         file.flush()
         given = {"config": file.name, "rules": "r.tsv", "triples": ("t.tsv",)}
         try:
-            settings = resolve(RunSettings, gather(given, {}))
+            values = resolve(RunSettings, gather(given, {})).values()
         except (InputError, UsageError) as error:
             check_message(
                 str(error).replace("\n", " "), places=(file.name, "--", "found", "expected")
@@ -62,7 +62,7 @@ def check_config(data: bytes) -> str:
     keys = {option.key: field for field, option in OPTIONS.items()}
     for key, text in loaded.items():
         field = keys[str(key).replace("-", "_")]
-        value = getattr(settings, field, None)
+        value = values.get(field)
         if field == "rules" or not isinstance(text, str) or value is None:
             continue
         if text.lower() in ("~", "null"):  # says nothing

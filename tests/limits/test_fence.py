@@ -13,7 +13,7 @@ import pytest
 from pff_stream.errors import UsageError
 from pff_stream.execute.pool import Completed, Poisoned
 from pff_stream.limits import fence
-from pff_stream.settings.models import RunSettings
+from pff_stream.settings.models import ResourceOptions
 from planner.fence import MemoryGroup
 from planner.model import Phase, Settings, Term
 from planner.plan import Plan
@@ -115,10 +115,10 @@ def test_no_group_is_quiet_unless_asked_for(monkeypatch: pytest.MonkeyPatch) -> 
     """`auto` goes on without a group, `cgroup` is an error of usage that says why."""
     monkeypatch.setattr(fence, "MemoryGroup", NoGroup)
     for kind in ("auto", "rlimit", "none"):
-        with fence.whole_tree(RunSettings("r", ("t",), fence=kind)):
+        with fence.whole_tree(ResourceOptions(fence=kind)):
             pass
     with pytest.raises(UsageError, match="--fence cgroup.*not delegated"):
-        with fence.whole_tree(RunSettings("r", ("t",), fence="cgroup")):
+        with fence.whole_tree(ResourceOptions(fence="cgroup")):
             pass
 
 
@@ -137,12 +137,12 @@ def why_no_group() -> str:
 HELD = """
 import json, os, sys
 from pff_stream.limits import fence
-from pff_stream.settings.models import RunSettings
+from pff_stream.settings.models import ResourceOptions
 from planner.model import Phase
 from planner.plan import Plan
-settings = RunSettings("r", ("t",), budget_bytes=200 << 20, fence="cgroup")
-with fence.whole_tree(settings):
-    machine = fence.read_limits(settings)
+resources = ResourceOptions(budget_bytes=200 << 20, fence="cgroup")
+with fence.whole_tree(resources):
+    machine = fence.read_limits(resources)
     fence.hold_tree(Plan([Phase("run", [])], machine.budget_bytes, ""))
     group = fence._group
     name = "memory.limit_in_bytes" if group.version == 1 else "memory.max"

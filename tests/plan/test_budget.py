@@ -13,10 +13,12 @@ import pytest
 
 from pff_stream.errors import InputError, UsageError
 from pff_stream.plan import budget as contract_module
-from pff_stream.plan.budget import Contract, check_identity, identity, read_plan
+from pff_stream.plan.budget import SIZED_BY, Contract, check_identity, read_plan
 from pff_stream.plan.choose import too_many, why_fewer
 from pff_stream.plan.sweep import parse_sweep
-from pff_stream.settings.models import RunSettings
+from pff_stream.settings.commands import RunSettings
+from pff_stream.settings.models import ResourceOptions
+from pff_stream.settings.options import OPTIONS
 from planner.machine import Machine
 from planner.model import Limit, Phase, Settings, Term
 from planner.plan import Plan
@@ -27,14 +29,15 @@ GIB = 1 << 30
 MACHINE = Machine(8 * GIB, "x", (Limit("available", 8 * GIB, "x", True),), 4, "affinity", 0)
 
 
-def settings_of(**changes: Any) -> RunSettings:
-    """Settings of a run."""
-    return RunSettings("r", ("t",), **changes)
+def identity(inputs: dict[str, str], **options: Any) -> Settings:
+    """What a plan is for, as a run says it."""
+    settings = RunSettings.of(rules="r", triples=("t",), **options)
+    return inputs | settings.result_options()
 
 
-def make(settings: RunSettings, machine: Machine, fixed: Settings | None) -> Plan:
+def make(resources: ResourceOptions, machine: Machine, fixed: Settings | None) -> Plan:
     """A plan of one GiB a worker."""
-    free: Settings = {"workers": settings.workers or 2, "start_method": "fork"}
+    free: Settings = {"workers": resources.workers or 2, "start_method": "fork"}
     chosen = fixed or free
     size = int(chosen["workers"] or 1) * GIB
     phases = [Phase("run", [Term("workers", size, "")])]
@@ -45,17 +48,17 @@ def make(settings: RunSettings, machine: Machine, fixed: Settings | None) -> Pla
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The user's runtime folder, and a machine of 8 GiB."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    monkeypatch.setattr(contract_module, "read_limits", lambda settings: MACHINE)
+    monkeypatch.setattr(contract_module, "read_limits", lambda resources: MACHINE)
     return tmp_path / "pff-stream"
 
 
 def test_a_run_reserves_and_the_next_sees_less(folder: Path) -> None:
     """Of 8 GiB the first run plans 2, so that the second sees 6, and as many again at the end."""
-    hashes = {"rules": "1", "triples": "2"}
+    hashes = identity({"rules": "1", "triples": "2"})
     # Nothing is held yet by this process but itself.
-    with Contract(settings_of()) as early, Contract(settings_of()) as first:
+    with Contract(ResourceOptions()) as early, Contract(ResourceOptions()) as first:
         assert first.agree(make, hashes).budget_bytes == 8 * GIB
-        with Contract(settings_of()) as second:
+        with Contract(ResourceOptions()) as second:
             assert 6 * GIB <= second.machine.budget_bytes < 7 * GIB
             assert f"planned by process {os.getpid()} and not held yet" in (
                 second.machine.budget_source
@@ -69,30 +72,29 @@ def test_a_run_reserves_and_the_next_sees_less(folder: Path) -> None:
 
 def test_a_refused_plan_reserves_nothing(folder: Path) -> None:
     """Only what runs is reserved."""
-    with Contract(settings_of(workers=9)) as contract:
-        assert not contract.agree(make, {"rules": "1"}).fits
+    with Contract(ResourceOptions(workers=9)) as contract:
+        assert not contract.agree(make, identity({"rules": "1"})).fits
         assert Reservation("pff-stream").neighbours() == []
 
 
 def test_a_saved_plan_is_honoured(folder: Path, tmp_path: Path) -> None:
     """It carries its identity, and fixes the settings of the run that it is given to."""
     path = tmp_path / "plan.json"
-    hashes = {"rules": "1", "triples": "2"}
-    with Contract(settings_of(workers=3)) as contract:
+    hashes = identity({"rules": "1", "triples": "2"})
+    with Contract(ResourceOptions(workers=3)) as contract:
         path.write_text(json.dumps(contract.agree(make, hashes).to_json()))
-    with Contract(settings_of(plan=str(path))) as contract:
+    with Contract(ResourceOptions(plan=str(path))) as contract:
         assert contract.agree(make, hashes).settings == {"workers": 3, "start_method": "fork"}
         with pytest.raises(InputError, match=r"the triples changed"):
             contract.agree(make, {**hashes, "triples": "3"})
-    with Contract(settings_of(plan=str(path), max_examples=3)) as contract:
         with pytest.raises(UsageError, match=r"--max-examples 3, the plan was made for 10"):
-            contract.agree(make, hashes)
-    with Contract(settings_of(plan=str(path), max_workers=2)) as contract:
+            contract.agree(make, {**hashes, "max_examples": 3})
+    with Contract(ResourceOptions(plan=str(path), max_workers=2)) as contract:
         with pytest.raises(UsageError, match=r"found 3 workers, expected at most 2"):
             contract.agree(make, hashes)
     for option in ({"workers": 2}, {"start_method": "fork"}):
         with pytest.raises(UsageError, match="--plan: found together"):
-            settings_of(plan=str(path), **option)
+            ResourceOptions(plan=str(path), **option)
 
 
 @pytest.mark.parametrize(
@@ -122,10 +124,19 @@ def test_what_is_no_plan_is_an_error_of_input(text: str, tmp_path: Path) -> None
 
 def test_a_manifests_plan_is_not_a_graphs() -> None:
     """A plan for a manifest is not of a run over triples."""
-    settings = settings_of()
-    saved = identity(settings, {"rules": "1", "manifest": "2"})
+    saved = identity({"rules": "1", "manifest": "2"})
     with pytest.raises(InputError, match="the triples changed"):
-        check_identity("p", saved, identity(settings, {"rules": "1", "triples": "2"}))
+        check_identity("p", saved, identity({"rules": "1", "triples": "2"}))
+
+
+def test_a_plan_is_for_all_that_changes_results() -> None:
+    """Every option of reading and evaluating is compared, by its name on the command line."""
+    inputs = {"rules": "1", "triples": "2"}
+    assert set(identity(inputs)) == {*inputs, *SIZED_BY}
+    others = {"columns": "p,s,o", "min_support": 3, "max_document_bytes": 5, "on_bad_rule": "skip"}
+    for name, value in others.items():
+        with pytest.raises(UsageError, match=f"--{OPTIONS[name].name} {value}, the plan was made"):
+            check_identity("p", identity(inputs), identity(inputs, **{name: value}))
 
 
 @pytest.mark.parametrize(
@@ -142,18 +153,18 @@ def test_a_manifests_plan_is_not_a_graphs() -> None:
 )
 def test_why_there_are_fewer(ceiling: int | None, pieces: int, workers: int, said: str) -> None:
     """The plan says in one line why it lowers a ceiling."""
-    settings = settings_of(max_workers=ceiling)
-    notes = why_fewer(settings, MACHINE, pieces, "chunks", {"workers": workers})
+    resources = ResourceOptions(max_workers=ceiling)
+    notes = why_fewer(resources, MACHINE, pieces, "chunks", {"workers": workers})
     assert notes == ([said] if said else [])
 
 
 def test_more_workers_than_cores_is_a_warning() -> None:
     """Exact numbers are kept, with a note."""
-    assert too_many(settings_of(workers=4), MACHINE) == []
-    assert too_many(settings_of(workers=5), MACHINE) == [
+    assert too_many(ResourceOptions(workers=4), MACHINE) == []
+    assert too_many(ResourceOptions(workers=5), MACHINE) == [
         "5 workers on 4 cores (affinity): more than can work at once"
     ]
-    assert why_fewer(settings_of(workers=5), MACHINE, 9, "chunks", {"workers": 5}) == []
+    assert why_fewer(ResourceOptions(workers=5), MACHINE, 9, "chunks", {"workers": 5}) == []
 
 
 @pytest.mark.parametrize(

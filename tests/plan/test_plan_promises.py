@@ -14,7 +14,7 @@ from pff_stream.plan.by_rules import RulesWorkload, predicted_speed
 from pff_stream.plan.choose import plan_run
 from pff_stream.plan.costs import Costs
 from pff_stream.plan.sizes import ProcessCosts, RunSizes
-from pff_stream.settings.models import RunSettings
+from pff_stream.settings.models import ResourceOptions
 from planner.machine import Machine
 from planner.model import Limit
 
@@ -66,13 +66,13 @@ def test_predicted_speed_never_falls_with_the_budget(
     n_entities: int, start_method: str | None
 ) -> None:
     """From 64 MiB to 4 GiB, in steps of an eighth."""
-    settings = RunSettings("r", ("t",), start_method=start_method)
+    resources = ResourceOptions(start_method=start_method)
     costs = FakeCosts(22 * MIB, 1 << 62, "/var/tmp")
     budget, before = 64 * MIB, 0.0
     speeds = set()
     while budget <= 4096 * MIB:
         machine = Machine(budget, "x", (Limit("budget", budget, "x", True),), 8, "affinity", 0)
-        plan = plan_run(settings, machine, RulesWorkload(sizes_of(n_entities)), costs, [])
+        plan = plan_run(resources, machine, RulesWorkload(sizes_of(n_entities)), costs, [])
         speed = predicted_speed(plan.settings) if plan.fits else 0.0
         assert speed >= before, f"slower with {budget} bytes"
         speeds.add(speed)

@@ -19,7 +19,7 @@ from pff_stream.plan.choose import plan_run
 from pff_stream.plan.costs import Costs
 from pff_stream.plan.sizes import BLOCKS, FILE, MEMORY, BlockSizes, RunSizes, bounded, exact
 from pff_stream.rules.file import RuleFile
-from pff_stream.settings.models import RunSettings
+from pff_stream.settings.models import ResourceOptions
 from pff_stream.triples._resident import side_bytes
 from pff_stream.triples.graph import attach
 from planner.machine import Machine
@@ -66,9 +66,9 @@ def planned(
     process = ProcessMemory(4 * MIB, 0, 4 * MIB)
     found = WorkerMemory(process, MIB, 0.01)
     costs = Costs(20 * MIB, budget_bytes, "/", [], {"fork": found, "thread": found})
-    settings = RunSettings("r", ("t",), start_method="fork")
+    resources = ResourceOptions(start_method="fork")
     workload = RulesWorkload(sizes, look_closer)
-    return plan_run(settings, machine, workload, costs, [], fixed)
+    return plan_run(resources, machine, workload, costs, [], fixed)
 
 
 def test_backing_by_budget() -> None:

@@ -21,7 +21,7 @@ import pytest
 from pff_stream.checkpoint import state
 from pff_stream.errors import OutputError
 from pff_stream.report.folder import STATE
-from pff_stream.settings.models import RunSettings
+from pff_stream.settings.commands import RunSettings
 from tests.run.faults import RESULTS, ROOT, Running, digest, is_finished
 
 MIB = 1 << 20
@@ -157,7 +157,7 @@ def test_folder_that_vanishes_while_its_state_is_made(
     monkeypatch.setattr(state, "write_text", lambda *_: shutil.rmtree(tmp_path / "r"))
     made = state.State(str(tmp_path / "r"))
     with pytest.raises(OutputError, match=r"r/\.unfinished: cannot be written: No such file"):
-        state.write_settings(made, RunSettings(rules="r", triples=("t",)), {}, {})
+        state.write_settings(made, RunSettings.of(rules="r", triples=("t",)), {}, {})
 
 
 @pytest.mark.parametrize("place", ["file/r", "/proc/r", "/dev/null/r"])

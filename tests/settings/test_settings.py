@@ -4,23 +4,45 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from pff_stream.checkpoint.resume import MAY_DIFFER
 from pff_stream.errors import InputError, UsageError
-from pff_stream.settings.models import (
+from pff_stream.plan.budget import SIZED_BY
+from pff_stream.settings import models
+from pff_stream.settings.commands import (
+    CommandSettings,
     CompileSettings,
     EncodeSettings,
     RunSettings,
-    Settings,
-    TalkSettings,
     TriplesSettings,
+)
+from pff_stream.settings.models import (
+    EvaluationOptions,
+    InputOptions,
+    Inputs,
+    Options,
+    OutputOptions,
+    ResourceOptions,
+    TalkOptions,
 )
 from pff_stream.settings.options import OPTIONS
 from pff_stream.settings.resolve import gather, resolve
 
 INPUTS: dict[str, Any] = {"rules": "r.tsv", "triples": ("t.tsv",)}
+COMMANDS: list[type[CommandSettings]] = [
+    RunSettings,
+    CompileSettings,
+    EncodeSettings,
+    TriplesSettings,
+]
+GROUPS = [
+    kind
+    for kind in vars(models).values()
+    if isinstance(kind, type) and issubclass(kind, Options) and kind is not Options
+]
 
 
 def settings_of(
@@ -33,31 +55,54 @@ def settings_of(
 def test_defaults() -> None:
     """Without options, settings are the documented defaults."""
     settings = settings_of()
-    assert settings == RunSettings("r.tsv", ("t.tsv",))
-    assert settings.reserve_bytes == 512 * 1024 * 1024
-    assert settings.max_document_bytes == 64 * 1024 * 1024
-    assert (settings.max_examples, settings.max_violations) == (10, 1_000_000)
-    assert (settings.fail_on, settings.on_bad_rule) == ("violations", "1%")
-    assert (settings.workers, settings.budget_bytes, settings.semantics) == (None, None, None)
+    assert settings == RunSettings.of(rules="r.tsv", triples=("t.tsv",))
+    assert settings.resources.reserve_bytes == 512 * 1024 * 1024
+    assert settings.reading == InputOptions(max_document_bytes=64 * 1024 * 1024, on_bad_rule="1%")
+    assert settings.evaluation == EvaluationOptions(max_examples=10, max_violations=1_000_000)
+    assert settings.output == OutputOptions(fail_on="violations")
+    assert (settings.resources.workers, settings.resources.budget_bytes) == (None, None)
 
 
-@pytest.mark.parametrize("kind", [RunSettings, CompileSettings, EncodeSettings, TriplesSettings])
-def test_every_field_has_an_option(kind: type[Settings]) -> None:
+@pytest.mark.parametrize("kind", GROUPS)
+def test_every_field_has_an_option(kind: type[Options]) -> None:
     """Every field but TRIPLES is filled by an option, and the defaults in its help are true."""
     for field in dataclasses.fields(kind):
         if field.name == "triples":
             continue
         option = OPTIONS[field.name]
-        if field.default not in (None, False, dataclasses.MISSING):
+        if field.default not in (None, False, ""):
             assert option.default is not None
             assert option.read(option.default, "") == field.default
 
 
-def test_every_option_is_used() -> None:
-    """No option is in the table that no settings and no command know."""
-    kinds = (RunSettings, CompileSettings, EncodeSettings, TriplesSettings, TalkSettings)
-    fields = {field.name for kind in kinds for field in dataclasses.fields(kind)}
-    assert set(OPTIONS) - fields == {"config"}
+def test_every_option_is_in_one_group() -> None:
+    """An option is a field of exactly one group; only `--config` is heard before there are any."""
+    names = [name for kind in GROUPS for name in kind.names()]
+    assert sorted(names) == sorted({*OPTIONS, "triples"} - {"config"})
+
+
+@pytest.mark.parametrize("kind", COMMANDS)
+def test_what_a_command_takes_is_in_its_groups(kind: type[CommandSettings]) -> None:
+    """Whatever its help names can be told to it."""
+    groups = [
+        cast(type[Options], field.default_factory).names() for field in dataclasses.fields(kind)
+    ]
+    assert set(kind.takes) <= {name for group in groups for name in group}
+
+
+def test_what_sizes_a_run_and_what_may_differ() -> None:
+    """Each option of a run but its paths either changes results or does not."""
+    run = set(RunSettings.names()) - set(Inputs.names())
+    assert len(SIZED_BY) + len(MAY_DIFFER) == len(run)
+    assert {*SIZED_BY, *MAY_DIFFER} == run
+    assert {"max_examples", "max_work", "columns", "on_bad_triple"} <= set(SIZED_BY)
+    assert {"workers", "budget_bytes", "out", "fail_on", "plan"} <= MAY_DIFFER
+
+
+def test_unknown_options_are_a_callers_mistake() -> None:
+    """As with any function, a name that there is not is a TypeError."""
+    with pytest.raises(TypeError, match="RunSettings has no option 'wokers'"):
+        RunSettings.of(**INPUTS, wokers=3)
 
 
 @pytest.mark.parametrize(
@@ -84,10 +129,10 @@ def test_every_option_is_used() -> None:
 )
 def test_text_is_read(field: str, text: str, value: object) -> None:
     """The text of an option becomes its value, from the environment as from the command line."""
-    assert getattr(settings_of({field: text}), field) == value
+    assert settings_of({field: text}).values()[field] == value
     variable = OPTIONS[field].variable
     assert variable is not None
-    assert getattr(settings_of(environ={variable: text}), field) == value
+    assert settings_of(environ={variable: text}).values()[field] == value
 
 
 @pytest.mark.parametrize(
@@ -143,32 +188,31 @@ def test_precedence(tmp_path: Path) -> None:
     environ = {"PFF_STREAM_MAX_WORKERS": "2", "PFF_STREAM_UNSEEN": "2"}
     given = {"rules": "r", "manifest": str(manifest), "config": str(config), "max_workers": "1"}
     settings = resolve(RunSettings, gather(given, environ))
-    assert settings.max_workers == 1
-    assert settings.unseen == 2
-    assert settings.max_examples == 3
-    assert settings.min_support == 4
-    assert settings.max_violations == 1_000_000
+    assert settings.resources.max_workers == 1
+    assert settings.evaluation == EvaluationOptions(
+        unseen=2, max_examples=3, min_support=4, max_violations=1_000_000
+    )
 
 
 def test_empty_environment_is_unset() -> None:
     """A variable that is empty says nothing."""
-    assert settings_of(environ={"PFF_STREAM_WORKERS": ""}).workers is None
+    assert settings_of(environ={"PFF_STREAM_WORKERS": ""}).resources.workers is None
 
 
 def test_config_by_environment(tmp_path: Path) -> None:
     """The config file itself can be named by the environment."""
     (tmp_path / "c.yaml").write_text("workers: 5\nfail-on: none\n")
     settings = settings_of(environ={"PFF_STREAM_CONFIG": str(tmp_path / "c.yaml")})
-    assert (settings.workers, settings.fail_on) == (5, "none")
+    assert (settings.resources.workers, settings.output.fail_on) == (5, "none")
 
 
 def test_config_paths_are_relative_to_it(tmp_path: Path) -> None:
     """A path in a config file starts at that file's folder; - and absolute paths stay."""
     (tmp_path / "c.yaml").write_text("out: results\nviolations: '-'\n")
     settings = settings_of({"config": str(tmp_path / "c.yaml")})
-    assert settings.out == str(tmp_path / "results")
-    assert settings.violations == "-"
-    assert settings.talks_on_stderr
+    assert settings.output.out == str(tmp_path / "results")
+    assert settings.output.violations == "-"
+    assert settings.output.talks_on_stderr
 
 
 @pytest.mark.parametrize(
@@ -223,13 +267,13 @@ def test_manifest_may_name_the_rules(tmp_path: Path) -> None:
     manifest = tmp_path / "m.yaml"
     manifest.write_text("rules: rules.pffr\ntasks: [{a: a.json}]\n")
     settings = resolve(RunSettings, gather({"manifest": str(manifest)}, {}))
-    assert settings.rules == str(tmp_path / "rules.pffr")
+    assert settings.inputs.rules == str(tmp_path / "rules.pffr")
 
 
 def test_triples_are_stronger_than_a_manifest_of_the_environment() -> None:
     """TRIPLES on the command line win over a manifest that the environment names."""
     settings = settings_of(environ={"PFF_STREAM_MANIFEST": "none.yaml", "PFF_STREAM_RULES": "x"})
-    assert (settings.manifest, settings.rules) == (None, "r.tsv")
+    assert (settings.inputs.manifest, settings.inputs.rules) == (None, "r.tsv")
 
 
 @pytest.mark.parametrize(
@@ -245,7 +289,7 @@ def test_triples_are_stronger_than_a_manifest_of_the_environment() -> None:
 def test_contradictions(changes: dict[str, Any], message: str) -> None:
     """Fields that cannot be meant together are refused, from Python as well."""
     with pytest.raises(UsageError, match=message):
-        RunSettings(**(INPUTS | changes))
+        RunSettings.of(**(INPUTS | changes))
 
 
 def test_missing_rules() -> None:
@@ -256,44 +300,50 @@ def test_missing_rules() -> None:
 
 def test_replace_is_checked() -> None:
     """The planner changes fields by `replace`, which checks again."""
-    settings = RunSettings("r", ("t",))
-    assert settings.replace(workers=3).workers == 3
+    resources = ResourceOptions(max_workers=4)
+    assert resources.replace(workers=3).workers == 3
     with pytest.raises(UsageError, match="--workers: found 0"):
-        settings.replace(workers=0)
+        resources.replace(workers=0)
+    with pytest.raises(UsageError, match="--workers: found 5, expected at most 4"):
+        resources.replace(workers=5)
 
 
 def test_a_single_path_is_one_input() -> None:
     """A caller's plain string is one path, not one path a letter."""
-    assert RunSettings("r", "abc").triples == ("abc",)  # type: ignore[arg-type]
+    assert Inputs(triples="abc").triples == ("abc",)  # type: ignore[arg-type]
 
 
-def test_to_json_names_options() -> None:
-    """The summary and the plan show settings under the names of their options."""
-    named = RunSettings("r", ("t",), budget_bytes=5).to_json()
-    assert (named["budget"], named["max_document"], named["triples"]) == (5, 64 * 1024**2, ["t"])
+def test_values_are_the_whole_of_the_settings() -> None:
+    """What a folder keeps and a summary shows makes the same settings again."""
+    settings = RunSettings.of(**INPUTS, budget_bytes=5, max_examples=3, columns="o,p,s")
+    assert RunSettings.of(**settings.values()) == settings
+    assert settings.result_options() == {
+        name: settings.values()[name]
+        for name in (*EvaluationOptions.names(), *InputOptions.names())
+    }
 
 
 def test_compile_needs_a_target() -> None:
     """Compile writes a file or only checks; neither and both are refused."""
-    assert CompileSettings("r", check=True).output is None
-    assert CompileSettings("r", "o").output == "o"
+    assert CompileSettings.of(rules="r", check=True).target.output is None
+    assert CompileSettings.of(rules="r", output="o").target.output == "o"
     with pytest.raises(UsageError, match="found neither -o FILE nor --check"):
-        CompileSettings("r")
+        CompileSettings.of(rules="r")
     with pytest.raises(UsageError, match="found both -o FILE and --check"):
-        CompileSettings("r", "o", check=True)
+        CompileSettings.of(rules="r", output="o", check=True)
 
 
 def test_encode_and_triples_need_inputs() -> None:
     """Encode and triples name what is missing."""
     with pytest.raises(UsageError, match="found no -o FILE, expected TRIPLES"):
-        EncodeSettings(("t",))
+        EncodeSettings.of(triples=("t",))
     with pytest.raises(UsageError, match="found no triples"):
-        TriplesSettings(())
-    assert EncodeSettings(("t",), output="g").on_bad_triple == "fail"
+        TriplesSettings.of()
+    assert EncodeSettings.of(triples=("t",), output="g").reading.on_bad_triple == "fail"
 
 
 def test_talk() -> None:
     """Quiet and verbose exclude each other, wherever they were said."""
-    assert resolve(TalkSettings, gather({}, {"PFF_STREAM_QUIET": "1"})).quiet
+    assert resolve(TalkOptions, gather({}, {"PFF_STREAM_QUIET": "1"})).quiet
     with pytest.raises(UsageError, match="--quiet: found together with --verbose"):
-        resolve(TalkSettings, gather({"verbose": True}, {"PFF_STREAM_QUIET": "1"}))
+        resolve(TalkOptions, gather({"verbose": True}, {"PFF_STREAM_QUIET": "1"}))

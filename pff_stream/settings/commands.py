@@ -1,0 +1,168 @@
+"""What each command was asked to do: a few groups of options, made once and then only read.
+
+A command takes its groups apart: a stage is given one group, not all of them. They are filled by
+`pff_stream.settings.resolve` or by a Python caller. Not done here: what an option means (`models`,
+`options`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self, cast
+
+from pff_stream.errors import UsageError
+from pff_stream.settings.models import (
+    CompileOptions,
+    EvaluationOptions,
+    InputOptions,
+    Inputs,
+    Options,
+    OutputOptions,
+    ResourceOptions,
+    TargetOptions,
+)
+from pff_stream.settings.options import OPTIONS
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSettings:
+    """Base of what a command is told: its fields are groups of options, made by default."""
+
+    needs: ClassVar[str] = ""
+    """What a command line must name at least, for the message when it does not."""
+    takes: ClassVar[tuple[str, ...]] = ()
+    """Fields that the command has options for, where these are not all of its groups."""
+
+    def __post_init__(self) -> None:
+        self.validate()
+
+    def validate(self) -> None:
+        """UsageError where something is missing, or groups contradict each other."""
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """Fields that the command has options for, in the order of its help."""
+        groups = _groups(cls).values()
+        return cls.takes or _in_order_of_table(name for kind in groups for name in kind.names())
+
+    @classmethod
+    def of(cls, **values: Any) -> Self:
+        """The settings with these values by field, each in its group, the others by default."""
+        made = {}
+        for name, kind in _groups(cls).items():
+            made[name] = kind(**{one: values.pop(one) for one in kind.names() if one in values})
+        if values:
+            raise TypeError(f"{cls.__name__} has no option {min(values)!r}")
+        return cls(**made)
+
+    def values(self) -> dict[str, Any]:
+        """Every field of every group."""
+        groups = [getattr(self, name) for name in _groups(type(self))]
+        return {name: value for group in groups for name, value in group.values().items()}
+
+    def expect(self, name: str, is_there: object) -> None:
+        """UsageError unless the command was told `name`."""
+        if not is_there:
+            raise UsageError(f"found no {name}, expected {self.needs}")
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings(CommandSettings):
+    """Everything that `plan` and `run` can be told.
+
+    Both take the same, so that a run can be planned by changing one word of its command line.
+    """
+
+    needs: ClassVar[str] = "RULES TRIPLES... or --manifest FILE --rules RULES"
+
+    inputs: Inputs = field(default_factory=Inputs)
+    reading: InputOptions = field(default_factory=InputOptions)
+    evaluation: EvaluationOptions = field(default_factory=EvaluationOptions)
+    resources: ResourceOptions = field(default_factory=ResourceOptions)
+    output: OutputOptions = field(default_factory=OutputOptions)
+
+    def validate(self) -> None:
+        """Rules, and one source of triples."""
+        inputs = self.inputs
+        self.expect("rules", inputs.rules)
+        self.expect("triples", inputs.triples or inputs.manifest is not None)
+        if inputs.triples and inputs.manifest is not None:
+            raise UsageError(f"found both TRIPLES and --manifest, expected {self.needs}")
+
+    def result_options(self) -> dict[str, Any]:
+        """Every option that changes what a run finds and holds, for summaries and saved plans."""
+        return {**self.evaluation.values(), **self.reading.values()}
+
+
+@dataclass(frozen=True, slots=True)
+class CompileSettings(CommandSettings):
+    """What `compile` was asked to do."""
+
+    needs: ClassVar[str] = "RULES"
+    takes: ClassVar[tuple[str, ...]] = (
+        "rules", "output", "check", "graph", "budget_bytes", "on_bad_rule", "chunk_rules",
+    )  # fmt: skip
+
+    inputs: Inputs = field(default_factory=Inputs)
+    target: TargetOptions = field(default_factory=TargetOptions)
+    compile: CompileOptions = field(default_factory=CompileOptions)
+    resources: ResourceOptions = field(default_factory=ResourceOptions)
+    reading: InputOptions = field(default_factory=InputOptions)
+
+    def validate(self) -> None:
+        """Rules, and either a file is written or --check was asked for."""
+        self.expect("rules", self.inputs.rules)
+        check = self.compile.check
+        if check == (self.target.output is not None):
+            found = "both -o FILE and --check" if check else "neither -o FILE nor --check"
+            raise UsageError(f"found {found}, expected one of the two")
+
+
+@dataclass(frozen=True, slots=True)
+class TriplesSettings(CommandSettings):
+    """What `triples` was asked to print."""
+
+    needs: ClassVar[str] = "at least one document"
+    takes: ClassVar[tuple[str, ...]] = (
+        "triples", "columns", "id_key", "predicate", "max_document_bytes",
+    )  # fmt: skip
+
+    inputs: Inputs = field(default_factory=Inputs)
+    reading: InputOptions = field(default_factory=InputOptions)
+
+    def validate(self) -> None:
+        """At least one input."""
+        self.expect("triples", self.inputs.triples)
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeSettings(CommandSettings):
+    """What `encode` was asked to do."""
+
+    needs: ClassVar[str] = "TRIPLES... -o FILE"
+    takes: ClassVar[tuple[str, ...]] = (
+        *TriplesSettings.takes, "output", "budget_bytes", "on_bad_triple",
+    )  # fmt: skip
+
+    inputs: Inputs = field(default_factory=Inputs)
+    reading: InputOptions = field(default_factory=InputOptions)
+    target: TargetOptions = field(default_factory=TargetOptions)
+    resources: ResourceOptions = field(default_factory=ResourceOptions)
+
+    def validate(self) -> None:
+        """At least one input, and a file to write."""
+        self.expect("triples", self.inputs.triples)
+        self.expect("-o FILE", self.target.output)
+
+
+def _groups(kind: type[CommandSettings]) -> dict[str, type[Options]]:
+    """The groups of a command by field: each is what makes it where nothing is given."""
+    return {one.name: cast(type[Options], one.default_factory) for one in dataclasses.fields(kind)}
+
+
+def _in_order_of_table(names: Iterable[str]) -> tuple[str, ...]:
+    """TRIPLES, which no option fills, then the others as the table has them."""
+    places = {name: place for place, name in enumerate(OPTIONS)}
+    return tuple(sorted(names, key=lambda name: places.get(name, -1)))
