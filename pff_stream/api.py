@@ -171,15 +171,14 @@ class _SpoolReader:
         record = parts[0]
         chunk, place = self._source(record.source)
         miner = float(chunk.miner_confidence[place])
-        total = record.predictions + self._unseen
+        total = record.counts.predictions + self._unseen
         return RuleOutcome(
             line=int(chunk.lines[place]),
             text=chunk.text(place).decode("utf-8", "surrogateescape"),
             outcome=record.outcome,
             reason=record.reason.text or record.text,
-            predictions=record.predictions,
-            support=record.support,
-            confidence=record.support / total if record.predictions else None,
+            counts=record.counts,
+            confidence=record.counts.support / total if record.counts.predictions else None,
             miner_confidence=None if miner != miner else miner,
             examples=tuple(
                 violation for part in parts for violation in _violations(part, self._graph.view)

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from pff_stream.settings.commands import RunSettings
     from pff_stream.settings.models import OutputOptions
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Of the settings, of the journal, and of the records in the spool."""
 KEPT_RULES = "rules.pffr"
 LOCK_SECONDS = 3.0
 """How long the workers of a run that was killed may take to be gone."""
@@ -164,7 +165,8 @@ def read_settings(out: str) -> dict[str, Any]:
     if version != FORMAT_VERSION:
         raise InputError(
             f"{path}: found format version {version!r}, expected {FORMAT_VERSION}: the run was "
-            "begun by another version of pff-stream"
+            "begun by another version of pff-stream, whose results this one cannot read; "
+            f"begin it anew: --out {out} --overwrite"
         )
     return dict(document)
 

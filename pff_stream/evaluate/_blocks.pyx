@@ -11,7 +11,6 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from pff_stream.evaluate._kernel cimport (
     ABSENT,
-    FILTERED,
     UNCOUNTED,
     WAY_BACKWARD,
     WAY_CHOSEN,
@@ -30,6 +29,7 @@ from pff_stream.evaluate._kernel cimport (
     is_pair,
     sides_in_any_order,
 )
+from pff_stream.report._record cimport FILTERED
 from pff_stream.triples._ahead cimport follow_side, go_on
 from pff_stream.triples._graph cimport Rows
 from pff_stream.triples._resident cimport ResidentRelations, WantedRow, row_room_bytes

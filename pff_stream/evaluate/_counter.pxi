@@ -10,6 +10,16 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memset
 
+from pff_stream.report._record cimport (
+    CONSTANT_ABSENT,
+    FILTERED,
+    OVER_MAX_WORK,
+    RELATION_ABSENT,
+    SATISFIED,
+    TOO_LARGE,
+    UNDER_CONFIDENCE,
+    UNDER_SUPPORT,
+)
 from pff_stream.triples._graph cimport GraphView, Rows, find_row, has_pair
 
 cdef extern from "stdlib.h":

@@ -9,6 +9,18 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 from libc.string cimport memset
 
+from pff_stream.report._record cimport (
+    FILTERED,
+    N_COUNTS,
+    NOTHING_MATCHES,
+    PREDICTIONS,
+    SATISFIED,
+    SUPPORT,
+    TOO_LARGE,
+    VACUOUS,
+    VIOLATED,
+    Record,
+)
 from pff_stream.triples._graph cimport Rows, find_row
 
 
@@ -191,8 +203,9 @@ cdef class Evaluator(Counter):
         self._settle_outcome(rule)
         memset(&record, 0, sizeof(Record))
         record.source = source
-        record.predictions = self.predictions[rule]
-        record.support = self.support[rule]
+        record.n_counts = N_COUNTS
+        record.counts[PREDICTIONS] = self.predictions[rule]
+        record.counts[SUPPORT] = self.support[rule]
         record.outcome = self.outcomes[rule]
         record.reason = self.reasons[rule]
         self.results.start(&record)

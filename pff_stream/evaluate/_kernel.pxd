@@ -3,6 +3,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport realloc
 from libc.string cimport memset
 
+from pff_stream.report._record cimport Record
 from pff_stream.triples._graph cimport GraphView, Rows
 
 
@@ -174,17 +175,6 @@ cdef struct Work:
 # --- counter -------------------------------------------------------------------------------------
 
 cdef enum:
-    SATISFIED = 0
-    VIOLATED = 1
-    VACUOUS = 2
-    FILTERED = 3
-    TOO_LARGE = 4
-    RELATION_ABSENT = 1
-    CONSTANT_ABSENT = 2
-    NOTHING_MATCHES = 3
-    UNDER_SUPPORT = 4
-    UNDER_CONFIDENCE = 5
-    OVER_MAX_WORK = 6
     UNCOUNTED = -1
 
 
@@ -263,23 +253,6 @@ cdef class Counter:
 
 
 # --- records -------------------------------------------------------------------------------------
-
-cdef enum:
-    RECORD_BYTES = 48
-
-
-cdef struct Record:
-    uint64_t source
-    uint32_t part
-    uint32_t payload_bytes
-    int64_t predictions
-    int64_t support
-    uint8_t outcome
-    uint8_t reason
-    uint16_t zero
-    uint32_t n_examples
-    uint64_t reserved
-
 
 # Where a record stands in the buffer.
 cdef struct Placed:

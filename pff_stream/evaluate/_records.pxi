@@ -4,10 +4,32 @@ The interpreter lock is held only to hand it out.
 """
 
 from cpython.buffer cimport PyBUF_READ
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, qsort, realloc
 from libc.string cimport memcpy, memset
+
+from pff_stream.report._record cimport (
+    EXAMPLES_BYTES,
+    N_COUNTS,
+    REASON_TEXT,
+    RECORD_BYTES,
+    REJECTED,
+    Record,
+)
+
+
+def rejected_record(uint64_t source, bytes reason):
+    """The record of a rule that stays unread, with the reason as its payload."""
+    cdef Record record
+    memset(&record, 0, sizeof(Record))
+    record.source = source
+    record.payload_bytes = len(reason)
+    record.outcome = REJECTED
+    record.reason = REASON_TEXT
+    record.n_counts = N_COUNTS
+    return PyBytes_FromStringAndSize(<char*>&record, sizeof(Record)) + reason
 
 
 def sorting_bytes(uint64_t buffer_bytes):
@@ -101,7 +123,7 @@ cdef class ResultBuffer:
         fields[4] = (
             self._name_bytes(head.right_name) if head.right < 0 and head.right_entity < 0 else 0
         )
-        need = 20 + <size_t>fields[2] + fields[3] + fields[4] + 4
+        need = EXAMPLES_BYTES + <size_t>fields[2] + fields[3] + fields[4] + 4
         if self.used + need + room > self.buffer_bytes:
             memcpy(&record, self.buffer + self.record_at, RECORD_BYTES)
             self.used = self.record_at
@@ -112,8 +134,8 @@ cdef class ResultBuffer:
             memcpy(self.buffer, &record, RECORD_BYTES)
             self.record_at = 0
             self.used = RECORD_BYTES
-        memcpy(self.buffer + self.used, fields, 20)
-        self.used += 20
+        memcpy(self.buffer + self.used, fields, EXAMPLES_BYTES)
+        self.used += EXAMPLES_BYTES
         if fields[2]:
             self._put_name(head.relation_name)
         if fields[3]:

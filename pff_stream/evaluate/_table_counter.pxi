@@ -6,6 +6,7 @@ Writes no records. The table is the work of `pff_stream/rules/_table.pyx`.
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
+from pff_stream.report._record cimport FILTERED, SATISFIED, VACUOUS, VIOLATED
 from pff_stream.rules._table cimport RuleTable, constant_key, find_key_atom
 from pff_stream.triples._graph cimport Rows
 

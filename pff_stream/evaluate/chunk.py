@@ -7,12 +7,13 @@ of its own; one that stays unsettled is written as rejected, with the readings t
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pff_stream.evaluate._kernel import rejected_record
 
 if TYPE_CHECKING:
     from pff_stream.evaluate._blocks import BlockEvaluator
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 FLAG_AMBIGUOUS = 1
 FLAG_UNSETTLED = 2
-REJECTED = 6
-REASON_TEXT = 8
 
 Flush = Callable[[memoryview], object]
 
@@ -94,7 +93,7 @@ def _evaluate_open(
             lambda name: graph.relation_id(name) >= 0,
         )
         if isinstance(reading, Rejected):
-            rejected += _rejected_record(int(chunk.sources[rule]), str(reading))
+            rejected += rejected_record(int(chunk.sources[rule]), str(reading).encode())
         else:
             readings.append(reading)
             settled.append(int(rule))
@@ -108,11 +107,3 @@ def _evaluate_open(
         evaluator.evaluate(small, 0, len(readings), flush, 0)
     if rejected:
         flush(memoryview(rejected))
-
-
-def _rejected_record(source: int, reason: str) -> bytes:
-    payload = reason.encode()
-    header = struct.pack(
-        "<QIIqqBBHIQ", source, 0, len(payload), 0, 0, REJECTED, REASON_TEXT, 0, 0, 0
-    )
-    return header + payload

@@ -20,6 +20,7 @@ from pff_stream.files.temporary import is_memory
 from pff_stream.inputs import GraphInput, Rules
 from pff_stream.report._runs import FAN_IN
 from pff_stream.report.outputs import merged_outputs
+from pff_stream.report.records import EXAMPLES, RECORD
 from pff_stream.report.streams import OutputSizes
 from pff_stream.rules._format import SEMANTICS
 from pff_stream.rules.file import RuleFile
@@ -280,8 +281,8 @@ def _sizes(
     cores: int,
 ) -> RunSizes:
     file = rules.file
-    example_bytes = 8 + 12 * file.max_body_atoms
-    record_bytes = 68 + min(evaluation.max_examples, 1 << 20) * example_bytes
+    examples_bytes = min(evaluation.max_examples, 1 << 20) * (8 + 12 * file.max_body_atoms)
+    record_bytes = RECORD.size + EXAMPLES.size + examples_bytes
     results_bytes = file.rules * record_bytes
     outputs = merged_outputs(output.out, output.violations)
     output_sizes = OutputSizes(rules=file.rules)

@@ -10,8 +10,9 @@ from libc.stdint cimport uint32_t
 
 from pff_stream.report._pass cimport Pass, Rule, Slice, bytes_of, decode
 from pff_stream.report._pass import pass_bytes
+from pff_stream.report._record cimport N_COUNTS
 from pff_stream.report._runs import heap_bytes
-from pff_stream.report.records import REASON_TEXTS, Outcome, Reason, RuleOutcome, Violation
+from pff_stream.report.records import REASON_TEXTS, Counts, Outcome, Reason, RuleOutcome, Violation
 from pff_stream.report.spooled import MergeOptions
 
 
@@ -41,8 +42,7 @@ cdef class _Decoder(Pass):
             text=text_of(rule.text),
             outcome=Outcome(rule.outcome),
             reason=reason,
-            predictions=rule.predictions,
-            support=rule.support,
+            counts=Counts(*[rule.counts[i] for i in range(N_COUNTS)]),
             confidence=self.confidence(rule),
             miner_confidence=None if isnan(rule.miner_confidence) else rule.miner_confidence,
             examples=tuple(examples),

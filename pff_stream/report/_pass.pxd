@@ -2,16 +2,12 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from pff_stream.report._runs cimport N_OUTCOMES, RunHeap
+from pff_stream.report._record cimport N_COUNTS, N_OUTCOMES
+from pff_stream.report._runs cimport RunHeap
 from pff_stream.report._text cimport Decimal, Sink
 from pff_stream.triples._graph cimport GraphView
 
 cdef enum:
-    SATISFIED = 0
-    VIOLATED = 1
-    VACUOUS = 2
-    REJECTED = 6
-    REASON_TEXT = 8
     WORST = 10
 
 # A part of a buffer that somebody else holds.
@@ -26,8 +22,7 @@ cdef struct Rule:
     Slice text
     Slice reason_text
     double miner_confidence       # NaN: none
-    int64_t predictions
-    int64_t support
+    int64_t counts[N_COUNTS]
     int64_t examples              # in the parts read so far
     uint8_t outcome
     uint8_t reason
@@ -83,7 +78,8 @@ cdef class Pass:
     cdef Decimal* decimals        # confidences that were written before, by whichever formatter
     # totals
     cdef uint64_t outcomes[N_OUTCOMES]
-    cdef uint64_t sums[3]         # predictions, support, examples; what is over 2**62 goes to `more`
+    cdef uint64_t sums[N_COUNTS]  # of counts; what is over 2**62 goes to `more`
+    cdef uint64_t kept            # examples
     cdef list more
     cdef Worst worst[WORST]
     cdef int n_worst
@@ -99,7 +95,6 @@ cdef class Pass:
     cdef int put_decimal(self, Sink* sink, double value) except -1
     cdef int _give_examples(self, list formatters) except -1
     cdef int count(self) except -1
-    cdef int add(self, int i, uint64_t n) except -1
     cdef object totals(self, uint64_t written, bint writes)
     cdef int _read_counts(self, Rule* rule) except -1
     cdef int _read_part(self, Rule* rule) except -1

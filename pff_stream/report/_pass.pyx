@@ -9,16 +9,26 @@ is checked before it is used, and counted. Does not format, and holds nothing th
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from pff_stream.errors import DamagedResultsError, PffStreamError
-from pff_stream.report._runs cimport N_OUTCOMES, RunHeap
+from pff_stream.report._record cimport (
+    EXAMPLES_BYTES,
+    N_COUNTS,
+    N_OUTCOMES,
+    PREDICTIONS,
+    REASON_TEXT,
+    REJECTED,
+    SATISFIED,
+    SUPPORT,
+    VACUOUS,
+    VIOLATED,
+)
+from pff_stream.report._runs cimport RunHeap
 from pff_stream.report._text cimport DECIMALS, Decimal, Sink, put_decimal
+from pff_stream.report.records import Counts
 from pff_stream.report.totals import Totals, WorstRule
 from pff_stream.triples._graph cimport GraphView
-
-cdef enum:
-    EXAMPLES_BYTES = 20           # `EXAMPLES` of records.py
 
 
 def pass_bytes():
@@ -68,7 +78,7 @@ cdef class Pass:
         self.source = 0
         self.unseen = options.unseen
         self.examples_left = min(options.max_violations, (1 << 63) - 1)
-        self.more = [0, 0, 0]
+        self.more = [0] * N_COUNTS
         self.worst_texts = []
 
     def drive(self, list formatters):
@@ -93,7 +103,7 @@ cdef class Pass:
         cdef uint32_t n
         while True:
             if self.rule.has_record and self.examples.n:
-                self.add(2, self.examples.n)
+                self.kept += self.examples.n
                 if formatters and self.examples_left:
                     n = self.take_examples()
                     for formatter in formatters:
@@ -139,18 +149,19 @@ cdef class Pass:
         return True
 
     cdef int _read_counts(self, Rule* rule) except -1:
+        cdef int64_t predictions, support
         rule.has_record = True
         rule.outcome = self.heap.header.outcome
         rule.reason = self.heap.header.reason
-        rule.predictions = self.heap.header.predictions
-        rule.support = self.heap.header.support
+        memcpy(rule.counts, self.heap.header.counts, sizeof(rule.counts))
+        predictions = rule.counts[PREDICTIONS]
+        support = rule.counts[SUPPORT]
         if rule.outcome <= VACUOUS and rule.outcome != (
-            VACUOUS if rule.predictions == 0
-            else SATISFIED if rule.predictions == rule.support else VIOLATED
+            VACUOUS if predictions == 0 else SATISFIED if predictions == support else VIOLATED
         ):
             raise DamagedResultsError(
                 f"damaged results: outcome {rule.outcome} of rule number {rule.source} with "
-                f"{rule.predictions} predictions, {rule.support} of them in the graph"
+                f"{predictions} predictions, {support} of them in the graph"
             )
         self.part = 0
         self._read_part(rule)
@@ -205,7 +216,7 @@ cdef class Pass:
             at > size
             or (size - at) % examples.stride != 0
             or (size - at) // examples.stride != examples.n
-            or rule.examples > rule.predictions - rule.support
+            or rule.examples > rule.counts[PREDICTIONS] - rule.counts[SUPPORT]
             or <int64_t>examples.relation >= <int64_t>self.graph.n_relations
         ):
             raise self._bad_examples()
@@ -296,21 +307,23 @@ cdef class Pass:
 
     cdef object confidence(self, const Rule* rule):
         """support / (predictions + unseen), rounded once; None without predictions."""
-        if rule.predictions == 0:
+        if rule.counts[PREDICTIONS] == 0:
             return None
-        return int(rule.support) / (int(rule.predictions) + int(self.unseen))
+        return int(rule.counts[SUPPORT]) / (int(rule.counts[PREDICTIONS]) + int(self.unseen))
 
     cdef int put_confidence(self, Sink* sink) except -1:
         """The present rule's confidence, 0.0 without predictions."""
-        cdef Rule* rule = &self.rule
         cdef uint64_t limit = <uint64_t>1 << 53
+        cdef int64_t predictions = self.rule.counts[PREDICTIONS]
         cdef double confidence = 0.0
-        if rule.predictions:
-            if <uint64_t>rule.predictions < limit and self.unseen < limit:
+        if predictions:
+            if <uint64_t>predictions < limit and self.unseen < limit:
                 # Both terms are exact, so the quotient is rounded once.
-                confidence = <double>rule.support / <double>(rule.predictions + self.unseen)
+                confidence = (
+                    <double>self.rule.counts[SUPPORT] / <double>(predictions + self.unseen)
+                )
             else:
-                confidence = self.confidence(rule)
+                confidence = self.confidence(&self.rule)
         return put_decimal(sink, confidence, self.decimals)
 
     cdef int put_decimal(self, Sink* sink, double value) except -1:
@@ -321,23 +334,20 @@ cdef class Pass:
 
     cdef int count(self) except -1:
         cdef Rule* rule = &self.rule
-        cdef int64_t violations = rule.predictions - rule.support
+        cdef int64_t violations = rule.counts[PREDICTIONS] - rule.counts[SUPPORT]
+        cdef int i
         self.outcomes[rule.outcome] += 1
         if rule.outcome > VACUOUS:
             return 0
-        self.add(0, rule.predictions)
-        self.add(1, rule.support)
+        for i in range(N_COUNTS):
+            self.sums[i] += rule.counts[i]
+            if self.sums[i] >> 62:
+                self.more[i] += self.sums[i]
+                self.sums[i] = 0
         if rule.outcome == VIOLATED and (
             self.n_worst < WORST or violations > self.worst[WORST - 1].violations
         ):
             self._keep_worst(violations)
-        return 0
-
-    cdef int add(self, int i, uint64_t n) except -1:
-        self.sums[i] += n
-        if self.sums[i] >> 62:
-            self.more[i] += self.sums[i]
-            self.sums[i] = 0
         return 0
 
     cdef int _keep_worst(self, int64_t violations) except -1:
@@ -351,15 +361,15 @@ cdef class Pass:
             self.worst[at] = self.worst[at - 1]
             at -= 1
         self.worst[at].violations = violations
-        self.worst[at].predictions = self.rule.predictions
+        self.worst[at].predictions = self.rule.counts[PREDICTIONS]
         self.worst[at].line = self.rule.line
         self.worst_texts.insert(at, bytes_of(self.rule.text))
         return 0
 
     cdef object totals(self, uint64_t written, bint writes):
         cdef int i
-        predictions, support, kept = (self.more[i] + self.sums[i] for i in range(3))
-        violations = predictions - support
+        counts = Counts(*[self.more[i] + self.sums[i] for i in range(N_COUNTS)])
+        violations = counts.predictions - counts.support
         worst = tuple([
             WorstRule(
                 line=self.worst[i].line,
@@ -371,12 +381,11 @@ cdef class Pass:
         ])
         return Totals(
             outcomes=tuple([self.outcomes[i] for i in range(N_OUTCOMES)]),
-            predictions=predictions,
-            support=support,
+            counts=counts,
             violations=violations,
             violations_written=written,
-            cut_by_max_examples=violations - kept,
-            cut_by_max_violations=kept - written if writes else 0,
+            cut_by_max_examples=violations - self.kept,
+            cut_by_max_violations=self.kept - written if writes else 0,
             worst=worst,
         )
 

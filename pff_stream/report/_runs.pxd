@@ -1,22 +1,7 @@
 # Runs of result records as one sorted stream: a header at a time, a payload when it is asked for.
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 
-cdef enum:
-    RECORD_BYTES = 48
-    N_OUTCOMES = 7
-    N_REASONS = 9
-
-cdef struct RecordHeader:
-    uint64_t source
-    uint32_t part
-    uint32_t payload_bytes
-    int64_t predictions
-    int64_t support
-    uint8_t outcome
-    uint8_t reason
-    uint16_t zero
-    uint32_t n_examples
-    uint64_t reserved
+from pff_stream.report._record cimport Record
 
 # A run as it is told (`RUN` of records.py).
 cdef struct RunPlace:
@@ -35,7 +20,7 @@ cdef struct RunReader:
     unsigned char* window
     size_t at
     size_t filled
-    RecordHeader header           # of the record at `at`
+    Record header                 # of the record at `at`
 
 cdef class RunHeap:
     cdef object files             # descriptors; the last is that of `merged`, once there is one
@@ -52,7 +37,7 @@ cdef class RunHeap:
     cdef size_t large_bytes
     # the present record
     cdef int n                    # runs that have one; 0: the end
-    cdef RecordHeader* header
+    cdef Record* header
     cdef const unsigned char* payload
 
     cdef _allocate(self, size_t n)

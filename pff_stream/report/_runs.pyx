@@ -14,13 +14,21 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from cpython.ref cimport PyObject
 from libc.errno cimport EINTR, errno
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memmove, memset
 from posix.types cimport off_t
 
 from pff_stream.files import _pages
 from pff_stream.errors import DamagedResultsError, OutputError
+from pff_stream.report._record cimport (
+    N_COUNTS,
+    N_OUTCOMES,
+    N_REASONS,
+    PREDICTIONS,
+    RECORD_BYTES,
+    Record,
+)
 from pff_stream.report._text cimport Sink, drain, put
 from pff_stream.report.records import Run
 from pff_stream.report.run_table import RunTable, table_bytes
@@ -47,6 +55,11 @@ def heap_bytes(
     if n_runs > fan_in:
         memory += MERGED_SINK_BYTES + table_bytes(-(-n_runs // (fan_in - 1)))
     return memory
+
+
+def header_bytes():
+    """The size of a record's header as compiled code has it."""
+    return sizeof(Record)
 
 
 cdef class RunHeap:
@@ -77,7 +90,7 @@ cdef class RunHeap:
         temporary_dir=None,
     ):
         if fan_in < 2 or window_bytes < RECORD_BYTES:
-            raise ValueError("expected fan_in >= 2 and window_bytes >= 48")
+            raise ValueError(f"expected fan_in >= 2 and window_bytes >= {RECORD_BYTES}")
         self.files = list(files)
         for file in self.files:
             _pages.read_alone(file)
@@ -201,8 +214,8 @@ cdef class RunHeap:
         return &self.readers[self.heap[0]]
 
     cdef inline bint _less(self, int a, int b) noexcept nogil:
-        cdef const RecordHeader* left = &self.readers[a].header
-        cdef const RecordHeader* right = &self.readers[b].header
+        cdef const Record* left = &self.readers[a].header
+        cdef const Record* right = &self.readers[b].header
         return left.source < right.source or (
             left.source == right.source and left.part < right.part
         )
@@ -268,7 +281,7 @@ cdef class RunHeap:
 
     cdef int _read_header(self, RunReader* run) except -1:
         """Decodes the header at hand; 0 at the end of the run."""
-        cdef RecordHeader* header = &run.header
+        cdef Record* header = &run.header
         cdef uint64_t left
         if run.filled - run.at < RECORD_BYTES:
             if run.at == run.filled and run.next == run.stop:
@@ -283,10 +296,11 @@ cdef class RunHeap:
             or header.payload_bytes > self.max_record_bytes - RECORD_BYTES
         ):
             raise self._damaged(run, 0, f"a payload of {header.payload_bytes} bytes")
+        if header.n_counts != N_COUNTS:
+            raise self._damaged(run, 0, f"{header.n_counts} counts, expected {N_COUNTS}")
         if (
             header.outcome >= N_OUTCOMES or header.reason >= N_REASONS
-            or header.predictions < 0 or header.support < 0
-            or header.support > header.predictions
+            or not _plausible(header.counts)
         ):
             raise self._damaged(run, 0, "counts or outcome out of range")
         return 1
@@ -333,3 +347,12 @@ cdef class RunHeap:
         begin = run.place.offset if behind else run.next - (run.filled - run.at)
         of = "the temporary file" if run.place.file == UNCHECKED else f"file {run.place.file}"
         return DamagedResultsError(f"damaged results: {of}, byte {begin}: found {what}")
+
+
+cdef inline bint _plausible(const int64_t* counts) noexcept nogil:
+    """No count is negative, and none is larger than the predictions."""
+    cdef int i
+    for i in range(N_COUNTS):
+        if counts[i] < 0 or counts[i] > counts[PREDICTIONS]:
+            return False
+    return True

@@ -1,9 +1,9 @@
 """The result records that workers spool and the report reads: one format, known to both sides.
 
 A run is a range of a spool file that holds whole records, sorted by (source, part). Record, version
-1, little-endian: a header of 48 bytes (`RECORD`: source u64, part u32, payload_bytes u32,
-predictions i64, support i64, outcome u8, reason u8, zero u16, n_examples u32, zero u64), then the
-payload.
+2, little-endian: a header (`RECORD`: source u64, part u32, payload_bytes u32, outcome u8, reason
+u8, n_counts u16, n_examples u32, then n_counts x i64), then the payload. The counts are those of
+`Counts`, in its order; a record with another number of them is of another version.
 
 - With examples: `EXAMPLES` (n_atoms u32, head relation i32, three lengths u32), the literals of the
   head's relation, subject and object, zeros up to a multiple of 4, then for each example subject,
@@ -27,7 +27,18 @@ from typing import NamedTuple
 
 from pff_stream.errors import DamagedResultsError
 
-RECORD = struct.Struct("<QIIqqBBHIQ")
+
+class Counts(NamedTuple):
+    """What is counted of a rule; the first bounds all others."""
+
+    predictions: int = 0
+    support: int = 0
+    """Predictions that are triples of the graph."""
+
+
+NOTHING_COUNTED = Counts()
+
+RECORD = struct.Struct(f"<QIIBBHI{len(Counts._fields)}q")
 EXAMPLES = struct.Struct("<IiIII")
 RUN = struct.Struct("<IIQQ")
 """A run as `_merge` takes it: number of its file, CRC-32, offset and length in bytes."""
@@ -124,8 +135,7 @@ class Record:
     """Ordinal of the rule in its source, rejected ones counted."""
     outcome: Outcome
     reason: Reason = Reason.NONE
-    predictions: int = 0
-    support: int = 0
+    counts: Counts = NOTHING_COUNTED
     part: int = 0
     text: str = ""
     """The reason, with `Reason.TEXT`."""
@@ -159,8 +169,7 @@ class RuleOutcome:
     outcome: Outcome
     reason: str
     """Empty where the outcome says all."""
-    predictions: int
-    support: int
+    counts: Counts
     confidence: float | None
     """support / (predictions + unseen); None without predictions."""
     miner_confidence: float | None
@@ -169,9 +178,19 @@ class RuleOutcome:
     """The first violations by (subject, object) in id order, as many as the caps left."""
 
     @property
+    def predictions(self) -> int:
+        """How many predictions there are."""
+        return self.counts.predictions
+
+    @property
+    def support(self) -> int:
+        """How many of them are triples of the graph."""
+        return self.counts.support
+
+    @property
     def violations(self) -> int:
         """How many violations there are, those beyond `examples` included."""
-        return self.predictions - self.support
+        return self.counts.predictions - self.counts.support
 
 
 def pack_record(record: Record) -> bytes:
@@ -186,13 +205,11 @@ def pack_record(record: Record) -> bytes:
             record.source,
             record.part,
             len(payload),
-            record.predictions,
-            record.support,
             record.outcome,
             record.reason,
-            0,
+            len(record.counts),
             len(record.examples),
-            0,
+            *record.counts,
         )
         + payload
     )
@@ -205,14 +222,14 @@ def read_records(run: bytes | memoryview) -> Iterator[Record]:
     while at < len(data):
         if len(data) - at < RECORD.size:
             raise DamagedResultsError(f"damaged results: byte {at}: a record ends in its header")
-        source, part, size, predictions, support, outcome, reason, _, n, _ = RECORD.unpack_from(
-            data, at
-        )
+        source, part, size, outcome, reason, n_counts, n, *counts = RECORD.unpack_from(data, at)
         payload = data[at + RECORD.size : at + RECORD.size + size]
         try:
+            if n_counts != len(counts):
+                raise ValueError(f"found {n_counts} counts, expected {len(counts)}")
             if len(payload) < size:
                 raise ValueError("a record ends in its payload")
-            record = Record(source, Outcome(outcome), Reason(reason), predictions, support, part)
+            record = Record(source, Outcome(outcome), Reason(reason), Counts(*counts), part)
             yield _read_payload(record, payload, n)
         except (ValueError, struct.error) as error:
             raise DamagedResultsError(f"damaged results: byte {at}: {error}") from error

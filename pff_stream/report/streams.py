@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pff_stream.report.records import Names, Outcome
+from pff_stream.report.records import NOTHING_COUNTED, Counts, Names, Outcome
 from pff_stream.report.summary import Json
 
 
@@ -46,8 +46,7 @@ class RuleMetric:
     outcome: Outcome
     reason: str
     """Why it has this outcome, as `outcomes.tsv` writes it; empty where the outcome says all."""
-    predictions: int = 0
-    support: int = 0
+    counts: Counts = NOTHING_COUNTED
     confidence: float | None = None
     """support / (predictions + unseen); None without predictions."""
     text: str = ""
@@ -93,6 +92,6 @@ class DocumentSummary:
     reason: str = ""
     """Why it failed."""
     violated_rules: int = 0
-    predictions: int = 0
-    support: int = 0
+    counts: Counts = NOTHING_COUNTED
+    """Summed over its rules."""
     violations: int = 0

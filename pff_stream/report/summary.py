@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pff_stream.report.records import Outcome
+from pff_stream.report.records import Counts, Outcome
 from pff_stream.report.totals import RunTotals, Totals
 
 FORMAT_VERSION = 2
@@ -79,8 +79,7 @@ def totals_of(document: Mapping[str, Any]) -> Totals:
     cut = document["truncated"]
     return Totals(
         outcomes=tuple(int(document["rules"][outcome.word]) for outcome in Outcome),
-        predictions=int(document["predictions"]),
-        support=int(document["support"]),
+        counts=Counts(*(int(document[name]) for name in Counts._fields)),
         violations=int(document["violations"]),
         violations_written=int(document["violations_written"]),
         cut_by_max_examples=int(cut["max_examples"]),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pff_stream.report.records import Outcome
+from pff_stream.report.records import Counts, Outcome
 
 WORST_RULES = 10
 SHOWN_FAILURES = 10
@@ -30,8 +30,8 @@ class Totals:
     outcomes: tuple[int, ...]
     """Rules by outcome, in the order of `Outcome`; over several documents each rule counts once a
     document."""
-    predictions: int
-    support: int
+    counts: Counts
+    """Summed over the rules that were evaluated."""
     violations: int
     violations_written: int
     cut_by_max_examples: int
@@ -40,6 +40,16 @@ class Totals:
     """Violations that were kept, but not written; 0 where nothing was to be written."""
     worst: tuple[WorstRule, ...]
     """At most ten rules, most violations first, ties by line."""
+
+    @property
+    def predictions(self) -> int:
+        """All predictions."""
+        return self.counts.predictions
+
+    @property
+    def support(self) -> int:
+        """Predictions that are triples of the graph."""
+        return self.counts.support
 
     @property
     def rules(self) -> int:
@@ -87,7 +97,7 @@ class RunTotals:
 
         Worst rules are told of a single document only: those of different ones do not compare.
         """
-        return self._sum or Totals((0,) * len(Outcome), 0, 0, 0, 0, 0, 0, ())
+        return self._sum or Totals((0,) * len(Outcome), Counts(), 0, 0, 0, 0, ())
 
     def add(self, totals: Totals) -> None:
         """Takes a document that was evaluated."""
@@ -101,8 +111,7 @@ class RunTotals:
             return
         self._sum = Totals(
             outcomes=tuple(map(int.__add__, before.outcomes, totals.outcomes)),
-            predictions=before.predictions + totals.predictions,
-            support=before.support + totals.support,
+            counts=Counts(*map(int.__add__, before.counts, totals.counts)),
             violations=before.violations + totals.violations,
             violations_written=before.violations_written + totals.violations_written,
             cut_by_max_examples=before.cut_by_max_examples + totals.cut_by_max_examples,

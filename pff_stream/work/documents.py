@@ -24,7 +24,7 @@ from pff_stream.files.writers import FileWriter
 from pff_stream.report._merge import write_results
 from pff_stream.report.folder import FOLDER_FILES, SUMMARY, made_folder
 from pff_stream.report.outputs import merged_outputs, opened
-from pff_stream.report.records import Run
+from pff_stream.report.records import Counts, Run
 from pff_stream.report.run_table import RunTable
 from pff_stream.report.spooled import MergeOptions, Spooled
 from pff_stream.report.streams import RunHeader
@@ -140,8 +140,7 @@ def _count(
     (satisfied, violated, vacuous, filtered), predictions, support = evaluator.count_table(table)
     return Totals(
         outcomes=(satisfied, violated, vacuous, filtered, 0, 0, rules.rejected),
-        predictions=predictions,
-        support=support,
+        counts=Counts(predictions, support),
         violations=predictions - support,
         violations_written=0,
         cut_by_max_examples=0,

@@ -278,6 +278,18 @@ def test_inputs_must_be_the_same(inputs: tuple[str, str], tmp_path: Path) -> Non
     assert is_finished(out)
 
 
+def test_begun_by_an_older_version(out: Path, undisturbed: str, inputs: tuple[str, str]) -> None:
+    """A state whose results another version wrote is not read: it says to begin anew, and how."""
+    path = out / ".unfinished" / "settings.json"
+    document = json.loads(path.read_text())
+    path.write_text(json.dumps(document | {"format_version": 1}))
+    said = run("run", "--resume", out, check=2)
+    assert f"{path}: found format version 1, expected 2" in said
+    assert f"begin it anew: --out {out} --overwrite" in said
+    run("run", *inputs, "--out", out, "--overwrite", check=1)
+    assert digest(out) == undisturbed
+
+
 @pytest.mark.parametrize("place", [0, 1], ids=["rules", "triples"])
 def test_standard_input_is_kept(
     place: int, inputs: tuple[str, str], undisturbed: str, tmp_path: Path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import struct
 from dataclasses import dataclass, field
 
 import pytest
@@ -11,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pff_stream.evaluate._kernel import Evaluator, TableCounter, scratch_bytes
+from pff_stream.report.records import ExampleIds, Record
+from pff_stream.report.records import read_records as read_run
 from pff_stream.rules._table import RuleTable, TableBuilder
 from pff_stream.rules.chunk import RuleChunk
 from pff_stream.triples._graph import GraphView
@@ -35,7 +36,6 @@ pytestmark = pytest.mark.same_answer
 OUTCOMES = ("satisfied", "violated", "vacuous", "filtered", "too-large")
 REASONS = ("", "relation", "constant", "no match", "support", "confidence", "work")
 WAYS = {"chosen": 0, "forward": 1, "backward": 2, "wide forward": 3, "wide backward": 4}
-HEADER = struct.Struct("<QIIqqBBHIQ")
 
 Example = tuple[Triple, tuple[Triple, ...]]
 
@@ -82,52 +82,30 @@ def run(
 
 
 def read_records(records: bytes, graph: GraphView, results: dict[int, Result]) -> None:
-    """Reads one run, slowly, as the format says."""
-    at = 0
-    while at < len(records):
-        source, part, payload, predictions, support, outcome, reason, _, n, _ = HEADER.unpack_from(
-            records, at
-        )
+    """Reads one run by the format's own slow reader; parts of a rule must follow each other."""
+    for record in read_run(records):
         result = results.setdefault(
-            source, Result(predictions, support, OUTCOMES[outcome], REASONS[reason])
+            record.source,
+            Result(*record.counts, OUTCOMES[record.outcome], REASONS[record.reason]),
         )
-        assert part == result.parts
+        assert record.part == result.parts
         result.parts += 1
-        if n:
-            result.examples += read_examples(records[at : at + 48 + payload], n, graph)
-        at += 48 + payload
-    assert at == len(records)
+        result.examples += [example_of(record, each, graph) for each in record.examples]
 
 
-def read_examples(record: bytes, n: int, graph: GraphView) -> list[Example]:
-    """The examples of one record; literals stand in for what the graph does not have."""
-    n_atoms, relation_id, *lengths = struct.unpack_from("<IiIII", record, 48)
-    at = 68
-    literals = []
-    for length in lengths:
-        literals.append(record[at : at + length].decode())
-        at += length
-    at += -at % 4
-    relation = graph.relation_name(relation_id).decode() if relation_id >= 0 else literals[0]
-    examples = []
-    for _ in range(n):
-        values = struct.unpack_from(f"<{2 + 3 * n_atoms}i", record, at)
-        at += 8 + 12 * n_atoms
-        subject, object_ = (
-            graph.entity_name(value).decode() if value >= 0 else literals[1 + side]
-            for side, value in enumerate(values[:2])
+def example_of(record: Record, example: ExampleIds, graph: GraphView) -> Example:
+    """An example by name; the record's literals stand in for what the graph does not have."""
+
+    def named(ids: tuple[int, int, int]) -> Triple:
+        subject, relation, object_ = ids
+        return (
+            graph.entity_name(subject).decode() if subject >= 0 else record.subject.decode(),
+            graph.relation_name(relation).decode() if relation >= 0 else record.relation.decode(),
+            graph.entity_name(object_).decode() if object_ >= 0 else record.object.decode(),
         )
-        witness = tuple(
-            (
-                graph.entity_name(values[i]).decode(),
-                graph.relation_name(values[i + 1]).decode(),
-                graph.entity_name(values[i + 2]).decode(),
-            )
-            for i in range(2, len(values), 3)
-        )
-        examples.append(((subject, relation, object_), witness))
-    assert at == len(record)
-    return examples
+
+    head = named((example.subject, record.head_relation, example.object))
+    return head, tuple(map(named, example.witness))
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())

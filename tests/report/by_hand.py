@@ -11,7 +11,7 @@ from pff_stream.errors import OutputError
 from pff_stream.report._merge import write_results
 from pff_stream.report.formats._lines import ViolationLines
 from pff_stream.report.formats.lines import BUFFER_BYTES
-from pff_stream.report.records import ExampleIds, Outcome, Record
+from pff_stream.report.records import Counts, ExampleIds, Outcome, Record
 from pff_stream.report.spooled import MergeOptions, Spooled
 from pff_stream.report.totals import Totals
 from tests.report.cases import Case, Line, source_chunks, store_runs
@@ -34,7 +34,7 @@ class Collected:
 
 def satisfied(source: int, n: int = 1) -> Record:
     """A rule whose predictions all hold."""
-    return Record(source, Outcome.SATISFIED, predictions=n, support=n)
+    return Record(source, Outcome.SATISFIED, counts=Counts(n, n))
 
 
 def violated(source: int, violations: int, examples: int = 0, part: int = 0) -> Record:
@@ -43,8 +43,7 @@ def violated(source: int, violations: int, examples: int = 0, part: int = 0) -> 
     return Record(
         source,
         Outcome.VIOLATED,
-        predictions=violations + 2,
-        support=2,
+        counts=Counts(violations + 2, 2),
         part=part,
         head_relation=0,
         examples=kept,

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from pff_stream.report.records import (
     REASON_TEXTS,
+    Counts,
     ExampleIds,
     Names,
     Outcome,
@@ -127,14 +128,13 @@ def expected(case: Case, unseen: int = 0, max_violations: int = 10**6) -> Expect
         heads.append(shown)
         if outcome > Outcome.VACUOUS:
             continue
-        predictions += record.predictions
-        support += record.support
-        confidence = None
-        if record.predictions:
-            confidence = record.support / (record.predictions + unseen)
+        predicted, supported = record.counts
+        predictions += predicted
+        support += supported
+        confidence = supported / (predicted + unseen) if predicted else None
         if outcome == Outcome.VIOLATED:
-            worst.append((record.predictions - record.support, line.line))
-        rules.append(f"{record.predictions}\t{record.support}\t{confidence or 0.0}\t{line.text}\n")
+            worst.append((predicted - supported, line.line))
+        rules.append(f"{predicted}\t{supported}\t{confidence or 0.0}\t{line.text}\n")
         for head, witness in shown:
             document = {
                 "rule": line.line,
@@ -258,7 +258,7 @@ def _records(draw: st.DrawFn, source: int, n_entities: int, n_relations: int) ->
         return draw(_violated(source, n_entities, n_relations))
     if outcome == Outcome.SATISFIED:
         n = draw(counts)
-        return (Record(source, outcome, predictions=n, support=n),)
+        return (Record(source, outcome, counts=Counts(n, n)),)
     reason = draw(st.sampled_from(Reason))
     text = draw(names) if reason == Reason.TEXT else ""
     return (Record(source, outcome, reason, text=text),)
@@ -278,7 +278,7 @@ def _violated(
     parts = draw(st.lists(st.lists(example, max_size=4), min_size=1, max_size=3))
     violations = sum(map(len, parts)) + draw(st.integers(0 if any(parts) else 1, 9))
     support = draw(st.one_of(st.integers(0, 9), st.integers(0, 2**63 - 1 - violations)))
-    bare = Record(source, Outcome.VIOLATED, predictions=support + violations, support=support)
+    bare = Record(source, Outcome.VIOLATED, counts=Counts(support + violations, support))
     full = replace(
         bare,
         n_atoms=n_atoms,

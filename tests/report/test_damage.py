@@ -13,7 +13,7 @@ from pff_stream.errors import PffStreamError
 from pff_stream.report._merge import write_results
 from pff_stream.report.formats._lines import ViolationLines
 from pff_stream.report.formats.lines import BUFFER_BYTES
-from pff_stream.report.records import ExampleIds, Outcome, Record
+from pff_stream.report.records import Counts, ExampleIds, Outcome, Record
 from tests.report.by_hand import Collected, case_of, satisfied, violated, write
 from tests.report.cases import Case, Line, cases, flip, stored
 
@@ -66,7 +66,7 @@ def test_chunks_out_of_order() -> None:
 
 def test_outcome_against_counts() -> None:
     """Counts that contradict the outcome are damage."""
-    records = [Record(0, Outcome.SATISFIED, predictions=2, support=1)]
+    records = [Record(0, Outcome.SATISFIED, counts=Counts(2, 1))]
     with pytest.raises(PffStreamError, match="outcome 0 of rule number 0 with 2 predictions"):
         write(case_of(records), records)
 
@@ -106,6 +106,6 @@ def test_record_over_the_bound() -> None:
     """A record longer than `max_record_bytes` is taken for damage, up to it for good."""
     records = [violated(0, 50, 50)]
     with pytest.raises(PffStreamError, match="a payload of 420 bytes"):
-        write(case_of(records), records, max_record_bytes=467)
-    totals, _ = write(case_of(records), records, max_record_bytes=468, window_bytes=100)
+        write(case_of(records), records, max_record_bytes=459)
+    totals, _ = write(case_of(records), records, max_record_bytes=460, window_bytes=100)
     assert totals.violations_written == 50

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -10,10 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pff_stream.errors import PffStreamError
+from pff_stream.report._merge import write_results
+from pff_stream.report._runs import header_bytes
 from pff_stream.report.records import (
     EXAMPLES,
     RECORD,
     RUN,
+    Counts,
     ExampleIds,
     Outcome,
     Reason,
@@ -22,7 +26,8 @@ from pff_stream.report.records import (
     pack_record,
     read_records,
 )
-from tests.report.cases import WORDS, Case, cases
+from tests.report.by_hand import case_of
+from tests.report.cases import WORDS, Case, cases, stored
 
 
 @settings(deadline=None)
@@ -50,12 +55,11 @@ def test_truncated_run(case: Case, data: st.DataObject) -> None:
 
 
 def test_layout_of_a_record() -> None:
-    """The bytes of a record are those of the format, version 1."""
+    """The bytes of a record are those of the format, version 2."""
     record = Record(
         5,
         Outcome.VIOLATED,
-        predictions=9,
-        support=2,
+        counts=Counts(9, 2),
         part=1,
         n_atoms=1,
         relation=b"r",
@@ -65,13 +69,26 @@ def test_layout_of_a_record() -> None:
     )
     assert pack_record(record) == (
         bytes([5, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 44, 0, 0, 0])
+        + bytes([1, 0, 2, 0, 1, 0, 0, 0])
         + bytes([9, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0])
-        + bytes([1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
         + bytes([1, 0, 0, 0, 255, 255, 255, 255, 1, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0])
         + b"rsuo"
         + bytes([255, 255, 255, 255, 3, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0])
     )
-    assert (RECORD.size, EXAMPLES.size, RUN.size) == (48, 20, 24)
+    assert (RECORD.size, EXAMPLES.size, RUN.size) == (40, 20, 24)
+    assert header_bytes() == RECORD.size, "compiled code has as many counts"
+
+
+def test_another_number_of_counts() -> None:
+    """A record with more or fewer counts than this version has is damage, for either reader."""
+    data = bytearray(pack_record(Record(0, Outcome.VACUOUS)))
+    data[18] += 1
+    with pytest.raises(PffStreamError, match="byte 0: found 3 counts, expected 2"):
+        list(read_records(bytes(data)))
+    with stored(case_of([Record(0, Outcome.VACUOUS)])) as there:
+        os.pwrite(there.files[0], data, 0)
+        with pytest.raises(PffStreamError, match="byte 0: found 3 counts, expected 2"):
+            write_results(there.spooled)
 
 
 def test_words() -> None:
@@ -85,15 +102,15 @@ def test_words() -> None:
 def test_unknown_outcome() -> None:
     """An outcome that does not exist is damage."""
     data = bytearray(pack_record(Record(0, Outcome.SATISFIED)))
-    data[32] = 7
+    data[16] = 7
     with pytest.raises(PffStreamError, match="byte 0: 7 is not a valid Outcome"):
         list(read_records(bytes(data)))
 
 
 def test_violations_of_an_outcome() -> None:
     """Violations are counted from the predictions, whatever examples are kept."""
-    outcome = RuleOutcome(1, "h(X,Y) <= ", Outcome.VIOLATED, "", 9, 2, 2 / 9, None, ())
-    assert outcome.violations == 7
+    outcome = RuleOutcome(1, "h(X,Y) <= ", Outcome.VIOLATED, "", Counts(9, 2), 2 / 9, None, ())
+    assert (outcome.predictions, outcome.support, outcome.violations) == (9, 2, 7)
 
 
 def test_import_is_light() -> None:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pff_stream.report.records import Outcome
+from pff_stream.report.records import Counts, Outcome
 from pff_stream.report.summary import (
     Summary,
     cap_lines,
@@ -22,8 +22,7 @@ def totals(**changes: object) -> Totals:
     """Totals of ten rules, two of them violated."""
     fields: dict[str, object] = {
         "outcomes": (1, 2, 3, 0, 0, 0, 4),
-        "predictions": 1000,
-        "support": 766,
+        "counts": Counts(1000, 766),
         "violations": 234,
         "violations_written": 20,
         "cut_by_max_examples": 0,
@@ -125,7 +124,7 @@ def test_text() -> None:
 
 def test_text_of_nothing() -> None:
     """A run without rules says so, in one form."""
-    none = Totals((0,) * 7, 0, 0, 0, 0, 0, 0, ())
+    none = Totals((0,) * 7, Counts(), 0, 0, 0, 0, ())
     assert list(summary_lines(RunTotals.of(none), "homomorphism")) == [
         "0 rules (homomorphism)",
         "0 predictions, 0 of them in the graph, 0 violations",

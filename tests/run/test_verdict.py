@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pff_stream.report.records import Outcome
+from pff_stream.report.records import Counts, Outcome
 from pff_stream.report.totals import Failure, RunTotals, Totals
 from pff_stream.run.verdict import verdict
 
@@ -20,7 +20,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
 def totals(violations: int = 0, **outcomes: int) -> Totals:
     """Totals of 100 predictions and of rules by outcome."""
     counts = tuple(outcomes.get(outcome.name.lower(), 0) for outcome in Outcome)
-    return Totals(counts, 100, 100 - violations, violations, 0, 0, 0, ())
+    return Totals(counts, Counts(100, 100 - violations), violations, 0, 0, 0, ())
 
 
 @pytest.mark.parametrize("documents", [1, 2])

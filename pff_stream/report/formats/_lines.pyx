@@ -10,8 +10,8 @@ from libc.stdint cimport uint32_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
-from pff_stream.report._pass cimport REASON_TEXT, VACUOUS, Formatter, Pass, Rule, Slice
-from pff_stream.report._runs cimport N_OUTCOMES
+from pff_stream.report._pass cimport Formatter, Pass, Rule, Slice
+from pff_stream.report._record cimport N_OUTCOMES, N_REASONS, PREDICTIONS, REASON_TEXT, SUPPORT, VACUOUS
 from pff_stream.report._text cimport (
     ESCAPED_BYTES,
     SHORT_BYTES,
@@ -74,7 +74,7 @@ cdef class Lines(Formatter):
 cdef class OutcomeLines(Lines):
     """line, outcome, reason."""
 
-    cdef Slice reason_texts[REASON_TEXT + 1]
+    cdef Slice reason_texts[N_REASONS]
     cdef Slice outcome_words[N_OUTCOMES]
     cdef list words               # what the slices are of
 
@@ -108,9 +108,9 @@ cdef class RuleLines(Lines):
         cdef Rule* rule = &at.rule
         if rule.outcome > VACUOUS:
             return 0
-        put_number(&self.sink, rule.predictions)
+        put_number(&self.sink, rule.counts[PREDICTIONS])
         put_literal(&self.sink, b"\t")
-        put_number(&self.sink, rule.support)
+        put_number(&self.sink, rule.counts[SUPPORT])
         put_literal(&self.sink, b"\t")
         at.put_confidence(&self.sink)
         put_literal(&self.sink, b"\t")

@@ -93,8 +93,9 @@ class Rules(_LinesWriter):
     def metric(self, metric: RuleMetric) -> None:
         """A line, if it has counts."""
         if metric.outcome.evaluated:
-            counts = f"{metric.predictions}\t{metric.support}\t{metric.confidence or 0.0!r}"
-            self._lines.put(f"{counts}\t{metric.text}\n".encode("utf-8", "surrogateescape"))
+            counts = f"{metric.counts.predictions}\t{metric.counts.support}"
+            line = f"{counts}\t{metric.confidence or 0.0!r}\t{metric.text}\n"
+            self._lines.put(line.encode("utf-8", "surrogateescape"))
 
 
 class Outcomes(_LinesWriter):

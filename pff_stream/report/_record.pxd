@@ -1,0 +1,45 @@
+# The header of a result record, for those who write records and for those who read them.
+#
+# What it means is said in records.py: `RECORD` packs the same bytes, `Counts` names the counts, and
+# `Outcome` and `Reason` the codes. Types only: nothing is imported for it at run time.
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+cdef enum:
+    PREDICTIONS = 0
+    SUPPORT = 1
+    N_COUNTS = 2
+
+cdef enum:
+    RECORD_BYTES = 24 + 8 * N_COUNTS
+    EXAMPLES_BYTES = 20           # `EXAMPLES` of records.py
+
+cdef enum:
+    SATISFIED = 0
+    VIOLATED = 1
+    VACUOUS = 2
+    FILTERED = 3
+    TOO_LARGE = 4
+    FAILED = 5
+    REJECTED = 6
+    N_OUTCOMES = 7
+
+cdef enum:
+    RELATION_ABSENT = 1
+    CONSTANT_ABSENT = 2
+    NOTHING_MATCHES = 3
+    UNDER_SUPPORT = 4
+    UNDER_CONFIDENCE = 5
+    OVER_MAX_WORK = 6
+    KILLED_WORKER = 7
+    REASON_TEXT = 8
+    N_REASONS = 9
+
+cdef struct Record:
+    uint64_t source
+    uint32_t part
+    uint32_t payload_bytes
+    uint8_t outcome
+    uint8_t reason
+    uint16_t n_counts
+    uint32_t n_examples
+    int64_t counts[N_COUNTS]
