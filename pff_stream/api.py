@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from functools import lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -23,7 +24,7 @@ from pff_stream.errors import UsageError
 if TYPE_CHECKING:
     from pff_stream.report.records import Record, RuleOutcome
     from pff_stream.rules.file import SourceChunk
-    from pff_stream.run.evaluate import Evaluated
+    from pff_stream.run.by_rules import RulesWork
     from pff_stream.settings.commands import RunSettings
     from pff_stream.triples._graph import GraphView
 
@@ -100,38 +101,36 @@ def _outcomes(
 ) -> Iterator[RuleOutcome]:
     from pff_stream.observer import Silent
     from pff_stream.report._merge import iterate
-    from pff_stream.run.evaluate import evaluated, evaluating
-    from pff_stream.run.outputs import merge_options, rules_blamed, spooled
+    from pff_stream.run.by_rules import RulesWork, rules_blamed
+    from pff_stream.run.evaluate import answers, evaluate, started
     from pff_stream.triples.graph import attach
 
-    if ordered:
-        with (
-            evaluated(settings, Silent(), rules, triples) as done,
-            attach(done.ready.graph.name) as graph,
-            rules_blamed(done.ready.rules),
-        ):
-            yield from iterate(spooled(done, graph.view), merge_options(done))
-        return
-    with evaluating(settings, Silent(), rules, triples) as (done, answers):
-        done.ready.rules.check_complete()
-        reader = _SpoolReader(done)
-        yield from reader.rejected()
-        for answer in answers:
-            for run in answer.runs:
-                yield from reader.outcomes(run.offset, run.length)
-        reader.close()
+    with started(settings, Silent(), rules, triples) as running:
+        work, ready = running.work, running.ready
+        assert isinstance(work, RulesWork)  # a call has no manifest
+        if ordered:
+            evaluate(running, Silent())
+            with attach(work.graph.name) as graph, rules_blamed(ready.rules):
+                yield from iterate(work.spooled(graph.view), work.merge_options())
+            return
+        ready.rules.check_complete()
+        with closing(_SpoolReader(work)) as reader, closing(answers(running, Silent())) as found:
+            yield from reader.rejected()
+            for answer in found:
+                for run in answer.runs:
+                    yield from reader.outcomes(run.offset, run.length)
 
 
 class _SpoolReader:
     """Decodes outcomes in the order in which they are spooled."""
 
-    def __init__(self, done: Evaluated) -> None:
+    def __init__(self, work: RulesWork) -> None:
         from pff_stream.triples.graph import attach
 
-        self._spool = done.spool.fileno()
-        self._unseen = done.ready.settings.evaluation.unseen
-        self._graph = attach(done.ready.graph.name)
-        file = done.ready.rules.file
+        self._spool = work.spool.fileno()
+        self._unseen = work.ready.settings.evaluation.unseen
+        self._graph = attach(work.graph.name)
+        file = work.file
         self._firsts = [0, *accumulate(int(n) for n in file.source_chunks["rules"])]
         self._chunk = lru_cache(maxsize=8)(file.read_source_chunk)
 

@@ -79,7 +79,12 @@ def triples(tmp_path: Path) -> Path:
         ("", "", 0, "0 rules"),
         # The entity A cannot be named by a rule: warned once.
         (RULE, TRIPLES + "A\tr\tB\nB\th\tA\n", 1, "named by one letter A to Z"),
-        ("\ufeffh(X,Y) <= r(X,Y)\r\n", "\ufeffa\tr\tb\r\nb\tr\tc\r\n", 1, "2 violations"),
+        (
+            "\ufeffh(X,Y) <= r(X,Y)\r\n",
+            "\ufeffa\tr\tb\r\nb\tr\tc\r\n",
+            1,
+            "in the graph, 2 violations",
+        ),
     ],
     ids=["no rules", "comments", "no triples", "nothing", "letters", "marks"],
 )
@@ -293,7 +298,7 @@ def read_as(path: Path) -> None:
         options = encode_options(InputOptions(max_document_bytes=65536))
         encoded(name, options=options)
     elif path.name == "manifest.yaml":
-        list(read_manifest(name).tasks())
+        list(read_manifest(name).documents())
     elif path.name == "config.yaml":
         resolve(RunSettings, gather({"config": name, "rules": "r", "triples": ("t",)}, {}))
     elif path.name == "plan.json":

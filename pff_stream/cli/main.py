@@ -164,7 +164,7 @@ def plan(inputs: tuple[str, ...], as_json: bool, sweep: str | None, **others: ob
         settings = run_settings(layers)
         written = others["output"]
         target = None if written is None else OPTIONS["output"].read(written, "-o")
-        from pff_stream.run import single as engine
+        from pff_stream.run import run as engine
 
         _collect_from_here()
         made: Plan | Sweep
@@ -175,7 +175,7 @@ def plan(inputs: tuple[str, ...], as_json: bool, sweep: str | None, **others: ob
             shown = table(made)
             refused = "" if made.fits else refusal(made)
         else:
-            from pff_stream.run.single import make_sweep
+            from pff_stream.run.run import make_sweep
 
             made = make_sweep(settings, sweep, observer)
             shown, refused = made.table(), ""
@@ -217,7 +217,7 @@ def run(inputs: tuple[str, ...], **_: object) -> int:
         settings = run_settings(layers)
 
         with whole_tree(settings.resources):  # before the engine is imported, and numpy with it
-            from pff_stream.run import single as engine
+            from pff_stream.run import run as engine
 
             _collect_from_here()
 

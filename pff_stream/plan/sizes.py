@@ -272,7 +272,7 @@ def holds_names(settings: Settings) -> bool:
     return settings.get("backing") == BLOCKS and bool(settings.get("names_in_memory"))
 
 
-def _sizes(
+def sizes_of_run(
     evaluation: EvaluationOptions,
     output: OutputOptions,
     rules: Rules,
@@ -280,6 +280,7 @@ def _sizes(
     folder: str,
     cores: int,
 ) -> RunSizes:
+    """The sizes of a run over one graph, from the headers of both inputs."""
     file = rules.file
     examples_bytes = min(evaluation.max_examples, 1 << 20) * (8 + 12 * file.max_body_atoms)
     record_bytes = RECORD.size + EXAMPLES.size + examples_bytes

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from pff_stream.errors import OutputError, UsageError
-from pff_stream.files.writers import partial_name
+from pff_stream.files.writers import STANDARD_OUTPUT, check_output, partial_name
 from pff_stream.report.formats import FOLDER, file_name
 
 SUMMARY = "summary.json"
@@ -62,6 +62,14 @@ def clear_tasks(path: str) -> None:
     tasks = os.path.join(path, TASKS)
     if os.path.isdir(tasks) and not os.path.islink(tasks):
         shutil.rmtree(tasks)
+
+
+def check_outputs(out: str | None, violations: str | None, *, overwrite: bool) -> None:
+    """Refuses outputs that cannot be meant, before anything is computed; creates nothing."""
+    if out is not None and os.path.lexists(out):
+        check_folder(out, overwrite=overwrite)
+    if violations not in (None, STANDARD_OUTPUT):
+        check_output(str(violations))
 
 
 def check_folder(path: str, *, overwrite: bool) -> None:

@@ -76,6 +76,8 @@ def totals_of(document: Mapping[str, Any]) -> Totals:
 
     Raises KeyError, TypeError or ValueError where it is no such document.
     """
+    if document["format_version"] != FORMAT_VERSION:
+        raise ValueError("a summary of another version")
     cut = document["truncated"]
     return Totals(
         outcomes=tuple(int(document["rules"][outcome.word]) for outcome in Outcome),

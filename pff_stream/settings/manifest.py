@@ -30,7 +30,7 @@ _ENTRY = "an entry `- name: path`"
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class Document:
     """One document of a manifest."""
 
     name: str
@@ -46,7 +46,7 @@ class Manifest:
     """A manifest that was read and checked once."""
 
     path: str
-    n_tasks: int
+    n_documents: int
     execution_id: Any
     """Copied to the summary; None where the manifest has none."""
     sequence: Any
@@ -57,28 +57,28 @@ class Manifest:
     """Hashes of the names that come more than once."""
 
     def content_hash(self) -> str:
-        """The hash of the file, as settings, plan and summary name it; InputError as `tasks`."""
+        """The hash of the file, by which plan, state and summary know it; may raise InputError."""
         try:
             with open(self.path, "rb") as file:
                 return hashlib.file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
         except OSError as error:
             raise InputError(f"{self.path}: {error.strerror or error}") from error
 
-    def tasks(self) -> Iterator[Task]:
+    def documents(self) -> Iterator[Document]:
         """Yields the tasks in the order of the manifest; InputError where it was changed."""
         counts: dict[str, int] = {}
-        n_tasks = 0
+        n_documents = 0
         with YamlEvents(self.path) as events:
             for name, path in _entries(events):
-                n_tasks += 1
+                n_documents += 1
                 folder = folder_of(name)
                 if _hash(name) in self.repeated:
                     counts[name] = counts.get(name, 0) + 1
                     folder += f"~{counts[name]}" if counts[name] > 1 else ""
-                yield Task(name, folder, path)
-        if n_tasks != self.n_tasks:
+                yield Document(name, folder, path)
+        if n_documents != self.n_documents:
             raise InputError(
-                f"{self.path}: found {n_tasks} tasks, expected {self.n_tasks} as before: "
+                f"{self.path}: found {n_documents} tasks, expected {self.n_documents} as before: "
                 "it was changed while it was in use"
             )
 
@@ -102,14 +102,14 @@ def _read(_absolute: str, path: str, _inode: int, _size: int, _modified_ns: int)
     with YamlEvents(path) as events:
         for name, _ in _entries(events, others):
             hashes.append(_hash(name))
-    n_tasks = len(hashes)
-    if n_tasks == 0:
+    n_documents = len(hashes)
+    if n_documents == 0:
         raise InputError(f"{path}: found no task, expected `tasks:` with a list of `- name: path`")
     execution_id = others.pop("execution_id", None)
     sequence = others.pop("sequence", None)
     return Manifest(
         path=path,
-        n_tasks=n_tasks,
+        n_documents=n_documents,
         execution_id=execution_id.value if execution_id else None,
         sequence=sequence.value if sequence else None,
         options=others,

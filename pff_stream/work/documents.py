@@ -32,7 +32,7 @@ from pff_stream.report.summary import Json, Summary, totals_of
 from pff_stream.report.totals import RunTotals, Totals
 from pff_stream.rules._table import RuleTable
 from pff_stream.rules.file import RuleFile
-from pff_stream.settings.manifest import Task
+from pff_stream.settings.manifest import Document
 from pff_stream.settings.models import EvaluationOptions
 from pff_stream.triples._graph import GraphView
 from pff_stream.triples.encode import encode
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class TaskArguments:
+class DocumentArguments:
     """Everything that a worker of a manifest is told once."""
 
     rules: str
@@ -70,14 +70,14 @@ class TaskArguments:
     """Private memory that a worker may map beyond its set-up; None: no fence."""
 
 
-class NumberedTask(NamedTuple):
-    """A task and its place in the manifest."""
+class DocumentTask(NamedTuple):
+    """A document and its place in the list."""
 
     number: int
-    task: Task
+    document: Document
 
 
-class TaskAnswer(NamedTuple):
+class DocumentAnswer(NamedTuple):
     """What became of a document."""
 
     totals: Totals | None
@@ -101,25 +101,159 @@ class _Room:
         return self.buffer
 
 
-def split_nothing(_task: NumberedTask) -> tuple[NumberedTask, ...]:
-    """A document is left out as a whole."""
-    return ()
-
-
-def set_up(progress: Progress, arguments: TaskArguments) -> Callable[[NumberedTask], TaskAnswer]:
+def set_up(
+    progress: Progress, arguments: DocumentArguments
+) -> Callable[[DocumentTask], DocumentAnswer]:
     """Opens the rule file once and returns the function that takes one document."""
-    rules = RuleFile(arguments.rules)
-    table = None if arguments.table is None else open_table(arguments.table)
+    checker = DocumentChecker(progress, arguments)
 
-    def answer(numbered: NumberedTask) -> TaskAnswer:
+    def answer(task: DocumentTask) -> DocumentAnswer:
         try:
-            return TaskAnswer(_evaluate(rules, table, arguments, progress, numbered.task), "")
+            return DocumentAnswer(checker.check(task.document), "")
         except (InputError, RefusedError) as error:
-            return TaskAnswer(None, str(error))
+            return DocumentAnswer(None, str(error))
 
     if arguments.share_bytes is not None:
         hold_to(arguments.share_bytes)
     return answer
+
+
+class DocumentChecker:
+    """Rules that stay, and documents that come and go: each is encoded, evaluated and forgotten."""
+
+    def __init__(self, progress: Progress, arguments: DocumentArguments) -> None:
+        self._arguments = arguments
+        self._progress = progress
+        self._rules = RuleFile(arguments.rules)
+        self._table = None if arguments.table is None else open_table(arguments.table)
+
+    def check(self, document: Document) -> Totals:
+        """The totals of one document; with a folder its results are written there.
+
+        Raises `InputError` for a document that cannot be read, `RefusedError` for one that does
+        not fit.
+        """
+        if self._arguments.resumes and (done := self._finished(document)):
+            return done
+        graph, input_hash = self._encoded(document)
+        if self._table is not None and self._is_settled(graph):
+            return self._count(self._table, graph)
+        return self._write(document, graph, input_hash)
+
+    def _encoded(self, document: Document) -> tuple[GraphView, bytes]:
+        room = _Room()
+        report = encode([document.path], room, self._arguments.options)
+        return GraphView(room.buffer), report.input_hash
+
+    def _is_settled(self, graph: GraphView) -> bool:
+        """Whether the names of this graph leave each rule the reading that the table has.
+
+        A text with several readings is settled by the names of each graph, where they can.
+        """
+        rules = self._rules
+        return not rules.unsettled and (graph.well_nested or not rules.ambiguous)
+
+    def _count(self, table: RuleTable, graph: GraphView) -> Totals:
+        """Totals without records: only what the graph can match is counted."""
+        counter = TableCounter(
+            graph, self._arguments.semantics, wide=False, progress=self._progress.address
+        )
+        (satisfied, violated, vacuous, filtered), predictions, support = counter.count_table(table)
+        return Totals(
+            outcomes=(satisfied, violated, vacuous, filtered, 0, 0, self._rules.rejected),
+            counts=Counts(predictions, support),
+            violations=predictions - support,
+            violations_written=0,
+            cut_by_max_examples=0,
+            cut_by_max_violations=0,
+            worst=(),
+        )
+
+    def _write(self, document: Document, graph: GraphView, input_hash: bytes) -> Totals:
+        """Evaluates all rules, merges their records, and writes them where there is a folder."""
+        arguments = self._arguments
+        with ExitStack() as stack:
+            spool = stack.enter_context(
+                tempfile.TemporaryFile(buffering=0, prefix="pff-stream-", dir=arguments.temporary)
+            )
+            runs = RunTable((), arguments.temporary)
+            stack.callback(runs.close)
+            self._evaluate(graph, spool.fileno(), runs)
+            chunks = self._rules.all_source_chunks()
+            spooled = Spooled(graph, [spool.fileno()], runs, chunks)
+            options = MergeOptions(
+                unseen=arguments.evaluation.unseen,
+                max_violations=arguments.evaluation.max_violations,
+                temporary_dir=arguments.temporary,
+            )
+            if arguments.out is None:
+                return write_results(spooled, (), options)
+            path = os.path.join(arguments.out, document.folder)
+            folder = stack.enter_context(made_folder(path))
+            header = RunHeader(
+                semantics=arguments.semantics,
+                settings=arguments.result_options,
+                inputs={"rules": arguments.rules_hash, "triples": input_hash.hex()},
+                labels={"task": document.name},
+            )
+            with opened(merged_outputs(folder), header) as writers:
+                totals = write_results(spooled, [writer.formatter for writer in writers], options)
+                summary = Summary(
+                    totals=RunTotals.of(totals),
+                    semantics=header.semantics,
+                    settings=header.settings,
+                    inputs=header.inputs,
+                    run={},
+                    labels=header.labels,
+                )
+                for writer in writers:
+                    writer.end(summary)
+            # The last file of a document: from here on it is finished.
+            with FileWriter(os.path.join(folder, SUMMARY)) as summary_writer:
+                summary_writer.write(memoryview(summary.to_bytes()))
+            return totals
+
+    def _evaluate(self, graph: GraphView, spool: int, runs: RunTable) -> None:
+        """Evaluates every chunk; adds the places of the results to `runs`."""
+        arguments, evaluation = self._arguments, self._arguments.evaluation
+        evaluator = Evaluator(
+            graph,
+            arguments.semantics,
+            wide=False,
+            max_examples=evaluation.max_examples,
+            min_support=evaluation.min_support or 0,
+            min_confidence=evaluation.min_confidence or 0.0,
+            max_work=evaluation.max_work,
+            buffer_bytes=arguments.buffer_bytes,
+            progress=self._progress.address,
+        )
+
+        def keep(records: memoryview) -> None:
+            run = append_run(spool, records)
+            runs.add([Run(0, run.crc32, run.offset, run.length)])
+
+        for index, count in enumerate(self._rules.chunks["rules"]):
+            evaluate_rules(evaluator, graph, self._rules.read_chunk(index), 0, int(count), keep)
+
+    def _finished(self, document: Document) -> Totals | None:
+        """The totals of a document whose results are there already, of this very content."""
+        arguments = self._arguments
+        folder = os.path.join(arguments.out or "", document.folder)
+        try:
+            with open(os.path.join(folder, SUMMARY), "rb") as file:
+                summary = json.loads(file.read())
+            if not all(os.path.isfile(os.path.join(folder, name)) for name in FOLDER_FILES):
+                return None
+            hashes = {
+                "rules": arguments.rules_hash,
+                "triples": _content(document.path, arguments.options),
+            }
+            is_same = (
+                summary["inputs"] == hashes and summary["settings"] == arguments.result_options
+            )
+            return totals_of(summary) if is_same else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None  # whatever is wrong with it, it is done again
 
 
 def open_table(path: str) -> RuleTable:
@@ -128,134 +262,9 @@ def open_table(path: str) -> RuleTable:
         return RuleTable(mmap.mmap(file.fileno(), 0, mmap.MAP_SHARED, mmap.PROT_READ))
 
 
-def _count(
-    rules: RuleFile,
-    table: RuleTable,
-    arguments: TaskArguments,
-    progress: Progress,
-    graph: GraphView,
-) -> Totals:
-    """The totals of one document, without records: only what its graph can match is counted."""
-    evaluator = TableCounter(graph, arguments.semantics, wide=False, progress=progress.address)
-    (satisfied, violated, vacuous, filtered), predictions, support = evaluator.count_table(table)
-    return Totals(
-        outcomes=(satisfied, violated, vacuous, filtered, 0, 0, rules.rejected),
-        counts=Counts(predictions, support),
-        violations=predictions - support,
-        violations_written=0,
-        cut_by_max_examples=0,
-        cut_by_max_violations=0,
-        worst=(),
-    )
-
-
-def _evaluate(
-    rules: RuleFile,
-    table: RuleTable | None,
-    arguments: TaskArguments,
-    progress: Progress,
-    task: Task,
-) -> Totals:
-    if arguments.resumes and (done := _finished(arguments, task)):
-        return done
-    room = _Room()
-    report = encode([task.path], room, arguments.options)
-    graph = GraphView(room.buffer)
-    # A text with several readings is settled by the names of each graph, where they leave a choice.
-    is_settled = not rules.unsettled and (graph.well_nested or not rules.ambiguous)
-    if table is not None and is_settled:
-        return _count(rules, table, arguments, progress, graph)
-    with ExitStack() as stack:
-        spool = stack.enter_context(
-            tempfile.TemporaryFile(buffering=0, prefix="pff-stream-", dir=arguments.temporary)
-        )
-        runs = RunTable((), arguments.temporary)
-        stack.callback(runs.close)
-        _spool_all(rules, graph, arguments, progress, spool.fileno(), runs)
-        spooled = Spooled(graph, [spool.fileno()], runs, rules.all_source_chunks())
-        options = MergeOptions(
-            unseen=arguments.evaluation.unseen,
-            max_violations=arguments.evaluation.max_violations,
-            temporary_dir=arguments.temporary,
-        )
-        if arguments.out is None:
-            return write_results(spooled, (), options)
-        folder = stack.enter_context(made_folder(os.path.join(arguments.out, task.folder)))
-        header = RunHeader(
-            semantics=arguments.semantics,
-            settings=arguments.result_options,
-            inputs={"rules": arguments.rules_hash, "triples": report.input_hash.hex()},
-            labels={"task": task.name},
-        )
-        with opened(merged_outputs(folder), header) as writers:
-            totals = write_results(spooled, [writer.formatter for writer in writers], options)
-            summary = Summary(
-                totals=RunTotals.of(totals),
-                semantics=header.semantics,
-                settings=header.settings,
-                inputs=header.inputs,
-                run={"seconds_encoding": round(report.seconds, 6)},
-                labels=header.labels,
-            )
-            for writer in writers:
-                writer.end(summary)
-        with FileWriter(os.path.join(folder, SUMMARY)) as summary_writer:
-            summary_writer.write(memoryview(summary.to_bytes()))
-    return totals
-
-
-def _finished(arguments: TaskArguments, task: Task) -> Totals | None:
-    """The totals of a document whose results are there already, of this very content."""
-    folder = os.path.join(arguments.out or "", task.folder)
-    try:
-        with open(os.path.join(folder, SUMMARY), "rb") as file:
-            summary = json.loads(file.read())
-        if not all(os.path.isfile(os.path.join(folder, name)) for name in FOLDER_FILES):
-            return None
-        hashes = {"rules": arguments.rules_hash, "triples": _content(task.path, arguments.options)}
-        is_same = summary["inputs"] == hashes and summary["settings"] == arguments.result_options
-        return totals_of(summary) if is_same else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None  # whatever is wrong with it, it is done again
-
-
 def _content(path: str, options: EncodeOptions) -> str:
     """The hash that a graph of this document has."""
     hashed = hashlib.blake2b(digest_size=16)
     for block in triple_lines([path], options):
         hashed.update(block)
     return hashed.hexdigest()
-
-
-def _spool_all(
-    rules: RuleFile,
-    graph: GraphView,
-    arguments: TaskArguments,
-    progress: Progress,
-    spool: int,
-    runs: RunTable,
-) -> None:
-    """Evaluates every chunk; adds the places of the results to `runs`."""
-    evaluator = _evaluator(graph, arguments, progress)
-
-    def keep(records: memoryview) -> None:
-        run = append_run(spool, records)
-        runs.add([Run(0, run.crc32, run.offset, run.length)])
-
-    for index, count in enumerate(rules.chunks["rules"]):
-        evaluate_rules(evaluator, graph, rules.read_chunk(index), 0, int(count), keep)
-
-
-def _evaluator(graph: GraphView, arguments: TaskArguments, progress: Progress) -> Evaluator:
-    evaluation = arguments.evaluation
-    return Evaluator(
-        graph,
-        arguments.semantics,
-        wide=False,
-        max_examples=evaluation.max_examples,
-        min_support=evaluation.min_support or 0,
-        min_confidence=evaluation.min_confidence or 0.0,
-        max_work=evaluation.max_work,
-        buffer_bytes=arguments.buffer_bytes,
-        progress=progress.address,
-    )

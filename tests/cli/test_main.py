@@ -55,7 +55,7 @@ class FakeEngine(types.ModuleType):
     """Remembers the settings that it was called with, and does as told."""
 
     def __init__(self) -> None:
-        super().__init__("pff_stream.run.single")
+        super().__init__("pff_stream.run.run")
         self.settings: Any = None
         self.plan = FakePlan()
         self.result = FakeResult()
@@ -96,7 +96,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
         if name.startswith("PFF_STREAM_"):
             monkeypatch.delenv(name)
     fake = FakeEngine()
-    for name in ("single", "commands"):
+    for name in ("run", "commands"):
         monkeypatch.setitem(sys.modules, f"pff_stream.run.{name}", fake)
         monkeypatch.setattr(pff_stream.run, name, fake, raising=False)
     monkeypatch.setattr(planner.text, "table", lambda _: "TABLE é")
@@ -412,7 +412,7 @@ def test_version(command: Command) -> None:
 SCRIPT = """
 import os, signal, sys, time, types
 import pff_stream.run
-engine = types.ModuleType("pff_stream.run.single")
+engine = types.ModuleType("pff_stream.run.run")
 class Result:
     exit_code = 0
     lines = ["done"]
@@ -423,7 +423,7 @@ def run(settings, observer):
         sys.stderr.write("cleaned\\n")
     return Result
 engine.run = run
-sys.modules["pff_stream.run.single"] = pff_stream.run.single = engine
+sys.modules["pff_stream.run.run"] = pff_stream.run.run = engine
 from pff_stream.cli.main import main
 sys.exit(main(["run", "r", "t", *sys.argv[1:]]))
 """

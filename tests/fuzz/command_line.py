@@ -52,7 +52,7 @@ def _quiet() -> Iterator[None]:
     with ExitStack() as stack:
         for words in ("table", "refusal"):
             stack.enter_context(patch.object(planner.text, words, lambda _: "the plan"))
-        for name in ("single", "commands", "prepare"):
+        for name in ("run", "commands", "prepare"):
             module = f"pff_stream.run.{name}"
             stack.callback(_put_back, module, sys.modules.get(module))
             sys.modules[module] = engine

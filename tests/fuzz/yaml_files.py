@@ -26,11 +26,11 @@ def check_manifest(data: bytes) -> str:
         file.flush()
         try:
             manifest = read_manifest(file.name)
-            tasks = list(manifest.tasks())
+            tasks = list(manifest.documents())
         except InputError as error:
             check_message(str(error).replace("\n", " "), places=(f"{file.name}:", f"{file.name}: "))
             return REFUSED
-    assert len(tasks) == manifest.n_tasks > 0
+    assert len(tasks) == manifest.n_documents > 0
     assert len({task.folder for task in tasks}) == len(tasks)
     for task in tasks:
         assert "/" not in task.folder and not task.folder.startswith("."), task

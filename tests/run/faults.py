@@ -44,7 +44,7 @@ class Faulty:
     def crew(self, job: Job) -> Crew[Any, Any]:
         """The other's, with a set-up that meddles; a probe's workers are left alone."""
         arguments: Any = job.arguments[0]
-        if arguments.source is None:
+        if getattr(arguments, "source", None) is None:
             return self._inner.crew(job)
         stall_seconds = self._stall_seconds or job.stall_seconds
         job = replace(
@@ -103,11 +103,11 @@ def main() -> None:
     from pff_stream.checkpoint import journal
     from pff_stream.execute import executors
     from pff_stream.limits import guard
-    from pff_stream.run import evaluate as stream
+    from pff_stream.run import by_rules
 
     faults = json.loads(os.environ[FAULTS])
     if "rules" in faults:
-        vars(stream).update(whole_chunks=partial(small_tasks, size=faults["rules"]))
+        vars(by_rules).update(whole_chunks=partial(small_tasks, size=faults["rules"]))
     for executor in executors.EXECUTORS:
         executors.register(Faulty(executor, faults.get("stall")))
     if "short" in faults:

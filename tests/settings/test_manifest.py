@@ -23,7 +23,7 @@ def manifest_of(tmp_path: Path, text: str) -> Manifest:
 
 def folders(manifest: Manifest) -> list[str]:
     """Folders of all tasks, in order."""
-    return [task.folder for task in manifest.tasks()]
+    return [task.folder for task in manifest.documents()]
 
 
 def test_keys_of_the_original_service(tmp_path: Path) -> None:
@@ -33,10 +33,10 @@ def test_keys_of_the_original_service(tmp_path: Path) -> None:
         "execution_id: run-7\ntasks:\n  - msisdn: data/5511.json\n  - second: /abs/x.json\n"
         "max_workers: 8\nsequence: [1, two, 3.5, {a: null}]\n",
     )
-    assert (manifest.n_tasks, manifest.execution_id) == (2, "run-7")
+    assert (manifest.n_documents, manifest.execution_id) == (2, "run-7")
     assert manifest.sequence == [1, "two", 3.5, {"a": None}]
     assert (manifest.options["max_workers"].value, manifest.options["max_workers"].line) == (8, 5)
-    first, second = manifest.tasks()
+    first, second = manifest.documents()
     assert (first.name, first.folder) == ("5511", "5511")
     assert first.path == str(tmp_path / "data" / "5511.json")
     assert (second.name, second.path) == ("second", "/abs/x.json")
@@ -50,7 +50,7 @@ def test_written_forms_are_kept(tmp_path: Path) -> None:
         "tasks:\n- 0551: 0012\n- yes: no\n- 12:30: 1e5\n- '+55 11': 'null'\n",
     )
     assert (manifest.execution_id, manifest.sequence) == ("0012", "2024-01-01")
-    tasks = list(manifest.tasks())
+    tasks = list(manifest.documents())
     assert [task.name for task in tasks] == ["0551", "yes", "12:30", "+55 11"]
     assert [Path(task.path).name for task in tasks] == ["0012", "no", "1e5", "null"]
 
@@ -167,17 +167,17 @@ def test_changed_in_use(tmp_path: Path) -> None:
     manifest = manifest_of(tmp_path, "tasks: [{a: b}, {c: d}]")
     (tmp_path / "manifest.yaml").write_text("tasks: [{a: b}]")
     with pytest.raises(InputError, match="found 1 tasks, expected 2 as before"):
-        list(manifest.tasks())
-    assert read_manifest(manifest.path).n_tasks == 1
+        list(manifest.documents())
+    assert read_manifest(manifest.path).n_documents == 1
 
 
 def test_many_tasks(tmp_path: Path) -> None:
     """A manifest of 100,000 tasks is read like a small one."""
     manifest = many(tmp_path, 100_000)
     last = None
-    for last in manifest.tasks():  # noqa: B007 - only the last one is looked at
+    for last in manifest.documents():  # noqa: B007 - only the last one is looked at
         pass
-    assert manifest.n_tasks == 100_000
+    assert manifest.n_documents == 100_000
     assert last is not None
     assert (last.folder, manifest.repeated) == ("000099999", frozenset())
 
@@ -189,7 +189,7 @@ def test_memory_does_not_grow_with_tasks(tmp_path: Path) -> None:
     for n_tasks in (2_000, 12_000):
         tracemalloc.start()
         try:
-            assert sum(1 for _ in many(tmp_path, n_tasks).tasks()) == n_tasks
+            assert sum(1 for _ in many(tmp_path, n_tasks).documents()) == n_tasks
             peaks.append(tracemalloc.get_traced_memory()[1])
         finally:
             tracemalloc.stop()

@@ -1,0 +1,235 @@
+"""A run over a list of documents, each a graph of its own: a task is a document with all rules.
+
+Documents are listed, never collected: what is held is one document a worker and one answer a task
+under way, whatever the length of the list. One bad document does not stop the others.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+
+from pff_stream.checkpoint.state import State, keep_rules, state_folder, write_settings
+from pff_stream.execute.job import Job
+from pff_stream.files.temporary import temporary_file
+from pff_stream.files.writers import FileWriter
+from pff_stream.inputs import encode_options
+from pff_stream.limits.fence import share_bytes
+from pff_stream.limits.guard import Meter
+from pff_stream.observer import Observer
+from pff_stream.plan.by_document import (
+    MAX_TABLE_RULES,
+    DocumentSizes,
+    DocumentsWorkload,
+    document_bytes,
+)
+from pff_stream.plan.choose import plan_run
+from pff_stream.report.folder import TASK_LIST, TASKS, clear_tasks
+from pff_stream.report.records import Outcome
+from pff_stream.report.summary import Json
+from pff_stream.report.totals import Failure, RunTotals
+from pff_stream.rules._table import TableBuilder
+from pff_stream.run.cut import Basis, Documents, Ready, Work
+from pff_stream.settings.manifest import Manifest, read_manifest
+from pff_stream.settings.models import ResourceOptions
+from pff_stream.work.documents import (
+    DocumentAnswer,
+    DocumentArguments,
+    DocumentTask,
+    set_up,
+)
+from pff_stream.work.task import RESULT_BYTES
+from planner.machine import Machine
+from planner.model import Settings
+from planner.plan import Plan
+
+
+class Listed(Documents):
+    """The documents of a manifest."""
+
+    def __init__(self, path: str) -> None:
+        self.manifest: Manifest = read_manifest(path)
+        self.labels = {
+            "execution_id": self.manifest.execution_id,
+            "sequence": self.manifest.sequence,
+        }
+
+    @property
+    def hashes(self) -> Mapping[str, str]:
+        """The hash of the manifest; documents may still change until they are read."""
+        return {"manifest": self.manifest.content_hash()}
+
+    def plan(self, basis: Basis) -> Plan:
+        """Plans by the largest document."""
+        largest = total = 0
+        for document in self.manifest.documents():
+            size = document_bytes(document.path)
+            largest, total = max(largest, size), total + size
+        n_documents = self.manifest.n_documents
+        workload = DocumentsWorkload(DocumentSizes(n_documents, largest), basis.rules.file)
+
+        def make(resources: ResourceOptions, machine: Machine, fixed: Settings | None) -> Plan:
+            return plan_run(resources, machine, workload, basis.costs, basis.before, fixed)
+
+        inputs = {
+            "rules": basis.rules.source_hash.hex(),
+            **self.hashes,
+            "documents": f"{n_documents} of {total} bytes",
+        }
+        return basis.contract.agree(make, inputs | basis.settings.result_options())
+
+    def begin(
+        self, ready: Ready, observer: Observer, meter: Meter, stack: ExitStack
+    ) -> DocumentsWork:
+        """Checks the rule file, and opens the folder of results and the list of its documents."""
+        # Documents may be counted by a table, without a merge that would miss a rule.
+        ready.rules.check_complete()
+        state, listing, table = None, None, None
+        out = ready.settings.output.out
+        if out is None:
+            table = _write_table(ready, stack)
+        else:
+            state = stack.enter_context(_state(ready))
+            listing = stack.enter_context(FileWriter(os.path.join(out, TASK_LIST)))
+        return DocumentsWork(ready, self.manifest, table, state, listing)
+
+
+class DocumentsWork(Work):
+    """All documents, each answered by its totals, which are summed in the order of the manifest."""
+
+    unit = "documents"
+
+    def __init__(
+        self,
+        ready: Ready,
+        manifest: Manifest,
+        table: str | None,
+        state: State | None,
+        listing: FileWriter | None,
+    ) -> None:
+        self._manifest = manifest
+        self._state = state
+        self._listing = listing
+        self._totals = RunTotals()
+        self._waiting: dict[int, tuple[DocumentTask, DocumentAnswer]] = {}
+        """Answers that came before their turn: at most a window of them."""
+        self._next_number = 0
+        self.n_units = manifest.n_documents
+        settings = ready.plan.settings
+        self.job = Job(
+            set_up=set_up,
+            arguments=(_arguments(ready, table),),
+            workers=int(settings["workers"] or 1),
+            preload=("pff_stream.work.documents",),
+        )
+        self.window = int(settings["window"] or 1)
+
+    def tasks(self) -> Iterator[DocumentTask]:
+        """The documents in the order of the manifest."""
+        for number, document in enumerate(self._manifest.documents()):
+            yield DocumentTask(number, document)
+
+    def split(self, task: DocumentTask) -> Sequence[DocumentTask]:
+        """None: a document is poisoned as a whole."""
+        return ()
+
+    def poisoned(self, task: DocumentTask, cause: str) -> DocumentAnswer:
+        """A document that could not be evaluated."""
+        return DocumentAnswer(None, f"killed its worker: {cause}")
+
+    def take(self, task: DocumentTask, answer: DocumentAnswer) -> int:
+        """Adds what came in turn to the sums, and to the list."""
+        self._waiting[task.number] = (task, answer)
+        while self._next_number in self._waiting:
+            self._add(*self._waiting.pop(self._next_number))
+            self._next_number += 1
+        return 1
+
+    def totals(self, observer: Observer, stack: ExitStack) -> RunTotals:
+        """The sums; the list of documents is complete."""
+        if self._listing is not None:
+            self._listing.commit()
+        return self._totals
+
+    def finish(self) -> None:
+        """Removes the state of the run."""
+        if self._state is not None:
+            self._state.finish()
+
+    def _add(self, task: DocumentTask, answer: DocumentAnswer) -> None:
+        if answer.totals is None:
+            self._totals.add_failed(Failure(task.document.name, answer.reason))
+        else:
+            self._totals.add(answer.totals)
+        if self._listing is not None:
+            self._listing.write(memoryview(_line(task, answer)))
+
+
+@contextmanager
+def _state(ready: Ready) -> Iterator[State]:
+    """The state of the run: the folders of finished documents are its journal."""
+    settings, inputs = ready.settings, ready.hashes
+    with state_folder(settings.output, inputs) as state:
+        if settings.output.resume is None:
+            clear_tasks(state.out)
+            kept = keep_rules(state, settings.inputs.rules, ready.rules)
+            write_settings(state, settings, inputs, kept)
+        yield state
+
+
+def _write_table(ready: Ready, stack: ExitStack) -> str | None:
+    """Writes the table of all rules for runs that count only; None where it would be too large."""
+    evaluation, file = ready.settings.evaluation, ready.rules.file
+    if file.rules > MAX_TABLE_RULES or evaluation.max_work is not None:
+        return None
+    builder = TableBuilder(evaluation.min_support or 0, evaluation.min_confidence or 0.0)
+    for index in range(len(file.chunks)):
+        builder.add(file.read_chunk(index))
+    target, path = stack.enter_context(temporary_file(ready.folder))
+    os.posix_fallocate(target.fileno(), 0, builder.size())
+    with mmap.mmap(target.fileno(), builder.size()) as room:
+        builder.write_into(room)
+    return path
+
+
+def _arguments(ready: Ready, table: str | None) -> DocumentArguments:
+    settings = ready.settings
+    out, evaluation = settings.output.out, settings.evaluation
+    if out is None:  # counts only
+        evaluation = evaluation.replace(max_examples=0)
+    return DocumentArguments(
+        rules=ready.rules.path,
+        rules_hash=ready.rules.source_hash.hex(),
+        options=encode_options(settings.reading),
+        semantics=ready.semantics,
+        evaluation=evaluation,
+        result_options=settings.result_options(),
+        temporary=ready.folder,
+        out=None if out is None else os.path.join(out, TASKS),
+        resumes=settings.output.resume is not None,
+        buffer_bytes=RESULT_BYTES,
+        table=table,
+        share_bytes=share_bytes(ready.plan, settings.resources.fence),
+    )
+
+
+def _line(task: DocumentTask, answer: DocumentAnswer) -> bytes:
+    totals = answer.totals
+    line: dict[str, Json] = {
+        "task": task.document.name,
+        "folder": f"{TASKS}/{task.document.folder}",
+    }
+    if totals is None:
+        line |= {"outcome": "failed", "reason": answer.reason}
+    else:
+        line |= {
+            "outcome": "violated" if totals.violations else "satisfied",
+            "violated_rules": totals.count(Outcome.VIOLATED),
+            "predictions": totals.predictions,
+            "support": totals.support,
+            "violations": totals.violations,
+        }
+    return json.dumps(line, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"

@@ -1,0 +1,378 @@
+"""A run over one graph: all workers share it, a task is some of the rules, results are merged.
+
+Workers append results to a spool; with a folder, a journal says what is done. At the end the spool
+is merged in the order of the rules into every output. The parent keeps 24 bytes a run of records.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import IO
+
+from pff_stream.checkpoint.spool import UnfinishedRun, unfinished_run
+from pff_stream.errors import DamagedResultsError
+from pff_stream.execute.job import Job
+from pff_stream.files import _pages
+from pff_stream.files.temporary import temporary_file
+from pff_stream.inputs import GraphInput, Rules, TriplesGiven, moved_out, open_graph
+from pff_stream.limits.fence import share_bytes
+from pff_stream.limits.guard import Meter
+from pff_stream.observer import Observer
+from pff_stream.plan.accuracy import Compared, compared
+from pff_stream.plan.by_rules import RulesWorkload
+from pff_stream.plan.choose import plan_run
+from pff_stream.plan.sizes import (
+    BLOCKS,
+    MEMORY,
+    BlockSizes,
+    RunSizes,
+    busy_workers,
+    chunk_counts,
+    chunks_together,
+    exact,
+    fan_in,
+    holds_names,
+    resident_bytes,
+    room_bytes,
+    sizes_of_run,
+)
+from pff_stream.report._merge import write_results
+from pff_stream.report._pass import Formatter
+from pff_stream.report.formats.interface import DrivenWriter
+from pff_stream.report.outputs import merged_outputs, opened
+from pff_stream.report.records import Outcome, Reason, Record, pack_record
+from pff_stream.report.run_table import RunTable
+from pff_stream.report.spooled import MergeOptions, Spooled
+from pff_stream.report.streams import RunHeader
+from pff_stream.report.summary import Json, Summary
+from pff_stream.report.totals import RunTotals, Totals
+from pff_stream.rules.file import RuleFile
+from pff_stream.run.cut import Basis, Documents, Ready, Work, timed
+from pff_stream.settings.commands import RunSettings
+from pff_stream.settings.models import ResourceOptions
+from pff_stream.triples._graph import GraphView
+from pff_stream.triples.graph import attach, verify
+from pff_stream.work.rules import set_up
+from pff_stream.work.tally import Evaluation
+from pff_stream.work.task import (
+    RESULT_BYTES,
+    Answer,
+    Task,
+    WorkerArguments,
+    append_run,
+    split_task,
+    together,
+    whole_chunks,
+)
+from planner.machine import Machine
+from planner.model import Settings, Term
+from planner.plan import Plan
+from planner.probe import measure_self
+
+GATHERED_TASKS = 8
+"""With fewer tasks a worker some workers could be through before others are there at all."""
+
+
+def open_one_graph(
+    settings: RunSettings,
+    folder: str,
+    memory_bytes: int,
+    given: TriplesGiven | None,
+    stack: ExitStack,
+) -> tuple[OneGraph, list[Term] | None]:
+    """The graph, encoded if it was not, and the terms of encoding it (None: nothing was)."""
+    graph = stack.enter_context(
+        open_graph(
+            settings.inputs.triples if given is None else given,
+            settings.reading,
+            folder,
+            memory_bytes,
+            fenced=settings.resources.fence != "none",
+        )
+    )
+    return OneGraph(graph), _encode_terms(graph)
+
+
+class OneGraph(Documents):
+    """A list of one document: a graph that all workers share."""
+
+    def __init__(self, graph: GraphInput) -> None:
+        self.graph = graph
+        self.sizes: RunSizes
+        """Set by `plan`."""
+
+    @property
+    def hashes(self) -> Mapping[str, str]:
+        """The hash of the triples."""
+        return {"triples": self.graph.input_hash.hex()}
+
+    def plan(self, basis: Basis) -> Plan:
+        """Plans with the graph where it is, or in a file where it does not fit into memory."""
+        contract, costs = basis.contract, basis.costs
+        semantics = basis.settings.reading.semantics or basis.rules.file.semantics
+
+        def look_closer(blocks: BlockSizes) -> BlockSizes:
+            found = exact(blocks, self.graph.name, basis.rules.file, semantics)
+            _pages.trim()
+            # What looking at the rules left in this process is there in the run, too.
+            costs.parent_bytes = max(costs.parent_bytes, measure_self().bytes)
+            return found
+
+        def make(resources: ResourceOptions, machine: Machine, fixed: Settings | None) -> Plan:
+            workload = RulesWorkload(self.sizes, look_closer)
+            return plan_run(resources, machine, workload, costs, basis.before, fixed)
+
+        def measure() -> None:
+            self.sizes = sizes_of_run(
+                basis.settings.evaluation,
+                basis.settings.output,
+                basis.rules,
+                self.graph,
+                basis.folder,
+                contract.machine.cores,
+            )
+
+        measure()
+        if self.graph.in_memory:
+            wants_file = (
+                not make(basis.settings.resources, contract.machine, None).fits
+                if contract.fixed is None
+                else contract.fixed.get("backing", MEMORY) != MEMORY
+            )
+            if wants_file:
+                self.graph = moved_out(self.graph, basis.folder)
+                measure()
+        inputs = {"rules": basis.rules.source_hash.hex(), **self.hashes}
+        return contract.agree(make, inputs | basis.settings.result_options())
+
+    def begin(self, ready: Ready, observer: Observer, meter: Meter, stack: ExitStack) -> RulesWork:
+        """Checks the whole graph, and opens the spool."""
+        in_blocks = ready.plan.settings.get("backing") == BLOCKS
+        if self.graph.opened is not None:
+            with timed(ready.seconds, "encode"):
+                verify(self.graph.name, self.graph.opened.path, drops=in_blocks)
+        elif in_blocks:
+            self.graph.store.drop_cached()
+        kept = None
+        if ready.settings.output.out is None:
+            spool, path = stack.enter_context(temporary_file(ready.folder))
+        else:
+            kept = stack.enter_context(
+                unfinished_run(ready.settings, ready.rules, self.graph, observer)
+            )
+            spool, path = kept.spool, kept.spool_path
+        evaluation = Evaluation(RunTable((), ready.folder) if kept is None else kept.runs)
+        stack.callback(evaluation.runs.close)
+        return RulesWork(ready, self, _Spool(spool, path), evaluation, meter, kept)
+
+    def check(self) -> None:
+        """`AlteredError` where the graph file was written to."""
+        if self.graph.opened is not None:
+            self.graph.opened.check()
+
+
+@dataclass(frozen=True, slots=True)
+class _Spool:
+    """The file that workers append results to, and the path by which they open it."""
+
+    file: IO[bytes]
+    path: str
+
+
+class RulesWork(Work):
+    """Chunks of rules over one graph; results are in the spool until they are merged."""
+
+    unit = "rules"
+
+    def __init__(
+        self,
+        ready: Ready,
+        documents: OneGraph,
+        spool: _Spool,
+        evaluation: Evaluation,
+        meter: Meter,
+        kept: UnfinishedRun | None,
+    ) -> None:
+        self.ready = ready
+        self.graph, self.sizes = documents.graph, documents.sizes
+        self.spool, self._spool_path = spool.file, spool.path
+        self.evaluation = evaluation
+        self.file: RuleFile = ready.rules.file
+        self.n_units = self.file.rules - self.file.rejected
+        self._meter = meter
+        self._kept = kept
+        settings = ready.plan.settings
+        self._workers = busy_workers(self.sizes, settings)
+        self._together = chunks_together(settings)
+        self.job = Job(
+            set_up=set_up,
+            arguments=(self._worker_arguments(),),
+            workers=self._workers,
+            preload=("pff_stream.work.rules",),
+            starts_together=len(self.file.chunks) < GATHERED_TASKS * self._workers,
+        )
+        self.window = int(settings["window"] or 1)
+        self._writers: list[DrivenWriter] = []
+
+    def tasks(self) -> Iterator[Task]:
+        """Chunks in the order of the file, less what was done before the run was resumed."""
+        tasks = whole_chunks(self.file)
+        if self._kept is not None:
+            tasks = self._kept.missing(tasks)
+        return together(tasks, self._together) if self._together > 1 else tasks
+
+    def split(self, task: Task) -> Sequence[Task]:
+        """Halves of its ranges, then of its rules."""
+        return split_task(task)
+
+    def poisoned(self, task: Task, cause: str) -> Answer:
+        """Records for the rules of the task, written by the parent itself."""
+        sources = sorted(
+            int(source)
+            for one in task.ranges
+            for source in self.file.read_chunk(one.chunk).sources[one.start : one.stop]
+        )
+        reason = f"killed its worker: {cause}"
+        records = b"".join(
+            pack_record(Record(source, Outcome.FAILED, Reason.TEXT, text=reason))
+            for source in sources
+        )
+        descriptor = os.open(self._spool_path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        try:
+            run = append_run(descriptor, memoryview(records))
+        finally:
+            os.close(descriptor)
+        return Answer((run,), 0.0, 0)
+
+    def take(self, task: Task, answer: Answer) -> int:
+        """Notes where the results are; with a folder in the journal, too."""
+        self.evaluation.take(answer)
+        if self._kept is not None:
+            self._kept.journal.add(task, answer.runs)
+        return task.n_rules
+
+    def tick(self) -> None:
+        """Synchronises the journal when it is time."""
+        if self._kept is not None:
+            self._kept.journal.tick()
+
+    def totals(self, observer: Observer, stack: ExitStack) -> RunTotals:
+        """Merges the spool in the order of the rules into everything that was asked for."""
+        output = self.ready.settings.output
+        observer.phase("merge", self.file.rules)
+        began = time.perf_counter()
+        outputs = merged_outputs(output.out, output.violations)
+        self._writers = stack.enter_context(opened(outputs, self._header()))
+        totals = self._merge([writer.formatter for writer in self._writers])
+        observer.advance(self.file.rules)
+        self._meter.tick(now=True)
+        self.ready.seconds["merge"] = time.perf_counter() - began
+        return RunTotals.of(totals)
+
+    def end(self, summary: Summary) -> None:
+        """Tells the writers what the run came to."""
+        for writer in self._writers:
+            writer.end(summary)
+
+    def finish(self) -> None:
+        """Removes the state of the run."""
+        if self._kept is not None:
+            self._kept.finish()
+
+    def facts(self) -> Mapping[str, Json]:
+        """What evaluating took."""
+        evaluation = self.evaluation
+        return {
+            "evaluation_cpu_seconds": round(evaluation.cpu_seconds, 6),
+            "edges": evaluation.edges,
+            "spooled_bytes": evaluation.spooled_bytes,
+            "resumed_rules": 0 if self._kept is None else self._kept.n_rules,
+        }
+
+    def compared(self) -> list[Compared]:
+        """Groups of terms beside what the processes held when the run held most."""
+        held = self.evaluation.held
+        return compared(self.ready.plan, self._meter.watch, self._workers, held)
+
+    def spooled(self, graph: GraphView) -> Spooled:
+        """The results as a merge takes them."""
+        chunks = self.file.all_source_chunks()
+        return Spooled(graph, [self.spool.fileno()], self.evaluation.runs, chunks)
+
+    def merge_options(self) -> MergeOptions:
+        """How its plan has them merged."""
+        return MergeOptions(
+            unseen=self.ready.settings.evaluation.unseen,
+            max_violations=self.ready.settings.evaluation.max_violations,
+            temporary_dir=self.ready.folder,
+            fan_in=fan_in(self.sizes),
+        )
+
+    def _merge(self, formatters: Sequence[Formatter]) -> Totals:
+        """One pass over the spool in the order of the rules, which formatters write down."""
+        ready = self.ready
+        with attach(self.graph.name) as graph, ExitStack() as stack:
+            if holds_names(ready.plan.settings):
+                from pff_stream.triples._resident_names import ResidentNames
+
+                names = ResidentNames(graph.view, self.graph.name)
+                stack.callback(names.close)
+            with rules_blamed(ready.rules):
+                totals: Totals = write_results(
+                    self.spooled(graph.view), formatters, self.merge_options()
+                )
+        ready.check_inputs()
+        return totals
+
+    def _header(self) -> RunHeader:
+        ready = self.ready
+        return RunHeader(ready.semantics, ready.settings.result_options(), ready.hashes)
+
+    def _worker_arguments(self) -> WorkerArguments:
+        ready, sizes = self.ready, self.sizes
+        evaluation, plan = ready.settings.evaluation, ready.plan
+        return WorkerArguments(
+            graph=self.graph.name,
+            rules=ready.rules.path,
+            spool=self._spool_path,
+            semantics=ready.semantics,
+            wide=bool(plan.settings["wide"]),
+            max_examples=evaluation.max_examples,
+            min_support=evaluation.min_support or 0,
+            min_confidence=evaluation.min_confidence or 0.0,
+            max_work=evaluation.max_work,
+            n_rules=self.file.rules,
+            max_body_atoms=self.file.max_body_atoms,
+            buffer_bytes=RESULT_BYTES,
+            chunk_bytes=sizes.max_chunk_bytes,
+            chunk_counts=chunk_counts(sizes),
+            room_bytes=room_bytes(sizes, self._together),
+            resident_bytes=resident_bytes(plan.settings),
+            chunks_together=self._together,
+            share_bytes=share_bytes(plan, ready.settings.resources.fence),
+            source=ready.rules.source,
+        )
+
+
+@contextmanager
+def rules_blamed(rules: Rules) -> Iterator[None]:
+    """Around a merge: `InputError` where it fails because of a rule file that was made to."""
+    try:
+        yield
+    except DamagedResultsError:
+        rules.check_complete()
+        raise
+
+
+def _encode_terms(graph: GraphInput) -> list[Term] | None:
+    """What the encoding held, by the counts that it reported; None where nothing was encoded."""
+    report = graph.encoded
+    if report is None:
+        return None
+    from pff_stream.triples.sizes import largest_terms
+
+    return largest_terms(replace(report.memory_counts, graph_in_file=not graph.in_memory))

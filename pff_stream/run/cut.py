@@ -1,0 +1,155 @@
+"""How a run is cut into tasks: the interface of the two ways, `by_rules` and `by_document`.
+
+A run goes over a list of documents. A single graph is a list of one, which all workers share: it is
+cut by rules. Many documents are cut by document: each task is one, with all rules.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from pff_stream.execute.job import Job
+from pff_stream.inputs import Rules
+from pff_stream.limits.guard import Meter
+from pff_stream.observer import Observer
+from pff_stream.plan.accuracy import Compared
+from pff_stream.plan.budget import Contract
+from pff_stream.plan.costs import Costs
+from pff_stream.report.summary import Json, Summary
+from pff_stream.report.totals import RunTotals
+from pff_stream.settings.commands import RunSettings
+from planner.model import Phase
+from planner.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What the plan of a run is made from, beside its documents."""
+
+    settings: RunSettings
+    contract: Contract
+    rules: Rules
+    folder: str
+    """Where temporary files go."""
+    costs: Costs
+    """What processes cost, with both inputs open."""
+    before: Sequence[Phase]
+    """The phases that are over."""
+
+
+class Documents(ABC):
+    """The documents of a run, opened as far as its plan needs it."""
+
+    @property
+    @abstractmethod
+    def hashes(self) -> Mapping[str, str]:
+        """What the documents are, for the summary and for a run that is resumed."""
+
+    labels: Mapping[str, Json] = {}
+    """What a list of documents says of itself."""
+
+    @abstractmethod
+    def plan(self, basis: Basis) -> Plan:
+        """The plan that the budget agrees to; one that does not fit says why."""
+
+    @abstractmethod
+    def begin(self, ready: Ready, observer: Observer, meter: Meter, stack: ExitStack) -> Work:
+        """The work of an accepted plan; `stack` closes what it opens."""
+
+    def check(self) -> None:  # noqa: B027  # not all documents stay open
+        """`AlteredError` where a file that the workers read was written to since it was opened."""
+
+
+class Work(ABC):
+    """A run at work: its tasks, and what becomes of their answers."""
+
+    job: Job
+    """What the workers are told."""
+    window: int
+    """Tasks that are drawn and not answered yet, at most."""
+    unit: str
+    """What is counted as progress, in the plural."""
+    n_units: int
+
+    @abstractmethod
+    def tasks(self) -> Iterator[Any]:
+        """All that is to be done, in order."""
+
+    @abstractmethod
+    def split(self, task: Any) -> Sequence[Any]:
+        """The parts of a task; none where it cannot be split."""
+
+    @abstractmethod
+    def poisoned(self, task: Any, cause: str) -> Any:
+        """The answer of a task that killed its worker again and again."""
+
+    @abstractmethod
+    def take(self, task: Any, answer: Any) -> int:
+        """Keeps an answer; returns how many units are done by it."""
+
+    def tick(self) -> None:  # noqa: B027  # only some have a journal
+        """Called again and again while tasks are at work."""
+
+    @abstractmethod
+    def totals(self, observer: Observer, stack: ExitStack) -> RunTotals:
+        """What all answers come to; writes the results, whose files `stack` keeps or abandons."""
+
+    def end(self, summary: Summary) -> None:  # noqa: B027  # only some have open writers
+        """The last that the writers of the results are told."""
+
+    def finish(self) -> None:  # noqa: B027  # only some have a state
+        """All results have their names: nothing is left to be resumed."""
+
+    def facts(self) -> Mapping[str, Json]:
+        """What the workers did, for the summary."""
+        return {}
+
+    def compared(self) -> list[Compared]:
+        """The terms of the plan beside what was measured."""
+        return []
+
+
+@dataclass(slots=True)
+class Ready:
+    """A run that is planned, before anything of it is evaluated."""
+
+    settings: RunSettings
+    contract: Contract
+    folder: str
+    """Where temporary files go."""
+    rules: Rules
+    documents: Documents
+    plan: Plan
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Wall time by phase."""
+
+    @property
+    def semantics(self) -> str:
+        """What the run's semantics are: as asked for, else by the rule file."""
+        return self.settings.reading.semantics or self.rules.file.semantics
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """Hashes of the contents of all inputs, by name."""
+        return {"rules": self.rules.source_hash.hex(), **self.documents.hashes}
+
+    def check_inputs(self) -> None:
+        """`AlteredError` where a file that workers read was written to since it was opened."""
+        if self.rules.opened is not None:
+            self.rules.opened.check()
+        self.documents.check()
+
+
+@contextmanager
+def timed(seconds: dict[str, float], phase: str) -> Iterator[None]:
+    """Adds the wall time of the block to a phase."""
+    began = time.perf_counter()
+    try:
+        yield
+    finally:
+        seconds[phase] = seconds.get(phase, 0.0) + time.perf_counter() - began

@@ -1,0 +1,75 @@
+"""A run from end to end: inputs, plan, workers, results; each stage in a module of its own.
+
+The order is the way of the data: `prepare`, `evaluate`, `conclude`; how a run is cut into tasks say
+`by_rules` and `by_document`. Everything that is opened is closed on every way out, and nothing big
+is allocated before the plan has said that it fits.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from pff_stream.errors import UsageError
+from pff_stream.limits.fence import threads_held
+from pff_stream.observer import Observer
+from pff_stream.plan.sweep import Sweep, parse_sweep
+from pff_stream.report.folder import check_outputs
+from pff_stream.run.conclude import Facts, Result, conclude, summary_of, write_summary
+from pff_stream.run.evaluate import Running, evaluate, started
+from pff_stream.run.prepare import prepared
+from pff_stream.settings.commands import RunSettings
+from planner.plan import Plan
+
+
+def make_plan(settings: RunSettings, observer: Observer) -> Plan:
+    """The plan that `run` would make; nothing is evaluated."""
+    with prepared(settings, observer) as ready:
+        return ready.plan
+
+
+def make_sweep(settings: RunSettings, text: str, observer: Observer) -> Sweep:
+    """A plan for each number of workers; inputs are prepared once. Nothing is evaluated."""
+    counts = parse_sweep(text)
+    for name in ("workers", "plan"):
+        if getattr(settings.resources, name) is not None:
+            raise UsageError(f"--sweep: found together with --{name}, expected one of the two")
+    with prepared(settings, observer) as ready:
+        return Sweep(tuple(ready.contract.sweep(counts)))
+
+
+def run(settings: RunSettings, observer: Observer) -> Result:
+    """Validates; raises `RefusedError` where the plan does not fit."""
+    wanted = settings.output
+    check_outputs(
+        wanted.out,
+        wanted.violations,
+        overwrite=wanted.overwrite or wanted.resume is not None,
+    )
+    with started(settings, observer) as running:
+        with threads_held(running.ready.plan, settings.resources.fence):
+            evaluate(running, observer)
+        with ExitStack() as stack:
+            totals = running.work.totals(observer, stack)
+            facts = _facts(running)
+            result = conclude(totals, facts)
+            summary = summary_of(result, facts)
+            running.work.end(summary)
+        if wanted.out is not None:
+            write_summary(wanted.out, summary)
+        running.work.finish()
+        return result
+
+
+def _facts(running: Running) -> Facts:
+    ready, work = running.ready, running.work
+    return Facts(
+        settings=ready.settings,
+        plan=ready.plan,
+        watch=running.meter.watch,
+        semantics=ready.semantics,
+        inputs=ready.hashes,
+        seconds=ready.seconds,
+        compared=work.compared(),
+        labels=ready.documents.labels,
+        work={**work.facts(), "retried": running.retried},
+    )
