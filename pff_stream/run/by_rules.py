@@ -10,52 +10,40 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import IO
 
-from pff_stream.checkpoint.spool import UnfinishedRun, unfinished_run
+from pff_stream.checkpoint.spool import UnfinishedRun
 from pff_stream.errors import DamagedResultsError
 from pff_stream.execute.job import Job
-from pff_stream.files import _pages
-from pff_stream.files.temporary import temporary_file
-from pff_stream.inputs import GraphInput, Rules, TriplesGiven, moved_out, open_graph
+from pff_stream.inputs import GraphInput, Rules
 from pff_stream.limits.fence import share_bytes
 from pff_stream.limits.guard import Meter
 from pff_stream.observer import Observer
 from pff_stream.plan.accuracy import Compared, compared
-from pff_stream.plan.by_rules import RulesWorkload
-from pff_stream.plan.choose import plan_run
 from pff_stream.plan.sizes import (
-    BLOCKS,
-    MEMORY,
-    BlockSizes,
     RunSizes,
     busy_workers,
     chunk_counts,
     chunks_together,
-    exact,
     fan_in,
     holds_names,
     resident_bytes,
     room_bytes,
-    sizes_of_run,
 )
 from pff_stream.report._merge import write_results
 from pff_stream.report._pass import Formatter
 from pff_stream.report.formats.interface import DrivenWriter
 from pff_stream.report.outputs import merged_outputs, opened
 from pff_stream.report.records import Outcome, Reason, Record, pack_record
-from pff_stream.report.run_table import RunTable
 from pff_stream.report.spooled import MergeOptions, Spooled
 from pff_stream.report.streams import RunHeader
 from pff_stream.report.summary import Json, Summary
 from pff_stream.report.totals import RunTotals, Totals
 from pff_stream.rules.file import RuleFile
-from pff_stream.run.cut import Basis, Documents, Ready, Work, timed
-from pff_stream.settings.commands import RunSettings
-from pff_stream.settings.models import ResourceOptions
+from pff_stream.run.cut import Ready, Work
 from pff_stream.triples._graph import GraphView
-from pff_stream.triples.graph import attach, verify
+from pff_stream.triples.graph import attach
 from pff_stream.work.rules import set_up
 from pff_stream.work.tally import Evaluation
 from pff_stream.work.task import (
@@ -68,115 +56,13 @@ from pff_stream.work.task import (
     together,
     whole_chunks,
 )
-from planner.machine import Machine
-from planner.model import Settings, Term
-from planner.plan import Plan
-from planner.probe import measure_self
 
 GATHERED_TASKS = 8
 """With fewer tasks a worker some workers could be through before others are there at all."""
 
 
-def open_one_graph(
-    settings: RunSettings,
-    folder: str,
-    memory_bytes: int,
-    given: TriplesGiven | None,
-    stack: ExitStack,
-) -> tuple[OneGraph, list[Term] | None]:
-    """The graph, encoded if it was not, and the terms of encoding it (None: nothing was)."""
-    graph = stack.enter_context(
-        open_graph(
-            settings.inputs.triples if given is None else given,
-            settings.reading,
-            folder,
-            memory_bytes,
-            fenced=settings.resources.fence != "none",
-        )
-    )
-    return OneGraph(graph), _encode_terms(graph)
-
-
-class OneGraph(Documents):
-    """A list of one document: a graph that all workers share."""
-
-    def __init__(self, graph: GraphInput) -> None:
-        self.graph = graph
-        self.sizes: RunSizes
-        """Set by `plan`."""
-
-    @property
-    def hashes(self) -> Mapping[str, str]:
-        """The hash of the triples."""
-        return {"triples": self.graph.input_hash.hex()}
-
-    def plan(self, basis: Basis) -> Plan:
-        """Plans with the graph where it is, or in a file where it does not fit into memory."""
-        contract, costs = basis.contract, basis.costs
-        semantics = basis.settings.reading.semantics or basis.rules.file.semantics
-
-        def look_closer(blocks: BlockSizes) -> BlockSizes:
-            found = exact(blocks, self.graph.name, basis.rules.file, semantics)
-            _pages.trim()
-            # What looking at the rules left in this process is there in the run, too.
-            costs.parent_bytes = max(costs.parent_bytes, measure_self().bytes)
-            return found
-
-        def make(resources: ResourceOptions, machine: Machine, fixed: Settings | None) -> Plan:
-            workload = RulesWorkload(self.sizes, look_closer)
-            return plan_run(resources, machine, workload, costs, basis.before, fixed)
-
-        def measure() -> None:
-            self.sizes = sizes_of_run(
-                basis.settings.evaluation,
-                basis.settings.output,
-                basis.rules,
-                self.graph,
-                basis.folder,
-                contract.machine.cores,
-            )
-
-        measure()
-        if self.graph.in_memory:
-            wants_file = (
-                not make(basis.settings.resources, contract.machine, None).fits
-                if contract.fixed is None
-                else contract.fixed.get("backing", MEMORY) != MEMORY
-            )
-            if wants_file:
-                self.graph = moved_out(self.graph, basis.folder)
-                measure()
-        inputs = {"rules": basis.rules.source_hash.hex(), **self.hashes}
-        return contract.agree(make, inputs | basis.settings.result_options())
-
-    def begin(self, ready: Ready, observer: Observer, meter: Meter, stack: ExitStack) -> RulesWork:
-        """Checks the whole graph, and opens the spool."""
-        in_blocks = ready.plan.settings.get("backing") == BLOCKS
-        if self.graph.opened is not None:
-            with timed(ready.seconds, "encode"):
-                verify(self.graph.name, self.graph.opened.path, drops=in_blocks)
-        elif in_blocks:
-            self.graph.store.drop_cached()
-        kept = None
-        if ready.settings.output.out is None:
-            spool, path = stack.enter_context(temporary_file(ready.folder))
-        else:
-            kept = stack.enter_context(
-                unfinished_run(ready.settings, ready.rules, self.graph, observer)
-            )
-            spool, path = kept.spool, kept.spool_path
-        evaluation = Evaluation(RunTable((), ready.folder) if kept is None else kept.runs)
-        stack.callback(evaluation.runs.close)
-        return RulesWork(ready, self, _Spool(spool, path), evaluation, meter, kept)
-
-    def check(self) -> None:
-        """`AlteredError` where the graph file was written to."""
-        if self.graph.opened is not None:
-            self.graph.opened.check()
-
-
 @dataclass(frozen=True, slots=True)
-class _Spool:
+class Spool:
     """The file that workers append results to, and the path by which they open it."""
 
     file: IO[bytes]
@@ -191,14 +77,15 @@ class RulesWork(Work):
     def __init__(
         self,
         ready: Ready,
-        documents: OneGraph,
-        spool: _Spool,
+        graph: GraphInput,
+        sizes: RunSizes,
+        spool: Spool,
         evaluation: Evaluation,
         meter: Meter,
         kept: UnfinishedRun | None,
     ) -> None:
         self.ready = ready
-        self.graph, self.sizes = documents.graph, documents.sizes
+        self.graph, self.sizes = graph, sizes
         self.spool, self._spool_path = spool.file, spool.path
         self.evaluation = evaluation
         self.file: RuleFile = ready.rules.file
@@ -366,13 +253,3 @@ def rules_blamed(rules: Rules) -> Iterator[None]:
     except DamagedResultsError:
         rules.check_complete()
         raise
-
-
-def _encode_terms(graph: GraphInput) -> list[Term] | None:
-    """What the encoding held, by the counts that it reported; None where nothing was encoded."""
-    report = graph.encoded
-    if report is None:
-        return None
-    from pff_stream.triples.sizes import largest_terms
-
-    return largest_terms(replace(report.memory_counts, graph_in_file=not graph.in_memory))

@@ -44,7 +44,7 @@ def prepared(
 
             documents, terms = Listed(inputs.manifest), None
         else:
-            from pff_stream.run.by_rules import open_one_graph
+            from pff_stream.run.one_graph import open_one_graph
 
             observer.phase("encode", None, "triples")
             with timed(seconds, "encode"):

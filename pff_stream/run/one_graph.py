@@ -1,0 +1,143 @@
+"""A list of one document: the graph that all workers share, opened, planned and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+
+from pff_stream.checkpoint.spool import unfinished_run
+from pff_stream.files import _pages
+from pff_stream.files.temporary import temporary_file
+from pff_stream.inputs import GraphInput, TriplesGiven, moved_out, open_graph
+from pff_stream.limits.guard import Meter
+from pff_stream.observer import Observer
+from pff_stream.plan.by_rules import RulesWorkload
+from pff_stream.plan.choose import plan_run
+from pff_stream.plan.sizes import (
+    BLOCKS,
+    MEMORY,
+    BlockSizes,
+    RunSizes,
+    exact,
+    sizes_of_run,
+)
+from pff_stream.report.run_table import RunTable
+from pff_stream.run.by_rules import RulesWork, Spool
+from pff_stream.run.cut import Basis, Documents, Ready, timed
+from pff_stream.settings.commands import RunSettings
+from pff_stream.settings.models import ResourceOptions
+from pff_stream.triples.graph import verify
+from pff_stream.work.tally import Evaluation
+from planner.machine import Machine
+from planner.model import Settings, Term
+from planner.plan import Plan
+from planner.probe import measure_self
+
+
+def open_one_graph(
+    settings: RunSettings,
+    folder: str,
+    memory_bytes: int,
+    given: TriplesGiven | None,
+    stack: ExitStack,
+) -> tuple[OneGraph, list[Term] | None]:
+    """The graph, encoded if it was not, and the terms of encoding it (None: nothing was)."""
+    graph = stack.enter_context(
+        open_graph(
+            settings.inputs.triples if given is None else given,
+            settings.reading,
+            folder,
+            memory_bytes,
+            fenced=settings.resources.fence != "none",
+        )
+    )
+    return OneGraph(graph), _encode_terms(graph)
+
+
+class OneGraph(Documents):
+    """A list of one document: a graph that all workers share."""
+
+    def __init__(self, graph: GraphInput) -> None:
+        self.graph = graph
+        self.sizes: RunSizes
+        """Set by `plan`."""
+
+    @property
+    def hashes(self) -> Mapping[str, str]:
+        """The hash of the triples."""
+        return {"triples": self.graph.input_hash.hex()}
+
+    def plan(self, basis: Basis) -> Plan:
+        """Plans with the graph where it is, or in a file where it does not fit into memory."""
+        contract, costs = basis.contract, basis.costs
+        semantics = basis.settings.reading.semantics or basis.rules.file.semantics
+
+        def look_closer(blocks: BlockSizes) -> BlockSizes:
+            found = exact(blocks, self.graph.name, basis.rules.file, semantics)
+            _pages.trim()
+            # What looking at the rules left in this process is there in the run, too.
+            costs.parent_bytes = max(costs.parent_bytes, measure_self().bytes)
+            return found
+
+        def make(resources: ResourceOptions, machine: Machine, fixed: Settings | None) -> Plan:
+            workload = RulesWorkload(self.sizes, look_closer)
+            return plan_run(resources, machine, workload, costs, basis.before, fixed)
+
+        def measure() -> None:
+            self.sizes = sizes_of_run(
+                basis.settings.evaluation,
+                basis.settings.output,
+                basis.rules,
+                self.graph,
+                basis.folder,
+                contract.machine.cores,
+            )
+
+        measure()
+        if self.graph.in_memory:
+            wants_file = (
+                not make(basis.settings.resources, contract.machine, None).fits
+                if contract.fixed is None
+                else contract.fixed.get("backing", MEMORY) != MEMORY
+            )
+            if wants_file:
+                self.graph = moved_out(self.graph, basis.folder)
+                measure()
+        inputs = {"rules": basis.rules.source_hash.hex(), **self.hashes}
+        return contract.agree(make, inputs | basis.settings.result_options())
+
+    def begin(self, ready: Ready, observer: Observer, meter: Meter, stack: ExitStack) -> RulesWork:
+        """Checks the whole graph, and opens the spool."""
+        in_blocks = ready.plan.settings.get("backing") == BLOCKS
+        if self.graph.opened is not None:
+            with timed(ready.seconds, "encode"):
+                verify(self.graph.name, self.graph.opened.path, drops=in_blocks)
+        elif in_blocks:
+            self.graph.store.drop_cached()
+        kept = None
+        if ready.settings.output.out is None:
+            spool, path = stack.enter_context(temporary_file(ready.folder))
+        else:
+            kept = stack.enter_context(
+                unfinished_run(ready.settings, ready.rules, self.graph, observer)
+            )
+            spool, path = kept.spool, kept.spool_path
+        evaluation = Evaluation(RunTable((), ready.folder) if kept is None else kept.runs)
+        stack.callback(evaluation.runs.close)
+        return RulesWork(ready, self.graph, self.sizes, Spool(spool, path), evaluation, meter, kept)
+
+    def check(self) -> None:
+        """`AlteredError` where the graph file was written to."""
+        if self.graph.opened is not None:
+            self.graph.opened.check()
+
+
+def _encode_terms(graph: GraphInput) -> list[Term] | None:
+    """What the encoding held, by the counts that it reported; None where nothing was encoded."""
+    report = graph.encoded
+    if report is None:
+        return None
+    from pff_stream.triples.sizes import largest_terms
+
+    return largest_terms(replace(report.memory_counts, graph_in_file=not graph.in_memory))
