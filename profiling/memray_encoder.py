@@ -53,17 +53,7 @@ def encoded(path: Path) -> EncodeReport:
 
 def planned(report: EncodeReport) -> dict[str, int]:
     """The terms of the largest phase of `encode_terms`."""
-    counts = EncodeCounts(
-        n_read=report.n_read,
-        n_entities=report.n_entities,
-        n_relations=report.n_relations,
-        entity_name_bytes=report.entity_name_bytes,
-        relation_name_bytes=report.relation_name_bytes,
-        largest_relation_read=report.largest_relation_read,
-        n_triples=report.n_triples,
-        graph_bytes=report.graph_bytes,
-    )
-    return {term.name: term.bytes for term in largest_terms(counts)}
+    return {term.name: term.bytes for term in largest_terms(report.memory_counts)}
 
 
 def check_triples(report: Report, path: Path, count: int) -> None:
@@ -89,7 +79,7 @@ def check_documents(report: Report, path: Path, count: int) -> None:
 
 def python_side(document_bytes: int) -> dict[str, int]:
     """What `encode_terms` says of all that does not lie in arrays."""
-    counts = EncodeCounts(0, 0, 0, 0, 0, 0, largest_document_bytes=document_bytes)
+    counts = EncodeCounts(0, 0, 0, 0, 0, 0, decoder_bytes=0, document_bytes=document_bytes)
     python_side = ("encoder, blocks", "encoder, document")
     terms = {term.name: term.bytes for term in encode_terms(counts)["reading"]}
     return {name: terms[name] for name in python_side} | {"margin": MARGIN_BYTES}

@@ -20,6 +20,7 @@ from dataclasses import replace
 from typing import Any
 
 from pff_stream.errors import PffStreamError, RefusedError
+from pff_stream.files import _pages
 from pff_stream.triples._encode import die_with_parent
 from pff_stream.triples.encode import encode, encode_quietly
 from pff_stream.triples.inputs import TripleInput
@@ -33,6 +34,9 @@ class EncoderKilledError(RefusedError):
     """The encoding process got SIGKILL, which the kernel sends when memory runs out."""
 
 
+MAPPED_BYTES, TRIM_BYTES = 1 << 19, 1 << 20
+"""Allocations from here on are mappings, which go when they are freed, and so does so much at the
+end of the heap: as it comes these sizes move while a program runs, and with them its peak."""
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SPAWN = (
     "import sys; sys.path[:] = {path!r}; "
@@ -233,6 +237,7 @@ def _run(
         return 70
     if memory_bytes is not None:
         limit_data(memory_bytes)  # best effort: the plan is checked again by the parent
+    _pages.fix_thresholds(MAPPED_BYTES, TRIM_BYTES)
     writer = _RemoteWriter(receiving, sending)
     try:
         try:

@@ -12,9 +12,11 @@ from itertools import chain
 from typing import TypeAlias
 
 from pff_stream.errors import InputError, UsageError
+from pff_stream.files.decoders import DecoderMemory
 from pff_stream.files.sources import STANDARD_INPUT, open_blocks
 from pff_stream.triples.bad import BadTriples
 from pff_stream.triples.formats.interface import (
+    HeldMemory,
     LineBlocks,
     TripleFormat,
     TripleReader,
@@ -30,6 +32,16 @@ FIRST_BYTES = 4096
 _MOST_BLANKS = 1 << 20
 _BLANKS = b"\xef\xbb\xbf \t\r\n"
 _PACKED_SUFFIXES = (".gz", ".zst")
+
+
+class Unlimited:
+    """For whoever reads without a plan (a `HeldMemory`)."""
+
+    def expect(self, n_bytes: int, what: str) -> None:
+        """Any document may be read."""
+
+    def hold(self, n_bytes: int) -> None:
+        """Nobody asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +63,18 @@ class OpenedInputs:
     """
 
     def __init__(
-        self, inputs: Sequence[TripleInput], options: EncodeOptions, bad: BadTriples
+        self,
+        inputs: Sequence[TripleInput],
+        options: EncodeOptions,
+        bad: BadTriples,
+        memory: HeldMemory | None = None,
+        decoders: DecoderMemory | None = None,
     ) -> None:
+        """`memory` and `decoders` are told what reading takes."""
         self._options = options
         self._bad = bad
+        self._memory = memory or Unlimited()
+        self._decoders = decoders or DecoderMemory()
         self._readers: dict[TripleFormat, TripleReader] = {}
         given = [os.fspath(path) if isinstance(path, os.PathLike) else path for path in inputs]
         if given.count(STANDARD_INPUT) > 1:
@@ -84,7 +104,7 @@ class OpenedInputs:
     def _open(self, given: object, number: int) -> OpenedInput:
         if isinstance(given, str):
             name = "standard input" if given == STANDARD_INPUT else given
-            first_bytes, blocks = _look_into(given, self._options.block_bytes)
+            first_bytes, blocks = self._look_into(given)
         else:
             name = f"triples given as input {number}"
             first_bytes, blocks = b"", iter(())
@@ -95,8 +115,22 @@ class OpenedInputs:
             raise InputError(f"{name}: found {type(given).__name__}, expected triples")
         if matching not in self._readers:
             self._readers[matching] = matching.reader(self._options, self._bad)
-        lines = self._readers[matching].lines(TripleSource(given, name, blocks))
+        source = TripleSource(given, name, blocks, self._memory)
+        lines = self._readers[matching].lines(source)
         return OpenedInput(name, matching.mapping, lines, _plain_bytes(given, lines))
+
+    def _look_into(self, path: str) -> tuple[bytes, Iterator[bytes]]:
+        """The first bytes of a path, and all its blocks.
+
+        A file is opened twice, so that of many inputs none is open before its turn.
+        """
+        block_bytes, decoders = self._options.block_bytes, self._decoders
+        if os.path.isfile(path):
+            first, _ = _first_bytes(open_blocks(path, FIRST_BYTES, decoders))
+            return first, open_blocks(path, block_bytes, decoders)
+        blocks = open_blocks(path, block_bytes, decoders)
+        first, seen = _first_bytes(blocks)
+        return first, chain(seen, blocks)
 
 
 def triple_lines(inputs: Sequence[TripleInput], options: EncodeOptions) -> Iterator[bytes]:
@@ -117,19 +151,6 @@ def checked_lines(inputs: Sequence[TripleInput], options: EncodeOptions) -> Iter
     for opened in OpenedInputs(inputs, options, bad).all:
         lines = opened.lines
         yield from checked(opened.name, lines, bad) if lines.is_raw else lines.blocks
-
-
-def _look_into(path: str, block_bytes: int) -> tuple[bytes, Iterator[bytes]]:
-    """The first bytes of a path, and all its blocks.
-
-    A file is opened twice, so that of many inputs none is open before its turn.
-    """
-    if os.path.isfile(path):
-        first, _ = _first_bytes(open_blocks(path, FIRST_BYTES))
-        return first, open_blocks(path, block_bytes)
-    blocks = open_blocks(path, block_bytes)
-    first, seen = _first_bytes(blocks)
-    return first, chain(seen, blocks)
 
 
 def _first_bytes(blocks: Iterable[bytes]) -> tuple[bytes, list[bytes]]:

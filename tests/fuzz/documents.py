@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from pff_stream.errors import InputError
 from pff_stream.triples.bad import BadTriples
 from pff_stream.triples.formats.json import DocumentReader
+from pff_stream.triples.inputs import Unlimited
 from pff_stream.triples.options import DocumentOptions
 from tests.fuzz.target import ACCEPTED, REFUSED, Target, check_message
 
@@ -33,7 +34,7 @@ def check(data: bytes) -> str:
     reader = DocumentReader(options, bad)
     blocks = (data[at : at + cut] for at in range(0, len(data), cut))
     try:
-        lines = b"".join(reader.triple_blocks(path, blocks)).decode().split("\n")[:-1]
+        lines = b"".join(reader.triple_blocks(path, blocks, Unlimited())).decode().split("\n")[:-1]
     except InputError as error:
         check_message(str(error), places=(f"{path}, line ",))
         assert "found " in str(error), error

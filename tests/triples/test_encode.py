@@ -255,7 +255,9 @@ def test_sizes_are_bounds(triples: list[Triple]) -> None:
         report.entity_name_bytes,
         report.relation_name_bytes,
         report.largest_relation_read,
-        report.n_triples,
+        decoder_bytes=0,
+        document_bytes=0,
+        n_triples=report.n_triples,
     )
     assert len(data) <= graph_at_most(counts).value
     phases = {

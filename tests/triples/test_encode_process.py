@@ -156,7 +156,7 @@ def test_no_memory_is_a_refusal(triples: Path, monkeypatch: pytest.MonkeyPatch) 
         def finish_reading(self) -> None:
             raise MemoryError
 
-    monkeypatch.setattr("pff_stream.triples.encode.Encoder", Starved)
+    monkeypatch.setattr("pff_stream.triples.reading.Encoder", Starved)
     with pytest.raises(RefusedError, match="out of memory while encoding, after 200 triples"):
         encoded(triples)
 

@@ -20,7 +20,7 @@ counts = st.builds(
     n_triples=st.none() | sizes,
     graph_bytes=st.none() | sizes,
     decoder_bytes=sizes,
-    largest_document_bytes=sizes,
+    document_bytes=sizes,
     spilled_at_bytes=st.none() | sizes,
     graph_in_file=st.booleans(),
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pff_stream.errors import OutputError, RefusedError
-from pff_stream.triples import encode
+from pff_stream.triples import reading
 from pff_stream.triples._encode import Encoder
 from pff_stream.triples.bad import BadTriples
 from pff_stream.triples.encode import encode_quietly
@@ -85,7 +85,7 @@ def test_full_disk() -> None:
 
 def test_files_instead_of_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a folder for them, triples that are too many are no reason to refuse."""
-    monkeypatch.setattr(encode, "_ASK_BYTES", 1 << 20)
+    monkeypatch.setattr(reading, "_ASK_BYTES", 1 << 20)
     path = tmp_path / "triples.tsv"
     path.write_bytes(lines(600_000, 900, 3))
     options = EncodeOptions(memory_bytes=6 << 20)

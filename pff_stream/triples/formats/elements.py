@@ -11,23 +11,34 @@ from dataclasses import dataclass
 
 from pff_stream.errors import InputError
 from pff_stream.triples.formats._elements import ElementScanner
+from pff_stream.triples.formats.document_memory import DocumentCounts
 
 MAX_DEPTH = 500
 _BLANK = re.compile(rb"[ \t\r\n]*")
 _BOM = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Element:
-    """One document as bytes."""
+    """One document as bytes, until they are taken, and what is known of it."""
 
-    raw: bytes
+    raw: bytes | bytearray
+    counts: DocumentCounts
+    escapes: bool
+    """Whether it has a backslash."""
+    lone_surrogate: bool
+    """Whether an escape stands for half a character."""
     index: int | None
     """Place in the file from 0; None for the only document of a file that is no JSON Lines."""
     line: int
     """Line of its first byte, from 1."""
     offset: int
     """Offset of its first byte in the decompressed file."""
+
+    def take(self) -> bytes | bytearray:
+        """The bytes; nobody else holds them from now on."""
+        raw, self.raw = self.raw, b""
+        return raw
 
 
 class _Cursor:
@@ -137,10 +148,11 @@ def _sequence(cursor: _Cursor, lines: bool, max_document_bytes: int) -> Iterator
                 f"found {cursor.found(byte)}, expected an object"
                 + (" or the end of the file" if index else " (or an array of objects)")
             )
-        raw, line, offset = _element(cursor, scanner, max_document_bytes)
+        element = _element(cursor, scanner, max_document_bytes, index)
         byte = cursor.peek()
-        alone = not lines and index == 0 and not byte
-        yield Element(raw, None if alone else index, line, offset)
+        if not lines and index == 0 and not byte:
+            element.index = None
+        yield element
         index += 1
 
 
@@ -153,8 +165,7 @@ def _array(cursor: _Cursor, max_document_bytes: int) -> Iterator[Element]:
     byte = cursor.peek()
     while byte != b"]" or index:
         if byte == b"{":
-            raw, line, offset = _element(cursor, scanner, max_document_bytes)
-            yield Element(raw, index, line, offset)
+            yield _element(cursor, scanner, max_document_bytes, index)
         elif byte != b"n" or not cursor.take(b"null"):
             raise _array_error(cursor, byte, start, "an object")
         index += 1
@@ -181,13 +192,12 @@ def _array_error(cursor: _Cursor, byte: bytes, start: int, expected: str) -> Inp
 
 
 def _element(
-    cursor: _Cursor, scanner: ElementScanner, max_document_bytes: int
-) -> tuple[bytes, int, int]:
-    """Takes the object at the cursor: its bytes, and the line and offset of the first."""
+    cursor: _Cursor, scanner: ElementScanner, max_document_bytes: int, index: int
+) -> Element:
+    """Takes the object at the cursor."""
     line, offset = cursor.line, cursor.offset
     place = f"{cursor.source}, line {line} (byte {offset})"
-    parts: list[bytes] = []
-    held = 0
+    raw: bytes | bytearray = b""
     scanner.reset()
     while True:
         end = scanner.find_end(cursor.data, cursor.at)
@@ -196,16 +206,23 @@ def _element(
                 f"{place}: found a document nested more than {MAX_DEPTH} deep, expected less"
             )
         part = cursor.data[cursor.at : None if end < 0 else end]
-        held += len(part)
-        if held > max_document_bytes:
+        if len(raw) + len(part) > max_document_bytes:
             raise InputError(
                 f"{place}: found a document of over {max_document_bytes} bytes, expected a smaller "
                 "one (--max-document SIZE)"
             )
-        parts.append(part)
+        if not raw:
+            raw = part
+        else:
+            if isinstance(raw, bytes):
+                raw = bytearray(raw)
+            raw += part  # it grows in its place
         if end >= 0:
             cursor.at = end
-            return (part if len(parts) == 1 else b"".join(parts)), line, offset
+            counts = DocumentCounts(len(raw), *scanner.sizes())
+            return Element(
+                raw, counts, scanner.escapes, scanner.lone_surrogate, index, line, offset
+            )
         if not cursor.more():
             raise InputError(
                 f"{place}: found the end of the file in the document that begins here, expected "

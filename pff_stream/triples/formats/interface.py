@@ -14,6 +14,16 @@ if TYPE_CHECKING:
     from pff_stream.triples.options import EncodeOptions
 
 
+class HeldMemory(Protocol):
+    """Is told what a reader holds beside the blocks; what is little need not be told."""
+
+    def expect(self, n_bytes: int, what: str) -> None:
+        """So many bytes will be held for `what`; raises `RefusedError` where they do not fit."""
+
+    def hold(self, n_bytes: int) -> None:
+        """So many bytes are held at this moment, or nearly so."""
+
+
 @dataclass(frozen=True, slots=True)
 class TripleSource:
     """One input: a path, or what a Python caller gave."""
@@ -24,6 +34,8 @@ class TripleSource:
     """What messages call it."""
     blocks: Iterator[bytes]
     """The decompressed bytes of a path, in blocks of a bounded size; nothing for an object."""
+    memory: HeldMemory
+    """For readers that hold more than a block, whole documents perhaps."""
 
 
 @dataclass(frozen=True, slots=True)

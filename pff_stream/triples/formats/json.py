@@ -15,6 +15,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pff_stream.errors import InputError
+from pff_stream.files import _pages
 from pff_stream.files.sources import STANDARD_INPUT
 from pff_stream.triples.formats.elements import MAX_DEPTH, Element, split_elements
 from pff_stream.triples.formats.interface import LineBlocks, TripleSource
@@ -22,6 +23,7 @@ from pff_stream.triples.formats.mapping import escaped, id_of, walk
 
 if TYPE_CHECKING:
     from pff_stream.triples.bad import BadTriples
+    from pff_stream.triples.formats.interface import HeldMemory
     from pff_stream.triples.options import DocumentOptions, EncodeOptions
 
 MAPPING = "json-1"
@@ -29,8 +31,9 @@ ID_KEYS = ("@id", "id", "msisdn")
 _LINES_SUFFIXES = (".jsonl", ".ndjson")
 _SUFFIXES = (".json", *_LINES_SUFFIXES)
 _PACKED_SUFFIXES = (".gz", ".zst")
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-_CONSTANT = re.compile(rb'"(?:[^"\\]|\\.)*"|(NaN|-?Infinity)', re.DOTALL)
+_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|(NaN|-?Infinity)', re.DOTALL)
+_LARGE_BYTES = 8 << 20
+"""What a document of objects of so many bytes leaves free is given back to the system at once."""
 _SELF_NAME = "me_myself_i"
 _BOM = b"\xef\xbb\xbf"
 _BLANKS = b" \t\r\n"
@@ -90,7 +93,7 @@ class DocumentReader:
 
     def lines(self, source: TripleSource) -> LineBlocks:
         """The lines of all documents of a file."""
-        return LineBlocks(self._without_collection(str(source.given), source.blocks))
+        return LineBlocks(self._without_collection(source))
 
     def warnings(self) -> list[str]:
         """Of keys that stood twice."""
@@ -100,14 +103,17 @@ class DocumentReader:
             f"{self.duplicate_keys} keys stand twice in one JSON object: the last one was taken"
         ]
 
-    def _without_collection(self, path: str, blocks: Iterable[bytes]) -> Iterator[bytes]:
+    def _without_collection(self, source: TripleSource) -> Iterator[bytes]:
         with _no_collection():
-            yield from self.triple_blocks(path, blocks)
+            yield from self.triple_blocks(str(source.given), source.blocks, source.memory)
 
-    def triple_blocks(self, path: str, blocks: Iterable[bytes]) -> Iterator[bytes]:
+    def triple_blocks(
+        self, path: str, blocks: Iterable[bytes], memory: HeldMemory
+    ) -> Iterator[bytes]:
         """Yields blocks of whole lines `subject TAB relation TAB object`, UTF-8, for one file.
 
-        Raises `InputError` for what is no JSON document, with file, line and byte.
+        Raises `InputError` for what is no JSON document, with file, line and byte, and what
+        `memory` raises for a document that takes too much.
         """
         self._files += 1
         stem = escaped(document_stem(path))
@@ -119,12 +125,19 @@ class DocumentReader:
             max_document_bytes=self._options.max_document_bytes,
         )
         for element in elements:
-            yield from self._document_blocks(source, stem, element)
+            yield from self._document_blocks(source, stem, element, memory)
 
-    def _document_blocks(self, source: str, stem: str, element: Element) -> Iterator[bytes]:
+    def _document_blocks(
+        self, source: str, stem: str, element: Element, memory: HeldMemory
+    ) -> Iterator[bytes]:
+        by_path = self._options.predicate == "path"
+        walking_bytes = element.counts.while_walking(by_path=by_path)
+        memory.expect(
+            max(element.counts.while_parsing, walking_bytes),
+            f"{source}, line {element.line} (byte {element.offset}): the document that begins here",
+        )
+        memory.hold(element.counts.while_parsing)
         document = self._parse(source, element)
-        # Without a backslash in the source no text can hold a tab, a newline or a backslash.
-        escapes = b"\\" in element.raw
         name = id_of(document, self._keys)
         if name is not None:
             name = escaped(name)
@@ -133,7 +146,8 @@ class DocumentReader:
             name = stem if element.index is None else f"{stem}#{element.index}"
         else:
             return
-        for text in walk(document, name, self._keys, self._options.predicate == "path", escapes):
+        # Without a backslash in the source no text can hold a tab, a newline or a backslash.
+        for text in walk(document, name, self._keys, by_path, element.escapes):
             try:
                 block = text.encode()
             except UnicodeEncodeError as error:
@@ -141,7 +155,12 @@ class DocumentReader:
             # Tabs and newlines in names are escaped: two separators in a row are an empty name.
             if "\t\t" in text or "\t\n" in text or "\0" in text or _SELF_NAME in text:
                 block = self._good_lines(source, element, text)
+            del text  # it may be as long as the document
             yield block
+        memory.hold(walking_bytes)
+        if element.counts.parsed_bytes > _LARGE_BYTES:
+            del document
+            _pages.trim()
 
     def _claim_stem(self, source: str, stem: str) -> None:
         if self._stems.setdefault(stem, self._files) != self._files:
@@ -158,28 +177,29 @@ class DocumentReader:
         return found
 
     def _parse(self, source: str, element: Element) -> dict[str, Any]:
-        raw = element.raw
         try:
-            text = raw.decode()
+            text = element.take().decode()
+        except UnicodeDecodeError as error:
+            raw = error.object
+            message = f"found the byte 0x{raw[error.start]:02x}, expected UTF-8"
+            raise _wrong(source, element, raw[: error.start], message) from None
+        try:
             document: dict[str, Any] = self._decode(text)
-            if _SURROGATE.search(raw):
+            if element.lone_surrogate:
                 json.dumps(document, ensure_ascii=False).encode()
             return document
-        except UnicodeDecodeError as error:
-            at, message = error.start, f"found the byte 0x{raw[error.start]:02x}, expected UTF-8"
         except UnicodeEncodeError as error:
             raise _surrogate(source, element, error) from None
         except json.JSONDecodeError as error:
-            at = len(text[: error.pos].encode())
-            found = repr(text[error.pos : error.pos + 20]) if error.pos < len(text) else "the end"
+            at = error.pos
+            found = repr(text[at : at + 20]) if at < len(text) else "the end"
             message = f"found {found}: {error.msg[0].lower()}{error.msg[1:]}"
         except _ConstantError as error:
-            at = next((m.start() for m in _CONSTANT.finditer(raw) if m[1]), 0)
+            at = next((m.start() for m in _CONSTANT.finditer(text) if m[1]), 0)
             message = f"found {error}, which JSON does not have, expected a number"
         except RecursionError:
             at, message = 0, f"found a document nested too deep, expected at most {MAX_DEPTH}"
-        line = element.line + raw.count(b"\n", 0, at)
-        raise InputError(f"{source}, line {line} (byte {element.offset + at}): {message}")
+        raise _wrong(source, element, text[:at].encode(), message)
 
     def _good_lines(self, source: str, element: Element, text: str) -> bytes:
         """The lines of `text` that are triples; `bad` is told the others."""
@@ -213,6 +233,12 @@ def _no_collection() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+def _wrong(source: str, element: Element, before: bytes, message: str) -> InputError:
+    """What is wrong in a document behind its bytes `before`."""
+    line = element.line + before.count(b"\n")
+    return InputError(f"{source}, line {line} (byte {element.offset + len(before)}): {message}")
 
 
 class _ConstantError(Exception):

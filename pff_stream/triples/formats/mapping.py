@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-_BLOCK_CHARACTERS = 1 << 18
+from pff_stream.triples.formats.document_memory import BLOCK_CHARACTERS
+
 _ESCAPES = str.maketrans({"\t": "\\t", "\n": "\\n", "\\": "\\\\"})
 
 
@@ -30,12 +31,13 @@ def walk(
 ) -> Iterator[str]:
     """Yields the lines of `document`, in the order of the text, as texts of whole lines.
 
-    Texts are bounded (about a quarter million characters and one value), whatever the document.
+    Texts are of about a quarter million characters, or of one line that is longer.
     Numbers must have been parsed to their text. `name` is escaped already; `escapes`: other names
     may need it. Iterative, so that depth costs no stack.
     """
     lines: list[str] = []
     append = lines.append
+    size = 0  # characters of the lines, and 64 a line
     # Suspended frames: (items, node, prefix, base, relation). An object's frame has no base and its
     # items are (key, value); an array's are (index, value), all under one relation of the node.
     stack: list[tuple[Iterator[tuple[Any, Any]], str, str, str | None, str]] = []
@@ -43,20 +45,21 @@ def walk(
     node, prefix, base, relation = name, "", None, ""
     head = name + "\t"
     while True:
-        room = 1 + _BLOCK_CHARACTERS // (len(node) + len(prefix) + len(relation) + 64)
         for key, value in items:
-            if len(lines) >= room:
-                yield "".join(lines)
-                lines.clear()
+            if size >= BLOCK_CHARACTERS:
+                yield _joined(lines)
+                size = 0
             if base is None:
                 if escapes:
                     key = escaped(key)
                 relation = prefix + key if by_path else key
             kind = type(value)
             if kind is str:
-                append(f"{head}{relation}\t{escaped(value) if escapes else value}\n")
+                if lines and len(value) > BLOCK_CHARACTERS:  # alone it is not copied once more
+                    yield _joined(lines)
+                line = f"{head}{relation}\t{escaped(value) if escapes else value}\n"
             elif kind is bool:
-                append(f"{head}{relation}\t{'true' if value else 'false'}\n")
+                line = f"{head}{relation}\t{'true' if value else 'false'}\n"
             elif value:  # neither null nor empty
                 path = f"{node if base is None else base}/{key}"
                 stack.append((items, node, prefix, base, relation))
@@ -68,15 +71,28 @@ def walk(
                     child = path
                 elif escapes:
                     child = escaped(child)
-                append(f"{head}{relation}\t{child}\n")
+                line = f"{head}{relation}\t{child}\n"
+                append(line)
+                size += len(line) + 64
                 items, node, base = iter(value.items()), child, None
                 head = child + "\t"
                 prefix = relation + "." if by_path else ""
                 break
+            else:
+                continue
+            append(line)
+            size += len(line) + 64
         else:
             if not stack:
                 break
             items, node, prefix, base, relation = stack.pop()
             head = node + "\t"
     if lines:
-        yield "".join(lines)
+        yield _joined(lines)
+
+
+def _joined(lines: list[str]) -> str:
+    """One text of all lines, which are gone then."""
+    text = "".join(lines)
+    lines.clear()
+    return text

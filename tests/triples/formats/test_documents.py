@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from pff_stream.errors import InputError
 from pff_stream.triples.bad import BadTriples
 from pff_stream.triples.formats.json import DocumentReader, JsonFormat, document_stem
+from pff_stream.triples.inputs import Unlimited
 from pff_stream.triples.options import DocumentOptions, EncodeOptions
 from tests.triples.memory_writer import encoded
 
@@ -31,7 +32,7 @@ def lines_of(
     data = text if isinstance(text, bytes) else text.encode()
     reader = DocumentReader(options or DocumentOptions(), BadTriples(policy))
     blocks = (data[start : start + cut] for start in range(0, len(data), cut))
-    found = b"".join(reader.triple_blocks(path, blocks)).decode()
+    found = b"".join(reader.triple_blocks(path, blocks, Unlimited())).decode()
     return [line.replace("\t", " | ") for line in found.split("\n")[:-1]]
 
 
@@ -246,7 +247,7 @@ def test_text_is_bounded() -> None:
     """A document whose triples are far larger than itself is handed on in small blocks."""
     text = json.dumps({"k" * 20_000: {"a": list(range(300))}}).encode()
     reader = DocumentReader(DocumentOptions(), BadTriples())
-    sizes = [len(block) for block in reader.triple_blocks("test.json", iter([text]))]
+    sizes = [len(block) for block in reader.triple_blocks("test.json", iter([text]), Unlimited())]
     assert sum(sizes) > 6_000_000 and max(sizes) < 600_000
 
 

@@ -1,0 +1,189 @@
+"""Decompresses gzip and zstd in blocks of bounded size, and keeps account of what that takes.
+
+Does not cover: opening and reading files (`sources`).
+"""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from pff_stream.errors import InputError, RefusedError
+from planner.sizes import format_size
+
+GZIP_BYTES = 1 << 17
+ZSTD_BYTES = 1 << 20
+"""What decoders take, of zstd beside the window: state, blocks, the module."""
+RAW_BYTES = 1 << 16
+SNIFF_BYTES = 18  # the longest zstd frame header
+GZIP_MAGIC = b"\x1f\x8b"
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+# The largest window that zstd's own tool accepts without being told otherwise.
+LARGEST_WINDOW_LOG = 27
+
+
+class RawSource(Protocol):
+    """Raw reads of a file, in order."""
+
+    name: str
+    offset: int
+    """Of the next byte."""
+    is_file: bool
+    """Whether it is a regular file."""
+
+    def read(self, n: int) -> bytes:
+        """At most `n` bytes; none at the end."""
+
+
+class DecoderMemory:
+    """What decompressing takes: of several files in turn the most, of pipes together."""
+
+    def __init__(self, limit_bytes: int | None = None) -> None:
+        """A decoder that would take more than `limit_bytes` is refused; None: none is."""
+        self._limit_bytes = limit_bytes
+        self._of_files = 0
+        self._of_pipes: dict[str, int] = {}
+
+    @property
+    def most_bytes(self) -> int:
+        """What was touched at once, at most."""
+        return self._of_files + sum(self._of_pipes.values())
+
+    def expect(self, source: RawSource, n_bytes: int) -> None:
+        """A decoder of `source` will allocate so much; raises `RefusedError` over the limit."""
+        limit = self._limit_bytes
+        if limit is not None and n_bytes > limit:
+            raise RefusedError(
+                f"refused: {source.name}: byte {source.offset}: decompressing it takes "
+                f"{format_size(n_bytes)}, {format_size(limit)} may be used"
+            )
+
+    def met(self, source: RawSource, n_bytes: int) -> None:
+        """A decoder of `source` touched so much."""
+        if source.is_file:
+            self._of_files = max(self._of_files, n_bytes)
+        else:
+            self._of_pipes[source.name] = max(self._of_pipes.get(source.name, 0), n_bytes)
+
+
+def gzip_blocks(source: RawSource, data: bytes, block_bytes: int) -> Iterator[bytes]:
+    """Member after member; zlib itself checks each member's checksum and length."""
+    while data:
+        decoder = zlib.decompressobj(wbits=31)
+        while not decoder.eof:
+            if not data:
+                data = source.read(RAW_BYTES)
+                if not data:
+                    raise _truncated(source, "gzip")
+            at = source.offset - len(data)
+            try:
+                block = decoder.decompress(data, block_bytes)
+            except zlib.error as error:
+                raise _damaged(source, "gzip", at, error) from None
+            data = decoder.unconsumed_tail
+            if block:
+                yield block
+        data = _after_member(source, decoder.unused_data)
+        while 0 < len(data) < 2:
+            more = source.read(RAW_BYTES)
+            if not more:
+                break
+            data += more
+        if data and not data.startswith(GZIP_MAGIC):
+            at = source.offset - len(data)
+            raise InputError(
+                f"{source.name}: byte {at}: found {data[:8]!r} after the gzip data, "
+                "expected another gzip member or the end of the file"
+            )
+
+
+def _after_member(source: RawSource, data: bytes) -> bytes:
+    """What follows a gzip member, without the zeros that tapes and some tools pad with."""
+    data = data.lstrip(b"\0")
+    while not data:
+        data = source.read(RAW_BYTES)
+        if not data:
+            break
+        data = data.lstrip(b"\0")
+    return data
+
+
+def _zstd() -> Any:
+    """The zstd module, imported only when a zstd file is met."""
+    try:
+        if sys.version_info >= (3, 14):
+            from compression import zstd
+        else:
+            from backports import zstd
+    except ImportError:
+        raise InputError(
+            "reading zstd needs the package backports.zstd (Python 3.14 brings its own)"
+        ) from None
+    return zstd
+
+
+def is_zstd(first: bytes, name: str) -> bool:
+    """Whether a file of this name that begins with `first` is zstd."""
+    skippable = first[1:4] == b"\x2a\x4d\x18" and first[0] >> 4 == 5
+    return first.startswith(_ZSTD_MAGIC) or (skippable and name.lower().endswith(".zst"))
+
+
+def zstd_window(first: bytes) -> int:
+    """The window of the frame that `first` begins, in bytes (the largest where it is unclear)."""
+    largest = 1 << LARGEST_WINDOW_LOG
+    if not first.startswith(_ZSTD_MAGIC) or len(first) < 6:
+        return largest
+    descriptor = first[4]
+    if not descriptor & 0x20:
+        exponent, mantissa = first[5] >> 3, first[5] & 7
+        window = (1 << (10 + exponent)) + (mantissa << (7 + exponent))
+        return min(window, largest)
+    start = 5 + (0, 1, 2, 4)[descriptor & 3]  # a single segment: its window is its content
+    width = (1, 2, 4, 8)[descriptor >> 6]
+    size = int.from_bytes(first[start : start + width], "little") + (256 if width == 2 else 0)
+    return min(size, largest)
+
+
+def zstd_blocks(
+    source: RawSource, data: bytes, block_bytes: int, decoders: DecoderMemory
+) -> Iterator[bytes]:
+    """Frame after frame, each checked by its own checksum where it has one."""
+    zstd = _zstd()
+    options = {zstd.DecompressionParameter.window_log_max: LARGEST_WINDOW_LOG}
+    while data:
+        while len(data) < SNIFF_BYTES and (more := source.read(RAW_BYTES)):
+            data += more
+        window, made = zstd_window(data), 0
+        decoders.expect(source, window + ZSTD_BYTES)
+        decoder = zstd.ZstdDecompressor(options=options)
+        while not decoder.eof:
+            if not data and decoder.needs_input:
+                data = source.read(RAW_BYTES)
+                if not data:
+                    raise _truncated(source, "zstd")
+            at = source.offset - len(data)
+            try:
+                block = decoder.decompress(data, block_bytes)
+            except zstd.ZstdError as error:
+                if "not enough memory" in str(error):
+                    raise MemoryError from None
+                raise _damaged(source, "zstd", at, error) from None
+            data = b""
+            if block:
+                made += len(block)
+                decoders.met(source, min(window, made) + ZSTD_BYTES)
+                yield block
+        data = decoder.unused_data or source.read(RAW_BYTES)
+
+
+def _truncated(source: RawSource, kind: str) -> InputError:
+    return InputError(
+        f"{source.name}: byte {source.offset}: found the end of the file, expected more {kind} "
+        "data: the file is truncated"
+    )
+
+
+def _damaged(source: RawSource, kind: str, at: int, error: Exception) -> InputError:
+    return InputError(f"{source.name}: at or after byte {at}: found damaged {kind} data ({error})")
