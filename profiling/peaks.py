@@ -9,6 +9,8 @@ held against the kernel's figure instead (`kernel_peak`).
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -27,6 +29,8 @@ NOT_HEAP = frozenset(
         memray.AllocatorType.PYMALLOC_FREE,
     }
 )
+FLAMEGRAPHS = "FLAMEGRAPHS"
+"""Variable that names a folder: each captured piece of work leaves its flame graph there."""
 # What the tracker's own objects may add.
 MARGIN_BYTES = 64 * KIB
 
@@ -37,7 +41,22 @@ def traced_peak(work: Callable[[], object]) -> int:
         capture = Path(folder, "capture.bin")
         with memray.Tracker(capture, trace_python_allocators=True):
             work()
+        if flamegraphs := os.environ.get(FLAMEGRAPHS):
+            _draw(capture, Path(flamegraphs))
         return captured_peak(capture)
+
+
+def _draw(capture: Path, folder: Path) -> None:
+    """Writes the flame graph of a capture, under the name of the job and a number."""
+    folder.mkdir(parents=True, exist_ok=True)
+    job = Path(sys.argv[0]).stem
+    number = 1 + len(list(folder.glob(f"{job}-*.html")))
+    target = folder / f"{job}-{number}.html"
+    subprocess.run(
+        [sys.executable, "-m", "memray", "flamegraph", "-o", target, capture],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
 
 
 def captured_peak(capture: Path) -> int:
