@@ -44,7 +44,7 @@ class Term:
     """What the memory holds, in words of the user."""
     bytes: int
     """How much, never negative."""
-    formula: str
+    formula: str = ""
     """How it was computed, in the names of `inputs`."""
     inputs: Mapping[str, Input] = field(default_factory=dict)
     """What the formula was computed from."""

@@ -13,14 +13,12 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from pff_stream.plan.terms import CHUNK_COPIES
+from pff_stream.plan.by_document import CHUNK_COPIES, SOURCE_COPIES
 from pff_stream.rules.compile import compile_rules
 from pff_stream.rules.file import RuleFile
 from profiling.peaks import EXAMPLE, MARGIN_BYTES, Report, traced_peak
 
 REPEATS = (1, 10)
-SOURCE_COPIES = 3
-"""A source chunk as read, as decoded, and what checks it: what the plan's merge term counts."""
 # Offset, length, checksum and counts of a chunk; checking them makes three columns of 8 bytes.
 INDEX_BYTES = 2 * 32 + 3 * 8
 

@@ -19,22 +19,18 @@ from typing import Any
 
 import memray
 
-from pff_stream.plan.sizes import ProcessCosts, RunSizes, chunk_counts
-from pff_stream.plan.terms import run_phases
+from pff_stream.evaluate.terms import evaluator_terms
 from pff_stream.rules.compile import compile_rules
 from pff_stream.rules.file import RuleFile
+from pff_stream.rules.sizes import RuleSizes
 from pff_stream.triples.encode import encode
 from pff_stream.triples.options import EncodeOptions
-from pff_stream.triples.report import EncodeReport
 from pff_stream.triples.store import GraphStore
 from pff_stream.work.rules import set_up
 from pff_stream.work.task import RESULT_BYTES, Task, WorkerArguments
-from planner.model import Settings
 from profiling.peaks import EXAMPLE, Report, captured_peak
 
 REPEATS = (1, 10)
-WORKER_TERMS = ("scratch", "chunks", "results")
-"""What of the plan's evaluation phase a worker allocates by itself once it has started."""
 
 
 def evaluate_all(arguments: WorkerArguments, capture: str) -> None:
@@ -63,32 +59,10 @@ def worker_peak(folder: Path, arguments: WorkerArguments) -> int:
     return captured_peak(capture)
 
 
-def run_sizes(rules: RuleFile, graph: EncodeReport) -> RunSizes:
-    """What the plan knows of both inputs."""
-    return RunSizes(
-        graph_bytes=graph.graph_bytes,
-        graph_in_memory=True,
-        n_entities=graph.n_entities,
-        n_chunks=len(rules.chunks),
-        n_source_chunks=len(rules.source_chunks),
-        max_chunk_bytes=rules.max_chunk_bytes,
-        max_chunk_rules=rules.max_chunk_rules,
-        max_source_chunk_bytes=rules.max_source_chunk_bytes,
-        work_bytes=0,
-        results_bytes=0,
-        spool_in_memory_bytes=0,
-        max_chunk_names=rules.work["max_chunk_names"],
-        max_chunk_atoms=rules.work["max_chunk_atoms"],
-        max_chunk_bodies=rules.work["max_chunk_bodies"],
-    )
-
-
-def worker_terms(sizes: RunSizes, wide: bool) -> dict[str, int]:
+def worker_terms(n_entities: int, rules: RuleSizes, wide: bool) -> dict[str, int]:
     """The plan's terms of one worker, without its process and its share of the graph."""
-    settings: Settings = {"workers": 1, "window": 1, "wide": wide, "start_method": "spawn"}
-    evaluate = run_phases(sizes, ProcessCosts(0, 0, 0, "left out"), settings)[0]
-    terms = {term.name: term.bytes for term in evaluate.terms}
-    return {name: terms[name] for name in WORKER_TERMS}
+    terms = evaluator_terms(n_entities, rules, RESULT_BYTES, wide=wide)
+    return {term.name: term.bytes for term in terms}
 
 
 def compiled(folder: Path, repeats: int) -> Path:
@@ -125,7 +99,7 @@ def main() -> None:
         for repeats in REPEATS:
             path = compiled(folder, repeats)
             with RuleFile(path) as rules:
-                n_rules, sizes = rules.rules, run_sizes(rules, graph)
+                n_rules, sizes = rules.rules, RuleSizes.of(rules)
                 longest = rules.max_body_atoms
             for wide in (False, True):
                 (folder / "spool").write_bytes(b"")
@@ -134,12 +108,12 @@ def main() -> None:
                     wide=wide,
                     n_rules=n_rules,
                     max_body_atoms=longest,
-                    chunk_bytes=sizes.max_chunk_bytes,
-                    chunk_counts=chunk_counts(sizes),
+                    chunk_bytes=sizes.chunk_bytes,
+                    chunk_counts=sizes.chunk_counts,
                     room_bytes=0,  # what is taken in advance would hide what is needed
                 )
                 peak = worker_peak(folder, told)
-                terms = worker_terms(sizes, wide)
+                terms = worker_terms(graph.n_entities, sizes, wide)
                 report.at_most(f"worker, {n_rules} rules, wide={wide}", peak, terms)
     report.finish()
 

@@ -46,9 +46,7 @@ def share_bytes(plan: Plan, fence: str) -> int | None:
 def worker_bytes(plan: Plan) -> int:
     """What the plan gives one worker."""
     workers = int(plan.settings.get("workers") or 1)
-    shared = [
-        sum(term.bytes for term in phase.terms if "workers" in term.inputs) for phase in plan.phases
-    ]
+    shared = [sum(term.bytes for term in phase.terms if term.per_worker) for phase in plan.phases]
     return max(shared) // workers
 
 

@@ -9,29 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pff_stream.evaluate.terms import CHUNKS, SCRATCH
 from pff_stream.execute.executors import executor_named
+from pff_stream.triples.terms import GRAPH
 from pff_stream.work.task import Held
+from planner.model import KERNEL, PROCESSES
 from planner.plan import Plan
 from planner.sizes import format_size
 from planner.watch import TreeWatch
-
-PROCESSES, GRAPH, KERNEL = "processes", "graph in memory", "kernel and page cache"
-SCRATCH, CHUNKS = "scratch and results", "chunks"
-_GROUP_OF = {
-    "graph": GRAPH,
-    "kernel memory": KERNEL,
-    "spool being written": KERNEL,
-    "files being written": KERNEL,
-    "spool being read": KERNEL,
-}
-"""Every term that is not named here or below is memory of the processes, page tables included."""
-_ARRAYS_OF = {
-    "scratch": SCRATCH,
-    "results": SCRATCH,
-    "work bounds": SCRATCH,
-    "chunks": CHUNKS,
-}
-"""Terms that each worker process measures when it sets up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +42,6 @@ def compared(plan: Plan, watch: TreeWatch, workers: int, held: Held) -> list[Com
     terms = next((phase.terms for phase in plan.phases if phase.name == "evaluate"), plan.terms)
     executor = executor_named(str(plan.settings["start_method"]))
     of_workers = all(held) and not executor.shares_memory
-    group_of = _GROUP_OF | _ARRAYS_OF if of_workers else _GROUP_OF
     arrays = {
         SCRATCH: workers * held.evaluator_bytes,
         CHUNKS: workers * held.chunk_bytes,
@@ -69,7 +53,10 @@ def compared(plan: Plan, watch: TreeWatch, workers: int, held: Held) -> list[Com
     measured |= {GRAPH: sum(one.shared_bytes for one in watch.at_peak), KERNEL: None}
     found = []
     for name, bytes_held in measured.items():
-        group = [term for term in terms if group_of.get(term.name, PROCESSES) == name]
+        # What is not measured by itself is memory of the processes, page tables included.
+        group = [
+            term for term in terms if (term.group if term.group in measured else PROCESSES) == name
+        ]
         planned = sum(term.bytes for term in group)
         found.append(Compared(name, planned, bytes_held, tuple(term.name for term in group)))
     return found

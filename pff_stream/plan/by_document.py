@@ -10,12 +10,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pff_stream.evaluate._kernel import scratch_bytes
+from pff_stream.evaluate.terms import scratch
+from pff_stream.plan import process_terms as processes
 from pff_stream.plan.sizes import ProcessCosts
-from pff_stream.plan.terms import CHUNK_COPIES, RULE_BYTES, TASK_BYTES
 from pff_stream.plan.workload import Workload
-from pff_stream.rules.file import RuleFile
+from pff_stream.rules.sizes import RuleSizes
 from pff_stream.work.task import RESULT_BYTES
+from planner.formula import given
 from planner.model import Phase, Setting, Settings, Term
 
 DOCUMENT_FACTOR = 24
@@ -25,8 +26,20 @@ PACKED_FACTOR = 10
 MAX_TABLE_RULES = 1_000_000
 """Rule sets up to this size are counted through a table; it is built from about 40 bytes a rule and
 the distinct names."""
-TABLE_RULE_BYTES = 96
-"""What building the table holds a rule, at most, with names of ordinary length."""
+TABLE_RULE_BYTES, TABLE_COUNT_BYTES = 96, 12
+"""What building the table holds a rule, at most, with names of ordinary length; and what each
+worker counts in."""
+CHUNK_COPIES, RULE_BYTES = 6, 78
+"""A chunk as read, as decoded, and what checks it: times its encoded bytes; and what the evaluator
+keeps per rule beside its columns."""
+SOURCE_COPIES = 3
+"""A source chunk as read, as decoded, and what checks it."""
+NAME_BYTES = 8
+"""The least that an entity takes in a document: a name, its quotes, a key."""
+MERGE_BYTES = 4 << 20
+"""What a worker merges the results of its document in."""
+TASKS_IN_FLIGHT = 4
+"""Documents and answers under way for each worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +58,7 @@ class DocumentsWorkload(Workload):
     unit = "documents"
 
     sizes: DocumentSizes
-    rules: RuleFile
+    rules: RuleSizes
 
     @property
     def n_tasks(self) -> int:
@@ -63,7 +76,7 @@ class DocumentsWorkload(Workload):
 
     def leanest(self, workers: int, method: str) -> dict[str, Setting]:
         """There is one way only."""
-        return {"workers": workers, "start_method": method, "window": 4 * workers}
+        return {"workers": workers, "start_method": method, "window": TASKS_IN_FLIGHT * workers}
 
 
 def document_bytes(path: str) -> int:
@@ -75,53 +88,39 @@ def document_bytes(path: str) -> int:
     return size * (PACKED_FACTOR if path.lower().endswith((".gz", ".zst")) else 1)
 
 
-def _phase(file: RuleFile, costs: ProcessCosts, workers: int, largest: int) -> Phase:
-    table_rules = file.rules if file.rules <= MAX_TABLE_RULES else 0
-    entities = largest // 8 + 1  # a name, its quotes, a key: 8 bytes or more
+def _phase(rules: RuleSizes, costs: ProcessCosts, workers: int, largest_bytes: int) -> Phase:
+    table_rules = given("rules", rules.n_rules if rules.n_rules <= MAX_TABLE_RULES else 0)
+    counts = Term.of("rule table", TABLE_COUNT_BYTES * table_rules, "index of the rule file")
     return Phase(
         "evaluate",
         [
-            Term("parent", costs.parent_bytes, "parent", {}, costs.source),
-            Term(
-                "workers",
-                workers * costs.worker_bytes + costs.helper_bytes,
-                "workers x worker + helpers",
-                {"workers": workers, "worker": costs.worker_bytes, "helpers": costs.helper_bytes},
-                costs.source,
-            ),
-            Term(
-                "documents",
-                workers * (DOCUMENT_FACTOR * largest + scratch_bytes(entities, False)),
-                "workers x (24 x largest_document + 24 x largest_document / 8)",
-                {"workers": workers, "largest_document": largest},
-                "sizes of the documents",
-                at_most=True,
-            ),
-            Term(
-                "chunks",
-                workers
-                * (
-                    CHUNK_COPIES * file.max_chunk_bytes
-                    + RULE_BYTES * file.max_chunk_rules
-                    + 3 * file.max_source_chunk_bytes
-                ),
-                "workers x (6 x chunk_bytes + 78 x chunk_rules + 3 x source_chunk)",
-                {"workers": workers, "chunk_bytes": file.max_chunk_bytes},
-                "index of the rule file",
-            ),
-            Term(
-                "rule table",
-                table_rules * TABLE_RULE_BYTES + workers * 12 * table_rules,
-                "rules x 96 while it is built + workers x rules x 12",
-                {"rules": table_rules, "workers": workers},
-                "index of the rule file",
-            ),
-            Term(
-                "results",
-                workers * (RESULT_BYTES + (4 << 20)) + 4 * workers * TASK_BYTES,
-                "workers x (result_buffer + merge)",
-                {"workers": workers, "result_buffer": RESULT_BYTES, "merge": 4 << 20},
-                "constants of the code",
-            ),
+            processes.parent(costs),
+            processes.worker(costs).for_each(workers, once=processes.helpers(costs)),
+            _document(largest_bytes).for_each(workers),
+            _chunks(rules).for_each(workers),
+            counts.for_each(workers, once=TABLE_RULE_BYTES * table_rules),
+            _results().for_each(workers),
         ],
     )
+
+
+def _document(largest_bytes: int) -> Term:
+    """A document while it is read, encoded and evaluated."""
+    largest = given("largest_document", largest_bytes)
+    formula = DOCUMENT_FACTOR * largest + scratch(largest // NAME_BYTES + 1, wide=False)
+    return Term.of("documents", formula, "sizes of the documents", at_most=True)
+
+
+def _chunks(rules: RuleSizes) -> Term:
+    formula = (
+        CHUNK_COPIES * given("chunk_bytes", rules.chunk_bytes)
+        + RULE_BYTES * given("chunk_rules", rules.chunk_rules)
+        + SOURCE_COPIES * given("source_chunk", rules.source_chunk_bytes)
+    )
+    return Term.of("chunks", formula, "index of the rule file")
+
+
+def _results() -> Term:
+    tasks = TASKS_IN_FLIGHT * given("task", processes.TASK_BYTES)
+    formula = given("result_buffer", RESULT_BYTES) + given("merge", MERGE_BYTES) + tasks
+    return Term.of("results", formula, "constants of the code")

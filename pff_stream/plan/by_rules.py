@@ -12,21 +12,17 @@ from itertools import product
 
 from pff_stream.errors import UsageError
 from pff_stream.execute.executors import executor_named
+from pff_stream.plan.blocks import BlockSizes, announced, does_not_fit
 from pff_stream.plan.sizes import (
     BLOCKS,
     FILE,
     MEMORY,
-    SLACK_BYTES,
-    BlockSizes,
     ProcessCosts,
     RunSizes,
-    announced,
     busy_workers,
-    does_not_fit,
-    own_bytes,
     resident_bytes,
 )
-from pff_stream.plan.terms import run_phases
+from pff_stream.plan.terms import run_phases, worker_terms
 from pff_stream.plan.workload import Build, Workload
 from planner.model import Phase, Setting, Settings
 from planner.plan import Plan
@@ -39,6 +35,9 @@ ROOMY_SHARE, TIGHT_SPEED = 6, 0.4
 fortieth each took twice as long as one with a sixth (16 million triples of 40 relations)."""
 WIDE_SPEED = 2.5
 """How much faster large graphs are evaluated with 512 sources at once (see docs/performance.md)."""
+SLACK_BYTES = 16 << 20
+"""Of the budget, left to the page cache (program code, files in windows) when the room for
+relations is made as large as can be."""
 TOGETHER_SHARE = 4
 """Of what the budget leaves, this part at most is for rules that are taken together."""
 LEAST_TASKS = 4
@@ -58,7 +57,7 @@ class RulesWorkload(Workload):
     @property
     def n_tasks(self) -> int:
         """The chunks of the rule file."""
-        return self.sizes.n_chunks
+        return self.sizes.rules.n_chunks
 
     def phases(self, costs: ProcessCosts, settings: Settings) -> list[Phase]:
         """Evaluating, then merging."""
@@ -96,7 +95,7 @@ class RulesWorkload(Workload):
 
     def mapped_bytes(self, settings: Settings) -> int:
         """A graph file that is mapped: without room its pages would come and go."""
-        return self.sizes.graph_bytes if settings.get("backing") == FILE else 0
+        return self.sizes.graph.total_bytes if settings.get("backing") == FILE else 0
 
     def improved(self, chosen: Candidate, build: Build, budget_bytes: int) -> Candidate:
         """As many relations resident as the budget allows, and the names if it does."""
@@ -142,7 +141,7 @@ class RulesWorkload(Workload):
             notes.append("one source at a time: the vectors for 512 at once do not fit the budget")
         resident = resident_bytes(settings)
         if resident is not None and blocks is not None:
-            notes.append(announced(self.sizes.graph_bytes, resident, blocks))
+            notes.append(announced(self.sizes.graph.total_bytes, resident, blocks))
         return notes
 
     def _candidate(
@@ -163,11 +162,12 @@ class RulesWorkload(Workload):
     def _together(self, workers: int, room_bytes: int) -> int:
         """How many chunks a task may be of for so much memory a worker; enough tasks are left."""
         each_bytes = self._own_bytes(2) - self._own_bytes(1)
-        enough = self.sizes.n_chunks // (LEAST_TASKS * workers)
+        enough = self.sizes.rules.n_chunks // (LEAST_TASKS * workers)
         return max(1, min(1 + room_bytes // each_bytes, enough))
 
     def _own_bytes(self, together: int) -> int:
-        return sum(own_bytes(self.sizes, wide=False, resident_bytes=0, together=together).values())
+        own = worker_terms(self.sizes, wide=False, resident_bytes=0, together=together)
+        return sum(term.bytes for term in own)
 
 
 def predicted_speed(settings: Settings, blocks: BlockSizes | None = None) -> float:

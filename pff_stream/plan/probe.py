@@ -1,7 +1,7 @@
 """Measures what a run's processes cost here: a run in miniature, with the code that a run has.
 
 Workers are started by the pool, set up and answer tasks about a graph of a few triples, and what
-they take by name for those (`memory.own_bytes`) is taken off: what is left is the process. What
+they take by name for those (`evaluate.terms`) is taken off: what is left is the process. What
 comes once (a fork server, what this process itself grows by) is told apart. Does not plan.
 """
 
@@ -16,16 +16,18 @@ from itertools import cycle, islice
 from typing import IO
 
 from pff_stream.errors import WorkersFailedError
+from pff_stream.evaluate.terms import evaluator_terms
 from pff_stream.execute.executors import executor_named
 from pff_stream.execute.pool import Job, Poisoned, Pool
 from pff_stream.files import _pages
 from pff_stream.files.temporary import temporary_file
 from pff_stream.limits.guard import Meter
 from pff_stream.observer import Silent
-from pff_stream.plan.sizes import RunSizes, chunk_counts, own_bytes, room_bytes
 from pff_stream.report._merge import write_results
 from pff_stream.report.spooled import Spooled
 from pff_stream.rules.file import RuleFile
+from pff_stream.rules.sizes import RuleSizes
+from pff_stream.rules.terms import decoding
 from pff_stream.triples.graph import attach
 from pff_stream.work.rules import set_up
 from pff_stream.work.tally import Evaluation
@@ -64,7 +66,7 @@ def probe_pool(start_method: str, folder: str, workers: int) -> WorkerMemory:
         spool, spool_path = stack.enter_context(temporary_file(folder))
         _make_inputs(rule_file, graph_file)
         with RuleFile(rule_file.fileno()) as rules, attach(graph_name) as graph:
-            sizes = _sizes(rules, graph.view.total_bytes, graph.view.n_entities)
+            sizes, n_entities = RuleSizes.of(rules), graph.view.n_entities
         rules = stack.enter_context(RuleFile(rule_file.fileno()))
         arguments = WorkerArguments(
             graph=graph_name,
@@ -79,9 +81,9 @@ def probe_pool(start_method: str, folder: str, workers: int) -> WorkerMemory:
             n_rules=rules.rules,
             max_body_atoms=rules.max_body_atoms,
             buffer_bytes=RESULT_BYTES,
-            chunk_bytes=sizes.max_chunk_bytes,
-            chunk_counts=chunk_counts(sizes),
-            room_bytes=room_bytes(sizes),
+            chunk_bytes=sizes.chunk_bytes,
+            chunk_counts=sizes.chunk_counts,
+            room_bytes=decoding(sizes).value,
             share_bytes=SHARE_BYTES,
         )
         gc.collect()
@@ -92,7 +94,8 @@ def probe_pool(start_method: str, folder: str, workers: int) -> WorkerMemory:
         )
         seconds = time.perf_counter() - began
     growth_bytes = max(0, after_bytes - before_bytes)
-    own = sum(own_bytes(sizes, wide=True).values())
+    terms = evaluator_terms(n_entities, sizes, RESULT_BYTES, wide=True)
+    own = sum(term.bytes for term in terms)
     if not measured:
         each_bytes = (during_bytes - before_bytes - growth_bytes) // workers - own
         return WorkerMemory(ProcessMemory(max(0, each_bytes), 0, 0), 0, seconds, growth_bytes)
@@ -149,25 +152,6 @@ def _run(
             chunks = rules.all_source_chunks()
             write_results(Spooled(graph.view, [spool.fileno()], once.runs, chunks))
     return measured, during_bytes, after_bytes
-
-
-def _sizes(rules: RuleFile, graph_bytes: int, n_entities: int) -> RunSizes:
-    return RunSizes(
-        graph_bytes=graph_bytes,
-        graph_in_memory=False,
-        n_entities=n_entities,
-        n_chunks=len(rules.chunks),
-        n_source_chunks=len(rules.source_chunks),
-        max_chunk_bytes=rules.max_chunk_bytes,
-        max_chunk_rules=rules.max_chunk_rules,
-        max_source_chunk_bytes=rules.max_source_chunk_bytes,
-        work_bytes=0,
-        results_bytes=0,
-        spool_in_memory_bytes=0,
-        max_chunk_names=rules.work["max_chunk_names"],
-        max_chunk_atoms=rules.work["max_chunk_atoms"],
-        max_chunk_bodies=rules.work["max_chunk_bodies"],
-    )
 
 
 def _make_inputs(rule_file: IO[bytes], graph_file: IO[bytes]) -> None:

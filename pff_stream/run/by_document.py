@@ -32,6 +32,7 @@ from pff_stream.report.records import Outcome
 from pff_stream.report.summary import Json
 from pff_stream.report.totals import Failure, RunTotals
 from pff_stream.rules._table import TableBuilder
+from pff_stream.rules.sizes import RuleSizes
 from pff_stream.run.cut import Basis, Documents, Ready, Work
 from pff_stream.settings.manifest import Manifest, read_manifest
 from pff_stream.settings.models import ResourceOptions
@@ -69,7 +70,9 @@ class Listed(Documents):
             size = document_bytes(document.path)
             largest, total = max(largest, size), total + size
         n_documents = self.manifest.n_documents
-        workload = DocumentsWorkload(DocumentSizes(n_documents, largest), basis.rules.file)
+        workload = DocumentsWorkload(
+            DocumentSizes(n_documents, largest), RuleSizes.of(basis.rules.file)
+        )
 
         def make(resources: ResourceOptions, machine: Machine, fixed: Settings | None) -> Plan:
             return plan_run(resources, machine, workload, basis.costs, basis.before, fixed)

@@ -24,12 +24,9 @@ from pff_stream.plan.accuracy import Compared, compared
 from pff_stream.plan.sizes import (
     RunSizes,
     busy_workers,
-    chunk_counts,
     chunks_together,
-    fan_in,
     holds_names,
     resident_bytes,
-    room_bytes,
 )
 from pff_stream.report._merge import write_results
 from pff_stream.report._pass import Formatter
@@ -41,6 +38,7 @@ from pff_stream.report.streams import RunHeader
 from pff_stream.report.summary import Json, Summary
 from pff_stream.report.totals import RunTotals, Totals
 from pff_stream.rules.file import RuleFile
+from pff_stream.rules.terms import decoding
 from pff_stream.run.cut import Ready, Work
 from pff_stream.triples._graph import GraphView
 from pff_stream.triples.graph import attach
@@ -196,7 +194,7 @@ class RulesWork(Work):
             unseen=self.ready.settings.evaluation.unseen,
             max_violations=self.ready.settings.evaluation.max_violations,
             temporary_dir=self.ready.folder,
-            fan_in=fan_in(self.sizes),
+            fan_in=self.sizes.results.fan_in,
         )
 
     def _merge(self, formatters: Sequence[Formatter]) -> Totals:
@@ -220,7 +218,7 @@ class RulesWork(Work):
         return RunHeader(ready.semantics, ready.settings.result_options(), ready.hashes)
 
     def _worker_arguments(self) -> WorkerArguments:
-        ready, sizes = self.ready, self.sizes
+        ready, sizes = self.ready, self.sizes.rules
         evaluation, plan = ready.settings.evaluation, ready.plan
         return WorkerArguments(
             graph=self.graph.name,
@@ -235,9 +233,9 @@ class RulesWork(Work):
             n_rules=self.file.rules,
             max_body_atoms=self.file.max_body_atoms,
             buffer_bytes=RESULT_BYTES,
-            chunk_bytes=sizes.max_chunk_bytes,
-            chunk_counts=chunk_counts(sizes),
-            room_bytes=room_bytes(sizes, self._together),
+            chunk_bytes=sizes.chunk_bytes,
+            chunk_counts=sizes.chunk_counts,
+            room_bytes=decoding(sizes, self._together).value,
             resident_bytes=resident_bytes(plan.settings),
             chunks_together=self._together,
             share_bytes=share_bytes(plan, ready.settings.resources.fence),

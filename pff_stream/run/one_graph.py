@@ -12,14 +12,13 @@ from pff_stream.files.temporary import temporary_file
 from pff_stream.inputs import GraphInput, TriplesGiven, moved_out, open_graph
 from pff_stream.limits.guard import Meter
 from pff_stream.observer import Observer
+from pff_stream.plan.blocks import BlockSizes, exact
 from pff_stream.plan.by_rules import RulesWorkload
 from pff_stream.plan.choose import plan_run
 from pff_stream.plan.sizes import (
     BLOCKS,
     MEMORY,
-    BlockSizes,
     RunSizes,
-    exact,
     sizes_of_run,
 )
 from pff_stream.report.run_table import RunTable

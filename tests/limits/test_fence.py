@@ -15,6 +15,7 @@ from pff_stream.execute.pool import Completed, Poisoned
 from pff_stream.limits import fence
 from pff_stream.settings.models import ResourceOptions
 from planner.fence import MemoryGroup
+from planner.formula import given
 from planner.model import Phase, Settings, Term
 from planner.plan import Plan
 from tests.execute import pool_tasks
@@ -29,9 +30,9 @@ def plan_of(workers: int, start_method: str) -> Plan:
     """A plan that gives each worker 30 MiB, and the graph 100."""
     terms = [
         Term("parent", 20 * MIB, ""),
-        Term("workers", workers * 10 * MIB, "", {"workers": workers}),
-        Term("scratch", workers * 20 * MIB, "", {"workers": workers}),
-        Term("graph", 100 * MIB, ""),
+        Term.of("workers", given("worker", 10 * MIB)).for_each(workers),
+        Term.of("scratch", given("each", 20 * MIB)).for_each(workers),
+        Term("graph", 100 * MIB, "", {"workers": workers}),
     ]
     settings: Settings = {"workers": workers, "start_method": start_method}
     return Plan([Phase("merge", []), Phase("evaluate", terms)], 1 << 30, "", settings=settings)
@@ -138,6 +139,7 @@ HELD = """
 import json, os, sys
 from pff_stream.limits import fence
 from pff_stream.settings.models import ResourceOptions
+from planner.formula import given
 from planner.model import Phase
 from planner.plan import Plan
 resources = ResourceOptions(budget_bytes=200 << 20, fence="cgroup")

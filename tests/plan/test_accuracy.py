@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-from pff_stream.plan.accuracy import (
-    CHUNKS,
-    GRAPH,
-    KERNEL,
-    PROCESSES,
-    SCRATCH,
-    compared,
-    compared_lines,
-)
+from pff_stream.evaluate.terms import CHUNKS, SCRATCH
+from pff_stream.plan.accuracy import compared, compared_lines
+from pff_stream.triples.terms import GRAPH
 from pff_stream.work.task import Held
-from planner.model import Phase, Term
+from planner.model import KERNEL, PROCESSES, Phase, Term
 from planner.plan import Plan
 from planner.watch import Reading, TreeWatch
 
 MIB = 1 << 20
-NAMES = (
-    "parent",
-    "workers",
-    "graph",
-    "page tables",
-    "scratch",
-    "chunks",
-    "results",
-    "kernel memory",
-    "spool being written",
-)
+GROUPS = {
+    "parent": PROCESSES,
+    "workers": PROCESSES,
+    "graph": GRAPH,
+    "page tables": PROCESSES,
+    "scratch": SCRATCH,
+    "chunks": CHUNKS,
+    "results": SCRATCH,
+    "kernel memory": KERNEL,
+    "spool being written": KERNEL,
+}
 
 
 def plan_of(start_method: str) -> Plan:
     """A run of a MiB a term, whose merge is larger."""
-    evaluate = Phase("evaluate", [Term(name, MIB, name) for name in NAMES])
+    evaluate = Phase("evaluate", [Term(name, MIB, group=group) for name, group in GROUPS.items()])
     merge = Phase("merge", [Term("merge", 20 * MIB, "merge")])
     return Plan([evaluate, merge], 1 << 30, "test", settings={"start_method": start_method})
 

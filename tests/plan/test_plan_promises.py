@@ -14,9 +14,12 @@ from pff_stream.plan.by_rules import RulesWorkload, predicted_speed
 from pff_stream.plan.choose import plan_run
 from pff_stream.plan.costs import Costs
 from pff_stream.plan.sizes import ProcessCosts, RunSizes
+from pff_stream.rules.sizes import RuleSizes
 from pff_stream.settings.models import ResourceOptions
+from pff_stream.triples.terms import GraphSizes
 from planner.machine import Machine
 from planner.model import Limit
+from tests.plan.sized import sized
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLE = ROOT / "docs" / "example"
@@ -44,20 +47,18 @@ class FakeCosts(Costs):
 
 def sizes_of(n_entities: int) -> RunSizes:
     """A run of many chunks."""
-    return RunSizes(
-        graph_bytes=200 * n_entities,
-        graph_in_memory=True,
-        n_entities=n_entities,
+    rules = RuleSizes(
+        n_rules=300 * 4096,
         n_chunks=300,
-        n_source_chunks=300,
-        max_chunk_bytes=256 << 10,
-        max_chunk_rules=4096,
-        max_source_chunk_bytes=600 << 10,
-        work_bytes=0,
-        results_bytes=0,
-        spool_in_memory_bytes=0,
-        cores=8,
+        chunk_bytes=256 << 10,
+        chunk_rules=4096,
+        chunk_names=0,
+        chunk_atoms=0,
+        chunk_bodies=0,
+        source_chunk_bytes=600 << 10,
+        body_atoms=3,
     )
+    return sized(GraphSizes(200 * n_entities, True, n_entities), rules, cores=8)
 
 
 @pytest.mark.parametrize("n_entities", [1_000, 40_000, 300_000])

@@ -14,39 +14,42 @@ from pathlib import Path
 import pytest
 
 from pff_stream.errors import UsageError
+from pff_stream.plan.blocks import BlockSizes, bounded, exact
 from pff_stream.plan.by_rules import RulesWorkload
 from pff_stream.plan.choose import plan_run
 from pff_stream.plan.costs import Costs
-from pff_stream.plan.sizes import BLOCKS, FILE, MEMORY, BlockSizes, RunSizes, bounded, exact
+from pff_stream.plan.sizes import BLOCKS, FILE, MEMORY, RunSizes
 from pff_stream.rules.file import RuleFile
+from pff_stream.rules.sizes import RuleSizes
 from pff_stream.settings.models import ResourceOptions
 from pff_stream.triples._resident import side_bytes
 from pff_stream.triples.graph import attach
+from pff_stream.triples.terms import GraphSizes
 from planner.machine import Machine
 from planner.model import Limit, Settings
 from planner.plan import Plan
 from planner.probe import ProcessMemory, WorkerMemory
 from planner.text import refusal
 from tests.execute.pool_processes import within
+from tests.plan.sized import sized
 from tests.run.faults import Running, is_finished
 from tests.test_end_to_end import digest, run
 
 MIB = 1 << 20
-SIZES = RunSizes(
-    graph_bytes=1024 * MIB,
-    graph_in_memory=False,
-    n_entities=MIB,
-    n_chunks=100,
-    n_source_chunks=100,
-    max_chunk_bytes=MIB // 4,
-    max_chunk_rules=2000,
-    max_source_chunk_bytes=MIB // 4,
-    work_bytes=0,
-    results_bytes=0,
-    spool_in_memory_bytes=0,
-    max_chunk_names=4000,
-    max_chunk_atoms=2000,
-    max_chunk_bodies=2000,
+GRAPH = GraphSizes(total_bytes=1024 * MIB, in_memory=False, n_entities=MIB)
+SIZES = sized(
+    GRAPH,
+    RuleSizes(
+        n_rules=200_000,
+        n_chunks=100,
+        chunk_bytes=MIB // 4,
+        chunk_rules=2000,
+        chunk_names=4000,
+        chunk_atoms=2000,
+        chunk_bodies=2000,
+        source_chunk_bytes=MIB // 4,
+        body_atoms=3,
+    ),
     blocks=BlockSizes(
         n_relations=100, rows_bytes=900 * MIB, names_bytes=60 * MIB, needed_bytes=40 * MIB
     ),
@@ -86,13 +89,13 @@ def test_backing_by_budget() -> None:
         terms = {term.name: term.bytes for phase in plan.phases for term in phase.terms}
         assert terms["relations resident"] == resident * int(plan.settings["workers"] or 0)
         assert terms["graph"] == 0
-    in_memory = replace(SIZES, graph_in_memory=True, blocks=None)
+    in_memory = replace(SIZES, graph=replace(GRAPH, in_memory=True), blocks=None)
     assert planned(4096 * MIB, in_memory).settings["backing"] == MEMORY
 
 
 def test_saved_plan_of_a_file_for_a_graph_in_memory() -> None:
     """It is told, where the graph cannot be moved to a file."""
-    in_memory = replace(SIZES, graph_in_memory=True, blocks=None)
+    in_memory = replace(SIZES, graph=replace(GRAPH, in_memory=True), blocks=None)
     fixed = planned(256 * MIB).settings
     with pytest.raises(UsageError, match="make a new plan"):
         planned(4096 * MIB, in_memory, fixed=fixed)

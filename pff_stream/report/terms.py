@@ -1,0 +1,79 @@
+"""What the spool of results and its merge hold, as terms; each writer adds its own."""
+
+from __future__ import annotations
+
+from pff_stream.report._merge import merge_bytes
+from pff_stream.report.formats.lines import BUFFER_BYTES
+from pff_stream.report.run_table import KEPT_RUNS, table_bytes
+from pff_stream.report.sizes import ResultSizes
+from pff_stream.report.spooled import MergeOptions
+from pff_stream.rules.sizes import RuleSizes
+from planner.formula import Formula, given, least
+from planner.model import KERNEL, Term
+
+SPOOL_WINDOWS = 2
+"""Of what a worker appends, at most two runs are in the page cache: one is written, one waits."""
+SPOOL_SHARED_BYTES, SPOOL_SHARED_CHUNK_BYTES = 512 << 10, 32 << 10
+"""Pages of the spool besides, at most and for each chunk: the cache holds a file in pieces, and one
+that two workers append to stays until both parts are written."""
+OUTPUT_WINDOWS = 2
+"""Buffers of each output in the page cache: one is written back, one is new."""
+READ_PAGES, PAGE_BYTES = 2, 4096
+"""Pages at both ends of what is read of a run: they stay until what is beside them is read."""
+SOURCE_CHUNKS = 2
+"""A source chunk as read, and its texts."""
+HEAD_NAMES_BYTES = 3 * 64 << 10
+"""The names in a head. A record longer than a window of the merge is read whole: a buffer of a
+worker at most, which grows only where these do not fit."""
+_DROPPED = "constants of the code; page cache, dropped behind"
+
+
+def run_table(results: ResultSizes) -> Formula:
+    """The list of the runs in the spool."""
+    return least(given("runs", results.n_runs), KEPT_RUNS) * table_bytes(1)
+
+
+def spool_written(results: ResultSizes, n_chunks: int, workers: int) -> Term:
+    """What is not written back yet of the runs that workers append."""
+    each = SPOOL_WINDOWS * given("result_buffer", results.buffer_bytes)
+    pieces = least(SPOOL_SHARED_CHUNK_BYTES * given("chunks", n_chunks), SPOOL_SHARED_BYTES)
+    one = Term.of("spool being written", each, _DROPPED, group=KERNEL)
+    return one.for_each(workers, once=pieces)
+
+
+def spool_in_memory(results: ResultSizes) -> list[Term]:
+    """The spool itself, where its folder is memory."""
+    if not results.spool_in_memory_bytes:
+        return []
+    spool = given("spool", results.spool_in_memory_bytes)
+    return [Term.of("spool in memory", spool, "the folder for temporary files is on a tmpfs")]
+
+
+def merge_terms(results: ResultSizes, rules: RuleSizes) -> list[Term]:
+    """The merge of all runs, with its writers, and what of its files is in the page cache."""
+    at_once = min(results.n_runs, results.fan_in)
+    options = MergeOptions(
+        fan_in=results.fan_in, max_record_bytes=results.buffer_bytes + HEAD_NAMES_BYTES
+    )
+    buffers = given("runs_merged", merge_bytes(results.n_runs, options))
+    terms = [
+        *results.outputs,
+        Term.of(
+            "merge",
+            buffers + SOURCE_CHUNKS * given("source_chunk", rules.source_chunk_bytes),
+            "index of the rule file, constants of the code",
+            also={"runs": results.n_runs},
+        ),
+        Term.of(
+            "spool being read",
+            given("runs_at_once", at_once) * (READ_PAGES * PAGE_BYTES),
+            _DROPPED,
+            group=KERNEL,
+        ),
+    ]
+    # Where runs are merged first, into one file, nothing is in the outputs yet.
+    n_files = max(results.n_outputs, int(results.n_runs > results.fan_in))
+    if n_files:
+        files = given("files", n_files) * OUTPUT_WINDOWS * given("buffer", BUFFER_BYTES)
+        terms.append(Term.of("files being written", files, _DROPPED, group=KERNEL))
+    return terms

@@ -1,0 +1,28 @@
+"""What compiling rules and reading them back holds, as terms."""
+
+from __future__ import annotations
+
+from pff_stream.rules.sizes import RuleSizes
+from planner.formula import Formula, given
+from planner.model import Term
+
+CHECK_ATOM_BYTES, CHECK_BODY_BYTES, CHECK_RULE_BYTES = 120, 24, 60
+CHECK_BYTES = 48 << 10
+"""What checking a decoded chunk takes for a while (see `rules.chunk`): the largest of its steps."""
+
+
+def compiler(touched_bytes: int) -> Term:
+    """A compile, when it is done."""
+    formula = given("compiler", touched_bytes)
+    return Term.of("compiler", formula, "what the compile came to use of its share")
+
+
+def decoding(rules: RuleSizes, together: int = 1) -> Formula:
+    """What a worker's heap holds to decode and check a chunk in, beside those of the same task."""
+    return (
+        given("chunks", together) * given("chunk_bytes", rules.chunk_bytes)
+        + CHECK_ATOM_BYTES * given("chunk_atoms", rules.chunk_atoms)
+        + CHECK_BODY_BYTES * given("chunk_bodies", rules.chunk_bodies)
+        + CHECK_RULE_BYTES * given("chunk_rules", rules.chunk_rules)
+        + CHECK_BYTES
+    )

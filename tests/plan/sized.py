@@ -1,0 +1,24 @@
+"""Sizes of runs that are only planned."""
+
+from __future__ import annotations
+
+from pff_stream.plan.blocks import BlockSizes
+from pff_stream.plan.sizes import RunSizes
+from pff_stream.report.sizes import ResultSizes, fan_in
+from pff_stream.rules.sizes import RuleSizes
+from pff_stream.triples.terms import GraphSizes
+from pff_stream.work.task import RESULT_BYTES
+
+
+def sized(
+    graph: GraphSizes,
+    rules: RuleSizes,
+    *,
+    results_bytes: int = 0,
+    cores: int = 1,
+    blocks: BlockSizes | None = None,
+) -> RunSizes:
+    """A run whose chunks each leave two runs of results."""
+    merged_at_once = fan_in(rules.n_chunks, results_bytes)
+    results = ResultSizes(2 * rules.n_chunks, merged_at_once, RESULT_BYTES)
+    return RunSizes(graph, rules, results, cores=cores, blocks=blocks)
