@@ -18,8 +18,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from profiling.make_graph import Sizes, write_rules, write_triples
+from profiling.make_graph import write_triples
+from profiling.make_rules import write_rules
 from profiling.outside import measure
+from profiling.planted import Sizes
 
 MIB = 1 << 20
 COMMAND = (sys.executable, "-m", "pff_stream")

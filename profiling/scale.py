@@ -29,7 +29,9 @@ from typing import TypeAlias
 
 from planner.sizes import format_size, parse_size
 from planner.watch import TreeWatch
-from profiling.make_graph import Sizes, planted_rules, write_rules, write_triples
+from profiling.make_graph import write_triples
+from profiling.make_rules import write_rules
+from profiling.planted import Sizes, planted_rules
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "performance-scale.md"
