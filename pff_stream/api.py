@@ -103,10 +103,14 @@ def _outcomes(
     from pff_stream.report._merge import iterate
     from pff_stream.run.by_rules import RulesWork, rules_blamed
     from pff_stream.run.evaluate import answers, evaluate, started
+    from pff_stream.run.prepare import prepared
     from pff_stream.triples.graph import attach
 
-    with started(settings, Silent(), rules, triples) as running:
-        work, ready = running.work, running.ready
+    with (
+        prepared(settings, Silent(), rules, triples) as ready,
+        started(ready, Silent()) as running,
+    ):
+        work = running.work
         assert isinstance(work, RulesWork)  # a call has no manifest
         if ordered:
             evaluate(running, Silent())

@@ -15,13 +15,10 @@ from pff_stream.errors import InputError, RefusedError
 from pff_stream.execute.executors import executor_named
 from pff_stream.execute.pool import Poisoned, Pool
 from pff_stream.files import _pages
-from pff_stream.inputs import RulesGiven, TriplesGiven
 from pff_stream.limits.fence import hold_tree
 from pff_stream.limits.guard import Meter
 from pff_stream.observer import Observer
 from pff_stream.run.cut import Ready, Work, timed
-from pff_stream.run.prepare import prepared
-from pff_stream.settings.commands import RunSettings
 from planner.text import refusal
 
 
@@ -37,23 +34,17 @@ class Running:
 
 
 @contextmanager
-def started(
-    settings: RunSettings,
-    observer: Observer,
-    rules: RulesGiven | None = None,
-    triples: TriplesGiven | None = None,
-) -> Iterator[Running]:
+def started(ready: Ready, observer: Observer) -> Iterator[Running]:
     """A run whose plan fits, before its first task; raises `RefusedError` where it does not."""
-    with prepared(settings, observer, rules, triples) as ready, ExitStack() as stack:
-        plan = ready.plan
-        if not plan.fits:
-            raise RefusedError(refusal(plan))
-        hold_tree(plan)
-        for note in plan.notes:
-            observer.note(note)
-        meter = Meter(
-            observer, plan.peak_bytes, plan.budget_bytes, settings.resources.reserve_bytes
-        )
+    plan = ready.plan
+    if not plan.fits:
+        raise RefusedError(refusal(plan))
+    hold_tree(plan)
+    for note in plan.notes:
+        observer.note(note)
+    reserve_bytes = ready.settings.resources.reserve_bytes
+    meter = Meter(observer, plan.peak_bytes, plan.budget_bytes, reserve_bytes)
+    with ExitStack() as stack:
         work = ready.documents.begin(ready, observer, meter, stack)
         observer.phase("evaluate", work.n_units, work.unit)
         yield Running(ready, work, meter)

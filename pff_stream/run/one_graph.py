@@ -9,7 +9,7 @@ from dataclasses import replace
 from pff_stream.checkpoint.spool import unfinished_run
 from pff_stream.files import _pages
 from pff_stream.files.temporary import temporary_file
-from pff_stream.inputs import GraphInput, TriplesGiven, moved_out, open_graph
+from pff_stream.inputs import GraphInput, moved_out
 from pff_stream.limits.guard import Meter
 from pff_stream.observer import Observer
 from pff_stream.plan.blocks import BlockSizes, exact
@@ -24,7 +24,6 @@ from pff_stream.plan.sizes import (
 from pff_stream.report.run_table import RunTable
 from pff_stream.run.by_rules import RulesWork, Spool
 from pff_stream.run.cut import Basis, Documents, Ready, timed
-from pff_stream.settings.commands import RunSettings
 from pff_stream.settings.models import ResourceOptions
 from pff_stream.triples.graph import verify
 from pff_stream.work.tally import Evaluation
@@ -32,26 +31,6 @@ from planner.machine import Machine
 from planner.model import Settings, Term
 from planner.plan import Plan
 from planner.probe import measure_self
-
-
-def open_one_graph(
-    settings: RunSettings,
-    folder: str,
-    memory_bytes: int,
-    given: TriplesGiven | None,
-    stack: ExitStack,
-) -> tuple[OneGraph, list[Term] | None]:
-    """The graph, encoded if it was not, and the terms of encoding it (None: nothing was)."""
-    graph = stack.enter_context(
-        open_graph(
-            settings.inputs.triples if given is None else given,
-            settings.reading,
-            folder,
-            memory_bytes,
-            fenced=settings.resources.fence != "none",
-        )
-    )
-    return OneGraph(graph), _encode_terms(graph)
 
 
 class OneGraph(Documents):
@@ -132,7 +111,7 @@ class OneGraph(Documents):
             self.graph.opened.check()
 
 
-def _encode_terms(graph: GraphInput) -> list[Term] | None:
+def encode_terms(graph: GraphInput) -> list[Term] | None:
     """What the encoding held, by the counts that it reported; None where nothing was encoded."""
     report = graph.encoded
     if report is None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from pff_stream.files.temporary import working_folder
-from pff_stream.inputs import RulesGiven, TriplesGiven, open_rules
+from pff_stream.inputs import RulesGiven, TriplesGiven, open_graph, open_rules
 from pff_stream.observer import Observer
 from pff_stream.plan.budget import Contract, alone, encoder_bytes, share_to_prepare
 from pff_stream.plan.costs import measure_costs
@@ -44,12 +44,20 @@ def prepared(
 
             documents, terms = Listed(inputs.manifest), None
         else:
-            from pff_stream.run.one_graph import open_one_graph
+            from pff_stream.run.one_graph import OneGraph, encode_terms
 
             observer.phase("encode", None, "triples")
             with timed(seconds, "encode"):
-                share = encoder_bytes(machine.budget_bytes, costs)
-                documents, terms = open_one_graph(settings, folder, share, triples, stack)
+                graph = stack.enter_context(
+                    open_graph(
+                        inputs.triples if triples is None else triples,
+                        reading,
+                        folder,
+                        encoder_bytes(machine.budget_bytes, costs),
+                        fenced=resources.fence != "none",
+                    )
+                )
+            documents, terms = OneGraph(graph), encode_terms(graph)
         before += preparation_phases(alone(costs), compiled_bytes, terms)
         costs = measure_costs(machine.budget_bytes, folder)
         basis = Basis(settings, contract, opened, folder, costs, before)

@@ -45,8 +45,8 @@ def run(settings: RunSettings, observer: Observer) -> Result:
         wanted.violations,
         overwrite=wanted.overwrite or wanted.resume is not None,
     )
-    with started(settings, observer) as running:
-        with threads_held(running.ready.plan, settings.resources.fence):
+    with prepared(settings, observer) as ready, started(ready, observer) as running:
+        with threads_held(ready.plan, settings.resources.fence):
             evaluate(running, observer)
         with ExitStack() as stack:
             totals = running.work.totals(observer, stack)
