@@ -30,9 +30,8 @@ cdef enum:
     UNDER_SUPPORT = 4
     UNDER_CONFIDENCE = 5
     OVER_MAX_WORK = 6
-    KILLED_WORKER = 7
-    REASON_TEXT = 8
-    N_REASONS = 9
+    REASON_TEXT = 7
+    N_REASONS = 8
 
 cdef struct Record:
     uint64_t source

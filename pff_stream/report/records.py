@@ -79,8 +79,7 @@ class Reason(IntEnum):
     UNDER_SUPPORT = 4
     UNDER_CONFIDENCE = 5
     OVER_MAX_WORK = 6
-    KILLED_WORKER = 7
-    TEXT = 8
+    TEXT = 7
 
     @property
     def text(self) -> str:
@@ -96,7 +95,6 @@ REASON_TEXTS: Mapping[Reason, str] = {
     Reason.UNDER_SUPPORT: "below --min-support",
     Reason.UNDER_CONFIDENCE: "below --min-confidence",
     Reason.OVER_MAX_WORK: "work bound over --max-work",
-    Reason.KILLED_WORKER: "killed its worker",
     Reason.TEXT: "",
 }
 

@@ -39,10 +39,9 @@ cdef class ChunkBuilder:
     cdef uint64_t weight
     cdef readonly uint64_t bodies
     cdef readonly uint32_t max_body_atoms
-    cdef readonly uint32_t max_variables
     cdef int _allocate(self) except -1
     cdef int add(self, const Record *record) except -1
     cdef int close(self) except -1
     cdef int _add_body(self, const uint8_t *key) except -1
-    cdef const uint8_t *_add_atom(self, Column *column, const uint8_t *key, uint32_t *variables) except NULL
+    cdef const uint8_t *_add_atom(self, Column *column, const uint8_t *key) except NULL
     cdef int32_t _name(self, const uint8_t *name, size_t length) except -1

@@ -11,7 +11,6 @@ MAX_CHUNK_RULES: int
 class ChunkBuilder:
     bodies: int
     max_body_atoms: int
-    max_variables: int
     def __init__(
         self,
         sink: Callable[[int, int, int, Sequence[memoryview]], object],

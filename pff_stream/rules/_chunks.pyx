@@ -125,7 +125,7 @@ cdef class ChunkBuilder:
             self.bodies += 1
         if not same or self.n_bodies == 0:
             self._add_body(record.body)
-        self._add_atom(&columns[HEADS], record.head, NULL)
+        self._add_atom(&columns[HEADS], record.head)
         put_u32(&columns[RULE_BODY], <uint32_t>self.n_bodies - 1)
         put(&columns[SOURCES], &record.source, 8)
         put(&columns[FLAGS], &flags, 1)
@@ -171,10 +171,10 @@ cdef class ChunkBuilder:
     cdef int _add_body(self, const uint8_t *key) except -1:
         cdef uint32_t n_atoms = 65535 - ((<uint32_t>key[0] << 8) | key[1])
         cdef bint constant = key[2]
-        cdef uint32_t i, variables = 0
+        cdef uint32_t i
         key += 3
         for i in range(n_atoms):
-            key = self._add_atom(&self.columns[ATOMS], key, &variables)
+            key = self._add_atom(&self.columns[ATOMS], key)
         put_u32(&self.columns[BODY_ENDS], <uint32_t>(self.columns[ATOMS].used // 12))
         self.n_bodies += 1
         if n_atoms <= 1 or (constant and n_atoms <= 2):
@@ -182,12 +182,9 @@ cdef class ChunkBuilder:
         else:
             self.weight += 40 if n_atoms == 2 else 120
         self.max_body_atoms = max(self.max_body_atoms, n_atoms)
-        self.max_variables = max(self.max_variables, variables)
         return 0
 
-    cdef const uint8_t *_add_atom(
-        self, Column *column, const uint8_t *key, uint32_t *variables
-    ) except NULL:
+    cdef const uint8_t *_add_atom(self, Column *column, const uint8_t *key) except NULL:
         """Appends relation, term, term of one atom key; answers the place behind it."""
         cdef int32_t codes[3]
         cdef size_t length = strlen(<const char *>key)
@@ -201,8 +198,6 @@ cdef class ChunkBuilder:
                 key += length + 2
             else:
                 codes[i] = <int32_t>key[0] - 1
-                if variables and key[0] > variables[0]:
-                    variables[0] = key[0]
                 key += 1
         put(column, codes, 12)
         return key

@@ -9,7 +9,6 @@ cdef class RuleTable:
     cdef readonly uint64_t n_bodies
     cdef readonly uint64_t n_rules
     cdef readonly uint64_t n_filtered
-    cdef readonly uint64_t n_doubtful
     cdef readonly uint64_t max_body_rules
     cdef readonly uint64_t max_body_atoms
     cdef const uint64_t* name_ends

@@ -13,7 +13,6 @@ class RuleTable:
     n_bodies: int
     n_rules: int
     n_filtered: int
-    n_doubtful: int
     max_body_rules: int
     max_body_atoms: int
     def __init__(self, buffer: object) -> None: ...

@@ -57,7 +57,6 @@ cdef class TableBuilder:
     cdef uint64_t slot_mask
     cdef uint64_t n_constants
     cdef uint64_t n_filtered
-    cdef uint64_t n_doubtful
     cdef uint64_t max_body_rules
     cdef uint64_t max_body_atoms
     cdef int64_t min_support
@@ -133,7 +132,6 @@ cdef class TableBuilder:
                     ):
                         reason = 5
                     self.n_filtered += reason != 0
-                    self.n_doubtful += flags[rule] != 0
                     _append(&self.filtered, &reason, 1)
                     rule += 1
                 self.max_body_rules = max(self.max_body_rules, <uint64_t>(rule - i))
@@ -225,26 +223,25 @@ cdef class TableBuilder:
             header[1] = self.body_ends.used // 4
             header[2] = self.heads.used // 12
             header[3] = self.n_filtered
-            header[4] = self.n_doubtful
-            header[5] = self.max_body_rules
-            header[6] = self.max_body_atoms
-            header[7] = self.slot_mask
-            header[8] = self.n_constants - 1
+            header[4] = self.max_body_rules
+            header[5] = self.max_body_atoms
+            header[6] = self.slot_mask
+            header[7] = self.n_constants - 1
             for i in range(12):
-                header[9 + i] = offsets[i]
+                header[8 + i] = offsets[i]
             memcpy(base, header, sizeof(header))
-            self._copy(base + header[9], &self.name_ends)
-            self._copy(base + header[10], &self.names)
-            memcpy(base + header[11], self.slots, 4 * (self.slot_mask + 1))
-            self._copy(base + header[12], &self.atoms)
-            self._copy(base + header[13], &self.body_ends)
-            self._copy(base + header[14], &self.rule_ends)
-            self._copy(base + header[15], &self.heads)
-            self._copy(base + header[16], &self.filtered)
-            memset(base + header[17], 0, offsets[12] - header[17])
+            self._copy(base + header[8], &self.name_ends)
+            self._copy(base + header[9], &self.names)
+            memcpy(base + header[10], self.slots, 4 * (self.slot_mask + 1))
+            self._copy(base + header[11], &self.atoms)
+            self._copy(base + header[12], &self.body_ends)
+            self._copy(base + header[13], &self.rule_ends)
+            self._copy(base + header[14], &self.heads)
+            self._copy(base + header[15], &self.filtered)
+            memset(base + header[16], 0, offsets[12] - header[16])
             self._index(
-                <uint32_t*>(base + header[17]), <uint32_t*>(base + header[18]),
-                <uint32_t*>(base + header[19]), <uint32_t*>(base + header[20]),
+                <uint32_t*>(base + header[16]), <uint32_t*>(base + header[17]),
+                <uint32_t*>(base + header[18]), <uint32_t*>(base + header[19]),
             )
         finally:
             PyBuffer_Release(&view)
@@ -308,23 +305,22 @@ cdef class RuleTable:
         self.n_bodies = header[1]
         self.n_rules = header[2]
         self.n_filtered = header[3]
-        self.n_doubtful = header[4]
-        self.max_body_rules = header[5]
-        self.max_body_atoms = header[6]
-        self.slot_mask = header[7]
-        self.constant_mask = header[8]
-        self.name_ends = <const uint64_t*>(base + header[9])
-        self.names = base + header[10]
-        self.slots = <const uint32_t*>(base + header[11])
-        self.atoms = <const int32_t*>(base + header[12])
-        self.body_ends = <const uint32_t*>(base + header[13])
-        self.rule_ends = <const uint32_t*>(base + header[14])
-        self.heads = <const int32_t*>(base + header[15])
-        self.filtered = <const uint8_t*>(base + header[16])
-        self.next_body = <const uint32_t*>(base + header[17])
-        self.relation_bodies = <const uint32_t*>(base + header[18])
-        self.constant_bodies = <const uint32_t*>(base + header[19])
-        self.plain_bodies = <const uint32_t*>(base + header[20])
+        self.max_body_rules = header[4]
+        self.max_body_atoms = header[5]
+        self.slot_mask = header[6]
+        self.constant_mask = header[7]
+        self.name_ends = <const uint64_t*>(base + header[8])
+        self.names = base + header[9]
+        self.slots = <const uint32_t*>(base + header[10])
+        self.atoms = <const int32_t*>(base + header[11])
+        self.body_ends = <const uint32_t*>(base + header[12])
+        self.rule_ends = <const uint32_t*>(base + header[13])
+        self.heads = <const int32_t*>(base + header[14])
+        self.filtered = <const uint8_t*>(base + header[15])
+        self.next_body = <const uint32_t*>(base + header[16])
+        self.relation_bodies = <const uint32_t*>(base + header[17])
+        self.constant_bodies = <const uint32_t*>(base + header[18])
+        self.plain_bodies = <const uint32_t*>(base + header[19])
         self.entity_ids = <int32_t*>malloc(4 * max(1, self.n_names))
         self.relation_ids = <int32_t*>malloc(4 * max(1, self.n_names))
         self.visited = <uint32_t*>calloc(max(1, self.n_bodies), 4)

@@ -181,8 +181,6 @@ def compile_rules(
                 "ambiguous": reader.ambiguous,
                 "bodies": builder.bodies,
                 "max_body_atoms": builder.max_body_atoms,
-                "max_variables": builder.max_variables,
-                "max_text_bytes": reader.max_text_bytes,
             }
         )
     finally:

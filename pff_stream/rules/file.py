@@ -46,11 +46,9 @@ COUNTS = (
     "ambiguous",
     "bodies",
     "max_body_atoms",
-    "max_variables",
     "max_chunk_bytes",
     "max_chunk_rules",
     "max_source_chunk_bytes",
-    "max_text_bytes",
 )
 
 
@@ -69,11 +67,9 @@ class RuleFile(ChunkReader):
     unsettled: int
     ambiguous: int
     bodies: int
-    max_variables: int
     max_chunk_bytes: int
     max_chunk_rules: int
     max_source_chunk_bytes: int
-    max_text_bytes: int
     work: Mapping[str, int]
     chunks: Records
     source_chunks: Records

@@ -3,7 +3,7 @@
 
 `finish_reading` turns the records into sorted pairs of `PAIR_BYTES` and gives the records' pages back
 while it goes; `write_into` writes front to back and gives back what it has written. The layout
-(version 1) is described in `docs/files.md`; `_graph` reads it.
+(version 2) is described in `docs/files.md`; `_graph` reads it.
 """
 
 import zlib
@@ -14,6 +14,7 @@ from libc.string cimport memcpy, memset
 
 from pff_stream.errors import InputError
 from pff_stream.triples._layout cimport (
+    LAYOUT_VERSION,
     Shape, aligned, choose_index, index_bytes, padded, put32, put64, write_names, write_rows
 )
 from pff_stream.triples._name_table cimport Array, Text, free_names, release, reserve, slots_for
@@ -268,7 +269,7 @@ cdef class Encoder(TripleLines):
         cdef uint64_t at = HEADER, table
         memset(base, 0, HEADER)
         memcpy(base, b"PFFGRAPH", 8)
-        put32(base, 8, 1)
+        put32(base, 8, LAYOUT_VERSION)
         put32(base, 12, (1 if self.entities.nested and self.relations.nested else 0)
               | (2 if self.entities.letter else 0))
         put64(base, 16, total)

@@ -19,7 +19,6 @@ cdef struct Rows:
     uint32_t n_edges
     uint32_t max_degree
     uint32_t n_loops
-    uint32_t n_linked
     uint32_t shift
 
 

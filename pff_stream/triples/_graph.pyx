@@ -1,6 +1,6 @@
 """The encoded graph, read: header and offsets checked once, then pointers for the kernel.
 
-The layout (version 1, little-endian) is described in `docs/files.md`; `_encode` writes it. A
+The layout (version 2, little-endian) is described in `docs/files.md`; `_encode` writes it. A
 `GraphView` keeps the buffer that it was given alive and never writes to it.
 """
 
@@ -13,7 +13,7 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy
 
 from pff_stream.errors import InputError
-from pff_stream.triples._layout cimport Shape, aligned, choose_index
+from pff_stream.triples._layout cimport LAYOUT_VERSION, Shape, aligned, choose_index
 from pff_stream.triples._name_table cimport slots_for
 
 cdef extern from "_names.h":
@@ -32,7 +32,7 @@ cdef enum:
     MOST_STEPS = 64               # of a look-up in the name index, on average; a good one takes 1.5
 
 MAGIC = b"PFFGRAPH"
-FORMAT_VERSION = 1
+FORMAT_VERSION = LAYOUT_VERSION
 FLAG_WELL_NESTED = WELL_NESTED
 FLAG_LETTER_ENTITY = LETTER_ENTITY
 
@@ -182,8 +182,7 @@ cdef class GraphView:
             rows.n_edges = _u32(self.base, at + 44)
             rows.max_degree = _u32(self.base, at + 48)
             rows.n_loops = _u32(self.base, at + 52)
-            rows.n_linked = _u32(self.base, at + 56)
-            rows.shift = _u32(self.base, at + 64)
+            rows.shift = _u32(self.base, at + 60)
             rows.keys = <const int32_t*>self._inside(_u64(self.base, at), rows.n_keys, 4, at)
             rows.offsets = <const uint32_t*>self._inside(
                 _u64(self.base, at + 8), <uint64_t>rows.n_keys + 1, 4, at + 8
@@ -191,7 +190,7 @@ cdef class GraphView:
             rows.values = <const int32_t*>self._inside(
                 _u64(self.base, at + 16), rows.n_edges, 4, at + 16
             )
-            if _u32(self.base, at + 60) == 0:
+            if _u32(self.base, at + 56) == 0:
                 rows.bits = <const uint64_t*>self._inside(
                     _u64(self.base, at + 24), words, 8, at + 24
                 )
@@ -200,7 +199,7 @@ cdef class GraphView:
                 )
             else:
                 if rows.shift > 31:
-                    raise InputError(f"damaged graph: shift {rows.shift} at byte {at + 64}")
+                    raise InputError(f"damaged graph: shift {rows.shift} at byte {at + 60}")
                 buckets = ((max(1, self.n_entities) - 1) >> rows.shift) + 2
                 rows.bits = NULL
                 rows.index = <const uint32_t*>self._inside(
@@ -278,9 +277,9 @@ cdef class GraphView:
                     return False
                 at = aligned(at + n_bytes)
             if (
-                _u32(base, record + 60) != (rows.bits == NULL)
+                _u32(base, record + 56) != (rows.bits == NULL)
                 or (rows.bits == NULL and _u64(base, record + 32) != 0)
-                or base[record + 68 : record + 80].strip(b"\0")
+                or base[record + 64 : record + 80].strip(b"\0")
             ):
                 return False
         return at == self.total_bytes
@@ -334,7 +333,7 @@ cdef class GraphView:
         return 0
 
     cdef bint _rows_good(self, const Rows* rows) noexcept nogil:
-        cdef uint32_t i, j, degree, most = 0, loops = 0, linked = 0, own
+        cdef uint32_t i, j, degree, most = 0, loops = 0, own
         cdef int64_t n = self.n_entities
         if rows.offsets[0] != 0:
             return False
@@ -353,8 +352,7 @@ cdef class GraphView:
             degree = rows.offsets[i + 1] - rows.offsets[i]
             most = max(most, degree)
             loops += own
-            linked += degree > own
-        if most != rows.max_degree or loops != rows.n_loops or linked != rows.n_linked:
+        if most != rows.max_degree or loops != rows.n_loops:
             return False
         return self._index_good(rows)
 
@@ -449,11 +447,3 @@ cdef class GraphView:
     def well_nested(self):
         """Whether every name of the graph is well nested in ( and )."""
         return bool(self.flags & FLAG_WELL_NESTED)
-
-    @property
-    def largest_relation_edges(self):
-        """Edges of the largest relation."""
-        cdef uint64_t i, most = 0
-        for i in range(self.n_relations):
-            most = max(most, self.rows[2 * i].n_edges)
-        return most

@@ -1,8 +1,11 @@
-# The layout of a graph (version 1), written: names, and one relation in one direction.
+# The layout of a graph, written: names, and one relation in one direction.
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from pff_stream.triples._name_table cimport Names, fill_slots, slots_for
+
+cdef enum:
+    LAYOUT_VERSION = 2
 
 # One relation in one direction, as far as its place depends on it.
 cdef struct Shape:
@@ -105,8 +108,7 @@ cdef inline uint64_t write_rows(
 ) noexcept nogil:
     """One relation in one direction: keys, offsets, values, index, ranks, and its record."""
     cdef uint64_t i
-    cdef uint32_t key, value, row = 0, degree = 0, most = 0, loops = 0, linked = 0
-    cdef bint row_linked = False
+    cdef uint32_t key, value, row = 0, degree = 0, most = 0, loops = 0
     cdef uint32_t* keys = <uint32_t*>(base + at)
     put64(base, record, at)
     at = padded(base, at + 4 * <uint64_t>shape.n_keys)
@@ -123,8 +125,6 @@ cdef inline uint64_t write_rows(
         if i == 0 or key != keys[row - 1]:
             keys[row] = key
             row += 1
-            linked += row_linked
-            row_linked = False
             degree = 0
         values[i] = value
         offsets[row] = <uint32_t>(i + 1)
@@ -132,18 +132,14 @@ cdef inline uint64_t write_rows(
         most = degree if degree > most else most
         if key == value:
             loops += 1
-        else:
-            row_linked = True
-    linked += row_linked
     put64(base, record + 24, at)
     put32(base, record + 40, shape.n_keys)
     put32(base, record + 44, <uint32_t>n)
     put32(base, record + 48, most)
     put32(base, record + 52, loops)
-    put32(base, record + 56, linked)
-    put32(base, record + 60, shape.kind)
-    put32(base, record + 64, shape.shift)
-    put32(base, record + 68, 0)
+    put32(base, record + 56, shape.kind)
+    put32(base, record + 60, shape.shift)
+    put64(base, record + 64, 0)
     put64(base, record + 72, 0)
     if shape.kind == 0:
         return write_bitmap(base, at, record, keys, shape.n_keys, n_entities)

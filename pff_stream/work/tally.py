@@ -22,8 +22,6 @@ class Evaluation:
     spooled_bytes: int = 0
     held: Held = NOTHING_HELD
     """What a worker took when it set up, at most."""
-    failed_rules: int = 0
-    """Rules that killed their worker."""
     retried: int = 0
     """Tasks that had to be tried again."""
 

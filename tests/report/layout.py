@@ -46,7 +46,7 @@ def graph_of_names(entities: Sequence[str], relations: Sequence[str]) -> GraphVi
     data = sections.data
     sizes = (len(data), len(entities), len(relations), 0, 0)
     checksum = zlib.crc32(data[_HEADER_BYTES:])
-    header = struct.pack("<8sII5QII11Q", b"PFFGRAPH", 1, 0, *sizes, checksum, 0, *fields, table)
+    header = struct.pack("<8sII5QII11Q", b"PFFGRAPH", 2, 0, *sizes, checksum, 0, *fields, table)
     data[: len(header)] = header
     data[252:256] = struct.pack("<I", zlib.crc32(data[:252]))
     return GraphView(bytes(data))

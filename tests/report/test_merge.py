@@ -205,14 +205,14 @@ def test_reason_of_record_and_of_source() -> None:
     """Reasons come from the source line, the record's text or its number."""
     records = [
         Record(0, Outcome.FAILED, Reason.TEXT, text="a\tb"),
-        Record(1, Outcome.FAILED, Reason.KILLED_WORKER),
+        Record(1, Outcome.FAILED, Reason.NOTHING_MATCHES),
     ]
     lines = (*case_of(records).lines, Line(7, "x", rejected="column 3:\nfound é"))
     outcomes = Collected()
     with stored(Case(("e",), ("r",), lines)) as there:
         write_results(there.spooled, [OutcomeLines(outcomes, BUFFER_BYTES)])
     assert outcomes.data.decode() == (
-        "1\tfailed\ta\\tb\n2\tfailed\tkilled its worker\n7\trejected\tcolumn 3:\\nfound é\n"
+        "1\tfailed\ta\\tb\n2\tfailed\tnothing matches\n7\trejected\tcolumn 3:\\nfound é\n"
     )
 
 

@@ -53,7 +53,7 @@ def test_wrong_headers_are_refused(field: str, value: object) -> None:
         ("rules", "x"),
         ("rules", None),
         ("rejected", 0),
-        ("max_text_bytes", 1 << 63),
+        ("unsettled", 1 << 63),
         ("work", 1),
         ("work", {"weight": -1}),
         ("kind", "rules"),

@@ -19,7 +19,6 @@ class Rows:
     shift: int
     span: tuple[int, int]
     n_loops: int
-    n_linked: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class Layout:
 def read_layout(data: bytes) -> Layout:
     """Asserts every invariant of the layout while reading it."""
     magic, version, flags, total = struct.unpack_from("<8sIIQ", data, 0)
-    assert (magic, version, total) == (b"PFFGRAPH", 1, len(data))
+    assert (magic, version, total) == (b"PFFGRAPH", 2, len(data))
     n_entities, n_relations, n_triples, n_read = struct.unpack_from("<4Q", data, 24)
     checksum, zero = struct.unpack_from("<II", data, 56)
     assert checksum == zlib.crc32(data[256:]) and zero == 0
@@ -69,10 +68,8 @@ def _names(data: bytes, at: int, n: int) -> list[bytes]:
 
 def _rows(data: bytes, at: int, n_entities: int) -> Rows:
     places = struct.unpack_from("<5Q", data, at)
-    n_keys, n_edges, max_degree, n_loops, n_linked, kind, shift = struct.unpack_from(
-        "<7I", data, at + 40
-    )
-    assert data[at + 68 : at + 80] == bytes(12)
+    n_keys, n_edges, max_degree, n_loops, kind, shift = struct.unpack_from("<6I", data, at + 40)
+    assert data[at + 64 : at + 80] == bytes(16)
     assert all(place % 64 == 0 for place in places)
     keys = list(struct.unpack_from(f"<{n_keys}i", data, places[0]))
     offsets = struct.unpack_from(f"<{n_keys + 1}I", data, places[1])
@@ -82,7 +79,6 @@ def _rows(data: bytes, at: int, n_entities: int) -> Rows:
     assert keys == sorted(set(keys)) and all(row and row == sorted(set(row)) for row in rows)
     assert max_degree == max(map(len, rows))
     assert n_loops == sum(key in row for key, row in zip(keys, rows, strict=True))
-    assert n_linked == sum(set(row) != {key} for key, row in zip(keys, rows, strict=True))
     words = (n_entities + 63) // 64
     assert kind == (0 if 12 * words <= 8 * n_keys + 256 else 1)
     if kind == 0:
@@ -93,7 +89,7 @@ def _rows(data: bytes, at: int, n_entities: int) -> Rows:
         end = places[4] + 4 * words
     else:
         end = _directory(data, places, keys, shift, n_entities)
-    return Rows(keys, rows, kind, shift, (places[0], end), n_loops, n_linked)
+    return Rows(keys, rows, kind, shift, (places[0], end), n_loops)
 
 
 def _directory(

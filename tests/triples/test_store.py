@@ -362,7 +362,7 @@ def test_files_that_are_no_graph(tmp_path: Path) -> None:
     """Truncated, extended, foreign and newer files are refused, with what to do."""
     path = graph_file(tmp_path)
     data = path.read_bytes()
-    version = data[:8] + struct.pack("<I", 2) + data[12:]
+    version = data[:8] + struct.pack("<I", 3) + data[12:]
     for changed, message in (
         (data[:-1], "expected [0-9]+ as said at byte 16: damaged graph, encode"),
         (data + b"\0", "encode the triples again"),
@@ -371,7 +371,7 @@ def test_files_that_are_no_graph(tmp_path: Path) -> None:
         (data[:7], "no encoded graph"),
         (b"", "found b'', expected b'PFFGRAPH'"),
         (b"a\tb\tc\n" * 100, "no encoded graph"),
-        (version, "version 2, expected 1: encode the triples again"),
+        (version, "version 3, expected 2: encode the triples again"),
     ):
         path.write_bytes(changed)
         for use in (verify, attach, GraphStore.existing):

@@ -10,7 +10,6 @@ class RuleReader:
     rejected: int
     unsettled: int
     ambiguous: int
-    max_text_bytes: int
     def __init__(
         self,
         runs: RuleRuns,

@@ -71,7 +71,6 @@ cdef class RuleReader:
     cdef readonly uint64_t rejected
     cdef readonly uint64_t unsettled
     cdef readonly uint64_t ambiguous
-    cdef readonly uint32_t max_text_bytes
     cdef uint64_t line
     cdef uint8_t *carried
     cdef size_t n_carried
@@ -477,7 +476,6 @@ cdef class RuleReader:
     cdef int _keep(self, size_t length, double confidence) noexcept nogil:
         """Ends the source record of one rule, whose text is in its place already."""
         self.texts_used += length
-        self.max_text_bytes = max(self.max_text_bytes, <uint32_t>length)
         self.lines[self.n_kept] = self.line
         self.text_ends[self.n_kept] = <uint32_t>self.texts_used
         self.rejected_ends[self.n_kept] = <uint32_t>self.reasons_used
