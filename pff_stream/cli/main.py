@@ -6,7 +6,6 @@ answers at once. Meanings of options are in `settings.options`, exit codes in `c
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,6 +16,7 @@ import click
 
 from pff_stream.cli import exit as cli_exit
 from pff_stream.cli import logs, output
+from pff_stream.cli.engine import Engine
 from pff_stream.cli.options import click_option, from_command_line, options, rules_and_triples
 from pff_stream.cli.progress import TerminalLine, choose_observer
 from pff_stream.errors import UsageError
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from planner.plan import Plan
 
 NAME = "pff-stream"
+_pass_engine = click.make_pass_decorator(Engine, ensure=True)
 _COMPLETE = "_PFF_STREAM_COMPLETE"
 
 _EXIT_CODES = """\b
@@ -75,16 +76,6 @@ def _working(given: dict[str, Any]) -> Iterator[tuple[Layers, TalkOptions, Obser
         yield layers, voice, observer
     finally:
         observer.close()
-
-
-def _collect_from_here() -> None:
-    """Turns collections on, if `__main__` had them wait, and keeps them off all that is imported.
-
-    Of a command on a small document they were a tenth: nothing of it is ever garbage.
-    """
-    if not gc.isenabled():
-        gc.freeze()
-        gc.enable()
 
 
 def _print(lines: Iterable[str], voice: TalkOptions, *, to_stderr: bool = False) -> None:
@@ -149,7 +140,10 @@ def commands() -> None:
 )
 @click_option("output")
 @options(RunSettings)
-def plan(inputs: tuple[str, ...], as_json: bool, sweep: str | None, **others: object) -> int:
+@_pass_engine
+def plan(
+    engine: Engine, /, inputs: tuple[str, ...], as_json: bool, sweep: str | None, **others: object
+) -> int:
     """Say how much memory a run would need.
 
     Says also whether that fits, and what would; runs nothing. Takes every option of `run`.
@@ -164,20 +158,15 @@ def plan(inputs: tuple[str, ...], as_json: bool, sweep: str | None, **others: ob
         settings = run_settings(layers)
         written = others["output"]
         target = None if written is None else OPTIONS["output"].read(written, "-o")
-        from pff_stream.run import run as engine
-
-        _collect_from_here()
         made: Plan | Sweep
         if sweep is None:
+            made = engine.make_plan(settings, observer)
             from planner.text import refusal, table
 
-            made = engine.make_plan(settings, observer)
             shown = table(made)
             refused = "" if made.fits else refusal(made)
         else:
-            from pff_stream.run.run import make_sweep
-
-            made = make_sweep(settings, sweep, observer)
+            made = engine.make_sweep(settings, sweep, observer)
             shown, refused = made.table(), ""
         observer.close()
         text = json.dumps(made.to_json(), indent=2, ensure_ascii=False)
@@ -202,7 +191,8 @@ def plan(inputs: tuple[str, ...], as_json: bool, sweep: str | None, **others: ob
 )
 @click.argument("inputs", nargs=-1, metavar="RULES TRIPLES...", type=click.Path())
 @options(RunSettings)
-def run(inputs: tuple[str, ...], **_: object) -> int:
+@_pass_engine
+def run(engine: Engine, /, inputs: tuple[str, ...], **_: object) -> int:
     """Check rules against triples; violations end it with 1.
 
     Give RULES and TRIPLES, or --manifest and --rules. Without --out a summary is printed.
@@ -217,10 +207,6 @@ def run(inputs: tuple[str, ...], **_: object) -> int:
         settings = run_settings(layers)
 
         with whole_tree(settings.resources):  # before the engine is imported, and numpy with it
-            from pff_stream.run import run as engine
-
-            _collect_from_here()
-
             result = engine.run(settings, observer)
         observer.close()
         return _end(result, voice, to_stderr=settings.output.talks_on_stderr)
@@ -231,17 +217,15 @@ def run(inputs: tuple[str, ...], **_: object) -> int:
 )
 @click.argument("rules", type=click.Path())
 @options(CompileSettings, without=["rules"])
-def compile_(**_: object) -> int:
+@_pass_engine
+def compile_(engine: Engine, /, **_: object) -> int:
     """Turn rule text into a rule file.
 
     Runs start from it without reading text again, and check rules with equal bodies together.
     """
     with _working({}) as (layers, voice, observer):
         settings = resolve(CompileSettings, layers)
-        from pff_stream.run import commands as prepare
-
-        _collect_from_here()
-        lines = prepare.compile_rules(settings, observer)
+        lines = engine.compile_rules(settings, observer)
         observer.close()
         _print(lines, voice)
         return 0
@@ -250,17 +234,15 @@ def compile_(**_: object) -> int:
 @commands.command(epilog="\b\nExample:\n  pff-stream encode triples.tsv.zst -o graph.pffg")
 @click.argument("triples", nargs=-1, required=True, metavar="TRIPLES...", type=click.Path())
 @options(EncodeSettings)
-def encode(triples: tuple[str, ...], **_: object) -> int:
+@_pass_engine
+def encode(engine: Engine, /, triples: tuple[str, ...], **_: object) -> int:
     """Turn triples or documents into a graph file.
 
     Runs start from it without reading text again, and all workers share it.
     """
     with _working({"triples": triples}) as (layers, voice, observer):
         settings = resolve(EncodeSettings, layers)
-        from pff_stream.run import commands as prepare
-
-        _collect_from_here()
-        lines = prepare.encode_triples(settings, observer)
+        lines = engine.encode_triples(settings, observer)
         observer.close()
         _print(lines, voice)
         return 0
@@ -269,26 +251,24 @@ def encode(triples: tuple[str, ...], **_: object) -> int:
 @commands.command(epilog="\b\nExample:\n  pff-stream triples customer.json | head")
 @click.argument("triples", nargs=-1, required=True, metavar="DOCUMENT...", type=click.Path())
 @options(TriplesSettings)
-def triples(triples: tuple[str, ...], **_: object) -> int:
+@_pass_engine
+def triples(engine: Engine, /, triples: tuple[str, ...], **_: object) -> int:
     """Print the triples that documents become.
 
     They are written as TSV to standard output, in the order of the documents.
     """
     with _working({"triples": triples}) as (layers, _voice, _observer):
         settings = resolve(TriplesSettings, layers)
-        from pff_stream.run import commands as prepare
-
-        _collect_from_here()
-        prepare.print_triples(settings, output.standard_output())
+        engine.print_triples(settings, output.standard_output())
         return 0
 
 
-def _invoke(arguments: list[str]) -> int:
+def _invoke(arguments: list[str], engine: Engine | None) -> int:
     """Runs the command; click's own errors become a line of ours and its exit code for usage."""
     after_help = 0 if arguments else UsageError.exit_code
     try:
         # Not `commands.main`: it would end a closed output with 1 and swallow Ctrl-C.
-        with commands.make_context(NAME, arguments or ["--help"]) as context:
+        with commands.make_context(NAME, arguments or ["--help"], obj=engine) as context:
             return int(commands.invoke(context))
     except click.exceptions.Exit as exit_:
         return exit_.exit_code or after_help
@@ -299,8 +279,11 @@ def _invoke(arguments: list[str]) -> int:
         raise UsageError(error.format_message()) from None
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command line and returns its exit code; never raises."""
+def main(argv: Sequence[str] | None = None, engine: Engine | None = None) -> int:
+    """Runs one command line and returns its exit code; never raises.
+
+    `engine` does the work; without one it is the program's own.
+    """
     instruction = os.environ.get(_COMPLETE)
     if instruction:
         from click.shell_completion import shell_complete
@@ -310,7 +293,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     output.set_up()
     try:
         with cli_exit.sigterm_raises():
-            code = _invoke(list(sys.argv[1:] if argv is None else argv))
+            code = _invoke(list(sys.argv[1:] if argv is None else argv), engine)
             output.flush()
     except BaseException as problem:
         code = cli_exit.explain(problem)

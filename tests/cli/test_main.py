@@ -5,69 +5,59 @@ The engine is replaced here, so that nothing but the command itself is tested.
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
-import types
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
 from click.testing import CliRunner
 
-import pff_stream.run
-import planner.text
 from pff_stream.cli import main as cli
+from pff_stream.cli.engine import Engine
 from pff_stream.errors import InputError, OutputError, RefusedError, UsageError
+from pff_stream.report.totals import RunTotals
+from pff_stream.run.conclude import Result
 from pff_stream.settings.options import OPTIONS
+from planner.model import Phase, Term
+from planner.plan import Plan
+from planner.text import refusal, table
 
 ROOT = Path(__file__).parents[2]
 INPUTS = ["rules.tsv", "triples.tsv"]
 
 
-@dataclass
-class FakePlan:
-    """A plan that fits or not."""
-
-    fits: bool = True
-
-    def to_json(self) -> dict[str, object]:
-        """The plan as JSON types."""
-        return {"format_version": 1, "fits": self.fits, "name": "é"}
+MIB = 1 << 20
 
 
-@dataclass
-class FakeResult:
-    """What a run returns."""
-
-    exit_code: int = 0
-    reason: str = ""
-    lines: list[str] = field(default_factory=lambda: ["satisfied 1", "violated 0"])
+def small_plan(budget_bytes: int = 8 * MIB) -> Plan:
+    """A plan of five MiB."""
+    phase = Phase("évaluer", [Term("all", 5 * MIB)])
+    return Plan([phase], budget_bytes, "--budget", suggestions=["--workers 2"])
 
 
-class FakeEngine(types.ModuleType):
+class FakeEngine(Engine):
     """Remembers the settings that it was called with, and does as told."""
 
     def __init__(self) -> None:
-        super().__init__("pff_stream.run.run")
         self.settings: Any = None
-        self.plan = FakePlan()
-        self.result = FakeResult()
+        self.plan = small_plan()
+        self.result = Result(0, "", ["satisfied 1", "violated 0"], RunTotals())
         self.work: Callable[[], None] = lambda: None
 
-    def make_plan(self, settings: object, observer: object) -> FakePlan:
+    def make_plan(self, settings: object, observer: object) -> Plan:
         """Plans."""
         self.settings = settings
         self.work()
         return self.plan
 
-    def run(self, settings: object, observer: object) -> FakeResult:
+    def run(self, settings: object, observer: object) -> Result:
         """Runs."""
         self.settings = settings
         self.work()
@@ -95,13 +85,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     for name in os.environ:
         if name.startswith("PFF_STREAM_"):
             monkeypatch.delenv(name)
-    fake = FakeEngine()
-    for name in ("run", "commands"):
-        monkeypatch.setitem(sys.modules, f"pff_stream.run.{name}", fake)
-        monkeypatch.setattr(pff_stream.run, name, fake, raising=False)
-    monkeypatch.setattr(planner.text, "table", lambda _: "TABLE é")
-    monkeypatch.setattr(planner.text, "refusal", lambda _: "needs 8 GiB\ntry --workers 2")
-    return fake
+    return FakeEngine()
 
 
 @dataclass
@@ -118,7 +102,7 @@ def command(engine: FakeEngine, capfd: pytest.CaptureFixture[str]) -> Callable[.
     """Runs one command line in this process."""
 
     def run(*arguments: str) -> Ended:
-        code = cli.main(arguments)
+        code = cli.main(arguments, engine)
         out, err = capfd.readouterr()
         return Ended(code, out, err)
 
@@ -175,8 +159,8 @@ def test_run_ends_as_the_engine_says(
 
     Violations are a result, on standard output; the rest is an error, said with --quiet, too.
     """
-    engine.result.exit_code = code
-    engine.result.reason = "of this" if code else ""
+    reason = "of this" if code else ""
+    engine.result = replace(engine.result, exit_code=code, reason=reason)
     ended = command("run", *INPUTS, *options)
     reason = f"exit code {code}: of this\n"
     out = "satisfied 1\nviolated 0\n" + reason * (code == 1)
@@ -194,7 +178,7 @@ def test_quiet(command: Command, engine: FakeEngine) -> None:
     """With --quiet nothing but errors is said."""
     ended = command("run", *INPUTS, "--quiet")
     assert (ended.code, ended.out, ended.err) == (0, "", "")
-    engine.plan.fits = False
+    engine.plan = small_plan(budget_bytes=4 * MIB)
     assert command("plan", *INPUTS, "--quiet", "--json").out.startswith("{")
 
 
@@ -313,16 +297,17 @@ def test_logging_is_left_clean(command: Command) -> None:
 def test_plan_prints_its_table(command: Command, engine: FakeEngine) -> None:
     """A plan that fits is printed and ends with 0; it takes every option of run."""
     ended = command("plan", *INPUTS, "--out", "x", "--max-examples", "3")
-    assert (ended.code, ended.out, ended.err) == (0, "TABLE é\n", "")
+    assert (ended.code, ended.out, ended.err) == (0, f"{table(engine.plan)}\n", "")
     assert (engine.settings.output.out, engine.settings.evaluation.max_examples) == ("x", 3)
 
 
 def test_plan_refuses(command: Command, engine: FakeEngine) -> None:
     """A plan that does not fit ends with 3, its table on output and the refusal on error."""
-    engine.plan.fits = False
+    engine.plan = small_plan(budget_bytes=4 * MIB)
     ended = command("plan", *INPUTS)
-    assert (ended.code, ended.out) == (3, "TABLE é\n")
-    assert ended.err == "pff-stream: error: needs 8 GiB\ntry --workers 2\n"
+    assert (ended.code, ended.out) == (3, f"{table(engine.plan)}\n")
+    assert ended.err == f"pff-stream: error: {refusal(engine.plan)}\n"
+    assert "--workers 2" in ended.err
 
 
 def test_plan_as_json(command: Command, tmp_path: Path) -> None:
@@ -330,7 +315,7 @@ def test_plan_as_json(command: Command, tmp_path: Path) -> None:
     target = tmp_path / "plan.json"
     target.write_text("old")
     ended = command("plan", *INPUTS, "--json", "-o", str(target))
-    assert json.loads(ended.out) == json.loads(target.read_text()) == FakePlan().to_json()
+    assert json.loads(ended.out) == json.loads(target.read_text()) == small_plan().to_json()
     assert os.listdir(tmp_path) == ["plan.json"]
 
 
@@ -377,7 +362,7 @@ def test_triples(command: Command, engine: FakeEngine) -> None:
 
 def test_commands_work_inside_click(engine: FakeEngine) -> None:
     """The commands are plain click commands, for whoever embeds them."""
-    ended = CliRunner().invoke(cli.commands, ["triples", "a.json"])
+    ended = CliRunner().invoke(cli.commands, ["triples", "a.json"], obj=engine)
     assert (ended.exit_code, ended.stdout) == (0, "a\tb\té\n")
 
 
@@ -410,22 +395,22 @@ def test_version(command: Command) -> None:
 
 
 SCRIPT = """
-import os, signal, sys, time, types
-import pff_stream.run
-engine = types.ModuleType("pff_stream.run.run")
+import os, signal, sys, time
+from pff_stream.cli.engine import Engine
+from pff_stream.cli.main import main
 class Result:
     exit_code = 0
     lines = ["done"]
-def run(settings, observer):
+def work():
     try:
         {body}
     finally:
         sys.stderr.write("cleaned\\n")
-    return Result
-engine.run = run
-sys.modules["pff_stream.run.run"] = pff_stream.run.run = engine
-from pff_stream.cli.main import main
-sys.exit(main(["run", "r", "t", *sys.argv[1:]]))
+class OneTask(Engine):
+    def run(self, settings, observer):
+        work()
+        return Result
+sys.exit(main(["run", "r", "t", *sys.argv[1:]], OneTask()))
 """
 WAIT = 'sys.stderr.write("ready\\n"); sys.stderr.flush(); time.sleep(99)'
 FLOOD = """
@@ -465,7 +450,7 @@ def test_signals(number: signal.Signals, code: int, message: str) -> None:
 def test_interrupt_before_the_command_is_set_up(moment: str) -> None:
     """Ctrl-C while the command is imported, or before it handles errors: the same line and code."""
     script = f"""
-import importlib.abc, sys, time
+import importlib.abc, os, sys, time
 from pff_stream.__main__ import main
 class Slow(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):
@@ -473,10 +458,14 @@ class Slow(importlib.abc.MetaPathFinder):
             wait()
 def wait():
     sys.stderr.write("ready\\n"); sys.stderr.flush(); time.sleep(99)
-sys.meta_path.insert(0, Slow())
+class Environment(dict):
+    def get(self, name, default=None):
+        if name == "_PFF_STREAM_COMPLETE":  # the first that the command asks
+            wait()
+        return super().get(name, default)
 if "{moment}" == "start":
-    from pff_stream.cli import logs as talk
-    talk.set_up = wait
+    os.environ = Environment(os.environ)
+sys.meta_path.insert(0, Slow())
 sys.exit(main())
 """
     command = [sys.executable, "-c", script]
@@ -610,8 +599,3 @@ def test_shell_completion(
     ended = command()
     assert ended.code == 0
     assert "_PFF_STREAM_COMPLETE=bash_complete" in ended.out
-
-
-def test_engine_is_imported_when_needed() -> None:
-    """Importing the command does not import the engine."""
-    assert importlib.import_module("pff_stream.cli.main").__dict__.get("engine") is None

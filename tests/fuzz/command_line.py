@@ -8,12 +8,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from types import ModuleType
-from typing import Any, NoReturn
-from unittest.mock import patch
+from typing import NoReturn
 
-import pff_stream.run
-import planner.text
 from pff_stream.cli import main as cli
 from pff_stream.errors import RefusedError
 from pff_stream.plan.sweep import parse_sweep
@@ -30,7 +26,7 @@ def check(data: bytes) -> str:
     text = data.replace(b"..", b"_").replace(b"/", b"_").replace(b"\0", b"")
     arguments = [os.fsdecode(word) for word in text.split(b"\n")]
     with _quiet():
-        code = cli.main(arguments)
+        code = cli.main(arguments, _Engine())
     assert code in (0, 1, 2, 3, 74), (arguments, code)
     return REFUSED if code == 2 else ACCEPTED
 
@@ -46,17 +42,9 @@ class _Engine(FakeEngine):
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """A fake engine, a folder of its own, no environment and nobody who reads what is said."""
-    engine: Any = _Engine()
+    """A folder of its own, and nobody who reads what is said."""
     folder, streams = os.getcwd(), (sys.stdout, sys.stderr)
     with ExitStack() as stack:
-        for words in ("table", "refusal"):
-            stack.enter_context(patch.object(planner.text, words, lambda _: "the plan"))
-        for name in ("run", "commands", "prepare"):
-            module = f"pff_stream.run.{name}"
-            stack.callback(_put_back, module, sys.modules.get(module))
-            sys.modules[module] = engine
-            stack.enter_context(patch.object(pff_stream.run, name, engine, create=True))
         nowhere = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
         try:
             os.chdir(OWN.name)
@@ -67,13 +55,6 @@ def _quiet() -> Iterator[None]:
             for entry in os.listdir():
                 shutil.rmtree(entry) if os.path.isdir(entry) else os.unlink(entry)
             os.chdir(folder)
-
-
-def _put_back(name: str, module: ModuleType | None) -> None:
-    if module is None:
-        del sys.modules[name]
-    else:
-        sys.modules[name] = module
 
 
 TARGET = Target(

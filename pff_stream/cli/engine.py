@@ -1,0 +1,78 @@
+"""What the commands call to do their work, imported when it is called and not before.
+
+`main` takes an engine, which stands for the program behind the command line: whoever embeds the
+commands, or tests them alone, gives another one.
+"""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from pff_stream.observer import Observer
+    from pff_stream.plan.sweep import Sweep
+    from pff_stream.run.conclude import Result
+    from pff_stream.settings.commands import (
+        CompileSettings,
+        EncodeSettings,
+        RunSettings,
+        TriplesSettings,
+    )
+    from planner.plan import Plan
+
+
+class Engine:
+    """The work of every command, as settings say; errors are raised, see `pff_stream.errors`."""
+
+    def make_plan(self, settings: RunSettings, observer: Observer) -> Plan:
+        """The plan of a run, whether it fits or not."""
+        from pff_stream.run import run
+
+        _collect_from_here()
+        return run.make_plan(settings, observer)
+
+    def make_sweep(self, settings: RunSettings, text: str, observer: Observer) -> Sweep:
+        """Plans over a range of one setting, such as `workers=1..16`."""
+        from pff_stream.run import run
+
+        _collect_from_here()
+        return run.make_sweep(settings, text, observer)
+
+    def run(self, settings: RunSettings, observer: Observer) -> Result:
+        """Plans and runs."""
+        from pff_stream.run import run
+
+        _collect_from_here()
+        return run.run(settings, observer)
+
+    def compile_rules(self, settings: CompileSettings, observer: Observer) -> list[str]:
+        """Compiles rule text; what to say about it."""
+        from pff_stream.run import commands
+
+        _collect_from_here()
+        return commands.compile_rules(settings, observer)
+
+    def encode_triples(self, settings: EncodeSettings, observer: Observer) -> list[str]:
+        """Encodes triples or documents; what to say about it."""
+        from pff_stream.run import commands
+
+        _collect_from_here()
+        return commands.encode_triples(settings, observer)
+
+    def print_triples(self, settings: TriplesSettings, stream: BinaryIO) -> None:
+        """Writes the triples that documents become."""
+        from pff_stream.run import commands
+
+        _collect_from_here()
+        commands.print_triples(settings, stream)
+
+
+def _collect_from_here() -> None:
+    """Turns collections on, if `__main__` had them wait, and keeps them off all that is imported.
+
+    Of a command on a small document they were a tenth: nothing of it is ever garbage.
+    """
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
