@@ -21,7 +21,8 @@ ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("tests/data/*.md")])
 MEASURED = ("fuzzing.md", "performance.md", "performance-scale.md", "plan-grid.md")
 """Pages of figures: they name the options of the scripts that make them."""
-FOR_USERS = [page for page in PAGES if page.name not in ("CHANGELOG.md", *MEASURED)]
+FOR_DEVELOPERS = ("CHANGELOG.md", "CONTRIBUTING.md", "how-to-add.md")
+FOR_USERS = [page for page in PAGES if page.name not in (*FOR_DEVELOPERS, *MEASURED)]
 
 
 def command_lines(page: Path) -> Iterator[list[str]]:
