@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from pff_stream.errors import KEPT, InputError, OutputError, UsageError
 from pff_stream.files.writers import FileWriter, write_text
 from pff_stream.report.folder import REMAINS, STATE, STATE_SETTINGS, check_folder, made_folder
+from pff_stream.settings.options import split_report
 
 if TYPE_CHECKING:
     from pff_stream.inputs import Rules
@@ -178,6 +179,10 @@ def as_kept(settings: RunSettings) -> dict[str, Any]:
     fields["triples"] = [absolute(path) for path in settings.inputs.triples]
     for name in ("manifest", "violations"):
         fields[name] = None if fields[name] is None else absolute(fields[name])
+    named = map(split_report, settings.output.report)
+    fields["report"] = [
+        f"{name}={absolute(path)}" if name else absolute(path) for name, path in named
+    ]
     for name in ("out", "resume", "plan"):  # a saved plan is of the whole run
         del fields[name]
     return fields

@@ -24,12 +24,13 @@ from pff_stream.observer import Observer
 from pff_stream.settings.commands import (
     CompileSettings,
     EncodeSettings,
+    ReportSettings,
     RunSettings,
     TriplesSettings,
 )
 from pff_stream.settings.models import TalkOptions
 from pff_stream.settings.options import OPTIONS
-from pff_stream.settings.resolve import Layers, gather, resolve
+from pff_stream.settings.resolve import Layers, gather, resolve, said
 
 if TYPE_CHECKING:
     from pff_stream.checkpoint.resume import Finished
@@ -203,6 +204,8 @@ def run(engine: Engine, /, inputs: tuple[str, ...], **_: object) -> int:
 
         ended = finished_run(layers)
         if ended is not None:
+            if said(layers, ("report",)):
+                _report(str(said(layers, ("resume",))["resume"]), layers, voice, observer)
             return _end(ended, voice)
         settings = run_settings(layers)
 
@@ -210,6 +213,29 @@ def run(engine: Engine, /, inputs: tuple[str, ...], **_: object) -> int:
             result = engine.run(settings, observer)
         observer.close()
         return _end(result, voice, to_stderr=settings.output.talks_on_stderr)
+
+
+@commands.command(epilog="\b\nExample:\n  pff-stream report results --report report.md")
+@click.argument("folder", metavar="DIR", type=click.Path())
+@options(ReportSettings)
+def report(folder: str, **_: object) -> int:
+    """Make reports of a finished run.
+
+    DIR is what `run --out DIR` wrote. Nothing is evaluated again.
+    """
+    with _working({}) as (layers, voice, observer):
+        _report(folder, layers, voice, observer)
+        return 0
+
+
+def _report(folder: str, layers: Layers, voice: TalkOptions, observer: Observer) -> None:
+    settings = resolve(ReportSettings, layers)
+    from pff_stream.run.reports import make_reports
+
+    _collect_from_here()
+    lines = make_reports(folder, settings, observer)
+    observer.close()
+    _print(lines, voice, to_stderr=settings.output.talks_on_stderr)
 
 
 @commands.command(

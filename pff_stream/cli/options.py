@@ -31,6 +31,7 @@ def click_option(field: str) -> Callable[[F], F]:
     if option.metavar is None:
         return click.option(*names, is_flag=True, **common)
     kind = click.Path() if option.is_path else str
+    common |= {"multiple": True} if option.repeats else {}
     return click.option(*names, type=kind, metavar=option.metavar, **common)
 
 

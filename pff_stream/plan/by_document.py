@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pff_stream.evaluate.terms import scratch
 from pff_stream.plan import process_terms as processes
 from pff_stream.plan.sizes import ProcessCosts
+from pff_stream.plan.terms import report_phase
 from pff_stream.plan.workload import Workload
 from pff_stream.rules.sizes import RuleSizes
 from pff_stream.work.task import RESULT_BYTES
@@ -59,6 +60,8 @@ class DocumentsWorkload(Workload):
 
     sizes: DocumentSizes
     rules: RuleSizes
+    reports: tuple[Term, ...] = ()
+    """What making reports of the results holds; empty: there are none."""
 
     @property
     def n_tasks(self) -> int:
@@ -66,9 +69,10 @@ class DocumentsWorkload(Workload):
         return self.sizes.n_documents
 
     def phases(self, costs: ProcessCosts, settings: Settings) -> list[Phase]:
-        """Evaluating alone: a worker writes the results of its document itself."""
+        """Evaluating, where a worker writes the results of its document itself; then reports."""
         workers = int(settings["workers"] or 1)
-        return [_phase(self.rules, costs, workers, self.sizes.largest_bytes)]
+        evaluate = _phase(self.rules, costs, workers, self.sizes.largest_bytes)
+        return [evaluate, *report_phase(costs, self.reports)]
 
     def candidates(self, counts: Sequence[int], methods: Sequence[str]) -> list[Settings]:
         """As many workers as can be; threads only where so many processes do not fit."""

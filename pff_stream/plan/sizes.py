@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pff_stream.files.temporary import is_memory
 from pff_stream.inputs import GraphInput, Rules
 from pff_stream.plan.blocks import BlockSizes, bounded
-from pff_stream.report.outputs import merged_outputs
+from pff_stream.report.outputs import merged_outputs, report_outputs
 from pff_stream.report.sizes import ResultSizes, result_sizes
 from pff_stream.rules.sizes import RuleSizes
 from pff_stream.settings.models import EvaluationOptions, OutputOptions
@@ -62,7 +62,8 @@ def sizes_of_run(
         rules=of_rules,
         results=result_sizes(
             of_rules,
-            merged_outputs(output.out, output.violations),
+            merged_outputs(output),
+            report_outputs(output.report),
             max_examples=evaluation.max_examples,
             buffer_bytes=RESULT_BYTES,
             in_memory=is_memory(output.out or folder),

@@ -30,7 +30,21 @@ def run_phases(sizes: RunSizes, costs: ProcessCosts, settings: Settings) -> list
     return [
         Phase("evaluate", _evaluate_terms(sizes, costs, settings)),
         Phase("merge", _merge_terms(sizes, costs, holds_names=holds_names(settings))),
+        *report_phase(costs, sizes.results.reports, _held_behind(sizes)),
     ]
+
+
+def report_phase(
+    costs: ProcessCosts, reports: Sequence[Term], held: Sequence[Term] = ()
+) -> list[Phase]:
+    """The phase in which reports are made of the results; none without reports.
+
+    `held` is what the run still holds besides.
+    """
+    if not reports:
+        return []
+    kernel = processes.kernel_memory(1, 1)
+    return [Phase("report", [processes.parent(costs), *held, *reports, kernel])]
 
 
 def worker_terms(
@@ -91,13 +105,17 @@ def _merge_terms(sizes: RunSizes, costs: ProcessCosts, *, holds_names: bool) -> 
     held = [names(sizes.blocks.names_bytes)] if holds_names and sizes.blocks else []
     return [
         processes.parent(costs),
-        graph_term(sizes.graph),
-        page_tables(sizes.graph, 1),
+        *_held_behind(sizes),
         *held,
         *merge_terms(sizes.results, sizes.rules),
         processes.kernel_memory(1, 1),
-        *spool_in_memory(sizes.results),
     ]
+
+
+def _held_behind(sizes: RunSizes) -> list[Term]:
+    """What stays behind the evaluation."""
+    graph = [graph_term(sizes.graph), page_tables(sizes.graph, 1)]
+    return [*graph, *spool_in_memory(sizes.results)]
 
 
 def probe_phase(start_method: str, costs: ProcessCosts, workers: int, own_bytes: int) -> Phase:

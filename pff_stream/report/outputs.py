@@ -1,39 +1,153 @@
-"""The outputs of a run: which writer goes to which file, opened and kept together."""
+"""The outputs of a run: which writer writes which file, opened and kept together.
+
+A merge writes lines by rule. Reports that other writers make are made of those afterwards, while
+their run is not over yet or at any time from its folder: there is one way to a report, and it has
+the same bytes.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from pff_stream.files.writers import open_writer
-from pff_stream.report.formats import FOLDER, file_name
+from pff_stream.errors import UsageError
+from pff_stream.files.temporary import temporary_file
+from pff_stream.files.writers import (
+    STANDARD_OUTPUT,
+    OpenFile,
+    Writer,
+    check_output,
+    open_writer,
+)
+from pff_stream.observer import Observer
+from pff_stream.report.formats import FOLDER, WRITERS, file_name
 from pff_stream.report.formats.interface import DrivenWriter, ResultWriter
 from pff_stream.report.formats.lines import Violations
-from pff_stream.report.streams import RunHeader
+from pff_stream.report.read_back import FinishedRun, reading
+from pff_stream.report.streams import OutputSizes, RunHeader
+from pff_stream.report.text_out import BUFFER_BYTES
+from pff_stream.settings.models import OutputOptions
+from pff_stream.settings.options import split_report
+from planner.formula import given
+from planner.model import KERNEL, Term
 
 AnyWriter = TypeVar("AnyWriter", bound=ResultWriter)
 
 
 @dataclass(frozen=True, slots=True)
 class Output(Generic[AnyWriter]):
-    """A writer and the file that it writes, `-` for standard output."""
+    """A writer and the file that it writes."""
 
     writer: AnyWriter
-    path: str
+    path: str | None
+    """`-` is standard output; None: a temporary file, which only reports are made from."""
+    descriptor: int | None = None
+    """Of a file that is open already."""
+
+    def open(self) -> Writer:
+        """The destination of its bytes."""
+        assert self.path is not None  # see `placed`
+        if self.descriptor is not None:
+            return OpenFile(self.descriptor, self.path)
+        return open_writer(self.path)
 
 
-def merged_outputs(folder: str | None, violations: str | None = None) -> list[Output[DrivenWriter]]:
-    """What a merge writes: the files of a folder, violations in `violations` where that is said."""
+def folder_outputs(folder: str) -> list[Output[DrivenWriter]]:
+    """What a merge writes into a folder."""
+    return [Output(writer(), os.path.join(folder, file_name(writer))) for writer in FOLDER]
+
+
+def merged_outputs(asked: OutputOptions) -> list[Output[DrivenWriter]]:
+    """What the merge of a run writes: what was asked for, and what reports are made from."""
     outputs: list[Output[DrivenWriter]] = []
-    for writer in FOLDER:
-        if writer is Violations and violations is not None:
-            outputs.append(Output(writer(), violations))
-        elif folder is not None:
-            outputs.append(Output(writer(), os.path.join(folder, file_name(writer))))
-    return outputs
+    if asked.out is not None:
+        outputs = folder_outputs(asked.out)
+    elif asked.report:
+        outputs = [Output(writer(), None) for writer in FOLDER]
+    if asked.violations is None:
+        return outputs
+    kept = [one for one in outputs if not isinstance(one.writer, Violations)]
+    kept += [Output(Violations(), None)] * bool(asked.report)
+    return [Output(Violations(), asked.violations), *kept]
+
+
+def merged_terms(outputs: Sequence[Output[DrivenWriter]], sizes: OutputSizes) -> list[Term]:
+    """What the writers of a merge hold."""
+    return [
+        term if output.path is not None else replace(term, name=f"{term.name} for reports")
+        for output in outputs
+        for term in output.writer.terms(sizes)
+    ]
+
+
+def report_outputs(asked: Sequence[str]) -> list[Output[ResultWriter]]:
+    """The reports that were asked for as `FILE` or `NAME=FILE`; `UsageError` for what is none."""
+    return [_report(one) for one in asked]
+
+
+def _report(asked: str) -> Output[ResultWriter]:
+    name, path = split_report(asked)
+    for writer in WRITERS:
+        if writer.name == name or (name is None and path.endswith(writer.suffix)):
+            return Output(writer(), path)
+    suffixes = ", ".join(sorted({writer.suffix for writer in WRITERS}))
+    names = ", ".join(writer.name for writer in WRITERS)
+    raise UsageError(
+        f"--report: found {asked}, expected a file whose name ends in one of {suffixes}, or "
+        f"NAME=FILE with one of the names {names}"
+    )
+
+
+def check_reports(asked: Sequence[str], results: str | None) -> None:
+    """Refuses reports that cannot be meant, before anything is computed; creates nothing.
+
+    `results` is the folder of results, if there is one.
+    """
+    for report in report_outputs(asked):
+        path = str(report.path)
+        if path == STANDARD_OUTPUT:
+            continue
+        check_output(path)
+        folder = os.path.dirname(os.path.abspath(path))
+        if results is not None and folder == os.path.abspath(results):
+            raise UsageError(
+                f"--report: found {path} in the folder of results, expected it elsewhere: the next "
+                "run would take it for somebody's data"
+            )
+
+
+def report_terms(reports: Sequence[Output[ResultWriter]], sizes: OutputSizes) -> list[Term]:
+    """What making these reports holds beside this process; nothing where there are none."""
+    if not reports:
+        return []
+    terms = [
+        replace(term, name=f"{report.path}: {term.name}")
+        for report in reports
+        for term in report.writer.terms(sizes)
+    ]
+    source = "constants of the code"
+    written = given("files", len(reports)) * (2 * given("buffer", BUFFER_BYTES))
+    return [
+        *terms,
+        Term.of("results read back", reading(), source, at_most=True),
+        Term.of("files being written", written, f"{source}; page cache", group=KERNEL),
+    ]
+
+
+def placed(
+    outputs: Sequence[Output[AnyWriter]], folder: str, stack: ExitStack
+) -> list[Output[AnyWriter]]:
+    """The same with temporary files in `folder`, until the stack closes."""
+    found = []
+    for output in outputs:
+        if output.path is None:
+            file, path = stack.enter_context(temporary_file(folder))
+            output = replace(output, path=path, descriptor=file.fileno())
+        found.append(output)
+    return found
 
 
 @contextmanager
@@ -42,10 +156,34 @@ def opened(outputs: Sequence[Output[AnyWriter]], header: RunHeader) -> Iterator[
     with ExitStack() as stack:
         destinations = []
         for output in outputs:
-            destination = open_writer(output.path)
+            destination = output.open()
             stack.callback(destination.abandon)
             destinations.append(destination)
             output.writer.begin(header, destination)
         yield [output.writer for output in outputs]
         for destination in destinations:
             destination.commit()
+
+
+def write_reports(
+    run: FinishedRun, reports: Sequence[Output[ResultWriter]], observer: Observer
+) -> None:
+    """Gives every writer the streams that it wants, document by document."""
+    observer.phase("report", run.summary.totals.documents, "documents")
+    with opened(reports, run.header) as writers:
+        of_metrics, of_findings, of_documents = (
+            [writer for writer in writers if stream in writer.wants]
+            for stream in ("metric", "finding", "document")
+        )
+        for results in run.documents():
+            for metric in results.metrics() if of_metrics else ():
+                for writer in of_metrics:
+                    writer.metric(metric)
+            for finding in results.findings() if of_findings else ():
+                for writer in of_findings:
+                    writer.finding(finding)
+            for writer in of_documents:
+                writer.document(results.document())
+            observer.advance(1)
+        for writer in writers:
+            writer.end(run.summary)

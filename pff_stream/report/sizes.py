@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pff_stream.report._runs import FAN_IN
-from pff_stream.report.formats.interface import DrivenWriter
-from pff_stream.report.outputs import Output
+from pff_stream.report.formats.interface import DrivenWriter, ResultWriter
+from pff_stream.report.outputs import Output, merged_terms, report_terms
 from pff_stream.report.records import EXAMPLES, RECORD
 from pff_stream.report.streams import OutputSizes
 from pff_stream.rules.sizes import RuleSizes
@@ -37,11 +37,14 @@ class ResultSizes:
     outputs: tuple[Term, ...] = ()
     """What the writer of each output of the merge holds."""
     n_outputs: int = 0
+    reports: tuple[Term, ...] = ()
+    """What making reports of the results holds; empty: there are none."""
 
 
 def result_sizes(
     rules: RuleSizes,
     outputs: Sequence[Output[DrivenWriter]],
+    reports: Sequence[Output[ResultWriter]] = (),
     *,
     max_examples: int,
     buffer_bytes: int,
@@ -60,8 +63,9 @@ def result_sizes(
         fan_in=fan_in(rules.n_chunks, results_bytes),
         buffer_bytes=buffer_bytes,
         spool_in_memory_bytes=results_bytes if in_memory else 0,
-        outputs=tuple(term for one in outputs for term in one.writer.terms(sizes)),
+        outputs=tuple(merged_terms(outputs, sizes)),
         n_outputs=len(outputs),
+        reports=tuple(report_terms(reports, sizes)),
     )
 
 

@@ -71,13 +71,34 @@ class Summary:
         return text.encode("utf-8", "surrogateescape") + b"\n"
 
 
+def read_summary(document: Mapping[str, Any]) -> Summary:
+    """The summary of a `summary.json`, with totals as `totals_of` and `RunTotals` tell them.
+
+    Raises KeyError, TypeError or ValueError where it is no such document, or of another version.
+    """
+    documents = document["documents"]
+    totals = RunTotals.restored(
+        totals_of(document), *(int(documents[word]) for word in ("violated", "satisfied", "failed"))
+    )
+    content = Summary(totals, "", {}, {}, {}).to_json()
+    return Summary(
+        totals=totals,
+        semantics=str(document["semantics"]),
+        settings=dict(document["settings"]),
+        inputs=dict(document["inputs"]),
+        run=dict(document["run"]),
+        labels={key: value for key, value in document.items() if key not in content},
+    )
+
+
 def totals_of(document: Mapping[str, Any]) -> Totals:
     """The totals that a `summary.json` tells; of what caps cut only whether, and no worst rules.
 
     Raises KeyError, TypeError or ValueError where it is no such document.
     """
     if document["format_version"] != FORMAT_VERSION:
-        raise ValueError("a summary of another version")
+        found = document["format_version"]
+        raise ValueError(f"found format version {found!r}, expected {FORMAT_VERSION}")
     cut = document["truncated"]
     return Totals(
         outcomes=tuple(int(document["rules"][outcome.word]) for outcome in Outcome),

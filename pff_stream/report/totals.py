@@ -86,6 +86,14 @@ class RunTotals:
         run.add(totals)
         return run
 
+    @classmethod
+    def restored(cls, totals: Totals, violated: int, satisfied: int, failed: int) -> RunTotals:
+        """The totals of so many documents, as a summary has them."""
+        run = cls()
+        run._sum = totals
+        run.violated, run.satisfied, run.failed = violated, satisfied, failed
+        return run
+
     @property
     def documents(self) -> int:
         """All documents."""

@@ -28,8 +28,11 @@ from pff_stream.plan.by_document import (
 )
 from pff_stream.plan.choose import plan_run
 from pff_stream.report.folder import TASK_LIST, TASKS, clear_tasks
+from pff_stream.report.outputs import report_outputs, report_terms
+from pff_stream.report.read_back import FinishedRun
 from pff_stream.report.records import Outcome
-from pff_stream.report.summary import Json
+from pff_stream.report.streams import OutputSizes
+from pff_stream.report.summary import Json, Summary
 from pff_stream.report.totals import Failure, RunTotals
 from pff_stream.rules._table import TableBuilder
 from pff_stream.rules.sizes import RuleSizes
@@ -70,9 +73,11 @@ class Listed(Documents):
             size = document_bytes(document.path)
             largest, total = max(largest, size), total + size
         n_documents = self.manifest.n_documents
-        workload = DocumentsWorkload(
-            DocumentSizes(n_documents, largest), RuleSizes.of(basis.rules.file)
-        )
+        rules = RuleSizes.of(basis.rules.file)
+        asked = report_outputs(basis.settings.output.report)
+        reports = report_terms(asked, OutputSizes(rules.n_rules, n_documents))
+        sizes = DocumentSizes(n_documents, largest)
+        workload = DocumentsWorkload(sizes, rules, tuple(reports))
 
         def make(resources: ResourceOptions, machine: Machine, fixed: Settings | None) -> Plan:
             return plan_run(resources, machine, workload, basis.costs, basis.before, fixed)
@@ -117,6 +122,7 @@ class DocumentsWork(Work):
         self._state = state
         self._listing = listing
         self._totals = RunTotals()
+        self._out = ready.settings.output.out
         self._waiting: dict[int, tuple[DocumentTask, DocumentAnswer]] = {}
         """Answers that came before their turn: at most a window of them."""
         self._next_number = 0
@@ -156,6 +162,10 @@ class DocumentsWork(Work):
         if self._listing is not None:
             self._listing.commit()
         return self._totals
+
+    def results(self, summary: Summary) -> FinishedRun:
+        """The folder with the list of documents."""
+        return FinishedRun.just_now(summary, {}, self._out)
 
     def finish(self) -> None:
         """Removes the state of the run."""

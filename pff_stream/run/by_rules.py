@@ -30,8 +30,10 @@ from pff_stream.plan.sizes import (
 )
 from pff_stream.report._merge import write_results
 from pff_stream.report._pass import Formatter
+from pff_stream.report.formats import file_name
 from pff_stream.report.formats.interface import DrivenWriter
-from pff_stream.report.outputs import merged_outputs, opened
+from pff_stream.report.outputs import Output, merged_outputs, opened, placed
+from pff_stream.report.read_back import FinishedRun
 from pff_stream.report.records import Outcome, Reason, Record, pack_record
 from pff_stream.report.spooled import MergeOptions, Spooled
 from pff_stream.report.streams import RunHeader
@@ -101,7 +103,13 @@ class RulesWork(Work):
             starts_together=len(self.file.chunks) < GATHERED_TASKS * self._workers,
         )
         self.window = int(settings["window"] or 1)
+        self._outputs: list[Output[DrivenWriter]] = []
         self._writers: list[DrivenWriter] = []
+
+    def place_outputs(self, stack: ExitStack) -> None:
+        """Says where results go; `stack` closes temporary files when the run is over."""
+        outputs = merged_outputs(self.ready.settings.output)
+        self._outputs = placed(outputs, self.ready.folder, stack)
 
     def tasks(self) -> Iterator[Task]:
         """Chunks in the order of the file, less what was done before the run was resumed."""
@@ -147,11 +155,9 @@ class RulesWork(Work):
 
     def totals(self, observer: Observer, stack: ExitStack) -> RunTotals:
         """Merges the spool in the order of the rules into everything that was asked for."""
-        output = self.ready.settings.output
         observer.phase("merge", self.file.rules)
         began = time.perf_counter()
-        outputs = merged_outputs(output.out, output.violations)
-        self._writers = stack.enter_context(opened(outputs, self._header()))
+        self._writers = stack.enter_context(opened(self._outputs, self._header()))
         totals = self._merge([writer.formatter for writer in self._writers])
         observer.advance(self.file.rules)
         self._meter.tick(now=True)
@@ -162,6 +168,11 @@ class RulesWork(Work):
         """Tells the writers what the run came to."""
         for writer in self._writers:
             writer.end(summary)
+
+    def results(self, summary: Summary) -> FinishedRun:
+        """The files that were merged into; what nobody can read again lies in a temporary one."""
+        files = {file_name(one.writer): str(one.path) for one in self._outputs}
+        return FinishedRun.just_now(summary, files)
 
     def finish(self) -> None:
         """Removes the state of the run."""

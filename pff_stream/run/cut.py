@@ -20,6 +20,7 @@ from pff_stream.observer import Observer
 from pff_stream.plan.accuracy import Compared
 from pff_stream.plan.budget import Contract
 from pff_stream.plan.costs import Costs
+from pff_stream.report.read_back import FinishedRun
 from pff_stream.report.summary import Json, Summary
 from pff_stream.report.totals import RunTotals
 from pff_stream.settings.commands import RunSettings
@@ -101,6 +102,10 @@ class Work(ABC):
 
     def end(self, summary: Summary) -> None:  # noqa: B027  # only some have open writers
         """The last that the writers of the results are told."""
+
+    @abstractmethod
+    def results(self, summary: Summary) -> FinishedRun:
+        """All that was written, as reports read it back."""
 
     def finish(self) -> None:  # noqa: B027  # only some have a state
         """All results have their names: nothing is left to be resumed."""

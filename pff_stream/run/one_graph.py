@@ -103,7 +103,10 @@ class OneGraph(Documents):
             spool, path = kept.spool, kept.spool_path
         evaluation = Evaluation(RunTable((), ready.folder) if kept is None else kept.runs)
         stack.callback(evaluation.runs.close)
-        return RulesWork(ready, self.graph, self.sizes, Spool(spool, path), evaluation, meter, kept)
+        spooled = Spool(spool, path)
+        work = RulesWork(ready, self.graph, self.sizes, spooled, evaluation, meter, kept)
+        work.place_outputs(stack)
+        return work
 
     def check(self) -> None:
         """`AlteredError` where the graph file was written to."""

@@ -14,6 +14,7 @@ from pff_stream.limits.fence import threads_held
 from pff_stream.observer import Observer
 from pff_stream.plan.sweep import Sweep, parse_sweep
 from pff_stream.report.folder import check_outputs
+from pff_stream.report.outputs import check_reports, report_outputs, write_reports
 from pff_stream.run.conclude import Facts, Result, conclude, summary_of, write_summary
 from pff_stream.run.evaluate import Running, evaluate, started
 from pff_stream.run.prepare import prepared
@@ -45,6 +46,8 @@ def run(settings: RunSettings, observer: Observer) -> Result:
         wanted.violations,
         overwrite=wanted.overwrite or wanted.resume is not None,
     )
+    check_reports(wanted.report, wanted.out)
+    reports = report_outputs(wanted.report)
     with prepared(settings, observer) as ready, started(ready, observer) as running:
         with threads_held(ready.plan, settings.resources.fence):
             evaluate(running, observer)
@@ -56,6 +59,9 @@ def run(settings: RunSettings, observer: Observer) -> Result:
             running.work.end(summary)
         if wanted.out is not None:
             write_summary(wanted.out, summary)
+        if reports:
+            write_reports(running.work.results(summary), reports, observer)
+            running.meter.tick(now=True)
         running.work.finish()
         return result
 

@@ -90,10 +90,30 @@ class RunSettings(CommandSettings):
         self.expect("triples", inputs.triples or inputs.manifest is not None)
         if inputs.triples and inputs.manifest is not None:
             raise UsageError(f"found both TRIPLES and --manifest, expected {self.needs}")
+        if self.output.report and inputs.manifest is not None and self.output.out is None:
+            raise UsageError(
+                "--report: found with --manifest alone, expected --out DIR besides: a report over "
+                "many documents is made from their folders"
+            )
 
     def result_options(self) -> dict[str, Any]:
         """Every option that changes what a run finds and holds, for summaries and saved plans."""
         return {**self.evaluation.values(), **self.reading.values()}
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSettings(CommandSettings):
+    """What `report` was asked to make of a finished run."""
+
+    needs: ClassVar[str] = "DIR --report FILE"
+    takes: ClassVar[tuple[str, ...]] = ("report", "budget_bytes")
+
+    output: OutputOptions = field(default_factory=OutputOptions)
+    resources: ResourceOptions = field(default_factory=ResourceOptions)
+
+    def validate(self) -> None:
+        """At least one report."""
+        self.expect("--report FILE", self.output.report)
 
 
 @dataclass(frozen=True, slots=True)

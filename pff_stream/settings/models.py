@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from pff_stream.errors import UsageError
-from pff_stream.settings.options import OPTIONS
+from pff_stream.settings.options import OPTIONS, split_report
 
 MIB = 1024 * 1024
 MOST_CHUNK_RULES = 4096
@@ -162,6 +162,8 @@ class OutputOptions(Options):
     """Folder of all results; None: a summary only."""
     violations: str | None = None
     """File of the violations, `-` is standard output; None: in `out`."""
+    report: tuple[str, ...] = ()
+    """Reports to make, each as `FILE` or `NAME=FILE`; `-` is standard output."""
     resume: str | None = None
     """Folder of an unfinished run to go on with; then `out` is the same."""
     overwrite: bool = False
@@ -173,11 +175,20 @@ class OutputOptions(Options):
         """A run that is resumed keeps its folder."""
         if self.resume is not None and self.out != self.resume:
             raise UsageError(f"--resume: found {self.resume}, expected the folder of the run")
+        paths = [*filter(None, [self.violations]), *self.report_paths]
+        for path in paths:
+            if paths.count(path) > 1:
+                raise UsageError(f"found {path} for two outputs, expected one for each")
+
+    @property
+    def report_paths(self) -> tuple[str, ...]:
+        """The files of the reports."""
+        return tuple(split_report(one)[1] for one in self.report)
 
     @property
     def talks_on_stderr(self) -> bool:
-        """Whether standard output belongs to the violations."""
-        return self.violations == "-"
+        """Whether standard output belongs to the violations or to a report."""
+        return "-" in (self.violations, *self.report_paths)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ _WHOLE = re.compile(r"[0-9]+(?:_[0-9]+)*", re.ASCII)
 _NUMBER = r"[0-9]{1,18}(?:\.[0-9]{1,18})?"
 _FAIL_ON = re.compile(rf"violations|none|count>[0-9]{{1,18}}|rate>({_NUMBER})(%?)", re.ASCII)
 _BAD_RULE = re.compile(rf"fail|skip|({_NUMBER})(%)", re.ASCII)
+_REPORT = re.compile(r"(?:([a-z][a-z0-9-]*)=)?(.+)", re.ASCII | re.DOTALL)
 _YES = ("1", "true", "yes", "on")
 _EXECUTORS = tuple(executor.name for executor in executors())
 _NO = ("0", "false", "no", "off")
@@ -51,6 +52,8 @@ class Option:
     """Whether a `--config` file or a manifest may set it."""
     is_path: bool = False
     """In a file, relative to the folder of that file."""
+    repeats: bool = False
+    """Whether it may stand several times; the field has all values."""
 
     @property
     def key(self) -> str:
@@ -155,6 +158,12 @@ def _text(value: object) -> str:
     return value
 
 
+def _several(value: object) -> tuple[str, ...]:
+    """One value, or a list of them."""
+    values = value if isinstance(value, (list, tuple)) else (value,)
+    return tuple(_path(one) for one in values)
+
+
 def _path(value: object) -> str:
     text = os.fspath(value) if isinstance(value, (str, os.PathLike)) else ""
     if not isinstance(text, str) or not text or "\0" in text:
@@ -228,6 +237,10 @@ _TABLE = (
     Option("violations", _path, "a file or - for standard output",
            "File for the violations (JSON Lines); with - all talk goes to standard error.",
            "FILE|-", default="DIR/violations.jsonl", is_path=True),
+    Option("report", _several, "a file, or NAME=FILE",
+           "Make a report of the results, in the form that the file's name ends with or that NAME "
+           "says; may stand several times.", "[NAME=]FILE", environment=False, files=False,
+           repeats=True),
     Option("resume", _file, "the folder of an unfinished run",
            "Go on with the unfinished run in this folder: inputs and settings are its own, workers "
            "and budget may differ.", "DIR", environment=False, files=False),
@@ -268,6 +281,13 @@ _TABLE = (
     Option("verbose", _flag, "yes or no", "Say more; with a traceback where something broke."),
     Option("log-json", _flag, "yes or no", "Write logs as JSON, one object a line."),
 )  # fmt: skip
+
+
+def split_report(text: str) -> tuple[str | None, str]:
+    """NAME, None where there is none, and FILE of a report."""
+    found = _REPORT.fullmatch(text)
+    assert found is not None  # the option has read it
+    return found[1], found[2]
 
 
 def _by_field() -> dict[str, Option]:

@@ -23,7 +23,7 @@ from pff_stream.evaluate.chunk import evaluate_rules
 from pff_stream.files.writers import FileWriter
 from pff_stream.report._merge import write_results
 from pff_stream.report.folder import FOLDER_FILES, SUMMARY, made_folder
-from pff_stream.report.outputs import merged_outputs, opened
+from pff_stream.report.outputs import folder_outputs, opened
 from pff_stream.report.records import Counts, Run
 from pff_stream.report.run_table import RunTable
 from pff_stream.report.spooled import MergeOptions, Spooled
@@ -196,7 +196,7 @@ class DocumentChecker:
                 inputs={"rules": arguments.rules_hash, "triples": input_hash.hex()},
                 labels={"task": document.name},
             )
-            with opened(merged_outputs(folder), header) as writers:
+            with opened(folder_outputs(folder), header) as writers:
                 totals = write_results(spooled, [writer.formatter for writer in writers], options)
                 summary = Summary(
                     totals=RunTotals.of(totals),

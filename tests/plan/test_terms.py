@@ -14,12 +14,13 @@ from pff_stream.plan.blocks import BlockSizes
 from pff_stream.plan.by_document import DocumentSizes, DocumentsWorkload
 from pff_stream.plan.sizes import BLOCKS, FILE, MEMORY, ProcessCosts, RunSizes
 from pff_stream.plan.terms import preparation_phases, probe_phase, run_phases, worker_terms
-from pff_stream.report.outputs import merged_outputs
+from pff_stream.report.outputs import merged_outputs, report_outputs
 from pff_stream.report.run_table import table_bytes
 from pff_stream.report.sizes import ResultSizes, result_sizes
 from pff_stream.report.terms import run_table
 from pff_stream.rules.sizes import RuleSizes
 from pff_stream.rules.terms import decoding
+from pff_stream.settings.models import OutputOptions
 from pff_stream.triples.terms import GraphSizes
 from planner.model import Settings
 from planner.plan import Plan
@@ -35,11 +36,12 @@ rule_sizes = st.builds(
     RuleSizes, counts, some, some, some, counts, counts, counts, sizes, st.integers(1, 6)
 )
 result_sizes_of = st.builds(
-    lambda rules, examples, in_memory, folder, violations: (
+    lambda rules, examples, in_memory, output: (
         rules,
         result_sizes(
             rules,
-            merged_outputs(folder, violations),
+            merged_outputs(output),
+            report_outputs(output.report),
             max_examples=examples,
             buffer_bytes=128 << 10,
             in_memory=in_memory,
@@ -48,8 +50,12 @@ result_sizes_of = st.builds(
     rule_sizes,
     counts,
     st.booleans(),
-    st.sampled_from([None, "folder"]),
-    st.sampled_from([None, "file"]),
+    st.builds(
+        OutputOptions,
+        out=st.sampled_from([None, "folder"]),
+        violations=st.sampled_from([None, "file"]),
+        report=st.sampled_from([(), ("rules=a",), ("rules=a", "violations=b")]),
+    ),
 )
 
 

@@ -70,7 +70,7 @@ def test_every_field_has_an_option(kind: type[Options]) -> None:
         if field.name == "triples":
             continue
         option = OPTIONS[field.name]
-        if field.default not in (None, False, ""):
+        if field.default not in (None, False, "", ()):
             assert option.default is not None
             assert option.read(option.default, "") == field.default
 

@@ -1,0 +1,328 @@
+"""Results of a finished run, read back from its files: the streams that reports are made from.
+
+Each stream comes in its order, a record at a time, so that memory does not grow with the results.
+What is read is held against what `summary.json` says: a file that was cut, altered or is another
+run's ends in an `InputError` that names file and line. Does not cover: what is made of the streams.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pff_stream.errors import InputError
+from pff_stream.report.folder import SUMMARY, TASK_LIST, TASKS, is_unfinished
+from pff_stream.report.formats import FOLDER, file_name
+from pff_stream.report.formats.lines import Outcomes, Rules, Violations
+from pff_stream.report.records import Counts, Names, Outcome
+from pff_stream.report.streams import (
+    DocumentSummary,
+    Finding,
+    FindingReason,
+    RuleMetric,
+    RunHeader,
+)
+from pff_stream.report.summary import Summary, read_summary
+from planner.formula import Formula, given
+
+MAX_LINE_BYTES = 1 << 20
+"""A longer line of results is not read back."""
+LINE_COPIES = 9
+"""A line as read, as text (of up to four bytes a character), and its strings."""
+
+_RULES, _OUTCOMES = file_name(Rules), file_name(Outcomes)
+_VIOLATIONS = file_name(Violations)
+_SHOWN, _MAX_DIGITS = 80, 20
+_BY_WORD = {outcome.word: outcome for outcome in Outcome}
+
+
+def reading() -> Formula:
+    """The most that reading back holds at once, in bytes."""
+    return LINE_COPIES * given("longest_line", MAX_LINE_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentResults:
+    """The results of one document; a graph is one without a name."""
+
+    name: str
+    summary: Summary | None
+    """None: it could not be evaluated, and there are no results."""
+    reason: str
+    """Why it could not."""
+    files: Mapping[str, str]
+    """Path of each file of results by the name that it has in a folder."""
+
+    def document(self) -> DocumentSummary:
+        """What it came to."""
+        if self.summary is None:
+            return DocumentSummary(self.name, "failed", self.reason)
+        totals = self.summary.totals.rules
+        return DocumentSummary(
+            name=self.name,
+            outcome="violated" if totals.violations else "satisfied",
+            violated_rules=totals.count(Outcome.VIOLATED),
+            counts=totals.counts,
+            violations=totals.violations,
+        )
+
+    def metrics(self) -> Iterator[RuleMetric]:
+        """Every rule, in the order of the rule file."""
+        if self.summary is None:
+            return
+        rules = _Lines(self._file(_RULES))
+        outcomes = _Lines(self._file(_OUTCOMES))
+        found = [0] * len(Outcome)
+        before = 0
+        for text in outcomes:
+            metric = _metric(outcomes, text, rules, self.name)
+            if metric.line <= before:
+                raise outcomes.error(f"line {metric.line} of the rules", f"one after {before}")
+            before = metric.line
+            found[metric.outcome] += 1
+            yield metric
+        if next(iter(rules), None) is not None:
+            raise rules.error("a rule more", f"as many as {_OUTCOMES} has evaluated ones")
+        expected = self.summary.totals.rules.outcomes
+        if tuple(found) != expected:
+            raise outcomes.error(f"rules by outcome {found}", f"{list(expected)} by {SUMMARY}")
+
+    def findings(self) -> Iterator[Finding]:
+        """Every violation that was written, in the order of its rules."""
+        if self.summary is None:
+            return
+        lines = _Lines(self._file(_VIOLATIONS))
+        n, before = 0, 0
+        for text in lines:
+            finding = _finding(lines, text, self.name)
+            line = finding.reasons[0].line
+            if line < before:
+                raise lines.error(f"rule {line}", f"one of line {before} or later")
+            before = line
+            n += 1
+            yield finding
+        expected = self.summary.totals.rules.violations_written
+        if n != expected:
+            raise lines.error(f"{n} violations", f"{expected} by {SUMMARY}")
+
+    def _file(self, name: str) -> str:
+        try:
+            return self.files[name]
+        except KeyError:
+            raise InputError(
+                f"found no {name} in the results, which the report needs: with --violations "
+                "a run writes its violations elsewhere"
+            ) from None
+
+
+class FinishedRun:
+    """A run that is over: what it was, what it came to, and its documents in order."""
+
+    def __init__(self, summary: Summary, files: Mapping[str, str], folder: str = "") -> None:
+        """`files` are the results of a graph; those of a manifest lie in `folder`."""
+        self.summary = summary
+        self.header = RunHeader(summary.semantics, summary.settings, summary.inputs, summary.labels)
+        self._files = files
+        self._folder = folder
+
+    @classmethod
+    def just_now(
+        cls, summary: Summary, files: Mapping[str, str], folder: str | None = None
+    ) -> FinishedRun:
+        """A run whose results were just written: what is told of it is what its folder tells."""
+        return cls(_read(summary.to_bytes()), files, folder or "")
+
+    @classmethod
+    def of_folder(cls, folder: str) -> FinishedRun:
+        """The run whose results a folder holds; `InputError` where it holds none."""
+        if is_unfinished(folder):
+            raise InputError(
+                f"{folder}: found a run that is not finished; `pff-stream run --resume {folder}` "
+                "goes on with it"
+            )
+        return cls(_summary(folder), _files(folder), folder)
+
+    @property
+    def of_manifest(self) -> bool:
+        """Whether it went over the documents of a manifest."""
+        return "manifest" in self.summary.inputs
+
+    def documents(self) -> Iterator[DocumentResults]:
+        """The documents in the order of the manifest; a graph is one."""
+        if not self.of_manifest:
+            yield DocumentResults("", self.summary, "", self._files)
+            return
+        lines = _Lines(os.path.join(self._folder, TASK_LIST))
+        n = 0
+        for text in lines:
+            n += 1
+            yield _task(lines, text, self._folder)
+        expected = self.summary.totals.documents
+        if n != expected:
+            raise lines.error(f"{n} documents", f"{expected} by {SUMMARY}")
+
+
+def _summary(folder: str) -> Summary:
+    path = os.path.join(folder, SUMMARY)
+    try:
+        with open(path, "rb") as file:
+            return _read(file.read())
+    except FileNotFoundError:
+        raise InputError(f"{folder}: found no results of a run there ({SUMMARY})") from None
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(f"{path}: found no summary that this version wrote ({error})") from error
+
+
+def _read(summary: bytes) -> Summary:
+    return read_summary(json.loads(summary.decode("utf-8", "surrogateescape")))
+
+
+def _files(folder: str) -> dict[str, str]:
+    paths = {file_name(writer): os.path.join(folder, file_name(writer)) for writer in FOLDER}
+    return {name: path for name, path in paths.items() if os.path.isfile(path)}
+
+
+class _Lines:
+    """Lines of a file one by one, without their ends, and errors that name the present one."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.number = 0
+        self._lines = self._read()
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        return next(self._lines)
+
+    def _read(self) -> Iterator[str]:
+        try:
+            with open(self.path, "rb") as file:
+                while line := file.readline(MAX_LINE_BYTES):
+                    self.number += 1
+                    if not line.endswith(b"\n"):
+                        is_long = len(line) == MAX_LINE_BYTES
+                        found = "a line of 1 MiB or more" if is_long else "a line that is cut"
+                        raise self.error(found, "a shorter one" if is_long else "a whole one")
+                    yield line[:-1].decode("utf-8", "surrogateescape")
+        except OSError as error:
+            raise InputError(f"{self.path}: {error.strerror or error}") from error
+
+    def error(self, found: str, expected: str) -> InputError:
+        """The error for the present line; at the end, for the last."""
+        return InputError(f"{self.path}:{self.number}: found {found}, expected {expected}")
+
+
+def _metric(outcomes: _Lines, text: str, rules: _Lines, document: str) -> RuleMetric:
+    """A line of outcomes, with the next one of rules where it was evaluated."""
+    line, *rest = text.split("\t")
+    if len(rest) != 2 or not _is_whole(line) or rest[0] not in _BY_WORD:
+        raise outcomes.error(_shown(text), "a line number, an outcome and a reason")
+    outcome, reason = _BY_WORD[rest[0]], rest[1]
+    if not outcome.evaluated:
+        return RuleMetric(int(line), outcome, reason, document=document)
+    counted = next(rules, None)
+    if counted is None:
+        raise rules.error("the end", f"a rule more: line {line} of the rules was evaluated")
+    predictions, support, confidence, *rule = counted.split("\t", 3)
+    try:
+        if not rule or not (_is_whole(predictions) and _is_whole(support)):
+            raise ValueError
+        counts = Counts(int(predictions), int(support))
+        value = float(confidence)
+    except ValueError:
+        raise rules.error(_shown(counted), "predictions, support, confidence, rule") from None
+    if outcome != _outcome_of(counts):
+        raise rules.error(
+            f"{predictions} predictions, {support} of them in the graph",
+            f"counts of a rule that is {outcome.word}, as {_OUTCOMES} says",
+        )
+    return RuleMetric(
+        line=int(line),
+        outcome=outcome,
+        reason=reason,
+        counts=counts,
+        confidence=value if counts.predictions else None,
+        text=rule[0],
+        document=document,
+    )
+
+
+def _outcome_of(counts: Counts) -> Outcome | None:
+    """The outcome that a rule with these counts has; None: there are no such counts."""
+    if counts.support > counts.predictions:
+        return None
+    if not counts.predictions:
+        return Outcome.VACUOUS
+    return Outcome.SATISFIED if counts.support == counts.predictions else Outcome.VIOLATED
+
+
+def _finding(lines: _Lines, text: str, document: str) -> Finding:
+    try:
+        found = _object(text)
+        reason = FindingReason(
+            line=_checked(found["rule"], int),
+            text=_checked(found["rule_text"], str),
+            witness=tuple(_names(triple) for triple in _checked(found["witness"], list)),
+            confidence=float(_checked(found["confidence"], float, int)),
+            miner_confidence=_checked(found["miner_confidence"], float, int, type(None)),
+        )
+        return Finding(_names(found["head"]), (reason,), document)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise lines.error(_shown(text), "a violation as a run writes it") from None
+
+
+def _task(lines: _Lines, text: str, folder: str) -> DocumentResults:
+    """A line of the list of documents, with the results in its folder."""
+    try:
+        found = _object(text)
+        name, where = _checked(found["task"], str), _checked(found["folder"], str)
+        outcome = _checked(found["outcome"], str)
+        if outcome == "failed":
+            return DocumentResults(name, None, _checked(found["reason"], str), {})
+        if outcome not in ("satisfied", "violated"):
+            raise ValueError
+        counts = Counts(*(_checked(found[one], int) for one in Counts._fields))
+        parent, own = os.path.split(where)
+        if parent != TASKS or own in ("", os.curdir, os.pardir):
+            raise ValueError
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise lines.error(_shown(text), "a document as a run over a manifest lists it") from None
+    path = os.path.join(folder, TASKS, own)
+    summary = _summary(path)
+    if counts != summary.totals.rules.counts:
+        raise lines.error(f"counts {tuple(counts)}", f"those of {os.path.join(path, SUMMARY)}")
+    return DocumentResults(name, summary, "", _files(path))
+
+
+def _object(text: str) -> dict[str, Any]:
+    def refuse(word: str) -> None:
+        raise ValueError(word)
+
+    return dict(_checked(json.loads(text, parse_constant=refuse), dict))
+
+
+def _checked(value: Any, *kinds: type) -> Any:
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _names(value: Any) -> Names:
+    subject, relation, object_ = (_checked(name, str) for name in _checked(value, list))
+    return subject, relation, object_
+
+
+def _is_whole(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS
+
+
+def _shown(text: str) -> str:
+    """A line for a message: cut, and nothing in it that a terminal would take for more."""
+    return ascii(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")

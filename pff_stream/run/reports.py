@@ -1,0 +1,42 @@
+"""Reports of a run that is over, made from its folder: nothing is evaluated again."""
+
+from __future__ import annotations
+
+from pff_stream.errors import RefusedError
+from pff_stream.observer import Observer
+from pff_stream.report.outputs import (
+    check_reports,
+    report_outputs,
+    report_terms,
+    write_reports,
+)
+from pff_stream.report.read_back import FinishedRun
+from pff_stream.report.streams import OutputSizes
+from pff_stream.settings.commands import ReportSettings
+from planner.machine import read_machine
+from planner.probe import measure_self
+from planner.sizes import format_size
+
+
+def make_reports(folder: str, settings: ReportSettings, observer: Observer) -> list[str]:
+    """Makes the reports that were asked for; returns what to say about them.
+
+    Raises `InputError` where the folder holds no finished run or its files are not as it left them,
+    `RefusedError` where the budget has no room for the reports.
+    """
+    asked = settings.output.report
+    check_reports(asked, folder)
+    reports = report_outputs(asked)
+    run = FinishedRun.of_folder(folder)
+    totals = run.summary.totals
+    rules = totals.rules.rules // max(1, totals.documents - totals.failed)
+    needed = sum(term.bytes for term in report_terms(reports, OutputSizes(rules, totals.documents)))
+    needed += measure_self().bytes
+    machine = read_machine(0, settings.resources.budget_bytes)
+    if needed > machine.budget_bytes:
+        raise RefusedError(
+            f"refused: these reports need {format_size(needed)}, budget "
+            f"{format_size(machine.budget_bytes)} ({machine.budget_source})"
+        )
+    write_reports(run, reports, observer)
+    return [f"report: {report.path}" for report in reports if report.path != "-"]

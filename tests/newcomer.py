@@ -1,0 +1,66 @@
+"""The package as a newcomer extends it: a copy, changed as a page of the documentation says."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "how-to-add.md"
+_BLOCK = re.compile(r"<!-- (new file|change): (\S+) -->\n```\w*\n(.*?)```", re.DOTALL)
+
+
+def section(title: str) -> str:
+    """The text of the page below a title of the second level."""
+    parts = PAGE.read_text(encoding="utf-8").split("\n## ")
+    return next(part for part in parts if part.startswith(f"{title}\n"))
+
+
+class Newcomer:
+    """A copy of the package in a folder, and its command."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for package in ("pff_stream", "planner"):
+            ignored = shutil.ignore_patterns("__pycache__", "*.pyx", "*.pxi", "*.pxd")
+            shutil.copytree(ROOT / package, folder / package, ignore=ignored)
+
+    def follow(self, title: str) -> None:
+        """Does what the section says: new files as they stand there, and changed lines."""
+        for kind, path, text in _BLOCK.findall(section(title)):
+            target = self.folder / path
+            if kind == "new file":
+                assert not target.exists(), path
+                target.write_text(text, encoding="utf-8")
+            else:
+                self._change(target, text)
+
+    def run(self, *words: object, code: int = 0) -> str:
+        """What `pff-stream` says; it must end with `code`."""
+        line = [sys.executable, "-P", "-m", "pff_stream", *map(str, words)]
+        environment = {**os.environ, "PYTHONPATH": str(self.folder)}
+        done = subprocess.run(
+            line,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+            env=environment,
+            cwd=self.folder,
+        )
+        assert done.returncode == code, done.stderr
+        return done.stdout + done.stderr
+
+    def _change(self, target: Path, block: str) -> None:
+        content = target.read_text(encoding="utf-8")
+        for hunk in block.rstrip("\n").split("\n\n"):
+            lines = hunk.splitlines()
+            before = "".join(f"{line[1:]}\n" for line in lines if line[0] in " -")
+            after = "".join(f"{line[1:]}\n" for line in lines if line[0] in " +")
+            assert content.count(before) == 1, before
+            content = content.replace(before, after)
+        target.write_text(content, encoding="utf-8")

@@ -1,0 +1,239 @@
+"""Results read back from a folder: what was written, or an error that says where it is not."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pff_stream.errors import InputError
+from pff_stream.observer import Silent
+from pff_stream.report._merge import write_results
+from pff_stream.report.folder import FOLDER_FILES, SUMMARY, TASK_LIST, TASKS
+from pff_stream.report.formats import FOLDER
+from pff_stream.report.outputs import (
+    folder_outputs,
+    opened,
+    report_outputs,
+    write_reports,
+)
+from pff_stream.report.read_back import MAX_LINE_BYTES, FinishedRun
+from pff_stream.report.spooled import MergeOptions
+from pff_stream.report.streams import RunHeader
+from pff_stream.report.summary import Summary
+from pff_stream.report.totals import RunTotals, Totals
+from tests.report.by_hand import case_of, satisfied, violated
+from tests.report.cases import Case, cases, stored
+
+MERGE = MergeOptions()
+
+
+def summary_of(totals: RunTotals, **inputs: str) -> Summary:
+    """A summary with these totals."""
+    return Summary(totals, "object-identity", {"unseen": 0}, inputs, {"exit_code": 1, "lines": []})
+
+
+def written(folder: Path, case: Case, options: MergeOptions = MERGE) -> Totals:
+    """Merges a case into a folder, as a run does; returns its totals."""
+    folder.mkdir(parents=True)
+    header = RunHeader("object-identity", {}, {})
+    with (
+        stored(case, (0, 1)) as there,
+        opened(folder_outputs(os.fspath(folder)), header) as writers,
+    ):
+        formatters = [writer.formatter for writer in writers]
+        totals = write_results(there.spooled, formatters, options)
+    (folder / SUMMARY).write_bytes(summary_of(RunTotals.of(totals)).to_bytes())
+    return totals
+
+
+def reported(folder: Path, target: Path) -> list[bytes]:
+    """The lines by rule again, each made as a report of the folder."""
+    target.mkdir(exist_ok=True)
+    asked = [f"{writer.name}={target / writer.name}" for writer in FOLDER]
+    run = FinishedRun.of_folder(os.fspath(folder))
+    write_reports(run, report_outputs(asked), Silent())
+    return [(target / writer.name).read_bytes() for writer in FOLDER]
+
+
+@settings(deadline=None, max_examples=60)
+@given(case=cases(), unseen=st.sampled_from((0, 5)), max_violations=st.sampled_from((2, 10**6)))
+def test_written_again_from_objects(
+    case: Case,
+    unseen: int,
+    max_violations: int,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Lines that compiled code wrote, read back and written by the same writers: the same bytes."""
+    place = tmp_path_factory.mktemp("case")
+    options = MergeOptions(unseen=unseen, max_violations=max_violations)
+    written(place / "results", case, options)
+    again = reported(place / "results", place)
+    assert again == [(place / "results" / name).read_bytes() for name in FOLDER_FILES]
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """A folder with the results of four rules."""
+    records = [satisfied(0, 3), violated(1, 4, 3), violated(2, 2, 1), satisfied(3)]
+    written(tmp_path / "results", case_of(records))
+    return tmp_path / "results"
+
+
+def cut(text: str) -> str:
+    """The end of the last line is gone."""
+    return text[:-1]
+
+
+def without_last_line(text: str) -> str:
+    """A line is missing."""
+    return "".join(text.splitlines(keepends=True)[:-1])
+
+
+def last_line_twice(text: str) -> str:
+    """A line is doubled."""
+    return text + text.splitlines(keepends=True)[-1]
+
+
+def other(before: str, after: str) -> Callable[[str], str]:
+    """Something else stands there, once."""
+
+    def change(text: str) -> str:
+        assert before in text
+        return text.replace(before, after, 1)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "message"),
+    [
+        ("outcomes.tsv", cut, "outcomes.tsv:4: found a line that is cut, expected a whole one"),
+        ("outcomes.tsv", without_last_line, "rules.tsv:4: found a rule more, expected as many"),
+        ("outcomes.tsv", last_line_twice, "rules.tsv:4: found the end, expected a rule more"),
+        ("outcomes.tsv", other("2\tviolated", "1\tviolated"), "outcomes.tsv:2: found line 1 of"),
+        ("outcomes.tsv", other("violated", "viol"), r"outcomes.tsv:2: found '2\\tviol\\t', expec"),
+        ("outcomes.tsv", other("3\tviolated", "3\tfailed"), "rules.tsv:3: .* counts of a rule th"),
+        ("outcomes.tsv", other("satisfied", "failed"), "rules.tsv:1: found 3 predictions, 3 of"),
+        ("rules.tsv", without_last_line, "rules.tsv:3: found the end, expected a rule more"),
+        ("rules.tsv", other("6\t2", "6\t6"), "rules.tsv:2: found 6 predictions, 6 of them"),
+        ("rules.tsv", other("6\t2", "6\t7"), "rules.tsv:2: found 6 predictions, 7 of them"),
+        ("rules.tsv", other("6\t2", "6\t-2"), "rules.tsv:2: found .* expected predictions, supp"),
+        ("rules.tsv", other("6\t2", "6 2"), "rules.tsv:2: found .* expected predictions, suppor"),
+        ("violations.jsonl", cut, "violations.jsonl:4: found a line that is cut"),
+        ("violations.jsonl", without_last_line, "violations.jsonl:3: found 3 violations, expecte"),
+        ("violations.jsonl", last_line_twice, "violations.jsonl:5: found 5 violations, expected 4"),
+        ("violations.jsonl", other('"rule":3', '"rule":1'), "violations.jsonl:4: found rule 1, e"),
+        ("violations.jsonl", other('["e","r","e"]', '["e","r"]'), "violations.jsonl:1: found .*"),
+        ("violations.jsonl", other("null", "NaN"), "violations.jsonl:1: found .* expected a viol"),
+        ("violations.jsonl", other("{", "[" * 100_000), "violations.jsonl:1: found '\\[\\[\\[.*"),
+        ("violations.jsonl", other("{", "{" + " " * MAX_LINE_BYTES), "a line of 1 MiB or more"),
+        (SUMMARY, other("{", "["), "summary.json: found no summary that this version wrote"),
+        (SUMMARY, other('"format_version": 2', '"format_version": 1'), "format version 1, exp"),
+        (SUMMARY, other('"violated": 2', '"violated": 1'), "outcomes.tsv:4: found rules by outcom"),
+    ],
+)
+def test_damaged_results(
+    name: str, damage: Callable[[str], str], message: str, results: Path, tmp_path: Path
+) -> None:
+    """What was cut or altered is an error that names file and line, never another report."""
+    path = results / name
+    path.write_text(damage(path.read_text()))
+    with pytest.raises(InputError, match=message):
+        reported(results, tmp_path)
+    assert not [entry for entry in tmp_path.iterdir() if entry.is_file()], "nothing is left behind"
+
+
+def test_no_results(results: Path, tmp_path: Path) -> None:
+    """A folder without results, without one of the files, or with an unfinished run is named."""
+    with pytest.raises(InputError, match=f"{tmp_path}/no: found no results of a run there"):
+        FinishedRun.of_folder(os.fspath(tmp_path / "no"))
+    (results / "violations.jsonl").unlink()
+    with pytest.raises(InputError, match="found no violations.jsonl in the results"):
+        reported(results, tmp_path)
+    (results / ".unfinished").mkdir()
+    (results / ".unfinished" / "settings.json").touch()
+    with pytest.raises(InputError, match=f"not finished; `pff-stream run --resume {results}`"):
+        FinishedRun.of_folder(os.fspath(results))
+
+
+@pytest.fixture
+def listed(results: Path, tmp_path: Path) -> Path:
+    """A folder of a manifest: two documents of the same results, one that failed between them."""
+    folder = tmp_path / "listed"
+    totals = RunTotals()
+    lines = list[str]()
+    for name in ("a", "b", "c"):
+        if name == "b":
+            line: dict[str, object] = {"outcome": "failed", "reason": "no"}
+            totals.failed += 1
+        else:
+            shutil.copytree(results, folder / TASKS / name)
+            found = FinishedRun.of_folder(os.fspath(results)).summary.totals.rules
+            totals.add(found)
+            line = {
+                "outcome": "violated",
+                "violated_rules": 2,
+                "predictions": found.predictions,
+                "support": found.support,
+                "violations": found.violations,
+            }
+        line |= {"task": name, "folder": f"{TASKS}/{name}"}
+        lines.append(json.dumps(line) + "\n")
+    (folder / TASK_LIST).write_text("".join(lines))
+    (folder / SUMMARY).write_bytes(summary_of(totals, manifest="00").to_bytes())
+    return folder
+
+
+def test_documents_in_order(results: Path, listed: Path, tmp_path: Path) -> None:
+    """Of each document its metrics and findings, then itself, in the order of the list."""
+    run = FinishedRun.of_folder(os.fspath(listed))
+    found = [(d.document(), list(d.metrics()), list(d.findings())) for d in run.documents()]
+    assert [(document.name, document.outcome) for document, _, _ in found] == [
+        ("a", "violated"),
+        ("b", "failed"),
+        ("c", "violated"),
+    ]
+    assert found[1][0].reason == "no"
+    assert found[1][1:] == ([], [])
+    assert [len(metrics) for _, metrics, _ in found] == [4, 0, 4]
+    assert {one.document for _, _, findings in found for one in findings} == {"a", "c"}
+    one = found[0][0]
+    assert (one.violated_rules, one.counts, one.violations) == (2, (14, 8), 6)
+    again = reported(listed, tmp_path)
+    assert again == [2 * (results / name).read_bytes() for name in FOLDER_FILES]
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (without_last_line, "tasks.jsonl:2: found 2 documents, expected 3 by summary.json"),
+        (other("tasks/c", "tasks/../../x"), "tasks.jsonl:3: found .* expected a document as a ru"),
+        (other("tasks/c", "tasks/.."), "tasks.jsonl:3: found .* expected a document as a run ov"),
+        (other("tasks/c", "tasks/gone"), "tasks/gone: found no results of a run there"),
+        (other('"support": 8', '"support": 7'), r"tasks.jsonl:1: found counts \(14, 7\), expected"),
+        (other('"support": 8', '"support": true'), "tasks.jsonl:1: found .* expected a document "),
+    ],
+)
+def test_damaged_list(
+    damage: Callable[[str], str], message: str, listed: Path, tmp_path: Path
+) -> None:
+    """A list of documents that was altered is an error with its line; it leads nowhere else."""
+    path = listed / TASK_LIST
+    path.write_text(damage(path.read_text()))
+    with pytest.raises(InputError, match=message):
+        reported(listed, tmp_path)
+
+
+def test_only_what_is_wanted_is_read(results: Path, tmp_path: Path) -> None:
+    """A writer that wants no findings is made without their file."""
+    (results / "violations.jsonl").unlink()
+    outputs = report_outputs([f"rules={tmp_path / 'r'}"])
+    write_reports(FinishedRun.of_folder(os.fspath(results)), outputs, Silent())
+    assert (tmp_path / "r").read_bytes() == (results / "rules.tsv").read_bytes()
