@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import logging
 import os
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from pff_stream.errors import InputError, OutputError
+from pff_stream.execute.files import InputFile
 from pff_stream.files.sources import STANDARD_INPUT, open_blocks
 from pff_stream.files.temporary import is_memory, temporary_file
 from pff_stream.files.writers import OpenFile
@@ -22,7 +24,7 @@ from pff_stream.rules.file import FORMAT, RuleFile
 from pff_stream.settings.models import InputOptions
 from pff_stream.settings.policy import too_many_rejected
 from pff_stream.triples._graph import MAGIC
-from pff_stream.triples.graph import attach, verify_header
+from pff_stream.triples.graph import HEADER_BYTES, attach, verify_header
 from pff_stream.triples.inputs import TripleInput
 from pff_stream.triples.options import DocumentOptions, EncodeOptions, parse_columns
 from pff_stream.triples.report import EncodeReport
@@ -76,15 +78,18 @@ class Rules:
     """A rule file that is open for as long as the run lasts."""
 
     file: RuleFile
-    path: str
+    shared: InputFile
     """What workers open."""
-    source: str
-    """As the user named it."""
     source_hash: bytes
     compiled: CompileReport | None
     """None where the file was compiled before."""
     opened: OpenedFile | None
     """The file that was compiled before, else None."""
+
+    @property
+    def source(self) -> str:
+        """As the user named it."""
+        return self.shared.shown
 
     def check_complete(self) -> None:
         """`InputError` unless a file that was compiled before holds each of its rules once.
@@ -102,8 +107,8 @@ class GraphInput:
     """An encoded graph that can be attached for as long as its store is open."""
 
     store: GraphStore
-    name: str
-    total_bytes: int
+    shared: InputFile
+    """What workers attach."""
     n_entities: int
     n_relations: int
     n_triples: int
@@ -112,6 +117,16 @@ class GraphInput:
     """None where the graph was encoded before."""
     opened: OpenedFile | None
     """The file that was encoded before, else None."""
+
+    @property
+    def name(self) -> str:
+        """By which it is attached here."""
+        return self.shared.name
+
+    @property
+    def total_bytes(self) -> int:
+        """Size of the graph."""
+        return self.shared.size_bytes
 
     @property
     def in_memory(self) -> bool:
@@ -159,14 +174,8 @@ def open_rules(
                 )
             # The descriptor's name: workers read this file even if the path is replaced meanwhile.
             name = f"/proc/{os.getpid()}/fd/{file.fileno()}"
-            yield Rules(
-                file=file,
-                path=name if os.path.exists(name) else path,
-                source=path,
-                source_hash=file.source_hash,
-                compiled=None,
-                opened=opened,
-            )
+            name = name if os.path.exists(name) else path
+            yield Rules(file, _shared_rules(file, name, path), file.source_hash, None, opened)
         return
     from pff_stream.rules.compile import BLOCK_BYTES, compile_rules, lines_of
 
@@ -183,7 +192,13 @@ def open_rules(
         )
         destination.commit()
         with RuleFile(output.fileno()) as file:
-            yield Rules(file, name, path, report.source_hash, report, None)
+            yield Rules(file, _shared_rules(file, name, path), report.source_hash, report, None)
+
+
+def _shared_rules(file: RuleFile, name: str, shown: str) -> InputFile:
+    chunks_crc32 = zlib.crc32(file.chunks["crc32"].tobytes())
+    content_hash = f"{file.source_hash.hex()}-{chunks_crc32:08x}"
+    return InputFile(name, file.total_bytes, content_hash, shown)
 
 
 @contextmanager
@@ -254,10 +269,16 @@ def _described(
 ) -> GraphInput:
     with attach(store.name) as graph:
         view = graph.view
+        # Its header has the checksum of all that follows.
+        header_crc32 = zlib.crc32(os.pread(store.fileno(), HEADER_BYTES, 0))
         return GraphInput(
             store=store,
-            name=store.name,
-            total_bytes=view.total_bytes,
+            shared=InputFile(
+                name=store.name,
+                size_bytes=view.total_bytes,
+                content_hash=f"{view.input_hash.hex()}-{header_crc32:08x}",
+                shown=store.name if opened is None else opened.path,
+            ),
             n_entities=view.n_entities,
             n_relations=view.n_relations,
             n_triples=view.n_triples,

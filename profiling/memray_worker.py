@@ -20,6 +20,7 @@ from typing import Any
 import memray
 
 from pff_stream.evaluate.terms import evaluator_terms
+from pff_stream.execute.files import InputFile, OutputFile
 from pff_stream.rules.compile import compile_rules
 from pff_stream.rules.file import RuleFile
 from pff_stream.rules.sizes import RuleSizes
@@ -40,7 +41,7 @@ def evaluate_all(arguments: WorkerArguments, capture: str) -> None:
         # The pool's counter lies in shared memory; only its address is asked for here.
         progress: Any = SimpleNamespace(address=bytearray(8))
         answer = set_up(progress, arguments)
-        with RuleFile(arguments.rules) as rules:
+        with RuleFile(arguments.rules.name) as rules:
             places = [rules.place(chunk) for chunk in range(len(rules.chunks))]
         for chunk, place in enumerate(places):
             answer(Task(chunk, 0, place.rules, place))
@@ -87,8 +88,8 @@ def main() -> None:
         store.seal()
         arguments = partial(
             WorkerArguments,
-            graph=store.name,
-            spool=str(folder / "spool"),
+            graph=InputFile(store.name, graph.graph_bytes, "", "the graph"),
+            spool=OutputFile(str(folder / "spool")),
             semantics="object-identity",
             max_examples=10,
             min_support=0,
@@ -104,7 +105,7 @@ def main() -> None:
             for wide in (False, True):
                 (folder / "spool").write_bytes(b"")
                 told = arguments(
-                    rules=str(path),
+                    rules=InputFile(str(path), path.stat().st_size, "", str(path)),
                     wide=wide,
                     n_rules=n_rules,
                     max_body_atoms=longest,

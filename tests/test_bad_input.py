@@ -225,7 +225,7 @@ def test_files_replaced_during_the_run(tmp_path: Path, rules: Path, triples: Pat
         _replaced(compiled),
         _replaced(encoded),
     ):
-        with open(opened.path, "rb") as file:
+        with open(opened.shared.name, "rb") as file:
             assert b"pff-stream rules" in file.read(64)
         assert graph.store.attach().view.n_triples == 3
     assert "expected a compiled rule file" in run("run", compiled, triples, code=2)

@@ -197,7 +197,7 @@ def keep_rules(state: State, path: str, rules: Rules) -> dict[str, str]:
     """A copy of rules that cannot be read a second time."""
     if os.path.isfile(path):
         return {}
-    copy_input(rules.path, os.path.join(state.path, KEPT_RULES))
+    copy_input(rules.shared.name, os.path.join(state.path, KEPT_RULES))
     return {"rules": KEPT_RULES}
 
 

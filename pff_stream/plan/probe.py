@@ -11,6 +11,7 @@ import gc
 import os
 import threading
 import time
+import zlib
 from contextlib import ExitStack
 from itertools import cycle, islice
 from typing import IO
@@ -18,6 +19,7 @@ from typing import IO
 from pff_stream.errors import WorkersFailedError
 from pff_stream.evaluate.terms import evaluator_terms
 from pff_stream.execute.executors import executor_named
+from pff_stream.execute.files import InputFile, OutputFile
 from pff_stream.execute.pool import Job, Poisoned, Pool
 from pff_stream.files import _pages
 from pff_stream.files.temporary import temporary_file
@@ -42,6 +44,8 @@ from pff_stream.work.task import (
 from planner.probe import ProcessMemory, WorkerMemory, measure_process
 from planner.watch import TreeWatch
 
+PROBE = "the probe of workers"
+"""What errors call its files."""
 TASKS = 48
 """So many tasks a worker: after them hardly anything is touched for the first time."""
 N_RULES = 4096
@@ -69,9 +73,9 @@ def probe_pool(start_method: str, folder: str, workers: int) -> WorkerMemory:
             sizes, n_entities = RuleSizes.of(rules), graph.view.n_entities
         rules = stack.enter_context(RuleFile(rule_file.fileno()))
         arguments = WorkerArguments(
-            graph=graph_name,
-            rules=rules_path,
-            spool=spool_path,
+            graph=_shared(graph_file, graph_name),
+            rules=_shared(rule_file, rules_path),
+            spool=OutputFile(spool_path),
             semantics=rules.semantics,
             wide=True,
             max_examples=10,
@@ -105,6 +109,13 @@ def probe_pool(start_method: str, folder: str, workers: int) -> WorkerMemory:
     )
     once_bytes = during_bytes - before_bytes - growth_bytes - sum(one.bytes for one in measured)
     return WorkerMemory(worker, max(0, once_bytes), seconds, growth_bytes)
+
+
+def _shared(file: IO[bytes], name: str) -> InputFile:
+    """An input of the probe, which is small, as workers are told of it."""
+    file.seek(0)
+    content = file.read()
+    return InputFile(name, len(content), f"{zlib.crc32(content):08x}", PROBE)
 
 
 def _run(
@@ -148,7 +159,7 @@ def _run(
     if len(answers) == len(tasks):
         for answer in answers.values():
             once.take(answer)
-        with attach(arguments.graph) as graph:
+        with attach(arguments.graph.name) as graph:
             chunks = rules.all_source_chunks()
             write_results(Spooled(graph.view, [spool.fileno()], once.runs, chunks))
     return measured, during_bytes, after_bytes

@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import mmap
 import os
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
 from pff_stream.checkpoint.state import State, keep_rules, state_folder, write_settings
+from pff_stream.execute.files import InputFile
 from pff_stream.execute.job import Job
 from pff_stream.files.temporary import temporary_file
 from pff_stream.files.writers import FileWriter
@@ -114,7 +116,7 @@ class DocumentsWork(Work):
         self,
         ready: Ready,
         manifest: Manifest,
-        table: str | None,
+        table: InputFile | None,
         state: State | None,
         listing: FileWriter | None,
     ) -> None:
@@ -193,7 +195,7 @@ def _state(ready: Ready) -> Iterator[State]:
         yield state
 
 
-def _write_table(ready: Ready, stack: ExitStack) -> str | None:
+def _write_table(ready: Ready, stack: ExitStack) -> InputFile | None:
     """Writes the table of all rules for runs that count only; None where it would be too large."""
     evaluation, file = ready.settings.evaluation, ready.rules.file
     if file.rules > MAX_TABLE_RULES or evaluation.max_work is not None:
@@ -205,16 +207,17 @@ def _write_table(ready: Ready, stack: ExitStack) -> str | None:
     os.posix_fallocate(target.fileno(), 0, builder.size())
     with mmap.mmap(target.fileno(), builder.size()) as room:
         builder.write_into(room)
-    return path
+        content_hash = f"{ready.rules.shared.content_hash}-{zlib.crc32(room):08x}"
+    return InputFile(path, builder.size(), content_hash, "the table of the rules")
 
 
-def _arguments(ready: Ready, table: str | None) -> DocumentArguments:
+def _arguments(ready: Ready, table: InputFile | None) -> DocumentArguments:
     settings = ready.settings
     out, evaluation = settings.output.out, settings.evaluation
     if out is None:  # counts only
         evaluation = evaluation.replace(max_examples=0)
     return DocumentArguments(
-        rules=ready.rules.path,
+        rules=ready.rules.shared,
         rules_hash=ready.rules.source_hash.hex(),
         options=encode_options(settings.reading),
         semantics=ready.semantics,

@@ -15,6 +15,7 @@ from typing import IO
 
 from pff_stream.checkpoint.spool import UnfinishedRun
 from pff_stream.errors import DamagedResultsError
+from pff_stream.execute.files import OutputFile
 from pff_stream.execute.job import Job
 from pff_stream.inputs import GraphInput, Rules
 from pff_stream.limits.fence import share_bytes
@@ -63,10 +64,10 @@ GATHERED_TASKS = 8
 
 @dataclass(frozen=True, slots=True)
 class Spool:
-    """The file that workers append results to, and the path by which they open it."""
+    """The file that workers append results to, and how they are told of it."""
 
     file: IO[bytes]
-    path: str
+    shared: OutputFile
 
 
 class RulesWork(Work):
@@ -86,7 +87,7 @@ class RulesWork(Work):
     ) -> None:
         self.ready = ready
         self.graph, self.sizes = graph, sizes
-        self.spool, self._spool_path = spool.file, spool.path
+        self.spool, self._shared_spool = spool.file, spool.shared
         self.evaluation = evaluation
         self.file: RuleFile = ready.rules.file
         self.n_units = self.file.rules - self.file.rejected
@@ -134,7 +135,7 @@ class RulesWork(Work):
             pack_record(Record(source, Outcome.FAILED, Reason.TEXT, text=reason))
             for source in sources
         )
-        descriptor = os.open(self._spool_path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        descriptor = os.open(self._shared_spool.name, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         try:
             run = append_run(descriptor, memoryview(records))
         finally:
@@ -232,9 +233,9 @@ class RulesWork(Work):
         ready, sizes = self.ready, self.sizes.rules
         evaluation, plan = ready.settings.evaluation, ready.plan
         return WorkerArguments(
-            graph=self.graph.name,
-            rules=ready.rules.path,
-            spool=self._spool_path,
+            graph=self.graph.shared,
+            rules=ready.rules.shared,
+            spool=self._shared_spool,
             semantics=ready.semantics,
             wide=bool(plan.settings["wide"]),
             max_examples=evaluation.max_examples,
@@ -250,7 +251,6 @@ class RulesWork(Work):
             resident_bytes=resident_bytes(plan.settings),
             chunks_together=self._together,
             share_bytes=share_bytes(plan, ready.settings.resources.fence),
-            source=ready.rules.source,
         )
 
 

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from pff_stream.checkpoint.spool import unfinished_run
+from pff_stream.execute.files import OutputFile
 from pff_stream.files import _pages
 from pff_stream.files.temporary import temporary_file
 from pff_stream.inputs import GraphInput, moved_out
@@ -103,7 +104,7 @@ class OneGraph(Documents):
             spool, path = kept.spool, kept.spool_path
         evaluation = Evaluation(RunTable((), ready.folder) if kept is None else kept.runs)
         stack.callback(evaluation.runs.close)
-        spooled = Spool(spool, path)
+        spooled = Spool(spool, OutputFile(path))
         work = RulesWork(ready, self.graph, self.sizes, spooled, evaluation, meter, kept)
         work.place_outputs(stack)
         return work

@@ -14,12 +14,12 @@ import os
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from pff_stream.errors import InputError, RefusedError
 from pff_stream.evaluate._kernel import Evaluator, TableCounter
 from pff_stream.evaluate.chunk import evaluate_rules
+from pff_stream.execute.files import InputFile
 from pff_stream.files.writers import FileWriter
 from pff_stream.report._merge import write_results
 from pff_stream.report.folder import FOLDER_FILES, SUMMARY, made_folder
@@ -45,12 +45,11 @@ if TYPE_CHECKING:
     from pff_stream.execute.pool import Progress
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentArguments:
+class DocumentArguments(NamedTuple):
     """Everything that a worker of a manifest is told once."""
 
-    rules: str
-    """Path of the compiled rule file."""
+    rules: InputFile
+    """The compiled rules."""
     rules_hash: str
     options: EncodeOptions
     semantics: str
@@ -64,8 +63,8 @@ class DocumentArguments:
     resumes: bool
     """Whether documents whose folder is finished already are left as they are."""
     buffer_bytes: int
-    table: str | None
-    """Path of the rule table, for runs that count only; None: chunks are read for each document."""
+    table: InputFile | None
+    """The rule table, for runs that count only; None: chunks are read for each document."""
     share_bytes: int | None = None
     """Private memory that a worker may map beyond its set-up; None: no fence."""
 
@@ -124,8 +123,8 @@ class DocumentChecker:
     def __init__(self, progress: Progress, arguments: DocumentArguments) -> None:
         self._arguments = arguments
         self._progress = progress
-        self._rules = RuleFile(arguments.rules)
-        self._table = None if arguments.table is None else open_table(arguments.table)
+        self._rules = RuleFile(arguments.rules.name)
+        self._table = None if arguments.table is None else open_table(arguments.table.name)
 
     def check(self, document: Document) -> Totals:
         """The totals of one document; with a folder its results are written there.

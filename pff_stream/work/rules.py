@@ -44,15 +44,15 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], A
     Everything that the plan counts is taken here, so that no task can find that there is less.
     """
     _pages.fix_thresholds(MAPPED_BYTES, KEPT_BYTES)
-    graph = attach(arguments.graph)
+    graph = attach(arguments.graph.name, arguments.graph.shown)
     rules = ChunkReader(
-        arguments.rules, arguments.n_rules, arguments.max_body_atoms, arguments.source
+        arguments.rules.name, arguments.n_rules, arguments.max_body_atoms, arguments.rules.shown
     )
     if arguments.resident_bytes is not None:
         graph.read_alone()
     before_bytes = _status_bytes(b"RssAnon")
     evaluator, evaluate, evaluator_bytes = _evaluator(graph.view, progress, arguments)
-    spool = os.open(arguments.spool, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    spool = os.open(arguments.spool.name, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
     behind = [Run(0, 0, 0)]
     buffer = bytearray(arguments.chunk_bytes)
     buffer[::4096] = bytes(-(-len(buffer) // 4096))  # touched: it is there from now on
@@ -121,7 +121,7 @@ def _evaluator(
     from pff_stream.evaluate._blocks import BlockEvaluator
     from pff_stream.triples._resident import ResidentRelations
 
-    resident = ResidentRelations(graph, arguments.graph, arguments.resident_bytes)
+    resident = ResidentRelations(graph, arguments.graph.name, arguments.resident_bytes)
     in_blocks = BlockEvaluator(graph, arguments.semantics, resident, **options)
     held_bytes = _status_bytes(b"RssAnon")
     together = arguments.chunks_together

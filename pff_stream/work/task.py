@@ -12,6 +12,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from pff_stream.errors import OutputError
+from pff_stream.execute.files import InputFile, OutputFile
 from pff_stream.rules.chunk_reader import Place
 from pff_stream.rules.file import RuleFile
 
@@ -19,14 +20,14 @@ NOWHERE = Place(0, 0, 0, 0, 0)
 
 
 class WorkerArguments(NamedTuple):
-    """Everything a worker is told once; names and sizes, so that any start method can send it."""
+    """Everything a worker is told once; files and sizes, so that any executor can send it."""
 
-    graph: str
-    """Name by which the graph is attached."""
-    rules: str
-    """Path of the compiled rule file."""
-    spool: str
-    """Path of the append-only spool file."""
+    graph: InputFile
+    """The encoded graph."""
+    rules: InputFile
+    """The compiled rules."""
+    spool: OutputFile
+    """Where the records go."""
     semantics: str
     wide: bool
     """Whether the evaluator holds vectors for 512 sources at once."""
@@ -52,8 +53,6 @@ class WorkerArguments(NamedTuple):
     """How many chunks a task is of at most, where the graph is read in blocks."""
     share_bytes: int | None = None
     """Private memory that it may map beyond what it holds when it is set up; None: no fence."""
-    source: str | None = None
-    """What errors call the rule file; None: its path."""
 
 
 class Task(NamedTuple):

@@ -21,6 +21,7 @@ import psutil
 from pff_stream.execute.interface import Crew, Executor
 from pff_stream.execute.job import Job
 from pff_stream.limits.fence import GROUP_NAME
+from pff_stream.plan.probe import PROBE
 from planner.cgroups import own_groups
 from tests.execute.pool_processes import is_gone, within
 
@@ -44,7 +45,7 @@ class Faulty:
     def crew(self, job: Job) -> Crew[Any, Any]:
         """The other's, with a set-up that meddles; a probe's workers are left alone."""
         arguments: Any = job.arguments[0]
-        if getattr(arguments, "source", None) is None:
+        if arguments.rules.shown.startswith(PROBE):
             return self._inner.crew(job)
         stall_seconds = self._stall_seconds or job.stall_seconds
         job = replace(
@@ -61,7 +62,7 @@ def set_up(progress: Any, inner_set_up: Any, arguments: Any) -> Callable[[Any], 
     from pff_stream.rules.file import RuleFile
 
     faults = json.loads(os.environ[FAULTS])
-    rules = RuleFile(arguments.rules)
+    rules = RuleFile(arguments.rules.name)
     inner = inner_set_up(progress, arguments)
 
     def answer(task: Any) -> Any:
