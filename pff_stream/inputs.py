@@ -31,7 +31,7 @@ from pff_stream.triples.report import EncodeReport
 from pff_stream.triples.store import GraphStore
 
 if TYPE_CHECKING:
-    from pff_stream.rules.compile import CompileReport
+    from pff_stream.rules.compile_report import CompileReport
 
 RulesGiven: TypeAlias = "Iterable[str]"
 """Rules from a Python caller, one text each, instead of a path."""
@@ -177,7 +177,7 @@ def open_rules(
             name = name if os.path.exists(name) else path
             yield Rules(file, _shared_rules(file, name, path), file.source_hash, None, opened)
         return
-    from pff_stream.rules.compile import BLOCK_BYTES, compile_rules, lines_of
+    from pff_stream.rules.compile import BLOCK_BYTES, CompileOptions, compile_rules, lines_of
 
     with temporary_file(folder) as (output, name):
         destination = OpenFile(output.fileno(), f"temporary file in {folder}")
@@ -185,10 +185,12 @@ def open_rules(
             open_blocks(path, BLOCK_BYTES) if given is None else lines_of(given),
             destination,
             source_name="standard input" if path == STANDARD_INPUT else path,
-            semantics=reading.semantics,
-            memory_bytes=memory_bytes,
-            temporary_directory=folder,
-            on_bad_rule=reading.on_bad_rule,
+            options=CompileOptions(
+                semantics=reading.semantics,
+                on_bad_rule=reading.on_bad_rule,
+                memory_bytes=memory_bytes,
+                temporary_directory=folder,
+            ),
         )
         destination.commit()
         with RuleFile(output.fileno()) as file:

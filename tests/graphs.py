@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pff_stream.rules.chunk import RuleChunk, build_chunk
-from pff_stream.rules.formats.anyburl import Atom as ReadAtom
-from pff_stream.rules.formats.anyburl import Reading
+from pff_stream.rules.rule import Atom as RuleAtom
+from pff_stream.rules.rule import Rule as MeantRule
+from pff_stream.rules.rule import Term, Variable
 from pff_stream.triples._encode import Encoder
 from pff_stream.triples._graph import GraphView
 from pff_stream.triples.bad import BadTriples
@@ -27,20 +28,23 @@ def graph_of(triples: Iterable[Triple]) -> GraphView:
 
 def chunk_of_rules(rules: Sequence[Rule]) -> RuleChunk:
     """The evaluation chunk of some rules; their sources are their places in the sequence."""
-    return build_chunk([_reading(rule) for rule in rules])
+    return build_chunk([_meant(rule) for rule in rules])
 
 
-def _reading(rule: Rule) -> Reading:
+def _meant(rule: Rule) -> MeantRule:
     head, *body = (resolve(rule) if rule.body else rule).atoms
     over_objects = isinstance(head.left, Myself)
     if isinstance(head.left, Myself):
         head = Atom(head.relation, head.right, head.right)
     elif isinstance(head.right, Myself):
         head = Atom(head.relation, head.left, head.left)
-    return Reading(_atom(head), tuple(map(_atom, body)), over_objects=over_objects)
+    return MeantRule(_atom(head), tuple(map(_atom, body)), over_objects=over_objects)
 
 
-def _atom(atom: Atom) -> ReadAtom:
-    left, right = atom.left, atom.right
-    assert isinstance(left, Var | Const) and isinstance(right, Var | Const)
-    return ReadAtom(atom.relation.encode(), left.name.encode(), right.name.encode())
+def _atom(atom: Atom) -> RuleAtom:
+    return RuleAtom(atom.relation, _term(atom.left), _term(atom.right))
+
+
+def _term(term: object) -> Term:
+    assert isinstance(term, Var | Const)
+    return Variable(term.name) if isinstance(term, Var) else term.name

@@ -23,7 +23,7 @@ from pff_stream.files.sources import open_blocks
 from pff_stream.files.writers import FileWriter, partial_name, write_text
 from pff_stream.inputs import encode_options, open_graph, open_rules
 from pff_stream.plan.budget import read_plan
-from pff_stream.rules.compile import compile_rules
+from pff_stream.rules.compile import CompileOptions, compile_rules
 from pff_stream.rules.file import RuleFile
 from pff_stream.settings.commands import RunSettings
 from pff_stream.settings.manifest import read_manifest
@@ -291,12 +291,11 @@ def read_as(path: Path) -> None:
     """Reads a file as the command does that takes it."""
     name = str(path)
     if path.name == "rules.tsv":
-        compile_rules(
-            open_blocks(name), None, source_name=name, on_bad_rule="fail", memory_bytes=32 << 20
-        )
+        options = CompileOptions(on_bad_rule="fail", memory_bytes=32 << 20)
+        compile_rules(open_blocks(name), None, source_name=name, options=options)
     elif path.suffix in (".tsv", ".json", ".jsonl") and path.name != "plan.json":
-        options = encode_options(InputOptions(max_document_bytes=65536))
-        encoded(name, options=options)
+        reading = encode_options(InputOptions(max_document_bytes=65536))
+        encoded(name, options=reading)
     elif path.name == "manifest.yaml":
         list(read_manifest(name).documents())
     elif path.name == "config.yaml":

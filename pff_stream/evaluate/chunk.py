@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from pff_stream.errors import InputError
 from pff_stream.evaluate._kernel import rejected_record
 
 if TYPE_CHECKING:
     from pff_stream.evaluate._blocks import BlockEvaluator
     from pff_stream.evaluate._kernel import Evaluator
     from pff_stream.rules.chunk import RuleChunk
-    from pff_stream.rules.formats.anyburl import Reading
+    from pff_stream.rules.rule import Rule
     from pff_stream.triples._graph import GraphView
 
 FLAG_AMBIGUOUS = 1
@@ -69,7 +70,8 @@ def _evaluate_doubtful(
     flags = chunk.flags[start:stop]
     if flags.any():
         open_rules = np.flatnonzero(flags & doubtful) + start
-        _evaluate_open(evaluator, graph, chunk, open_rules, flush)
+        if len(open_rules):
+            _evaluate_open(evaluator, graph, chunk, open_rules, flush)
 
 
 def _evaluate_open(
@@ -81,29 +83,35 @@ def _evaluate_open(
 ) -> None:
     # Imported only where a text is met that needs it: most runs never do.
     from pff_stream.rules.chunk import build_chunk
-    from pff_stream.rules.formats.anyburl import Rejected, settle
+    from pff_stream.rules.formats import named
+    from pff_stream.rules.rule import Rejected
 
-    readings: list[Reading] = []
+    rule_format = named(chunk.rule_format)
+    if rule_format is None:
+        raise InputError(
+            f"found rule texts of the format {chunk.rule_format!r}, expected one that is known here"
+        )
+    found: list[Rule] = []
     settled: list[int] = []
     rejected = bytearray()
     for rule in rules[np.argsort(chunk.sources[rules])]:
-        reading = settle(
+        result = rule_format.settle(
             chunk.text(int(rule)),
             lambda name: graph.entity_id(name) >= 0,
             lambda name: graph.relation_id(name) >= 0,
         )
-        if isinstance(reading, Rejected):
-            rejected += rejected_record(int(chunk.sources[rule]), str(reading).encode())
+        if isinstance(result, Rejected):
+            rejected += rejected_record(int(chunk.sources[rule]), str(result).encode())
         else:
-            readings.append(reading)
+            found.append(result)
             settled.append(int(rule))
-    if readings:
+    if found:
         small = build_chunk(
-            readings,
+            found,
             sources=[int(source) for source in chunk.sources[settled]],
             miner_support=[int(support) for support in chunk.miner_support[settled]],
             miner_confidence=[float(value) for value in chunk.miner_confidence[settled]],
         )
-        evaluator.evaluate(small, 0, len(readings), flush, 0)
+        evaluator.evaluate(small, 0, len(found), flush, 0)
     if rejected:
         flush(memoryview(rejected))

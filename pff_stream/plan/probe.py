@@ -201,11 +201,12 @@ def _rules() -> bytes:
 
 
 def _write_inputs(rule_file: IO[bytes], graph_file: IO[bytes]) -> None:
-    from pff_stream.rules.compile import MIN_MEMORY_BYTES, compile_rules
+    from pff_stream.rules.compile import MIN_MEMORY_BYTES, CompileOptions, compile_rules
     from pff_stream.triples.encode import encode_quietly
     from pff_stream.triples.options import EncodeOptions
 
-    compile_rules([_rules()], rule_file, source_name="probe", memory_bytes=MIN_MEMORY_BYTES)
+    options = CompileOptions(memory_bytes=MIN_MEMORY_BYTES)
+    compile_rules([_rules()], rule_file, source_name="probe", options=options)
     room = _Room()
     encode_quietly([TRIPLES], room, EncodeOptions())
     graph_file.write(room.buffer)

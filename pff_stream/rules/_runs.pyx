@@ -15,6 +15,7 @@ from pff_stream.rules._chunks cimport KEYS_BYTES, ChunkBuilder, Record
 from pff_stream.rules._run_file cimport RunFile, compare_bytes
 
 from pff_stream.rules._run_file import RUN_FILE_BYTES
+from pff_stream.rules._writer import writing
 
 cdef extern from *:
     """
@@ -423,9 +424,10 @@ cdef class RuleRuns:
 
     cdef int _spill(self) except -1:
         if self.n_rules:
-            self.written.start()
-            self._drain(True)
-            self.written.end()
+            with writing():
+                self.written.start()
+                self._drain(True)
+                self.written.end()
             self.n_spilled += 1
         return 0
 

@@ -24,7 +24,7 @@ from pff_stream.rules._format import (
     FORMAT_VERSION,
     MAGIC,
     RECORD,
-    SOURCE_COLUMNS,
+    left_out_bytes,
 )
 
 COPY_BYTES = 256 * 1024
@@ -83,8 +83,12 @@ class RuleFileWriter:
     """One rule file in the making; without a destination it only counts."""
 
     def __init__(
-        self, destination: Destination | None, open_temporary: Callable[[], Temporary]
+        self,
+        destination: Destination | None,
+        open_temporary: Callable[[], Temporary],
+        rule_format: str,
     ) -> None:
+        self._rule_format = rule_format
         self.evaluation = Section()
         self.source = Section()
         self.work = {"weight": 0, "max_chunk_names": 0, "max_chunk_atoms": 0, "max_chunk_bodies": 0}
@@ -102,33 +106,38 @@ class RuleFileWriter:
             self._waiting.close()
             self._waiting = None
 
-    def add_source_chunk(self, first: int, columns: Sequence[Piece]) -> None:
-        """Keeps one source chunk; `columns` in the order of SOURCE_COLUMNS."""
-        pieces = _pieces({"kind": "source", "first": first}, SOURCE_COLUMNS, columns)
-        rules = len(columns[0]) // 8
+    def add_source_chunk(self, first: int, n_rules: int, columns: Mapping[str, Piece]) -> None:
+        """Keeps one source chunk of the columns that say something."""
+        pieces = _pieces({"kind": "source", "first": first}, columns, tuple(columns.values()))
         if self._destination is not None and self._waiting is None:
             self._waiting = self._open_temporary()
         length, crc32 = _write(self._waiting, pieces)
         # The offset is that within the temporary file until `finish` moves it.
-        self.source.add(self._waiting_bytes, length, crc32, (rules, 0, 0))
+        self.source.add(self._waiting_bytes, length, crc32, (n_rules, 0, 0))
+        left_out = left_out_bytes(columns, n_rules)
+        self.source.max_bytes = max(self.source.max_bytes, length + left_out)
         self._waiting_bytes += length
         if self._waiting is not None and self._waiting_bytes - self._started >= DROP_BYTES:
             # What is new begins to go to the disk; what began the last time is there by now.
             descriptor, started, dropped = self._waiting.fileno(), self._started, self._dropped
-            _pages.start_writing(descriptor, started, self._waiting_bytes - started)
-            _pages.drop(descriptor, dropped, started - dropped)
+            with writing():
+                _pages.start_writing(descriptor, started, self._waiting_bytes - started)
+                _pages.drop(descriptor, dropped, started - dropped)
             self._started, self._dropped = self._waiting_bytes, started
 
-    def start(self, semantics: str, source: str, source_hash: bytes) -> None:
+    def start(
+        self, semantics: str, source: str, source_hash: bytes, columns: Mapping[str, Any]
+    ) -> None:
         """Writes the header, before the first evaluation chunk."""
         header: bytes = msgpack.packb(
             {
                 "format": FORMAT,
                 "format_version": FORMAT_VERSION,
-                "rule_format": "anyburl",
+                "rule_format": self._rule_format,
                 "semantics": semantics,
                 "source": source,
                 "source_hash": source_hash,
+                "columns": columns,
             }
         )
         self._header = _write(self._destination, [header])
@@ -136,7 +145,8 @@ class RuleFileWriter:
 
     def add_chunk(self, n_rules: int, n_bodies: int, weight: int, columns: Sequence[Piece]) -> None:
         """Writes one evaluation chunk; `columns` in the order of CHUNK_COLUMNS."""
-        pieces = _pieces({"kind": "rules"}, CHUNK_COLUMNS, columns)
+        fields = {"kind": "rules", "rule_format": self._rule_format}
+        pieces = _pieces(fields, CHUNK_COLUMNS, columns)
         length, crc32 = _write(self._destination, pieces)
         self.evaluation.add(self._offset, length, crc32, (n_rules, n_bodies, weight))
         self._offset += length
@@ -148,7 +158,7 @@ class RuleFileWriter:
         }
         self.work = {name: max(self.work[name], largest.get(name, 0)) for name in self.work}
 
-    def finish(self, counts: dict[str, int]) -> int:
+    def finish(self, counts: Mapping[str, int]) -> int:
         """Writes source chunks, index and footer; answers the length of the file in bytes."""
         moved = bytearray()
         for offset, *rest in RECORD.iter_unpack(self.source.records):
@@ -157,7 +167,7 @@ class RuleFileWriter:
         index: bytes = msgpack.packb(
             {
                 "kind": "index",
-                **counts,
+                "counts": counts,
                 "max_chunk_bytes": self.evaluation.max_bytes,
                 "max_chunk_rules": self.evaluation.max_rules,
                 "max_source_chunk_bytes": self.source.max_bytes,

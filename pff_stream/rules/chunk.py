@@ -1,7 +1,7 @@
 """The evaluation chunk: many rules as columns, so that a worker makes no object per rule.
 
 Says what the columns are, checks them before anybody indexes with them (a hostile file must not
-make the evaluator read outside of an array), and builds small chunks in memory from readings.
+make the evaluator read outside of an array), and builds small chunks in memory from rules.
 
 Columns (n = names, a = atoms, b = bodies, r = rules), little-endian:
 `names` u8, `name_ends` u32[n], `name_hashes` u64[n], `atoms` i32[3a] (relation, term, term; a
@@ -23,13 +23,10 @@ import numpy.typing as npt
 
 from pff_stream.rules._chunks import find_bad_name, find_bad_text
 from pff_stream.rules._format import CHUNK_COLUMNS, FLAG_AMBIGUOUS
+from pff_stream.rules.rule import MAX_BODY_ATOMS, MAX_VARIABLES
 
 if TYPE_CHECKING:
-    from pff_stream.rules.formats.anyburl import Atom, Reading
-
-MAX_VARIABLES = 26
-MAX_BODY_ATOMS = 8192
-"""A line of rule text, at most 64 KiB, holds no more atoms."""
+    from pff_stream.rules.rule import Atom, Rule, Variable
 
 Array = npt.NDArray[np.generic]
 
@@ -51,6 +48,8 @@ class RuleChunk:
     miner_confidence: npt.NDArray[np.float64]
     texts: npt.NDArray[np.uint8]
     text_ends: npt.NDArray[np.uint32]
+    rule_format: str = ""
+    """The format that can settle the texts; empty where there are none."""
 
     @property
     def n_rules(self) -> int:
@@ -82,10 +81,12 @@ def piece(blob: npt.NDArray[np.uint8], ends: npt.NDArray[np.uint32], index: int)
     return blob[start : int(ends[index])].tobytes()
 
 
-def chunk_of(columns: Mapping[str, bytes], n_rules: int, n_bodies: int) -> RuleChunk:
+def chunk_of(
+    columns: Mapping[str, bytes], n_rules: int, n_bodies: int, rule_format: str = ""
+) -> RuleChunk:
     """Views on checked columns; ValueError says which column is wrong and how."""
     views = {name: _view(columns, name) for name in CHUNK_COLUMNS}
-    chunk = RuleChunk(**views)  # type: ignore[arg-type]
+    chunk = RuleChunk(**views, rule_format=rule_format)  # type: ignore[arg-type]
     if chunk.n_rules != n_rules or chunk.n_bodies != n_bodies:
         found = f"{chunk.n_rules} rules and {chunk.n_bodies} bodies"
         raise ValueError(f"{found}, expected {n_rules} and {n_bodies}")
@@ -225,42 +226,38 @@ def _count_variables(
 
 
 def build_chunk(
-    readings: Sequence[Reading],
+    rules: Sequence[Rule],
     sources: Sequence[int] | None = None,
     texts: Sequence[bytes] | None = None,
     miner_support: Sequence[int] | None = None,
     miner_confidence: Sequence[float] | None = None,
 ) -> RuleChunk:
-    """A chunk of settled readings, in the order of the rule file; sources default to 0, 1, ...
+    """A chunk of rules, in the order of the rule file; sources default to 0, 1, ...
 
-    A reading that is ambiguous keeps its text: the one given, else as it is written out.
+    A rule with a text that is not empty is flagged as ambiguous.
     """
-    # Only rules with several readings come this way: workers start without these modules.
-    from pff_stream.rules.formats.anyburl import write_rule
+    # Only rules with several readings come this way: workers start without this module.
     from pff_stream.rules.keys import name_hash, rule_keys, variable_numbers
 
-    sources = range(len(readings)) if sources is None else sources
-    keys = [rule_keys(reading) for reading in readings]
-    order = sorted(range(len(readings)), key=lambda rule: (*keys[rule], sources[rule]))
+    sources = range(len(rules)) if sources is None else sources
+    keys = [rule_keys(rule) for rule in rules]
+    order = sorted(range(len(rules)), key=lambda at: (*keys[at], sources[at]))
     names: dict[bytes, int] = {}
     atoms: list[int] = []
     heads: list[int] = []
     body_ends: list[int] = []
     rule_body: list[int] = []
     last = None
-    for rule in order:
-        reading = readings[rule]
-        numbers = variable_numbers(reading)
-        if keys[rule][0] != last:
-            last = keys[rule][0]
-            atoms.extend(x for atom in reading.body for x in _encoded(atom, numbers, names))
+    for at in order:
+        rule = rules[at]
+        numbers = variable_numbers(rule)
+        if keys[at][0] != last:
+            last = keys[at][0]
+            atoms.extend(x for atom in rule.body for x in _encoded(atom, numbers, names))
             body_ends.append(len(atoms) // 3)
-        heads.extend(_encoded(reading.head, numbers, names))
+        heads.extend(_encoded(rule.head, numbers, names))
         rule_body.append(len(body_ends) - 1)
-    kept = [
-        (texts[rule] if texts else write_rule(readings[rule])) if readings[rule].ambiguous else b""
-        for rule in order
-    ]
+    kept = [texts[at] if texts else b"" for at in order]
     count = len(order)
     columns: dict[str, Sequence[int] | Sequence[float] | bytes] = {
         "names": b"".join(names),
@@ -270,13 +267,11 @@ def build_chunk(
         "body_ends": body_ends,
         "rule_body": rule_body,
         "heads": heads,
-        "sources": [sources[rule] for rule in order],
+        "sources": [sources[at] for at in order],
         "flags": [FLAG_AMBIGUOUS if text else 0 for text in kept],
-        "miner_support": [miner_support[rule] for rule in order] if miner_support else [-1] * count,
+        "miner_support": [miner_support[at] for at in order] if miner_support else [-1] * count,
         "miner_confidence": (
-            [miner_confidence[rule] for rule in order]
-            if miner_confidence
-            else [float("nan")] * count
+            [miner_confidence[at] for at in order] if miner_confidence else [float("nan")] * count
         ),
         "texts": b"".join(kept),
         "text_ends": list(accumulate(len(text) for text in kept)),
@@ -292,13 +287,13 @@ def _encode_column(name: str, column: Sequence[int] | Sequence[float] | bytes) -
 
 
 def _encoded(
-    atom: Atom, numbers: Mapping[bytes, int], names: dict[bytes, int]
+    atom: Atom, numbers: Mapping[Variable, int], names: dict[bytes, int]
 ) -> tuple[int, int, int]:
-    from pff_stream.rules.formats.anyburl import is_variable
+    def named(name: str) -> int:
+        return names.setdefault(name.encode(), len(names))
 
-    relation = names.setdefault(atom.relation, len(names))
+    relation = named(atom.relation)
     subject, object_ = (
-        numbers[term] if is_variable(term) else -1 - names.setdefault(term, len(names))
-        for term in (atom.subject, atom.object)
+        -1 - named(term) if isinstance(term, str) else numbers[term] for term in atom.terms
     )
     return relation, subject, object_

@@ -19,6 +19,7 @@ import numpy as np
 
 from pff_stream.errors import InputError
 from pff_stream.files import _pages
+from pff_stream.rules._format import CHUNK_COLUMNS
 from pff_stream.rules.chunk import RuleChunk, chunk_of
 
 
@@ -99,7 +100,13 @@ class ChunkReader:
         """One evaluation chunk, every column checked; see `RuleFile.read_chunk`."""
         columns = self._columns(place, "rules", buffer)
         try:
-            chunk = chunk_of(columns, place.rules, place.bodies)
+            rule_format = columns.get("rule_format")
+            if not isinstance(rule_format, str):
+                raise ValueError(f"rule_format {rule_format!r}, which is no name,")
+            unknown = set(columns) - {"kind", "rule_format", *CHUNK_COLUMNS}
+            if unknown:
+                raise ValueError(f"column {min(unknown)!r}, which this version does not know,")
+            chunk = chunk_of(columns, place.rules, place.bodies, rule_format)
             if chunk.n_rules and int(chunk.sources.max()) >= self.rules:
                 raise ValueError("column sources names a rule outside of the source")
             longest = int(np.diff(chunk.body_ends, prepend=np.uint32(0)).max(initial=0))

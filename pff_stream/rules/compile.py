@@ -1,8 +1,8 @@
-"""Compiles rule text of any size into a rule file, in memory that is known before it starts.
+"""Compiles rules of any format and any number into a rule file, in memory that is known before.
 
-The work is done in compiled code (`_compile`, `_runs`, `_chunks`); this module sizes it, gives it
-its files, decides about rejected lines and reports. It does not open sources and does not
-replace destinations.
+The rule format reads the source (`formats/`), compiled code sorts the rules and fills the chunks
+(`_sink`, `_runs`, `_chunks`). This module sizes it, gives it its files, decides about rejected
+lines and reports. It does not open sources and does not replace destinations.
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ import logging
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
-from typing import Protocol
 
 from pff_stream.errors import InputError, UsageError
 from pff_stream.files.sources import read_ahead
 from pff_stream.rules._chunks import BUILDER_BYTES, MAX_CHUNK_RULES, NAME_TABLE_BYTES, ChunkBuilder
-from pff_stream.rules._format import FLAG_AMBIGUOUS, FLAG_UNSETTLED, SEMANTICS
+from pff_stream.rules._format import SEMANTICS
 from pff_stream.rules._runs import RUNS_FIXED_BYTES, SLOT_BYTES, RuleRuns
+from pff_stream.rules._sink import RuleSink, sink_bytes
 from pff_stream.rules._writer import (
     COPY_BYTES,
     DROP_BYTES,
@@ -31,89 +32,45 @@ from pff_stream.rules._writer import (
     Temporary,
     writing,
 )
-from pff_stream.rules.formats._anyburl import READER_BYTES, RuleReader
-from pff_stream.rules.formats._chart import MAX_TEXT_MEMORY_BYTES
-from pff_stream.rules.formats.anyburl import Rejected, Unsettled, read_rule, settle
-from pff_stream.rules.keys import rule_keys
+from pff_stream.rules.columns import packed
+from pff_stream.rules.compile_report import CompileReport, Rejections
+from pff_stream.rules.formats import AUTO, FORMATS, named
+from pff_stream.rules.formats.interface import GraphNames, RuleFormat
 
 DEFAULT_MEMORY_BYTES = 32 * 1024 * 1024
 MIN_MEMORY_BYTES = 14 * 1024 * 1024
 BLOCK_BYTES = 64 * 1024
-FIRST_REJECTIONS = 20
-REASON_BYTES = 1024
+_FIRST_BYTES = 4096
 
 _log = logging.getLogger("pff_stream")
 
 
-class GraphNames(Protocol):
-    """The names of a graph, for settling what a text means while compiling it."""
-
-    def entity_id(self, name: bytes, /) -> int:
-        """The id of an entity, -1 if the graph has none of this name."""
-
-    def relation_id(self, name: bytes, /) -> int:
-        """The id of a relation, -1 if the graph has none of this name."""
-
-
 @dataclass(frozen=True, slots=True)
-class Rejection:
-    """A rule line that could not be read; line and column (characters) from 1."""
+class CompileOptions:
+    """How rules are compiled."""
 
-    line: int
-    column: int
-    found: str
-    expected: str
-
-    def __str__(self) -> str:
-        place = f"line {self.line}, column {self.column}"
-        return f"{place}: found {self.found}, expected {self.expected}"
-
-
-@dataclass(frozen=True, slots=True)
-class CompileReport:
-    """What was read and written."""
-
-    rules: int
-    """Rule lines, rejected ones included."""
-    rejected: int
-    rejections: tuple[Rejection, ...]
-    """The first 20."""
-    unsettled: int
-    """Rules that only a graph's names can settle."""
-    ambiguous: int
-    """Rules whose text had several readings with a variable in each atom."""
-    bodies: int
-    """Distinct bodies."""
-    chunks: int
-    source_chunks: int
-    spilled_runs: int
-    """Sorted runs that went to disk; 0 when all rules fit."""
-    file_bytes: int
-    """Length of the rule file; of the one that would be written with `destination=None`."""
-    touched_bytes: int
-    """Of the memory that it was given, what it came to use."""
-    source_hash: bytes
-    """blake2b-128 of the decompressed text."""
-    seconds: float
+    rule_format: str = AUTO
+    """The name of a format, or `auto`: the first one that matches."""
+    semantics: str | None = None
+    """None: what the format means."""
+    on_bad_rule: str = "1%"
+    """`fail`, `skip`, or the share of the rules that may be rejected (`P%`)."""
+    memory_bytes: int = DEFAULT_MEMORY_BYTES
+    arena_bytes: int | None = None
+    """What rules are sorted in; None: all that is left of the memory."""
+    temporary_directory: str | Path | None = None
+    """Where rules go that are too many for the memory."""
+    chunk_rules: int = MAX_CHUNK_RULES
+    """Rules of an evaluation chunk at most."""
+    ahead: bool = False
+    """The source is read by a thread of its own, while its last blocks are worked on."""
+    formats: tuple[RuleFormat, ...] = FORMATS
+    """Those to choose from; a caller may put its own before the others."""
 
 
-@dataclass(slots=True)
-class _Rejections:
-    """Counts rejected lines and keeps the first ones."""
-
-    first: list[Rejection] = field(default_factory=list)
-
-    def add(self, line: int, column: int, found: str, expected: str) -> bytes:
-        """Answers the reason that the rule file keeps, at most REASON_BYTES."""
-        if len(self.first) < FIRST_REJECTIONS:
-            self.first.append(Rejection(line, column, found, expected))
-        reason = f"column {column}: found {found}, expected {expected}".encode("utf-8", "replace")
-        if len(reason) <= REASON_BYTES:
-            return reason
-        return reason[: REASON_BYTES - 3].decode("utf-8", "ignore").encode() + b"..."
-
-
-def compile_memory(memory_bytes: int = DEFAULT_MEMORY_BYTES) -> dict[str, int]:
+def compile_memory(
+    memory_bytes: int = DEFAULT_MEMORY_BYTES, rule_format: RuleFormat = FORMATS[-1]
+) -> dict[str, int]:
     """What a compile allocates, by name, in bytes; the sum is `memory_bytes`.
 
     Outside of it stand the input block of the caller and 32 bytes per chunk of the index.
@@ -122,11 +79,12 @@ def compile_memory(memory_bytes: int = DEFAULT_MEMORY_BYTES) -> dict[str, int]:
         found = f"{memory_bytes} bytes to compile rules with"
         raise UsageError(f"{found}: at least {MIN_MEMORY_BYTES} bytes are needed")
     sizes = {
-        "lines_and_source_chunk": READER_BYTES,
+        "source_chunk": sink_bytes(len(rule_format.columns)),
         "run_buffers": RUNS_FIXED_BYTES,
         "text_tables": SLOT_BYTES * _count_slots(memory_bytes),
-        "ambiguous_text_or_evaluation_chunk": max(
-            MAX_TEXT_MEMORY_BYTES, BUILDER_BYTES + COPY_BYTES
+        # One is given back before the other is taken.
+        "reading_or_evaluation_chunk": max(
+            sum(rule_format.memory().values()), BUILDER_BYTES + COPY_BYTES
         ),
     }
     return {**sizes, "arena": memory_bytes - sum(sizes.values())}
@@ -137,89 +95,157 @@ def compile_rules(
     destination: Destination | None,
     *,
     source_name: str,
-    semantics: str | None = None,
-    memory_bytes: int = DEFAULT_MEMORY_BYTES,
-    temporary_directory: str | Path | None = None,
-    on_bad_rule: str = "1%",
-    chunk_rules: int = MAX_CHUNK_RULES,
+    options: CompileOptions | None = None,
     graph: GraphNames | None = None,
-    ahead: bool = False,
 ) -> CompileReport:
-    """Reads AnyBURL rule text from blocks of bytes and writes a rule file.
+    """Reads rules from blocks of bytes and writes a rule file.
 
     With `destination=None` all is read and counted and nothing written. With a graph, its names
-    settle ambiguous texts. Evaluation chunks have `chunk_rules` rules at most. With `ahead` blocks
-    come by a thread of their own (`read_ahead`). More rejected lines than `on_bad_rule` (`fail`,
-    `skip` or `P%`) allows are an InputError, raised before anything is written. OutputError where a
-    file cannot be written, UsageError for a wrong option.
+    settle ambiguous texts. More rejected lines than the options allow are an InputError, raised
+    before anything is written. OutputError where a file cannot be written, UsageError for a wrong
+    option.
     """
-    started = time.perf_counter()
-    semantics = SEMANTICS[0] if semantics is None else semantics
-    if semantics not in SEMANTICS:
-        raise UsageError(f"semantics {semantics!r}: expected {' or '.join(SEMANTICS)}")
-    allowed = allowed_share(on_bad_rule)
-    sizes = compile_memory(memory_bytes)
-    open_temporary = _temporary_opener(temporary_directory)
-    rejections = _Rejections()
-    writer = RuleFileWriter(destination, open_temporary)
-    builder = ChunkBuilder(writer.add_chunk, chunk_rules)
-    runs = RuleRuns(builder, sizes["arena"], _count_slots(memory_bytes), open_temporary)
-    read_text = _TextReader(graph)
-    reader = RuleReader(runs, writer.add_source_chunk, read_text, rejections.add, graph)
-    try:
-        source_hash = _read(blocks, reader, ahead=ahead)
-        _apply_policy(source_name, on_bad_rule, allowed, reader, rejections.first)
-        writer.start(semantics, source_name, source_hash)
-        touched_bytes = runs.touched_bytes
-        with writing():
-            runs.finish()
-        file_bytes = writer.finish(
-            {
-                "rules": reader.rules,
-                "rejected": reader.rejected,
-                "unsettled": reader.unsettled,
-                "ambiguous": reader.ambiguous,
-                "bodies": builder.bodies,
-                "max_body_atoms": builder.max_body_atoms,
-            }
+    options = options or CompileOptions()
+    allowed = allowed_share(options.on_bad_rule)
+    rule_format, blocks = _recognised(blocks, source_name, options)
+    return _Compiling(rule_format, destination, options).run(blocks, source_name, allowed, graph)
+
+
+class _Compiling:
+    """One source on its way into a rule file."""
+
+    def __init__(
+        self, rule_format: RuleFormat, destination: Destination | None, options: CompileOptions
+    ) -> None:
+        self._started = time.perf_counter()
+        self._format = rule_format
+        self._options = options
+        self._semantics = options.semantics or rule_format.default_semantics
+        if self._semantics not in SEMANTICS:
+            expected = " or ".join(SEMANTICS)
+            raise UsageError(f"semantics {self._semantics!r}: expected {expected}")
+        self._sizes = compile_memory(options.memory_bytes, rule_format)
+        open_temporary = _temporary_opener(options.temporary_directory)
+        self._rejections = Rejections()
+        self._writer = RuleFileWriter(destination, open_temporary, rule_format.name)
+        self._builder = ChunkBuilder(self._writer.add_chunk, options.chunk_rules)
+        self._runs = RuleRuns(
+            self._builder,
+            options.arena_bytes or self._sizes["arena"],
+            _count_slots(options.memory_bytes),
+            open_temporary,
         )
-    finally:
-        runs.close()
-        writer.close()
-    return CompileReport(
-        rules=reader.rules,
-        rejected=reader.rejected,
-        rejections=tuple(rejections.first),
-        unsettled=reader.unsettled,
-        ambiguous=reader.ambiguous,
-        bodies=builder.bodies,
-        chunks=writer.evaluation.chunks,
-        source_chunks=writer.source.chunks,
-        spilled_runs=runs.n_spilled,
-        file_bytes=file_bytes,
-        touched_bytes=_touched(
-            sizes, None if runs.n_spilled else touched_bytes, file_bytes, read_text.called
-        ),
-        source_hash=source_hash,
-        seconds=time.perf_counter() - started,
-    )
+        self._sink = RuleSink(
+            self._runs, self._writer.add_source_chunk, self._rejections.add, rule_format.columns
+        )
 
+    def run(
+        self, blocks: Iterable[bytes], source_name: str, allowed: Fraction, graph: GraphNames | None
+    ) -> CompileReport:
+        """Reads everything, then writes everything."""
+        sink, runs, writer = self._sink, self._runs, self._writer
+        try:
+            source_hash, reading_bytes = self._read(blocks, graph)
+            self._apply_policy(source_name, allowed)
+            columns = packed(self._format.columns, sink.columns)
+            writer.start(self._semantics, source_name, source_hash, columns)
+            touched_bytes = runs.touched_bytes
+            with writing():
+                runs.finish()
+            file_bytes = writer.finish(self._counts())
+        finally:
+            runs.close()
+            writer.close()
+        if runs.n_spilled:
+            touched_bytes = self._sizes["arena"] + self._sizes["text_tables"]
+        return CompileReport(
+            rule_format=self._format.name,
+            rules=sink.rules,
+            rejected=sink.rejected,
+            rejections=tuple(self._rejections.first),
+            unsettled=sink.unsettled,
+            ambiguous=sink.ambiguous,
+            columns=sink.columns,
+            bodies=self._builder.bodies,
+            chunks=writer.evaluation.chunks,
+            source_chunks=writer.source.chunks,
+            spilled_runs=runs.n_spilled,
+            file_bytes=file_bytes,
+            touched_bytes=self._touched(touched_bytes, file_bytes, reading_bytes),
+            source_hash=source_hash,
+            seconds=time.perf_counter() - self._started,
+        )
 
-def _touched(
-    sizes: dict[str, int], rules_bytes: int | None, file_bytes: int, has_doubtful: bool
-) -> int:
-    """What a compile used of what `compile_memory` gave it, and the windows of a temporary file.
+    def _read(self, blocks: Iterable[bytes], graph: GraphNames | None) -> tuple[bytes, int]:
+        """Has the format read all blocks: the hash of the text, and the memory that it used."""
+        hashed = hashlib.blake2b(digest_size=16)
 
-    Where rules went to disk (None) all of the arena was used.
-    """
-    if rules_bytes is None:
-        rules_bytes = sizes["arena"] + sizes["text_tables"]
-    rest = sizes["ambiguous_text_or_evaluation_chunk"]
-    if not has_doubtful:
+        def hashing() -> Generator[bytes]:
+            for block in blocks:
+                hashed.update(block)
+                yield block
+
+        ready = read_ahead(hashing()) if self._options.ahead else hashing()
+        reading_bytes = self._format.read(ready, self._sink, graph)
+        self._sink.finish()
+        return hashed.digest(), reading_bytes
+
+    def _counts(self) -> dict[str, int]:
+        sink, builder = self._sink, self._builder
+        return {
+            "rules": sink.rules,
+            "rejected": sink.rejected,
+            "unsettled": sink.unsettled,
+            "ambiguous": sink.ambiguous,
+            "bodies": builder.bodies,
+            "filters": 0,
+            "max_body_atoms": builder.max_body_atoms,
+        }
+
+    def _touched(self, rules_bytes: int, file_bytes: int, reading_bytes: int) -> int:
+        """What was used of the memory that was given, and the windows of a temporary file."""
         # The columns of a chunk are no longer than the file, beside the table of its names.
-        rest = min(BUILDER_BYTES + COPY_BYTES, file_bytes + NAME_TABLE_BYTES + COPY_BYTES)
-    fixed = sizes["lines_and_source_chunk"] + sizes["run_buffers"]
-    return fixed + rules_bytes + rest + min(2 * DROP_BYTES, file_bytes)
+        chunk_bytes = min(BUILDER_BYTES, file_bytes + NAME_TABLE_BYTES) + COPY_BYTES
+        fixed = self._sizes["source_chunk"] + self._sizes["run_buffers"]
+        held = max(reading_bytes, chunk_bytes)
+        return fixed + rules_bytes + held + min(2 * DROP_BYTES, file_bytes)
+
+    def _apply_policy(self, source_name: str, allowed: Fraction) -> None:
+        sink, first = self._sink, self._rejections.first
+        if not sink.rejected:
+            return
+        count = f"{sink.rejected} of {sink.rules} rule lines could not be read"
+        if sink.rejected <= allowed * sink.rules:
+            _log.warning("%s: %s; the first: %s", source_name, count, first[0])
+            return
+        listed = "".join(f"\n  {rejection}" for rejection in first)
+        on_bad_rule = self._options.on_bad_rule
+        raise InputError(
+            f"{source_name}: {count}, more than --on-bad-rule {on_bad_rule} allows; the first:"
+            f"{listed}"
+        )
+
+
+def _recognised(
+    blocks: Iterable[bytes], source_name: str, options: CompileOptions
+) -> tuple[RuleFormat, Iterator[bytes]]:
+    """The format of a source, and all its blocks."""
+    if options.rule_format != AUTO:
+        chosen = named(options.rule_format, options.formats)
+        if chosen is None:
+            names = ", ".join((AUTO, *(each.name for each in options.formats)))
+            raise UsageError(f"--rule-format {options.rule_format!r}: expected one of {names}")
+        return chosen, iter(blocks)
+    remaining = iter(blocks)
+    seen: list[bytes] = []
+    first_bytes = b""
+    while len(first_bytes) < _FIRST_BYTES and (block := next(remaining, None)) is not None:
+        seen.append(block)
+        first_bytes += block[:_FIRST_BYTES]
+    for each in options.formats:
+        if each.matches(source_name, first_bytes):
+            return each, chain(seen, remaining)
+    raise InputError(f"{source_name}: found {first_bytes[:40]!r}, expected rules")
 
 
 def lines_of(rules: Iterable[str]) -> Iterator[bytes]:
@@ -263,23 +289,6 @@ def _count_slots(memory_bytes: int) -> int:
     return 1 << (memory_bytes // 256).bit_length() - 1
 
 
-def _read(blocks: Iterable[bytes], reader: RuleReader, *, ahead: bool) -> bytes:
-    """Feeds all blocks; answers the hash of the text."""
-    hashed = hashlib.blake2b(digest_size=16)
-
-    def hashing() -> Generator[bytes]:
-        for block in blocks:
-            hashed.update(block)
-            yield block
-
-    for block in read_ahead(hashing()) if ahead else hashing():
-        with writing():
-            reader.feed(block)
-    with writing():
-        reader.finish()
-    return hashed.digest()
-
-
 def _temporary_opener(directory: str | Path | None) -> Callable[[], Temporary]:
     def open_temporary() -> Temporary:
         # Unnamed, so that nothing is left behind whatever happens; closed by its users.
@@ -287,47 +296,3 @@ def _temporary_opener(directory: str | Path | None) -> Callable[[], Temporary]:
             return tempfile.TemporaryFile(buffering=0, dir=directory)
 
     return open_temporary
-
-
-class _TextReader:
-    """What the fast path asks about texts that it does not read itself."""
-
-    def __init__(self, graph: GraphNames | None) -> None:
-        self._graph = graph
-        self.called = False
-
-    def __call__(self, text: bytes) -> tuple[int, bytes, bytes] | tuple[int, str, str]:
-        self.called = True
-        graph = self._graph
-        if graph is None:
-            result = read_rule(text)
-        else:
-            result = settle(
-                text,
-                lambda name: graph.entity_id(name) >= 0,
-                lambda name: graph.relation_id(name) >= 0,
-            )
-        if isinstance(result, Rejected):
-            return result.column, result.found, result.expected
-        if isinstance(result, Unsettled):
-            return (FLAG_AMBIGUOUS | FLAG_UNSETTLED, *rule_keys(result.readings[0]))
-        return (FLAG_AMBIGUOUS if result.ambiguous else 0, *rule_keys(result))
-
-
-def _apply_policy(
-    source_name: str,
-    on_bad_rule: str,
-    allowed: Fraction,
-    reader: RuleReader,
-    first: list[Rejection],
-) -> None:
-    if not reader.rejected:
-        return
-    count = f"{reader.rejected} of {reader.rules} rule lines could not be read"
-    if reader.rejected <= allowed * reader.rules:
-        _log.warning("%s: %s; the first: %s", source_name, count, first[0])
-        return
-    listed = "".join(f"\n  {rejection}" for rejection in first)
-    raise InputError(
-        f"{source_name}: {count}, more than --on-bad-rule {on_bad_rule} allows; the first:{listed}"
-    )

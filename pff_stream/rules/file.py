@@ -20,9 +20,11 @@ from pff_stream.rules._format import (
     FORMAT_VERSION,
     MAGIC,
     SEMANTICS,
+    left_out_bytes,
 )
 from pff_stream.rules.chunk import RuleChunk
 from pff_stream.rules.chunk_reader import ChunkReader, Place
+from pff_stream.rules.columns import MinerColumn, unpacked
 from pff_stream.rules.source_chunk import SourceChunk, source_chunk_of
 
 __all__ = ["FORMAT", "FORMAT_VERSION", "RECORD", "SEMANTICS", "RuleFile", "SourceChunk"]
@@ -45,24 +47,28 @@ COUNTS = (
     "unsettled",
     "ambiguous",
     "bodies",
+    "filters",
     "max_body_atoms",
-    "max_chunk_bytes",
-    "max_chunk_rules",
-    "max_source_chunk_bytes",
 )
+"""Named counts that every index has; it may have more."""
+SIZES = ("max_chunk_bytes", "max_chunk_rules", "max_source_chunk_bytes")
 
 
 class RuleFile(ChunkReader):
     """A compiled rule file, header, index and footer checked; chunks are checked when read.
 
-    All keys of the index are attributes (`rules`, `bodies`, `max_chunk_bytes`, ...; see the
-    counts at the top); `chunks` and `source_chunks` are arrays of `RECORD`.
+    The counts and sizes of the index (see the names at the top) are attributes; `chunks` and
+    `source_chunks` are arrays of `RECORD`.
     """
 
     semantics: str
     rule_format: str
     source: str
     source_hash: bytes
+    columns: tuple[MinerColumn, ...]
+    """What the miner says of its rules, with how many rules have each column."""
+    counts: Mapping[str, int]
+    """All named counts, those too that have no attribute."""
     rejected: int
     unsettled: int
     ambiguous: int
@@ -70,6 +76,7 @@ class RuleFile(ChunkReader):
     max_chunk_bytes: int
     max_chunk_rules: int
     max_source_chunk_bytes: int
+    """Of the largest source chunk, with the columns that it leaves out."""
     work: Mapping[str, int]
     chunks: Records
     source_chunks: Records
@@ -103,7 +110,10 @@ class RuleFile(ChunkReader):
         columns = self._columns(place, "source", buffer)
         try:
             first = int(self.source_chunks["rules"][:index].sum(dtype=np.uint64))
-            return source_chunk_of(columns, place.rules, first)
+            whole = place.length + left_out_bytes(columns, place.rules)
+            if whole > self.max_source_chunk_bytes:
+                raise ValueError(f"{whole} bytes, over {self.max_source_chunk_bytes},")
+            return source_chunk_of(columns, place.rules, first, self.columns)
         except ValueError as error:
             self._refuse(place.offset, str(error), "columns of a source chunk")
 
@@ -127,19 +137,31 @@ class RuleFile(ChunkReader):
         if found != crc32:
             self._refuse(offset, f"checksum {found:08x} of the index", f"{crc32:08x}")
         index = self._unpack(view, offset)
-        self._read_index(index, offset)
-        self._read_header(index)
-
-    def _read_index(self, index: Mapping[str, Any], offset: int) -> None:
         if index.get("kind") != "index":
             self._refuse(offset, f"kind {index.get('kind')!r}", "'index'")
+        # First: a file of another version has another index.
+        self._read_header(index, offset)
+        self._read_index(index, offset)
+
+    def _read_index(self, index: Mapping[str, Any], offset: int) -> None:
+        self.counts = self._counts(index, "counts", offset)
+        self.work = self._counts(index, "work", offset)
         for name in COUNTS:
+            setattr(self, name, self._count(self.counts.get(name), name, offset))
+        for name in SIZES:
             setattr(self, name, self._count(index.get(name), name, offset))
-        work = index.get("work")
-        if not isinstance(work, dict):
-            self._refuse(offset, f"work {work!r}", "a map of counts")
-        self.work = {str(k): self._count(v, str(k), offset) for k, v in work.items()}
-        at = self._count(index.get("header_bytes"), "header_bytes", offset)
+        if self.ambiguous:
+            # Only here: few files have texts that a worker needs the format for.
+            from pff_stream.rules.formats import named
+
+            if named(self.rule_format) is None:
+                self._refuse(0, f"rule_format {self.rule_format!r}", "one that settles its texts")
+        if self.counts["filters"]:
+            self._refuse(offset, f"{self.counts['filters']} filter atoms", "none: not evaluated")
+        for column in self.columns:
+            if column.rules > self.rules:
+                self._refuse(offset, f"{column.rules} rules with {column.name}", f"{self.rules}")
+        at = int(index["header_bytes"])
         for name, largest in (
             ("chunks", self.max_chunk_bytes),
             ("source_chunks", self.max_source_chunk_bytes),
@@ -176,8 +198,8 @@ class RuleFile(ChunkReader):
             self._refuse(index_at, f"{name} past the index or over {largest} bytes", "less")
         return int(ends[-1]) if len(records) else at
 
-    def _read_header(self, index: Mapping[str, Any]) -> None:
-        length = int(index["header_bytes"])
+    def _read_header(self, index: Mapping[str, Any], offset: int) -> None:
+        length = self._count(index.get("header_bytes"), "header_bytes", offset)
         if length > 65536:
             self._refuse(0, f"a header of {length} bytes", "at most 65536")
         view = self._read(0, length)
@@ -189,8 +211,10 @@ class RuleFile(ChunkReader):
             self._refuse(0, f"format {header.get('format')!r}", repr(FORMAT))
         version = header.get("format_version")
         if version != FORMAT_VERSION:
-            found_version = f"format version {version!r}"
-            self._refuse(0, found_version, f"{FORMAT_VERSION}; compile the rules again")
+            remedy = "it was compiled by another version: compile the rules again"
+            if isinstance(version, int) and version < FORMAT_VERSION:
+                remedy = "it was compiled by an older version: compile it again"
+            self._refuse(0, f"format version {version!r}", f"{FORMAT_VERSION}: {remedy}")
         fields: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
             ("semantics", lambda v: v in SEMANTICS, " or ".join(SEMANTICS)),
             ("rule_format", lambda v: isinstance(v, str), "a name"),
@@ -201,6 +225,16 @@ class RuleFile(ChunkReader):
             if not is_right(header.get(name)):
                 self._refuse(0, f"{name} {header.get(name)!r}", expected)
             setattr(self, name, header[name])
+        try:
+            self.columns = unpacked(header.get("columns"))
+        except ValueError as error:
+            self._refuse(0, str(error), "columns of the miner")
+
+    def _counts(self, index: Mapping[str, Any], name: str, offset: int) -> dict[str, int]:
+        counts = index.get(name)
+        if not isinstance(counts, dict):
+            self._refuse(offset, f"{name} {counts!r}", "a map of counts")
+        return {str(k): self._count(v, str(k), offset) for k, v in counts.items()}
 
     def _count(self, value: object, name: str, offset: int) -> int:
         if not isinstance(value, int) or not 0 <= value < 1 << 63:

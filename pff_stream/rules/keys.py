@@ -7,37 +7,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pff_stream.rules.formats.anyburl import Atom, Reading, is_variable
+from pff_stream.rules.rule import Atom, Rule, Variable
 
 CONSTANT_TAG = b"\x7f"
 _MASK = (1 << 64) - 1
 
 
-def rule_keys(reading: Reading) -> tuple[bytes, bytes]:
+def rule_keys(rule: Rule) -> tuple[bytes, bytes]:
     """Body and head as bytes in the order of the rule file; equal bytes, equal meaning.
 
     Body: 65535 - atoms (u16, big-endian), 1 if it has a constant, then per atom the relation,
     a zero byte and the terms; a term is 1 + its variable number, or 0x7f, the name, a zero byte.
     Head: the same for one atom, in the variable numbers of the body.
     """
-    numbers = variable_numbers(reading)
-    atoms = [_atom_key(atom, numbers) for atom in reading.body]
-    constant = any(
-        not is_variable(term) for atom in reading.body for term in (atom.subject, atom.object)
-    )
+    numbers = variable_numbers(rule)
+    atoms = [_atom_key(atom, numbers) for atom in rule.body]
+    constant = any(isinstance(term, str) for atom in rule.body for term in atom.terms)
     start = (65535 - len(atoms)).to_bytes(2, "big") + (b"\x01" if constant else b"\x00")
-    return start + b"".join(atoms), _atom_key(reading.head, numbers)
+    return start + b"".join(atoms), _atom_key(rule.head, numbers)
 
 
-def variable_numbers(reading: Reading) -> dict[bytes, int]:
+def variable_numbers(rule: Rule) -> dict[Variable, int]:
     """Numbers of the variables by first appearance in the body.
 
     That of a zero rule has number 0, or 1 where it stands for the objects of the relation.
     """
-    atoms = reading.body or (reading.head,)
-    terms = [term for atom in atoms for term in (atom.subject, atom.object)]
-    found = dict.fromkeys(term for term in terms if is_variable(term))
-    return {term: number + reading.over_objects for number, term in enumerate(found)}
+    return {
+        variable: number + rule.over_objects for number, variable in enumerate(rule.variables())
+    }
 
 
 def name_hash(name: bytes) -> int:
@@ -58,9 +55,11 @@ def name_hash(name: bytes) -> int:
     return value ^ value >> 32
 
 
-def _atom_key(atom: Atom, numbers: Mapping[bytes, int]) -> bytes:
+def _atom_key(atom: Atom, numbers: Mapping[Variable, int]) -> bytes:
     terms = b"".join(
-        bytes((1 + numbers[term],)) if is_variable(term) else CONSTANT_TAG + term + b"\x00"
-        for term in (atom.subject, atom.object)
+        CONSTANT_TAG + term.encode() + b"\x00"
+        if isinstance(term, str)
+        else bytes((1 + numbers[term],))
+        for term in atom.terms
     )
-    return atom.relation + b"\x00" + terms
+    return atom.relation.encode() + b"\x00" + terms

@@ -40,12 +40,14 @@ def compile_rules(settings: CompileSettings, observer: Observer) -> list[str]:
             open_blocks(path, compiler.BLOCK_BYTES),
             output,
             source_name=_shown(path),
-            memory_bytes=_share(settings.resources.budget_bytes),
-            temporary_directory=working_folder(_parent(target)),
-            on_bad_rule=settings.reading.on_bad_rule,
-            chunk_rules=asked.chunk_rules,
+            options=compiler.CompileOptions(
+                on_bad_rule=settings.reading.on_bad_rule,
+                memory_bytes=_share(settings.resources.budget_bytes),
+                temporary_directory=working_folder(_parent(target)),
+                chunk_rules=asked.chunk_rules,
+                ahead=os.path.isfile(path),
+            ),
             graph=graph,
-            ahead=os.path.isfile(path),
         )
     counts = f"{report.rules:,} rules, {report.bodies:,} distinct bodies"
     lines = [f"{counts}, {report.rejected:,} rejected ({report.seconds:.2f} s)"]

@@ -242,9 +242,9 @@ def test_what_is_looked_up_in_any_order(rule: str, expected: list[int]) -> None:
     triples = [(f"e{n}", f"r{n % 3}", "c") for n in range(9)]
     with graph_file(triples) as (graph, _):
         sizes = 1 << np.arange(6, dtype=np.int64)
-        found, sides = largest_need(graph, build_chunk([reading]), True, sizes, 0)
+        found, sides = largest_need(graph, build_chunk([reading.rule()]), True, sizes, 0)
         assert (found, sorted(sides)) == (sum(1 << side for side in expected), expected)
-        assert largest_need(graph, build_chunk([reading]), True, sizes, 63) == (63, [])
+        assert largest_need(graph, build_chunk([reading.rule()]), True, sizes, 63) == (63, [])
 
 
 def test_loads_what_fits() -> None:

@@ -312,11 +312,11 @@ def test_names_longer_than_the_buffer() -> None:
 def test_filters_use_the_miners_columns() -> None:
     """A rule below the thresholds is filtered; a rule without columns passes."""
     from pff_stream.rules.chunk import build_chunk
-    from pff_stream.rules.formats.anyburl import read_rule
+    from pff_stream.rules.rule import Atom, Rule, Variable
 
-    reading = read_rule(b"r(X,Y) <= r(X,Y)")
+    atom = Atom("r", Variable("X"), Variable("Y"))
     chunk = build_chunk(
-        [reading] * 4,  # type: ignore[list-item]
+        [Rule(atom, (atom,))] * 4,
         miner_support=[1, 9, 9, -1],
         miner_confidence=[0.9, 0.1, 0.9, float("nan")],
     )

@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from pff_stream.rules.chunk import RuleChunk
-from pff_stream.rules.compile import CompileReport, compile_rules
+from pff_stream.rules.compile import CompileOptions, compile_rules
+from pff_stream.rules.compile_report import CompileReport
 from pff_stream.rules.file import RuleFile
-from pff_stream.rules.formats.anyburl import Atom, Reading, is_variable
+from pff_stream.rules.formats.anyburl import Reading
 from pff_stream.rules.keys import variable_numbers
+from pff_stream.rules.rule import Atom
 
 Term = int | bytes
 Decoded = tuple[int, tuple[bytes, Term, Term], tuple[tuple[bytes, Term, Term], ...]]
@@ -65,11 +67,17 @@ class Reluctant(io.BytesIO):
 def compiled(
     blocks: bytes | Sequence[bytes], **options: Any
 ) -> Iterator[tuple[CompileReport, RuleFile]]:
-    """Compiles text (blocks of bytes) into an unnamed file and opens it."""
-    options = {"source_name": "rules.tsv", "on_bad_rule": "skip", **options}
+    """Compiles text (blocks of bytes) into an unnamed file and opens it.
+
+    Options are those of `CompileOptions`, and `source_name` and `graph`.
+    """
+    given = {name: options.pop(name) for name in ("source_name", "graph") if name in options}
     with tempfile.TemporaryFile() as destination:
         report = compile_rules(
-            [blocks] if isinstance(blocks, bytes) else blocks, destination, **options
+            [blocks] if isinstance(blocks, bytes) else blocks,
+            destination,
+            options=CompileOptions(**{"on_bad_rule": "skip", **options}),
+            **{"source_name": "rules.tsv", **given},
         )
         with RuleFile(destination.fileno()) as file:
             yield report, file
@@ -107,15 +115,16 @@ def decoded_chunk(chunk: RuleChunk) -> dict[int, Decoded]:
 
 def expected(reading: Reading, flags: int) -> Decoded:
     """What the columns of a reading decode to."""
-    numbers = variable_numbers(reading)
+    rule = reading.rule()
+    numbers = variable_numbers(rule)
 
     def atom(given: Atom) -> tuple[bytes, Term, Term]:
         subject, object_ = (
-            numbers[term] if is_variable(term) else term for term in (given.subject, given.object)
+            term.encode() if isinstance(term, str) else numbers[term] for term in given.terms
         )
-        return given.relation, subject, object_
+        return given.relation.encode(), subject, object_
 
-    return flags, atom(reading.head), tuple(atom(given) for given in reading.body)
+    return flags, atom(rule.head), tuple(atom(given) for given in rule.body)
 
 
 def _atom(chunk: RuleChunk, row: list[int]) -> tuple[bytes, Term, Term]:

@@ -18,6 +18,7 @@ from pff_stream.rules._chunks import MAX_CHUNK_RULES
 from pff_stream.rules.compile import (
     DEFAULT_MEMORY_BYTES,
     MIN_MEMORY_BYTES,
+    CompileOptions,
     compile_memory,
     compile_rules,
 )
@@ -35,6 +36,7 @@ from tests.rules.compiled import (
 
 RULE = b"h(X,c) <= r(X,A)"
 LINE = b"10\t5\t0.5\t" + RULE
+ARENA_BYTES = 1_200_000
 
 
 def random_lines(count: int, seed: int = 1) -> bytes:
@@ -65,10 +67,10 @@ def random_lines(count: int, seed: int = 1) -> bytes:
 def test_check_reads_and_reports_only() -> None:
     """Without a destination the same is counted, chunks and bytes included."""
     content = random_lines(500)
-    options = {"source_name": "r.tsv", "on_bad_rule": "skip"}
-    checked = compile_rules([content], None, **options)  # type: ignore[arg-type]
+    options = CompileOptions(on_bad_rule="skip")
+    checked = compile_rules([content], None, source_name="r.tsv", options=options)
     destination = io.BytesIO()
-    written = compile_rules([content], destination, **options)  # type: ignore[arg-type]
+    written = compile_rules([content], destination, source_name="r.tsv", options=options)
     assert checked.rules == written.rules == 500
     assert checked.rejections == written.rejections
     assert checked.bodies == written.bodies
@@ -108,7 +110,7 @@ def test_header_and_counts() -> None:
     with compiled(RULE) as (_, file):
         assert file.semantics == "object-identity"
     with pytest.raises(UsageError, match="semantics"):
-        compile_rules([], None, source_name="x", semantics="other")
+        compile_rules([], None, source_name="x", options=CompileOptions(semantics="other"))
 
 
 def test_nothing_to_compile() -> None:
@@ -129,7 +131,7 @@ def test_rules_lie_in_the_order_of_their_keys() -> None:
     for ordinal in order:
         result = read_rule(texts[ordinal])
         reading = result if isinstance(result, Reading) else result.readings[0]  # type: ignore[union-attr]
-        keys[ordinal] = (*rule_keys(reading), ordinal)
+        keys[ordinal] = (*rule_keys(reading.rule()), ordinal)
     assert order == sorted(keys, key=lambda ordinal: keys[ordinal])
     assert report.bodies == len({body for body, _, _ in keys.values()})
     for chunk in chunks:
@@ -179,7 +181,7 @@ def test_source_chunks_close_at_a_mebibyte() -> None:
     assert lines == list(range(1, 101))
 
 
-def test_runs_on_disk_change_no_byte(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_runs_on_disk_change_no_byte(tmp_path: Path) -> None:
     """With runs spilled and merged, in one pass or several, the file is byte for byte the same."""
     content = random_lines(60_000)
     whole = compiled_bytes(content)
@@ -190,18 +192,15 @@ def test_runs_on_disk_change_no_byte(monkeypatch: pytest.MonkeyPatch, tmp_path: 
         assert report.spilled_runs >= 2
         assert file.rules == 60_000
     assert compiled_bytes(content, memory_bytes=MIN_MEMORY_BYTES) == whole
-    sizes = {**compile_memory(MIN_MEMORY_BYTES), "arena": 1_200_000}
-    monkeypatch.setattr("pff_stream.rules.compile.compile_memory", lambda _: sizes)
-    with compiled(content) as (report, _):
+    with compiled(content, arena_bytes=ARENA_BYTES) as (report, _):
         # Three windows fit this arena, so that runs take several passes.
         assert report.spilled_runs > 3
-    assert compiled_bytes(content) == whole
+    assert compiled_bytes(content, arena_bytes=ARENA_BYTES) == whole
     assert not list(tmp_path.iterdir())
 
 
-def test_long_rules_survive_runs_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_rules_survive_runs_on_disk() -> None:
     """Rules of up to 64 KiB, with texts to keep, pass through the windows of the merge."""
-    sizes = {**compile_memory(MIN_MEMORY_BYTES), "arena": 1_200_000}
     choose = random.Random(3)
     rules = []
     for number in range(120):
@@ -211,11 +210,10 @@ def test_long_rules_survive_runs_on_disk(monkeypatch: pytest.MonkeyPatch) -> Non
         rules.append(b"h(X,Y) <= r(X,Y), q(%s%d,me_myself_i)\n" % (name, number))
     content = b"".join(rules)
     whole = compiled_bytes(content)
-    monkeypatch.setattr("pff_stream.rules.compile.compile_memory", lambda _: sizes)
-    with compiled(content) as (report, _):
+    with compiled(content, arena_bytes=ARENA_BYTES) as (report, _):
         assert report.spilled_runs > 2
         assert report.unsettled > 50
-    assert compiled_bytes(content) == whole
+    assert compiled_bytes(content, arena_bytes=ARENA_BYTES) == whole
 
 
 def test_memory_is_named_and_sums_up() -> None:
@@ -230,7 +228,7 @@ def test_memory_is_named_and_sums_up() -> None:
 
 PEAK = """
 import random, sys
-from pff_stream.rules.compile import compile_rules, MIN_MEMORY_BYTES
+from pff_stream.rules.compile import compile_rules, CompileOptions, MIN_MEMORY_BYTES
 
 def blocks(count):
     choose = random.Random(1).randrange
@@ -248,7 +246,8 @@ def peak():
 def run(count):
     with open("/dev/null", "wb") as destination:
         return compile_rules(
-            blocks(count), destination, source_name="x", memory_bytes=MIN_MEMORY_BYTES
+            blocks(count), destination, source_name="x",
+            options=CompileOptions(memory_bytes=MIN_MEMORY_BYTES),
         )
 
 run(10)
@@ -305,14 +304,16 @@ def test_zero_rules_keep_their_side() -> None:
 def test_destinations_that_fail_or_take_little(tmp_path: Path) -> None:
     """A full disk is an OutputError; a short write is continued."""
     content = random_lines(300)
+    skip = CompileOptions(on_bad_rule="skip")
     with pytest.raises(OutputError, match="No space left"):
-        compile_rules([content], FullDisk(), source_name="x", on_bad_rule="skip")
+        compile_rules([content], FullDisk(), source_name="x", options=skip)
     reluctant = Reluctant()
-    compile_rules([content], reluctant, source_name="rules.tsv", on_bad_rule="skip")
+    compile_rules([content], reluctant, source_name="rules.tsv", options=skip)
     assert reluctant.getvalue() == compiled_bytes(content)
     with pytest.raises(OutputError, match="cannot be written"):
         missing = str(tmp_path / "missing")
-        compile_rules([content], io.BytesIO(), source_name="x", temporary_directory=missing)
+        options = CompileOptions(temporary_directory=missing)
+        compile_rules([content], io.BytesIO(), source_name="x", options=options)
 
 
 def test_errors_of_the_source_pass_through() -> None:

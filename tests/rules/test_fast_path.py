@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from pff_stream.rules.formats.anyburl import (
     SELF,
-    Rejected,
     Unsettled,
     is_variable,
     read_rule,
     settle,
 )
+from pff_stream.rules.rule import Rejected
 from tests.rules.compiled import Names, compiled, decoded_file, expected
 from tests.rules.texts import known_names, texts
 

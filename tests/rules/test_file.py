@@ -12,8 +12,9 @@ from pff_stream.errors import InputError
 from pff_stream.rules._format import CHUNK_COLUMNS
 from pff_stream.rules.chunk import RuleChunk, build_chunk
 from pff_stream.rules.file import RuleFile
-from pff_stream.rules.formats.anyburl import Atom, Reading, read_rule
+from pff_stream.rules.formats.anyburl import Reading, read_rule
 from pff_stream.rules.keys import name_hash
+from pff_stream.rules.rule import Atom, Rule, Variable
 from tests.rules.altered import CONTENT, read_all
 from tests.rules.compiled import compiled, compiled_bytes, decoded_chunk, decoded_file
 
@@ -137,9 +138,11 @@ def test_a_built_chunk_equals_the_compiled_one() -> None:
         b"h(me_myself_i,Y) <= ",
         b"h(X,c) <= r(d,me_myself_i), r(X,X)",
     ]
-    readings = [read_rule(text) for text in texts]
-    assert all(isinstance(reading, Reading) for reading in readings)
-    built = build_chunk(readings, texts=texts)  # type: ignore[arg-type]
+    readings = [reading for reading in map(read_rule, texts) if isinstance(reading, Reading)]
+    assert len(readings) == len(texts)
+    pairs = zip(texts, readings, strict=True)
+    kept = [text if reading.ambiguous else b"" for text, reading in pairs]
+    built = build_chunk([reading.rule() for reading in readings], texts=kept)
     with compiled(b"\n".join(texts)) as (_, file):
         chunk = file.read_chunk(0)
         assert len(file.chunks) == 1
@@ -152,8 +155,9 @@ def test_a_built_chunk_equals_the_compiled_one() -> None:
 
 def test_built_chunks_take_what_is_known_of_their_rules() -> None:
     """Sources, supports and confidences follow their rules when these are sorted."""
-    light = Reading(Atom(b"h", b"X", b"c"), (Atom(b"r", b"X", b"d"),))
-    heavy = Reading(Atom(b"h", b"X", b"Y"), (Atom(b"r", b"X", b"A"), Atom(b"r", b"A", b"Y")))
+    x, y, a = map(Variable, "XYA")
+    light = Rule(Atom("h", x, "c"), (Atom("r", x, "d"),))
+    heavy = Rule(Atom("h", x, y), (Atom("r", x, a), Atom("r", a, y)))
     chunk = build_chunk(
         [light, heavy], sources=[70, 60], miner_support=[7, 6], miner_confidence=[0.7, 0.6]
     )

@@ -4,27 +4,41 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import numpy as np
 import pytest
 
 from pff_stream import validate
 from pff_stream.errors import InputError
-from pff_stream.rules._format import CHUNK_COLUMNS, SOURCE_COLUMNS
-from pff_stream.rules.chunk import MAX_BODY_ATOMS
+from pff_stream.rules._format import CHUNK_COLUMNS, FOOTER, MAGIC, RECORD, SOURCE_COLUMNS
 from pff_stream.rules.complete import check_complete
 from pff_stream.rules.file import RuleFile
+from pff_stream.rules.rule import MAX_BODY_ATOMS
 from tests.rules.altered import read_all, rewritten
 
 
+COLUMN = {"dtype": "<i8", "unit": "triples", "meaning": "what is counted", "rules": 1}
+"""A column of the miner as a header lists it."""
+
+
 def test_another_format_version_says_to_compile_again() -> None:
-    """A file of another version is not guessed at."""
-    with pytest.raises(InputError, match="format version 2, expected 1; compile the rules again"):
-        read_all(rewritten(lambda index, maps: maps[0].update(format_version=2)))
+    """A file of another version is not guessed at, whatever its index is."""
+
+    def of_version_1(index: dict[str, Any], maps: list[dict[str, Any]]) -> None:
+        maps[0].update(format_version=1)
+        maps[0].pop("columns")
+        index |= index.pop("counts")
+
+    with pytest.raises(InputError, match="compiled by an older version: compile it again"):
+        read_all(rewritten(of_version_1))
+    with pytest.raises(InputError, match="format version 3, expected 2: .*: compile the rules again"):
+        read_all(rewritten(lambda index, maps: maps[0].update(format_version=3)))
     with pytest.raises(InputError, match="found format 'other'"):
         read_all(rewritten(lambda index, maps: maps[0].update(format="other")))
 
@@ -37,6 +51,7 @@ def test_another_format_version_says_to_compile_again() -> None:
         ("source_hash", b"short"),
         ("rule_format", 1),
         ("source_hash", None),
+        ("rule_format", "unknown"),  # the small file has a text that the format must settle
     ],
 )
 def test_wrong_headers_are_refused(field: str, value: object) -> None:
@@ -53,7 +68,11 @@ def test_wrong_headers_are_refused(field: str, value: object) -> None:
         ("rules", "x"),
         ("rules", None),
         ("rejected", 0),
-        ("unsettled", 1 << 63),
+        ("ambiguous", 1 << 63),
+        ("filters", 1),
+        ("filters", None),
+        ("counts", None),
+        ("counts", []),
         ("work", 1),
         ("work", {"weight": -1}),
         ("kind", "rules"),
@@ -67,8 +86,44 @@ def test_wrong_headers_are_refused(field: str, value: object) -> None:
 )
 def test_wrong_indexes_are_refused(field: str, value: object) -> None:
     """Every field of the index is checked, and rules must add up."""
+
+    def alter(index: dict[str, Any], maps: list[dict[str, Any]]) -> None:
+        (index if field in index else index["counts"]).update({field: value})
+
     with pytest.raises(InputError, match=r"byte \d+: found .*, expected "):
-        read_all(rewritten(lambda index, maps: index.update({field: value})))
+        read_all(rewritten(alter))
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        None,
+        [],
+        {f"c{i}": COLUMN for i in range(17)},
+        {"Upper": COLUMN},
+        {"support": None},
+        {"support": {**COLUMN, "dtype": "<i4"}},
+        {"support": {**COLUMN, "unit": None}},
+        {"support": {**COLUMN, "meaning": "x" * 201}},
+        {"support": {**COLUMN, "rules": -1}},
+        {"support": {**COLUMN, "rules": True}},
+        {"support": {**COLUMN, "rules": 1.5}},
+    ],
+)
+def test_wrong_columns_of_the_miner_are_refused(columns: object) -> None:
+    """The header lists columns by name, each with what it is."""
+    with pytest.raises(InputError, match=r"byte 0: found .*, expected columns of the miner"):
+        read_all(rewritten(lambda index, maps: maps[0].update(columns=columns)))
+
+
+def test_more_rules_with_a_column_than_there_are() -> None:
+    """The header's counts are held against the index."""
+
+    def alter(index: dict[str, Any], maps: list[dict[str, Any]]) -> None:
+        maps[0]["columns"]["support"]["rules"] = 6
+
+    with pytest.raises(InputError, match="found 6 rules with support, expected 5"):
+        read_all(rewritten(alter))
 
 
 def int32(*values: int) -> bytes:
@@ -139,9 +194,10 @@ def test_columns_that_point_outside_are_refused(case: int) -> None:
         read_all(rewritten(alter))
 
 
+MINER = ("miner.predictions", "miner.support", "miner.confidence")
 HARMFUL_SOURCE: list[tuple[str, Callable[[Any], object]]] = [
-    *((name, lambda column: None) for name in (*SOURCE_COLUMNS, "first")),
-    *((name, lambda column: column + b"\1") for name in SOURCE_COLUMNS),
+    *((name, lambda column: None) for name in (*SOURCE_COLUMNS, *MINER, "first")),
+    *((name, lambda column: column + b"\1") for name in (*SOURCE_COLUMNS, *MINER)),
     ("text_ends", lambda column: int32(-1) + column[4:]),
     ("rejected", lambda column: int32(1 << 20) + column[4:]),
     ("texts", lambda column: b"\xff" + column[1:]),
@@ -150,8 +206,12 @@ HARMFUL_SOURCE: list[tuple[str, Callable[[Any], object]]] = [
     ("reasons", lambda column: b"\xff" + column[1:]),
     ("lines", lambda column: column[8:16] * 2 + column[16:]),
     ("lines", lambda column: bytes(8) + column[8:]),
-    ("miner_confidence", lambda column: np.array(np.inf).tobytes() + column[8:]),
-    ("miner_confidence", lambda column: np.array(-0.5).tobytes() + column[8:]),
+    ("miner.confidence", lambda column: np.array(np.inf).tobytes() + column[8:]),
+    ("miner.confidence", lambda column: np.array(-0.5).tobytes() + column[8:]),
+    ("miner.confidence", lambda column: column[:20]),
+    ("miner.support", lambda column: b"\xfe" + column[1:]),
+    ("miner.support", lambda column: column * 3),
+    ("miner.support", lambda column: b""),
     ("first", lambda first: 1),
     ("first", lambda first: -1),
 ]
@@ -219,7 +279,7 @@ def test_a_body_is_no_longer_than_a_line() -> None:
             chunk["atoms"] = chunk["atoms"][:12] * more + chunk["atoms"]
             ends = np.frombuffer(chunk["body_ends"], "<u4") + np.uint32(more)
             chunk["body_ends"] = ends.tobytes()
-            index["max_body_atoms"] = n
+            index["counts"]["max_body_atoms"] = n
 
         if refused:
             with pytest.raises(InputError, match=f"a body of {n_atoms} atoms"):
@@ -236,6 +296,36 @@ def test_a_chunk_over_the_largest_is_refused() -> None:
 
     with pytest.raises(InputError, match="over 1048576 bytes"):
         read_all(rewritten(alter))
+
+
+@pytest.mark.parametrize("part", [1, 2])
+def test_a_column_that_nothing_knows_is_refused(part: int) -> None:
+    """What a later version may add is not passed over."""
+
+    def alter(index: dict[str, Any], maps: list[dict[str, Any]]) -> None:
+        maps[part]["filters"] = bytes(8)
+
+    with pytest.raises(InputError, match="found column 'filters'"):
+        read_all(rewritten(alter))
+
+
+def test_a_chunk_that_grows_when_it_is_read_is_refused() -> None:
+    """Columns that are left out count with what they take in memory."""
+
+    def alter(index: dict[str, Any], maps: list[dict[str, Any]]) -> None:
+        for name in ("rejected", "reasons", "miner.confidence"):
+            maps[2].pop(name)
+
+    content = rewritten(alter)
+    offset, length, _, _ = FOOTER.unpack(content[-FOOTER.size :])
+    index = msgpack.unpackb(content[offset : offset + length])
+    [(_, source_bytes, *_)] = RECORD.iter_unpack(index["source_chunks"])
+    for largest in (source_bytes + 5 * 12, source_bytes + 5 * 12 - 1):
+        last = msgpack.packb(index | {"max_source_chunk_bytes": largest})
+        footer = FOOTER.pack(offset, len(last), zlib.crc32(last), MAGIC)
+        fits = largest == source_bytes + 5 * 12
+        with nullcontext() if fits else pytest.raises(InputError, match="bytes, over"):
+            read_all(content[:offset] + last + footer)
 
 
 def _with_sources(*ordinals: int) -> bytes:

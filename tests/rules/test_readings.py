@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from pff_stream.rules.formats.anyburl import (
     Atom,
     Reading,
-    Rejected,
     Unsettled,
     read_rule,
     write_rule,
 )
+from pff_stream.rules.rule import Rejected
 from tests.rules.all_readings import has_self_twice, is_safe, left_after_narrowing, meant
 from tests.rules.compiled import Names
 from tests.rules.texts import known_names, texts

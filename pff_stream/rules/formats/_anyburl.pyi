@@ -1,21 +1,15 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from pff_stream.rules._runs import RuleRuns
-from pff_stream.rules.compile import GraphNames
+from pff_stream.rules._sink import RuleSink
+from pff_stream.rules.formats.interface import GraphNames
 
 READER_BYTES: int
 
-class RuleReader:
-    rules: int
-    rejected: int
-    unsettled: int
-    ambiguous: int
+class AnyBurlReader:
     def __init__(
         self,
-        runs: RuleRuns,
-        source_sink: Callable[[int, Sequence[bytes | memoryview]], object],
+        sink: RuleSink,
         read_text: Callable[[bytes], tuple[int, bytes, bytes] | tuple[int, str, str]],
-        on_reject: Callable[[int, int, str, str], bytes],
         graph: GraphNames | None,
     ) -> None: ...
     def feed(self, block: bytes) -> None: ...

@@ -1,39 +1,35 @@
 # distutils: extra_compile_args = -O3
 """Reads lines of AnyBURL rules at the speed of the text: the fast path of the compiler.
 
-Splits blocks into lines and columns, checks them, parses each distinct head and body text once,
-and keeps the source chunk that is being filled. What is not read here with certainty (unsafe,
-malformed or truly ambiguous texts) goes to the `read_text` function, that is to `text.read_rule`,
-which also defines what this module has to answer.
+Splits blocks into lines and columns, checks them, and parses each distinct head and body text once.
+What is not read here with certainty (unsafe, malformed or truly ambiguous texts) goes to the
+`read_text` function, that is to `anyburl.read_rule`, which also defines what this module has to
+answer.
 """
 
-from cpython.buffer cimport (
-    PyBUF_READ, PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer,
-)
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from cpython.memoryview cimport PyMemoryView_FromMemory
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memchr, memcmp, memcpy
 
 from pff_stream.rules.formats._anyburl_parse cimport (
     Span, is_letter, parse_direct, parse_settled, parse_integer, parse_real, is_utf8,
 )
-from pff_stream.rules._chunks cimport KEYS_BYTES, LINE_BYTES
+from pff_stream.rules._chunks cimport LINE_BYTES
 from pff_stream.rules._runs cimport (
     ANALYSED, DIRECT, NAMED, NAMES_KNOWN, SETTLED, SEVERAL, Body, Head, RuleRuns,
 )
+from pff_stream.rules._sink cimport RuleSink
 
 cdef extern from "_names.h" nogil:
     uint64_t pff_name_hash(const unsigned char *name, size_t length)
 
-cdef extern from "Python.h":
-    double NAN "Py_NAN"
+cdef enum:
+    # The columns of `anyburl.COLUMNS`.
+    PREDICTIONS, SUPPORT, CONFIDENCE
 
 cdef enum:
-    SOURCE_RULES = 8192
-    SOURCE_BYTES = 1024 * 1024
-    REASON_BYTES = 1024
     # `r(X,Y)` and its separator.
     MAX_SPANS = LINE_BYTES // 8 + 2
     SELF_BYTES = 11
@@ -44,81 +40,41 @@ cdef const uint8_t *SELF = b"me_myself_i"
 WHOLE = "a whole number of at most 18 digits"
 REAL = "a number of at most 63 characters"
 
-READER_BYTES = (
-    LINE_BYTES + 8 + MAX_SPANS * sizeof(Span)
-    + SOURCE_RULES * 28 + SOURCE_BYTES + LINE_BYTES + REASON_BYTES
-)
+READER_BYTES = LINE_BYTES + 8 + MAX_SPANS * sizeof(Span)
 
 
-cdef class RuleReader:
-    """The lines of one source, on their way into the runs and the source chunks.
+cdef class AnyBurlReader:
+    """The lines of one source, on their way into the sink.
 
-    `source_sink(first, views)` gets each source chunk, views in the order lines, texts,
-    text_ends, rejected, reasons, miner_confidence, valid during the call only.
     `read_text(text)` answers (flags, body key, head key), or (column, found, expected).
-    `on_reject(line, column, found, expected)` hears of each rejected line and answers its reason
-    (UTF-8, at most 1 KiB).
     `graph` has `entity_id(name)` and `relation_id(name)`, or is None.
     """
 
+    cdef RuleSink sink
     cdef RuleRuns runs
-    cdef object source_sink
     cdef object read_text
-    cdef object on_reject
     cdef object graph
     cdef bint names_decide        # whether there is a graph
-    cdef readonly uint64_t rules
-    cdef readonly uint64_t rejected
-    cdef readonly uint64_t unsettled
-    cdef readonly uint64_t ambiguous
     cdef uint64_t line
     cdef uint8_t *carried
     cdef size_t n_carried
     cdef bint too_long
     cdef Span *spans
-    # The source chunk; texts and reasons share one bound.
-    cdef uint64_t first
-    cdef size_t n_kept
-    cdef uint64_t *lines
-    cdef uint8_t *texts
-    cdef size_t texts_used
-    cdef uint32_t *text_ends
-    cdef uint32_t *rejected_ends
-    cdef double *confidences
-    cdef list reasons
-    cdef size_t reasons_used
 
-    def __cinit__(
-        self, RuleRuns runs, object source_sink, object read_text, object on_reject, object graph
-    ):
-        self.runs = runs
-        self.source_sink = source_sink
+    def __cinit__(self, RuleSink sink, object read_text, object graph):
+        self.sink = sink
+        self.runs = sink.runs
         self.read_text = read_text
-        self.on_reject = on_reject
         self.graph = graph
         self.names_decide = graph is not None
-        self.reasons = []
         self.carried = <uint8_t *>malloc(LINE_BYTES + 8)
         self.spans = <Span *>malloc(MAX_SPANS * sizeof(Span))
-        self.lines = <uint64_t *>malloc(SOURCE_RULES * 8)
-        self.texts = <uint8_t *>malloc(SOURCE_BYTES + LINE_BYTES + 8)
-        self.text_ends = <uint32_t *>malloc(SOURCE_RULES * 4)
-        self.rejected_ends = <uint32_t *>malloc(SOURCE_RULES * 4)
-        self.confidences = <double *>malloc(SOURCE_RULES * 8)
-        if not (
-            self.carried and self.spans and self.lines and self.texts
-            and self.text_ends and self.rejected_ends and self.confidences
-        ):
+        if not (self.carried and self.spans):
             raise MemoryError
 
     def __dealloc__(self):
         free(self.carried)
         free(self.spans)
-        free(self.lines)
-        free(self.texts)
-        free(self.text_ends)
-        free(self.rejected_ends)
-        free(self.confidences)
 
     def feed(self, block) -> None:
         """Reads a block (bytes) of the source; a line may begin in one and end in another."""
@@ -151,11 +107,10 @@ cdef class RuleReader:
         return 0
 
     def finish(self) -> None:
-        """Reads a last line without line end, and hands the last source chunk out."""
+        """Reads a last line without line end."""
         if self.n_carried or self.too_long:
             self._line(self.carried, self.n_carried)
             self.n_carried = 0
-        self._close()
 
     cdef void _carry(self, const uint8_t *at, size_t length) noexcept nogil:
         cdef size_t part = min(length, LINE_BYTES - self.n_carried)
@@ -182,15 +137,8 @@ cdef class RuleReader:
             return 0
         # Before anything is looked up, since making room forgets all entries.
         self.runs.reserve(length)
-        self._columns(at, length)
-        self.rules += 1
-        if (
-            self.n_kept == SOURCE_RULES
-            or self.texts_used + self.reasons_used >= SOURCE_BYTES
-        ):
-            with gil:
-                self._close()
-        return 0
+        self.sink.clear_row()
+        return self._columns(at, length)
 
     cdef int _columns(self, const uint8_t *at, size_t length) except -1 nogil:
         """Checks encoding and columns of a rule line, then reads its rule."""
@@ -199,8 +147,6 @@ cdef class RuleReader:
         cdef const uint8_t *starts[5]
         cdef int n = 1
         cdef Py_ssize_t bad
-        cdef int64_t predicted, support = -1
-        cdef double confidence = NAN
         if self.too_long:
             with gil:
                 return self._reject(
@@ -219,23 +165,27 @@ cdef class RuleReader:
             starts[n] = tab + 1
             n += 1
         if n == 1:
-            return self._rule(at, at, length, -1, NAN)
+            return self._rule(at, at, length)
         if n != 4:
             with gil:
                 return self._reject(
                     at, length, starts[n - 1] - at, f"{n} columns" if n < 5 else "a fifth column",
                     "4 columns (predicted, correct, confidence, rule) or the rule alone",
                 )
-        if not parse_integer(at, starts[1] - at - 1, &predicted):
+        if not parse_integer(at, starts[1] - at - 1, &self.sink.row[PREDICTIONS].count):
             with gil:
                 return self._bad_number(starts, end, 0, f"{WHOLE} (predictions)")
-        if not parse_integer(starts[1], starts[2] - starts[1] - 1, &support):
+        if not parse_integer(
+            starts[1], starts[2] - starts[1] - 1, &self.sink.row[SUPPORT].count
+        ):
             with gil:
                 return self._bad_number(starts, end, 1, f"{WHOLE} (correct predictions)")
-        if not parse_real(starts[2], starts[3] - starts[2] - 1, &confidence):
+        if not parse_real(
+            starts[2], starts[3] - starts[2] - 1, &self.sink.row[CONFIDENCE].share
+        ):
             with gil:
                 return self._bad_number(starts, end, 2, f"{REAL} (confidence)")
-        return self._rule(at, starts[3], end - starts[3], support, confidence)
+        return self._rule(at, starts[3], end - starts[3])
 
     cdef int _bad_number(
         self, const uint8_t **starts, const uint8_t *end, int column, object expected
@@ -246,11 +196,10 @@ cdef class RuleReader:
         return self._reject(starts[3], end - starts[3], len(before), found, expected)
 
     cdef int _rule(
-        self, const uint8_t *line, const uint8_t *text, size_t length, int64_t support,
-        double confidence,
+        self, const uint8_t *line, const uint8_t *text, size_t length
     ) except -1 nogil:
         """One rule text: kept for the source chunk, and read into the run."""
-        cdef uint8_t *kept = self.texts + self.texts_used
+        cdef uint8_t *kept = self.sink.text_at()
         cdef const uint8_t *at
         cdef size_t arrow = 0
         cdef int arrows = 0, good = 0
@@ -273,14 +222,13 @@ cdef class RuleReader:
                     good += 1
                     arrow = at - 1 - kept
             at += 1
-        if good == 1 and self._read(kept, length, arrow, arrows == 1, support, confidence):
-            return self._keep(length, confidence)
+        if good == 1 and self._read(kept, length, arrow, arrows == 1):
+            return self.sink.keep(self.line, length)
         with gil:
-            return self._read_slowly(text - line, kept, length, support, confidence)
+            return self._read_slowly(text - line, kept, length)
 
     cdef int _read(
-        self, const uint8_t *text, size_t length, size_t arrow, bint single, int64_t support,
-        double confidence,
+        self, const uint8_t *text, size_t length, size_t arrow, bint single
     ) except -1 nogil:
         """Reads a text with one place for its arrow; 0 leaves it to `read_text`."""
         cdef const uint8_t *body_text = text + arrow + 4
@@ -311,36 +259,19 @@ cdef class RuleReader:
                         return 0
             if (head.state | body.state) & SEVERAL:
                 flags = FLAG_AMBIGUOUS
-                self.ambiguous += 1
         if not is_safe(head, body):
-            if flags:
-                self.ambiguous -= 1
             return 0
-        self.runs.add_rule(
-            head_entry, body_entry, self.rules, support, confidence, flags, text, <uint32_t>length
-        )
+        self.sink.add_entries(head_entry, body_entry, flags, text, length)
         return 1
 
-    cdef int _read_slowly(
-        self, size_t column, const uint8_t *kept, size_t length, int64_t support,
-        double confidence,
-    ) except -1:
+    cdef int _read_slowly(self, size_t column, const uint8_t *kept, size_t length) except -1:
         cdef tuple answer = self.read_text(PyBytes_FromStringAndSize(<char *>kept, length))
-        cdef bytes body_key, head_key
-        cdef uint32_t flags, head, body
-        if len(answer) == 3 and isinstance(answer[1], str):
-            return self._reject(
-                kept, length, column + answer[0] - 1, answer[1], answer[2], in_place=True
+        if isinstance(answer[1], str):
+            return self.sink.keep_reason(
+                self.line, length, column + answer[0] - 1, answer[1], answer[2]
             )
-        flags, body_key, head_key = answer
-        self.ambiguous += flags & 1
-        self.unsettled += flags >> 1
-        body = self._encoded_body(body_key)
-        head = self._encoded_head(head_key)
-        self.runs.add_rule(
-            head, body, self.rules, support, confidence, flags, kept, <uint32_t>length
-        )
-        return self._keep(length, confidence)
+        self.sink.add_keys(answer[0], answer[1], answer[2], kept, length)
+        return self.sink.keep(self.line, length)
 
     # Entries of the run.
 
@@ -391,43 +322,6 @@ cdef class RuleReader:
         body.state |= ANALYSED | <uint8_t>(state & (SETTLED | SEVERAL))
         return 0
 
-    cdef uint32_t _encoded_body(self, bytes key) except 0:
-        """The entry of a body that came as a key; a NUL before it keeps it apart from texts."""
-        cdef bytes text = b"\0" + key
-        cdef const uint8_t *at = text
-        cdef uint64_t hashed = pff_name_hash(at, len(text))
-        cdef uint32_t entry = self.runs.find(True, at, <uint32_t>len(text), hashed)
-        if not entry:
-            entry = self.runs.add_body(at, <uint32_t>len(text), hashed)
-            memcpy(self.runs.new_key(), at + 1, len(key))
-            self.runs.set_key(entry, len(key))
-        return entry
-
-    cdef uint32_t _encoded_head(self, bytes key) except 0:
-        cdef const uint8_t *at = key
-        cdef uint64_t hashed = pff_name_hash(at, len(key))
-        cdef uint32_t entry = self.runs.find(False, at, <uint32_t>len(key), hashed)
-        cdef Head *head
-        cdef uint32_t place
-        if not entry:
-            entry = self.runs.add_head(at, <uint32_t>len(key), hashed)
-            head = self.runs.head_at(entry)
-            head.relation_bytes = <uint32_t>key.index(0)
-            place = head.relation_bytes + 1
-            if at[place] == CONSTANT:
-                head.subject_at = place + 1
-                head.subject_bytes = <uint32_t>key.index(0, place) - place - 1
-                place += head.subject_bytes + 1
-            else:
-                head.subject = at[place]
-            place += 1
-            if at[place] == CONSTANT:
-                head.object_at = place + 1
-                head.object_bytes = <uint32_t>len(key) - place - 2
-            else:
-                head.object = at[place]
-        return entry
-
     cdef bint _named(self, Head *head, Body *body) except -1:
         """Whether the graph has all names of a settled head and body."""
         cdef const uint8_t *text = <const uint8_t *>head + sizeof(Head)
@@ -471,59 +365,10 @@ cdef class RuleReader:
             return self.graph.relation_id(looked_up) >= 0
         return self.graph.entity_id(looked_up) >= 0
 
-    # The source chunk.
-
-    cdef int _keep(self, size_t length, double confidence) noexcept nogil:
-        """Ends the source record of one rule, whose text is in its place already."""
-        self.texts_used += length
-        self.lines[self.n_kept] = self.line
-        self.text_ends[self.n_kept] = <uint32_t>self.texts_used
-        self.rejected_ends[self.n_kept] = <uint32_t>self.reasons_used
-        self.confidences[self.n_kept] = confidence
-        self.n_kept += 1
-        return 0
-
     cdef int _reject(
-        self, const uint8_t *text, size_t length, size_t column, object found, object expected,
-        bint in_place=False,
+        self, const uint8_t *text, size_t length, size_t column, object found, object expected
     ) except -1:
-        """Keeps a line as rejected; `column` counts characters of the line from 0."""
-        cdef bytes reason = self.on_reject(self.line, column + 1, found, expected)
-        cdef bytes kept
-        self.rejected += 1
-        self.reasons.append(reason)
-        self.reasons_used += len(reason)
-        if not in_place:
-            # Not cut within a character: what is kept is always UTF-8.
-            kept = as_text(text, length).replace("\0", "\ufffd").encode()[:LINE_BYTES]
-            kept = kept.decode("utf-8", "ignore").encode()
-            length = len(kept)
-            memcpy(self.texts + self.texts_used, <const uint8_t *>kept, length)
-        return self._keep(length, NAN)
-
-    cdef int _close(self) except -1:
-        if self.n_kept == 0:
-            return 0
-        cdef bytes reasons = b"".join(self.reasons)
-        self.source_sink(
-            self.first,
-            (
-                view(self.lines, 8 * self.n_kept),
-                view(self.texts, self.texts_used),
-                view(self.text_ends, 4 * self.n_kept),
-                view(self.rejected_ends, 4 * self.n_kept),
-                reasons,
-                view(self.confidences, 8 * self.n_kept),
-            ),
-        )
-        self.first += self.n_kept
-        self.n_kept = self.texts_used = self.reasons_used = 0
-        self.reasons = []
-        return 0
-
-
-cdef object view(const void *data, size_t length):
-    return PyMemoryView_FromMemory(<char *>data, length, PyBUF_READ)
+        return self.sink.keep_rejected(self.line, text, length, column, found, expected)
 
 
 cdef object as_text(const uint8_t *text, size_t length):

@@ -10,10 +10,15 @@ A worker imports this module, so it imports nothing heavy. It holds no state.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from pff_stream.rules import rule
+from pff_stream.rules._format import FLAG_AMBIGUOUS, FLAG_UNSETTLED
+from pff_stream.rules.columns import CONFIDENCE, PREDICTIONS, SUPPORT
 from pff_stream.rules.formats._chart import (
+    MAX_TEXT_MEMORY_BYTES,
     NAMES,
     NESTED,
     SAFE,
@@ -24,8 +29,12 @@ from pff_stream.rules.formats._chart import (
     Span,
     TooManyWaysError,
 )
+from pff_stream.rules.keys import rule_keys
+from pff_stream.rules.rule import Lookup, Rejected
 
-Lookup = Callable[[bytes], bool]
+if TYPE_CHECKING:
+    from pff_stream.rules._sink import RuleSink
+    from pff_stream.rules.formats.interface import GraphNames
 
 ARROW = b" <= "
 SELF = b"me_myself_i"
@@ -54,24 +63,17 @@ class Reading:
     ambiguous: bool = field(default=False, compare=False)
     """Several readings were left after the first step, so a graph's names may choose another."""
 
+    def rule(self) -> rule.Rule:
+        """The same in the terms of all formats."""
+        body = tuple(_rule_atom(atom) for atom in self.body)
+        return rule.Rule(_rule_atom(self.head), body, self.over_objects)
+
 
 @dataclass(frozen=True, slots=True)
 class Unsettled:
     """Several readings are left and only a graph's names can choose; at most 64 are listed."""
 
     readings: tuple[Reading, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """No rule; `column` counts characters of the text from 1."""
-
-    column: int
-    found: str
-    expected: str
-
-    def __str__(self) -> str:
-        return f"column {self.column}: found {self.found}, expected {self.expected}"
 
 
 def is_variable(term: bytes) -> bool:
@@ -256,3 +258,72 @@ def _show_atom(atom: Atom) -> str:
         for name in (atom.relation, atom.subject, atom.object)
     )
     return f"{relation}({subject},{object_})"
+
+
+def _rule_atom(atom: Atom) -> rule.Atom:
+    subject, object_ = (
+        rule.Variable(term.decode()) if is_variable(term) else term.decode()
+        for term in (atom.subject, atom.object)
+    )
+    return rule.Atom(atom.relation.decode(), subject, object_)
+
+
+class AnyBurlFormat:
+    """`predicted TAB correct TAB confidence TAB rule`, or the rule alone: any text."""
+
+    name = "anyburl"
+    default_semantics = "object-identity"
+    columns = (PREDICTIONS, SUPPORT, CONFIDENCE)
+
+    def matches(self, path: str, first_bytes: bytes) -> bool:
+        """Whatever no format before it reads."""
+        return True
+
+    def memory(self) -> Mapping[str, int]:
+        """A line that runs on from block to block, and the readings of one ambiguous text."""
+        from pff_stream.rules.formats._anyburl import READER_BYTES
+
+        return {"line": READER_BYTES, "ambiguous text": MAX_TEXT_MEMORY_BYTES}
+
+    def read(self, blocks: Iterator[bytes], rules: RuleSink, graph: GraphNames | None) -> int:
+        """Reads lines in compiled code; only texts that are not clear come back here."""
+        # Here: a worker that settles a text imports this module, and reads no source.
+        from pff_stream.rules.formats._anyburl import READER_BYTES, AnyBurlReader
+
+        was_asked = False
+
+        def read_text(text: bytes) -> tuple[int, bytes, bytes] | tuple[int, str, str]:
+            nonlocal was_asked
+            was_asked = True
+            return _answer(text, graph)
+
+        reader = AnyBurlReader(rules, read_text, graph)
+        for block in blocks:
+            reader.feed(block)
+        reader.finish()
+        return READER_BYTES + MAX_TEXT_MEMORY_BYTES * was_asked
+
+    def settle(self, text: bytes, has_entity: Lookup, has_relation: Lookup) -> rule.Rule | Rejected:
+        """By the order of preferences that docs/formats.md gives."""
+        result = settle(text, has_entity, has_relation)
+        return result if isinstance(result, Rejected) else result.rule()
+
+
+def _answer(
+    text: bytes, graph: GraphNames | None
+) -> tuple[int, bytes, bytes] | tuple[int, str, str]:
+    """Flags, body key and head key of a text; or column, found and expected."""
+    if graph is None:
+        result = read_rule(text)
+    else:
+        result = settle(
+            text,
+            lambda name: graph.entity_id(name) >= 0,
+            lambda name: graph.relation_id(name) >= 0,
+        )
+    if isinstance(result, Rejected):
+        return result.column, result.found, result.expected
+    if isinstance(result, Unsettled):
+        flags = FLAG_AMBIGUOUS | FLAG_UNSETTLED
+        return (flags, *rule_keys(result.readings[0].rule()))
+    return (FLAG_AMBIGUOUS if result.ambiguous else 0, *rule_keys(result.rule()))

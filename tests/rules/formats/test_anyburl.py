@@ -9,7 +9,6 @@ import pytest
 from pff_stream.rules.formats.anyburl import (
     Atom,
     Reading,
-    Rejected,
     Unsettled,
     is_variable,
     read_rule,
@@ -17,6 +16,7 @@ from pff_stream.rules.formats.anyburl import (
     show,
     write_rule,
 )
+from pff_stream.rules.rule import Rejected
 from tests.rules.compiled import Names
 
 SELF = "me_myself_i"

@@ -1,0 +1,31 @@
+from collections.abc import Callable, Mapping, Sequence
+
+from pff_stream.rules._runs import RuleRuns
+from pff_stream.rules.columns import MinerColumn
+from pff_stream.rules.rule import Rule
+
+def sink_bytes(n_columns: int) -> int: ...
+
+class RuleSink:
+    rules: int
+    rejected: int
+    unsettled: int
+    ambiguous: int
+    def __init__(
+        self,
+        runs: RuleRuns,
+        source_sink: Callable[[int, int, Mapping[str, bytes | memoryview]], object],
+        on_reject: Callable[[int, int, str, str], bytes],
+        columns: Sequence[MinerColumn],
+    ) -> None: ...
+    @property
+    def columns(self) -> dict[str, int]: ...
+    def add(
+        self,
+        line: int,
+        text: str,
+        rule: Rule,
+        values: Mapping[str, float | int | None] | None = ...,
+    ) -> None: ...
+    def reject(self, line: int, text: str, column: int, found: str, expected: str) -> None: ...
+    def finish(self) -> None: ...
