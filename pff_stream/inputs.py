@@ -26,7 +26,7 @@ from pff_stream.settings.policy import too_many_rejected
 from pff_stream.triples._graph import MAGIC
 from pff_stream.triples.graph import HEADER_BYTES, attach, verify_header
 from pff_stream.triples.inputs import TripleInput
-from pff_stream.triples.options import DocumentOptions, EncodeOptions, parse_columns
+from pff_stream.triples.options import encode_options
 from pff_stream.triples.report import EncodeReport
 from pff_stream.triples.store import GraphStore
 
@@ -288,16 +288,3 @@ def _described(
             encoded=report,
             opened=opened,
         )
-
-
-def encode_options(reading: InputOptions) -> EncodeOptions:
-    """How triples are read, in the terms of the encoder."""
-    return EncodeOptions(
-        columns=parse_columns(reading.columns),
-        on_bad_triple="skip" if reading.on_bad_triple == "skip" else "fail",
-        documents=DocumentOptions(
-            id_key=reading.id_key,
-            predicate="path" if reading.predicate == "path" else "key",
-            max_document_bytes=reading.max_document_bytes,
-        ),
-    )

@@ -21,7 +21,7 @@ import pytest
 from pff_stream.errors import InputError, OutputError, UsageError
 from pff_stream.files.sources import open_blocks
 from pff_stream.files.writers import FileWriter, partial_name, write_text
-from pff_stream.inputs import encode_options, open_graph, open_rules
+from pff_stream.inputs import open_graph, open_rules
 from pff_stream.plan.budget import read_plan
 from pff_stream.rules.compile import CompileOptions, compile_rules
 from pff_stream.rules.file import RuleFile
@@ -33,7 +33,7 @@ from pff_stream.triples._encode import HEADER_BYTES
 from pff_stream.triples._triple_lines import MAX_LINE_BYTES
 from pff_stream.triples.graph import verify
 from pff_stream.triples.inputs import checked_lines
-from pff_stream.triples.options import EncodeOptions
+from pff_stream.triples.options import EncodeOptions, encode_options
 from tests.reference import Graph, evaluate, parse_rule
 from tests.triples.memory_writer import encoded
 

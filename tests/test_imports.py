@@ -44,6 +44,15 @@ def test_package_import_is_light() -> None:
     assert not modules_after("import pff_stream") & heavy
 
 
+def test_preparing_commands_are_light() -> None:
+    """`compile`, `encode` and `triples` import no numpy."""
+    work = (
+        "pff_stream.run.commands, pff_stream.rules.compile, "
+        "pff_stream.triples.encode_process, pff_stream.triples.inputs"
+    )
+    assert "numpy" not in modules_after(f"import {work}")
+
+
 def test_command_help_is_light() -> None:
     """Reading the command line imports no numpy: what is only asked for help starts at once."""
     assert "numpy" not in modules_after("import pff_stream.cli.main")

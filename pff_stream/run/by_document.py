@@ -18,7 +18,6 @@ from pff_stream.execute.files import InputFile
 from pff_stream.execute.job import Job
 from pff_stream.files.temporary import temporary_file
 from pff_stream.files.writers import FileWriter
-from pff_stream.inputs import encode_options
 from pff_stream.limits.fence import share_bytes
 from pff_stream.limits.guard import Meter
 from pff_stream.observer import Observer
@@ -41,6 +40,7 @@ from pff_stream.rules.sizes import RuleSizes
 from pff_stream.run.cut import Basis, Documents, Ready, Work
 from pff_stream.settings.manifest import Manifest, read_manifest
 from pff_stream.settings.models import ResourceOptions
+from pff_stream.triples.options import encode_options
 from pff_stream.work.documents import (
     DocumentAnswer,
     DocumentArguments,

@@ -10,7 +10,6 @@ from pff_stream.errors import OutputError, RefusedError
 from pff_stream.files.sources import STANDARD_INPUT, open_blocks
 from pff_stream.files.temporary import working_folder
 from pff_stream.files.writers import FileWriter
-from pff_stream.inputs import encode_options
 from pff_stream.observer import Observer
 from pff_stream.settings.commands import CompileSettings, EncodeSettings, TriplesSettings
 from pff_stream.settings.models import COMPILE_BYTES
@@ -64,6 +63,7 @@ def compile_rules(settings: CompileSettings, observer: Observer) -> list[str]:
 def encode_triples(settings: EncodeSettings, observer: Observer) -> list[str]:
     """Encodes triples into a graph file; returns what to say about it."""
     from pff_stream.triples.encode_process import encode_in_process
+    from pff_stream.triples.options import encode_options
     from pff_stream.triples.store import GraphStore
 
     observer.phase("encode", None, "triples")
@@ -90,6 +90,7 @@ def encode_triples(settings: EncodeSettings, observer: Observer) -> list[str]:
 def print_triples(settings: TriplesSettings, stream: BinaryIO) -> None:
     """Writes the triples that inputs become, as lines of TSV."""
     from pff_stream.triples.inputs import checked_lines
+    from pff_stream.triples.options import encode_options
 
     try:
         stream.writelines(

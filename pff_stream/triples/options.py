@@ -7,6 +7,7 @@ from typing import Literal
 
 from pff_stream.errors import UsageError
 from pff_stream.files.sources import BLOCK_BYTES
+from pff_stream.settings.models import InputOptions
 from pff_stream.triples.bad import BadTriplePolicy
 from pff_stream.triples.formats import FORMATS
 from pff_stream.triples.formats.interface import TripleFormat
@@ -46,3 +47,16 @@ def parse_columns(text: str) -> tuple[int, int, int]:
     if sorted(letters) != ["o", "p", "s"]:
         raise UsageError(f"--columns {text!r}: expected s, p and o once each, like s,p,o")
     return letters.index("s"), letters.index("p"), letters.index("o")
+
+
+def encode_options(reading: InputOptions) -> EncodeOptions:
+    """How triples are read, in the terms of the encoder."""
+    return EncodeOptions(
+        columns=parse_columns(reading.columns),
+        on_bad_triple="skip" if reading.on_bad_triple == "skip" else "fail",
+        documents=DocumentOptions(
+            id_key=reading.id_key,
+            predicate="path" if reading.predicate == "path" else "key",
+            max_document_bytes=reading.max_document_bytes,
+        ),
+    )

@@ -58,6 +58,40 @@ def test_a_whole_file_is_read(rule_file: Path) -> None:
         assert os.fstat(file.fileno()).st_size == file.total_bytes
 
 
+def test_columns_of_the_miner_by_name() -> None:
+    """Counts in the width that they need, shares, no value; how many rules have each column."""
+    content = b"""130\t3\t0.5\th(X,c) <= r(X,A)
+h(X,d) <= r(X,A)
+bad\t1\t0.5\th(X,e) <= r(X,A)
+999999999999999999\t0\t1e-3\th(X,f) <= r(X,A)
+"""
+    with compiled(content) as (report, file):
+        assert report.columns == {"predictions": 2, "support": 2, "confidence": 2}
+        assert {column.name: column.rules for column in file.columns} == report.columns
+        assert [column.dtype for column in file.columns] == ["<i8", "<i8", "<f8"]
+        source = file.read_source_chunk(0)
+        assert {name: column.dtype.str for name, column in source.miner.items()} == {
+            "predictions": "<i8", "support": "|i1", "confidence": "<f8",
+        }  # fmt: skip
+        predictions, support, confidence = map(source.miner_column, file.columns)
+    assert predictions.tolist() == [130, -1, -1, 999999999999999999]
+    assert support.tolist() == [3, -1, -1, 0] and support.dtype == np.int64
+    assert confidence[[0, 3]].tolist() == [0.5, 0.001] and np.isnan(confidence[[1, 2]]).all()
+    assert source.miner_confidence[0] == 0.5
+
+
+def test_columns_that_no_rule_has_are_left_out() -> None:
+    """They are listed with no rules, take no room, and read as no value."""
+    with compiled(b"h(X,c) <= r(X,A)\nh(X,d) <= r(X,A)\n") as (_, file):
+        assert [column.rules for column in file.columns] == [0, 0, 0]
+        source = file.read_source_chunk(0)
+        assert source.miner == {}
+        assert source.miner_column(file.columns[0]).tolist() == [-1, -1]
+        assert np.isnan(source.miner_confidence).all()
+        assert [source.reason(rule) for rule in range(2)] == ["", ""]
+        assert file.max_source_chunk_bytes == int(file.source_chunks["length"][0]) + 2 * 12
+
+
 def test_a_buffer_serves_all_chunks(rule_file: Path) -> None:
     """Chunks are read into a buffer that is free again; what was read before stays."""
     with RuleFile(rule_file) as file:

@@ -22,7 +22,6 @@ from pff_stream.rules.file import RuleFile
 from pff_stream.rules.rule import MAX_BODY_ATOMS
 from tests.rules.altered import read_all, rewritten
 
-
 COLUMN = {"dtype": "<i8", "unit": "triples", "meaning": "what is counted", "rules": 1}
 """A column of the miner as a header lists it."""
 
@@ -37,7 +36,7 @@ def test_another_format_version_says_to_compile_again() -> None:
 
     with pytest.raises(InputError, match="compiled by an older version: compile it again"):
         read_all(rewritten(of_version_1))
-    with pytest.raises(InputError, match="format version 3, expected 2: .*: compile the rules again"):
+    with pytest.raises(InputError, match="version 3, expected 2: .*: compile the rules again"):
         read_all(rewritten(lambda index, maps: maps[0].update(format_version=3)))
     with pytest.raises(InputError, match="found format 'other'"):
         read_all(rewritten(lambda index, maps: maps[0].update(format="other")))
