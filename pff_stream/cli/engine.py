@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pff_stream.settings.commands import (
         CompileSettings,
         EncodeSettings,
+        ReportSettings,
         RunSettings,
         TriplesSettings,
     )
@@ -45,6 +46,13 @@ class Engine:
 
         _collect_from_here()
         return run.run(settings, observer)
+
+    def make_reports(self, folder: str, settings: ReportSettings, observer: Observer) -> list[str]:
+        """Makes reports of a finished run; what to say about them."""
+        from pff_stream.run import reports
+
+        _collect_from_here()
+        return reports.make_reports(folder, settings, observer)
 
     def compile_rules(self, settings: CompileSettings, observer: Observer) -> list[str]:
         """Compiles rule text; what to say about it."""

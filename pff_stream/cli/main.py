@@ -205,7 +205,8 @@ def run(engine: Engine, /, inputs: tuple[str, ...], **_: object) -> int:
         ended = finished_run(layers)
         if ended is not None:
             if said(layers, ("report",)):
-                _report(str(said(layers, ("resume",))["resume"]), layers, voice, observer)
+                folder = str(said(layers, ("resume",))["resume"])
+                _report(engine, folder, layers, voice, observer)
             return _end(ended, voice)
         settings = run_settings(layers)
 
@@ -218,22 +219,22 @@ def run(engine: Engine, /, inputs: tuple[str, ...], **_: object) -> int:
 @commands.command(epilog="\b\nExample:\n  pff-stream report results --report report.md")
 @click.argument("folder", metavar="DIR", type=click.Path())
 @options(ReportSettings)
-def report(folder: str, **_: object) -> int:
+@_pass_engine
+def report(engine: Engine, /, folder: str, **_: object) -> int:
     """Make reports of a finished run.
 
     DIR is what `run --out DIR` wrote. Nothing is evaluated again.
     """
     with _working({}) as (layers, voice, observer):
-        _report(folder, layers, voice, observer)
+        _report(engine, folder, layers, voice, observer)
         return 0
 
 
-def _report(folder: str, layers: Layers, voice: TalkOptions, observer: Observer) -> None:
+def _report(
+    engine: Engine, folder: str, layers: Layers, voice: TalkOptions, observer: Observer
+) -> None:
     settings = resolve(ReportSettings, layers)
-    from pff_stream.run.reports import make_reports
-
-    _collect_from_here()
-    lines = make_reports(folder, settings, observer)
+    lines = engine.make_reports(folder, settings, observer)
     observer.close()
     _print(lines, voice, to_stderr=settings.output.talks_on_stderr)
 
