@@ -50,6 +50,8 @@ class Journal:
 
     def __init__(self, journal: int, spool: int, place: int, room_records: int) -> None:
         """Takes room in the file of descriptor `journal`; `spool` is the spool's descriptor."""
+        self.sync_seconds = SYNC_SECONDS
+        """Results that are not on the disk yet are never older."""
         self._journal = journal
         self._spool = spool
         self._place = place
@@ -78,7 +80,7 @@ class Journal:
 
     def tick(self) -> None:
         """Synchronises if the last time is long enough ago."""
-        if time.monotonic() - self._since >= SYNC_SECONDS:
+        if time.monotonic() - self._since >= self.sync_seconds:
             self.flush()
 
     def flush(self) -> None:

@@ -125,23 +125,11 @@ class Threads:
 EXECUTORS: tuple[Executor, ...] = (Fork(), ForkServer(), Spawn(), Threads())
 """In order of preference."""
 
-_registered = {executor.name: executor for executor in EXECUTORS}
-
-
-def executors() -> tuple[Executor, ...]:
-    """All that can be chosen in this process, in order of preference."""
-    return tuple(_registered.values())
-
-
-def register(executor: Executor) -> None:
-    """Adds an executor that a program brings along, or puts it in the place of its namesake."""
-    _registered[executor.name] = executor
-
 
 def executor_named(name: str) -> Executor:
     """The executor of that name; ValueError where there is none."""
-    try:
-        return _registered[name]
-    except KeyError:
-        expected = ", ".join(_registered)
-        raise ValueError(f"start method {name!r}: expected one of {expected}") from None
+    for executor in EXECUTORS:
+        if executor.name == name:
+            return executor
+    expected = ", ".join(executor.name for executor in EXECUTORS)
+    raise ValueError(f"start method {name!r}: expected one of {expected}")

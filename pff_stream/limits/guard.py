@@ -108,7 +108,8 @@ class Guard:
         self._reserve_bytes = reserve_bytes
         self._budget_bytes = budget_bytes
         self._watch = watch
-        self._reader = ProcReader() if reader is None else reader
+        self.reader: MachineReader = ProcReader() if reader is None else reader
+        """Tells of the machine."""
         self._clock = clock
         self._note = note
         self._feed: Feed | None = None
@@ -136,7 +137,7 @@ class Guard:
         feed = self._feed
         if feed is None:
             return
-        available = self._reader.available_bytes()
+        available = self.reader.available_bytes()
         short = self._shortage(held_bytes, available)
         if short is None:
             if feed.paused:
@@ -179,7 +180,7 @@ class Guard:
 
     def _stop(self, short: str) -> RefusedError:
         own = set(self._watch.descendants())
-        others = self._reader.largest(NAMED, own | {os.getpid()})
+        others = self.reader.largest(NAMED, own | {os.getpid()})
         named = ", ".join(
             f"{_printable(other.name)} ({other.pid}) {format_size(other.resident_bytes)}"
             for other in others

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from pff_stream.errors import WorkersFailedError
-from pff_stream.execute.executors import executor_named, executors
+from pff_stream.execute.executors import EXECUTORS, executor_named
 from pff_stream.files import _pages
 from pff_stream.files.temporary import working_folder
 from pff_stream.plan.sizes import ProcessCosts
@@ -155,6 +155,6 @@ def safe_here(*, shares_memory: bool) -> list[str]:
     """Executors that the plan may choose in this process, with workers of one of the two kinds."""
     return [
         executor.name
-        for executor in executors()
+        for executor in EXECUTORS
         if executor.shares_memory == shares_memory and executor.is_safe_here()
     ]

@@ -92,7 +92,8 @@ class RulesWork(Work):
         self.file: RuleFile = ready.rules.file
         self.n_units = self.file.rules - self.file.rejected
         self._meter = meter
-        self._kept = kept
+        self.kept = kept
+        """Spool and journal in the folder of results; None without a folder."""
         settings = ready.plan.settings
         self._workers = busy_workers(self.sizes, settings)
         self._together = chunks_together(settings)
@@ -115,8 +116,8 @@ class RulesWork(Work):
     def tasks(self) -> Iterator[Task]:
         """Chunks in the order of the file, less what was done before the run was resumed."""
         tasks = whole_chunks(self.file)
-        if self._kept is not None:
-            tasks = self._kept.missing(tasks)
+        if self.kept is not None:
+            tasks = self.kept.missing(tasks)
         return together(tasks, self._together) if self._together > 1 else tasks
 
     def split(self, task: Task) -> Sequence[Task]:
@@ -145,14 +146,14 @@ class RulesWork(Work):
     def take(self, task: Task, answer: Answer) -> int:
         """Notes where the results are; with a folder in the journal, too."""
         self.evaluation.take(answer)
-        if self._kept is not None:
-            self._kept.journal.add(task, answer.runs)
+        if self.kept is not None:
+            self.kept.journal.add(task, answer.runs)
         return task.n_rules
 
     def tick(self) -> None:
         """Synchronises the journal when it is time."""
-        if self._kept is not None:
-            self._kept.journal.tick()
+        if self.kept is not None:
+            self.kept.journal.tick()
 
     def totals(self, observer: Observer, stack: ExitStack) -> RunTotals:
         """Merges the spool in the order of the rules into everything that was asked for."""
@@ -177,8 +178,8 @@ class RulesWork(Work):
 
     def finish(self) -> None:
         """Removes the state of the run."""
-        if self._kept is not None:
-            self._kept.finish()
+        if self.kept is not None:
+            self.kept.finish()
 
     def facts(self) -> Mapping[str, Json]:
         """What evaluating took."""
@@ -187,7 +188,7 @@ class RulesWork(Work):
             "evaluation_cpu_seconds": round(evaluation.cpu_seconds, 6),
             "edges": evaluation.edges,
             "spooled_bytes": evaluation.spooled_bytes,
-            "resumed_rules": 0 if self._kept is None else self._kept.n_rules,
+            "resumed_rules": 0 if self.kept is None else self.kept.n_rules,
         }
 
     def compared(self) -> list[Compared]:

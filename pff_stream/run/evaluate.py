@@ -13,6 +13,7 @@ from typing import Any
 
 from pff_stream.errors import InputError, RefusedError
 from pff_stream.execute.executors import executor_named
+from pff_stream.execute.interface import Executor
 from pff_stream.execute.pool import Poisoned, Pool
 from pff_stream.files import _pages
 from pff_stream.limits.fence import hold_tree
@@ -29,6 +30,8 @@ class Running:
     ready: Ready
     work: Work
     meter: Meter
+    executor: Executor
+    """Who carries the tasks out: by the plan, unless somebody gives it another one."""
     retried: int = 0
     """Tasks that had to be tried again."""
 
@@ -47,7 +50,8 @@ def started(ready: Ready, observer: Observer) -> Iterator[Running]:
     with ExitStack() as stack:
         work = ready.documents.begin(ready, observer, meter, stack)
         observer.phase("evaluate", work.n_units, work.unit)
-        yield Running(ready, work, meter)
+        executor = executor_named(str(plan.settings["start_method"]))
+        yield Running(ready, work, meter, executor)
 
 
 def evaluate(run: Running, observer: Observer) -> None:
@@ -62,7 +66,6 @@ def answers(run: Running, observer: Observer) -> Generator[Any]:
     """Has all tasks answered, in any order; yields each answer when it is kept."""
     work, meter = run.work, run.meter
     check_inputs = run.ready.check_inputs
-    executor = executor_named(str(run.ready.plan.settings["start_method"]))
 
     def look_after() -> None:
         check_inputs()
@@ -71,7 +74,7 @@ def answers(run: Running, observer: Observer) -> Generator[Any]:
 
     with (
         Pool(
-            executor.crew(work.job),
+            run.executor.crew(work.job),
             window=work.window,
             split=work.split,
             while_waiting=look_after,

@@ -7,6 +7,7 @@ is allocated before the plan has said that it fits.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from pff_stream.errors import UsageError
@@ -38,8 +39,16 @@ def make_sweep(settings: RunSettings, text: str, observer: Observer) -> Sweep:
         return Sweep(tuple(ready.contract.sweep(counts)))
 
 
-def run(settings: RunSettings, observer: Observer) -> Result:
-    """Validates; raises `RefusedError` where the plan does not fit."""
+def run(
+    settings: RunSettings,
+    observer: Observer,
+    begun: Callable[[Running], None] = lambda running: None,
+) -> Result:
+    """Validates; raises `RefusedError` where the plan does not fit.
+
+    `begun` is told when everything is open and nothing evaluated yet: it may look at the run, or
+    give it another executor.
+    """
     wanted = settings.output
     check_outputs(
         wanted.out,
@@ -49,6 +58,7 @@ def run(settings: RunSettings, observer: Observer) -> Result:
     check_reports(wanted.report, wanted.out)
     reports = report_outputs(wanted.report)
     with prepared(settings, observer) as ready, started(ready, observer) as running:
+        begun(running)
         with threads_held(ready.plan, settings.resources.fence):
             evaluate(running, observer)
         with ExitStack() as stack:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pff_stream.errors import UsageError
-from pff_stream.execute.executors import executor_named, executors
+from pff_stream.execute.executors import EXECUTORS
 
 PREFIX = "PFF_STREAM_"
 _SHOWN = 80
@@ -26,7 +26,7 @@ _FAIL_ON = re.compile(rf"violations|none|count>[0-9]{{1,18}}|rate>({_NUMBER})(%?
 _BAD_RULE = re.compile(rf"fail|skip|({_NUMBER})(%)", re.ASCII)
 _REPORT = re.compile(r"(?:([a-z][a-z0-9-]*)=)?(.+)", re.ASCII | re.DOTALL)
 _YES = ("1", "true", "yes", "on")
-_EXECUTORS = tuple(executor.name for executor in executors())
+_START_METHODS = tuple(executor.name for executor in EXECUTORS)
 _NO = ("0", "false", "no", "off")
 
 
@@ -115,12 +115,6 @@ def _choice(*choices: str) -> Callable[[object], str]:
     return parse
 
 
-def _executor(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return executor_named(value).name
-
-
 def _threshold(pattern: re.Pattern[str]) -> Callable[[object], str]:
     """Reads text of `pattern`, whose groups, a number and perhaps %, are a share of at most 1."""
 
@@ -204,8 +198,9 @@ _TABLE = (
     Option("max-workers", _whole(1), "a whole number from 1",
            "The plan chooses at most so many workers.",
            "N", default="cores that may be used"),
-    Option("start-method", _executor, f"{', '.join(_EXECUTORS[:-1])} or {_EXECUTORS[-1]}",
-           "How workers are started.", f"[{'|'.join(_EXECUTORS)}]",
+    Option("start-method", _choice(*_START_METHODS),
+           f"{', '.join(_START_METHODS[:-1])} or {_START_METHODS[-1]}",
+           "How workers are started.", f"[{'|'.join(_START_METHODS)}]",
            default="chosen by the plan: processes, or threads where those do not fit"),
     Option("fence", _choice("auto", "rlimit", "cgroup", "none"), "auto, rlimit, cgroup or none",
            "Kernel limits: each worker by its share (rlimit), also all processes together by the "

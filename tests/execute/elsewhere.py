@@ -8,7 +8,8 @@ import sys
 from dataclasses import replace
 from typing import Any
 
-from pff_stream.execute.executors import ForkServer, register
+from pff_stream.cli.engine import Engine
+from pff_stream.execute.executors import ForkServer
 from pff_stream.execute.files import InputFile, OutputFile, renamed
 from pff_stream.execute.interface import Crew
 from pff_stream.execute.job import Job
@@ -39,9 +40,21 @@ class Elsewhere(ForkServer):
         return path
 
 
+class EngineElsewhere(Engine):
+    """The program's own work, whose workers are elsewhere."""
+
+    def run(self, settings: Any, observer: Any) -> Any:
+        """Plans as for a fork server, and runs."""
+        from pff_stream.run.run import run
+
+        def begun(running: Any) -> None:
+            running.executor = Elsewhere()
+
+        return run(settings, observer, begun)
+
+
 def main() -> None:
     """The command with this executor."""
     from pff_stream.cli.main import main as command
 
-    register(Elsewhere())
-    sys.exit(command())
+    sys.exit(command(engine=EngineElsewhere()))

@@ -9,19 +9,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import psutil
 
+from pff_stream.cli.engine import Engine
 from pff_stream.execute.interface import Crew, Executor
 from pff_stream.execute.job import Job
 from pff_stream.limits.fence import GROUP_NAME
-from pff_stream.plan.probe import PROBE
+from pff_stream.limits.guard import Other, ProcReader
 from planner.cgroups import own_groups
 from tests.execute.pool_processes import is_gone, within
 
@@ -43,18 +43,15 @@ class Faulty:
         self._stall_seconds = stall_seconds
 
     def crew(self, job: Job) -> Crew[Any, Any]:
-        """The other's, with a set-up that meddles; a probe's workers are left alone."""
-        arguments: Any = job.arguments[0]
-        if arguments.rules.shown.startswith(PROBE):
-            return self._inner.crew(job)
-        stall_seconds = self._stall_seconds or job.stall_seconds
-        job = replace(
-            job,
-            set_up=set_up,
-            arguments=(job.set_up, arguments),
-            stall_seconds=stall_seconds,
+        """The other's, with a set-up that meddles."""
+        return self._inner.crew(
+            replace(
+                job,
+                set_up=set_up,
+                arguments=(job.set_up, *job.arguments),
+                stall_seconds=self._stall_seconds or job.stall_seconds,
+            )
         )
-        return self._inner.crew(job)
 
 
 def set_up(progress: Any, inner_set_up: Any, arguments: Any) -> Callable[[Any], Any]:
@@ -79,45 +76,75 @@ def set_up(progress: Any, inner_set_up: Any, arguments: Any) -> Callable[[Any], 
     return answer
 
 
-def small_tasks(rules: Any, size: int) -> Iterator[Any]:
-    """Tasks of at most `size` rules."""
-    from pff_stream.work.task import Task
+class SmallTasks:
+    """The work of a run in tasks of ranges of at most `size` rules, and the same in all else."""
 
-    for chunk, count in enumerate(rules.chunks["rules"]):
-        for start in range(0, int(count), size):
-            yield Task(chunk, start, min(start + size, int(count)), rules.place(chunk))
+    def __init__(self, inner: Any, size: int) -> None:
+        self._inner = inner
+        self._size = size
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def tasks(self) -> Iterator[Any]:
+        """As many ranges a task as the plan says."""
+        from pff_stream.plan.sizes import chunks_together
+        from pff_stream.work.task import together
+
+        return together(self._ranges(), chunks_together(self._inner.ready.plan.settings))
+
+    def _ranges(self) -> Iterator[Any]:
+        for task in self._inner.tasks():
+            for one in task.ranges:
+                for start in range(one.start, one.stop, self._size):
+                    yield one._replace(start=start, stop=min(start + self._size, one.stop))
 
 
-def dwindling(looks: int) -> Callable[[object], int]:
+class Dwindling:
     """A machine whose memory is gone after it was looked at so many times."""
-    left = [looks]
 
-    def available_bytes(reader: object) -> int:
-        left[0] -= 1
-        return 0 if left[0] < 0 else 1 << 40
+    def __init__(self, looks: int) -> None:
+        self._looks = looks
+        self._inner = ProcReader()
 
-    return available_bytes
+    def available_bytes(self) -> int:
+        """Plenty, then nothing."""
+        self._looks -= 1
+        return 0 if self._looks < 0 else 1 << 40
+
+    def largest(self, count: int, besides: Collection[int]) -> list[Other]:
+        """As it is."""
+        return self._inner.largest(count, besides)
+
+
+class FaultyEngine(Engine):
+    """The program's own work, with the faults of the environment in it."""
+
+    def run(self, settings: Any, observer: Any) -> Any:
+        """Plans and runs; what meddles is put in its place in between."""
+        from pff_stream.run.run import run
+
+        return run(settings, observer, meddled)
+
+
+def meddled(running: Any) -> None:
+    """Gives a run that is about to begin what the faults ask for."""
+    faults = json.loads(os.environ[FAULTS])
+    running.executor = Faulty(running.executor, faults.get("stall"))
+    if "rules" in faults:
+        running.work = SmallTasks(running.work, faults["rules"])
+    if "short" in faults:
+        running.meter.guard.reader = Dwindling(faults["short"])
+    kept = getattr(running.work, "kept", None)
+    if kept is not None:
+        kept.journal.sync_seconds = faults.get("sync", kept.journal.sync_seconds)
 
 
 def main() -> None:
     """The command with the faults of the environment."""
-    from pff_stream.checkpoint import journal
-    from pff_stream.execute import executors
-    from pff_stream.limits import guard
-    from pff_stream.run import by_rules
-
-    faults = json.loads(os.environ[FAULTS])
-    if "rules" in faults:
-        vars(by_rules).update(whole_chunks=partial(small_tasks, size=faults["rules"]))
-    for executor in executors.EXECUTORS:
-        executors.register(Faulty(executor, faults.get("stall")))
-    if "short" in faults:
-        reader: Any = guard.ProcReader
-        reader.available_bytes = dwindling(faults["short"])
-    journal.SYNC_SECONDS = faults.get("sync", journal.SYNC_SECONDS)
     from pff_stream.cli.main import main as command
 
-    sys.exit(command())
+    sys.exit(command(engine=FaultyEngine()))
 
 
 class Running:
