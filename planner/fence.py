@@ -73,8 +73,15 @@ def restore_data_limit(limit_bytes: int) -> str | None:
 
 
 def _write(path: str, text: str) -> None:
-    with open(path, "w", encoding="ascii") as file:
-        file.write(text)
+    """Writes a control file, which takes its text in one call."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+    try:
+        os.write(descriptor, text.encode("ascii"))
+    except OSError as error:
+        error.filename = path
+        raise
+    finally:
+        os.close(descriptor)
 
 
 def _error_text(error: OSError) -> str:

@@ -20,7 +20,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pff_stream.errors import KEPT, InputError, OutputError, UsageError
-from pff_stream.files.writers import FileWriter, write_text
+from pff_stream.files.writers import FileWriter, synchronise_folder, write_text
 from pff_stream.report.folder import REMAINS, STATE, STATE_SETTINGS, check_folder, made_folder
 from pff_stream.settings.options import split_report
 
@@ -144,12 +144,8 @@ def write_settings(
         "kept": kept,
     }
     write_text(os.path.join(state.path, STATE_SETTINGS), json.dumps(document, indent=2) + "\n")
-    for folder in (state.path, state.out):
-        with naming(folder):
-            descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-        with contextlib.suppress(OSError):  # some file systems cannot
-            os.fsync(descriptor)
-        os.close(descriptor)
+    with naming(state.out):
+        synchronise_folder(state.out)
 
 
 def read_settings(out: str) -> dict[str, Any]:

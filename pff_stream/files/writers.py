@@ -190,7 +190,7 @@ class FileWriter(_Descriptor):
                 os.rename(self._partial, self.path)
                 self._named = False
                 self._close()
-                _synchronise_folder(self._folder)
+                synchronise_folder(self._folder)
         except BaseException:
             self.abandon()
             raise
@@ -298,7 +298,8 @@ def _give_name(descriptor: int, path: str) -> None:
         os.close(folder)
 
 
-def _synchronise_folder(folder: str) -> None:
+def synchronise_folder(folder: str) -> None:
+    """What was named in a folder is on the disk from now on; raises `OSError`."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -46,15 +46,15 @@ _log = logging.getLogger(__name__)
 class Contract:
     """What binds one run, from when it begins until it has ended; entering tells nobody yet."""
 
-    def __init__(self, resources: ResourceOptions) -> None:
-        """Reads the machine and the saved plan, if one is to be honoured."""
+    def __init__(self, resources: ResourceOptions, machine: Machine | None = None) -> None:
+        """Reads the machine, where none is given, and the saved plan, if one is to be honoured."""
         self._saved = None if resources.plan is None else read_plan(resources.plan)
         self.fixed = None if self._saved is None else self._saved.settings
         """Settings of the saved plan; whether it is of these inputs, `agree` looks at."""
         self._resources = resources
         self._reservation = Reservation("pff-stream")
         with self._reservation.alone():
-            self._read = read_limits(resources)
+            self._read = read_limits(resources) if machine is None else machine
             self._before = self._reservation.neighbours()
         self.machine = less_pending(self._read, self._before)
         """What may be used, as it was at the beginning."""

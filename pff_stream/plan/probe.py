@@ -12,6 +12,7 @@ import os
 import threading
 import time
 import zlib
+from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import cycle, islice
 from typing import IO
@@ -57,6 +58,8 @@ INPUT_TRIES = 4
 """So often a child that is killed while it makes the probe's inputs is started."""
 PROBE_OWN_BYTES = 7 << 18
 """About what a probed worker takes by name."""
+WriteInputs = Callable[[IO[bytes], IO[bytes]], None]
+"""Writes a rule file and a graph."""
 TRIPLES = [(f"e{i % 7}", f"r{i % 3}", f"e{i % 5}") for i in range(40)]
 CHAINS = "r0(X,Y) <= r1(X,Y)\nr0(X,e1) <= r1(X,A), r2(A,e2)\nr1(X,Y) <= r0(X,A), r2(A,Y)\n"
 
@@ -68,7 +71,7 @@ def probe_pool(start_method: str, folder: str, workers: int) -> WorkerMemory:
         rule_file, rules_path = stack.enter_context(temporary_file(folder))
         graph_file, graph_name = stack.enter_context(temporary_file(folder))
         spool, spool_path = stack.enter_context(temporary_file(folder))
-        _make_inputs(rule_file, graph_file)
+        make_inputs(rule_file, graph_file)
         with RuleFile(rule_file.fileno()) as rules, attach(graph_name) as graph:
             sizes, n_entities = RuleSizes.of(rules), graph.view.n_entities
         rules = stack.enter_context(RuleFile(rule_file.fileno()))
@@ -165,10 +168,36 @@ def _run(
     return measured, during_bytes, after_bytes
 
 
-def _make_inputs(rule_file: IO[bytes], graph_file: IO[bytes]) -> None:
-    """Writes both inputs, in a child where that can be had: what it takes is not the run's."""
+def _rules() -> bytes:
+    """Rule text: a few chains, and rules with constants of which most name what is not there."""
+    constants = (
+        f"r{i % 3}(X,e{i % 11}) <= r{i % 2}(X,e{i // 7 % 150})\n" for i in range(3, N_RULES)
+    )
+    return (CHAINS + "".join(constants)).encode()
+
+
+def write_inputs(rule_file: IO[bytes], graph_file: IO[bytes]) -> None:
+    """Compiles a few thousand rules and encodes a few triples."""
+    from pff_stream.rules.compile import MIN_MEMORY_BYTES, CompileOptions, compile_rules
+    from pff_stream.triples.encode import encode_quietly
+    from pff_stream.triples.options import EncodeOptions
+
+    options = CompileOptions(memory_bytes=MIN_MEMORY_BYTES)
+    compile_rules([_rules()], rule_file, source_name="probe", options=options)
+    room = _Room()
+    encode_quietly([TRIPLES], room, EncodeOptions())
+    graph_file.write(room.buffer)
+
+
+def make_inputs(
+    rule_file: IO[bytes], graph_file: IO[bytes], write: WriteInputs = write_inputs
+) -> None:
+    """Writes both inputs, in a child where that can be had: what it takes is not the run's.
+
+    Raises what `write` raises, and `WorkersFailedError` where each child was killed.
+    """
     if threading.active_count() > 1 or not hasattr(os, "fork"):
-        _write_inputs(rule_file, graph_file)
+        write(rule_file, graph_file)
         return
     for _ in range(INPUT_TRIES):
         pid = os.fork()
@@ -176,7 +205,7 @@ def _make_inputs(rule_file: IO[bytes], graph_file: IO[bytes]) -> None:
             code = 1
             try:
                 gc.disable()
-                _write_inputs(rule_file, graph_file)
+                write(rule_file, graph_file)
                 code = 0
             finally:
                 os._exit(code)
@@ -187,29 +216,9 @@ def _make_inputs(rule_file: IO[bytes], graph_file: IO[bytes]) -> None:
             file.seek(0)
             file.truncate()
         if os.WIFEXITED(status):  # the same here says what is wrong
-            _write_inputs(rule_file, graph_file)
+            write(rule_file, graph_file)
             return
     raise WorkersFailedError("the process that makes the inputs of the probe was killed each time")
-
-
-def _rules() -> bytes:
-    """Rule text: a few chains, and rules with constants of which most name what is not there."""
-    constants = (
-        f"r{i % 3}(X,e{i % 11}) <= r{i % 2}(X,e{i // 7 % 150})\n" for i in range(3, N_RULES)
-    )
-    return (CHAINS + "".join(constants)).encode()
-
-
-def _write_inputs(rule_file: IO[bytes], graph_file: IO[bytes]) -> None:
-    from pff_stream.rules.compile import MIN_MEMORY_BYTES, CompileOptions, compile_rules
-    from pff_stream.triples.encode import encode_quietly
-    from pff_stream.triples.options import EncodeOptions
-
-    options = CompileOptions(memory_bytes=MIN_MEMORY_BYTES)
-    compile_rules([_rules()], rule_file, source_name="probe", options=options)
-    room = _Room()
-    encode_quietly([TRIPLES], room, EncodeOptions())
-    graph_file.write(room.buffer)
 
 
 class _Room:

@@ -15,19 +15,31 @@ import struct
 import subprocess
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from pff_stream.errors import PffStreamError, RefusedError
 from pff_stream.files import _pages
 from pff_stream.triples._encode import die_with_parent
-from pff_stream.triples.encode import encode, encode_quietly
+from pff_stream.triples.encode import GraphWriter, encode, encode_quietly
 from pff_stream.triples.inputs import TripleInput
 from pff_stream.triples.options import EncodeOptions
 from pff_stream.triples.report import EncodeReport, log_report
 from pff_stream.triples.store import GraphStore
 from planner.fence import data_limit, limit_data, restore_data_limit
+
+Work = Callable[[list[str], GraphWriter, EncodeOptions, Callable[[int], object]], EncodeReport]
+"""Reads inputs and writes their graph; is told with its last argument that memory is handed on."""
+
+
+class _Order(NamedTuple):
+    """What a child is to do."""
+
+    paths: list[str]
+    options: EncodeOptions
+    memory_bytes: int | None
+    work: Work
 
 
 class EncoderKilledError(RefusedError):
@@ -53,6 +65,7 @@ def encode_in_process(
     method: str | None = None,
     memory_bytes: int | None = None,
     fenced: bool = True,
+    work: Work = encode_quietly,
 ) -> EncodeReport:
     """Encodes `inputs` into `store` and seals it; returns when the child has ended.
 
@@ -60,7 +73,8 @@ def encode_in_process(
     Iterables are encoded in this process: their texts are here already, and a copy costs more than
     it saves. With `memory_bytes` the child's own memory and, for a graph in memory, the graph are
     each held to that (the child's own by the kernel, if `fenced`); `RefusedError` where it does not
-    suffice. Raises what `encode` raises, and `PffStreamError` where the child died.
+    suffice. `work` is what the child does: a function that it can import. Raises what `encode`
+    raises, and `PffStreamError` where the child died.
     """
     given = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
     paths = [os.fspath(path) for path in given if isinstance(path, (str, os.PathLike))]
@@ -71,6 +85,7 @@ def encode_in_process(
     store.limit_bytes = memory_bytes
     if not fenced:
         memory_bytes = None
+    order = _Order(paths, options, memory_bytes, work)
     to_child, from_parent = os.pipe()
     to_parent, from_child = os.pipe()
     child = None
@@ -79,9 +94,7 @@ def encode_in_process(
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     try:
         if (method or _best_method()) == "fork":
-            child = _fork(
-                paths, options, memory_bytes, to_child, from_child, (from_parent, to_parent)
-            )
+            child = _fork(order, to_child, from_child, (from_parent, to_parent))
         else:
             child = _spawn(to_child, from_child)
         os.close(to_child)
@@ -89,7 +102,7 @@ def encode_in_process(
         to_child = from_child = -1
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if child.has_popen:
-            _hand_over(from_parent, (paths, options, memory_bytes))
+            _hand_over(from_parent, order)
         report = _serve(child, store, to_parent, from_parent)
     finally:
         if child is not None:
@@ -181,14 +194,7 @@ def _best_method() -> str:
         return "spawn"
 
 
-def _fork(
-    paths: list[str],
-    options: EncodeOptions,
-    memory_bytes: int | None,
-    receiving: int,
-    sending: int,
-    parents: tuple[int, int],
-) -> _Child:
+def _fork(order: _Order, receiving: int, sending: int, parents: tuple[int, int]) -> _Child:
     parent = os.getpid()
     pid = os.fork()
     if pid:
@@ -200,7 +206,7 @@ def _fork(
         signal.set_wakeup_fd(-1)
         for fd in parents:
             os.close(fd)
-        code = _run(paths, options, memory_bytes, receiving, sending, parent)
+        code = _run(order, receiving, sending, parent)
     finally:
         os._exit(code)
 
@@ -214,35 +220,27 @@ def _spawn(receiving: int, sending: int) -> _Child:
 
 def spawned(receiving: int, sending: int, parent: int) -> None:
     """The beginning of a spawned child; ends the process."""
-    message = _receive(receiving)
-    if message is None:
+    order = _receive(receiving)
+    if order is None:
         os._exit(70)
-    paths, options, memory_bytes = message
-    os._exit(_run(paths, options, memory_bytes, receiving, sending, parent))
+    os._exit(_run(order, receiving, sending, parent))
 
 
-def _run(
-    paths: list[str],
-    options: EncodeOptions,
-    memory_bytes: int | None,
-    receiving: int,
-    sending: int,
-    parent: int,
-) -> int:
+def _run(order: _Order, receiving: int, sending: int, parent: int) -> int:
     """The child's work; its exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends this process
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
     if not die_with_parent(parent):
         return 70
-    if memory_bytes is not None:
-        limit_data(memory_bytes)  # best effort: the plan is checked again by the parent
+    if order.memory_bytes is not None:
+        limit_data(order.memory_bytes)  # best effort: the plan is checked again by the parent
     _pages.fix_thresholds(MAPPED_BYTES, TRIM_BYTES)
     writer = _RemoteWriter(receiving, sending)
     try:
         try:
-            options = replace(options, memory_bytes=memory_bytes)
-            report = encode_quietly(paths, writer, options, _lower_limit)
+            options = replace(order.options, memory_bytes=order.memory_bytes)
+            report = order.work(order.paths, writer, options, _lower_limit)
             writer.close()
             _send(sending, ("report", report))
         except (BrokenPipeError, EOFError):  # the parent is gone or gave up

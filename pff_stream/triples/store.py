@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Literal
 
@@ -55,12 +56,18 @@ class GraphStore:
         fd = _memfd()
         if fd is not None:
             return cls("memory", fd, None, None)
-        for folder in _memory_folders():
+        return cls.named(_memory_folders())
+
+    @classmethod
+    def named(cls, folders: Sequence[str]) -> GraphStore:
+        """Shared memory under a name, in the first of `folders` that takes it."""
+        reason: str | None = "none is there"
+        for folder in folders:
             try:
                 return cls("memory", *named_file(folder), None)
             except OSError as error:
-                last = error
-        raise OutputError(f"no shared memory and no temporary folder: {last.strerror}")
+                reason = error.strerror
+        raise OutputError(f"no shared memory and no temporary folder: {reason}")
 
     @classmethod
     def in_folder(cls, folder: str | os.PathLike[str]) -> GraphStore:
@@ -110,7 +117,7 @@ class GraphStore:
     @property
     def name(self) -> str:
         """What any process of this user can open while the store is open."""
-        name = _fd_name(self._fd) or self._path or self._target
+        name = self._path or _fd_name(self._fd) or self._target
         if name is None:
             raise ValueError("the graph store has no name (is it closed?)")
         return name

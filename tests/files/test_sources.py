@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -149,11 +148,8 @@ def test_pipes(tmp_path: Path) -> None:
     assert decoder_bytes("-") > 1 << 27 and decoder_bytes(path) > 1 << 27
 
 
-def test_an_error_of_the_disk_names_the_byte(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_error_of_the_disk_names_the_byte(monkeypatch: pytest.MonkeyPatch) -> None:
     """A read that fails midway is an input error with the offset."""
-    import pff_stream.files.sources as sources
 
     class Broken(io.BytesIO):
         def read1(self, size: int | None = -1, /) -> bytes:
@@ -161,12 +157,9 @@ def test_an_error_of_the_disk_names_the_byte(
                 raise OSError(5, "Input/output error")
             return super().read1(size)
 
-    def broken(name: str) -> Any:
-        return Broken(bytes(1 << 20))
-
-    monkeypatch.setattr(sources, "_open", broken)
-    with pytest.raises(InputError, match=r"disk: byte [1-9][0-9]+: Input/output error"):
-        list(open_blocks("disk"))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(Broken(bytes(1 << 20))))
+    with pytest.raises(InputError, match=r"input: byte [1-9][0-9]+: Input/output error"):
+        list(open_blocks("-"))
 
 
 def test_decoder_memory_is_read_from_the_frame(tmp_path: Path) -> None:

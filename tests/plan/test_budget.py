@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from pff_stream.errors import InputError, UsageError
-from pff_stream.plan import budget as contract_module
 from pff_stream.plan.budget import SIZED_BY, Contract, check_identity, read_plan
 from pff_stream.plan.choose import too_many, why_fewer
 from pff_stream.plan.sweep import parse_sweep
@@ -46,9 +45,8 @@ def make(resources: ResourceOptions, machine: Machine, fixed: Settings | None) -
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The user's runtime folder, and a machine of 8 GiB."""
+    """The user's runtime folder."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    monkeypatch.setattr(contract_module, "read_limits", lambda resources: MACHINE)
     return tmp_path / "pff-stream"
 
 
@@ -56,9 +54,12 @@ def test_a_run_reserves_and_the_next_sees_less(folder: Path) -> None:
     """Of 8 GiB the first run plans 2, so that the second sees 6, and as many again at the end."""
     hashes = identity({"rules": "1", "triples": "2"})
     # Nothing is held yet by this process but itself.
-    with Contract(ResourceOptions()) as early, Contract(ResourceOptions()) as first:
+    with (
+        Contract(ResourceOptions(), MACHINE) as early,
+        Contract(ResourceOptions(), MACHINE) as first,
+    ):
         assert first.agree(make, hashes).budget_bytes == 8 * GIB
-        with Contract(ResourceOptions()) as second:
+        with Contract(ResourceOptions(), MACHINE) as second:
             assert 6 * GIB <= second.machine.budget_bytes < 7 * GIB
             assert f"planned by process {os.getpid()} and not held yet" in (
                 second.machine.budget_source
@@ -72,7 +73,7 @@ def test_a_run_reserves_and_the_next_sees_less(folder: Path) -> None:
 
 def test_a_refused_plan_reserves_nothing(folder: Path) -> None:
     """Only what runs is reserved."""
-    with Contract(ResourceOptions(workers=9)) as contract:
+    with Contract(ResourceOptions(workers=9), MACHINE) as contract:
         assert not contract.agree(make, identity({"rules": "1"})).fits
         assert Reservation("pff-stream").neighbours() == []
 
@@ -81,15 +82,15 @@ def test_a_saved_plan_is_honoured(folder: Path, tmp_path: Path) -> None:
     """It carries its identity, and fixes the settings of the run that it is given to."""
     path = tmp_path / "plan.json"
     hashes = identity({"rules": "1", "triples": "2"})
-    with Contract(ResourceOptions(workers=3)) as contract:
+    with Contract(ResourceOptions(workers=3), MACHINE) as contract:
         path.write_text(json.dumps(contract.agree(make, hashes).to_json()))
-    with Contract(ResourceOptions(plan=str(path))) as contract:
+    with Contract(ResourceOptions(plan=str(path)), MACHINE) as contract:
         assert contract.agree(make, hashes).settings == {"workers": 3, "start_method": "fork"}
         with pytest.raises(InputError, match=r"the triples changed"):
             contract.agree(make, {**hashes, "triples": "3"})
         with pytest.raises(UsageError, match=r"--max-examples 3, the plan was made for 10"):
             contract.agree(make, {**hashes, "max_examples": 3})
-    with Contract(ResourceOptions(plan=str(path), max_workers=2)) as contract:
+    with Contract(ResourceOptions(plan=str(path), max_workers=2), MACHINE) as contract:
         with pytest.raises(UsageError, match=r"found 3 workers, expected at most 2"):
             contract.agree(make, hashes)
     for option in ({"workers": 2}, {"start_method": "fork"}):

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from planner import fence
 from planner.fence import MemoryGroup, limit_data
 from tests.planner.fake_machine import MIB
 
@@ -291,15 +290,16 @@ def test_an_interrupt_leaves_no_group(
 ) -> None:
     """Ctrl-C at any write to the hierarchy, going in or out: the group is gone all the same."""
     base = fake(tmp_path, "cgroup2 x rw")
-    write, left = fence._write, [number]
+    write, left = os.write, [number]
 
-    def interrupted(path: str, text: str) -> None:
-        write(path, text)
+    def interrupted(descriptor: int, data: bytes) -> int:
+        written = write(descriptor, data)
         left[0] -= 1
         if left[0] == -1:
             raise KeyboardInterrupt
+        return written
 
-    monkeypatch.setattr(fence, "_write", interrupted)
+    monkeypatch.setattr(os, "write", interrupted)
     with pytest.raises(KeyboardInterrupt):
         with MemoryGroup(MIB, NAME, root=str(tmp_path)):
             pass

@@ -52,11 +52,10 @@ def violated(source: int, violations: int, examples: int = 0, part: int = 0) -> 
 
 def case_of(records: Sequence[Record]) -> Case:
     """One rule per source ordinal, lines from 1."""
-    sources = sorted({record.source for record in records})
-    lines = [
-        Line(i + 1, f"rule {i}", tuple(record for record in records if record.source == i))
-        for i in sources
-    ]
+    of_source: dict[int, list[Record]] = {}
+    for record in records:
+        of_source.setdefault(record.source, []).append(record)
+    lines = [Line(i + 1, f"rule {i}", tuple(of_source[i])) for i in sorted(of_source)]
     return Case(("e",), ("r",), tuple(lines))
 
 

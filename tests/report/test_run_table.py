@@ -8,19 +8,14 @@ from pathlib import Path
 import pytest
 
 from pff_stream.errors import OutputError
-from pff_stream.report import run_table
 from pff_stream.report.records import RUN, Run
-from pff_stream.report.run_table import RunTable, table_bytes
+from pff_stream.report.run_table import KEPT_RUNS, RunTable, table_bytes
 from tests.report.by_hand import case_of, violated, write
 from tests.report.cases import expected
 
-RUNS = [Run(i % 3, i, 7 * i, i + 1) for i in range(25)]
-
-
-@pytest.fixture(autouse=True)
-def few_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten runs are held; a table of 25 is in a file for the most part."""
-    monkeypatch.setattr(run_table, "KEPT_RUNS", 10)
+RUNS = [Run(i % 3, i, 7 * i, i + 1) for i in range(2 * KEPT_RUNS + KEPT_RUNS // 2)]
+"""More than are held: for the most part in a file."""
+ENDS = (0, 1, KEPT_RUNS - 1, KEPT_RUNS, 2 * KEPT_RUNS - 1, 2 * KEPT_RUNS, len(RUNS) - 1)
 
 
 def test_every_range(tmp_path: Path) -> None:
@@ -28,8 +23,8 @@ def test_every_range(tmp_path: Path) -> None:
     table = RunTable(RUNS[:4], os.fspath(tmp_path))
     table.add(RUNS[4:])
     assert len(table) == len(RUNS)
-    for first in range(len(RUNS)):
-        for count in range(len(RUNS) + 2):
+    for first in ENDS:
+        for count in (0, 1, 2, KEPT_RUNS - 1, KEPT_RUNS, KEPT_RUNS + 1, len(RUNS) + 2):
             packed = table.read(first, count)
             assert [Run(*run) for run in RUN.iter_unpack(packed)] == RUNS[first : first + count]
     assert list(tmp_path.iterdir()) == []
@@ -53,14 +48,14 @@ def test_names_a_folder_that_cannot_hold_it(tmp_path: Path) -> None:
 
 
 def test_what_it_holds_is_bounded() -> None:
-    """A table of ten million runs is planned like one of ten."""
-    assert table_bytes(10) == table_bytes(10_000_000) == 270
+    """A table of ten million runs is planned like one of a few thousand."""
+    assert table_bytes(10) == 270 < table_bytes(KEPT_RUNS) == table_bytes(10_000_000) < 1 << 16
 
 
 def test_merges_from_the_file() -> None:
     """Merging in passes gives the same bytes when both lists of runs are in files."""
-    records = [violated(i, 5, i % 6) for i in range(150)]
+    records = [violated(i, 5, i % 6) for i in range(2 * KEPT_RUNS + 50)]
     want = expected(case_of(records)).violations
-    for fan_in in (2, 7, 128):
+    for fan_in in (2, 128):
         _, data = write(case_of(records), *([record] for record in records), fan_in=fan_in)
         assert data == want

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -154,9 +155,16 @@ def test_folder_that_vanishes_while_its_state_is_made(
 ) -> None:
     """Between the settings and the synchronisation that keeps them."""
     (tmp_path / "r" / STATE).mkdir(parents=True)
-    monkeypatch.setattr(state, "write_text", lambda *_: shutil.rmtree(tmp_path / "r"))
     made = state.State(str(tmp_path / "r"))
-    with pytest.raises(OutputError, match=r"r/\.unfinished: cannot be written: No such file"):
+    real_open = os.open
+
+    def vanishing(path: str, flags: int, *options: Any, **more: Any) -> int:
+        if path == made.out:
+            os.rename(made.out, tmp_path / "elsewhere")
+        return real_open(path, flags, *options, **more)
+
+    monkeypatch.setattr(os, "open", vanishing)
+    with pytest.raises(OutputError, match=r"/r: cannot be written: No such file"):
         state.write_settings(made, RunSettings.of(rules="r", triples=("t",)), {}, {})
 
 

@@ -15,7 +15,6 @@ import pytest
 
 from pff_stream.errors import InputError, OutputError, PffStreamError, RefusedError
 from pff_stream.triples import encode_process
-from pff_stream.triples._encode import Encoder
 from pff_stream.triples.encode import GraphWriter
 from pff_stream.triples.encode_process import encode_in_process
 from pff_stream.triples.graph import verify
@@ -58,14 +57,9 @@ def test_the_same_graph(triples: Path, tmp_path: Path, method: str, kind: str) -
 
 
 @METHODS
-def test_named_shared_memory(
-    triples: Path, tmp_path: Path, method: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_named_shared_memory(triples: Path, tmp_path: Path, method: str) -> None:
     """Without memfd the child opens the named file."""
-    monkeypatch.setattr("pff_stream.triples.store._memfd", lambda: None)
-    monkeypatch.setattr("pff_stream.triples.store._fd_name", lambda fd: None)
-    monkeypatch.setattr("pff_stream.triples.store._SHARED_MEMORY", str(tmp_path))
-    with GraphStore.in_memory() as made:
+    with GraphStore.named([str(tmp_path)]) as made:
         encode_in_process([triples], EncodeOptions(), made, method=method)
         assert made.attach().view.n_read == 200
     assert os.listdir(tmp_path) == ["t.tsv"]
@@ -90,52 +84,48 @@ def test_an_iterable_is_encoded_here() -> None:
         assert report.n_triples == made.attach().view.n_triples == 1
 
 
-@METHODS
-def test_no_room(triples: Path, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the store gives no room, its error comes out and the child is gone."""
+class FullStore(GraphStore):
+    """One without any room."""
 
-    def full(self: GraphStore, *sizes: int) -> NoReturn:
+    def resize(self, size_bytes: int, beside_bytes: int = 0) -> NoReturn:
+        """Fails."""
         raise OutputError("full")
 
-    monkeypatch.setattr(GraphStore, "resize", full)
-    with GraphStore.in_memory() as made, pytest.raises(OutputError, match="full"):
+
+@METHODS
+def test_no_room(triples: Path, method: str) -> None:
+    """Where the store gives no room, its error comes out and the child is gone."""
+    with FullStore.in_memory() as made, pytest.raises(OutputError, match="full"):
         encode_in_process([triples], EncodeOptions(), made, method=method)
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
 
 
-def replace_work(monkeypatch: pytest.MonkeyPatch, work: object) -> None:
-    """Lets a forked child do something else."""
-    monkeypatch.setattr(encode_process, "encode_quietly", work)
-
-
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGALRM])
-def test_a_killed_child(triples: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+def test_a_killed_child(triples: Path, number: int) -> None:
     """A child that dies is said to have died, with the signal."""
 
     def die(paths: object, writer: GraphWriter, *options: object) -> NoReturn:
         os.kill(os.getpid(), number)
         raise AssertionError
 
-    replace_work(monkeypatch, die)
     message = f"killed by {signal.Signals(number).name}"
     with GraphStore.in_memory() as made, pytest.raises(PffStreamError, match=message):
-        encode_in_process([triples], EncodeOptions(), made, method="fork")
+        encode_in_process([triples], EncodeOptions(), made, method="fork", work=die)
 
 
-def test_other_errors(triples: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_errors(triples: Path) -> None:
     """A bug in the child is the same exception here, with the child's traceback as a note."""
 
     def fail(paths: object, writer: GraphWriter, *options: object) -> NoReturn:
         raise ZeroDivisionError("oh")
 
-    replace_work(monkeypatch, fail)
     with GraphStore.in_memory() as made, pytest.raises(ZeroDivisionError, match="oh") as caught:
-        encode_in_process([triples], EncodeOptions(), made, method="fork")
+        encode_in_process([triples], EncodeOptions(), made, method="fork", work=fail)
     assert "in the encoding process" in caught.value.__notes__[0]
 
 
-def test_an_exception_that_cannot_travel(triples: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exception_that_cannot_travel(triples: Path) -> None:
     """What cannot be pickled arrives as text."""
 
     class Local(Exception):
@@ -144,24 +134,22 @@ def test_an_exception_that_cannot_travel(triples: Path, monkeypatch: pytest.Monk
     def fail(paths: object, writer: GraphWriter, *options: object) -> NoReturn:
         raise Local("here")
 
-    replace_work(monkeypatch, fail)
     with GraphStore.in_memory() as made, pytest.raises(PffStreamError, match="Local: here"):
-        encode_in_process([triples], EncodeOptions(), made, method="fork")
+        encode_in_process([triples], EncodeOptions(), made, method="fork", work=fail)
 
 
-def test_no_memory_is_a_refusal(triples: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="the kernel's limit is Linux's")
+@METHODS
+def test_no_memory_is_a_refusal(tmp_path: Path, method: str) -> None:
     """Running out of memory in the encoder is exit code 3, not a bug."""
-
-    class Starved(Encoder):
-        def finish_reading(self) -> None:
-            raise MemoryError
-
-    monkeypatch.setattr("pff_stream.triples.reading.Encoder", Starved)
-    with pytest.raises(RefusedError, match="out of memory while encoding, after 200 triples"):
-        encoded(triples)
+    path = tmp_path / "many.tsv"
+    path.write_bytes(b"".join(b"e%d\tr\te%d\n" % (i, i + 1) for i in range(100_000)) * 8)
+    with GraphStore.in_memory() as made:
+        with pytest.raises(RefusedError, match=r"out of memory while encoding, after [1-9]\d+"):
+            encode_in_process([path], EncodeOptions(), made, method=method, memory_bytes=4 << 20)
 
 
-def test_interrupt_kills_the_child(triples: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupt_kills_the_child(triples: Path) -> None:
     """Ctrl-C here ends the child, which ignores its own."""
 
     def wait(paths: object, writer: GraphWriter, *options: object) -> EncodeReport:
@@ -170,10 +158,9 @@ def test_interrupt_kills_the_child(triples: Path, monkeypatch: pytest.MonkeyPatc
         time.sleep(60)
         raise AssertionError
 
-    replace_work(monkeypatch, wait)
     started = time.monotonic()
     with GraphStore.in_memory() as made, pytest.raises(KeyboardInterrupt):
-        encode_in_process([triples], EncodeOptions(), made, method="fork")
+        encode_in_process([triples], EncodeOptions(), made, method="fork", work=wait)
     assert time.monotonic() - started < 50
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)

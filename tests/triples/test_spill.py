@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from pff_stream.errors import OutputError, RefusedError
-from pff_stream.triples import reading
 from pff_stream.triples._encode import Encoder
 from pff_stream.triples.bad import BadTriples
 from pff_stream.triples.encode import encode_quietly
@@ -83,11 +82,10 @@ def test_full_disk() -> None:
     assert said == expected + os.strerror(errno.EFBIG)
 
 
-def test_files_instead_of_a_refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_instead_of_a_refusal(tmp_path: Path) -> None:
     """With a folder for them, triples that are too many are no reason to refuse."""
-    monkeypatch.setattr(reading, "_ASK_BYTES", 1 << 20)
     path = tmp_path / "triples.tsv"
-    path.write_bytes(lines(600_000, 900, 3))
+    path.write_bytes(16 * lines(150_000, 900, 3))  # over the 16 MiB after which is asked
     options = EncodeOptions(memory_bytes=6 << 20)
     with (
         GraphStore.at_path(tmp_path / "refused") as store,

@@ -10,7 +10,7 @@ import signal
 import struct
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ import pytest
 
 from pff_stream.errors import InputError, OutputError, RefusedError
 from pff_stream.files import named
-from pff_stream.triples import store
 from pff_stream.triples.encode import encode
 from pff_stream.triples.graph import attach, verify
 from pff_stream.triples.store import GraphStore
@@ -30,24 +29,20 @@ _ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(params=["memory", "named", "folder", "path"])
-def filled(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[GraphStore]:
+def filled(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[GraphStore]:
     """A sealed store with the triples in it, on every backing."""
-    with make(request.param, tmp_path, monkeypatch) as made:
+    with make(request.param, tmp_path) as made:
         encode([TRIPLES], made)
         made.seal()
         yield made
 
 
-def make(kind: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> GraphStore:
+def make(kind: str, folder: Path) -> GraphStore:
     """An empty store on one backing."""
-    if kind == "named":
-        monkeypatch.setattr(store, "_memfd", lambda: None)
-        monkeypatch.setattr(store, "_fd_name", lambda fd: None)
-        monkeypatch.setattr(store, "_SHARED_MEMORY", str(folder))
-    if kind in ("memory", "named"):
+    if kind == "memory":
         return GraphStore.in_memory()
+    if kind == "named":
+        return GraphStore.named([str(folder)])
     return GraphStore.in_folder(folder) if kind == "folder" else GraphStore.at_path(folder / "g")
 
 
@@ -114,19 +109,18 @@ def test_sealed_memory_cannot_be_written() -> None:
             made.map_writable()
 
 
-def test_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_left(tmp_path: Path) -> None:
     """Closed stores leave no file, sealed or not, except the graph that is kept."""
     for kind in ("named", "folder", "path"):
         for seal in (False, True):
             folder = tmp_path / f"{kind}{seal}"
             folder.mkdir()
-            with make(kind, folder, monkeypatch) as made:
+            with make(kind, folder) as made:
                 encode([TRIPLES], made)
                 if seal:
                     made.seal()
             kept = ["g"] if kind == "path" and seal else []
             assert os.listdir(folder) == kept
-            monkeypatch.undo()
 
 
 def test_a_kept_file_is_replaced_in_one_step(tmp_path: Path) -> None:
@@ -173,7 +167,7 @@ def test_no_room_is_an_error(kind: str, tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    with make(kind, tmp_path, monkeypatch) as made:
+    with make(kind, tmp_path) as made:
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
         try:
             error = RefusedError if kind in ("memory", "named") else OutputError
@@ -184,21 +178,22 @@ def test_no_room_is_an_error(kind: str, tmp_path: Path, monkeypatch: pytest.Monk
     assert os.listdir(tmp_path) == []
 
 
+@LINUX
 def test_full_shared_memory_falls_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where /dev/shm is full the graph goes to the temporary folder, under another name."""
     small, large = tmp_path / "shm", tmp_path / "tmp"
     small.mkdir()
     large.mkdir()
     monkeypatch.setenv("TMPDIR", str(large))
-    take: Callable[[int, int], None] = store._take_room
+    allocate = os.posix_fallocate
 
-    def full(fd: int, size_bytes: int) -> None:
+    def full(fd: int, offset: int, size_bytes: int) -> None:
         if os.listdir(small):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        take(fd, size_bytes)
+        allocate(fd, offset, size_bytes)
 
-    with make("named", small, monkeypatch) as made:
-        monkeypatch.setattr(store, "_take_room", full)
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with make("named", small) as made:
         encode([TRIPLES], made)
         made.seal()
         assert os.listdir(small) == [] and made.name.startswith(str(large))
@@ -211,9 +206,8 @@ def test_small_tmpfs(tmp_path: Path) -> None:
     """A real file system of 1 MiB in memory, as a container's /dev/shm: an error, never SIGBUS."""
     code = (
         "import os, sys; from pff_stream.errors import PffStreamError;"
-        "from pff_stream.triples import store;"
-        "store._memfd = lambda: None; store._SHARED_MEMORY = sys.argv[1];"
-        "s = store.GraphStore.in_memory(); s.resize(500_000); s.map_writable()[499_999] = 1;"
+        "from pff_stream.triples.store import GraphStore;"
+        "s = GraphStore.named([sys.argv[1]]); s.resize(500_000); s.map_writable()[499_999] = 1;"
         "room = os.statvfs(s.name); print(room.f_blocks * room.f_frsize)\n"
         "try: s.resize(8 << 20); s.map_writable()[-1] = 1; print('made')\n"
         "except PffStreamError as error: print(error)"
@@ -281,9 +275,8 @@ def test_room_without_fallocate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_remains_of_the_dead_are_removed(tmp_path: Path) -> None:
     """A killed creator's file goes at the next start; a living one's and others' files stay."""
     code = (
-        "import os, sys, time; from pff_stream.triples import store;"
-        "store._memfd = lambda: None; store._SHARED_MEMORY = sys.argv[1];"
-        "s = store.GraphStore.in_memory(); t = store.GraphStore.at_path(sys.argv[1] + '/g');"
+        "import sys, time; from pff_stream.triples.store import GraphStore;"
+        "s = GraphStore.named([sys.argv[1]]); t = GraphStore.at_path(sys.argv[1] + '/g');"
         "print('ready', flush=True); time.sleep(60)"
     )
     child = subprocess.Popen(
