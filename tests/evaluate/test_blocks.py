@@ -28,7 +28,7 @@ from pff_stream.triples._graph import GraphView
 from pff_stream.triples._resident import ResidentRelations, side_bytes
 from pff_stream.triples.bad import BadTriples
 from tests import strategies
-from tests.evaluate.test_evaluator import Result, read_records
+from tests.evaluate.evaluated import Result, read_records
 from tests.graphs import chunk_of_rules
 from tests.reference import Atom, Const, Rule, Triple, Var, evaluate, why_rejected
 

@@ -14,7 +14,7 @@ from pff_stream.cli import main as cli
 from pff_stream.errors import RefusedError
 from pff_stream.plan.sweep import parse_sweep
 from pff_stream.settings.options import OPTIONS
-from tests.cli.test_main import FakeEngine
+from tests.cli.fake_engine import FakeEngine
 from tests.fuzz.target import ACCEPTED, REFUSED, Target
 
 OWN = tempfile.TemporaryDirectory(prefix="pff-stream-fuzz-")

@@ -26,24 +26,24 @@ from tests.report.cases import Case, Line, cases, expected, source_chunks, store
     case=cases(),
     assignment=st.lists(st.integers(0, 6), min_size=1, max_size=12),
     chunk_rules=st.integers(1, 5),
-    unseen=st.sampled_from((0, 0, 5, 2**60)),
-    max_violations=st.sampled_from((0, 1, 3, 10**6)),
-    window_bytes=st.sampled_from((40, 41, 64, 100, 1000, 32768)),
+    options=st.builds(
+        MergeOptions,
+        unseen=st.sampled_from((0, 0, 5, 2**60)),
+        max_violations=st.sampled_from((0, 1, 3, 10**6)),
+        window_bytes=st.sampled_from((40, 41, 64, 100, 1000, 32768)),
+        fan_in=st.sampled_from((2, 3, 128)),
+    ),
     buffer_bytes=st.sampled_from((64, 65, 200, 1 << 18)),
-    fan_in=st.sampled_from((2, 3, 128)),
 )
 def test_equals_slow_formatter(
     case: Case,
     assignment: list[int],
     chunk_rules: int,
-    unseen: int,
-    max_violations: int,
-    window_bytes: int,
+    options: MergeOptions,
     buffer_bytes: int,
-    fan_in: int,
 ) -> None:
     """Files and totals are the plain formatter's, whatever the runs, windows and buffers."""
-    want = expected(case, unseen, max_violations)
+    want = expected(case, options.unseen, options.max_violations)
     violations, rules, outcomes = Collected(), Collected(), Collected()
     with stored(case, assignment, chunk_rules) as there:
         totals = write_results(
@@ -53,12 +53,7 @@ def test_equals_slow_formatter(
                 RuleLines(rules, buffer_bytes),
                 OutcomeLines(outcomes, buffer_bytes),
             ],
-            MergeOptions(
-                unseen=unseen,
-                max_violations=max_violations,
-                window_bytes=window_bytes,
-                fan_in=fan_in,
-            ),
+            options,
         )
     assert violations.data == want.violations
     assert rules.data == want.rules

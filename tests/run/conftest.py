@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from pathlib import Path
 from statistics import median
 
 import pytest
+
+from tests.run.faults import Running, digest
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -30,3 +33,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             f"{len(seconds):5} kills of busy workers until the task began again, {what}: "
             f"median {1e3 * median(seconds):.0f} ms, worst {1e3 * max(seconds):.0f} ms"
         )
+
+
+@pytest.fixture(scope="module")
+def inputs(data: Path) -> tuple[str, str]:
+    """Rules and triples."""
+    return str(data / "umls" / "rules.tsv.gz"), str(data / "umls" / "train.tsv.gz")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(inputs: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The hash of the results that nobody meddled with."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    assert Running(folder, "run", *inputs, "--out", folder / "r").end()[0] == 1
+    return digest(folder / "r")

@@ -41,20 +41,6 @@ paced = partial(Running, rules=100, pause=0.02, sync=0.1)
 """A run of sixty tasks that takes long enough to be disturbed."""
 
 
-@pytest.fixture(scope="module")
-def inputs(data: Path) -> tuple[str, str]:
-    """Rules and triples."""
-    return str(data / "umls" / "rules.tsv.gz"), str(data / "umls" / "train.tsv.gz")
-
-
-@pytest.fixture(scope="module")
-def undisturbed(inputs: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The hash of the results that nobody meddled with."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    assert Running(folder, "run", *inputs, "--out", folder / "r").end()[0] == 1
-    return digest(folder / "r")
-
-
 def go_on(folder: Path, inputs: tuple[str, str], *options: object) -> None:
     """Brings a run that was ended to its end: resumed, or begun anew where nothing was kept."""
     out = folder / "r"
