@@ -36,6 +36,8 @@ LINE_COPIES = 9
 _RULES, _OUTCOMES = file_name(Rules), file_name(Outcomes)
 _VIOLATIONS = file_name(Violations)
 _SHOWN, _MAX_DIGITS = 80, 20
+_NOT_OURS = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
+"""What reading JSON ends with that no run wrote."""
 _BY_WORD = {outcome.word: outcome for outcome in Outcome}
 
 
@@ -174,7 +176,7 @@ def _summary(folder: str) -> Summary:
         raise InputError(f"{folder}: found no results of a run there ({SUMMARY})") from None
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except _NOT_OURS as error:
         raise InputError(f"{path}: found no summary that this version wrote ({error})") from error
 
 
@@ -230,12 +232,14 @@ def _metric(outcomes: _Lines, text: str, rules: _Lines, document: str) -> RuleMe
     counted = next(rules, None)
     if counted is None:
         raise rules.error("the end", f"a rule more: line {line} of the rules was evaluated")
-    predictions, support, confidence, *rule = counted.split("\t", 3)
     try:
-        if not rule or not (_is_whole(predictions) and _is_whole(support)):
+        predictions, support, confidence, rule = counted.split("\t", 3)
+        if not (_is_whole(predictions) and _is_whole(support)):
             raise ValueError
         counts = Counts(int(predictions), int(support))
         value = float(confidence)
+        if not 0 <= value <= 1:
+            raise ValueError
     except ValueError:
         raise rules.error(_shown(counted), "predictions, support, confidence, rule") from None
     if outcome != _outcome_of(counts):
@@ -249,7 +253,7 @@ def _metric(outcomes: _Lines, text: str, rules: _Lines, document: str) -> RuleMe
         reason=reason,
         counts=counts,
         confidence=value if counts.predictions else None,
-        text=rule[0],
+        text=rule,
         document=document,
     )
 
@@ -274,7 +278,7 @@ def _finding(lines: _Lines, text: str, document: str) -> Finding:
             miner_confidence=_checked(found["miner_confidence"], float, int, type(None)),
         )
         return Finding(_names(found["head"]), (reason,), document)
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except _NOT_OURS:
         raise lines.error(_shown(text), "a violation as a run writes it") from None
 
 
@@ -292,7 +296,7 @@ def _task(lines: _Lines, text: str, folder: str) -> DocumentResults:
         parent, own = os.path.split(where)
         if parent != TASKS or own in ("", os.curdir, os.pardir):
             raise ValueError
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except _NOT_OURS:
         raise lines.error(_shown(text), "a document as a run over a manifest lists it") from None
     path = os.path.join(folder, TASKS, own)
     summary = _summary(path)
@@ -301,21 +305,28 @@ def _task(lines: _Lines, text: str, folder: str) -> DocumentResults:
     return DocumentResults(name, summary, "", _files(path))
 
 
-def _object(text: str) -> dict[str, Any]:
-    def refuse(word: str) -> None:
-        raise ValueError(word)
+def _refuse(word: str) -> None:
+    raise ValueError(f"{word} is no JSON")
 
-    return dict(_checked(json.loads(text, parse_constant=refuse), dict))
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse)
+
+
+def _object(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = _checked(_DECODER.decode(text), dict)
+    return found
 
 
 def _checked(value: Any, *kinds: type) -> Any:
-    if not isinstance(value, kinds) or isinstance(value, bool):
+    if type(value) not in kinds:  # exactly: a bool is no number here
         raise TypeError
     return value
 
 
 def _names(value: Any) -> Names:
-    subject, relation, object_ = (_checked(name, str) for name in _checked(value, list))
+    subject, relation, object_ = _checked(value, list)
+    if not type(subject) is type(relation) is type(object_) is str:
+        raise TypeError
     return subject, relation, object_
 
 

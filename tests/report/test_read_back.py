@@ -6,10 +6,11 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pff_stream.errors import InputError
@@ -125,6 +126,7 @@ def other(before: str, after: str) -> Callable[[str], str]:
         ("rules.tsv", other("6\t2", "6\t6"), "rules.tsv:2: found 6 predictions, 6 of them"),
         ("rules.tsv", other("6\t2", "6\t7"), "rules.tsv:2: found 6 predictions, 7 of them"),
         ("rules.tsv", other("6\t2", "6\t-2"), "rules.tsv:2: found .* expected predictions, supp"),
+        ("rules.tsv", other("0.33", "nan33"), "rules.tsv:2: found .* expected predictions, supp"),
         ("rules.tsv", other("6\t2", "6 2"), "rules.tsv:2: found .* expected predictions, suppor"),
         ("violations.jsonl", cut, "violations.jsonl:4: found a line that is cut"),
         ("violations.jsonl", without_last_line, "violations.jsonl:3: found 3 violations, expecte"),
@@ -148,6 +150,26 @@ def test_damaged_results(
     with pytest.raises(InputError, match=message):
         reported(results, tmp_path)
     assert not [entry for entry in tmp_path.iterdir() if entry.is_file()], "nothing is left behind"
+
+
+@settings(
+    deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_any_change(
+    data: st.DataObject, results: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Whatever a few bytes become, the end is an error of the input, or a report."""
+    folder = tmp_path_factory.mktemp("changed")
+    shutil.copytree(results, folder / "r")
+    path = folder / "r" / data.draw(st.sampled_from([*FOLDER_FILES, SUMMARY]))
+    content = bytearray(path.read_bytes())
+    at = data.draw(st.integers(0, len(content) - 1))
+    put = data.draw(st.sampled_from([b"", b"-", b"9" * 400, b"1e999", b"Infinity", b"[", b"\xff"]))
+    content[at : at + data.draw(st.integers(0, 3))] = put
+    path.write_bytes(content)
+    with suppress(InputError):
+        reported(folder / "r", folder)
 
 
 def test_no_results(results: Path, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pff_stream.report.summary import Summary
 
 BUFFER_BYTES = 1 << 18
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class _LinesWriter(DrivenWriter):
@@ -73,8 +74,7 @@ class Violations(_LinesWriter):
                 "confidence": reason.confidence,
                 "miner_confidence": reason.miner_confidence,
             }
-            text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-            self._lines.put(text.encode("utf-8", "surrogateescape") + b"\n")
+            self._lines.put(_JSON.encode(document).encode("utf-8", "surrogateescape") + b"\n")
 
 
 class Rules(_LinesWriter):
