@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -72,3 +73,82 @@ def test_a_result_writer_is_planned(newcomer: Newcomer) -> None:
 
     assert "report" not in phases()
     assert "a.md: text" in phases("--report", "a.md")["report"]
+
+
+TABLE = """head;body;confidence
+knows(?x,?y);likes(?x,?y);0.5
+knows(?x,?z);likes(?x,?y) & likes(?y,?z);1
+knows(?x,cy);likes(?x,?x;2
+knows(?x,?z);likes(?x,?y);0.5
+knows(?x,cy);likes(?x,bob);nan
+"""
+
+
+def test_a_rule_format(newcomer: Newcomer) -> None:
+    """One file and its entry: text is recognised and evaluated, or rejected with a reason."""
+    (newcomer.folder / "rules.txt").write_text(TABLE)
+    newcomer.run("run", "rules.txt", "triples.tsv", code=2)  # no rules of AnyBURL
+
+    newcomer.follow("Add a rule format in one file")
+    said = newcomer.run("run", "rules.txt", "triples.tsv", code=2)
+    assert "3 of 5 rule lines could not be read, more than --on-bad-rule 1% allows" in said
+    assert "line 4, column 1: found ' likes(?x,?x' for an atom" not in said
+    assert "line 4, column 1: found 'likes(?x,?x' for an atom, expected head;body;conf" in said
+    assert "line 5, column 1: found variable z of the head in no body atom, expected every" in said
+    assert "line 6, column 1: found confidence nan, expected a number from 0 on" in said
+    given = ("--on-bad-rule", "skip", "--violations", "-", "--min-confidence", "0.6")
+    said = newcomer.run("run", "rules.txt", "triples.tsv", *given, code=1)
+    (found,) = (json.loads(line) for line in said.splitlines() if line.startswith("{"))
+    assert (found["rule"], found["head"]) == (3, ["ana", "knows", "cy"])
+    assert found["rule_text"] == "knows(?x,?z) <= likes(?x,?y) & likes(?y,?z)"
+    assert (found["miner_confidence"], found["confidence"]) == (1, 0)
+    assert "(homomorphism)" in said
+    # As AnyBURL's it is still read, when it is.
+    newcomer.run("run", "rules.tsv", "triples.tsv", code=1)
+
+
+def test_a_rule_format_compressed_and_compiled(newcomer: Newcomer) -> None:
+    """What every format has: gzip, and a compiled file that keeps its meaning."""
+    newcomer.follow("Add a rule format in one file")
+    good = "".join(TABLE.splitlines(keepends=True)[:3])
+    (newcomer.folder / "rules.gz").write_bytes(gzip.compress(good.encode()))
+    newcomer.run("compile", "rules.gz", "-o", "rules.pffr")
+    for rules in ("rules.gz", "rules.pffr"):
+        said = newcomer.run("run", rules, "triples.tsv", code=1)
+        assert "2 rules (homomorphism): 2 violated" in said
+
+
+ARROWS = "ana -likes-> bob\nbob -likes-> cy\nana -knows-> bob\n"
+
+
+def test_a_triple_format(newcomer: Newcomer) -> None:
+    """One file and its entry: every command takes it, beside other inputs of the same mapping."""
+    newcomer.follow("Add a triple format in one file")
+    (newcomer.folder / "a.arrows").write_text(ARROWS)
+    (newcomer.folder / "b.arrows.gz").write_bytes(gzip.compress(b"cy -likes-> dee\n"))
+    assert newcomer.run("triples", "a.arrows") == TRIPLES
+    expected = newcomer.run("run", "rules.tsv", "triples.tsv", code=1)
+    found = newcomer.run("run", "rules.tsv", "a.arrows", code=1)
+    assert found.splitlines()[:4] == expected.splitlines()[:4]
+    newcomer.run("encode", "a.arrows", "b.arrows.gz", "triples.tsv", "-o", "graph.pffg")
+    said = newcomer.run("run", "rules.tsv", "graph.pffg", code=1)
+    assert "6 predictions" in said
+    (newcomer.folder / "m.yaml").write_text("tasks:\n- one: a.arrows\n- two: b.arrows.gz\n")
+    said = newcomer.run("run", "--manifest", "m.yaml", "--rules", "rules.tsv", code=1)
+    assert "2 documents" in said
+
+
+def test_a_triple_format_and_bad_lines(newcomer: Newcomer) -> None:
+    """What is no triple is named by file and line, whether the format notices or the encoder."""
+    newcomer.follow("Add a triple format in one file")
+    for line, said in (
+        ("ana likes bob", "a.arrows, line 4: found 'ana likes bob', expected subject -relation-"),
+        ("ana -likes-> me_myself_i", "a.arrows, triple 4: found the entity me_myself_i"),
+        (
+            "ana -likes-> \tb",
+            "a.arrows, triple 4: found 'ana\\tlikes\\t\\tb', expected three names",
+        ),
+    ):
+        (newcomer.folder / "a.arrows").write_text(f"{ARROWS}{line}\n")
+        assert said in newcomer.run("run", "rules.tsv", "a.arrows", code=2)
+        newcomer.run("run", "rules.tsv", "a.arrows", "--on-bad-triple", "skip", code=1)

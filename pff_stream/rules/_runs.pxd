@@ -70,7 +70,7 @@ cdef class RuleRuns:
     cdef uint64_t first_source
     cdef uint8_t *head_key
 
-    cdef int reserve(self, size_t line_bytes) except -1 nogil
+    cdef int reserve(self, size_t n_bytes) except -1 nogil
     cdef uint32_t find(self, bint body, const uint8_t *text, uint32_t length, uint64_t hashed) noexcept nogil
     cdef Head *head_at(self, uint32_t entry) noexcept nogil
     cdef Body *body_at(self, uint32_t entry) noexcept nogil

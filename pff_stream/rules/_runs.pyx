@@ -135,9 +135,9 @@ cdef class RuleRuns:
         """Closes the temporary file, which frees its space."""
         self.written.close()
 
-    cdef int reserve(self, size_t line_bytes) except -1 nogil:
-        """Room for one more rule of a line of this length; writes the run out where there is none."""
-        cdef size_t needed = self.used + 12 * line_bytes + 2048
+    cdef int reserve(self, size_t n_bytes) except -1 nogil:
+        """Room for one more rule of so many bytes; writes the run out where there is none."""
+        cdef size_t needed = self.used + n_bytes + 2048
         needed += (self.n_rules + 1) * (sizeof(Rule) + 8)
         needed += (self.n_bodies + 1) * (sizeof(Item) + 4)
         if (

@@ -50,5 +50,6 @@ cdef class RuleSink:
     cdef uint32_t _head_of_key(self, bytes key) except 0
     cdef int _check_line(self, uint64_t line) except -1
     cdef int _set_row(self, values) except -1
+    cdef object _problem_of(self, values)
     cdef object _column(self, int column)
     cdef int _close(self) except -1

@@ -92,8 +92,9 @@ cdef class RuleSink:
         """Adds the rule of a line (from 1, rising); rejects it where it is none that can be meant.
 
         `text` is what reports show. `values`: what the miner says, by column; None is no value.
+        ValueError for a column that the format does not have.
         """
-        problem = rule.problem()
+        problem = rule.problem() or self._problem_of(values or {})
         if problem is not None:
             self.reject(line, text, 1, *problem)
             return
@@ -103,8 +104,8 @@ cdef class RuleSink:
             return
         body_key, head_key = rule_keys(rule)
         self._check_line(line)
-        self._set_row(values)
-        self.runs.reserve(len(raw) + len(body_key) + len(head_key))
+        self._set_row(values or {})
+        self.runs.reserve(len(raw) + 2 * len(body_key) + len(head_key))
         memcpy(self.text_at(), <const uint8_t *>raw, len(raw))
         self.add_keys(0, body_key, head_key, self.text_at(), len(raw))
         self.keep(line, len(raw))
@@ -207,9 +208,7 @@ cdef class RuleSink:
     cdef int _set_row(self, values) except -1:
         cdef int i
         self.clear_row()
-        for name, value in (values or {}).items():
-            if name not in self.names:
-                raise ValueError(f"column {name!r}: expected one of {', '.join(self.names)}")
+        for name, value in values.items():
             if value is None:
                 continue
             i = self.names.index(name)
@@ -217,9 +216,16 @@ cdef class RuleSink:
                 self.row[i].share = value
             else:
                 self.row[i].count = value
-            if not value >= 0 or value == float("inf"):
-                raise ValueError(f"{name} {value!r}: expected a number from 0 on")
         return 0
+
+    cdef object _problem_of(self, values):
+        """What is found among the values that no column can hold, and what is expected; or None."""
+        for name, value in values.items():
+            if name not in self.names:
+                raise ValueError(f"column {name!r}: expected one of {', '.join(self.names)}")
+            if value is not None and not 0 <= value < float(1 << 63):
+                return f"{name} {value!r}", "a number from 0 on"
+        return None
 
     cdef uint32_t _body_of_key(self, bytes key) except 0:
         """The entry of a body that came as a key; a NUL before it keeps it apart from texts."""

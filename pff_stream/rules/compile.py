@@ -39,6 +39,8 @@ from pff_stream.rules.formats.interface import GraphNames, RuleFormat
 
 DEFAULT_MEMORY_BYTES = 32 * 1024 * 1024
 MIN_MEMORY_BYTES = 14 * 1024 * 1024
+MIN_ARENA_BYTES = 1_200_000
+"""Holds the longest rule, and the windows of two runs on disk."""
 BLOCK_BYTES = 64 * 1024
 _FIRST_BYTES = 4096
 
@@ -57,7 +59,7 @@ class CompileOptions:
     """`fail`, `skip`, or the share of the rules that may be rejected (`P%`)."""
     memory_bytes: int = DEFAULT_MEMORY_BYTES
     arena_bytes: int | None = None
-    """What rules are sorted in; None: all that is left of the memory."""
+    """What rules are sorted in, `MIN_ARENA_BYTES` or more; None: all that is left of the memory."""
     temporary_directory: str | Path | None = None
     """Where rules go that are too many for the memory."""
     chunk_rules: int = MAX_CHUNK_RULES
@@ -125,13 +127,16 @@ class _Compiling:
             expected = " or ".join(SEMANTICS)
             raise UsageError(f"semantics {self._semantics!r}: expected {expected}")
         self._sizes = compile_memory(options.memory_bytes, rule_format)
+        arena_bytes = self._sizes["arena"] if options.arena_bytes is None else options.arena_bytes
+        if arena_bytes < MIN_ARENA_BYTES:
+            raise UsageError(f"an arena of {arena_bytes} bytes: expected {MIN_ARENA_BYTES} or more")
         open_temporary = _temporary_opener(options.temporary_directory)
         self._rejections = Rejections()
         self._writer = RuleFileWriter(destination, open_temporary, rule_format.name)
         self._builder = ChunkBuilder(self._writer.add_chunk, options.chunk_rules)
         self._runs = RuleRuns(
             self._builder,
-            options.arena_bytes or self._sizes["arena"],
+            arena_bytes,
             _count_slots(options.memory_bytes),
             open_temporary,
         )
@@ -188,6 +193,8 @@ class _Compiling:
         ready = read_ahead(hashing()) if self._options.ahead else hashing()
         reading_bytes = self._format.read(ready, self._sink, graph)
         self._sink.finish()
+        if reading_bytes is None:
+            reading_bytes = sum(self._format.memory().values())
         return hashed.digest(), reading_bytes
 
     def _counts(self) -> dict[str, int]:

@@ -53,4 +53,5 @@ cdef class TripleLines:
     cdef bint _reserve_in_file(self, int which, Array* array, size_t needed) noexcept nogil
     cdef void _forget(self, void* array, size_t start, size_t stop) noexcept nogil
     cdef _no_memory(self)
+    cdef str _place(self)
     cdef _refuse(self, Text at, Text stop)

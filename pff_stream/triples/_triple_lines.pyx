@@ -158,7 +158,7 @@ cdef class TripleLines:
         cdef size_t needed = self.tail_bytes + (stop - at)
         if needed > self.max_line_bytes + 1:
             raise InputError(
-                f"{self.source}, line {self.line + 1}: found a line of over {self.max_line_bytes} "
+                f"{self._place()}: found a line of over {self.max_line_bytes} "
                 "bytes, expected subject, relation and object"
             )
         if not reserve(&self.tail, needed):
@@ -380,5 +380,9 @@ cdef class TripleLines:
             limit = "names of under 2 GiB" if self.problem == TOO_LONG_NAME else (
                 f"at most {MAX_NAMES} entities and as many relations"
             )
-            raise InputError(f"{self.source}, line {self.line + 1}: found more, expected {limit}")
-        self.bad.add(self.source, self.line + 1, message)
+            raise InputError(f"{self._place()}: found more, expected {limit}")
+        self.bad.add(self.source, self.line + 1, message, "triple" if self.verbatim else "line")
+
+    cdef str _place(self):
+        """The line at hand; of lines that this program made, the triple."""
+        return f"{self.source}, {'triple' if self.verbatim else 'line'} {self.line + 1}"

@@ -16,11 +16,13 @@ class BadTriple:
     """One place in the input that is no triple."""
 
     source: str
-    line: int
+    number: int
     message: str
+    unit: str = "line"
+    """What is counted, from 1: lines of a file, or triples where these are not lines."""
 
     def __str__(self) -> str:
-        return f"{self.source}, line {self.line}: {self.message}"
+        return f"{self.source}, {self.unit} {self.number}: {self.message}"
 
 
 @dataclass(slots=True)
@@ -31,9 +33,9 @@ class BadTriples:
     count: int = 0
     first: list[BadTriple] = field(default_factory=list)
 
-    def add(self, source: str, line: int, message: str) -> None:
+    def add(self, source: str, number: int, message: str, unit: str = "line") -> None:
         """Raises `InputError` under the policy `fail`."""
-        bad = BadTriple(source, line, message)
+        bad = BadTriple(source, number, message, unit)
         if self.policy == "fail":
             raise InputError(str(bad))
         self.count += 1

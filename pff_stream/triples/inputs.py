@@ -16,7 +16,6 @@ from pff_stream.files.decoders import DecoderMemory
 from pff_stream.files.sources import STANDARD_INPUT, open_blocks
 from pff_stream.triples.bad import BadTriples
 from pff_stream.triples.formats.interface import (
-    HeldMemory,
     LineBlocks,
     TripleFormat,
     TripleReader,
@@ -24,6 +23,7 @@ from pff_stream.triples.formats.interface import (
 )
 from pff_stream.triples.formats.tsv import MAPPING, checked
 from pff_stream.triples.formats.tuples import Triple
+from pff_stream.triples.held import HeldMemory, Unlimited
 from pff_stream.triples.options import EncodeOptions
 
 TripleInput: TypeAlias = "str | os.PathLike[str] | Iterable[Triple]"
@@ -32,16 +32,6 @@ FIRST_BYTES = 4096
 _MOST_BLANKS = 1 << 20
 _BLANKS = b"\xef\xbb\xbf \t\r\n"
 _PACKED_SUFFIXES = (".gz", ".zst")
-
-
-class Unlimited:
-    """For whoever reads without a plan (a `HeldMemory`)."""
-
-    def expect(self, n_bytes: int, what: str) -> None:
-        """Any document may be read."""
-
-    def hold(self, n_bytes: int) -> None:
-        """Nobody asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +139,7 @@ def checked_lines(inputs: Sequence[TripleInput], options: EncodeOptions) -> Iter
     """
     bad = BadTriples("fail")
     for opened in OpenedInputs(inputs, options, bad).all:
-        lines = opened.lines
-        yield from checked(opened.name, lines, bad) if lines.is_raw else lines.blocks
+        yield from checked(opened.name, opened.lines, bad)
 
 
 def _first_bytes(blocks: Iterable[bytes]) -> tuple[bytes, list[bytes]]:

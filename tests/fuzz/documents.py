@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from pff_stream.errors import InputError
 from pff_stream.triples.bad import BadTriples
 from pff_stream.triples.formats.json import DocumentReader
-from pff_stream.triples.inputs import Unlimited
+from pff_stream.triples.held import Unlimited
 from pff_stream.triples.options import DocumentOptions
 from tests.fuzz.target import ACCEPTED, REFUSED, Target, check_message
 

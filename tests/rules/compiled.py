@@ -14,7 +14,7 @@ from pff_stream.rules.compile_report import CompileReport
 from pff_stream.rules.file import RuleFile
 from pff_stream.rules.formats.anyburl import Reading
 from pff_stream.rules.keys import variable_numbers
-from pff_stream.rules.rule import Atom
+from pff_stream.rules.rule import Atom, Rule
 
 Term = int | bytes
 Decoded = tuple[int, tuple[bytes, Term, Term], tuple[tuple[bytes, Term, Term], ...]]
@@ -115,7 +115,11 @@ def decoded_chunk(chunk: RuleChunk) -> dict[int, Decoded]:
 
 def expected(reading: Reading, flags: int) -> Decoded:
     """What the columns of a reading decode to."""
-    rule = reading.rule()
+    return decoded(reading.rule(), flags)
+
+
+def decoded(rule: Rule, flags: int = 0) -> Decoded:
+    """What the columns of a rule decode to."""
     numbers = variable_numbers(rule)
 
     def atom(given: Atom) -> tuple[bytes, Term, Term]:

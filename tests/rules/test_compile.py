@@ -17,6 +17,7 @@ from pff_stream.errors import InputError, OutputError, UsageError
 from pff_stream.rules._chunks import MAX_CHUNK_RULES
 from pff_stream.rules.compile import (
     DEFAULT_MEMORY_BYTES,
+    MIN_ARENA_BYTES,
     MIN_MEMORY_BYTES,
     CompileOptions,
     compile_memory,
@@ -36,7 +37,6 @@ from tests.rules.compiled import (
 
 RULE = b"h(X,c) <= r(X,A)"
 LINE = b"10\t5\t0.5\t" + RULE
-ARENA_BYTES = 1_200_000
 
 
 def random_lines(count: int, seed: int = 1) -> bytes:
@@ -192,10 +192,10 @@ def test_runs_on_disk_change_no_byte(tmp_path: Path) -> None:
         assert report.spilled_runs >= 2
         assert file.rules == 60_000
     assert compiled_bytes(content, memory_bytes=MIN_MEMORY_BYTES) == whole
-    with compiled(content, arena_bytes=ARENA_BYTES) as (report, _):
+    with compiled(content, arena_bytes=MIN_ARENA_BYTES) as (report, _):
         # Three windows fit this arena, so that runs take several passes.
         assert report.spilled_runs > 3
-    assert compiled_bytes(content, arena_bytes=ARENA_BYTES) == whole
+    assert compiled_bytes(content, arena_bytes=MIN_ARENA_BYTES) == whole
     assert not list(tmp_path.iterdir())
 
 
@@ -210,10 +210,10 @@ def test_long_rules_survive_runs_on_disk() -> None:
         rules.append(b"h(X,Y) <= r(X,Y), q(%s%d,me_myself_i)\n" % (name, number))
     content = b"".join(rules)
     whole = compiled_bytes(content)
-    with compiled(content, arena_bytes=ARENA_BYTES) as (report, _):
+    with compiled(content, arena_bytes=MIN_ARENA_BYTES) as (report, _):
         assert report.spilled_runs > 2
         assert report.unsettled > 50
-    assert compiled_bytes(content, arena_bytes=ARENA_BYTES) == whole
+    assert compiled_bytes(content, arena_bytes=MIN_ARENA_BYTES) == whole
 
 
 def test_memory_is_named_and_sums_up() -> None:
@@ -224,6 +224,9 @@ def test_memory_is_named_and_sums_up() -> None:
         assert min(sizes.values()) > 0
     with pytest.raises(UsageError, match="at least"):
         compile_memory(MIN_MEMORY_BYTES - 1)
+    options = CompileOptions(arena_bytes=MIN_ARENA_BYTES - 1)
+    with pytest.raises(UsageError, match="an arena of 1199999 bytes"):
+        compile_rules([], None, source_name="x", options=options)
 
 
 PEAK = """

@@ -169,7 +169,7 @@ def test_bad_lines(tmp_path: Path, line: bytes, found: str, cut: int) -> None:
     assert message.startswith(f"{path}, line 2: found ") and found in message
     data, report = encoded(path, options=EncodeOptions(on_bad_triple="skip", block_bytes=cut))
     check(data, [("x", "y", "z"), ("x", "y", "w")])
-    assert report.n_bad == 1 and report.bad[0].line == 2 and found in report.bad[0].message
+    assert report.n_bad == 1 and report.bad[0].number == 2 and found in report.bad[0].message
 
 
 def test_only_the_first_bad_lines_are_kept(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_only_the_first_bad_lines_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "bad.tsv"
     path.write_bytes(b"\n" * 25)
     _, report = encoded(path, options=EncodeOptions(on_bad_triple="skip"))
-    assert report.n_bad == 25 and [bad.line for bad in report.bad] == list(range(1, 11))
+    assert report.n_bad == 25 and [bad.number for bad in report.bad] == list(range(1, 11))
 
 
 def test_relation_may_be_me_myself_i() -> None:
@@ -230,7 +230,7 @@ def test_long_lines_are_refused() -> None:
 )
 def test_bad_tuples(triples: list[Triple]) -> None:
     """Tuples that are no triples are bad triples like lines are."""
-    with pytest.raises(InputError, match="triples given as input 1, line 1: found"):
+    with pytest.raises(InputError, match="triples given as input 1, triple 1: found"):
         encoded(triples)
     _, report = encoded(triples, options=EncodeOptions(on_bad_triple="skip"))
     assert report.n_bad == 1 and report.n_read == 0

@@ -33,6 +33,8 @@ cdef enum:
     # `r(X,Y)` and its separator.
     MAX_SPANS = LINE_BYTES // 8 + 2
     SELF_BYTES = 11
+    # What a line takes in a run, at most, for each of its bytes: texts, and keys of their names.
+    RULE_BYTES = 12
     CONSTANT = 0x7F
     FLAG_AMBIGUOUS = 1
 
@@ -136,7 +138,7 @@ cdef class AnyBurlReader:
         if i == length and not self.too_long:
             return 0
         # Before anything is looked up, since making room forgets all entries.
-        self.runs.reserve(length)
+        self.runs.reserve(RULE_BYTES * length)
         self.sink.clear_row()
         return self._columns(at, length)
 

@@ -29,6 +29,7 @@ from pff_stream.rules.formats._chart import (
     Span,
     TooManyWaysError,
 )
+from pff_stream.rules.formats.interface import RuleFormat
 from pff_stream.rules.keys import rule_keys
 from pff_stream.rules.rule import Lookup, Rejected
 
@@ -268,7 +269,7 @@ def _rule_atom(atom: Atom) -> rule.Atom:
     return rule.Atom(atom.relation.decode(), subject, object_)
 
 
-class AnyBurlFormat:
+class AnyBurlFormat(RuleFormat):
     """`predicted TAB correct TAB confidence TAB rule`, or the rule alone: any text."""
 
     name = "anyburl"

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from pff_stream.files.lines import MAX_LINE_BYTES
+from pff_stream.rules.rule import Rejected
+
 if TYPE_CHECKING:
     from pff_stream.rules._sink import RuleSink
     from pff_stream.rules.columns import MinerColumn
-    from pff_stream.rules.rule import Lookup, Rejected, Rule
+    from pff_stream.rules.rule import Lookup, Rule
 
 
 class GraphNames(Protocol):
@@ -25,7 +28,7 @@ class GraphNames(Protocol):
 
 
 class RuleFormat(Protocol):
-    """One way to write rules. Has no state."""
+    """One way to write rules. Has no state. Few need a `memory` and a `settle` of their own."""
 
     name: str
     """In the rule file's header, and a value of `--rule-format`."""
@@ -41,12 +44,17 @@ class RuleFormat(Protocol):
 
     def memory(self) -> Mapping[str, int]:
         """Bytes that `read` holds at most, by name, beside the sink and a block of the source."""
+        return {"line": 4 * MAX_LINE_BYTES}
 
-    def read(self, blocks: Iterator[bytes], rules: RuleSink, graph: GraphNames | None) -> int:
+    def read(
+        self, blocks: Iterator[bytes], rules: RuleSink, graph: GraphNames | None
+    ) -> int | None:
         """Puts every rule of the source, and every line that is none, into `rules`.
 
-        Returns how many bytes of its memory it used. The names of a graph settle doubtful texts.
+        Returns how many bytes of its memory it used, None for all of them. The names of a graph
+        settle doubtful texts.
         """
 
     def settle(self, text: bytes, has_entity: Lookup, has_relation: Lookup) -> Rule | Rejected:
         """The rule that a doubtful text is under a graph's names; for formats that keep such."""
+        return Rejected(1, "a doubtful text", f"a clear one: {self.name} has no others")

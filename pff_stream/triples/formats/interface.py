@@ -1,7 +1,4 @@
-"""What a triple format is: it recognises an input and turns it into lines of triples.
-
-The formats at hand are listed in this folder's `__init__`. docs/how-to-add.md adds one.
-"""
+"""What a triple format is: it recognises an input and turns it into lines (docs/how-to-add.md)."""
 
 from __future__ import annotations
 
@@ -11,17 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from pff_stream.triples.bad import BadTriples
+    from pff_stream.triples.held import HeldMemory
     from pff_stream.triples.options import EncodeOptions
-
-
-class HeldMemory(Protocol):
-    """Is told what a reader holds beside the blocks; what is little need not be told."""
-
-    def expect(self, n_bytes: int, what: str) -> None:
-        """So many bytes will be held for `what`; raises `RefusedError` where they do not fit."""
-
-    def hold(self, n_bytes: int) -> None:
-        """So many bytes are held at this moment, or nearly so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +18,11 @@ class TripleSource:
 
     given: object
     """The path (`-`: standard input) as a `str`, or the caller's object."""
-    name: str
-    """What messages call it."""
+    name: str  # in messages
     blocks: Iterator[bytes]
     """The decompressed bytes of a path, in blocks of a bounded size; nothing for an object."""
     memory: HeldMemory
-    """For readers that hold more than a block, whole documents perhaps."""
+    """For readers that hold more than a block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +37,14 @@ class LineBlocks:
 
 
 class TripleReader(Protocol):
-    """Reads the inputs of one graph, one after the other."""
+    """Reads the inputs of one graph, one after the other. Not every one warns."""
 
     def lines(self, source: TripleSource) -> LineBlocks:
         """The lines of one input. What is no triple goes to the `BadTriples` of the reader."""
 
     def warnings(self) -> list[str]:
         """What was read otherwise than it may have been meant, one sentence each."""
+        return []
 
 
 class TripleFormat(Protocol):

@@ -18,12 +18,17 @@ from pff_stream.errors import InputError
 from pff_stream.files import _pages
 from pff_stream.files.sources import STANDARD_INPUT
 from pff_stream.triples.formats.elements import MAX_DEPTH, Element, split_elements
-from pff_stream.triples.formats.interface import LineBlocks, TripleSource
+from pff_stream.triples.formats.interface import (
+    LineBlocks,
+    TripleFormat,
+    TripleReader,
+    TripleSource,
+)
 from pff_stream.triples.formats.mapping import escaped, id_of, walk
 
 if TYPE_CHECKING:
     from pff_stream.triples.bad import BadTriples
-    from pff_stream.triples.formats.interface import HeldMemory
+    from pff_stream.triples.held import HeldMemory
     from pff_stream.triples.options import DocumentOptions, EncodeOptions
 
 MAPPING = "json-1"
@@ -39,7 +44,7 @@ _BOM = b"\xef\xbb\xbf"
 _BLANKS = b" \t\r\n"
 
 
-class JsonFormat:
+class JsonFormat(TripleFormat):
     """`.json`, `.jsonl` and `.ndjson`, also compressed; standard input by its content."""
 
     mapping = MAPPING
@@ -70,7 +75,7 @@ def document_stem(path: str) -> str:
     return PurePath(name).stem if name.lower().endswith(_SUFFIXES) else name
 
 
-class DocumentReader:
+class DocumentReader(TripleReader):
     """Turns files of documents into triple lines, and remembers which file stems named documents.
 
     `duplicate_keys` counts keys that stood twice in one object (the last one won).

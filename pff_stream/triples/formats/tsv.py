@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 
 from pff_stream.triples._encode import Encoder
 from pff_stream.triples._triple_lines import MAX_LINE_BYTES
-from pff_stream.triples.formats.interface import LineBlocks, TripleSource
+from pff_stream.triples.formats.interface import (
+    LineBlocks,
+    TripleFormat,
+    TripleReader,
+    TripleSource,
+)
 
 if TYPE_CHECKING:
     from pff_stream.triples.bad import BadTriples
@@ -20,7 +25,7 @@ MAPPING = "tsv-1"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-class TsvFormat:
+class TsvFormat(TripleFormat):
     """Every path that no format before it reads."""
 
     mapping = MAPPING
@@ -34,7 +39,7 @@ class TsvFormat:
         return TsvReader(options.columns)
 
 
-class TsvReader:
+class TsvReader(TripleReader):
     """Hands bytes on: the encoder tells `bad` which lines are none."""
 
     def __init__(self, columns: tuple[int, int, int]) -> None:
@@ -44,26 +49,23 @@ class TsvReader:
         """The bytes of the file."""
         return LineBlocks(source.blocks, self._columns, is_raw=True)
 
-    def warnings(self) -> list[str]:
-        """None."""
-        return []
-
 
 def checked(name: str, lines: LineBlocks, bad: BadTriples) -> Iterator[bytes]:
-    """Whole lines of raw ones, each in the order subject, relation, object, ended by a newline."""
+    """Whole lines, each in the order subject, relation, object, ended by a newline."""
     columns = lines.columns
     n_lines = 0
     for whole in _whole_lines(lines.blocks):
         # It holds the names of these lines alone, whatever the length of the file.
         encoder = Encoder(bad)
-        encoder.start_file(name, columns, lines_before=n_lines)
+        encoder.start_file(name, columns, not lines.is_raw, n_lines)
         encoder.feed(whole)
         encoder.end_file()
         ended = whole if whole.endswith(b"\n") else whole + b"\n"
-        if n_lines == 0:
-            ended = ended.removeprefix(_BYTE_ORDER_MARK)
+        if lines.is_raw:
+            if n_lines == 0:
+                ended = ended.removeprefix(_BYTE_ORDER_MARK)
+            ended = ended.replace(b"\r\n", b"\n")
         n_lines += ended.count(b"\n")
-        ended = ended.replace(b"\r\n", b"\n")
         if columns != (0, 1, 2):
             split = (line.split(b"\t") for line in ended[:-1].split(b"\n"))
             ended = b"".join(b"\t".join(row[place] for place in columns) + b"\n" for row in split)

@@ -10,7 +10,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from pff_stream.errors import InputError
-from pff_stream.triples.formats.interface import LineBlocks, TripleSource
+from pff_stream.triples.formats.interface import (
+    LineBlocks,
+    TripleFormat,
+    TripleReader,
+    TripleSource,
+)
 from pff_stream.triples.formats.tsv import MAPPING
 
 if TYPE_CHECKING:
@@ -21,7 +26,7 @@ Triple: TypeAlias = tuple[str, str, str]
 _BATCH = 4096
 
 
-class TupleFormat:
+class TupleFormat(TripleFormat):
     """Every object that is no path and that no format before it reads."""
 
     mapping = MAPPING
@@ -35,7 +40,7 @@ class TupleFormat:
         return TupleReader(bad)
 
 
-class TupleReader:
+class TupleReader(TripleReader):
     """Joins tuples to lines, some thousand at a time."""
 
     def __init__(self, bad: BadTriples) -> None:
@@ -45,10 +50,6 @@ class TupleReader:
         """The lines of all tuples."""
         triples = cast("Iterable[Triple]", source.given)
         return LineBlocks(triple_blocks(source.name, triples, self._bad))
-
-    def warnings(self) -> list[str]:
-        """None."""
-        return []
 
 
 def triple_blocks(name: str, triples: Iterable[Triple], bad: BadTriples) -> Iterator[bytes]:
@@ -83,4 +84,5 @@ def _good_lines(name: str, batch: Sequence[Triple], before: int, bad: BadTriples
                 name,
                 number,
                 f"found {line[:80]!r}, expected three names without tab and newline",
+                unit="triple",
             )

@@ -12,7 +12,7 @@ import pytest
 from pff_stream.errors import InputError
 from pff_stream.triples.bad import BadTriples
 from pff_stream.triples.formats.json import DocumentReader, JsonFormat, document_stem
-from pff_stream.triples.inputs import Unlimited
+from pff_stream.triples.held import Unlimited
 from pff_stream.triples.options import DocumentOptions, EncodeOptions
 from tests.triples.memory_writer import encoded
 
