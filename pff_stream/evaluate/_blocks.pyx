@@ -90,7 +90,8 @@ cdef class BlockEvaluator(UnitMaker):
     def evaluate_together(self, ranges, flush, uint8_t skipped=0):
         """Evaluates ranges of rules as if they were one: (chunk, start, stop) each.
 
-        The chunks, `flush`, `skipped` and what is returned are those of `evaluate`.
+        The chunks, `flush`, `skipped` and what is returned are those of `evaluate`. Longer than a
+        screen: the views of all chunks must live as long as the pointers into them.
         """
         cdef const unsigned char[::1] names
         cdef const uint32_t[::1] name_ends, body_ends, rule_body

@@ -81,6 +81,8 @@ cdef class Evaluator(Counter):
         rules that have a flag of `skipped` are left out; `flush(memoryview)` is called with each
         full buffer and with the rest: each is a run of records in source order. Returns the
         (predictions, support) of the rules written, summed.
+
+        Longer than a screen: the views of the chunk must live as long as the pointers into them.
         """
         cdef const unsigned char[::1] names = chunk.names
         cdef const uint32_t[::1] name_ends = chunk.name_ends

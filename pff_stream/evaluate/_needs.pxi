@@ -71,6 +71,8 @@ def largest_need(
 
     Returns these bytes and sides, (`least_bytes`, []) where no rule takes more. `chunk` has the
     columns of a rule file's chunk, `side_bytes` (int64[2 * relations]) what each side takes.
+
+    Longer than a screen: the views of the chunk must live as long as the pointers into them.
     """
     cdef const unsigned char[::1] names = chunk.names
     cdef const uint32_t[::1] name_ends = chunk.name_ends

@@ -66,6 +66,7 @@ cdef class UnitMaker(Evaluator):
         """Parts the rules of each body so that each part's relations fit the room together.
 
         Of a body that alone does not fit only those sides count that are looked up in any order.
+        Longer than a screen: one pass that keeps the state of a part that is still open.
         """
         cdef const TakenRange* taken = &self.taken[number]
         cdef const RuleRange* rules = &taken.rules

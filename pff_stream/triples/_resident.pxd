@@ -65,6 +65,10 @@ cdef class ResidentRelations:
     cdef bint show_gathered(self, int32_t side) noexcept nogil
     cdef void hide_gathered(self, int32_t side) noexcept nogil
     cdef int _locate_side(self, int64_t first, int64_t last) except -1 nogil
+    cdef int _locate_values(self, int64_t first, int64_t last) except -1 nogil
+    cdef unsigned char* _gather_side(
+        self, uint32_t part, int64_t first, int64_t last, int64_t n, unsigned char* at
+    ) except NULL nogil
     cdef int64_t _place(self, uint64_t n_bytes) noexcept nogil
     cdef void _gather(self) noexcept nogil
     cdef void _point(self, int32_t side, int64_t at) noexcept nogil

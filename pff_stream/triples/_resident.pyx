@@ -313,7 +313,6 @@ cdef class ResidentRelations:
         cdef uint64_t index = <const unsigned char*>rows.index - base
         cdef uint64_t bits = <const unsigned char*>rows.bits - base if rows.bits != NULL else 0
         cdef uint64_t keys = <const unsigned char*>rows.keys - base
-        cdef uint64_t offsets = <const unsigned char*>rows.offsets - base
         cdef uint64_t words = (self.graph.n_entities + 63) >> 6
         cdef uint64_t n = last - first
         cdef uint64_t n_keys = rows.n_keys
@@ -360,6 +359,19 @@ cdef class ResidentRelations:
                     break
                 row.at += 1
                 row.n -= 1
+        return self._locate_values(first, last)
+
+    cdef int _locate_values(self, int64_t first, int64_t last) except -1 nogil:
+        """Where the values of rows of one side lie, whose numbers are known: by its offsets."""
+        cdef const Rows* rows = &self.mapped[self.wanted[first].side]
+        cdef uint64_t values = <const unsigned char*>rows.values - self.graph.base
+        cdef uint64_t offsets = <const unsigned char*>rows.offsets - self.graph.base
+        cdef uint64_t n = last - first
+        cdef uint64_t n_keys = rows.n_keys
+        cdef uint64_t at, until
+        cdef uint32_t pair[2]
+        cdef int64_t i
+        cdef WantedRow* row
         self.file.forget()
         for i in range(first, last):
             row = &self.wanted[i]
@@ -369,7 +381,7 @@ cdef class ResidentRelations:
             until = _ahead(at, offsets + 4 * (n_keys + 1), 4 * n_keys, n)
             memcpy(pair, self.file.reach(at, 8, until), 8)
             row.n = pair[1] - pair[0]
-            row.at = (<const unsigned char*>rows.values - base) + 4 * <uint64_t>pair[0]
+            row.at = values + 4 * <uint64_t>pair[0]
         return 0
 
     cdef int64_t find_wanted(self, int32_t side, int32_t entity) noexcept nogil:
@@ -400,17 +412,9 @@ cdef class ResidentRelations:
 
         There is room: see `row_room_bytes`.
         """
-        cdef int64_t i = 0, first, n, kept
-        cdef uint32_t bucket, last_bucket
-        cdef uint64_t until, values, n_edges
-        cdef uint64_t last = self.graph.n_entities - 1 if self.graph.n_entities else 0
+        cdef int64_t i = 0, first, n
         cdef unsigned char* at = self.room + self.sides_bytes
         cdef int32_t side
-        cdef uint32_t* offsets
-        cdef uint32_t* index
-        cdef int32_t* keys
-        cdef Rows* rows
-        cdef WantedRow* row
         while i < self.n_wanted:
             first = i
             side = self.wanted[i].side
@@ -419,45 +423,59 @@ cdef class ResidentRelations:
                 if self.wanted[i].part == part and self.wanted[i].n:
                     n += 1
                 i += 1
-            rows = &self.gathered[side]
-            values = <const unsigned char*>self.mapped[side].values - self.graph.base
-            n_edges = self.mapped[side].n_edges
-            rows[0] = self.mapped[side]
-            rows.bits = NULL
-            rows.n_keys = <uint32_t>n
-            rows.shift = 0
-            while (last >> rows.shift) > <uint64_t>n:
-                rows.shift += 1
-            last_bucket = <uint32_t>(last >> rows.shift) + 1
-            keys = <int32_t*>at
-            offsets = <uint32_t*>(at + 4 * n)
-            index = offsets + n + 1
-            rows.keys = keys
-            rows.offsets = offsets
-            rows.index = index
-            at = <unsigned char*>(index + last_bucket + 1)
-            rows.values = <const int32_t*>at
-            kept = 0
-            bucket = 0
-            offsets[0] = 0
-            self.file.forget()
-            for first in range(first, i):
-                row = &self.wanted[first]
-                if row.part != part or row.n == 0:
-                    continue
-                while bucket <= <uint32_t>(row.entity >> rows.shift):
-                    index[bucket] = <uint32_t>kept
-                    bucket += 1
-                keys[kept] = row.entity
-                until = _ahead(row.at, values + 4 * n_edges, 4 * n_edges, n)
-                self.file.copy(at, row.at, 4 * <uint64_t>row.n, until)
-                at += 4 * <uint64_t>row.n
-                offsets[kept + 1] = offsets[kept] + row.n
-                kept += 1
-            while bucket <= last_bucket:
+            at = self._gather_side(part, first, i, n, at)
+        return 0
+
+    cdef unsigned char* _gather_side(
+        self, uint32_t part, int64_t first, int64_t last, int64_t n, unsigned char* at
+    ) except NULL nogil:
+        """Reads `n` of the wanted rows `first` to `last`, of one side, to `at`; where they end."""
+        cdef int32_t side = self.wanted[first].side
+        cdef uint64_t last_entity = self.graph.n_entities - 1 if self.graph.n_entities else 0
+        cdef uint64_t values = <const unsigned char*>self.mapped[side].values - self.graph.base
+        cdef uint64_t n_edges = self.mapped[side].n_edges
+        cdef uint64_t until
+        cdef int64_t i, kept = 0
+        cdef uint32_t bucket = 0, last_bucket
+        cdef uint32_t* offsets
+        cdef uint32_t* index
+        cdef int32_t* keys
+        cdef Rows* rows = &self.gathered[side]
+        cdef WantedRow* row
+        rows[0] = self.mapped[side]
+        rows.bits = NULL
+        rows.n_keys = <uint32_t>n
+        rows.shift = 0
+        while (last_entity >> rows.shift) > <uint64_t>n:
+            rows.shift += 1
+        last_bucket = <uint32_t>(last_entity >> rows.shift) + 1
+        keys = <int32_t*>at
+        offsets = <uint32_t*>(at + 4 * n)
+        index = offsets + n + 1
+        rows.keys = keys
+        rows.offsets = offsets
+        rows.index = index
+        at = <unsigned char*>(index + last_bucket + 1)
+        rows.values = <const int32_t*>at
+        offsets[0] = 0
+        self.file.forget()
+        for i in range(first, last):
+            row = &self.wanted[i]
+            if row.part != part or row.n == 0:
+                continue
+            while bucket <= <uint32_t>(row.entity >> rows.shift):
                 index[bucket] = <uint32_t>kept
                 bucket += 1
-        return 0
+            keys[kept] = row.entity
+            until = _ahead(row.at, values + 4 * n_edges, 4 * n_edges, n)
+            self.file.copy(at, row.at, 4 * <uint64_t>row.n, until)
+            at += 4 * <uint64_t>row.n
+            offsets[kept + 1] = offsets[kept] + row.n
+            kept += 1
+        while bucket <= last_bucket:
+            index[bucket] = <uint32_t>kept
+            bucket += 1
+        return at
 
     cdef bint show_gathered(self, int32_t side) noexcept nogil:
         """Has the side consist of its gathered rows alone, unless it is resident as a whole."""

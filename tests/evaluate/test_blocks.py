@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from pff_stream.errors import InputError
 from pff_stream.evaluate._blocks import BlockEvaluator
 from pff_stream.evaluate._kernel import Evaluator, largest_need
+from pff_stream.report.records import RECORD
 from pff_stream.rules.chunk import RuleChunk, build_chunk
 from pff_stream.rules.formats.anyburl import Reading, read_rule
 from pff_stream.rules.keys import name_hash
@@ -114,7 +115,7 @@ def _sources(records: bytes) -> Iterator[tuple[int, int]]:
     while at < len(records):
         source, part, payload = np.frombuffer(records, "<u8,<u4,<u4", 1, at)[0]
         yield int(source), int(part)
-        at += 48 + int(payload)
+        at += RECORD.size + int(payload)
 
 
 def without_parts(results: dict[int, Result]) -> dict[int, Result]:

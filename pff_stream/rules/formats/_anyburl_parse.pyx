@@ -72,6 +72,22 @@ cdef int parse_direct(const uint8_t *text, uint32_t length, bint head, Span *spa
         at += 2
 
 
+cdef uint32_t _ends_of_atoms(
+    const uint8_t *text, uint32_t length, bint head, uint32_t *ends
+) noexcept nogil:
+    """Where atoms may end; how many places there are, 0 where the text cannot be read by them."""
+    cdef uint32_t at, n_ends = 0
+    for at in range(1, length + 1):
+        if text[at - 1] == 41 and (
+            at == length or (not head and at + 2 < length and text[at] == 44 and text[at + 1] == 32)
+        ):
+            if n_ends == MAX_ENDS:
+                return 0
+            ends[n_ends] = at
+            n_ends += 1
+    return n_ends if n_ends and ends[n_ends - 1] == length else 0
+
+
 cdef int parse_settled(
     const uint8_t *text, uint32_t length, bint head, Span *spans, int *state
 ) noexcept nogil:
@@ -87,20 +103,13 @@ cdef int parse_settled(
     cdef uint32_t came_from[MAX_ENDS + 1]
     cdef Span last[MAX_ENDS + 1]
     cdef Span span
-    cdef uint32_t n_ends = 0, i, j, start, at, nested, found, looked_at = 0
+    cdef uint32_t n_ends, i, j, start, nested, found, looked_at = 0
     state[0] = 0
     if length == 0:
         state[0] = SETTLED
         return 0
-    for at in range(1, length + 1):
-        if text[at - 1] == 41 and (
-            at == length or (not head and at + 2 < length and text[at] == 44 and text[at + 1] == 32)
-        ):
-            if n_ends == MAX_ENDS:
-                return -1
-            ends[n_ends] = at
-            n_ends += 1
-    if n_ends == 0 or ends[n_ends - 1] != length:
+    n_ends = _ends_of_atoms(text, length, head, ends)
+    if n_ends == 0:
         return -1
     # Node 0 is the start of the text, node j + 1 lies behind end j.
     most[0] = 0
