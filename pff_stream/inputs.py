@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from pff_stream.errors import InputError, OutputError
 from pff_stream.execute.files import InputFile
+from pff_stream.files.decoders import DecoderMemory
 from pff_stream.files.sources import STANDARD_INPUT, open_blocks
 from pff_stream.files.temporary import is_memory, temporary_file
 from pff_stream.files.writers import OpenFile
+from pff_stream.observer import Tick, no_tick
 from pff_stream.rules.file import FORMAT, RuleFile
 from pff_stream.settings.models import InputOptions
 from pff_stream.settings.policy import too_many_rejected
@@ -74,6 +76,16 @@ class OpenedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class CompileShare:
+    """What compiling text may use."""
+
+    compiler_bytes: int
+    """All but the decoder."""
+    decoder_bytes: int
+    """To decompress the text."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """A rule file that is open for as long as the run lasts."""
 
@@ -83,6 +95,8 @@ class Rules:
     source_hash: bytes
     compiled: CompileReport | None
     """None where the file was compiled before."""
+    decoder_bytes: int
+    """What decompressing the text took; 0 where it was not packed, or compiled before."""
     opened: OpenedFile | None
     """The file that was compiled before, else None."""
 
@@ -160,10 +174,14 @@ def open_rules(
     path: str,
     reading: InputOptions,
     folder: str,
-    memory_bytes: int,
+    share: CompileShare,
     given: RulesGiven | None = None,
+    tick: Tick = no_tick,
 ) -> Iterator[Rules]:
-    """The compiled rules; text is compiled first, within `memory_bytes`, into `folder`."""
+    """The compiled rules; text is compiled first, within its share of memory, into `folder`.
+
+    `tick` is called again and again meanwhile.
+    """
     if given is None and is_rule_file(path):
         with RuleFile(path) as file:
             opened = OpenedFile(path, file.fileno())
@@ -175,26 +193,50 @@ def open_rules(
             # The descriptor's name: workers read this file even if the path is replaced meanwhile.
             name = f"/proc/{os.getpid()}/fd/{file.fileno()}"
             name = name if os.path.exists(name) else path
-            yield Rules(file, _shared_rules(file, name, path), file.source_hash, None, opened)
+            yield Rules(
+                file=file,
+                shared=_shared_rules(file, name, path),
+                source_hash=file.source_hash,
+                compiled=None,
+                decoder_bytes=0,
+                opened=opened,
+            )
         return
     from pff_stream.rules.compile import BLOCK_BYTES, CompileOptions, compile_rules, lines_of
 
     with temporary_file(folder) as (output, name):
         destination = OpenFile(output.fileno(), f"temporary file in {folder}")
+        decoders = DecoderMemory(share.decoder_bytes)
+        blocks = open_blocks(path, BLOCK_BYTES, decoders) if given is None else lines_of(given)
         report = compile_rules(
-            open_blocks(path, BLOCK_BYTES) if given is None else lines_of(given),
+            _watched(blocks, tick),
             destination,
             source_name="standard input" if path == STANDARD_INPUT else path,
             options=CompileOptions(
                 semantics=reading.semantics,
                 on_bad_rule=reading.on_bad_rule,
-                memory_bytes=memory_bytes,
+                memory_bytes=share.compiler_bytes,
                 temporary_directory=folder,
             ),
         )
         destination.commit()
         with RuleFile(output.fileno()) as file:
-            yield Rules(file, _shared_rules(file, name, path), report.source_hash, report, None)
+            yield Rules(
+                file=file,
+                shared=_shared_rules(file, name, path),
+                source_hash=report.source_hash,
+                compiled=report,
+                decoder_bytes=decoders.most_bytes,
+                opened=None,
+            )
+
+
+def _watched(blocks: Iterable[bytes], tick: Tick) -> Iterator[bytes]:
+    """The blocks, with a tick before each and one at the end."""
+    for block in blocks:
+        tick()
+        yield block
+    tick(now=True)
 
 
 def _shared_rules(file: RuleFile, name: str, shown: str) -> InputFile:
@@ -211,12 +253,14 @@ def open_graph(
     memory_bytes: int,
     *,
     fenced: bool,
+    tick: Tick = no_tick,
 ) -> Iterator[GraphInput]:
     """The encoded graph; raw triples are encoded first, by a process of its own, into memory.
 
     Of a graph that was encoded before only the header is read: its contents are to be verified.
-    Encoding may use `memory_bytes`, the graph included. Triples and a graph that would take more
-    go to files in `folder`, unless that is memory; `RefusedError` where the rest does not fit.
+    Encoding may use `memory_bytes`, the graph included; `tick` is called meanwhile. Triples and a
+    graph that would take more go to files in `folder`, unless that is memory; `RefusedError` where
+    the rest does not fit.
     """
     graphs = [path for path in inputs if isinstance(path, str) and is_graph_file(path)]
     if graphs:
@@ -233,14 +277,14 @@ def open_graph(
     from pff_stream.triples.encode_process import EncoderKilledError, encode_in_process
 
     overflow = None if is_memory(folder) else folder
-    options = replace(encode_options(reading), spill_folder=overflow)
+    options = replace(encode_options(reading), memory_bytes=memory_bytes, spill_folder=overflow)
     with ExitStack() as stack:
 
         def encoded() -> tuple[GraphStore, EncodeReport]:
             store = stack.enter_context(GraphStore.in_memory())
             store.overflow_folder = overflow
             return store, encode_in_process(
-                inputs, options, store, memory_bytes=memory_bytes, fenced=fenced
+                inputs, options, store, fence_bytes=memory_bytes if fenced else None, tick=tick
             )
 
         try:

@@ -24,6 +24,17 @@ class Observer(Protocol):
         """The work is over; nothing of the progress stays on the screen."""
 
 
+class Tick(Protocol):
+    """Is called again and again while something takes its time; cheap most times."""
+
+    def __call__(self, *, now: bool = False) -> None:
+        """`now`: at this moment memory is as it was at its highest, or tells how high that was."""
+
+
+def no_tick(*, now: bool = False) -> None:
+    """For callers whom nobody watches."""
+
+
 class Silent:
     """Says nothing: for `--quiet` and for callers from Python."""
 

@@ -29,6 +29,10 @@ class Reading:
     page_table_bytes: int
     rollup: bytes | None = None
     """The kernel's own text; two processes in one address space have the same."""
+    resident_bytes: int = 0
+    """Its pages in memory, of any kind, shared ones whole (VmRSS)."""
+    high_bytes: int = 0
+    """The most that this ever was (VmHWM)."""
 
 
 def _read(process: str, pid: int) -> Reading:
@@ -42,7 +46,46 @@ def _read(process: str, pid: int) -> Reading:
     if shared is None:
         shared = procfs.field_bytes(status, b"RssShmem")
     tables = procfs.field_bytes(status, b"VmPTE")
-    return Reading(pid, anon or 0, shared or 0, tables or 0, rollup)
+    resident = procfs.field_bytes(status, b"VmRSS")
+    high = procfs.field_bytes(status, b"VmHWM")
+    return Reading(pid, anon or 0, shared or 0, tables or 0, rollup, resident or 0, high or 0)
+
+
+class PhasePeak:
+    """The most that a tree held in one stretch of time, by what a `TreeWatch` saw at moments.
+
+    With marks also between them: the kernel keeps the highest size of each process. By how much it
+    is above the highest sample of that process, by so much the tree was above that sample. That
+    is right where what is resident is memory that cannot be reclaimed, for all but a steady part
+    (code): not where large files are mapped.
+    """
+
+    def __init__(self, *, with_marks: bool) -> None:
+        self.bytes = 0
+        self.readings: tuple[Reading, ...] = ()
+        """What each process held at the highest sample."""
+        self._with_marks = with_marks
+        self._before: dict[int, int] = {}
+        self._highest: dict[int, tuple[int, int]] = {}
+
+    def start(self, watch: TreeWatch) -> None:
+        """What was highest before, by the last sample, is not of this stretch of time."""
+        self._before = {one.pid: one.high_bytes for one in watch.readings}
+        self._highest = {}
+
+    def take(self, watch: TreeWatch) -> None:
+        """Takes the last sample."""
+        if watch.now_bytes > self.bytes:
+            self.bytes, self.readings = watch.now_bytes, watch.readings
+        if not self._with_marks:
+            return
+        for one in watch.readings:
+            resident, total = self._highest.get(one.pid, (0, 0))
+            if one.resident_bytes >= resident:
+                resident, total = one.resident_bytes, watch.now_bytes
+                self._highest[one.pid] = resident, total
+            if one.high_bytes > max(resident, self._before.get(one.pid, 0)):
+                self.bytes = max(self.bytes, total + one.high_bytes - resident)
 
 
 class TreeWatch:

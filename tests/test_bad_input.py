@@ -18,7 +18,7 @@ import pytest
 
 from pff_stream.errors import InputError, OutputError
 from pff_stream.files.writers import FileWriter, partial_name, write_text
-from pff_stream.inputs import open_graph, open_rules
+from pff_stream.inputs import CompileShare, open_graph, open_rules
 from pff_stream.settings.models import InputOptions
 from pff_stream.triples.graph import HEADER_BYTES
 from tests.reference import Graph, evaluate, parse_rule
@@ -206,7 +206,9 @@ def test_files_replaced_during_the_run(tmp_path: Path, rules: Path, triples: Pat
     run("compile", rules, "-o", compiled, code=0)
     run("encode", triples, "-o", encoded, code=0)
     with (
-        open_rules(str(compiled), InputOptions(), str(tmp_path), 32 << 20) as opened,
+        open_rules(
+            str(compiled), InputOptions(), str(tmp_path), CompileShare(32 << 20, 0)
+        ) as opened,
         open_graph([str(encoded)], InputOptions(), str(tmp_path), 64 << 20, fenced=True) as graph,
         _replaced(compiled),
         _replaced(encoded),

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pff_stream.errors import RefusedError
-from pff_stream.observer import Observer
 from planner import procfs
 from planner.sizes import format_size
 from planner.watch import TreeWatch
@@ -192,29 +191,3 @@ class Guard:
 
 def _printable(name: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in name)
-
-
-SAMPLE_SECONDS = 0.25
-
-
-class Meter:
-    """Samples the memory of the process tree, at most so often, and tells the observer."""
-
-    def __init__(
-        self, observer: Observer, planned_bytes: int, budget_bytes: int, reserve_bytes: int = 0
-    ) -> None:
-        self.watch = TreeWatch()
-        self.guard = Guard(reserve_bytes, budget_bytes, self.watch, note=observer.note)
-        self._observer = observer
-        self._planned_bytes = planned_bytes
-        self._budget_bytes = budget_bytes
-        self._last = float("-inf")
-
-    def tick(self, *, now: bool = False) -> None:
-        """Samples if the last sample is old enough, or `now`."""
-        time_now = time.monotonic()
-        if now or time_now - self._last >= SAMPLE_SECONDS:
-            self._last = time_now
-            held_bytes = self.watch.sample()
-            self._observer.memory(held_bytes, self._planned_bytes, self._budget_bytes)
-            self.guard.look(held_bytes)

@@ -7,6 +7,7 @@ are one group. Does not measure.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pff_stream.evaluate.terms import CHUNKS, SCRATCH
@@ -16,7 +17,10 @@ from pff_stream.work.task import Held
 from planner.model import KERNEL, PROCESSES
 from planner.plan import Plan
 from planner.sizes import format_size
-from planner.watch import TreeWatch
+from planner.watch import Reading
+
+TELLING_BYTES = 1 << 20
+"""A group of less is not worth a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +34,12 @@ class Compared:
     terms: tuple[str, ...]
 
 
-def compared(plan: Plan, watch: TreeWatch, workers: int, held: Held) -> list[Compared]:
-    """The terms of evaluating in groups, beside what was held when the run held most.
+def compared(plan: Plan, readings: Sequence[Reading], workers: int, held: Held) -> list[Compared]:
+    """The terms of evaluating in groups, beside what was held when evaluating held most.
 
-    `held` is what each of so many workers took. Threads set up side by side in one process, which
-    cannot tell whose memory is whose: their arrays count with the process.
+    `readings` are of the processes at that moment, `held` is what each of so many workers took.
+    Threads set up side by side in one process, which cannot tell whose memory is whose: their
+    arrays count with the process.
 
     Kernel memory and page cache are charged to a control group from outside, if at all: a run
     cannot see them from within (the first pages of it were charged before it could enter one).
@@ -46,11 +51,11 @@ def compared(plan: Plan, watch: TreeWatch, workers: int, held: Held) -> list[Com
         SCRATCH: workers * held.evaluator_bytes,
         CHUNKS: workers * held.chunk_bytes,
     }
-    anonymous = sum(one.anon_bytes + one.page_table_bytes for one in watch.at_peak)
+    anonymous = sum(one.anon_bytes + one.page_table_bytes for one in readings)
     measured: dict[str, int | None] = {PROCESSES: anonymous}
     if of_workers:
         measured = {PROCESSES: max(0, anonymous - sum(arrays.values())), **arrays}
-    measured |= {GRAPH: sum(one.shared_bytes for one in watch.at_peak), KERNEL: None}
+    measured |= {GRAPH: sum(one.shared_bytes for one in readings), KERNEL: None}
     found = []
     for name, bytes_held in measured.items():
         # What is not measured by itself is memory of the processes, page tables included.
@@ -62,15 +67,31 @@ def compared(plan: Plan, watch: TreeWatch, workers: int, held: Held) -> list[Com
     return found
 
 
-def compared_lines(found: list[Compared]) -> list[str]:
-    """A line for each group, for people."""
-    return [
-        f"  {one.name} ({', '.join(one.terms)}): planned {format_size(one.planned_bytes)}, "
-        + (
-            "not seen from within"
-            if one.measured_bytes is None
-            else f"measured {format_size(one.measured_bytes)}"
-        )
-        for one in found
-        if one.terms
+def accuracy_lines(
+    plan: Plan, measured: Mapping[str, int], groups: Sequence[Compared]
+) -> list[str]:
+    """A line for each phase that was measured, for people; below evaluating its groups of terms.
+
+    `measured` are bytes by phase.
+    """
+    lines = []
+    for phase in plan.phases:
+        if phase.name not in measured:
+            continue
+        bound = "at most " * phase.at_most
+        found = format_size(measured[phase.name])
+        lines.append(f"  {phase.name}: planned {bound}{format_size(phase.bytes)}, measured {found}")
+        if phase.name == "evaluate":
+            lines += _group_lines(groups)
+    return lines
+
+
+def _group_lines(groups: Sequence[Compared]) -> list[str]:
+    """A line for each group of which something can be told; none where that is one only."""
+    lines = [
+        f"    {one.name} ({', '.join(one.terms)}): planned {format_size(one.planned_bytes)}, "
+        f"measured {format_size(one.measured_bytes)}"
+        for one in groups
+        if one.measured_bytes is not None and one.planned_bytes >= TELLING_BYTES
     ]
+    return lines if len(lines) > 1 else []

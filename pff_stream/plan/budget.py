@@ -13,25 +13,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import TracebackType
 
-from pff_stream.errors import InputError, RefusedError, UsageError
-from pff_stream.inputs import RulesGiven, TriplesGiven, is_graph_file, is_rule_file
+from pff_stream.errors import InputError, UsageError
 from pff_stream.limits.fence import read_limits
-from pff_stream.plan.costs import Costs
-from pff_stream.plan.sizes import ProcessCosts
-from pff_stream.plan.terms import preparation_phases
 from pff_stream.settings.models import (
-    COMPILE_BYTES,
     EvaluationOptions,
     InputOptions,
-    Inputs,
     ResourceOptions,
 )
 from pff_stream.settings.options import OPTIONS
 from planner.machine import Machine, profile
-from planner.model import Settings, peak_bytes
+from planner.model import Settings
 from planner.plan import Plan
 from planner.reserve import Reservation, less_pending
-from planner.text import refusal
 
 Make = Callable[[ResourceOptions, Machine, "Settings | None"], Plan]
 """Plans for resources on a machine; the settings of a saved plan, where there is one, are fixed."""
@@ -147,50 +140,3 @@ def check_identity(path: str, saved: Settings, now: Settings) -> None:
                 f"--plan {path}: found --{OPTIONS[name].name} {now.get(name)}, the plan was made "
                 f"for {saved.get(name)}; make a new plan"
             )
-
-
-LEAST_RUN_BYTES = 2 << 20
-"""How much more the smallest run takes, by one thread, than encoding the smallest graph."""
-
-
-def encoder_bytes(budget_bytes: int, costs: Costs) -> int:
-    """Bytes for encoding raw triples, the graph included: what is left beside the processes."""
-    return budget_bytes - peak_bytes(preparation_phases(alone(costs), None, []))
-
-
-def share_to_prepare(
-    inputs: Inputs,
-    machine: Machine,
-    costs: Costs,
-    rules: RulesGiven | None = None,
-    triples: TriplesGiven | None = None,
-) -> int:
-    """Bytes for compiling text; 0 where the rules are compiled.
-
-    Raises `RefusedError` before anything is read where even the least that preparing takes does not
-    fit. What is compiled and encoded already is planned from its headers.
-    """
-    compile_least = encode_terms = None
-    if rules is not None or not is_rule_file(inputs.rules):
-        from pff_stream.rules.compile import MIN_MEMORY_BYTES
-
-        compile_least = MIN_MEMORY_BYTES
-    raw = inputs.triples and not any(is_graph_file(path) for path in inputs.triples)
-    if raw or triples is not None:
-        from pff_stream.triples.sizes import least_terms
-
-        encode_terms = least_terms()
-    phases = preparation_phases(alone(costs), compile_least, encode_terms)
-    budget = machine.budget_bytes
-    if phases and peak_bytes(phases) > budget:
-        source, limits = machine.budget_source, machine.limits
-        plan = Plan(phases, budget, source, limits, margin_bytes=LEAST_RUN_BYTES)
-        raise RefusedError(refusal(plan))
-    if compile_least is None:
-        return 0
-    return max(compile_least, min(COMPILE_BYTES, budget - costs.parent_bytes))
-
-
-def alone(costs: Costs) -> ProcessCosts:
-    """The process without workers."""
-    return ProcessCosts(costs.parent_bytes, 0, 0, "measured here")

@@ -13,9 +13,9 @@ from functools import partial
 from pff_stream.errors import WorkersFailedError
 from pff_stream.execute.executors import EXECUTORS, executor_named
 from pff_stream.files import _pages
-from pff_stream.files.temporary import working_folder
+from pff_stream.limits.meter import Meter
 from pff_stream.plan.sizes import ProcessCosts
-from pff_stream.plan.terms import probe_phase
+from pff_stream.plan.terms import probe_name, probe_phase
 from pff_stream.settings.models import ResourceOptions
 from planner.model import Phase
 from planner.probe import ProbeError, WorkerMemory, cached_probe, measure_self
@@ -32,6 +32,8 @@ class Costs:
     budget_bytes: int
     folder: str
     """Where the probe's temporary files go."""
+    meter: Meter
+    """Measures probes, too."""
     phases: list[Phase] = field(default_factory=list)
     """What probes held that were made now and not taken from the cache."""
     _probed: dict[str, WorkerMemory] = field(default_factory=dict)
@@ -58,13 +60,16 @@ class Costs:
         fixed = executor_named(start_method).costs()
         roomy = self.parent_bytes + fixed.probe_bytes <= self.budget_bytes
         workers = fixed.probed_workers if roomy else 1
+        self.meter.begin(probe_name(start_method), quick=True)
         try:
             try:
-                found = probe_pool(start_method, self.folder, workers)
+                found = probe_pool(start_method, self.folder, workers, self.meter)
             except WorkersFailedError:  # somebody's kill may have met it
-                found = probe_pool(start_method, self.folder, workers)
+                found = probe_pool(start_method, self.folder, workers, self.meter)
         except WorkersFailedError as error:
             raise ProbeError(f"a worker cannot be started here: {error}") from error
+        finally:
+            self.meter.begin("plan")
         parent_bytes = self.parent_bytes + found.growth_bytes
         costs = ProcessCosts(parent_bytes, found.worker.bytes, found.helpers_bytes, "")
         # What the probe left in this process is there in the run, too.
@@ -74,11 +79,11 @@ class Costs:
         return found
 
 
-def measure_costs(budget_bytes: int = 1 << 62, folder: str | None = None) -> Costs:
+def measure_costs(budget_bytes: int, folder: str, meter: Meter) -> Costs:
     """The parent as it is now; workers are probed when a start method is considered."""
     gc.collect()
     _pages.trim()
-    return Costs(measure_self().bytes, budget_bytes, folder or working_folder())
+    return Costs(measure_self().bytes, budget_bytes, folder, meter)
 
 
 def cache_path() -> str | None:

@@ -24,8 +24,7 @@ from pff_stream.execute.files import InputFile, OutputFile
 from pff_stream.execute.pool import Job, Poisoned, Pool
 from pff_stream.files import _pages
 from pff_stream.files.temporary import temporary_file
-from pff_stream.limits.guard import Meter
-from pff_stream.observer import Silent
+from pff_stream.limits.meter import Meter
 from pff_stream.report._merge import write_results
 from pff_stream.report.spooled import Spooled
 from pff_stream.rules.file import RuleFile
@@ -43,7 +42,6 @@ from pff_stream.work.task import (
     whole_chunks,
 )
 from planner.probe import ProcessMemory, WorkerMemory, measure_process
-from planner.watch import TreeWatch
 
 PROBE = "the probe of workers"
 """What errors call its files."""
@@ -64,8 +62,11 @@ TRIPLES = [(f"e{i % 7}", f"r{i % 3}", f"e{i % 5}") for i in range(40)]
 CHAINS = "r0(X,Y) <= r1(X,Y)\nr0(X,e1) <= r1(X,A), r2(A,e2)\nr1(X,Y) <= r0(X,A), r2(A,Y)\n"
 
 
-def probe_pool(start_method: str, folder: str, workers: int) -> WorkerMemory:
-    """Costs of each of `workers` of a start method; temporary files are made in `folder`."""
+def probe_pool(start_method: str, folder: str, workers: int, meter: Meter) -> WorkerMemory:
+    """Costs of each of `workers` of a start method; temporary files are made in `folder`.
+
+    `meter` is asked again and again, as in a run.
+    """
     began = time.perf_counter()
     with ExitStack() as stack:
         rule_file, rules_path = stack.enter_context(temporary_file(folder))
@@ -94,10 +95,9 @@ def probe_pool(start_method: str, folder: str, workers: int) -> WorkerMemory:
             share_bytes=SHARE_BYTES,
         )
         gc.collect()
-        watch = TreeWatch()
-        before_bytes = watch.sample()
+        before_bytes = meter.watch.sample()
         measured, during_bytes, after_bytes = _run(
-            start_method, workers, rules, arguments, spool, watch
+            start_method, rules, arguments, spool, workers, meter
         )
         seconds = time.perf_counter() - began
     growth_bytes = max(0, after_bytes - before_bytes)
@@ -123,17 +123,16 @@ def _shared(file: IO[bytes], name: str) -> InputFile:
 
 def _run(
     start_method: str,
-    workers: int,
     rules: RuleFile,
     arguments: WorkerArguments,
     spool: IO[bytes],
-    watch: TreeWatch,
+    workers: int,
+    meter: Meter,
 ) -> tuple[list[ProcessMemory], int, int]:
     """Streams the tasks and merges, as a run does.
 
     (Workers, the whole tree with them, this process when they are gone.)
     """
-    meter = Meter(Silent(), 1, 1)
     evaluation, once = Evaluation(), Evaluation()
     answers: dict[Task, Answer] = {}
     tasks = list(whole_chunks(rules))
@@ -154,11 +153,11 @@ def _run(
                 answers[result.task] = result.answer
             meter.tick()
         meter.tick(now=True)
-        during_bytes = watch.sample()
+        during_bytes = meter.watch.now_bytes
         # Behind the sample: reading what each holds alone takes this process some memory.
         measured = [measure_process(pid) for pid in pool.pids]
     _pages.trim()
-    after_bytes = watch.sample()
+    after_bytes = meter.watch.sample()
     if len(answers) == len(tasks):
         for answer in answers.values():
             once.take(answer)

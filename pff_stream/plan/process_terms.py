@@ -8,7 +8,8 @@ from planner.model import KERNEL, Term
 
 TASK_BYTES = 2048
 """A task or an answer under way, with its pipe and its objects."""
-ENCODER_PROCESS_BYTES = 4 << 20
+ENCODER_BYTES = {"fork": 4 << 20, "spawn": 12 << 20}
+"""What the process that encodes comes to hold alone, beside what it encodes, by how it starts."""
 KERNEL_BYTES, KERNEL_PROCESS_BYTES, KERNEL_CORE_BYTES = 512 << 10, 88 << 10, 256 << 10
 """Kernel memory: stacks, file tables, sockets; and what a control group's counter is ahead of the
 use on each core (it charges 64 pages at a time)."""
@@ -42,10 +43,10 @@ def probed_workers(costs: ProcessCosts, workers: int, own_bytes: int) -> Term:
     return one.for_each(workers, once=helpers(costs))
 
 
-def encoder_process() -> Term:
-    """The process that encodes, beside what it encodes."""
-    source = "constant: what a forked process comes to hold alone"
-    return Term.of("encoder's process", constant(ENCODER_PROCESS_BYTES), source)
+def encoder_process(method: str) -> Term:
+    """The process that encodes, started by `fork` or `spawn`, beside what it encodes."""
+    source = f"constant: what a process by {method} comes to hold alone"
+    return Term.of("encoder's process", constant(ENCODER_BYTES[method]), source)
 
 
 def kernel_memory(processes: int, cores: int) -> Term:

@@ -20,7 +20,6 @@ from pff_stream.plan.sizes import (
     resident_bytes,
 )
 from pff_stream.report.terms import merge_terms, run_table, spool_in_memory, spool_written
-from pff_stream.rules.terms import compiler
 from pff_stream.triples.terms import graph_term, names, page_tables
 from planner.model import Input, Phase, Settings, Term
 
@@ -118,26 +117,18 @@ def _held_behind(sizes: RunSizes) -> list[Term]:
     return [*graph, *spool_in_memory(sizes.results)]
 
 
+def probe_name(start_method: str) -> str:
+    """The phase in which costs of a start method are found."""
+    return f"probe of {start_method}"
+
+
 def probe_phase(start_method: str, costs: ProcessCosts, workers: int, own_bytes: int) -> Phase:
     """What a probe held that was made for this plan."""
     return Phase(
-        f"probe of {start_method}",
+        probe_name(start_method),
         [
             processes.parent(costs),
             processes.probed_workers(costs, workers, own_bytes),
             processes.kernel_memory(2 + workers, 1 + workers),
         ],
     )
-
-
-def preparation_phases(
-    costs: ProcessCosts, compile_bytes: int | None, encode_terms: Sequence[Term] | None
-) -> list[Phase]:
-    """What compiling text and encoding raw triples hold, before the run."""
-    parent, phases = processes.parent(costs), []
-    if compile_bytes is not None:
-        phases.append(Phase("compile", [parent, compiler(compile_bytes)]))
-    if encode_terms is not None:
-        own, kernel = processes.encoder_process(), processes.kernel_memory(2, 2)
-        phases.append(Phase("encode", [parent, own, *encode_terms, kernel]))
-    return phases

@@ -22,7 +22,7 @@ from pff_stream.files.writers import (
     check_output,
     open_writer,
 )
-from pff_stream.observer import Observer
+from pff_stream.observer import Observer, Tick, no_tick
 from pff_stream.report.formats import FOLDER, WRITERS, file_name
 from pff_stream.report.formats.interface import DrivenWriter, ResultWriter
 from pff_stream.report.formats.lines import Violations
@@ -166,9 +166,12 @@ def opened(outputs: Sequence[Output[AnyWriter]], header: RunHeader) -> Iterator[
 
 
 def write_reports(
-    run: FinishedRun, reports: Sequence[Output[ResultWriter]], observer: Observer
+    run: FinishedRun,
+    reports: Sequence[Output[ResultWriter]],
+    observer: Observer,
+    tick: Tick = no_tick,
 ) -> None:
-    """Gives every writer the streams that it wants, document by document."""
+    """Gives every writer the streams that it wants, document by document; `tick` often."""
     observer.phase("report", run.summary.totals.documents, "documents")
     with opened(reports, run.header) as writers:
         of_metrics, of_findings, of_documents = (
@@ -179,11 +182,14 @@ def write_reports(
             for metric in results.metrics() if of_metrics else ():
                 for writer in of_metrics:
                     writer.metric(metric)
+                tick()
             for finding in results.findings() if of_findings else ():
                 for writer in of_findings:
                     writer.finding(finding)
+                tick()
             for writer in of_documents:
                 writer.document(results.document())
             observer.advance(1)
+        tick(now=True)
         for writer in writers:
             writer.end(run.summary)

@@ -11,10 +11,23 @@ CHECK_BYTES = 48 << 10
 """What checking a decoded chunk takes for a while (see `rules.chunk`): the largest of its steps."""
 
 
-def compiler(touched_bytes: int) -> Term:
-    """A compile, when it is done."""
-    formula = given("compiler", touched_bytes)
-    return Term.of("compiler", formula, "what the compile came to use of its share")
+def compile_terms(touched_bytes: int, decoder_bytes: int) -> list[Term]:
+    """A compile when it is done, by what it came to use, and of its text the decoder."""
+    compiler = given("compiler", touched_bytes)
+    terms = [Term.of("compiler", compiler, "what the compile came to use of its share")]
+    if decoder_bytes:
+        decoder = given("decoder", decoder_bytes)
+        terms.append(Term.of("decoder", decoder, "frames of the packed text"))
+    return terms
+
+
+def least_terms(compiler_bytes: int, decoder_bytes: int) -> list[Term]:
+    """What compiling takes at least, before the text is read, and its decoder at most."""
+    terms = [Term.of("compiler", given("compiler", compiler_bytes), "constant of the code")]
+    if decoder_bytes:
+        decoder = given("decoder", decoder_bytes)
+        terms.append(Term.of("decoder", decoder, "first frame of the packed text", at_most=True))
+    return terms
 
 
 def decoding(rules: RuleSizes, together: int = 1) -> Formula:

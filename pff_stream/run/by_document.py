@@ -19,7 +19,6 @@ from pff_stream.execute.job import Job
 from pff_stream.files.temporary import temporary_file
 from pff_stream.files.writers import FileWriter
 from pff_stream.limits.fence import share_bytes
-from pff_stream.limits.guard import Meter
 from pff_stream.observer import Observer
 from pff_stream.plan.by_document import (
     MAX_TABLE_RULES,
@@ -91,9 +90,7 @@ class Listed(Documents):
         }
         return basis.contract.agree(make, inputs | basis.settings.result_options())
 
-    def begin(
-        self, ready: Ready, observer: Observer, meter: Meter, stack: ExitStack
-    ) -> DocumentsWork:
+    def begin(self, ready: Ready, observer: Observer, stack: ExitStack) -> DocumentsWork:
         """Checks the rule file, and opens the folder of results and the list of its documents."""
         # Documents may be counted by a table, without a merge that would miss a rule.
         ready.rules.check_complete()

@@ -19,7 +19,6 @@ from pff_stream.execute.files import OutputFile
 from pff_stream.execute.job import Job
 from pff_stream.inputs import GraphInput, Rules
 from pff_stream.limits.fence import share_bytes
-from pff_stream.limits.guard import Meter
 from pff_stream.observer import Observer
 from pff_stream.plan.accuracy import Compared, compared
 from pff_stream.plan.sizes import (
@@ -82,7 +81,6 @@ class RulesWork(Work):
         sizes: RunSizes,
         spool: Spool,
         evaluation: Evaluation,
-        meter: Meter,
         kept: UnfinishedRun | None,
     ) -> None:
         self.ready = ready
@@ -91,7 +89,7 @@ class RulesWork(Work):
         self.evaluation = evaluation
         self.file: RuleFile = ready.rules.file
         self.n_units = self.file.rules - self.file.rejected
-        self._meter = meter
+        self._meter = ready.meter
         self.kept = kept
         """Spool and journal in the folder of results; None without a folder."""
         settings = ready.plan.settings
@@ -158,6 +156,7 @@ class RulesWork(Work):
     def totals(self, observer: Observer, stack: ExitStack) -> RunTotals:
         """Merges the spool in the order of the rules into everything that was asked for."""
         observer.phase("merge", self.file.rules)
+        self._meter.begin("merge", quick=True)
         began = time.perf_counter()
         self._writers = stack.enter_context(opened(self._outputs, self._header()))
         totals = self._merge([writer.formatter for writer in self._writers])
@@ -194,11 +193,12 @@ class RulesWork(Work):
     def compared(self) -> list[Compared]:
         """Groups of terms beside what the processes held when the run held most."""
         held = self.evaluation.held
-        return compared(self.ready.plan, self._meter.watch, self._workers, held)
+        readings = self._meter.phases["evaluate"].readings
+        return compared(self.ready.plan, readings, self._workers, held)
 
     def spooled(self, graph: GraphView) -> Spooled:
         """The results as a merge takes them."""
-        chunks = self.file.all_source_chunks()
+        chunks = self._meter.over(self.file.all_source_chunks())
         return Spooled(graph, [self.spool.fileno()], self.evaluation.runs, chunks)
 
     def merge_options(self) -> MergeOptions:

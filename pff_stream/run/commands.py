@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from pff_stream.errors import OutputError, RefusedError
-from pff_stream.files.sources import STANDARD_INPUT, open_blocks
+from pff_stream.files.decoders import DecoderMemory
+from pff_stream.files.sources import STANDARD_INPUT, decoder_bytes, open_blocks
 from pff_stream.files.temporary import working_folder
 from pff_stream.files.writers import FileWriter
 from pff_stream.observer import Observer
@@ -26,6 +27,7 @@ def compile_rules(settings: CompileSettings, observer: Observer) -> list[str]:
     from pff_stream.triples.graph import attach, verify
 
     observer.phase("compile", None)
+    compiler_bytes, decoder_share = _share(settings.inputs.rules, settings.resources.budget_bytes)
     path, target, asked = settings.inputs.rules, settings.target.output, settings.compile
     with ExitStack() as stack:
         output = None
@@ -36,12 +38,12 @@ def compile_rules(settings: CompileSettings, observer: Observer) -> list[str]:
             verify(asked.graph)
             graph = stack.enter_context(attach(asked.graph)).view
         report = compiler.compile_rules(
-            open_blocks(path, compiler.BLOCK_BYTES),
+            open_blocks(path, compiler.BLOCK_BYTES, DecoderMemory(decoder_share)),
             output,
             source_name=_shown(path),
             options=compiler.CompileOptions(
                 on_bad_rule=settings.reading.on_bad_rule,
-                memory_bytes=_share(settings.resources.budget_bytes),
+                memory_bytes=compiler_bytes,
                 temporary_directory=working_folder(_parent(target)),
                 chunk_rules=asked.chunk_rules,
                 ahead=os.path.isfile(path),
@@ -70,13 +72,13 @@ def encode_triples(settings: EncodeSettings, observer: Observer) -> list[str]:
     target = settings.target.output
     assert target is not None  # checked by the settings
     share = _headroom(settings.resources.budget_bytes)
+    options = replace(
+        encode_options(settings.reading),
+        memory_bytes=share,
+        spill_folder=working_folder(_parent(target)),
+    )
     with GraphStore.at_path(target) as store:
-        report = encode_in_process(
-            list(settings.inputs.triples),
-            replace(encode_options(settings.reading), spill_folder=working_folder(_parent(target))),
-            store,
-            memory_bytes=share,
-        )
+        report = encode_in_process(list(settings.inputs.triples), options, store, fence_bytes=share)
     counts = f"{report.n_triples:,} triples ({report.n_read:,} read)"
     names = f"{report.n_entities:,} entities, {report.n_relations:,} relations"
     lines = [f"{counts}, {names} ({report.seconds:.2f} s)"]
@@ -115,18 +117,20 @@ def _headroom(budget_bytes: int | None) -> int:
     return headroom
 
 
-def _share(budget_bytes: int | None) -> int:
-    """Bytes that compiling may use; `RefusedError` where the least does not fit."""
+def _share(path: str, budget_bytes: int | None) -> tuple[int, int]:
+    """What compiling a file may use, and its decoder; `RefusedError` where the least is more."""
     from pff_stream.rules.compile import MIN_MEMORY_BYTES
 
     headroom = _headroom(budget_bytes)
-    if headroom < MIN_MEMORY_BYTES:
-        least = measure_self().bytes + MIN_MEMORY_BYTES
+    decoder = decoder_bytes(path) if os.path.isfile(path) else 0
+    if headroom < MIN_MEMORY_BYTES + decoder:
+        least = measure_self().bytes + MIN_MEMORY_BYTES + decoder
         raise RefusedError(
             f"refused: compiling needs {format_size(least)} at least, the budget leaves "
             f"{format_size(max(0, headroom))}; --budget {-(-least // (1 << 20))}MiB would do"
         )
-    return min(COMPILE_BYTES, headroom)
+    compiler_bytes = min(COMPILE_BYTES, headroom - decoder)
+    return compiler_bytes, headroom - compiler_bytes
 
 
 def _parent(path: str | None) -> str | None:

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pff_stream.files.writers import FileWriter
-from pff_stream.plan.accuracy import Compared, compared_lines
+from pff_stream.limits.meter import Meter
+from pff_stream.plan.accuracy import Compared, accuracy_lines
 from pff_stream.report.folder import SUMMARY
 from pff_stream.report.summary import (
     Json,
@@ -23,7 +24,6 @@ from pff_stream.run.verdict import verdict
 from pff_stream.settings.commands import RunSettings
 from planner.plan import Plan
 from planner.sizes import format_size
-from planner.watch import TreeWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Facts:
 
     settings: RunSettings
     plan: Plan
-    watch: TreeWatch
+    meter: Meter
     semantics: str
     inputs: Mapping[str, str]
     """Name of each input to the hash of its content."""
@@ -86,6 +86,12 @@ def write_summary(folder: str, summary: Summary) -> None:
         writer.write(memoryview(summary.to_bytes()))
 
 
+def report_lines(facts: Facts) -> list[str]:
+    """What is said of the reports, which are made when all else is said."""
+    measured = {name: size for name, size in _measured(facts).items() if name == "report"}
+    return accuracy_lines(facts.plan, measured, ())
+
+
 def _lines(totals: RunTotals, facts: Facts) -> list[str]:
     settings, plan = facts.settings, facts.plan
     lists_documents = settings.inputs.manifest is not None
@@ -97,11 +103,19 @@ def _lines(totals: RunTotals, facts: Facts) -> list[str]:
         lines += worst_lines(totals.rules)
     lines.append(
         f"peak memory: planned {format_size(plan.peak_bytes)}, "
-        f"measured {format_size(facts.watch.peak_bytes)}, "
+        f"measured {format_size(facts.meter.peak_bytes)}, "
         f"budget {format_size(plan.budget_bytes)}"
     )
-    lines += compared_lines(list(facts.compared))
+    lines += accuracy_lines(plan, _measured(facts), facts.compared)
     return lines
+
+
+def _measured(facts: Facts) -> dict[str, int]:
+    """What was held at most in each phase of the plan, by its name."""
+    found = facts.meter.phases
+    return {
+        phase.name: found[phase.name].bytes for phase in facts.plan.phases if phase.name in found
+    }
 
 
 def _run(result: Result, facts: Facts) -> dict[str, Json]:
@@ -113,7 +127,8 @@ def _run(result: Result, facts: Facts) -> dict[str, Json]:
         "planned_peak_bytes": plan.peak_bytes,
         "planned_terms": {term.name: term.bytes for term in plan.terms},
         "planned_phases": {phase.name: phase.bytes for phase in plan.phases},
-        "measured_peak_bytes": facts.watch.peak_bytes,
+        "measured_phases": dict(_measured(facts)),
+        "measured_peak_bytes": facts.meter.peak_bytes,
         "measured_groups": [
             {
                 "name": one.name,
@@ -125,7 +140,7 @@ def _run(result: Result, facts: Facts) -> dict[str, Json]:
         ],
         "measured_processes": [
             {"anon_bytes": one.anon_bytes, "page_table_bytes": one.page_table_bytes}
-            for one in facts.watch.at_peak
+            for one in facts.meter.at_peak
         ],
         "workers": plan.settings["workers"],
         "start_method": plan.settings["start_method"],

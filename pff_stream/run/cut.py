@@ -15,7 +15,7 @@ from typing import Any
 
 from pff_stream.execute.job import Job
 from pff_stream.inputs import Rules
-from pff_stream.limits.guard import Meter
+from pff_stream.limits.meter import Meter
 from pff_stream.observer import Observer
 from pff_stream.plan.accuracy import Compared
 from pff_stream.plan.budget import Contract
@@ -59,7 +59,7 @@ class Documents(ABC):
         """The plan that the budget agrees to; one that does not fit says why."""
 
     @abstractmethod
-    def begin(self, ready: Ready, observer: Observer, meter: Meter, stack: ExitStack) -> Work:
+    def begin(self, ready: Ready, observer: Observer, stack: ExitStack) -> Work:
         """The work of an accepted plan; `stack` closes what it opens."""
 
     def check(self) -> None:  # noqa: B027  # not all documents stay open
@@ -130,6 +130,8 @@ class Ready:
     rules: Rules
     documents: Documents
     plan: Plan
+    meter: Meter
+    """Measures from the beginning of the run to its end."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall time by phase."""
 

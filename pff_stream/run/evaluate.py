@@ -17,7 +17,6 @@ from pff_stream.execute.interface import Executor
 from pff_stream.execute.pool import Poisoned, Pool
 from pff_stream.files import _pages
 from pff_stream.limits.fence import hold_tree
-from pff_stream.limits.guard import Meter
 from pff_stream.observer import Observer
 from pff_stream.run.cut import Ready, Work, timed
 from planner.text import refusal
@@ -29,7 +28,6 @@ class Running:
 
     ready: Ready
     work: Work
-    meter: Meter
     executor: Executor
     """Who carries the tasks out: by the plan, unless somebody gives it another one."""
     retried: int = 0
@@ -45,13 +43,13 @@ def started(ready: Ready, observer: Observer) -> Iterator[Running]:
     hold_tree(plan)
     for note in plan.notes:
         observer.note(note)
-    reserve_bytes = ready.settings.resources.reserve_bytes
-    meter = Meter(observer, plan.peak_bytes, plan.budget_bytes, reserve_bytes)
+    ready.meter.begin("evaluate")
+    ready.meter.promise(plan, ready.settings.resources.reserve_bytes)
     with ExitStack() as stack:
-        work = ready.documents.begin(ready, observer, meter, stack)
+        work = ready.documents.begin(ready, observer, stack)
         observer.phase("evaluate", work.n_units, work.unit)
         executor = executor_named(str(plan.settings["start_method"]))
-        yield Running(ready, work, meter, executor)
+        yield Running(ready, work, executor)
 
 
 def evaluate(run: Running, observer: Observer) -> None:
@@ -64,7 +62,7 @@ def evaluate(run: Running, observer: Observer) -> None:
 
 def answers(run: Running, observer: Observer) -> Generator[Any]:
     """Has all tasks answered, in any order; yields each answer when it is kept."""
-    work, meter = run.work, run.meter
+    work, meter = run.work, run.ready.meter
     check_inputs = run.ready.check_inputs
 
     def look_after() -> None:
@@ -79,7 +77,7 @@ def answers(run: Running, observer: Observer) -> Generator[Any]:
             split=work.split,
             while_waiting=look_after,
         ) as pool,
-        meter.guard.minding(pool),
+        meter.minding(pool),
         _blaming(check_inputs),
     ):
         for result in pool.imap_unordered(work.tasks()):

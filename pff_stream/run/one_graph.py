@@ -11,7 +11,6 @@ from pff_stream.execute.files import OutputFile
 from pff_stream.files import _pages
 from pff_stream.files.temporary import temporary_file
 from pff_stream.inputs import GraphInput, moved_out
-from pff_stream.limits.guard import Meter
 from pff_stream.observer import Observer
 from pff_stream.plan.blocks import BlockSizes, exact
 from pff_stream.plan.by_rules import RulesWorkload
@@ -86,7 +85,7 @@ class OneGraph(Documents):
         inputs = {"rules": basis.rules.source_hash.hex(), **self.hashes}
         return contract.agree(make, inputs | basis.settings.result_options())
 
-    def begin(self, ready: Ready, observer: Observer, meter: Meter, stack: ExitStack) -> RulesWork:
+    def begin(self, ready: Ready, observer: Observer, stack: ExitStack) -> RulesWork:
         """Checks the whole graph, and opens the spool."""
         in_blocks = ready.plan.settings.get("backing") == BLOCKS
         if self.graph.opened is not None:
@@ -105,7 +104,7 @@ class OneGraph(Documents):
         evaluation = Evaluation(RunTable((), ready.folder) if kept is None else kept.runs)
         stack.callback(evaluation.runs.close)
         spooled = Spool(spool, OutputFile(path))
-        work = RulesWork(ready, self.graph, self.sizes, spooled, evaluation, meter, kept)
+        work = RulesWork(ready, self.graph, self.sizes, spooled, evaluation, kept)
         work.place_outputs(stack)
         return work
 

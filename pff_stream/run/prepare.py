@@ -7,12 +7,14 @@ from contextlib import ExitStack, contextmanager
 
 from pff_stream.files.temporary import working_folder
 from pff_stream.inputs import RulesGiven, TriplesGiven, open_graph, open_rules
+from pff_stream.limits.meter import Meter
 from pff_stream.observer import Observer
-from pff_stream.plan.budget import Contract, alone, encoder_bytes, share_to_prepare
+from pff_stream.plan.budget import Contract
 from pff_stream.plan.costs import measure_costs
-from pff_stream.plan.terms import preparation_phases
+from pff_stream.plan.preparation import COMPILE, ENCODE, Preparation
 from pff_stream.run.cut import Basis, Documents, Ready, timed
 from pff_stream.settings.commands import RunSettings
+from planner.probe import measure_self
 
 
 @contextmanager
@@ -26,40 +28,50 @@ def prepared(
     inputs, reading, resources = settings.inputs, settings.reading, settings.resources
     folder = working_folder(settings.output.out)
     seconds: dict[str, float] = {}
+    meter = Meter(observer)
+    meter.begin(COMPILE, quick=True, alone=True)
     with ExitStack() as stack:
         contract = stack.enter_context(Contract(resources))
         machine = contract.machine
-        costs = measure_costs(machine.budget_bytes, folder)
-        before = preparation_phases(alone(costs), None, None)
-        compile_bytes = share_to_prepare(inputs, machine, costs, rules, triples)
-        observer.phase("compile", None)
-        with timed(seconds, "compile"):
+        preparation = Preparation(inputs, rules, triples)
+        parent_bytes = measure_costs(machine.budget_bytes, folder, meter).parent_bytes
+        share = preparation.agree(machine, parent_bytes)
+        observer.phase(COMPILE, None)
+        with timed(seconds, COMPILE):
             opened = stack.enter_context(
-                open_rules(inputs.rules, reading, folder, compile_bytes, rules)
+                open_rules(inputs.rules, reading, folder, share, rules, meter.tick)
             )
-        compiled_bytes = None if opened.compiled is None else opened.compiled.touched_bytes
+        before = preparation.compiled(opened, parent_bytes)
         documents: Documents
         if inputs.manifest is not None:
             from pff_stream.run.by_document import Listed
 
-            documents, terms = Listed(inputs.manifest), None
+            documents = Listed(inputs.manifest)
         else:
             from pff_stream.run.one_graph import OneGraph, encode_terms
 
-            observer.phase("encode", None, "triples")
-            with timed(seconds, "encode"):
+            observer.phase(ENCODE, None, "triples")
+            meter.begin(ENCODE, quick=True, alone=True)
+            parent_bytes = measure_self().bytes
+            encoder_bytes = preparation.encoder_bytes(machine, parent_bytes)
+            note = preparation.bound_note(reading, encoder_bytes)
+            if note is not None:
+                observer.note(note)
+            with timed(seconds, ENCODE):
                 graph = stack.enter_context(
                     open_graph(
                         inputs.triples if triples is None else triples,
                         reading,
                         folder,
-                        encoder_bytes(machine.budget_bytes, costs),
+                        encoder_bytes,
                         fenced=resources.fence != "none",
+                        tick=meter.tick,
                     )
                 )
-            documents, terms = OneGraph(graph), encode_terms(graph)
-        before += preparation_phases(alone(costs), compiled_bytes, terms)
-        costs = measure_costs(machine.budget_bytes, folder)
+            documents = OneGraph(graph)
+            before += preparation.encoded(encode_terms(graph), parent_bytes)
+        meter.begin("plan")
+        costs = measure_costs(machine.budget_bytes, folder, meter)
         basis = Basis(settings, contract, opened, folder, costs, before)
         plan = documents.plan(basis)
-        yield Ready(settings, contract, folder, opened, documents, plan, seconds)
+        yield Ready(settings, contract, folder, opened, documents, plan, meter, seconds)

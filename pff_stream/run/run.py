@@ -16,7 +16,14 @@ from pff_stream.observer import Observer
 from pff_stream.plan.sweep import Sweep, parse_sweep
 from pff_stream.report.folder import check_outputs
 from pff_stream.report.outputs import check_reports, report_outputs, write_reports
-from pff_stream.run.conclude import Facts, Result, conclude, summary_of, write_summary
+from pff_stream.run.conclude import (
+    Facts,
+    Result,
+    conclude,
+    report_lines,
+    summary_of,
+    write_summary,
+)
 from pff_stream.run.evaluate import Running, evaluate, started
 from pff_stream.run.prepare import prepared
 from pff_stream.settings.commands import RunSettings
@@ -70,8 +77,11 @@ def run(
         if wanted.out is not None:
             write_summary(wanted.out, summary)
         if reports:
-            write_reports(running.work.results(summary), reports, observer)
-            running.meter.tick(now=True)
+            ready.meter.begin("report", quick=True)
+            results = running.work.results(summary)
+            write_reports(results, reports, observer, ready.meter.tick)
+            ready.meter.tick(now=True)
+            result.lines.extend(report_lines(facts))
         running.work.finish()
         return result
 
@@ -81,7 +91,7 @@ def _facts(running: Running) -> Facts:
     return Facts(
         settings=ready.settings,
         plan=ready.plan,
-        watch=running.meter.watch,
+        meter=ready.meter,
         semantics=ready.semantics,
         inputs=ready.hashes,
         seconds=ready.seconds,

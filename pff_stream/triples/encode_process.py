@@ -10,6 +10,7 @@ import gc
 import mmap
 import os
 import pickle
+import select
 import signal
 import struct
 import subprocess
@@ -21,6 +22,7 @@ from typing import Any, NamedTuple
 
 from pff_stream.errors import PffStreamError, RefusedError
 from pff_stream.files import _pages
+from pff_stream.observer import Tick, no_tick
 from pff_stream.triples._encode import die_with_parent
 from pff_stream.triples.encode import GraphWriter, encode, encode_quietly
 from pff_stream.triples.inputs import TripleInput
@@ -38,7 +40,7 @@ class _Order(NamedTuple):
 
     paths: list[str]
     options: EncodeOptions
-    memory_bytes: int | None
+    fence_bytes: int | None
     work: Work
 
 
@@ -49,6 +51,7 @@ class EncoderKilledError(RefusedError):
 MAPPED_BYTES, TRIM_BYTES = 1 << 19, 1 << 20
 """Allocations from here on are mappings, which go when they are freed, and so does so much at the
 end of the heap: as it comes these sizes move while a program runs, and with them its peak."""
+TICK_SECONDS = 0.02
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SPAWN = (
     "import sys; sys.path[:] = {path!r}; "
@@ -63,29 +66,28 @@ def encode_in_process(
     store: GraphStore,
     *,
     method: str | None = None,
-    memory_bytes: int | None = None,
-    fenced: bool = True,
+    fence_bytes: int | None = None,
     work: Work = encode_quietly,
+    tick: Tick = no_tick,
 ) -> EncodeReport:
     """Encodes `inputs` into `store` and seals it; returns when the child has ended.
 
     `method`: `fork` or `spawn`; by default fork where this process has one thread on Linux.
     Iterables are encoded in this process: their texts are here already, and a copy costs more than
-    it saves. With `memory_bytes` the child's own memory and, for a graph in memory, the graph are
-    each held to that (the child's own by the kernel, if `fenced`); `RefusedError` where it does not
-    suffice. `work` is what the child does: a function that it can import. Raises what `encode`
-    raises, and `PffStreamError` where the child died.
+    it saves. The child's own memory and, for a graph in memory, the graph are each held to the
+    memory of the options, the child's own by the kernel to `fence_bytes`, if any; `RefusedError`
+    where it does not suffice. `tick` is called while the child works, and when it has ended its
+    work and holds still. `work` is what the child does: a function that it can import. Raises what
+    `encode` raises, and `PffStreamError` where the child died.
     """
     given = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
     paths = [os.fspath(path) for path in given if isinstance(path, (str, os.PathLike))]
     if len(paths) != len(given):
-        report = encode(given, store, options)
+        report = encode(given, store, replace(options, memory_bytes=None))
         store.seal()
         return report
-    store.limit_bytes = memory_bytes
-    if not fenced:
-        memory_bytes = None
-    order = _Order(paths, options, memory_bytes, work)
+    store.limit_bytes = options.memory_bytes
+    order = _Order(paths, options, fence_bytes, work)
     to_child, from_parent = os.pipe()
     to_parent, from_child = os.pipe()
     child = None
@@ -93,7 +95,7 @@ def encode_in_process(
     # fork, where Python drops what handlers raise.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     try:
-        if (method or _best_method()) == "fork":
+        if (method or best_method()) == "fork":
             child = _fork(order, to_child, from_child, (from_parent, to_parent))
         else:
             child = _spawn(to_child, from_child)
@@ -103,7 +105,7 @@ def encode_in_process(
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         if child.has_popen:
             _hand_over(from_parent, order)
-        report = _serve(child, store, to_parent, from_parent)
+        report = _serve(child, store, to_parent, from_parent, tick)
     finally:
         if child is not None:
             child.end()
@@ -147,9 +149,13 @@ class _Child:
             self.wait()
 
 
-def _serve(child: _Child, store: GraphStore, receiving: int, sending: int) -> EncodeReport:
+def _serve(
+    child: _Child, store: GraphStore, receiving: int, sending: int, tick: Tick
+) -> EncodeReport:
     """Answers the child's requests until its report comes; raises what it raised."""
     while True:
+        while not select.select([receiving], [], [], TICK_SECONDS)[0]:
+            tick()
         message = _receive(receiving)
         if message is None:
             raise _died(child.wait())
@@ -160,6 +166,8 @@ def _serve(child: _Child, store: GraphStore, receiving: int, sending: int) -> En
         elif kind == "error":
             raise content
         else:
+            tick(now=True)
+            _hand_over(sending, None)
             child.wait()
             report: EncodeReport = content
             return report
@@ -186,7 +194,7 @@ def _died(code: int) -> PffStreamError:
     return PffStreamError(said)
 
 
-def _best_method() -> str:
+def best_method() -> str:
     """Fork costs 5 ms and no imports, but only a process of one thread can be forked safely."""
     try:
         return "fork" if len(os.listdir("/proc/self/task")) == 1 else "spawn"
@@ -233,16 +241,16 @@ def _run(order: _Order, receiving: int, sending: int, parent: int) -> int:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
     if not die_with_parent(parent):
         return 70
-    if order.memory_bytes is not None:
-        limit_data(order.memory_bytes)  # best effort: the plan is checked again by the parent
+    if order.fence_bytes is not None:
+        limit_data(order.fence_bytes)  # best effort: the plan is checked again by the parent
     _pages.fix_thresholds(MAPPED_BYTES, TRIM_BYTES)
     writer = _RemoteWriter(receiving, sending)
     try:
         try:
-            options = replace(order.options, memory_bytes=order.memory_bytes)
-            report = order.work(order.paths, writer, options, _lower_limit)
+            report = order.work(order.paths, writer, order.options, _lower_limit)
             writer.close()
             _send(sending, ("report", report))
+            _receive(receiving)  # until the parent has seen what this process came to hold
         except (BrokenPipeError, EOFError):  # the parent is gone or gave up
             return 70
         except BaseException as error:

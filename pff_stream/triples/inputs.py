@@ -32,6 +32,7 @@ FIRST_BYTES = 4096
 _MOST_BLANKS = 1 << 20
 _BLANKS = b"\xef\xbb\xbf \t\r\n"
 _PACKED_SUFFIXES = (".gz", ".zst")
+_UNKNOWN_BYTES = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,22 @@ class OpenedInputs:
         blocks = open_blocks(path, block_bytes, decoders)
         first, seen = _first_bytes(blocks)
         return first, chain(seen, blocks)
+
+
+def held_at_most(path: str, options: EncodeOptions) -> int:
+    """What reading a path holds beside blocks at most, by what is known before it is read.
+
+    The size of a file that is packed, or of a pipe, tells nothing.
+    """
+    n_bytes, first_bytes = _UNKNOWN_BYTES, b""
+    if path == STANDARD_INPUT:
+        first_bytes = b"{"  # what takes most
+    elif os.path.isfile(path) and not path.lower().endswith(_PACKED_SUFFIXES):
+        n_bytes = os.path.getsize(path)
+    for matching in options.formats:
+        if matching.matches(path, first_bytes):
+            return matching.held_at_most(n_bytes, options)
+    return 0
 
 
 def triple_lines(inputs: Sequence[TripleInput], options: EncodeOptions) -> Iterator[bytes]:

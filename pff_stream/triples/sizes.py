@@ -6,7 +6,7 @@ them). Covers the encoder, the blocks and the documents; not the interpreter and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pff_stream.files.sources import BLOCK_BYTES
 from pff_stream.triples._encode import PAIR_BYTES, name_slots_bytes
@@ -26,6 +26,8 @@ _TABLE_BYTES, _SHAPE_BYTES = 16, 2 * 12
 _BLOCKS = 3
 _FORGET_BYTES = (1 << 17) * RECORD_BYTES
 _PAGE_BYTES = 4096
+DECODER = "encoder, decoder"
+"""Name of a term."""
 FILES_BYTES = 8 << 20
 """Page cache for triples and a graph that lie in files: with 5 MiB encoding went on, with 3 pages
 were read over and over (4 million triples of 237 relations)."""
@@ -105,10 +107,12 @@ def largest_terms(counts: EncodeCounts) -> list[Term]:
     return max(encode_terms(counts).values(), key=_sum)
 
 
-def least_terms() -> list[Term]:
-    """What the reading of nothing holds."""
-    return encode_terms(EncodeCounts(0, 0, 0, 0, 0, 0, decoder_bytes=0, document_bytes=0))[
-        "reading"
+def least_terms(decoder_bytes: int) -> list[Term]:
+    """What the reading of nothing holds, and the decoders of packed inputs at most."""
+    counts = EncodeCounts(0, 0, 0, 0, 0, 0, decoder_bytes=decoder_bytes, document_bytes=0)
+    return [
+        replace(term, at_most=bool(term.bytes)) if term.name == DECODER else term
+        for term in encode_terms(counts)["reading"]
     ]
 
 

@@ -12,17 +12,18 @@ from pff_stream.evaluate.terms import evaluator_terms
 from pff_stream.execute.executors import EXECUTORS
 from pff_stream.plan.blocks import BlockSizes
 from pff_stream.plan.by_document import DocumentSizes, DocumentsWorkload
+from pff_stream.plan.process_terms import encoder_process
 from pff_stream.plan.sizes import BLOCKS, FILE, MEMORY, ProcessCosts, RunSizes
-from pff_stream.plan.terms import preparation_phases, probe_phase, run_phases, worker_terms
+from pff_stream.plan.terms import probe_phase, run_phases, worker_terms
 from pff_stream.report.outputs import merged_outputs, report_outputs
 from pff_stream.report.run_table import table_bytes
 from pff_stream.report.sizes import ResultSizes, result_sizes
 from pff_stream.report.terms import run_table
 from pff_stream.rules.sizes import RuleSizes
-from pff_stream.rules.terms import decoding
+from pff_stream.rules.terms import compile_terms, decoding
 from pff_stream.settings.models import OutputOptions
 from pff_stream.triples.terms import GraphSizes
-from planner.model import Settings
+from planner.model import Phase, Settings
 from planner.plan import Plan
 from tests.planner.formula_text import computed
 
@@ -105,7 +106,8 @@ def test_the_text_of_each_term_gives_its_bytes(
     """Read by another reader, with the inputs that are shown, for a run over one graph."""
     sizes, costs, settings = run
     phases = run_phases(sizes, costs, settings)
-    phases += preparation_phases(costs, sizes.graph.total_bytes, [])
+    phases += [Phase("compile", compile_terms(sizes.graph.total_bytes, 1))]
+    phases += [Phase("encode", [encoder_process("fork")])]
     phases += [probe_phase("fork", costs, 2, sizes.graph.total_bytes)]
     check(Plan(phases, 0, "test", settings=settings))
 

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from pff_stream.errors import UsageError
+from pff_stream.limits.meter import Meter
+from pff_stream.observer import Silent
 from pff_stream.plan.blocks import BlockSizes, bounded, exact
 from pff_stream.plan.by_rules import RulesWorkload
 from pff_stream.plan.choose import plan_run
@@ -68,7 +70,9 @@ def planned(
     machine = Machine(budget_bytes, "--budget", (limit,), 2, "affinity", 0)
     process = ProcessMemory(4 * MIB, 0, 4 * MIB)
     found = WorkerMemory(process, MIB, 0.01)
-    costs = Costs(20 * MIB, budget_bytes, "/", [], {"fork": found, "thread": found})
+    costs = Costs(
+        20 * MIB, budget_bytes, "/", Meter(Silent()), [], {"fork": found, "thread": found}
+    )
     resources = ResourceOptions(start_method="fork")
     workload = RulesWorkload(sizes, look_closer)
     return plan_run(resources, machine, workload, costs, [], fixed)

@@ -146,7 +146,7 @@ def test_no_memory_is_a_refusal(tmp_path: Path, method: str) -> None:
     path.write_bytes(b"".join(b"e%d\tr\te%d\n" % (i, i + 1) for i in range(100_000)) * 8)
     with GraphStore.in_memory() as made:
         with pytest.raises(RefusedError, match=r"out of memory while encoding, after [1-9]\d+"):
-            encode_in_process([path], EncodeOptions(), made, method=method, memory_bytes=4 << 20)
+            encode_in_process([path], EncodeOptions(), made, method=method, fence_bytes=4 << 20)
 
 
 def test_interrupt_kills_the_child(triples: Path) -> None:
@@ -207,7 +207,7 @@ def test_threads_mean_spawn() -> None:
     thread = threading.Thread(target=stop.wait)
     thread.start()
     try:
-        assert encode_process._best_method() == "spawn"
+        assert encode_process.best_method() == "spawn"
     finally:
         stop.set()
         thread.join()

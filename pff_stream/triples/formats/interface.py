@@ -56,5 +56,11 @@ class TripleFormat(Protocol):
     def matches(self, given: object, first_bytes: bytes) -> bool:
         """Whether it reads `given`; `first_bytes` of a path are decompressed, of an object none."""
 
+    def held_at_most(self, n_bytes: int, options: EncodeOptions) -> int:
+        """What its reader holds beside blocks at most for an input of `n_bytes`, decompressed.
+
+        Known before it is read; 0 for a reader that goes line by line.
+        """
+
     def reader(self, options: EncodeOptions, bad: BadTriples) -> TripleReader:
         """A new reader for the inputs of one graph."""

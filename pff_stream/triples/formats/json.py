@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from pff_stream.errors import InputError
 from pff_stream.files import _pages
 from pff_stream.files.sources import STANDARD_INPUT
+from pff_stream.triples.formats.document_memory import at_most
 from pff_stream.triples.formats.elements import MAX_DEPTH, Element, split_elements
 from pff_stream.triples.formats.interface import (
     LineBlocks,
@@ -56,6 +57,10 @@ class JsonFormat(TripleFormat):
         if given == STANDARD_INPUT:
             return first_bytes.removeprefix(_BOM).lstrip(_BLANKS).startswith((b"{", b"["))
         return _unpacked(given).lower().endswith(_SUFFIXES)
+
+    def held_at_most(self, n_bytes: int, options: EncodeOptions) -> int:
+        """One document, as dense as can be."""
+        return at_most(min(n_bytes, options.documents.max_document_bytes))
 
     def reader(self, options: EncodeOptions, bad: BadTriples) -> DocumentReader:
         """Needs the options for documents."""

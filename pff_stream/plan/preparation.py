@@ -1,0 +1,156 @@
+"""Plans what comes before a run: compiling rule text and encoding raw triples.
+
+Neither can be planned exactly before it is read. So what both take at least is held against the
+budget before, reading is bounded by what the budget leaves, and what it held is told afterwards, by
+counts of what was read. Does not cover: the run itself (`terms`, `choose`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+
+from pff_stream.errors import RefusedError
+from pff_stream.files.sources import decoder_bytes
+from pff_stream.inputs import (
+    CompileShare,
+    Rules,
+    RulesGiven,
+    TriplesGiven,
+    is_graph_file,
+    is_rule_file,
+)
+from pff_stream.plan import process_terms as processes
+from pff_stream.plan.sizes import ProcessCosts
+from pff_stream.rules import terms as rule_terms
+from pff_stream.settings.models import COMPILE_BYTES, InputOptions, Inputs
+from planner.machine import Machine
+from planner.model import Phase, Term, peak_bytes
+from planner.plan import Plan
+from planner.sizes import format_size
+from planner.text import refusal
+
+COMPILE, ENCODE = "compile", "encode"
+"""Names of the phases."""
+LEAST_RUN_BYTES = 3 << 20
+"""How much more the smallest run takes, by one thread, than encoding the smallest graph."""
+
+
+class Preparation:
+    """What is to be compiled and encoded for one run; imports what does it.
+
+    What this process holds is to be measured behind that.
+    """
+
+    def __init__(
+        self, inputs: Inputs, rules: RulesGiven | None, triples: TriplesGiven | None
+    ) -> None:
+        """Given rules and triples stand in for the paths of the inputs."""
+        given: Iterable[object] = inputs.triples if triples is None else triples
+        self._rules = [inputs.rules] if rules is None else []
+        self._triples = [path for path in given if isinstance(path, str)]
+        self.compiles = rules is not None or not is_rule_file(inputs.rules)
+        """Whether there is rule text."""
+        self.encodes = triples is not None or (
+            bool(inputs.triples) and not any(map(is_graph_file, inputs.triples))
+        )
+        """Whether there are raw triples."""
+        self._encoder_method = "fork"
+        if self.compiles:
+            import pff_stream.rules.compile  # noqa: F401
+        if self.encodes:
+            from pff_stream.triples.encode_process import best_method
+
+            self._encoder_method = best_method()
+
+    def agree(self, machine: Machine, parent_bytes: int) -> CompileShare:
+        """What compiling may use; nothing where the rules are compiled.
+
+        Raises `RefusedError` before anything is read where even the least that preparing takes does
+        not fit. What is compiled and encoded already is planned from its headers.
+        """
+        compiler_bytes = decoder = 0
+        phases = []
+        if self.compiles:
+            from pff_stream.rules.compile import MIN_MEMORY_BYTES
+
+            compiler_bytes, decoder = MIN_MEMORY_BYTES, _decoder_bytes(self._rules)
+            least = rule_terms.least_terms(compiler_bytes, decoder)
+            phases.append(self._compile_phase(parent_bytes, least))
+        if self.encodes:
+            phases.append(self._least_encode_phase(parent_bytes))
+        _check(phases, machine)
+        left = machine.budget_bytes - parent_bytes
+        if self.compiles:
+            compiler_bytes = max(compiler_bytes, min(COMPILE_BYTES, left - decoder))
+        return CompileShare(compiler_bytes, left - compiler_bytes)
+
+    def encoder_bytes(self, machine: Machine, parent_bytes: int) -> int:
+        """Bytes for encoding, the graph included: what is left beside the processes.
+
+        Raises `RefusedError` where that is less than the least.
+        """
+        if self.encodes:
+            _check([self._least_encode_phase(parent_bytes)], machine)
+        return machine.budget_bytes - self._encode_phase(parent_bytes, []).bytes
+
+    def bound_note(self, reading: InputOptions, encoder_bytes: int) -> str | None:
+        """What to say where the inputs may take more than encoding may use, and may not."""
+        if not self.encodes:
+            return None
+        from pff_stream.triples.inputs import held_at_most
+        from pff_stream.triples.options import encode_options
+
+        options = encode_options(reading)
+        bounds = [(held_at_most(path, options), path) for path in self._triples]
+        most, path = max(bounds, default=(0, ""))
+        if most <= encoder_bytes:
+            return None
+        return (
+            f"{path}: reading it takes at most {format_size(most)}, by its size; "
+            f"{format_size(encoder_bytes)} may be used: it is read as far as that goes"
+        )
+
+    def compiled(self, rules: Rules, parent_bytes: int) -> list[Phase]:
+        """The phase that compiled them; none where they were compiled before."""
+        if rules.compiled is None:
+            return []
+        terms = rule_terms.compile_terms(rules.compiled.touched_bytes, rules.decoder_bytes)
+        return [self._compile_phase(parent_bytes, terms)]
+
+    def encoded(self, terms: Sequence[Term] | None, parent_bytes: int) -> list[Phase]:
+        """The phase that encoded, by its terms; none where there are none."""
+        return [] if terms is None else [self._encode_phase(parent_bytes, terms)]
+
+    def _compile_phase(self, parent_bytes: int, terms: Sequence[Term]) -> Phase:
+        return Phase(COMPILE, [_parent(parent_bytes), *terms])
+
+    def _least_encode_phase(self, parent_bytes: int) -> Phase:
+        from pff_stream.triples.sizes import least_terms
+
+        return self._encode_phase(parent_bytes, least_terms(_decoder_bytes(self._triples)))
+
+    def _encode_phase(self, parent_bytes: int, terms: Sequence[Term]) -> Phase:
+        own = processes.encoder_process(self._encoder_method)
+        kernel = processes.kernel_memory(2, 2)
+        return Phase(ENCODE, [_parent(parent_bytes), own, *terms, kernel])
+
+
+def _check(phases: Sequence[Phase], machine: Machine) -> None:
+    budget = machine.budget_bytes
+    if phases and peak_bytes(phases) > budget:
+        source, limits = machine.budget_source, machine.limits
+        plan = Plan(phases, budget, source, limits, margin_bytes=LEAST_RUN_BYTES)
+        raise RefusedError(refusal(plan))
+
+
+def _parent(parent_bytes: int) -> Term:
+    return processes.parent(ProcessCosts(parent_bytes, 0, 0, "measured here"))
+
+
+def _decoder_bytes(paths: Sequence[str]) -> int:
+    """What decompressing one of the files takes at most, by its first frame.
+
+    What comes through a pipe tells nothing before it is read: its decoder is bounded then.
+    """
+    return max((decoder_bytes(path) for path in paths if os.path.isfile(path)), default=0)
