@@ -17,12 +17,20 @@ from typing import Literal
 
 from pff_stream.errors import InputError, OutputError, RefusedError
 from pff_stream.files.named import hold, named_file, remove_stale, temporary_folder
+from pff_stream.triples.backing import (
+    SHARED_MEMORY,
+    allocate,
+    drop,
+    fd_name,
+    file_in,
+    memfd,
+    memory_folders,
+    seal_memory,
+)
 from pff_stream.triples.graph import HEADER_BYTES, Graph, attach, check_start
 from planner.sizes import format_size
 
 Backing = Literal["memory", "file", "path", "existing"]
-_SHARED_MEMORY = "/dev/shm"
-_WINDOW_BYTES = 1 << 20
 _MOVE_BYTES = 8 << 20
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM)
 
@@ -51,12 +59,12 @@ class GraphStore:
     @classmethod
     def in_memory(cls) -> GraphStore:
         """Shared memory: a memfd where it can be had and found by name, else a named file."""
-        remove_stale(_SHARED_MEMORY)
+        remove_stale(SHARED_MEMORY)
         remove_stale(temporary_folder())
-        fd = _memfd()
+        fd = memfd()
         if fd is not None:
             return cls("memory", fd, None, None)
-        return cls.named(_memory_folders())
+        return cls.named(memory_folders())
 
     @classmethod
     def named(cls, folders: Sequence[str]) -> GraphStore:
@@ -72,7 +80,7 @@ class GraphStore:
     @classmethod
     def in_folder(cls, folder: str | os.PathLike[str]) -> GraphStore:
         """A file in `folder`, without a name where the system can; it goes with its last user."""
-        return cls("file", *_file_in(os.fspath(folder)), None)
+        return cls("file", *file_in(os.fspath(folder)), None)
 
     @classmethod
     def at_path(cls, path: str | os.PathLike[str]) -> GraphStore:
@@ -117,7 +125,7 @@ class GraphStore:
     @property
     def name(self) -> str:
         """What any process of this user can open while the store is open."""
-        name = self._path or _fd_name(self._fd) or self._target
+        name = self._path or fd_name(self._fd) or self._target
         if name is None:
             raise ValueError("the graph store has no name (is it closed?)")
         return name
@@ -141,7 +149,7 @@ class GraphStore:
                     f"budget leaves {format_size(limit)}: give more --budget, or encode it into a "
                     "file first (pff-stream encode)"
                 )
-            self._become_file(*_file_in(self.overflow_folder))
+            self._become_file(*file_in(self.overflow_folder))
         try:
             if self._path is None and self.backing == "memory":
                 os.ftruncate(self._fd, size_bytes)
@@ -158,7 +166,7 @@ class GraphStore:
 
     def _allocate(self, size_bytes: int) -> None:
         try:
-            _take_room(self._fd, size_bytes)
+            allocate(self._fd, size_bytes)
             return
         except OSError as error:
             if self.backing != "memory" or error.errno not in _NO_ROOM:
@@ -169,7 +177,7 @@ class GraphStore:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._discard()
         self._fd, self._path = named_file(fallback)
-        _take_room(self._fd, size_bytes)
+        allocate(self._fd, size_bytes)
 
     def _become_file(self, fd: int, path: str | None) -> None:
         self._discard()
@@ -183,13 +191,13 @@ class GraphStore:
         """
         if not self._sealed or self.backing != "memory":
             raise ValueError("only a sealed graph in memory can be moved")
-        fd, path = _file_in(folder)
+        fd, path = file_in(folder)
         try:
-            _take_room(fd, self.size_bytes)
+            allocate(fd, self.size_bytes)
             at = 0
             while at < self.size_bytes:
                 at += os.sendfile(fd, self._fd, at, min(_MOVE_BYTES, self.size_bytes - at))
-                _drop(fd)
+                drop(fd)
         except OSError as error:
             os.close(fd)
             if path is not None:
@@ -200,7 +208,7 @@ class GraphStore:
     def drop_cached(self) -> None:
         """Gives the page cache of a graph file back; what is needed is read again."""
         try:
-            _drop(self._fd)
+            drop(self._fd)
         except OSError:  # a file system that cannot
             pass
 
@@ -230,7 +238,7 @@ class GraphStore:
             elif self.backing == "file":
                 os.fdatasync(self._fd) if hasattr(os, "fdatasync") else os.fsync(self._fd)
             elif self._path is None:
-                _seal_memory(self._fd)
+                seal_memory(self._fd)
             else:
                 os.fchmod(self._fd, 0o400)
         except OSError as error:
@@ -286,84 +294,3 @@ class GraphStore:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _memory_folders() -> list[str]:
-    folders = [_SHARED_MEMORY] if os.path.isdir(_SHARED_MEMORY) else []
-    return [*folders, temporary_folder()]
-
-
-def _memfd() -> int | None:
-    """A memfd that other processes can open by name, or None."""
-    if not hasattr(os, "memfd_create"):
-        return None
-    flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
-    for extra in (getattr(os, "MFD_NOEXEC_SEAL", 8), 0):  # unknown before Linux 6.3
-        try:
-            fd = os.memfd_create("pff-stream-graph", flags | extra)
-        except OSError:
-            continue
-        if _fd_name(fd) is not None:
-            return fd
-        os.close(fd)
-    return None
-
-
-def _file_in(folder: str) -> tuple[int, str | None]:
-    """An empty file in `folder`, and its name where it has to have one; raises `OutputError`."""
-    remove_stale(folder)
-    try:
-        if hasattr(os, "O_TMPFILE"):
-            try:
-                fd = os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
-            except OSError as error:
-                if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
-                    raise
-            else:
-                if _fd_name(fd) is not None:
-                    return fd, None
-                os.close(fd)
-        return named_file(folder)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot hold a graph: {error.strerror}") from None
-
-
-def _drop(fd: int) -> None:
-    """Writes what is not on the disk yet and takes it out of the page cache."""
-    os.fdatasync(fd) if hasattr(os, "fdatasync") else os.fsync(fd)
-    if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-
-
-def _fd_name(fd: int) -> str | None:
-    """The name of `fd` in /proc, or None where other processes could not open it."""
-    process = f"/proc/{os.getpid()}"
-    name = f"{process}/fd/{fd}"
-    try:
-        if fd < 0 or os.stat(process).st_uid != os.geteuid():  # root's: not dumpable
-            return None
-        return name if os.path.samestat(os.stat(name), os.fstat(fd)) else None
-    except OSError:
-        return None
-
-
-def _take_room(fd: int, size_bytes: int) -> None:
-    """Allocates every block, so that a full disk is an error here and not a signal later."""
-    if hasattr(os, "posix_fallocate"):
-        try:
-            os.posix_fallocate(fd, 0, size_bytes)
-            return
-        except OSError as error:
-            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
-                raise
-    zeros = bytes(_WINDOW_BYTES)
-    at = 0
-    while at < size_bytes:
-        at += os.pwrite(fd, zeros[: min(_WINDOW_BYTES, size_bytes - at)], at)
-
-
-def _seal_memory(fd: int) -> None:
-    import fcntl
-
-    seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK
-    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, seals | fcntl.F_SEAL_SEAL)

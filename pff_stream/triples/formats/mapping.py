@@ -67,10 +67,7 @@ def walk(
                     items, base = enumerate(value), path
                     break
                 child = id_of(value, id_keys)
-                if child is None:
-                    child = path
-                elif escapes:
-                    child = escaped(child)
+                child = path if child is None else escaped(child) if escapes else child
                 line = f"{head}{relation}\t{child}\n"
                 append(line)
                 size += len(line) + 64
