@@ -22,6 +22,7 @@ from pff_stream.files.sources import STANDARD_INPUT, open_blocks
 from pff_stream.files.temporary import is_memory, temporary_file
 from pff_stream.files.writers import OpenFile
 from pff_stream.observer import Tick, no_tick
+from pff_stream.rules._format import AUTO
 from pff_stream.rules.file import FORMAT, RuleFile
 from pff_stream.settings.models import InputOptions
 from pff_stream.settings.policy import too_many_rejected
@@ -185,6 +186,11 @@ def open_rules(
     if given is None and is_rule_file(path):
         with RuleFile(path) as file:
             opened = OpenedFile(path, file.fileno())
+            if reading.rule_format not in (AUTO, file.rule_format):
+                raise InputError(
+                    f"{path}: found rules that were compiled from {file.rule_format}, "
+                    f"expected --rule-format {reading.rule_format}"
+                )
             if too_many_rejected(reading.on_bad_rule, file.rejected, file.rules):
                 raise InputError(
                     f"{path}: {file.rejected} of {file.rules} rule lines could not be read when it "
@@ -202,7 +208,7 @@ def open_rules(
                 opened=opened,
             )
         return
-    from pff_stream.rules.compile import BLOCK_BYTES, CompileOptions, compile_rules, lines_of
+    from pff_stream.rules.compile import BLOCK_BYTES, RuleOptions, compile_rules, lines_of
 
     with temporary_file(folder) as (output, name):
         destination = OpenFile(output.fileno(), f"temporary file in {folder}")
@@ -212,7 +218,8 @@ def open_rules(
             _watched(blocks, tick),
             destination,
             source_name="standard input" if path == STANDARD_INPUT else path,
-            options=CompileOptions(
+            options=RuleOptions(
+                rule_format=reading.rule_format,
                 semantics=reading.semantics,
                 on_bad_rule=reading.on_bad_rule,
                 memory_bytes=share.compiler_bytes,

@@ -12,7 +12,7 @@ import pytest
 from pff_stream.errors import InputError, UsageError
 from pff_stream.files.sources import open_blocks
 from pff_stream.plan.budget import read_plan
-from pff_stream.rules.compile import CompileOptions, compile_rules
+from pff_stream.rules.compile import RuleOptions, compile_rules
 from pff_stream.rules.file import RuleFile
 from pff_stream.settings.commands import RunSettings
 from pff_stream.settings.manifest import read_manifest
@@ -64,7 +64,7 @@ def read_as(path: Path) -> None:
     """Reads a file as the command does that takes it."""
     name = str(path)
     if path.name == "rules.tsv":
-        options = CompileOptions(on_bad_rule="fail", memory_bytes=32 << 20)
+        options = RuleOptions(on_bad_rule="fail", memory_bytes=32 << 20)
         compile_rules(open_blocks(name), None, source_name=name, options=options)
     elif path.suffix in (".tsv", ".json", ".jsonl") and path.name != "plan.json":
         reading = encode_options(InputOptions(max_document_bytes=65536))

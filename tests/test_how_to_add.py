@@ -103,8 +103,11 @@ def test_a_rule_format(newcomer: Newcomer) -> None:
     assert found["rule_text"] == "knows(?x,?z) <= likes(?x,?y) & likes(?y,?z)"
     assert (found["miner_confidence"], found["confidence"]) == (1, 0)
     assert "(homomorphism)" in said
-    # As AnyBURL's it is still read, when it is.
+    # AnyBURL's rules are still read as such, unless they are asked to be something else.
     newcomer.run("run", "rules.tsv", "triples.tsv", code=1)
+    newcomer.run("run", "rules.tsv", "triples.tsv", "--rule-format", "table", code=2)
+    said = newcomer.run("run", "rules.tsv", "triples.tsv", "--rule-format", "x", code=2)
+    assert "--rule-format 'x': expected one of auto, table, anyburl" in said
 
 
 def test_a_rule_format_compressed_and_compiled(newcomer: Newcomer) -> None:
@@ -114,8 +117,11 @@ def test_a_rule_format_compressed_and_compiled(newcomer: Newcomer) -> None:
     (newcomer.folder / "rules.gz").write_bytes(gzip.compress(good.encode()))
     newcomer.run("compile", "rules.gz", "-o", "rules.pffr")
     for rules in ("rules.gz", "rules.pffr"):
-        said = newcomer.run("run", rules, "triples.tsv", code=1)
-        assert "2 rules (homomorphism): 2 violated" in said
+        for asked in ("auto", "table"):
+            said = newcomer.run("run", rules, "triples.tsv", "--rule-format", asked, code=1)
+            assert "2 rules (homomorphism): 2 violated" in said
+    said = newcomer.run("run", "rules.pffr", "triples.tsv", "--rule-format", "anyburl", code=2)
+    assert "compiled from table, expected --rule-format anyburl" in said
 
 
 ARROWS = "ana -likes-> bob\nbob -likes-> cy\nana -knows-> bob\n"

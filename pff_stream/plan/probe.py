@@ -177,11 +177,11 @@ def _rules() -> bytes:
 
 def write_inputs(rule_file: IO[bytes], graph_file: IO[bytes]) -> None:
     """Compiles a few thousand rules and encodes a few triples."""
-    from pff_stream.rules.compile import MIN_MEMORY_BYTES, CompileOptions, compile_rules
+    from pff_stream.rules.compile import MIN_MEMORY_BYTES, RuleOptions, compile_rules
     from pff_stream.triples.encode import encode_quietly
     from pff_stream.triples.options import EncodeOptions
 
-    options = CompileOptions(memory_bytes=MIN_MEMORY_BYTES)
+    options = RuleOptions(memory_bytes=MIN_MEMORY_BYTES)
     compile_rules([_rules()], rule_file, source_name="probe", options=options)
     room = _Room()
     encode_quietly([TRIPLES], room, EncodeOptions())

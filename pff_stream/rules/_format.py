@@ -8,6 +8,8 @@ from collections.abc import Collection, Mapping
 FORMAT = "pff-stream rules"
 FORMAT_VERSION = 2
 MAGIC = b"PFFRULES"
+AUTO = "auto"
+"""In place of the name of a rule format: the first that recognises the source."""
 SEMANTICS = ("object-identity", "homomorphism")
 
 FOOTER = struct.Struct("<QII8s")

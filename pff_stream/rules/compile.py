@@ -21,7 +21,7 @@ from pathlib import Path
 from pff_stream.errors import InputError, UsageError
 from pff_stream.files.sources import read_ahead
 from pff_stream.rules._chunks import BUILDER_BYTES, MAX_CHUNK_RULES, NAME_TABLE_BYTES, ChunkBuilder
-from pff_stream.rules._format import SEMANTICS
+from pff_stream.rules._format import AUTO, SEMANTICS
 from pff_stream.rules._runs import RUNS_FIXED_BYTES, SLOT_BYTES, RuleRuns
 from pff_stream.rules._sink import RuleSink, sink_bytes
 from pff_stream.rules._writer import (
@@ -34,7 +34,7 @@ from pff_stream.rules._writer import (
 )
 from pff_stream.rules.columns import packed
 from pff_stream.rules.compile_report import CompileReport, Rejections
-from pff_stream.rules.formats import AUTO, FORMATS, named
+from pff_stream.rules.formats import FORMATS, named
 from pff_stream.rules.formats.interface import GraphNames, RuleFormat
 
 DEFAULT_MEMORY_BYTES = 32 * 1024 * 1024
@@ -48,7 +48,7 @@ _log = logging.getLogger("pff_stream")
 
 
 @dataclass(frozen=True, slots=True)
-class CompileOptions:
+class RuleOptions:
     """How rules are compiled."""
 
     rule_format: str = AUTO
@@ -97,7 +97,7 @@ def compile_rules(
     destination: Destination | None,
     *,
     source_name: str,
-    options: CompileOptions | None = None,
+    options: RuleOptions | None = None,
     graph: GraphNames | None = None,
 ) -> CompileReport:
     """Reads rules from blocks of bytes and writes a rule file.
@@ -107,7 +107,7 @@ def compile_rules(
     before anything is written. OutputError where a file cannot be written, UsageError for a wrong
     option.
     """
-    options = options or CompileOptions()
+    options = options or RuleOptions()
     allowed = allowed_share(options.on_bad_rule)
     rule_format, blocks = _recognised(blocks, source_name, options)
     return _Compiling(rule_format, destination, options).run(blocks, source_name, allowed, graph)
@@ -117,7 +117,7 @@ class _Compiling:
     """One source on its way into a rule file."""
 
     def __init__(
-        self, rule_format: RuleFormat, destination: Destination | None, options: CompileOptions
+        self, rule_format: RuleFormat, destination: Destination | None, options: RuleOptions
     ) -> None:
         self._started = time.perf_counter()
         self._format = rule_format
@@ -234,7 +234,7 @@ class _Compiling:
 
 
 def _recognised(
-    blocks: Iterable[bytes], source_name: str, options: CompileOptions
+    blocks: Iterable[bytes], source_name: str, options: RuleOptions
 ) -> tuple[RuleFormat, Iterator[bytes]]:
     """The format of a source, and all its blocks."""
     if options.rule_format != AUTO:

@@ -41,7 +41,8 @@ def compile_rules(settings: CompileSettings, observer: Observer) -> list[str]:
             open_blocks(path, compiler.BLOCK_BYTES, DecoderMemory(decoder_share)),
             output,
             source_name=_shown(path),
-            options=compiler.CompileOptions(
+            options=compiler.RuleOptions(
+                rule_format=settings.reading.rule_format,
                 on_bad_rule=settings.reading.on_bad_rule,
                 memory_bytes=compiler_bytes,
                 temporary_directory=working_folder(_parent(target)),

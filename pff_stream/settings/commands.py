@@ -122,7 +122,8 @@ class CompileSettings(CommandSettings):
 
     needs: ClassVar[str] = "RULES"
     takes: ClassVar[tuple[str, ...]] = (
-        "rules", "output", "check", "graph", "budget_bytes", "on_bad_rule", "chunk_rules",
+        "rules", "output", "check", "graph", "budget_bytes", "rule_format", "on_bad_rule",
+        "chunk_rules",
     )  # fmt: skip
 
     inputs: Inputs = field(default_factory=Inputs)

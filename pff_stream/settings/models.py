@@ -90,6 +90,8 @@ class InputOptions(Options):
 
     semantics: str | None = None
     """object-identity or homomorphism; None: by the rule format."""
+    rule_format: str = "auto"
+    """The name of a rule format; auto: the first that recognises the text."""
     on_bad_rule: str = "1%"
     """What rules that cannot be read do: fail, skip, or fail over P% of all."""
     on_bad_triple: str = "fail"

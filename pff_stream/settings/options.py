@@ -214,6 +214,9 @@ _TABLE = (
            "Whether distinct variables stand for distinct entities (object-identity) "
            "or may coincide (homomorphism).",
            "[object-identity|homomorphism]", default="by the rule format"),
+    Option("rule-format", _text, "the name of a rule format",
+           "Format of the rules: a name, or auto, by what the text begins with.",
+           "NAME", default="auto"),
     Option("min-confidence", _fraction, "a number from 0 to 1",
            "Leave out rules below this confidence in the miner's column.", "X"),
     Option("min-support", _whole(0), "a whole number from 0",

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pff_stream.rules.chunk import RuleChunk
-from pff_stream.rules.compile import CompileOptions, compile_rules
+from pff_stream.rules.compile import RuleOptions, compile_rules
 from pff_stream.rules.compile_report import CompileReport
 from pff_stream.rules.file import RuleFile
 from pff_stream.rules.formats.anyburl import Reading
@@ -69,14 +69,14 @@ def compiled(
 ) -> Iterator[tuple[CompileReport, RuleFile]]:
     """Compiles text (blocks of bytes) into an unnamed file and opens it.
 
-    Options are those of `CompileOptions`, and `source_name` and `graph`.
+    Options are those of `RuleOptions`, and `source_name` and `graph`.
     """
     given = {name: options.pop(name) for name in ("source_name", "graph") if name in options}
     with tempfile.TemporaryFile() as destination:
         report = compile_rules(
             [blocks] if isinstance(blocks, bytes) else blocks,
             destination,
-            options=CompileOptions(**{"on_bad_rule": "skip", **options}),
+            options=RuleOptions(**{"on_bad_rule": "skip", **options}),
             **{"source_name": "rules.tsv", **given},
         )
         with RuleFile(destination.fileno()) as file:

@@ -19,7 +19,7 @@ from pff_stream.rules.compile import (
     DEFAULT_MEMORY_BYTES,
     MIN_ARENA_BYTES,
     MIN_MEMORY_BYTES,
-    CompileOptions,
+    RuleOptions,
     compile_memory,
     compile_rules,
 )
@@ -67,7 +67,7 @@ def random_lines(count: int, seed: int = 1) -> bytes:
 def test_check_reads_and_reports_only() -> None:
     """Without a destination the same is counted, chunks and bytes included."""
     content = random_lines(500)
-    options = CompileOptions(on_bad_rule="skip")
+    options = RuleOptions(on_bad_rule="skip")
     checked = compile_rules([content], None, source_name="r.tsv", options=options)
     destination = io.BytesIO()
     written = compile_rules([content], destination, source_name="r.tsv", options=options)
@@ -110,7 +110,7 @@ def test_header_and_counts() -> None:
     with compiled(RULE) as (_, file):
         assert file.semantics == "object-identity"
     with pytest.raises(UsageError, match="semantics"):
-        compile_rules([], None, source_name="x", options=CompileOptions(semantics="other"))
+        compile_rules([], None, source_name="x", options=RuleOptions(semantics="other"))
 
 
 def test_nothing_to_compile() -> None:
@@ -224,14 +224,14 @@ def test_memory_is_named_and_sums_up() -> None:
         assert min(sizes.values()) > 0
     with pytest.raises(UsageError, match="at least"):
         compile_memory(MIN_MEMORY_BYTES - 1)
-    options = CompileOptions(arena_bytes=MIN_ARENA_BYTES - 1)
+    options = RuleOptions(arena_bytes=MIN_ARENA_BYTES - 1)
     with pytest.raises(UsageError, match="an arena of 1199999 bytes"):
         compile_rules([], None, source_name="x", options=options)
 
 
 PEAK = """
 import random, sys
-from pff_stream.rules.compile import compile_rules, CompileOptions, MIN_MEMORY_BYTES
+from pff_stream.rules.compile import compile_rules, RuleOptions, MIN_MEMORY_BYTES
 
 def blocks(count):
     choose = random.Random(1).randrange
@@ -250,7 +250,7 @@ def run(count):
     with open("/dev/null", "wb") as destination:
         return compile_rules(
             blocks(count), destination, source_name="x",
-            options=CompileOptions(memory_bytes=MIN_MEMORY_BYTES),
+            options=RuleOptions(memory_bytes=MIN_MEMORY_BYTES),
         )
 
 run(10)
@@ -307,7 +307,7 @@ def test_zero_rules_keep_their_side() -> None:
 def test_destinations_that_fail_or_take_little(tmp_path: Path) -> None:
     """A full disk is an OutputError; a short write is continued."""
     content = random_lines(300)
-    skip = CompileOptions(on_bad_rule="skip")
+    skip = RuleOptions(on_bad_rule="skip")
     with pytest.raises(OutputError, match="No space left"):
         compile_rules([content], FullDisk(), source_name="x", options=skip)
     reluctant = Reluctant()
@@ -315,7 +315,7 @@ def test_destinations_that_fail_or_take_little(tmp_path: Path) -> None:
     assert reluctant.getvalue() == compiled_bytes(content)
     with pytest.raises(OutputError, match="cannot be written"):
         missing = str(tmp_path / "missing")
-        options = CompileOptions(temporary_directory=missing)
+        options = RuleOptions(temporary_directory=missing)
         compile_rules([content], io.BytesIO(), source_name="x", options=options)
 
 

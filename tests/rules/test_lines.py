@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pff_stream.errors import InputError, UsageError
-from pff_stream.rules.compile import CompileOptions, allowed_share, compile_rules, lines_of
+from pff_stream.rules.compile import RuleOptions, allowed_share, compile_rules, lines_of
 from tests.rules.compiled import compiled, compiled_bytes, decoded_file
 
 RULE = b"h(X,c) <= r(X,A)"
@@ -185,7 +185,7 @@ def test_policy_on_bad_rules(policy: str, bad: int, accepted: bool) -> None:
     destination = io.BytesIO()
 
     def run() -> None:
-        options = CompileOptions(on_bad_rule=policy)
+        options = RuleOptions(on_bad_rule=policy)
         compile_rules([content], destination, source_name="r.tsv", options=options)
 
     if accepted:

@@ -1,13 +1,12 @@
 """The formats of rules, one file each, in the order in which a source is offered to them.
 
 A new one is a class with the members of `interface.RuleFormat` in a file here, and its instance in
-`FORMATS`. A caller adds its own for one call: `CompileOptions(formats=(Mine(), *FORMATS))`.
+`FORMATS`. A caller adds its own for one call: `RuleOptions(formats=(Mine(), *FORMATS))`.
 """
 
 from pff_stream.rules.formats.anyburl import AnyBurlFormat
 from pff_stream.rules.formats.interface import RuleFormat
 
-AUTO = "auto"
 FORMATS: tuple[RuleFormat, ...] = (AnyBurlFormat(),)
 
 

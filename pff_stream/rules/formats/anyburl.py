@@ -276,7 +276,7 @@ class AnyBurlFormat(RuleFormat):
     default_semantics = "object-identity"
     columns = (PREDICTIONS, SUPPORT, CONFIDENCE)
 
-    def matches(self, path: str, first_bytes: bytes) -> bool:
+    def matches(self, name: str, first_bytes: bytes) -> bool:
         """Whatever no format before it reads."""
         return True
 

@@ -39,8 +39,8 @@ class RuleFormat(Protocol):
     def columns(self) -> tuple[MinerColumn, ...]:
         """What its miners say of a rule; a column that no rule of a source has takes no room."""
 
-    def matches(self, path: str, first_bytes: bytes) -> bool:
-        """Whether it reads this source: `-` is standard input, "" comes from a Python caller."""
+    def matches(self, name: str, first_bytes: bytes) -> bool:
+        """Whether it reads the source that messages call `name`: a path, `standard input`."""
 
     def memory(self) -> Mapping[str, int]:
         """Bytes that `read` holds at most, by name, beside the sink and a block of the source."""

@@ -37,7 +37,7 @@ class Slow(RuleFormat):
     default_semantics = "homomorphism"
     columns = (PREDICTIONS, SUPPORT, CONFIDENCE)
 
-    def matches(self, path: str, first_bytes: bytes) -> bool:
+    def matches(self, name: str, first_bytes: bytes) -> bool:
         """Whatever there is."""
         return True
 
@@ -65,9 +65,9 @@ class Given(RuleFormat):
     def __init__(self, *calls: tuple[Any, ...]) -> None:
         self.calls = calls
 
-    def matches(self, path: str, first_bytes: bytes) -> bool:
+    def matches(self, name: str, first_bytes: bytes) -> bool:
         """Any source of a certain name."""
-        return path == "given"
+        return name == "given"
 
     def read(self, blocks: Iterator[bytes], rules: RuleSink, graph: GraphNames | None) -> int:
         """One call for each."""
@@ -244,9 +244,9 @@ def test_the_first_format_that_matches() -> None:
 
         name = "asked"
 
-        def matches(self, path: str, first_bytes: bytes) -> bool:
+        def matches(self, name: str, first_bytes: bytes) -> bool:
             """Never."""
-            seen.append((path, first_bytes))
+            seen.append((name, first_bytes))
             return False
 
     formats = (Asked(), Slow(), *FORMATS)
