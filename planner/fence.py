@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import time
-from types import TracebackType
 
 from planner import procfs
 from planner.cgroups import ControlGroup, own_groups
@@ -136,12 +135,7 @@ class MemoryGroup:
             self.reason = "; ".join(reasons)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     @property

@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from types import TracebackType
 
 from planner.machine import Machine
 from planner.sizes import format_size
@@ -86,12 +85,7 @@ class Reservation:
     def __enter__(self) -> Reservation:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def neighbours(self) -> list[Neighbour]:
@@ -133,11 +127,9 @@ class Reservation:
             raise ValueError(f"{planned_bytes}: a plan cannot be negative")
         text = f"{planned_bytes}\n".encode()
         try:
-            import fcntl
-
             if self._descriptor < 0:
                 self._create(self._private_folder(make=True))
-                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _lock(self._descriptor)
             os.pwrite(self._descriptor, text, 0)
             os.ftruncate(self._descriptor, len(text))
         except (ImportError, OSError) as error:
@@ -183,15 +175,13 @@ class Reservation:
 
     def _lock_folder(self) -> int:
         """A descriptor that holds the folder's lock, -1 where the time was too short."""
-        import fcntl
-
         deadline = time.monotonic() + LOCK_SECONDS
         while True:
             descriptor = -1
             try:
                 folder = self._private_folder(make=True)
                 descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _lock(descriptor)
                 # The last run to leave removes the folder: what is locked must be the one there.
                 if os.path.samestat(os.fstat(descriptor), os.stat(folder)):
                     found, descriptor = descriptor, -1
@@ -207,8 +197,6 @@ class Reservation:
 
     def _look(self, path: str) -> Neighbour | None:
         """One of the files: the run that it stands for, None where that is dead or this one."""
-        import fcntl
-
         pid, dot, _ = os.path.basename(path).partition(".")
         if not pid.isdigit() or not dot or (path == self._path and self._descriptor >= 0):
             return None
@@ -217,7 +205,7 @@ class Reservation:
         except OSError:
             return None
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(descriptor)
         except BlockingIOError:
             text = os.pread(descriptor, 32, 0).strip()
             planned_bytes = int(text) if text.isdigit() else 0
@@ -229,6 +217,13 @@ class Reservation:
             return None
         finally:
             os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    """Locks a file or folder for this process alone; BlockingIOError where another has it."""
+    import fcntl
+
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _try(change: Callable[..., None], *arguments: str | int) -> None:

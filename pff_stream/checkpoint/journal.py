@@ -20,13 +20,14 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pff_stream.errors import OutputError
+from pff_stream.files.durable import naming, synchronise
 from pff_stream.work.task import Run, Task
 
 RECORD = struct.Struct("<IIIIIQIII")
 """chunk, start, stop, place of the run among those of the task, how many there are, offset, length,
 CRC-32 of the run, CRC-32 of the 36 bytes before. Where a task is of several ranges, those behind
 the first follow the runs, as runs of no length with their own chunk, start and stop."""
+_NAME = "the journal of the run"
 HEADER = b"pff-stream journal 1\n".ljust(RECORD.size, b"\0")
 EMPTY = bytes(RECORD.size)
 
@@ -58,7 +59,7 @@ class Journal:
         self._pending = bytearray()
         self._unsynchronised_bytes = 0
         self._since = time.monotonic()
-        with _naming():
+        with naming(_NAME):
             if not place:
                 self._place = os.pwrite(journal, HEADER, 0)
             room = self._place + (_ROOM_RECORDS + 2 * room_records) * RECORD.size
@@ -86,12 +87,12 @@ class Journal:
     def flush(self) -> None:
         """Whatever was added is on the disk after this; `OutputError` where it cannot be."""
         if self._pending:
-            with _naming():
-                _synchronise(self._spool)
+            with naming(_NAME):
+                synchronise(self._spool)
                 done = 0
                 while done < len(self._pending):  # what fails stays pending, as a whole
                     done += os.pwrite(self._journal, self._pending[done:], self._place + done)
-                _synchronise(self._journal)
+                synchronise(self._journal)
             self._place += len(self._pending)
             self._pending.clear()
         self._unsynchronised_bytes = 0
@@ -162,7 +163,7 @@ class JournalReader:
 
     def cut(self) -> None:
         """Drops what is behind `place`."""
-        with _naming():
+        with naming(_NAME):
             os.ftruncate(self._journal, self.place)
 
 
@@ -172,25 +173,8 @@ def run_is_whole(spool: int, run: Run) -> bool:
     return len(data) == run.length and zlib.crc32(data) == run.crc32
 
 
-def _synchronise(descriptor: int) -> None:
-    if hasattr(os, "fdatasync"):
-        os.fdatasync(descriptor)
-    else:
-        os.fsync(descriptor)
-
-
 def _take_room(descriptor: int, size_bytes: int) -> None:
     if hasattr(os, "posix_fallocate"):
         # Where the file system cannot, a full disk costs the records that did not fit.
         with contextlib.suppress(OSError):
             os.posix_fallocate(descriptor, 0, size_bytes)
-
-
-@contextlib.contextmanager
-def _naming() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(
-            f"the journal of the run cannot be written: {error.strerror or error}"
-        ) from error

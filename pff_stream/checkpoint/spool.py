@@ -19,11 +19,11 @@ from pff_stream.checkpoint.state import (
     State,
     copy_input,
     keep_rules,
-    naming,
     state_folder,
     write_settings,
 )
 from pff_stream.errors import OutputError
+from pff_stream.files.durable import naming
 from pff_stream.files.temporary import working_folder
 from pff_stream.inputs import AlteredError, GraphInput, Rules
 from pff_stream.observer import Observer

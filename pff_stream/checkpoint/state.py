@@ -10,7 +10,6 @@ the run is finished the folder is renamed, then removed. Does not cover: reading
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -19,8 +18,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from pff_stream.errors import KEPT, InputError, OutputError, UsageError
-from pff_stream.files.writers import FileWriter, synchronise_folder, write_text
+from pff_stream.errors import KEPT, InputError, UsageError
+from pff_stream.files.durable import naming, synchronise_folder
+from pff_stream.files.lock import lock
+from pff_stream.files.writers import FileWriter, write_text
 from pff_stream.report.folder import REMAINS, STATE, STATE_SETTINGS, check_folder, made_folder
 from pff_stream.settings.options import split_report
 
@@ -49,16 +50,10 @@ class State:
         """Waits for what a dead run leaves; `UsageError` where a run is alive in this folder."""
         deadline = time.monotonic() + LOCK_SECONDS
         self._lock = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        while True:
-            try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise UsageError(f"{self.out}: a run is at work in this folder") from None
-                time.sleep(0.05)
-            except OSError:
-                return  # network file systems may have no locks
+        while lock(self._lock) is False:  # network file systems may have no locks
+            if time.monotonic() > deadline:
+                raise UsageError(f"{self.out}: a run is at work in this folder")
+            time.sleep(0.05)
 
     def finish(self) -> None:
         """All results have their names: nothing is left to be resumed."""
@@ -202,12 +197,3 @@ def copy_input(source: str, target: str) -> None:
     with open(source, "rb", buffering=0) as file, FileWriter(target) as writer:
         while window := file.read(_COPY_BYTES):
             writer.write(memoryview(window))
-
-
-@contextmanager
-def naming(path: str) -> Iterator[None]:
-    """Turns what the system says into an `OutputError` that names `path`."""
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error

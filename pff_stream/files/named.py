@@ -5,10 +5,12 @@ The name carries the creator's process id, and the creator holds a lock on the f
 
 from __future__ import annotations
 
-import fcntl
 import os
 
+from pff_stream.files.lock import lock
+
 _PREFIX = "pff-stream-graph-"
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 def temporary_folder() -> str:
@@ -19,25 +21,60 @@ def temporary_folder() -> str:
 
 def named_file(folder: str) -> tuple[int, str]:
     """A new file in `folder` (descriptor, path), readable by this user alone; raises `OSError`."""
-    path = os.path.join(folder, f"{_PREFIX}{os.getpid()}-{os.urandom(4).hex()}")
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    hold(fd)
-    return fd, path
+    return _made(os.path.join(folder, _PREFIX), 0o600)
 
 
-def remove_stale(folder: str, prefix: str = _PREFIX) -> None:
+def file_beside(path: str) -> tuple[int, str]:
+    """A new file (descriptor, path) in the same folder, that is to become `path`.
+
+    Its permissions are those that the user's umask leaves. Raises `OSError`.
+    """
+    return _made(_start_beside(path), 0o666)
+
+
+def name_beside(path: str) -> str:
+    """A name for a file that is to become `path`, which no other file has."""
+    return f"{_start_beside(path)}{os.getpid()}-{os.urandom(4).hex()}"
+
+
+def is_beside(name: str, others: frozenset[str]) -> bool:
+    """Whether a file of this name was to become one of these others."""
+    start, _, number = name.rpartition(".")
+    pid, dash, _ = number.partition("-")
+    return start[:1] == "." and start[1:] in others and bool(dash) and pid.isdigit()
+
+
+def remove_stale(folder: str, start: str = _PREFIX) -> None:
     """Removes files in `folder` whose name carries the id of a process that is dead.
 
     Process ids are not enough where containers share a folder: a living creator also holds a lock.
     """
     try:
-        names = [name for name in os.listdir(folder) if name.startswith(prefix)]
+        names = [name for name in os.listdir(folder) if name.startswith(start)]
     except OSError:
         return
     for name in names:
-        pid, dash, _ = name.removeprefix(prefix).partition("-")
+        pid, dash, _ = name.removeprefix(start).partition("-")
         if dash and pid.isascii() and pid.isdigit() and not _is_alive(int(pid)):
             _remove_unlocked(os.path.join(folder, name))
+
+
+def remove_stale_beside(path: str) -> None:
+    """Removes what killed processes left that was to become `path`."""
+    folder, start = os.path.split(_start_beside(path))
+    remove_stale(folder or os.curdir, start)
+
+
+def _start_beside(path: str) -> str:
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f".{name}.")
+
+
+def _made(start: str, mode: int) -> tuple[int, str]:
+    path = f"{start}{os.getpid()}-{os.urandom(4).hex()}"
+    fd = os.open(path, _FLAGS, mode)
+    lock(fd, shared=True)  # without locks the process id must do
+    return fd, path
 
 
 def _is_alive(pid: int) -> bool:
@@ -56,17 +93,9 @@ def _remove_unlocked(path: str) -> None:
     except OSError:
         return
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.unlink(path)
+        if lock(fd):
+            os.unlink(path)
     except OSError:
         pass
     finally:
         os.close(fd)
-
-
-def hold(fd: int) -> None:
-    """Marks the open file as in use for as long as somebody has it open."""
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:  # network file systems may have no locks: the process id must do
-        pass

@@ -9,17 +9,18 @@ temporary one, synchronised, and renamed. Does not cover: which files a run has,
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import select
 import stat
 import tempfile
-from collections.abc import Iterator
 from types import TracebackType
 from typing import Protocol, Self
 
 from pff_stream.errors import OutputError
 from pff_stream.files import _pages
+from pff_stream.files.durable import naming, replace_file
+from pff_stream.files.lock import lock
+from pff_stream.files.named import file_beside, name_beside, remove_stale_beside
 
 STANDARD_OUTPUT = "-"
 WINDOW_BYTES = 1 << 16
@@ -76,7 +77,7 @@ class _Descriptor:
 
     def write(self, view: memoryview, /) -> None:
         """Writes all of it, however often the system takes less."""
-        with _naming(self.name):
+        with naming(self.name):
             rest = view
             while len(rest):
                 try:
@@ -131,7 +132,7 @@ class SpecialFile(_Descriptor):
 
     def __init__(self, path: _Path) -> None:
         name = os.fspath(path)
-        with _naming(name):
+        with naming(name):
             super().__init__(os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY), name)
 
 
@@ -140,7 +141,7 @@ class TemporaryWriter(_Descriptor):
 
     def __init__(self, folder: _Path | None = None) -> None:
         where = os.fspath(folder) if folder is not None else tempfile.gettempdir()
-        with _naming(f"temporary file in {where}"):
+        with naming(f"temporary file in {where}"):
             descriptor, path = tempfile.mkstemp(prefix=".pff-stream-", dir=where)
             os.unlink(path)
         super().__init__(descriptor, f"temporary file in {where}", drops_behind=True)
@@ -160,7 +161,7 @@ class OpenFile(_Descriptor):
 class FileWriter(_Descriptor):
     """A regular file that is replaced at once by `commit`, with the user's umask.
 
-    Until then the bytes have no name, or the temporary one of `partial_name`. `OutputError` where
+    Until then the bytes have no name, or one of `name_beside`. `OutputError` where
     the name is a symbolic link, a folder, a pipe or a device.
     """
 
@@ -169,10 +170,10 @@ class FileWriter(_Descriptor):
         self.path = os.fspath(path)
         if _is_special(path):
             raise OutputError(f"{self.path}: is no regular file, so it cannot be replaced")
-        self._folder = os.path.dirname(self.path) or os.curdir
-        self._partial = os.path.join(self._folder, partial_name(os.path.basename(self.path)))
-        with _naming(self.path):
-            descriptor, self._named = self._open()
+        self._partial = ""
+        """The temporary name, where it has one."""
+        with naming(self.path):
+            descriptor = self._open()
         super().__init__(descriptor, self.path, drops_behind=True)
 
     def commit(self) -> None:
@@ -181,16 +182,16 @@ class FileWriter(_Descriptor):
             return
         try:
             check_output(self.path)
-            with _naming(self.path):
+            with naming(self.path):
                 os.fsync(self._descriptor)
-                if not self._named:
-                    self._remove_stale()
-                    _give_name(self._descriptor, self._partial)
-                    self._named = True
-                os.rename(self._partial, self.path)
-                self._named = False
+                if not self._partial:
+                    lock(self._descriptor, shared=True)
+                    partial = name_beside(self.path)
+                    _give_name(self._descriptor, partial)
+                    self._partial = partial
+                replace_file(self._partial, self.path)
+                self._partial = ""
                 self._close()
-                synchronise_folder(self._folder)
         except BaseException:
             self.abandon()
             raise
@@ -198,39 +199,30 @@ class FileWriter(_Descriptor):
     def abandon(self) -> None:
         """Closes the file and removes its temporary name, if it has one."""
         super().abandon()
-        if self._named:
-            self._named = False
+        partial, self._partial = self._partial, ""
+        if partial:
             with contextlib.suppress(OSError):
-                os.unlink(self._partial)
+                os.unlink(partial)
 
-    def _open(self) -> tuple[int, bool]:
-        """A new file and whether it has the temporary name."""
+    def _open(self) -> int:
+        """A new file, without a name where that can be had and given later."""
         mode = 0o666
-        self._remove_stale()
+        remove_stale_beside(self.path)
         unnamed = getattr(os, "O_TMPFILE", 0)
         if unnamed:
             # Not every file system can, and it must be known now whether a name can be given.
             flags = unnamed | os.O_WRONLY | os.O_CLOEXEC
+            folder = os.path.dirname(self.path) or os.curdir
             with contextlib.suppress(OSError):
-                probe = os.open(self._folder, flags, mode)
+                probe, partial = os.open(folder, flags, mode), name_beside(self.path)
                 try:
-                    _give_name(probe, self._partial)
+                    _give_name(probe, partial)
                 finally:
                     os.close(probe)
-                os.unlink(self._partial)
-                return os.open(self._folder, flags, mode), False
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        return os.open(self._partial, flags, mode), True
-
-    def _remove_stale(self) -> None:
-        """Removes what a killed run may have left under the temporary name."""
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._partial)
-
-
-def partial_name(name: str) -> str:
-    """The temporary name beside an output file, for those who tidy its folder."""
-    return f".{name}.partial"
+                os.unlink(partial)
+                return os.open(folder, flags, mode)
+        descriptor, self._partial = file_beside(self.path)
+        return descriptor
 
 
 def open_writer(path: _Path) -> _Descriptor:
@@ -257,12 +249,11 @@ def check_output(path: _Path) -> None:
     name = os.fspath(path)
     if name == STANDARD_OUTPUT or _is_special(path):
         return
-    try:
-        mode = os.lstat(path).st_mode
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise OutputError(f"{name}: cannot be written: {error.strerror}") from error
+    with naming(name):
+        try:
+            mode = os.lstat(path).st_mode
+        except FileNotFoundError:
+            return
     if stat.S_ISLNK(mode):
         raise OutputError(f"{name}: cannot be written: it is a symbolic link; name its target")
     if stat.S_ISDIR(mode):
@@ -277,17 +268,6 @@ def _is_special(path: _Path) -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
 
 
-@contextlib.contextmanager
-def _naming(name: str) -> Iterator[None]:
-    """Turns what the system says into an `OutputError` with the name; a closed pipe passes."""
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise OutputError(f"{name}: cannot be written: {error.strerror}") from error
-
-
 def _give_name(descriptor: int, path: str) -> None:
     """Gives an unnamed file a name; fails where there is one already."""
     folder = os.open("/proc/self/fd", os.O_RDONLY | os.O_CLOEXEC)
@@ -296,15 +276,3 @@ def _give_name(descriptor: int, path: str) -> None:
         os.link(str(descriptor), path, src_dir_fd=folder, follow_symlinks=True)
     finally:
         os.close(folder)
-
-
-def synchronise_folder(folder: str) -> None:
-    """What was named in a folder is on the disk from now on; raises `OSError`."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(descriptor)

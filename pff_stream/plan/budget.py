@@ -11,8 +11,8 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from types import TracebackType
 
+from pff_stream.closing import Closing
 from pff_stream.errors import InputError, UsageError
 from pff_stream.limits.fence import read_limits
 from pff_stream.settings.models import (
@@ -36,7 +36,7 @@ _INPUTS = ("rules", "triples", "manifest", "documents")
 _log = logging.getLogger(__name__)
 
 
-class Contract:
+class Contract(Closing):
     """What binds one run, from when it begins until it has ended; entering tells nobody yet."""
 
     def __init__(self, resources: ResourceOptions, machine: Machine | None = None) -> None:
@@ -54,15 +54,8 @@ class Contract:
         self._make: Make | None = None
         self._identity: Settings = {}
 
-    def __enter__(self) -> Contract:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Takes the reservation back."""
         self._reservation.close()
 
     def agree(self, make: Make, identity: Settings) -> Plan:

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from pff_stream.errors import OutputError, UsageError
-from pff_stream.files.writers import STANDARD_OUTPUT, check_output, partial_name
+from pff_stream.files.named import is_beside
+from pff_stream.files.writers import STANDARD_OUTPUT, check_output
 from pff_stream.report.formats import FOLDER, file_name
 
 SUMMARY = "summary.json"
@@ -29,8 +30,7 @@ REMAINS = ".finished"
 
 FOLDER_FILES = tuple(file_name(writer) for writer in FOLDER)
 """What the merge writes."""
-_FILES = (*FOLDER_FILES, SUMMARY, TASK_LIST)
-_OURS = frozenset([*_FILES, *map(partial_name, _FILES)])
+_FILES = frozenset([*FOLDER_FILES, SUMMARY, TASK_LIST])
 
 
 @contextmanager
@@ -84,7 +84,7 @@ def check_folder(path: str, *, overwrite: bool) -> None:
             _check_tasks(entry.path)
         elif entry.name in (STATE, REMAINS) and entry.is_dir(follow_symlinks=False):
             continue
-        elif entry.name not in _OURS or entry.is_symlink() or not entry.is_file():
+        elif entry.is_symlink() or not entry.is_file() or not _is_ours(entry.name):
             raise UsageError(
                 f"--out {path}: found {entry.name!r}, which no run of pff-stream writes; expected "
                 "a new or empty folder, or the results of an earlier run"
@@ -94,6 +94,11 @@ def check_folder(path: str, *, overwrite: bool) -> None:
             f"--out {path}: found an unfinished run; --resume {path} goes on with it, "
             "--overwrite starts anew in this folder"
         )
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a run writes files of this name, or one that was killed left it."""
+    return name in _FILES or is_beside(name, _FILES)
 
 
 def _check_tasks(tasks: str) -> None:

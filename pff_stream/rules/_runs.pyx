@@ -15,7 +15,8 @@ from pff_stream.rules._chunks cimport KEYS_BYTES, ChunkBuilder, Record
 from pff_stream.rules._run_file cimport RunFile, compare_bytes
 
 from pff_stream.rules._run_file import RUN_FILE_BYTES
-from pff_stream.rules._writer import writing
+from pff_stream.files.durable import naming
+from pff_stream.rules._writer import COMPILED_RULES
 
 cdef extern from *:
     """
@@ -424,7 +425,7 @@ cdef class RuleRuns:
 
     cdef int _spill(self) except -1:
         if self.n_rules:
-            with writing():
+            with naming(COMPILED_RULES):
                 self.written.start()
                 self._drain(True)
                 self.written.end()

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import msgpack
 
-from pff_stream.errors import OutputError
 from pff_stream.files import _pages
+from pff_stream.files.durable import naming
 from pff_stream.rules._format import (
     CHUNK_COLUMNS,
     FOOTER,
@@ -27,6 +26,8 @@ from pff_stream.rules._format import (
     left_out_bytes,
 )
 
+COMPILED_RULES = "compiled rules"
+"""What a failure to write is told of: the file, its temporary parts included."""
 COPY_BYTES = 256 * 1024
 DROP_BYTES = 1 << 20
 """A window of the temporary file in the page cache."""
@@ -120,7 +121,7 @@ class RuleFileWriter:
         if self._waiting is not None and self._waiting_bytes - self._started >= DROP_BYTES:
             # What is new begins to go to the disk; what began the last time is there by now.
             descriptor, started, dropped = self._waiting.fileno(), self._started, self._dropped
-            with writing():
+            with naming(COMPILED_RULES):
                 _pages.start_writing(descriptor, started, self._waiting_bytes - started)
                 _pages.drop(descriptor, dropped, started - dropped)
             self._started, self._dropped = self._waiting_bytes, started
@@ -182,7 +183,7 @@ class RuleFileWriter:
         _write(self._destination, [index, footer])
         flush = getattr(self._destination, "flush", None)
         if flush is not None:
-            with writing():
+            with naming(COMPILED_RULES):
                 flush()
         return self._offset + len(index) + len(footer)
 
@@ -190,7 +191,7 @@ class RuleFileWriter:
         if self._waiting is not None:
             buffer = memoryview(bytearray(COPY_BYTES))
             copied = 0
-            with writing():
+            with naming(COMPILED_RULES):
                 self._waiting.seek(0)
                 _pages.read_alone(self._waiting.fileno())
                 while part := self._waiting.readinto(buffer):
@@ -198,15 +199,6 @@ class RuleFileWriter:
                     _pages.drop(self._waiting.fileno(), copied, part)
                     copied += part
         self._offset += self._waiting_bytes
-
-
-@contextmanager
-def writing() -> Iterator[None]:
-    """Turns a failure of the destination or a temporary file into an OutputError."""
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(f"compiled rules cannot be written: {error.strerror or error}") from error
 
 
 def _pieces(
@@ -224,7 +216,7 @@ def _pieces(
 def _write(destination: Destination | None, pieces: Iterable[Piece]) -> tuple[int, int]:
     """Writes all pieces; answers their length in bytes and their crc32."""
     length = crc32 = 0
-    with writing():
+    with naming(COMPILED_RULES):
         for piece in pieces:
             length += len(piece)
             crc32 = zlib.crc32(piece, crc32)

@@ -11,12 +11,12 @@ from __future__ import annotations
 import os
 import stat
 import zlib
-from types import TracebackType
-from typing import Any, NamedTuple, NoReturn, Self
+from typing import Any, NamedTuple, NoReturn
 
 import msgpack
 import numpy as np
 
+from pff_stream.closing import Closing
 from pff_stream.errors import InputError
 from pff_stream.files import _pages
 from pff_stream.rules._format import CHUNK_COLUMNS
@@ -33,7 +33,7 @@ class Place(NamedTuple):
     bodies: int
 
 
-class ChunkReader:
+class ChunkReader(Closing):
     """An open rule file of `rules` rules; `read` takes a place of its index."""
 
     path: str
@@ -74,17 +74,6 @@ class ChunkReader:
                 "more than once"
             )
         _pages.read_alone(self._fd)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Closes the file if it was opened here."""

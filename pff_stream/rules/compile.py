@@ -19,18 +19,19 @@ from itertools import chain
 from pathlib import Path
 
 from pff_stream.errors import InputError, UsageError
+from pff_stream.files.durable import naming
 from pff_stream.files.sources import read_ahead
 from pff_stream.rules._chunks import BUILDER_BYTES, MAX_CHUNK_RULES, NAME_TABLE_BYTES, ChunkBuilder
 from pff_stream.rules._format import AUTO, SEMANTICS
 from pff_stream.rules._runs import RUNS_FIXED_BYTES, SLOT_BYTES, RuleRuns
 from pff_stream.rules._sink import RuleSink, sink_bytes
 from pff_stream.rules._writer import (
+    COMPILED_RULES,
     COPY_BYTES,
     DROP_BYTES,
     Destination,
     RuleFileWriter,
     Temporary,
-    writing,
 )
 from pff_stream.rules.columns import packed
 from pff_stream.rules.compile_report import CompileReport, Rejections
@@ -155,7 +156,7 @@ class _Compiling:
             columns = packed(self._format.columns, sink.columns)
             writer.start(self._semantics, source_name, source_hash, columns)
             touched_bytes = runs.touched_bytes
-            with writing():
+            with naming(COMPILED_RULES):
                 runs.finish()
             file_bytes = writer.finish(self._counts())
         finally:
@@ -299,7 +300,7 @@ def _count_slots(memory_bytes: int) -> int:
 def _temporary_opener(directory: str | Path | None) -> Callable[[], Temporary]:
     def open_temporary() -> Temporary:
         # Unnamed, so that nothing is left behind whatever happens; closed by its users.
-        with writing():
+        with naming(COMPILED_RULES):
             return tempfile.TemporaryFile(buffering=0, dir=directory)
 
     return open_temporary

@@ -11,9 +11,9 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, BinaryIO, NoReturn, Self
+from typing import Any, BinaryIO, NoReturn
 
+from pff_stream.closing import Closing
 from pff_stream.errors import InputError
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})", re.ASCII)
@@ -31,7 +31,7 @@ class Placed:
     line: int
 
 
-class YamlEvents:
+class YamlEvents(Closing):
     """The events of the one document in a YAML file, with errors that name file and line."""
 
     def __init__(self, path: str) -> None:
@@ -54,15 +54,8 @@ class YamlEvents:
             self._file.close()
             raise
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Closes the file and what was made of it."""
         self._loader.dispose()
         self._file.close()
 

@@ -9,6 +9,7 @@ import errno
 import os
 
 from pff_stream.errors import OutputError
+from pff_stream.files.durable import synchronise
 from pff_stream.files.named import named_file, remove_stale, temporary_folder
 
 SHARED_MEMORY = "/dev/shm"
@@ -58,7 +59,7 @@ def file_in(folder: str) -> tuple[int, str | None]:
 
 def drop(fd: int) -> None:
     """Writes what is not on the disk yet and takes it out of the page cache."""
-    os.fdatasync(fd) if hasattr(os, "fdatasync") else os.fsync(fd)
+    synchronise(fd)
     if hasattr(os, "posix_fadvise"):
         os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import mmap
 import os
 import zlib
-from types import TracebackType
 
+from pff_stream.closing import Closing
 from pff_stream.errors import InputError
 from pff_stream.files import _pages
 from pff_stream.triples._graph import FORMAT_VERSION, MAGIC, GraphView
@@ -21,7 +21,7 @@ _WINDOW_BYTES = 1 << 20
 _AGAIN = "encode the triples again"
 
 
-class Graph:
+class Graph(Closing):
     """One attached graph: its `view` and the mapping below it, until `close`."""
 
     __slots__ = ("_mapping", "_view", "name")
@@ -54,17 +54,6 @@ class Graph:
                 mapping.close()
             except BufferError:  # a view is still in use: unmapping now would be a crash later
                 pass
-
-    def __enter__(self) -> Graph:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def attach(name: str, shown: str | None = None) -> Graph:

@@ -12,11 +12,18 @@ import errno
 import mmap
 import os
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Literal
 
+from pff_stream.closing import Closing
 from pff_stream.errors import InputError, OutputError, RefusedError
-from pff_stream.files.named import hold, named_file, remove_stale, temporary_folder
+from pff_stream.files.durable import naming, replace_file, synchronise
+from pff_stream.files.named import (
+    file_beside,
+    named_file,
+    remove_stale,
+    remove_stale_beside,
+    temporary_folder,
+)
 from pff_stream.triples.backing import (
     SHARED_MEMORY,
     allocate,
@@ -35,7 +42,7 @@ _MOVE_BYTES = 8 << 20
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.ENOMEM)
 
 
-class GraphStore:
+class GraphStore(Closing):
     """The backing of one graph: `resize`, `map_writable`, write, `seal`; then `attach` by `name`.
 
     Made by `in_memory`, `in_folder`, `at_path` or `existing`. `name` may change with `resize` and,
@@ -90,14 +97,9 @@ class GraphStore:
             raise OutputError(
                 f"{os.fspath(path)}: is no regular file, so a graph cannot replace it"
             )
-        folder, base = os.path.split(target)
-        remove_stale(folder, f".{base}.")
-        temporary = os.path.join(folder, f".{base}.{os.getpid()}-{os.urandom(4).hex()}")
-        try:
-            fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        except OSError as error:
-            raise OutputError(f"{os.fspath(path)}: cannot be written: {error.strerror}") from None
-        hold(fd)
+        remove_stale_beside(target)
+        with naming(os.fspath(path)):
+            fd, temporary = file_beside(target)
         return cls("path", fd, temporary, target)
 
     @classmethod
@@ -232,31 +234,22 @@ class GraphStore:
             self._map = None
         if self._sealed:
             return
-        try:
+        with naming(self._place()):
             if self.backing == "path":
                 self._publish()
             elif self.backing == "file":
-                os.fdatasync(self._fd) if hasattr(os, "fdatasync") else os.fsync(self._fd)
+                synchronise(self._fd)
             elif self._path is None:
                 seal_memory(self._fd)
             else:
                 os.fchmod(self._fd, 0o400)
-        except OSError as error:
-            raise OutputError(f"{self._place()}: cannot be written: {error.strerror}") from None
         self._sealed = True
 
     def _publish(self) -> None:
         assert self._path is not None and self._target is not None
         os.fsync(self._fd)
-        os.replace(self._path, self._target)
+        replace_file(self._path, self._target)
         self._path = None
-        folder = os.open(os.path.dirname(self._target), os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        except OSError:  # some file systems cannot; the file itself is on the disk
-            pass
-        finally:
-            os.close(folder)
 
     def attach(self) -> Graph:
         """The graph, mapped read-only in this process."""
@@ -283,14 +276,3 @@ class GraphStore:
                 pass
             self._path = None
         os.close(self._fd)
-
-    def __enter__(self) -> GraphStore:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from pff_stream.errors import OutputError
 from pff_stream.execute.files import InputFile, OutputFile
+from pff_stream.files.durable import naming
 from pff_stream.rules.chunk_reader import Place
 from pff_stream.rules.file import RuleFile
 
@@ -135,10 +135,8 @@ def append_run(spool: int, records: memoryview) -> Run:
     crc32 = zlib.crc32(records)
     rest = records
     while True:
-        try:
+        with naming("the spool of results"):
             written = os.write(spool, rest)
-        except OSError as error:
-            raise OutputError(f"the spool of results cannot be written: {error.strerror}") from None
         if written == len(rest):
             break
         # Interrupted in the middle (a signal, a file nearly full): begin again behind it, since

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from pff_stream.errors import OutputError
+from pff_stream.files.named import is_beside
 from pff_stream.files.writers import (
     WINDOW_BYTES,
     FileWriter,
@@ -26,7 +27,6 @@ from pff_stream.files.writers import (
     Writer,
     check_output,
     open_writer,
-    partial_name,
     write_text,
 )
 
@@ -59,8 +59,9 @@ def test_file_appears_whole(tmp_path: Path, way: str) -> None:
     path = tmp_path / "out.tsv"
     writer = FileWriter(path)
     writer.write(memoryview(b"one\n"))
-    expected = [partial_name("out.tsv")] if way == "named" else []
-    assert [each.name for each in tmp_path.iterdir()] == expected
+    found = [each.name for each in tmp_path.iterdir()]
+    assert len(found) == (way == "named")
+    assert all(is_beside(name, frozenset(["out.tsv"])) for name in found)
     writer.write(memoryview(b"two\n"))
     writer.commit()
     writer.commit()
@@ -96,13 +97,18 @@ def test_umask_and_replacement(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("way")
 def test_stale_temporary_name(tmp_path: Path) -> None:
-    """What a killed run left under the temporary name, even a link, does no harm."""
+    """What a killed run left is removed, what a living one writes is not; links do no harm."""
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious")
-    (tmp_path / partial_name("out.tsv")).symlink_to(victim)
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    for pid in (dead.pid, os.getpid()):
+        (tmp_path / f".out.tsv.{pid}-0123").write_bytes(b"half")
+    (tmp_path / f".out.tsv.{dead.pid}-4567").symlink_to(victim)
     write(FileWriter(tmp_path / "out.tsv"), b"new")
     assert (tmp_path / "out.tsv").read_bytes() == b"new"
-    assert not (tmp_path / "out.tsv").is_symlink()
+    assert not (tmp_path / f".out.tsv.{dead.pid}-0123").exists()
+    assert (tmp_path / f".out.tsv.{os.getpid()}-0123").exists()
     assert victim.read_bytes() == b"precious"
 
 
