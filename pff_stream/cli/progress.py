@@ -19,7 +19,7 @@ Clock = Callable[[], float]
 """Seconds, monotonic."""
 
 
-class Meter:
+class ProgressMeter:
     """Counts of the phase that runs, and its rate over the last half minute."""
 
     WINDOW_SECONDS = 30.0
@@ -105,7 +105,7 @@ class TerminalLine:
         """`colour`: memory over nine tenths of the budget is shown in yellow."""
         self._stream = stream
         self._colour = colour
-        self._meter = Meter(clock)
+        self._meter = ProgressMeter(clock)
         self._next = 0.0
         self._shown = 0
         self._clock = clock
@@ -173,7 +173,7 @@ class LogLines:
     INTERVAL_SECONDS = 5.0
 
     def __init__(self, *, clock: Clock = time.monotonic) -> None:
-        self._meter = Meter(clock)
+        self._meter = ProgressMeter(clock)
         self._clock = clock
         self._next = clock() + self.INTERVAL_SECONDS
         self._logger = logging.getLogger("pff_stream.progress")

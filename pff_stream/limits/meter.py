@@ -27,7 +27,7 @@ SHARE = 50
 """So many times as long as a sample took the next one waits, then."""
 
 
-class Meter:
+class MemoryMeter:
     """Samples the memory of the process tree, and tells the observer and the guard."""
 
     def __init__(self, observer: Observer, clock: Callable[[], float] = time.monotonic) -> None:

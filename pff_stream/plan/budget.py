@@ -36,8 +36,11 @@ _INPUTS = ("rules", "triples", "manifest", "documents")
 _log = logging.getLogger(__name__)
 
 
-class Contract(Closing):
-    """What binds one run, from when it begins until it has ended; entering tells nobody yet."""
+class MemoryBudget(Closing):
+    """The memory that one run may use, from when it begins until it has ended.
+
+    Other runs are told of it when a plan is agreed to (`agree`), not before.
+    """
 
     def __init__(self, resources: ResourceOptions, machine: Machine | None = None) -> None:
         """Reads the machine, where none is given, and the saved plan, if one is to be honoured."""

@@ -13,7 +13,7 @@ from functools import partial
 from pff_stream.errors import WorkersFailedError
 from pff_stream.execute.executors import EXECUTORS, executor_named
 from pff_stream.files import _pages
-from pff_stream.limits.meter import Meter
+from pff_stream.limits.meter import MemoryMeter
 from pff_stream.plan.sizes import ProcessCosts
 from pff_stream.plan.terms import probe_name, probe_phase
 from pff_stream.settings.models import ResourceOptions
@@ -32,7 +32,7 @@ class Costs:
     budget_bytes: int
     folder: str
     """Where the probe's temporary files go."""
-    meter: Meter
+    meter: MemoryMeter
     """Measures probes, too."""
     phases: list[Phase] = field(default_factory=list)
     """What probes held that were made now and not taken from the cache."""
@@ -79,7 +79,7 @@ class Costs:
         return found
 
 
-def measure_costs(budget_bytes: int, folder: str, meter: Meter) -> Costs:
+def measure_costs(budget_bytes: int, folder: str, meter: MemoryMeter) -> Costs:
     """The parent as it is now; workers are probed when a start method is considered."""
     gc.collect()
     _pages.trim()

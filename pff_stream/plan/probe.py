@@ -24,7 +24,7 @@ from pff_stream.execute.files import InputFile, OutputFile
 from pff_stream.execute.pool import Job, Poisoned, Pool
 from pff_stream.files import _pages
 from pff_stream.files.temporary import temporary_file
-from pff_stream.limits.meter import Meter
+from pff_stream.limits.meter import MemoryMeter
 from pff_stream.report._merge import write_results
 from pff_stream.report.spooled import Spooled
 from pff_stream.rules.file import RuleFile
@@ -62,7 +62,7 @@ TRIPLES = [(f"e{i % 7}", f"r{i % 3}", f"e{i % 5}") for i in range(40)]
 CHAINS = "r0(X,Y) <= r1(X,Y)\nr0(X,e1) <= r1(X,A), r2(A,e2)\nr1(X,Y) <= r0(X,A), r2(A,Y)\n"
 
 
-def probe_pool(start_method: str, folder: str, workers: int, meter: Meter) -> WorkerMemory:
+def probe_pool(start_method: str, folder: str, workers: int, meter: MemoryMeter) -> WorkerMemory:
     """Costs of each of `workers` of a start method; temporary files are made in `folder`.
 
     `meter` is asked again and again, as in a run.
@@ -127,7 +127,7 @@ def _run(
     arguments: WorkerArguments,
     spool: IO[bytes],
     workers: int,
-    meter: Meter,
+    meter: MemoryMeter,
 ) -> tuple[list[ProcessMemory], int, int]:
     """Streams the tasks and merges, as a run does.
 

@@ -88,7 +88,7 @@ class Listed(Documents):
             **self.hashes,
             "documents": f"{n_documents} of {total} bytes",
         }
-        return basis.contract.agree(make, inputs | basis.settings.result_options())
+        return basis.budget.agree(make, inputs | basis.settings.result_options())
 
     def begin(self, ready: Ready, observer: Observer, stack: ExitStack) -> DocumentsWork:
         """Checks the rule file, and opens the folder of results and the list of its documents."""

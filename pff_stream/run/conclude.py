@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pff_stream.files.writers import FileWriter
-from pff_stream.limits.meter import Meter
+from pff_stream.limits.meter import MemoryMeter
 from pff_stream.plan.accuracy import Compared, accuracy_lines
 from pff_stream.report.folder import SUMMARY
 from pff_stream.report.summary import (
@@ -44,7 +44,7 @@ class Facts:
 
     settings: RunSettings
     plan: Plan
-    meter: Meter
+    meter: MemoryMeter
     semantics: str
     inputs: Mapping[str, str]
     """Name of each input to the hash of its content."""

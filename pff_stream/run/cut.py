@@ -15,10 +15,10 @@ from typing import Any
 
 from pff_stream.execute.job import Job
 from pff_stream.inputs import Rules
-from pff_stream.limits.meter import Meter
+from pff_stream.limits.meter import MemoryMeter
 from pff_stream.observer import Observer
 from pff_stream.plan.accuracy import Compared
-from pff_stream.plan.budget import Contract
+from pff_stream.plan.budget import MemoryBudget
 from pff_stream.plan.costs import Costs
 from pff_stream.report.read_back import FinishedRun
 from pff_stream.report.summary import Json, Summary
@@ -33,7 +33,7 @@ class Basis:
     """What the plan of a run is made from, beside its documents."""
 
     settings: RunSettings
-    contract: Contract
+    budget: MemoryBudget
     rules: Rules
     folder: str
     """Where temporary files go."""
@@ -124,13 +124,13 @@ class Ready:
     """A run that is planned, before anything of it is evaluated."""
 
     settings: RunSettings
-    contract: Contract
+    budget: MemoryBudget
     folder: str
     """Where temporary files go."""
     rules: Rules
     documents: Documents
     plan: Plan
-    meter: Meter
+    meter: MemoryMeter
     """Measures from the beginning of the run to its end."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall time by phase."""

@@ -48,7 +48,7 @@ class OneGraph(Documents):
 
     def plan(self, basis: Basis) -> Plan:
         """Plans with the graph where it is, or in a file where it does not fit into memory."""
-        contract, costs = basis.contract, basis.costs
+        budget, costs = basis.budget, basis.costs
         semantics = basis.settings.reading.semantics or basis.rules.file.semantics
 
         def look_closer(blocks: BlockSizes) -> BlockSizes:
@@ -69,21 +69,21 @@ class OneGraph(Documents):
                 basis.rules,
                 self.graph,
                 basis.folder,
-                contract.machine.cores,
+                budget.machine.cores,
             )
 
         measure()
         if self.graph.in_memory:
             wants_file = (
-                not make(basis.settings.resources, contract.machine, None).fits
-                if contract.fixed is None
-                else contract.fixed.get("backing", MEMORY) != MEMORY
+                not make(basis.settings.resources, budget.machine, None).fits
+                if budget.fixed is None
+                else budget.fixed.get("backing", MEMORY) != MEMORY
             )
             if wants_file:
                 self.graph = moved_out(self.graph, basis.folder)
                 measure()
         inputs = {"rules": basis.rules.source_hash.hex(), **self.hashes}
-        return contract.agree(make, inputs | basis.settings.result_options())
+        return budget.agree(make, inputs | basis.settings.result_options())
 
     def begin(self, ready: Ready, observer: Observer, stack: ExitStack) -> RulesWork:
         """Checks the whole graph, and opens the spool."""

@@ -7,9 +7,9 @@ from contextlib import ExitStack, contextmanager
 
 from pff_stream.files.temporary import working_folder
 from pff_stream.inputs import RulesGiven, TriplesGiven, open_graph, open_rules
-from pff_stream.limits.meter import Meter
+from pff_stream.limits.meter import MemoryMeter
 from pff_stream.observer import Observer
-from pff_stream.plan.budget import Contract
+from pff_stream.plan.budget import MemoryBudget
 from pff_stream.plan.costs import measure_costs
 from pff_stream.plan.preparation import COMPILE, ENCODE, Preparation
 from pff_stream.run.cut import Basis, Documents, Ready, timed
@@ -28,11 +28,11 @@ def prepared(
     inputs, reading, resources = settings.inputs, settings.reading, settings.resources
     folder = working_folder(settings.output.out)
     seconds: dict[str, float] = {}
-    meter = Meter(observer)
+    meter = MemoryMeter(observer)
     meter.begin(COMPILE, quick=True, alone=True)
     with ExitStack() as stack:
-        contract = stack.enter_context(Contract(resources))
-        machine = contract.machine
+        budget = stack.enter_context(MemoryBudget(resources))
+        machine = budget.machine
         preparation = Preparation(inputs, rules, triples)
         parent_bytes = measure_costs(machine.budget_bytes, folder, meter).parent_bytes
         share = preparation.agree(machine, parent_bytes)
@@ -72,6 +72,6 @@ def prepared(
             before += preparation.encoded(encode_terms(graph), parent_bytes)
         meter.begin("plan")
         costs = measure_costs(machine.budget_bytes, folder, meter)
-        basis = Basis(settings, contract, opened, folder, costs, before)
+        basis = Basis(settings, budget, opened, folder, costs, before)
         plan = documents.plan(basis)
-        yield Ready(settings, contract, folder, opened, documents, plan, meter, seconds)
+        yield Ready(settings, budget, folder, opened, documents, plan, meter, seconds)

@@ -43,7 +43,7 @@ def make_sweep(settings: RunSettings, text: str, observer: Observer) -> Sweep:
         if getattr(settings.resources, name) is not None:
             raise UsageError(f"--sweep: found together with --{name}, expected one of the two")
     with prepared(settings, observer) as ready:
-        return Sweep(tuple(ready.contract.sweep(counts)))
+        return Sweep(tuple(ready.budget.sweep(counts)))
 
 
 def run(

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pff_stream.errors import InputError, UsageError
-from pff_stream.plan.budget import SIZED_BY, Contract, check_identity, read_plan
+from pff_stream.plan.budget import SIZED_BY, MemoryBudget, check_identity, read_plan
 from pff_stream.plan.choose import too_many, why_fewer
 from pff_stream.plan.sweep import parse_sweep
 from pff_stream.settings.commands import RunSettings
@@ -55,11 +55,11 @@ def test_a_run_reserves_and_the_next_sees_less(folder: Path) -> None:
     hashes = identity({"rules": "1", "triples": "2"})
     # Nothing is held yet by this process but itself.
     with (
-        Contract(ResourceOptions(), MACHINE) as early,
-        Contract(ResourceOptions(), MACHINE) as first,
+        MemoryBudget(ResourceOptions(), MACHINE) as early,
+        MemoryBudget(ResourceOptions(), MACHINE) as first,
     ):
         assert first.agree(make, hashes).budget_bytes == 8 * GIB
-        with Contract(ResourceOptions(), MACHINE) as second:
+        with MemoryBudget(ResourceOptions(), MACHINE) as second:
             assert 6 * GIB <= second.machine.budget_bytes < 7 * GIB
             assert f"planned by process {os.getpid()} and not held yet" in (
                 second.machine.budget_source
@@ -73,8 +73,8 @@ def test_a_run_reserves_and_the_next_sees_less(folder: Path) -> None:
 
 def test_a_refused_plan_reserves_nothing(folder: Path) -> None:
     """Only what runs is reserved."""
-    with Contract(ResourceOptions(workers=9), MACHINE) as contract:
-        assert not contract.agree(make, identity({"rules": "1"})).fits
+    with MemoryBudget(ResourceOptions(workers=9), MACHINE) as budget:
+        assert not budget.agree(make, identity({"rules": "1"})).fits
         assert Reservation("pff-stream").neighbours() == []
 
 
@@ -82,17 +82,17 @@ def test_a_saved_plan_is_honoured(folder: Path, tmp_path: Path) -> None:
     """It carries its identity, and fixes the settings of the run that it is given to."""
     path = tmp_path / "plan.json"
     hashes = identity({"rules": "1", "triples": "2"})
-    with Contract(ResourceOptions(workers=3), MACHINE) as contract:
-        path.write_text(json.dumps(contract.agree(make, hashes).to_json()))
-    with Contract(ResourceOptions(plan=str(path)), MACHINE) as contract:
-        assert contract.agree(make, hashes).settings == {"workers": 3, "start_method": "fork"}
+    with MemoryBudget(ResourceOptions(workers=3), MACHINE) as budget:
+        path.write_text(json.dumps(budget.agree(make, hashes).to_json()))
+    with MemoryBudget(ResourceOptions(plan=str(path)), MACHINE) as budget:
+        assert budget.agree(make, hashes).settings == {"workers": 3, "start_method": "fork"}
         with pytest.raises(InputError, match=r"the triples changed"):
-            contract.agree(make, {**hashes, "triples": "3"})
+            budget.agree(make, {**hashes, "triples": "3"})
         with pytest.raises(UsageError, match=r"--max-examples 3, the plan was made for 10"):
-            contract.agree(make, {**hashes, "max_examples": 3})
-    with Contract(ResourceOptions(plan=str(path), max_workers=2), MACHINE) as contract:
+            budget.agree(make, {**hashes, "max_examples": 3})
+    with MemoryBudget(ResourceOptions(plan=str(path), max_workers=2), MACHINE) as budget:
         with pytest.raises(UsageError, match=r"found 3 workers, expected at most 2"):
-            contract.agree(make, hashes)
+            budget.agree(make, hashes)
     for option in ({"workers": 2}, {"start_method": "fork"}):
         with pytest.raises(UsageError, match="--plan: found together"):
             ResourceOptions(plan=str(path), **option)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pff_stream.limits.meter import Meter
+from pff_stream.limits.meter import MemoryMeter
 from pff_stream.observer import Silent
 from pff_stream.plan.by_rules import RulesWorkload, predicted_speed
 from pff_stream.plan.choose import plan_run
@@ -70,7 +70,7 @@ def test_predicted_speed_never_falls_with_the_budget(
 ) -> None:
     """From 64 MiB to 4 GiB, in steps of an eighth."""
     resources = ResourceOptions(start_method=start_method)
-    costs = FakeCosts(22 * MIB, 1 << 62, "/var/tmp", Meter(Silent()))
+    costs = FakeCosts(22 * MIB, 1 << 62, "/var/tmp", MemoryMeter(Silent()))
     budget, before = 64 * MIB, 0.0
     speeds = set()
     while budget <= 4096 * MIB:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pff_stream.errors import UsageError
-from pff_stream.limits.meter import Meter
+from pff_stream.limits.meter import MemoryMeter
 from pff_stream.observer import Silent
 from pff_stream.plan.blocks import BlockSizes, bounded, exact
 from pff_stream.plan.by_rules import RulesWorkload
@@ -71,7 +71,7 @@ def planned(
     process = ProcessMemory(4 * MIB, 0, 4 * MIB)
     found = WorkerMemory(process, MIB, 0.01)
     costs = Costs(
-        20 * MIB, budget_bytes, "/", Meter(Silent()), [], {"fork": found, "thread": found}
+        20 * MIB, budget_bytes, "/", MemoryMeter(Silent()), [], {"fork": found, "thread": found}
     )
     resources = ResourceOptions(start_method="fork")
     workload = RulesWorkload(sizes, look_closer)
