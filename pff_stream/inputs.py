@@ -185,28 +185,7 @@ def open_rules(
     """
     if given is None and is_rule_file(path):
         with RuleFile(path) as file:
-            opened = OpenedFile(path, file.fileno())
-            if reading.rule_format not in (AUTO, file.rule_format):
-                raise InputError(
-                    f"{path}: found rules that were compiled from {file.rule_format}, "
-                    f"expected --rule-format {reading.rule_format}"
-                )
-            if too_many_rejected(reading.on_bad_rule, file.rejected, file.rules):
-                raise InputError(
-                    f"{path}: {file.rejected} of {file.rules} rule lines could not be read when it "
-                    f"was compiled, more than --on-bad-rule {reading.on_bad_rule} allows"
-                )
-            # The descriptor's name: workers read this file even if the path is replaced meanwhile.
-            name = f"/proc/{os.getpid()}/fd/{file.fileno()}"
-            name = name if os.path.exists(name) else path
-            yield Rules(
-                file=file,
-                shared=_shared_rules(file, name, path),
-                source_hash=file.source_hash,
-                compiled=None,
-                decoder_bytes=0,
-                opened=opened,
-            )
+            yield _compiled_before(file, path, reading)
         return
     from pff_stream.rules.compile import BLOCK_BYTES, RuleOptions, compile_rules, lines_of
 
@@ -236,6 +215,31 @@ def open_rules(
                 decoder_bytes=decoders.most_bytes,
                 opened=None,
             )
+
+
+def _compiled_before(file: RuleFile, path: str, reading: InputOptions) -> Rules:
+    """A rule file as it is; `InputError` where it is not what the options ask for."""
+    opened = OpenedFile(path, file.fileno())
+    if reading.rule_format not in (AUTO, file.rule_format):
+        raise InputError(
+            f"{path}: found rules that were compiled from {file.rule_format}, "
+            f"expected --rule-format {reading.rule_format}"
+        )
+    if too_many_rejected(reading.on_bad_rule, file.rejected, file.rules):
+        raise InputError(
+            f"{path}: {file.rejected} of {file.rules} rule lines could not be read when it "
+            f"was compiled, more than --on-bad-rule {reading.on_bad_rule} allows"
+        )
+    # The descriptor's name: workers read this file even if the path is replaced meanwhile.
+    name = f"/proc/{os.getpid()}/fd/{file.fileno()}"
+    return Rules(
+        file=file,
+        shared=_shared_rules(file, name if os.path.exists(name) else path, path),
+        source_hash=file.source_hash,
+        compiled=None,
+        decoder_bytes=0,
+        opened=opened,
+    )
 
 
 def _watched(blocks: Iterable[bytes], tick: Tick) -> Iterator[bytes]:
