@@ -89,7 +89,8 @@ def _evaluate_open(
     rule_format = named(chunk.rule_format)
     if rule_format is None:
         raise InputError(
-            f"found rule texts of the format {chunk.rule_format!r}, expected one that is known here"
+            f"{chunk.origin}: found rule texts of the format {chunk.rule_format!r}, "
+            "expected one that is known here"
         )
     found: list[Rule] = []
     settled: list[int] = []

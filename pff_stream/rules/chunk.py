@@ -50,6 +50,8 @@ class RuleChunk:
     text_ends: npt.NDArray[np.uint32]
     rule_format: str = ""
     """The format that can settle the texts; empty where there are none."""
+    origin: str = ""
+    """File and byte of the chunk, for messages about it."""
 
     @property
     def n_rules(self) -> int:
@@ -82,11 +84,15 @@ def piece(blob: npt.NDArray[np.uint8], ends: npt.NDArray[np.uint32], index: int)
 
 
 def chunk_of(
-    columns: Mapping[str, bytes], n_rules: int, n_bodies: int, rule_format: str = ""
+    columns: Mapping[str, bytes],
+    n_rules: int,
+    n_bodies: int,
+    rule_format: str = "",
+    origin: str = "",
 ) -> RuleChunk:
     """Views on checked columns; ValueError says which column is wrong and how."""
     views = {name: _view(columns, name) for name in CHUNK_COLUMNS}
-    chunk = RuleChunk(**views, rule_format=rule_format)  # type: ignore[arg-type]
+    chunk = RuleChunk(**views, rule_format=rule_format, origin=origin)  # type: ignore[arg-type]
     if chunk.n_rules != n_rules or chunk.n_bodies != n_bodies:
         found = f"{chunk.n_rules} rules and {chunk.n_bodies} bodies"
         raise ValueError(f"{found}, expected {n_rules} and {n_bodies}")

@@ -95,7 +95,8 @@ class ChunkReader(Closing):
             unknown = set(columns) - {"kind", "rule_format", *CHUNK_COLUMNS}
             if unknown:
                 raise ValueError(f"column {min(unknown)!r}, which this version does not know,")
-            chunk = chunk_of(columns, place.rules, place.bodies, rule_format)
+            origin = f"{self.path}: byte {place.offset}"
+            chunk = chunk_of(columns, place.rules, place.bodies, rule_format, origin)
             if chunk.n_rules and int(chunk.sources.max()) >= self.rules:
                 raise ValueError("column sources names a rule outside of the source")
             longest = int(np.diff(chunk.body_ends, prepend=np.uint32(0)).max(initial=0))

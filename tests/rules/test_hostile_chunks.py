@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 import zlib
 from contextlib import nullcontext
 from pathlib import Path
@@ -15,9 +16,12 @@ import pytest
 
 from pff_stream import validate
 from pff_stream.errors import InputError
+from pff_stream.evaluate._kernel import Evaluator
+from pff_stream.evaluate.chunk import evaluate_rules
 from pff_stream.rules._format import CHUNK_COLUMNS, FOOTER, MAGIC, RECORD
 from pff_stream.rules.complete import check_complete
 from pff_stream.rules.file import RuleFile
+from tests.graphs import graph_of
 from tests.rules.altered import read_all, rewritten
 
 
@@ -40,6 +44,19 @@ def test_a_column_that_nothing_knows_is_refused(part: int) -> None:
 
     with pytest.raises(InputError, match="found column 'filters'"):
         read_all(rewritten(alter))
+
+
+def test_a_chunk_of_a_format_that_is_not_known() -> None:
+    """Its texts cannot be settled: found where one has to be, with the place of the chunk."""
+    content = rewritten(lambda index, maps: maps[1].update(rule_format="other"))
+    graph = graph_of([("a", "r", "b"), ("((", "r", "b")])
+    with tempfile.TemporaryFile(buffering=0) as file:
+        file.write(content)
+        with RuleFile(file.fileno()) as rules:
+            chunk = rules.read_chunk(0)
+    evaluator = Evaluator(graph, "object-identity")
+    with pytest.raises(InputError, match=r"byte \d+: found rule texts of the format 'other', exp"):
+        evaluate_rules(evaluator, graph, chunk, 0, chunk.n_rules, lambda records: None)
 
 
 def test_a_chunk_that_grows_when_it_is_read_is_refused() -> None:
