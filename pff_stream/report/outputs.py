@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pff_stream.errors import UsageError
 from pff_stream.files.temporary import temporary_file
@@ -26,13 +26,15 @@ from pff_stream.observer import Observer, Tick, no_tick
 from pff_stream.report.formats import FOLDER, WRITERS, file_name
 from pff_stream.report.formats.interface import DrivenWriter, ResultWriter
 from pff_stream.report.formats.lines import Violations
-from pff_stream.report.read_back import FinishedRun, reading
 from pff_stream.report.streams import OutputSizes, RunHeader
 from pff_stream.report.text_out import BUFFER_BYTES
 from pff_stream.settings.models import OutputOptions
 from pff_stream.settings.options import split_report
 from planner.formula import given
 from planner.model import KERNEL, Term
+
+if TYPE_CHECKING:
+    from pff_stream.report.read_back import FinishedRun
 
 AnyWriter = TypeVar("AnyWriter", bound=ResultWriter)
 
@@ -123,6 +125,9 @@ def report_terms(reports: Sequence[Output[ResultWriter]], sizes: OutputSizes) ->
     """What making these reports holds beside this process; nothing where there are none."""
     if not reports:
         return []
+    # Here, as wherever reports are made: most runs are asked for none.
+    from pff_stream.report.read_back import reading
+
     terms = [
         replace(term, name=f"{report.path}: {term.name}")
         for report in reports

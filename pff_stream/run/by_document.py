@@ -12,6 +12,7 @@ import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 from pff_stream.checkpoint.state import State, keep_rules, state_folder, write_settings
 from pff_stream.execute.files import InputFile
@@ -29,7 +30,6 @@ from pff_stream.plan.by_document import (
 from pff_stream.plan.choose import plan_run
 from pff_stream.report.folder import TASK_LIST, TASKS, clear_tasks
 from pff_stream.report.outputs import report_outputs, report_terms
-from pff_stream.report.read_back import FinishedRun
 from pff_stream.report.records import Outcome
 from pff_stream.report.streams import OutputSizes
 from pff_stream.report.summary import Json, Summary
@@ -50,6 +50,9 @@ from pff_stream.work.task import RESULT_BYTES
 from planner.machine import Machine
 from planner.model import Settings
 from planner.plan import Plan
+
+if TYPE_CHECKING:
+    from pff_stream.report.read_back import FinishedRun
 
 
 class Listed(Documents):
@@ -164,6 +167,8 @@ class DocumentsWork(Work):
 
     def results(self, summary: Summary) -> FinishedRun:
         """The folder with the list of documents."""
+        from pff_stream.report.read_back import FinishedRun
+
         return FinishedRun.just_now(summary, {}, self._out)
 
     def finish(self) -> None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from pff_stream.checkpoint.spool import UnfinishedRun
 from pff_stream.errors import DamagedResultsError
@@ -33,7 +33,6 @@ from pff_stream.report._pass import Formatter
 from pff_stream.report.formats import file_name
 from pff_stream.report.formats.interface import DrivenWriter
 from pff_stream.report.outputs import Output, merged_outputs, opened, placed
-from pff_stream.report.read_back import FinishedRun
 from pff_stream.report.records import Outcome, Reason, Record, pack_record
 from pff_stream.report.spooled import MergeOptions, Spooled
 from pff_stream.report.streams import RunHeader
@@ -56,6 +55,9 @@ from pff_stream.work.task import (
     together,
     whole_chunks,
 )
+
+if TYPE_CHECKING:
+    from pff_stream.report.read_back import FinishedRun
 
 GATHERED_TASKS = 8
 """With fewer tasks a worker some workers could be through before others are there at all."""
@@ -172,6 +174,8 @@ class RulesWork(Work):
 
     def results(self, summary: Summary) -> FinishedRun:
         """The files that were merged into; what nobody can read again lies in a temporary one."""
+        from pff_stream.report.read_back import FinishedRun
+
         files = {file_name(one.writer): str(one.path) for one in self._outputs}
         return FinishedRun.just_now(summary, files)
 

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pff_stream.execute.job import Job
 from pff_stream.inputs import Rules
@@ -20,12 +20,14 @@ from pff_stream.observer import Observer
 from pff_stream.plan.accuracy import Compared
 from pff_stream.plan.budget import MemoryBudget
 from pff_stream.plan.costs import Costs
-from pff_stream.report.read_back import FinishedRun
 from pff_stream.report.summary import Json, Summary
 from pff_stream.report.totals import RunTotals
 from pff_stream.settings.commands import RunSettings
 from planner.model import Phase
 from planner.plan import Plan
+
+if TYPE_CHECKING:
+    from pff_stream.report.read_back import FinishedRun
 
 
 @dataclass(frozen=True, slots=True)
