@@ -27,11 +27,11 @@ class RunSizes:
     graph: GraphSizes
     rules: RuleSizes
     results: ResultSizes
-    bounds_work: bool = False
+    bounds_work: bool
     """Whether the work of a body is bounded before it is begun (--max-work)."""
-    cores: int = 1
+    cores: int
     """Cores that the processes may use."""
-    blocks: BlockSizes | None = None
+    blocks: BlockSizes | None
     """What reading the graph in blocks depends on; None where it is in memory."""
 
 

@@ -32,12 +32,12 @@ class ResultSizes:
     """How many runs the merge reads at once: so many windows it holds."""
     buffer_bytes: int
     """Of a worker; no run is longer."""
-    spool_in_memory_bytes: int = 0
+    spool_in_memory_bytes: int
     """The spool where its folder is memory (tmpfs), else 0."""
-    outputs: tuple[Term, ...] = ()
+    outputs: tuple[Term, ...]
     """What the writer of each output of the merge holds."""
-    n_outputs: int = 0
-    reports: tuple[Term, ...] = ()
+    n_outputs: int
+    reports: tuple[Term, ...]
     """What making reports of the results holds; empty: there are none."""
 
 

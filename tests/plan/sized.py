@@ -20,5 +20,13 @@ def sized(
 ) -> RunSizes:
     """A run whose chunks each leave two runs of results."""
     merged_at_once = fan_in(rules.n_chunks, results_bytes)
-    results = ResultSizes(2 * rules.n_chunks, merged_at_once, RESULT_BYTES)
-    return RunSizes(graph, rules, results, cores=cores, blocks=blocks)
+    results = ResultSizes(
+        n_runs=2 * rules.n_chunks,
+        fan_in=merged_at_once,
+        buffer_bytes=RESULT_BYTES,
+        spool_in_memory_bytes=0,
+        outputs=(),
+        n_outputs=0,
+        reports=(),
+    )
+    return RunSizes(graph, rules, results, bounds_work=False, cores=cores, blocks=blocks)

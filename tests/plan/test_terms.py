@@ -144,7 +144,9 @@ def test_terms_are_what_is_allocated(
 @given(st.integers(0, 10**6), st.integers(1, 128))
 def test_the_table_of_runs_is_what_it_holds(n_runs: int, fan_in: int) -> None:
     """Its term multiplies what one run takes."""
-    assert run_table(ResultSizes(n_runs, fan_in, 1 << 17)).value == table_bytes(n_runs)
+    assert run_table(ResultSizes(n_runs, fan_in, 1 << 17, 0, (), 0, ())).value == table_bytes(
+        n_runs
+    )
 
 
 @given(runs())

@@ -59,8 +59,9 @@ class TripleFormat(Protocol):
     def held_at_most(self, n_bytes: int, options: EncodeOptions) -> int:
         """What its reader holds beside blocks at most for an input of `n_bytes`, decompressed.
 
-        Known before it is read; 0 for a reader that goes line by line.
+        A bound by its size alone, before it is read: 0 for a reader that goes line by line.
         """
+        return 0
 
     def reader(self, options: EncodeOptions, bad: BadTriples) -> TripleReader:
         """A new reader for the inputs of one graph."""
