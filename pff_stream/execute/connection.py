@@ -7,8 +7,9 @@ from collections import deque
 from typing import Any, Generic
 
 from pff_stream.execute.launch import Child
+from pff_stream.execute.messages import HEADER, TASK, framed, unpickled
 from pff_stream.execute.queue import Item, Task
-from pff_stream.execute.worker_main import BEGUN_WORD, PROGRESS_WORD, REPLY, TASK, unpickled
+from pff_stream.execute.worker_main import BEGUN_WORD, PROGRESS_WORD
 
 AHEAD_BYTES = 32 * 1024
 """A task is sent ahead of need only if its pickle is at most so long."""
@@ -60,7 +61,7 @@ class Worker(Generic[Task]):
         """Sends it a task, which is in flight from here on."""
         payload = _payload(item)
         item.payload = None
-        self.outbox.append(memoryview(TASK.pack(len(payload)) + payload))
+        self.outbox.append(memoryview(framed(TASK, payload)))
         self.in_flight.append(item)
         self.flush()
 
@@ -93,13 +94,13 @@ class Worker(Generic[Task]):
 
     def next_reply(self) -> tuple[int, float, Any] | None:
         """The next reply that is there as a whole: its kind, seconds, and what was pickled."""
-        if len(self._inbox) < REPLY.size:
+        if len(self._inbox) < HEADER.size:
             return None
-        kind, seconds, size = REPLY.unpack_from(self._inbox)
-        end = REPLY.size + size
+        kind, seconds, size = HEADER.unpack_from(self._inbox)
+        end = HEADER.size + size
         if len(self._inbox) < end:
             return None
-        with memoryview(self._inbox) as view, view[REPLY.size : end] as body:
+        with memoryview(self._inbox) as view, view[HEADER.size : end] as body:
             value = unpickled(body) if size else None
         del self._inbox[:end]
         return kind, seconds, value

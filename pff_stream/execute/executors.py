@@ -47,10 +47,10 @@ class Fork(_Processes):
 
     def crew(self, job: Job) -> Crew[Any, Any]:
         """Worker processes."""
-        from pff_stream.execute.launch import ForkLauncher
+        from pff_stream.execute.launch import SharingForkStarter
         from pff_stream.execute.processes import ProcessCrew
 
-        return ProcessCrew(job, ForkLauncher)
+        return ProcessCrew(job, SharingForkStarter)
 
 
 class ForkServer(_Processes):
@@ -68,10 +68,10 @@ class ForkServer(_Processes):
 
     def crew(self, job: Job) -> Crew[Any, Any]:
         """Worker processes."""
-        from pff_stream.execute.launch import ForkServerLauncher
+        from pff_stream.execute.fork_server import ForkServerStarter
         from pff_stream.execute.processes import ProcessCrew
 
-        return ProcessCrew(job, ForkServerLauncher)
+        return ProcessCrew(job, ForkServerStarter)
 
 
 class Spawn(_Processes):
@@ -85,10 +85,10 @@ class Spawn(_Processes):
 
     def crew(self, job: Job) -> Crew[Any, Any]:
         """Worker processes."""
-        from pff_stream.execute.launch import SpawnLauncher
+        from pff_stream.execute.launch import SpawnStarter
         from pff_stream.execute.processes import ProcessCrew
 
-        return ProcessCrew(job, SpawnLauncher)
+        return ProcessCrew(job, SpawnStarter)
 
 
 class Threads:

@@ -1,7 +1,6 @@
-"""The seam of executors: who carries out the tasks of a pool, and what a plan must know of them.
+"""The seam of executors: who carries out the tasks of a pool. `--start-method` names an executor.
 
-An `Executor` is what `--start-method` names. It starts nothing itself: its `crew` does, for one
-pool. Window, retries, splits and what is found to be poisoned stay with the pool and its queue.
+Window, retries, splits and what is found to be poisoned stay with the pool and its queue.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ class Executor(Protocol):
         """How many processes so many workers add to this one on this machine."""
 
     def costs(self) -> FixedCosts:
-        """What it costs as far as constants tell; the rest is measured when it is considered."""
+        """What it costs as far as constants tell; the rest is measured."""
 
     def crew(self, job: Job) -> Crew[Any, Any]:
         """The workers of one pool; none is started before there is a task."""

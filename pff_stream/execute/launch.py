@@ -1,39 +1,43 @@
-"""Starts and ends worker processes, by each start method, without `multiprocessing`.
+"""Starts and ends processes, by fork or as a fresh interpreter, without `multiprocessing`.
 
 `multiprocessing` costs a worker 3 MiB, starts a resource tracker (6 MiB) for every method but fork,
-and imports the parent's main module again in each worker. All that is needed of it is here: three
-descriptors for a new process, and its exit code when it ends.
+and imports the parent's main module again in each worker. All that is needed of it is here: a
+channel and a lifeline for a new process, and its exit code when it ends. What the process does with
+them is in `child`.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gc
-import mmap
 import os
 import pickle
 import signal
 import socket
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
-from pff_stream.execute import worker_main
-from pff_stream.execute.job import Job
-from pff_stream.execute.worker_main import SLOT_WORDS, STILL_RUNNING, UNKNOWN_EXIT
+from pff_stream.execute import child as child_side
+from pff_stream.execute.child import STILL_RUNNING, UNKNOWN_EXIT, Main, await_exit
+from pff_stream.execute.messages import PROGRAM, framed
+from pff_stream.execute.worker_main import single_threaded
 from pff_stream.files import _pages
 
-_FORK_SECONDS = 60.0
-"""How long the fork server may take to import what is preloaded, and to fork."""
-_COLLECT_SECONDS = 2.0
-"""How long it may take to collect a worker that has ended."""
-
 _parent_ends: set[int] = set()
-"""Descriptors of every pool of this process that a forked worker must not hold: its parent's death
-would go unnoticed."""
+"""Descriptors of this process that a forked child must not hold: their closing would go unnoticed,
+and with it the death of this process."""
+
+
+class Program(NamedTuple):
+    """What a new process is to run: `main(channel, *places, *arguments)`, see `child`."""
+
+    main: Main
+    arguments: tuple[Any, ...]
+    preload: tuple[str, ...] = ()
+    """Modules that it needs, for whoever imports them once for many processes."""
+    reads_standard_input: bool = False
 
 
 @contextlib.contextmanager
@@ -48,46 +52,28 @@ def signals_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-class SharedPage:
-    """The words that workers move and the parent reads, in memory that belongs to no file."""
+class Collector(Protocol):
+    """Another process whose children some of ours are."""
 
-    def __init__(self, slots: int) -> None:
-        if hasattr(os, "memfd_create"):
-            self.descriptor = os.memfd_create("pff-stream-progress", os.MFD_CLOEXEC)
-        else:
-            with tempfile.TemporaryFile() as file:
-                self.descriptor = os.dup(file.fileno())
-        os.ftruncate(self.descriptor, slots * SLOT_WORDS * 8)
-        self._map = mmap.mmap(self.descriptor, 0)
-        self._words = memoryview(self._map).cast("Q")
-
-    def slot(self, number: int) -> memoryview:
-        """The words of a slot, writable, one uint64 each."""
-        return self._words[number * SLOT_WORDS : (number + 1) * SLOT_WORDS]
-
-    def close(self) -> None:
-        """Lets go of the memory; the kernel frees it with its last user."""
-        self._words.release()
-        with contextlib.suppress(BufferError):  # a slot is still looked at; it goes with it
-            self._map.close()
-        os.close(self.descriptor)
+    def exit_code(self, pid: int) -> int:
+        """Has it collect a child that is about to end."""
 
 
 class Child:
-    """A worker process and the parent's ends of its channel and its lifeline."""
+    """A process that was started here, and this side's ends of its channel and its lifeline."""
 
     def __init__(self, channel: socket.socket, lifeline: int) -> None:
         self.channel = channel
         self._lifeline = lifeline
-        self._server: ForkServerLauncher | None = None
+        self._collector: Collector | None = None
         self._exit: int | None = None
         self.pid = 0
         _parent_ends.update((channel.fileno(), lifeline))
 
-    def started(self, pid: int, server: ForkServerLauncher | None = None) -> None:
+    def started(self, pid: int, collector: Collector | None = None) -> None:
         """Notes the process, and whose child it is: this process's or the fork server's."""
         self.pid = pid
-        self._server = server
+        self._collector = collector
 
     def kill(self) -> None:
         """Sends SIGKILL, unless its exit is collected and the id may be somebody else's."""
@@ -101,17 +87,17 @@ class Child:
         UNKNOWN_EXIT where somebody else collected it, STILL_RUNNING where it has not ended in time.
         """
         if self._exit is None:
-            if self._server is not None:
-                code = self._server.exit_code(self.pid)
+            if self._collector is not None:
+                code = self._collector.exit_code(self.pid)
             else:
-                code = worker_main.await_exit(self.pid, seconds)
+                code = await_exit(self.pid, seconds)
             if code == STILL_RUNNING:
                 return code
             self._exit = code
         return self._exit
 
     def hang_up(self) -> None:
-        """Closes the channel: an idle worker ends by itself."""
+        """Closes the channel: a worker that is idle ends by itself."""
         if self.channel.fileno() >= 0:
             _parent_ends.discard(self.channel.fileno())
             self.channel.close()
@@ -125,30 +111,35 @@ class Child:
             self._lifeline = -1
 
 
-class Launcher(Protocol):
-    """Starts one worker process: a start method."""
+def parent_end(descriptor: int, *, is_open: bool) -> None:
+    """Notes a descriptor that no forked child may hold, or that it is closed."""
+    (_parent_ends.add if is_open else _parent_ends.discard)(descriptor)
+
+
+class Starter(Protocol):
+    """Starts processes of one program: a start method."""
 
     first: bytes
-    """What a new worker is sent before any task."""
+    """What a new process is sent before anything else."""
 
-    def start(self, child: Child, channel: int, lifeline: int, slot: int) -> None:
+    def start(self, child: Child, channel: int, lifeline: int, places: tuple[int, ...]) -> None:
         """Starts the process with its ends of channel and lifeline; raises OSError."""
 
     def close(self) -> None:
         """Ends whatever serves to start processes."""
 
 
-def launch(launcher: Launcher, slot: int) -> Child:
-    """Starts the worker of a slot; raises OSError where the system will not."""
+def launch(starter: Starter, *places: int) -> Child:
+    """Starts a process; raises OSError where the system will not.
+
+    `places` are a descriptor that the process is given, and a number; or nothing.
+    """
     with signals_blocked():
         ours, theirs = socket.socketpair()
         lifeline, ours_of_lifeline = os.pipe()
         child = Child(ours, ours_of_lifeline)
         try:
-            launcher.start(child, theirs.fileno(), lifeline, slot)
-            # The parent never waits in a send or a receive: a worker that stops in the middle of a
-            # message would stop it, too.
-            ours.setblocking(False)
+            starter.start(child, theirs.fileno(), lifeline, places)
         except BaseException:
             child.close()
             raise
@@ -158,21 +149,15 @@ def launch(launcher: Launcher, slot: int) -> Child:
         return child
 
 
-class ForkLauncher:
-    """A worker is a copy of this process, and shares its memory until one of them writes."""
+class ForkStarter:
+    """A process is a copy of this one, and shares its memory until one of them writes."""
 
     first = b""
 
-    def __init__(self, page: SharedPage, job: Job) -> None:
-        self._page = page
-        self._job = job
-        # Objects that no collection touches are not copied: 7.5 MB a worker.
-        gc.collect()
-        gc.freeze()
-        _pages.trim()
-        _pages.fill_holes()
+    def __init__(self, program: Program) -> None:
+        self._program = program
 
-    def start(self, child: Child, channel: int, lifeline: int, slot: int) -> None:
+    def start(self, child: Child, channel: int, lifeline: int, places: tuple[int, ...]) -> None:
         """Forks; the new process never comes back from here."""
         pid = os.fork()
         if pid == 0:
@@ -180,10 +165,24 @@ class ForkLauncher:
                 for descriptor in _parent_ends:
                     os.close(descriptor)
             finally:
-                words = self._page.slot(slot)
-                job = self._job
-                worker_main.run_forked(channel, lifeline, words, job.set_up, job.arguments)
+                program = self._program
+                child_side.run(channel, lifeline, places, program.main, program.arguments)
         child.started(pid)
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+class SharingForkStarter(ForkStarter):
+    """The same for many processes, which are to copy as little as can be of what they share."""
+
+    def __init__(self, program: Program) -> None:
+        super().__init__(program)
+        # Objects that no collection touches are not copied: 7.5 MB a worker.
+        gc.collect()
+        gc.freeze()
+        _pages.trim()
+        _pages.fill_holes()
 
     def close(self) -> None:
         """Gives the objects of this process back to its collections."""
@@ -191,133 +190,50 @@ class ForkLauncher:
         _pages.open_holes()
 
 
-class SpawnLauncher:
-    """A worker is a fresh interpreter."""
+class SpawnStarter:
+    """A process is a fresh interpreter, which is told what to run."""
 
-    def __init__(self, page: SharedPage, job: Job) -> None:
-        self._page = page
-        self.first = first_message(job)
+    def __init__(self, program: Program) -> None:
+        self._reads_standard_input = program.reads_standard_input
+        self.first = first_message(program)
 
-    def start(self, child: Child, channel: int, lifeline: int, slot: int) -> None:
-        """Starts an interpreter; what it is to set up comes on the channel."""
-        page = self._page.descriptor
-        call = f"run_started({channel}, {lifeline}, {page}, {slot})"
-        child.started(start_interpreter(call, (channel, lifeline, page)))
+    def start(self, child: Child, channel: int, lifeline: int, places: tuple[int, ...]) -> None:
+        """Starts an interpreter."""
+        numbers = ", ".join(map(str, (channel, lifeline, *places)))
+        descriptors = (channel, lifeline, *places[:1])
+        call = f"from pff_stream.execute.child import run_as_told as run; run({numbers})"
+        pid = start_interpreter(call, descriptors, reads_standard_input=self._reads_standard_input)
+        child.started(pid)
 
     def close(self) -> None:
         """Nothing to end."""
 
 
-class ForkServerLauncher:
-    """A worker is a copy of a small process that has imported what workers need, and only that."""
-
-    def __init__(self, page: SharedPage, job: Job) -> None:
-        self._page = page
-        self.first = first_message(job)
-        self._preload = job.preload
-        self._control: socket.socket | None = None
-        self._pid = 0
-
-    def start(self, child: Child, channel: int, lifeline: int, slot: int) -> None:
-        """Has the server fork; starts the server where there is none, or none any more."""
-        if self._control is None or not self._is_alive():
-            self._start_server()
-        try:
-            pid = self._ask(worker_main.FORK, slot, [channel, lifeline, self._page.descriptor])
-        except ConnectionError:
-            self.close()  # killed meanwhile: the next call starts another
-            raise
-        if pid < 0:
-            raise OSError(-pid, os.strerror(-pid))
-        child.started(pid, self)
-
-    def exit_code(self, pid: int) -> int:
-        """Has the server collect a worker."""
-        try:
-            with signals_blocked():  # a response that nobody reads would answer the next request
-                return self._ask(worker_main.COLLECT, pid, [])
-        except OSError:
-            self.close()
-            return UNKNOWN_EXIT  # the server is dead; the system collects its children
-
-    def close(self) -> None:
-        """Ends the server, and with it whatever it still has forked."""
-        with signals_blocked():
-            if self._control is None:
-                return
-            self._hang_up()
-            if worker_main.await_exit(self._pid, 1.0) == STILL_RUNNING:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(self._pid, signal.SIGKILL)
-                worker_main.await_exit(self._pid, 2.0)
-
-    def _ask(self, kind: int, number: int, descriptors: list[int]) -> int:
-        """One request and its response; raises OSError where the server does not answer."""
-        if self._control is None:
-            raise ConnectionResetError("there is no fork server")
-        self._control.settimeout(_FORK_SECONDS if descriptors else _COLLECT_SECONDS)
-        request = worker_main.REQUEST.pack(kind, number)
-        socket.send_fds(self._control, [request], descriptors)
-        response = self._control.recv(worker_main.RESPONSE.size)
-        if len(response) < worker_main.RESPONSE.size:
-            raise ConnectionResetError("the fork server ended")
-        return int(worker_main.RESPONSE.unpack(response)[0])
-
-    def _is_alive(self) -> bool:
-        if worker_main.await_exit(self._pid, 0.0) == STILL_RUNNING:
-            return True
-        self._hang_up()
-        return False
-
-    def _hang_up(self) -> None:
-        if self._control is not None:
-            _parent_ends.discard(self._control.fileno())
-            self._control.close()
-            self._control = None
-
-    def _start_server(self) -> None:
-        ours, theirs = socket.socketpair()
-        try:
-            call = f"serve_forks({theirs.fileno()}, {self._preload!r})"
-            self._pid = start_interpreter(call, (theirs.fileno(),))
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
-        self._control = ours
-        _parent_ends.add(ours.fileno())
+def first_message(program: Program) -> bytes:
+    """What a process that shares no memory is sent first; ValueError if it could not use it."""
+    for part in (program.main, *program.arguments):
+        if getattr(part, "__module__", None) == "__main__":
+            raise ValueError(f"{part!r} stands in the main module, which workers do not import")
+    return framed(PROGRAM, pickle.dumps((program.main, program.arguments), 5))
 
 
-def first_message(job: Job) -> bytes:
-    """What a worker that shares no memory is sent first; ValueError if it could not use it."""
-    if getattr(job.set_up, "__module__", None) == "__main__":
-        raise ValueError(f"{job.set_up!r} stands in the main module, which workers do not import")
-    body = pickle.dumps((job.set_up, job.arguments), 5)
-    return worker_main.TASK.pack(len(body)) + body
+def start_interpreter(
+    call: str, descriptors: tuple[int, ...], *, reads_standard_input: bool = False
+) -> int:
+    """Starts a Python that makes one call, with this process's module path; its process id."""
+    import subprocess
 
-
-def start_interpreter(call: str, descriptors: tuple[int, ...]) -> int:
-    """Starts a Python that makes one call of `worker_main`, with this process's module path."""
     paths = [path or os.getcwd() for path in sys.path if isinstance(path, str)]
-    code = (
-        f"import sys; sys.path[:] = {paths!r}; "
-        f"from pff_stream.execute import worker_main; worker_main.{call}"
-    )
+    # Warnings and isolation, for example: options that another interpreter should have, too.
+    flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
     process = subprocess.Popen(
-        [sys.executable, *_interpreter_flags(), "-c", code],
+        [sys.executable, *flags, "-c", f"import sys; sys.path[:] = {paths!r}; {call}"],
         pass_fds=descriptors,
-        stdin=subprocess.DEVNULL,
-        env=worker_main.single_threaded(dict(os.environ)),
+        stdin=None if reads_standard_input else subprocess.DEVNULL,
+        env=single_threaded(dict(os.environ)),
     )
     process.returncode = 0  # it is collected by its id; Popen need not mind it any more
     return process.pid
-
-
-def _interpreter_flags() -> list[str]:
-    """Options of this interpreter, as warnings and isolation, that another one should have."""
-    flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-    return flags
 
 
 def kill_all(children: Sequence[Child], seconds: float) -> None:
@@ -328,3 +244,17 @@ def kill_all(children: Sequence[Child], seconds: float) -> None:
     for child in children:
         child.exit_code(max(0.0, deadline - time.monotonic()))
         child.close()
+
+
+def describe_exit(code: int) -> str:
+    """In words, how a process ended."""
+    if code == UNKNOWN_EXIT:
+        return "it ended, and how is unknown"
+    if code == STILL_RUNNING:
+        return "it closed its channel"
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"killed by signal {-code}"

@@ -8,32 +8,27 @@ from __future__ import annotations
 
 import contextlib
 import selectors
-import signal
 import time
 from collections.abc import Callable
 from typing import Generic
 
 from pff_stream.errors import WorkersFailedError
+from pff_stream.execute.child import STILL_RUNNING
 from pff_stream.execute.connection import Worker, is_small
 from pff_stream.execute.job import CLOSE_SECONDS, Job
 from pff_stream.execute.launch import (
     Child,
-    Launcher,
-    SharedPage,
+    Program,
+    Starter,
+    describe_exit,
     kill_all,
     launch,
     signals_blocked,
 )
+from pff_stream.execute.messages import ERROR, MEMORY, READY, RemoteTraceback
 from pff_stream.execute.queue import Answer, Item, Task, TaskQueue
-from pff_stream.execute.worker_main import (
-    BEGUN_WORD,
-    ERROR,
-    MEMORY,
-    PROGRESS_WORD,
-    READY,
-    STILL_RUNNING,
-    UNKNOWN_EXIT,
-)
+from pff_stream.execute.shared_page import SharedPage
+from pff_stream.execute.worker_main import BEGUN_WORD, PROGRESS_WORD, work
 
 QUICK_SECONDS = 0.02
 """A task is sent ahead only after one that was over sooner: behind a long one it would wait while
@@ -47,17 +42,10 @@ START_TRIES = 4
 STALL_CHECK_SECONDS = 0.1
 
 
-class RemoteTraceback(Exception):
-    """The text of a traceback in a worker, as the cause of the exception that it belongs to."""
-
-    def __str__(self) -> str:
-        return f'\n"""\n{self.args[0]}"""'
-
-
 class ProcessCrew(Generic[Task, Answer]):
     """A fixed number of slots, each with a living worker while there is work."""
 
-    def __init__(self, job: Job, make_launcher: Callable[[SharedPage, Job], Launcher]) -> None:
+    def __init__(self, job: Job, make_starter: Callable[[Program], Starter]) -> None:
         slots = job.workers
         self._job = job
         self._starts_together = job.starts_together
@@ -72,7 +60,8 @@ class ProcessCrew(Generic[Task, Answer]):
         self._checked = 0.0
         self._page = SharedPage(slots)
         try:
-            self._launcher = make_launcher(self._page, job)
+            preload = (work.__module__, *job.preload)
+            self._starter = make_starter(Program(work, (job.set_up, job.arguments), preload))
         except BaseException:
             self._page.close()
             raise
@@ -163,7 +152,7 @@ class ProcessCrew(Generic[Task, Answer]):
                 self._unreaped = []
                 for worker in workers:
                     worker.words.release()
-                self._launcher.close()
+                self._starter.close()
                 self._selector.close()
                 self._page.close()
 
@@ -181,9 +170,9 @@ class ProcessCrew(Generic[Task, Answer]):
         """A new process; a fork server that is killed meanwhile is replaced, but not for ever."""
         for _ in range(START_TRIES - 1):
             with contextlib.suppress(ConnectionError):
-                return launch(self._launcher, slot)
+                return launch(self._starter, self._page.descriptor, slot)
         try:
-            return launch(self._launcher, slot)
+            return launch(self._starter, self._page.descriptor, slot)
         except OSError as error:
             raise WorkersFailedError(f"a worker could not be started: {error}") from error
 
@@ -192,7 +181,10 @@ class ProcessCrew(Generic[Task, Answer]):
         words[PROGRESS_WORD] = words[BEGUN_WORD] = 0
         with signals_blocked():
             child = self._launched(slot)
-            worker: Worker[Task] = Worker(slot, child, words, self._launcher.first)
+            # The parent never waits in a send or a receive: a worker that stops in the middle of a
+            # message would stop it, too.
+            child.channel.setblocking(False)
+            worker: Worker[Task] = Worker(slot, child, words, self._starter.first)
             worker.still_since = self._clock
             self._workers[slot] = worker
         self._selector.register(child.channel, selectors.EVENT_READ, worker)
@@ -239,7 +231,7 @@ class ProcessCrew(Generic[Task, Answer]):
     ) -> None:
         """Collects a dead worker, or ends one that stands still, and settles what it had to do."""
         begun, code, in_flight = self._end(worker, kill=cause is not None)
-        cause = cause or _cause(code)
+        cause = cause or describe_exit(code)
         for item in reversed(in_flight[1:] if begun else in_flight):
             queue.give_back(item)
         if begun:
@@ -293,17 +285,3 @@ class ProcessCrew(Generic[Task, Answer]):
             limit = self._job.stall_limit(is_set_up=worker.ready)
             if self._clock - worker.still_since >= limit:
                 self._reap(worker, queue, f"no progress for {limit:g} s")
-
-
-def _cause(code: int) -> str:
-    """In words, how a process ended."""
-    if code == UNKNOWN_EXIT:
-        return "it ended, and how is unknown"
-    if code == STILL_RUNNING:
-        return "it closed its channel"
-    if code >= 0:
-        return f"exit code {code}"
-    try:
-        return f"killed by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"killed by signal {-code}"

@@ -15,8 +15,9 @@ from typing import Any, Generic
 
 from pff_stream.errors import WorkersFailedError
 from pff_stream.execute.job import CLOSE_SECONDS, Job
+from pff_stream.execute.messages import ANSWER, ERROR, MEMORY, READY
 from pff_stream.execute.queue import Answer, Item, Task, TaskQueue
-from pff_stream.execute.worker_main import ANSWER, ERROR, MEMORY, READY, Progress
+from pff_stream.execute.worker_main import Progress
 from pff_stream.files import _pages
 
 

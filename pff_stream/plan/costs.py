@@ -20,7 +20,7 @@ from pff_stream.settings.models import ResourceOptions
 from planner.model import Phase
 from planner.probe import ProbeError, WorkerMemory, cached_probe, measure_self
 
-_PROBE_VERSION = 3
+_PROBE_VERSION = 4
 """Changes when the code of workers does, so that older answers are not taken for it."""
 
 

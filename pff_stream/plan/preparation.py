@@ -57,11 +57,12 @@ class Preparation:
         """Whether there are raw triples."""
         self._encoder_method = "fork"
         if self.compiles:
-            import pff_stream.rules.compile  # noqa: F401
+            import pff_stream.rules.compile
         if self.encodes:
-            from pff_stream.triples.encode_process import best_method
+            import pff_stream.triples.encode_process  # noqa: F401
+            from pff_stream.execute.call import usual_method
 
-            self._encoder_method = best_method()
+            self._encoder_method = usual_method()
 
     def agree(self, machine: Machine, parent_bytes: int) -> CompileShare:
         """What compiling may use; nothing where the rules are compiled.

@@ -8,8 +8,6 @@ comes once (a fork server, what this process itself grows by) is told apart. Doe
 from __future__ import annotations
 
 import gc
-import os
-import threading
 import time
 import zlib
 from collections.abc import Callable
@@ -19,6 +17,7 @@ from typing import IO
 
 from pff_stream.errors import WorkersFailedError
 from pff_stream.evaluate.terms import evaluator_terms
+from pff_stream.execute.call import Ask, CallDiedError, call
 from pff_stream.execute.executors import executor_named
 from pff_stream.execute.files import InputFile, OutputFile
 from pff_stream.execute.pool import Job, Poisoned, Pool
@@ -195,29 +194,24 @@ def make_inputs(
 
     Raises what `write` raises, and `WorkersFailedError` where each child was killed.
     """
-    if threading.active_count() > 1 or not hasattr(os, "fork"):
+    if not executor_named("fork").is_safe_here():  # an interpreter would take longer than that
         write(rule_file, graph_file)
         return
     for _ in range(INPUT_TRIES):
-        pid = os.fork()
-        if pid == 0:
-            code = 1
-            try:
-                gc.disable()
-                write(rule_file, graph_file)
-                code = 0
-            finally:
-                os._exit(code)
-        status = os.waitpid(pid, 0)[1]
-        if status == 0:
-            return
-        for file in (rule_file, graph_file):
-            file.seek(0)
-            file.truncate()
-        if os.WIFEXITED(status):  # the same here says what is wrong
-            write(rule_file, graph_file)
+        try:
+            call(_write, write, rule_file, graph_file, method="fork")
+        except CallDiedError:  # killed
+            for file in (rule_file, graph_file):
+                file.seek(0)
+                file.truncate()
+        else:
             return
     raise WorkersFailedError("the process that makes the inputs of the probe was killed each time")
+
+
+def _write(ask: Ask, write: WriteInputs, rule_file: IO[bytes], graph_file: IO[bytes]) -> None:
+    gc.disable()  # nothing of what the parent has is to be touched
+    write(rule_file, graph_file)
 
 
 class _Room:

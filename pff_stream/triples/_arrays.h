@@ -11,9 +11,7 @@
 #include "_text.h"
 
 #if defined(__linux__)
-#include <signal.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 /* mremap needs _GNU_SOURCE, which Python.h defines: include it first. */
@@ -40,13 +38,7 @@ static inline void pff_forget(void *at, size_t from, size_t to) {
         madvise((char *)at + from, to - from, MADV_DONTNEED);
 }
 
-static inline int pff_die_with_parent(long parent) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    return (long)getppid() == parent;
-}
-
 #else
-#include <unistd.h>
 
 static inline void *pff_grow(void *old, size_t old_bytes, size_t new_bytes) {
     void *at = realloc(old, new_bytes);
@@ -64,10 +56,6 @@ static inline void pff_forget(void *at, size_t from, size_t to) {
     (void)at;
     (void)from;
     (void)to;
-}
-
-static inline int pff_die_with_parent(long parent) {
-    return (long)getppid() == parent;
 }
 #endif
 

@@ -21,7 +21,6 @@ from pff_stream.triples._name_table cimport Array, Text, free_names, release, re
 from pff_stream.triples._triple_lines cimport Record, TripleLines
 
 cdef extern from "triples/_arrays.h":
-    int pff_die_with_parent(long parent) noexcept nogil
     uint64_t* pff_sort_pairs(
         uint64_t* pairs, uint64_t* spare, size_t n, int bits, int low_only
     ) noexcept nogil
@@ -311,8 +310,3 @@ cdef class Encoder(TripleLines):
 def name_slots_bytes(uint64_t n):
     """Bytes of the name index of `n` names, in a graph and (64 slots at least) while reading."""
     return 4 * slots_for(n)
-
-
-def die_with_parent(long parent):
-    """Ends this process (Linux: at once) when its parent `parent` dies; False where it is dead."""
-    return bool(pff_die_with_parent(parent))

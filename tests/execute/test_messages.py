@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from pff_stream.execute.worker_main import unpickled
+from pff_stream.execute.messages import unpickled
 from pff_stream.work.task import NOTHING_HELD, Answer, Run
 
 MESSAGES = 3000

@@ -1,0 +1,108 @@
+"""The parent's side of the fork server: it is started when it is needed, and again when it died."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+
+from pff_stream.execute.child import STILL_RUNNING, UNKNOWN_EXIT, await_exit
+from pff_stream.execute.fork_server_main import COLLECT, FORK, REQUEST, RESPONSE
+from pff_stream.execute.launch import (
+    Child,
+    Program,
+    first_message,
+    parent_end,
+    signals_blocked,
+    start_interpreter,
+)
+
+_FORK_SECONDS = 60.0
+"""How long the fork server may take to import what is preloaded, and to fork."""
+_COLLECT_SECONDS = 2.0
+"""How long it may take to collect a worker that has ended."""
+
+
+class ForkServerStarter:
+    """A worker is a copy of a small process that has imported what workers need, and only that."""
+
+    def __init__(self, program: Program) -> None:
+        self.first = first_message(program)
+        self._preload = program.preload
+        self._control: socket.socket | None = None
+        self._pid = 0
+
+    def start(self, child: Child, channel: int, lifeline: int, places: tuple[int, ...]) -> None:
+        """Has the server fork; starts the server where there is none, or none any more."""
+        if self._control is None or not self._is_alive():
+            self._start_server()
+        try:
+            page, slot = places
+            pid = self._ask(FORK, slot, [channel, lifeline, page])
+        except ConnectionError:
+            self.close()  # killed meanwhile: the next call starts another
+            raise
+        if pid < 0:
+            raise OSError(-pid, os.strerror(-pid))
+        child.started(pid, self)
+
+    def exit_code(self, pid: int) -> int:
+        """Has the server collect a worker."""
+        try:
+            with signals_blocked():  # a response that nobody reads would answer the next request
+                return self._ask(COLLECT, pid, [])
+        except OSError:
+            self.close()
+            return UNKNOWN_EXIT  # the server is dead; the system collects its children
+
+    def close(self) -> None:
+        """Ends the server, and with it whatever it still has forked."""
+        with signals_blocked():
+            if self._control is None:
+                return
+            self._hang_up()
+            if await_exit(self._pid, 1.0) == STILL_RUNNING:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self._pid, signal.SIGKILL)
+                await_exit(self._pid, 2.0)
+
+    def _ask(self, kind: int, number: int, descriptors: list[int]) -> int:
+        """One request and its response; raises OSError where the server does not answer."""
+        if self._control is None:
+            raise ConnectionResetError("there is no fork server")
+        self._control.settimeout(_FORK_SECONDS if descriptors else _COLLECT_SECONDS)
+        request = REQUEST.pack(kind, number)
+        socket.send_fds(self._control, [request], descriptors)
+        response = self._control.recv(RESPONSE.size)
+        if len(response) < RESPONSE.size:
+            raise ConnectionResetError("the fork server ended")
+        return int(RESPONSE.unpack(response)[0])
+
+    def _is_alive(self) -> bool:
+        if await_exit(self._pid, 0.0) == STILL_RUNNING:
+            return True
+        self._hang_up()
+        return False
+
+    def _hang_up(self) -> None:
+        if self._control is not None:
+            parent_end(self._control.fileno(), is_open=False)
+            self._control.close()
+            self._control = None
+
+    def _start_server(self) -> None:
+        ours, theirs = socket.socketpair()
+        try:
+            call = (
+                "from pff_stream.execute.fork_server_main import serve_forks; "
+                f"serve_forks({theirs.fileno()}, {self._preload!r})"
+            )
+            self._pid = start_interpreter(call, (theirs.fileno(),))
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        self._control = ours
+        parent_end(ours.fileno(), is_open=True)
