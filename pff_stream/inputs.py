@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from pff_stream.errors import InputError, OutputError
 from pff_stream.execute.files import InputFile
 from pff_stream.files.decoders import DecoderMemory
-from pff_stream.files.sources import STANDARD_INPUT, open_blocks
-from pff_stream.files.temporary import is_memory, temporary_file
+from pff_stream.files.sources import STANDARD_INPUT, open_blocks, shown
+from pff_stream.files.temporary import temporary_file
 from pff_stream.files.writers import OpenFile
 from pff_stream.observer import Tick, no_tick
 from pff_stream.rules._format import AUTO
@@ -32,6 +32,7 @@ from pff_stream.triples.inputs import TripleInput
 from pff_stream.triples.options import encode_options
 from pff_stream.triples.report import EncodeReport
 from pff_stream.triples.store import GraphStore
+from planner.mounts import is_memory
 
 if TYPE_CHECKING:
     from pff_stream.rules.compile_report import CompileReport
@@ -196,7 +197,7 @@ def open_rules(
         report = compile_rules(
             _watched(blocks, tick),
             destination,
-            source_name="standard input" if path == STANDARD_INPUT else path,
+            source_name=shown(path),
             options=RuleOptions(
                 rule_format=reading.rule_format,
                 semantics=reading.semantics,

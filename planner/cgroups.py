@@ -9,9 +9,9 @@ here. Does not read limits and makes no groups.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 
+from planner.mounts import Mount, mounts
 from planner.procfs import read_text
 
 
@@ -39,32 +39,11 @@ class ControlGroup:
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Mount:
-    version: int
-    root: str
-    point: str
-
-
-def _unescape(text: str) -> str:
-    """Mountinfo writes space, tab, newline and backslash as three octal digits."""
-    for octal, character in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
-        text = text.replace(octal, character)
-    return text
-
-
-def _mounts(mountinfo: str, controller: str) -> Iterator[_Mount]:
-    """The mounts of the hierarchies that may hold this controller."""
-    for line in mountinfo.splitlines():
-        left, separator, right = line.partition(" - ")
-        fields, kind = left.split(" "), right.split(" ")
-        if not separator or len(fields) < 5 or len(kind) < 3:
-            continue
-        root, point = _unescape(fields[3]), _unescape(fields[4]).rstrip("/")
-        if kind[0] == "cgroup2":
-            yield _Mount(2, root, point)
-        elif kind[0] == "cgroup" and controller in kind[2].split(","):
-            yield _Mount(1, root, point)
+def _version(mount: Mount, controller: str) -> int:
+    """1 or 2: the hierarchy, where it may hold this controller; else 0."""
+    if mount.kind == "cgroup2":
+        return 2
+    return int(mount.kind == "cgroup" and controller in mount.options)
 
 
 def _own_paths(cgroup: str, controller: str) -> dict[int, str]:
@@ -122,7 +101,7 @@ def _search(folder: str, depth: int, pid: int) -> list[str] | None:
     return None
 
 
-def _place(mount: _Mount, path: str, root: str, pid: int) -> tuple[bool, ControlGroup]:
+def _place(mount: Mount, version: int, path: str, root: str, pid: int) -> tuple[bool, ControlGroup]:
     """(Whether the mount shows the process's own group, the group or the nearest visible one)."""
     parts = _below(path, mount.root)
     depth = _depth_below(path, mount.root)
@@ -135,7 +114,7 @@ def _place(mount: _Mount, path: str, root: str, pid: int) -> tuple[bool, Control
     while parts and not os.path.isdir("/".join([root + mount.point, *parts])):
         parts.pop()
         exact = False
-    return exact, ControlGroup(mount.version, mount.point, "".join(f"/{part}" for part in parts))
+    return exact, ControlGroup(version, mount.point, "".join(f"/{part}" for part in parts))
 
 
 def own_groups(controller: str, root: str = "", pid: str = "self") -> list[ControlGroup]:
@@ -146,16 +125,16 @@ def own_groups(controller: str, root: str = "", pid: str = "self") -> list[Contr
     """
     process = f"{root}/proc/{pid}"
     paths = _own_paths(read_text(f"{process}/cgroup") or "", controller)
-    mounts = list(_mounts(read_text(f"{process}/mountinfo") or "", controller))
+    seen = mounts(process)
     number = int(pid) if pid.isdigit() else os.getpid()
     groups: list[ControlGroup] = []
     for version in (1, 2):
         if version not in paths:
             continue
         placed = [
-            (*_place(mount, paths[version], root, number), mount)
-            for mount in mounts
-            if mount.version == version
+            (*_place(mount, version, paths[version], root, number), mount)
+            for mount in seen
+            if _version(mount, controller) == version
         ]
         if placed:
             best = max(placed, key=lambda p: (p[0], len(_parts(p[1].path)), -len(p[2].root)))

@@ -39,6 +39,11 @@ STANDARD_INPUT = "-"
 _DROP_BYTES = 1 << 20
 
 
+def shown(path: str) -> str:
+    """An input as messages call it."""
+    return "standard input" if path == STANDARD_INPUT else path
+
+
 def open_blocks(
     path: str | os.PathLike[str],
     block_bytes: int = BLOCK_BYTES,
@@ -128,7 +133,7 @@ class _Source:
     """Raw reads with the offset of the next byte; drops what was read from the page cache."""
 
     def __init__(self, file: IO[bytes], name: str) -> None:
-        self.name = "standard input" if name == STANDARD_INPUT else name
+        self.name = shown(name)
         self.offset = 0
         self._file = file
         self._dropped = 0

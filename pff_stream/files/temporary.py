@@ -44,20 +44,3 @@ def temporary_file(folder: str) -> Iterator[tuple[IO[bytes], str]]:
         except OSError as error:
             raise OutputError(f"{folder}: no temporary file: {error.strerror or error}") from error
         yield file, path
-
-
-def is_memory(folder: str) -> bool:
-    """Whether files in a folder are memory (tmpfs), by the mount that it lies in."""
-    try:
-        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-            mounts = [line.split(" - ") for line in file]
-    except OSError:
-        return False
-    real = os.path.realpath(folder)
-    best, kind = "", ""
-    for place, source in mounts:
-        point = place.split()[4]
-        inside = real == point or real.startswith(point.rstrip("/") + "/")
-        if inside and len(point) >= len(best):
-            best, kind = point, source.split()[0]
-    return kind in ("tmpfs", "ramfs")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pff_stream.files.temporary import is_memory
 from pff_stream.inputs import GraphInput, Rules
 from pff_stream.plan.blocks import BlockSizes, bounded
 from pff_stream.report.outputs import merged_outputs, report_outputs
@@ -15,6 +14,7 @@ from pff_stream.triples.graph import attach
 from pff_stream.triples.terms import GraphSizes
 from pff_stream.work.task import RESULT_BYTES
 from planner.model import Settings
+from planner.mounts import is_memory
 
 MEMORY, FILE, BLOCKS = "memory", "file", "file, in blocks"
 """Backings of a graph: shared memory, a mapped file that fits beside the run, a file in blocks."""

@@ -13,7 +13,6 @@ import tempfile
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
-from decimal import Decimal
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -37,6 +36,7 @@ from pff_stream.rules.columns import packed
 from pff_stream.rules.compile_report import CompileReport, Rejections
 from pff_stream.rules.formats import FORMATS, named
 from pff_stream.rules.formats.interface import GraphNames, RuleFormat
+from pff_stream.settings.policy import allowed_share
 
 DEFAULT_MEMORY_BYTES = 32 * 1024 * 1024
 MIN_MEMORY_BYTES = 14 * 1024 * 1024
@@ -272,24 +272,6 @@ def lines_of(rules: Iterable[str]) -> Iterator[bytes]:
             block.clear()
     if block:
         yield bytes(block)
-
-
-def allowed_share(on_bad_rule: str) -> Fraction:
-    """The share of lines that may be rejected: 0 for `fail`, 1 for `skip`, P/100 for `P%`, exactly.
-
-    UsageError for anything else.
-    """
-    if on_bad_rule in ("fail", "skip"):
-        return Fraction(on_bad_rule == "skip")
-    number = on_bad_rule.removesuffix("%")
-    try:
-        # A double would refuse 29 of 100 lines at 29%.
-        share = Fraction(Decimal(number)) / 100 if number != on_bad_rule else Fraction(-1)
-    except (ArithmeticError, ValueError):
-        share = Fraction(-1)
-    if not 0 <= share <= 1:
-        raise UsageError(f"--on-bad-rule {on_bad_rule!r}: expected fail, skip or a share as 1%")
-    return share
 
 
 def _count_slots(memory_bytes: int) -> int:

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from pff_stream.errors import OutputError, RefusedError
 from pff_stream.files.decoders import DecoderMemory
-from pff_stream.files.sources import STANDARD_INPUT, decoder_bytes, open_blocks
+from pff_stream.files.sources import decoder_bytes, open_blocks, shown
 from pff_stream.files.temporary import working_folder
 from pff_stream.files.writers import FileWriter
 from pff_stream.observer import Observer
@@ -40,7 +40,7 @@ def compile_rules(settings: CompileSettings, observer: Observer) -> list[str]:
         report = compiler.compile_rules(
             open_blocks(path, compiler.BLOCK_BYTES, DecoderMemory(decoder_share)),
             output,
-            source_name=_shown(path),
+            source_name=shown(path),
             options=compiler.RuleOptions(
                 rule_format=settings.reading.rule_format,
                 on_bad_rule=settings.reading.on_bad_rule,
@@ -53,7 +53,7 @@ def compile_rules(settings: CompileSettings, observer: Observer) -> list[str]:
         )
     counts = f"{report.rules:,} rules, {report.bodies:,} distinct bodies"
     lines = [f"{counts}, {report.rejected:,} rejected ({report.seconds:.2f} s)"]
-    lines += [f"{_shown(path)}: {rejection}" for rejection in report.rejections]
+    lines += [f"{shown(path)}: {rejection}" for rejection in report.rejections]
     if report.unsettled:
         lines.append(
             f"{report.unsettled:,} rules have several readings: `run` settles them by the graph"
@@ -138,7 +138,3 @@ def _parent(path: str | None) -> str | None:
     import os
 
     return None if path is None else os.path.dirname(os.path.abspath(path))
-
-
-def _shown(path: str) -> str:
-    return "standard input" if path == STANDARD_INPUT else path

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from pff_stream.errors import UsageError
 from pff_stream.execute.executors import EXECUTORS
+from pff_stream.settings.policy import read_bad_rule, read_fail_on
 
 PREFIX = "PFF_STREAM_"
 _SHOWN = 80
@@ -21,9 +22,6 @@ _SHOWN = 80
 MAX_COUNT = 2**63 - 1
 
 _WHOLE = re.compile(r"[0-9]+(?:_[0-9]+)*", re.ASCII)
-_NUMBER = r"[0-9]{1,18}(?:\.[0-9]{1,18})?"
-_FAIL_ON = re.compile(rf"violations|none|count>[0-9]{{1,18}}|rate>({_NUMBER})(%?)", re.ASCII)
-_BAD_RULE = re.compile(rf"fail|skip|({_NUMBER})(%)", re.ASCII)
 _REPORT = re.compile(r"(?:([a-z][a-z0-9-]*)=)?(.+)", re.ASCII | re.DOTALL)
 _YES = ("1", "true", "yes", "on")
 _START_METHODS = tuple(executor.name for executor in EXECUTORS)
@@ -111,19 +109,6 @@ def _choice(*choices: str) -> Callable[[object], str]:
         if not isinstance(value, str) or value not in choices:
             raise ValueError
         return value
-
-    return parse
-
-
-def _threshold(pattern: re.Pattern[str]) -> Callable[[object], str]:
-    """Reads text of `pattern`, whose groups, a number and perhaps %, are a share of at most 1."""
-
-    def parse(value: object) -> str:
-        text = value.replace(" ", "") if isinstance(value, str) else ""
-        form = pattern.fullmatch(text)
-        if form is None or (form[1] and float(form[1]) > (100 if form[2] else 1)):
-            raise ValueError
-        return text
 
     return parse
 
@@ -243,12 +228,12 @@ _TABLE = (
            "Go on with the unfinished run in this folder: inputs and settings are its own, workers "
            "and budget may differ.", "DIR", environment=False, files=False),
     Option("overwrite", _flag, "yes or no", "Replace an unfinished run in --out."),
-    Option("fail-on", _threshold(_FAIL_ON),
+    Option("fail-on", read_fail_on,
            "violations, none, count>N or rate>P (at most 1 or 100%)",
            "What makes the command end with 1: any violation, nothing, more than N violations, "
            "or more than P violations per prediction (0.05 or 5%).",
            "[violations|none|count>N|rate>P]", default="violations"),
-    Option("on-bad-rule", _threshold(_BAD_RULE), "fail, skip or a percentage such as 1%",
+    Option("on-bad-rule", read_bad_rule, "fail, skip or a percentage such as 1%",
            "A rule that cannot be read: fail at the first, skip all, or fail over this share.",
            "[fail|skip|P%]", default="1%"),
     Option("on-bad-triple", _choice("fail", "skip"), "fail or skip",

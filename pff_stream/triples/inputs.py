@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from pff_stream.errors import InputError, UsageError
 from pff_stream.files.decoders import DecoderMemory
-from pff_stream.files.sources import STANDARD_INPUT, open_blocks
+from pff_stream.files.sources import STANDARD_INPUT, open_blocks, shown
 from pff_stream.triples.bad import BadTriples
 from pff_stream.triples.formats.interface import (
     LineBlocks,
@@ -94,7 +94,7 @@ class OpenedInputs:
 
     def _open(self, given: object, number: int) -> OpenedInput:
         if isinstance(given, str):
-            name = "standard input" if given == STANDARD_INPUT else given
+            name = shown(given)
             first_bytes, blocks = self._look_into(given)
         else:
             name = f"triples given as input {number}"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from pff_stream.errors import InputError
 from pff_stream.files import _pages
-from pff_stream.files.sources import STANDARD_INPUT
+from pff_stream.files.sources import STANDARD_INPUT, shown
 from pff_stream.triples.formats.document_memory import at_most
 from pff_stream.triples.formats.elements import MAX_DEPTH, Element, split_elements
 from pff_stream.triples.formats.interface import (
@@ -127,7 +127,7 @@ class DocumentReader(TripleReader):
         """
         self._files += 1
         stem = escaped(document_stem(path))
-        source = "standard input" if path == STANDARD_INPUT else path
+        source = shown(path)
         elements = split_elements(
             source,
             blocks,
