@@ -3,6 +3,8 @@
 #define PFF_STREAM_TEXT_H
 
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 /* Whether no byte of [at, stop) is 0 or above 127. */
 static inline int pff_is_plain(const unsigned char *at, const unsigned char *stop) {
@@ -26,7 +28,13 @@ static inline const unsigned char *pff_bad_utf8(const unsigned char *at, const u
         size_t more, i;
         unsigned char low = 0x80, high = 0xBF;
         if (c < 0x80) {
+            uint64_t word;
             at++;
+            for (; stop - at >= 8; at += 8) {  /* most texts are plain */
+                memcpy(&word, at, 8);
+                if (word & UINT64_C(0x8080808080808080))
+                    break;
+            }
             continue;
         }
         if (c >= 0xC2 && c <= 0xDF) more = 1;
@@ -48,6 +56,13 @@ static inline const unsigned char *pff_bad_utf8(const unsigned char *at, const u
         at += more + 1;
     }
     return NULL;
+}
+
+/* The first byte of [at, stop) that is 0 or no part of valid UTF-8, or NULL. */
+static inline const unsigned char *pff_bad_text(const unsigned char *at, const unsigned char *stop) {
+    const unsigned char *zero = memchr(at, 0, (size_t)(stop - at));
+    const unsigned char *bad = pff_bad_utf8(at, zero ? zero : stop);
+    return bad ? bad : zero;
 }
 
 /* Whether the name is well nested in ( and ). */

@@ -14,7 +14,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memchr, memcmp, memcpy
 
 from pff_stream.rules.formats._anyburl_parse cimport (
-    Span, is_letter, parse_direct, parse_settled, parse_integer, parse_real, is_utf8,
+    Span, is_letter, parse_direct, parse_settled, parse_integer, parse_real,
 )
 from pff_stream.rules._chunks cimport LINE_BYTES
 from pff_stream.rules._runs cimport (
@@ -24,6 +24,9 @@ from pff_stream.rules._sink cimport RuleSink
 
 cdef extern from "_names.h" nogil:
     uint64_t pff_name_hash(const unsigned char *name, size_t length)
+
+cdef extern from "_text.h" nogil:
+    const unsigned char *pff_bad_text(const unsigned char *at, const unsigned char *stop)
 
 cdef enum:
     # The columns of `anyburl.COLUMNS`.
@@ -148,17 +151,17 @@ cdef class AnyBurlReader:
         cdef const uint8_t *end = at + length
         cdef const uint8_t *starts[5]
         cdef int n = 1
-        cdef Py_ssize_t bad
+        cdef const uint8_t *bad
         if self.too_long:
             with gil:
                 return self._reject(
                     at, 256, 0, f"a line of more than {LINE_BYTES} bytes", "a shorter line"
                 )
-        bad = is_utf8(at, length)
-        if bad >= 0:
+        bad = pff_bad_text(at, end)
+        if bad != NULL:
             with gil:
-                found = "a NUL character" if at[bad] == 0 else f"byte 0x{at[bad]:02x}, not UTF-8"
-                return self._reject(at, length, len(as_text(at, bad)), found, "UTF-8 text")
+                found = "a NUL character" if bad[0] == 0 else f"byte 0x{bad[0]:02x}, not UTF-8"
+                return self._reject(at, length, len(as_text(at, bad - at)), found, "UTF-8 text")
         starts[0] = at
         while n < 5:
             tab = <const uint8_t *>memchr(starts[n - 1], 9, end - starts[n - 1])

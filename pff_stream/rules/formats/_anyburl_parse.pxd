@@ -14,4 +14,3 @@ cdef int parse_settled(
 ) noexcept nogil
 cdef bint parse_integer(const uint8_t *at, size_t length, int64_t *value) noexcept nogil
 cdef bint parse_real(const uint8_t *at, size_t length, double *value) except -1 nogil
-cdef Py_ssize_t is_utf8(const uint8_t *text, size_t length) noexcept nogil

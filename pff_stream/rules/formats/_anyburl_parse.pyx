@@ -1,5 +1,5 @@
 # distutils: extra_compile_args = -O3
-"""The small parsers of the compiler: of one head or body text, one number, one encoding.
+"""The small parsers of the compiler: of one head or body text, of one number.
 
 Covers texts that take only what their separators need, and texts of which exactly one reading
 has the most atoms among those that are well nested and have a variable in each atom. Everything
@@ -251,50 +251,3 @@ cdef bint parse_real(const uint8_t *at, size_t length, double *value) except -1 
         except ValueError:
             return False
     return end == copied + length and isfinite(value[0])
-
-
-cdef Py_ssize_t is_utf8(const uint8_t *text, size_t length) noexcept nogil:
-    """-1 for well-formed UTF-8 without NUL, else where the first wrong character begins."""
-    cdef size_t i = 0
-    cdef uint64_t word
-    cdef uint8_t lead, second
-    cdef size_t more, start
-    while i < length:
-        if i + 8 <= length:
-            memcpy(&word, text + i, 8)
-            # No byte is 0 or above 127.
-            if (
-                (word | (word - <uint64_t>0x0101010101010101)) & <uint64_t>0x8080808080808080
-            ) == 0:
-                i += 8
-                continue
-        lead = text[i]
-        if lead == 0:
-            return i
-        if lead < 0x80:
-            i += 1
-            continue
-        if 0xC2 <= lead <= 0xDF:
-            more = 1
-        elif 0xE0 <= lead <= 0xEF:
-            more = 2
-        elif 0xF0 <= lead <= 0xF4:
-            more = 3
-        else:
-            return i
-        if i + more >= length:
-            return i
-        second = text[i + 1]
-        if (
-            (lead == 0xE0 and second < 0xA0)
-            or (lead == 0xED and second > 0x9F)
-            or (lead == 0xF0 and second < 0x90)
-            or (lead == 0xF4 and second > 0x8F)
-        ):
-            return i
-        start = i
-        for i in range(start + 1, start + 1 + more):
-            if text[i] & 0xC0 != 0x80:
-                return start
-        i = start + 1 + more
-    return -1
