@@ -177,12 +177,12 @@ def _rules() -> bytes:
 def write_inputs(rule_file: IO[bytes], graph_file: IO[bytes]) -> None:
     """Compiles a few thousand rules and encodes a few triples."""
     from pff_stream.rules.compile import MIN_MEMORY_BYTES, RuleOptions, compile_rules
-    from pff_stream.triples.encode import encode_quietly
+    from pff_stream.triples.encode import PrivateGraph, encode_quietly
     from pff_stream.triples.options import EncodeOptions
 
     options = RuleOptions(memory_bytes=MIN_MEMORY_BYTES)
     compile_rules([_rules()], rule_file, source_name="probe", options=options)
-    room = _Room()
+    room = PrivateGraph()
     encode_quietly([TRIPLES], room, EncodeOptions())
     graph_file.write(room.buffer)
 
@@ -212,18 +212,3 @@ def make_inputs(
 def _write(ask: Ask, write: WriteInputs, rule_file: IO[bytes], graph_file: IO[bytes]) -> None:
     gc.disable()  # nothing of what the parent has is to be touched
     write(rule_file, graph_file)
-
-
-class _Room:
-    """Memory that a graph is written to (an encoder's `GraphWriter`)."""
-
-    def __init__(self) -> None:
-        self.buffer = bytearray()
-
-    def resize(self, size_bytes: int, beside_bytes: int = 0) -> None:
-        """Makes room for exactly `size_bytes`."""
-        self.buffer = bytearray(size_bytes)
-
-    def map_writable(self) -> bytearray:
-        """The room, to be written."""
-        return self.buffer

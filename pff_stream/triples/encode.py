@@ -35,6 +35,21 @@ class GraphWriter(Protocol):
         """The room, to be written."""
 
 
+class PrivateGraph:
+    """A graph in memory of this process alone."""
+
+    def __init__(self) -> None:
+        self.buffer = bytearray()
+
+    def resize(self, size_bytes: int, beside_bytes: int = 0) -> None:
+        """Makes room for exactly `size_bytes`."""
+        self.buffer = bytearray(size_bytes)
+
+    def map_writable(self) -> bytearray:
+        """The room, to be written."""
+        return self.buffer
+
+
 def encode(
     inputs: Sequence[TripleInput] | str | os.PathLike[str],
     writer: GraphWriter,

@@ -35,7 +35,7 @@ from pff_stream.rules.file import RuleFile
 from pff_stream.settings.manifest import Document
 from pff_stream.settings.models import EvaluationOptions
 from pff_stream.triples._graph import GraphView
-from pff_stream.triples.encode import encode
+from pff_stream.triples.encode import PrivateGraph, encode
 from pff_stream.triples.inputs import triple_lines
 from pff_stream.triples.options import EncodeOptions
 from pff_stream.work.rules import hold_to
@@ -85,21 +85,6 @@ class DocumentAnswer(NamedTuple):
     """Why it could not."""
 
 
-class _Room:
-    """Memory that a graph is written to, private to this worker (an encoder's `GraphWriter`)."""
-
-    def __init__(self) -> None:
-        self.buffer = bytearray()
-
-    def resize(self, size_bytes: int, beside_bytes: int = 0) -> None:
-        """Makes room for exactly `size_bytes`."""
-        self.buffer = bytearray(size_bytes)
-
-    def map_writable(self) -> bytearray:
-        """The room, to be written."""
-        return self.buffer
-
-
 def set_up(
     progress: Progress, arguments: DocumentArguments
 ) -> Callable[[DocumentTask], DocumentAnswer]:
@@ -140,7 +125,7 @@ class DocumentChecker:
         return self._write(document, graph, input_hash)
 
     def _encoded(self, document: Document) -> tuple[GraphView, bytes]:
-        room = _Room()
+        room = PrivateGraph()
         report = encode([document.path], room, self._arguments.options)
         return GraphView(room.buffer), report.input_hash
 
