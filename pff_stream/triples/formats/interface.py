@@ -16,22 +16,18 @@ if TYPE_CHECKING:
 class TripleSource:
     """One input: a path, or what a Python caller gave."""
 
-    given: object
-    """The path (`-`: standard input) as a `str`, or the caller's object."""
+    given: object  # the path as a `str` (`-`: standard input), or the caller's object
     name: str  # in messages
-    blocks: Iterator[bytes]
-    """The decompressed bytes of a path, in blocks of a bounded size; nothing for an object."""
-    memory: HeldMemory
-    """For readers that hold more than a block."""
+    blocks: Iterator[bytes]  # of a path, decompressed, of a bounded size; none of an object
+    memory: HeldMemory  # for readers that hold more than a block
 
 
 @dataclass(frozen=True, slots=True)
 class LineBlocks:
-    """Lines of three names separated by tabs, UTF-8, in blocks that may end inside a line."""
+    """Lines of three names separated by tabs, UTF-8."""
 
-    blocks: Iterator[bytes]
-    columns: tuple[int, int, int] = (0, 1, 2)
-    """Places of subject, relation and object in a line."""
+    blocks: Iterator[bytes]  # may end inside a line
+    columns: tuple[int, int, int] = (0, 1, 2)  # places of subject, relation and object
     is_raw: bool = False
     """A user's own bytes: a byte order mark and a CR before a newline are taken off."""
 
@@ -57,10 +53,7 @@ class TripleFormat(Protocol):
         """Whether it reads `given`; `first_bytes` of a path are decompressed, of an object none."""
 
     def held_at_most(self, n_bytes: int, options: EncodeOptions) -> int:
-        """What its reader holds beside blocks at most for an input of `n_bytes`, decompressed.
-
-        A bound by its size alone, before it is read: 0 for a reader that goes line by line.
-        """
+        """A bound on what its reader holds beside blocks, for `n_bytes` of input, decompressed."""
         return 0
 
     def reader(self, options: EncodeOptions, bad: BadTriples) -> TripleReader:

@@ -34,10 +34,6 @@ class TsvFormat(TripleFormat):
         """Any path."""
         return isinstance(given, str)
 
-    def held_at_most(self, n_bytes: int, options: EncodeOptions) -> int:
-        """Nothing."""
-        return 0
-
     def reader(self, options: EncodeOptions, bad: BadTriples) -> TsvReader:
         """Needs the columns of the options."""
         return TsvReader(options.columns)

@@ -35,10 +35,6 @@ class TupleFormat(TripleFormat):
         """Anything to iterate over."""
         return isinstance(given, Iterable) and not isinstance(given, str)
 
-    def held_at_most(self, n_bytes: int, options: EncodeOptions) -> int:
-        """Nothing."""
-        return 0
-
     def reader(self, options: EncodeOptions, bad: BadTriples) -> TupleReader:
         """Needs no options."""
         return TupleReader(bad)
