@@ -1,7 +1,7 @@
 """The work of a run over a list of documents, each a graph of its own: each task is a document.
 
-Documents are planned by the largest of their files. Does not cover: what one of them needs exactly,
-which nothing tells before it is read.
+What a document takes is bounded by the size of its file, and known when it is read: so a worker has
+room for the bound, or for less where that does not fit, and refuses the document that takes more.
 """
 
 from __future__ import annotations
@@ -10,20 +10,23 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pff_stream.evaluate.terms import scratch
+from pff_stream.errors import UsageError
 from pff_stream.plan import process_terms as processes
 from pff_stream.plan.sizes import ProcessCosts
 from pff_stream.plan.terms import report_phase
-from pff_stream.plan.workload import Workload
+from pff_stream.plan.workload import Build, Workload
 from pff_stream.rules.sizes import RuleSizes
 from pff_stream.work.task import RESULT_BYTES
 from planner.formula import given
 from planner.model import Phase, Setting, Settings, Term
+from planner.search import Candidate
+from planner.sizes import format_size
 
-DOCUMENT_FACTOR = 24
-"""Memory of a document while it is read, encoded and evaluated, times its bytes (measured: 9 to 20
-for documents of small objects); a packed one is taken for ten times its file."""
-PACKED_FACTOR = 10
+LIKELY_FACTOR, PACKED_FACTOR = 24, 10
+"""What a document takes most likely, times its bytes (9 to 20 for documents of small objects), and
+of a packed one its bytes, times those of its file: where the bound does not fit, so much does."""
+LEAST_DOCUMENT_BYTES = 4 << 20
+"""Room for a document that every worker has."""
 MAX_TABLE_RULES = 1_000_000
 """Rule sets up to this size are counted through a table; it is built from about 40 bytes a rule and
 the distinct names."""
@@ -35,8 +38,6 @@ CHUNK_COPIES, RULE_BYTES = 6, 78
 keeps per rule beside its columns."""
 SOURCE_COPIES = 3
 """A source chunk as read, as decoded, and what checks it."""
-NAME_BYTES = 8
-"""The least that an entity takes in a document: a name, its quotes, a key."""
 MERGE_BYTES = 4 << 20
 """What a worker merges the results of its document in."""
 TASKS_IN_FLIGHT = 4
@@ -48,8 +49,10 @@ class DocumentSizes:
     """What the memory of a run over documents depends on, beside its rules."""
 
     n_documents: int
-    largest_bytes: int
-    """A bound on the text of the largest document."""
+    most_bytes: int
+    """What one takes at most, by the sizes of the files: see `document_at_most`."""
+    likely_bytes: int
+    """What the largest takes most likely."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,29 +73,82 @@ class DocumentsWorkload(Workload):
 
     def phases(self, costs: ProcessCosts, settings: Settings) -> list[Phase]:
         """Evaluating, where a worker writes the results of its document itself; then reports."""
-        workers = int(settings["workers"] or 1)
-        evaluate = _phase(self.rules, costs, workers, self.sizes.largest_bytes)
+        workers, room_bytes = int(settings["workers"] or 1), document_room(settings)
+        evaluate = _phase(self.rules, costs, workers, room_bytes)
         return [evaluate, *report_phase(costs, self.reports)]
 
     def candidates(self, counts: Sequence[int], methods: Sequence[str]) -> list[Settings]:
-        """As many workers as can be; threads only where so many processes do not fit."""
-        return [self.leanest(n, method) for n in counts for method in methods]
+        """As many workers as can be; threads only where so many processes do not fit.
+
+        A worker has room for the largest document there can be, or else for the one that is likely,
+        or where nothing else fits, for some: a document that takes more is refused by itself.
+        """
+        sizes = self.sizes
+        rooms = sorted({sizes.most_bytes, min(sizes.likely_bytes, sizes.most_bytes)}, reverse=True)
+        found = [
+            self._candidate(workers, method, room)
+            for workers in counts
+            for method in methods
+            for room in rooms
+        ]
+        return [*found, *(self.leanest(counts[-1], method) for method in methods)]
 
     def leanest(self, workers: int, method: str) -> dict[str, Setting]:
-        """There is one way only."""
-        return {"workers": workers, "start_method": method, "window": TASKS_IN_FLIGHT * workers}
+        """With room for small documents."""
+        return self._candidate(workers, method, min(LEAST_DOCUMENT_BYTES, self.sizes.most_bytes))
+
+    def improved(self, chosen: Candidate, build: Build, budget_bytes: int) -> Candidate:
+        """As much room for documents as the budget leaves."""
+        room_bytes = document_room(chosen.settings)
+        evaluate = next(phase for phase in chosen.phases if phase.name == "evaluate")
+        workers = int(chosen.settings["workers"] or 1)
+        more = max(0, budget_bytes - evaluate.bytes) // workers
+        roomy = min(self.sizes.most_bytes, room_bytes + more)
+        if roomy <= room_bytes:
+            return chosen
+        settings = {**chosen.settings, "document_bytes": roomy}
+        return Candidate(settings, tuple(build(settings)))
+
+    def check_saved(self, settings: Settings) -> None:
+        """A plan that does not say how much a document may take is none of documents."""
+        if not settings.get("document_bytes"):
+            raise UsageError("the saved plan has no room for documents: make a new plan")
+
+    def notes(self, settings: Settings | None) -> list[str]:
+        """That documents may be larger than their room."""
+        if settings is None or document_room(settings) >= self.sizes.most_bytes:
+            return []
+        most, room = self.sizes.most_bytes, document_room(settings)
+        said = f"a document takes at most {format_size(most)}, by the sizes of the files"
+        return [
+            f"{said}; each worker has {format_size(room)} for one: what takes more is refused alone"
+        ]
+
+    def _candidate(self, workers: int, method: str, room_bytes: int) -> dict[str, Setting]:
+        return {
+            "workers": workers,
+            "start_method": method,
+            "window": TASKS_IN_FLIGHT * workers,
+            "document_bytes": room_bytes,
+        }
 
 
-def document_bytes(path: str) -> int:
-    """A bound on a document's text by its file; a missing file fails as a document, later."""
+def document_room(settings: Settings) -> int:
+    """What a document may take in a worker."""
+    return int(settings["document_bytes"] or 0)
+
+
+def likely_bytes(path: str) -> int:
+    """What a document takes most likely; a missing file fails as a document, later."""
     try:
         size = os.stat(path).st_size
     except OSError:
         return 0
-    return size * (PACKED_FACTOR if path.lower().endswith((".gz", ".zst")) else 1)
+    packed = path.lower().endswith((".gz", ".zst"))
+    return LIKELY_FACTOR * size * (PACKED_FACTOR if packed else 1)
 
 
-def _phase(rules: RuleSizes, costs: ProcessCosts, workers: int, largest_bytes: int) -> Phase:
+def _phase(rules: RuleSizes, costs: ProcessCosts, workers: int, room_bytes: int) -> Phase:
     table_rules = given("rules", rules.n_rules if rules.n_rules <= MAX_TABLE_RULES else 0)
     counts = Term.of("rule table", TABLE_COUNT_BYTES * table_rules, "index of the rule file")
     return Phase(
@@ -100,7 +156,7 @@ def _phase(rules: RuleSizes, costs: ProcessCosts, workers: int, largest_bytes: i
         [
             processes.parent(costs),
             processes.worker(costs).for_each(workers, once=processes.helpers(costs)),
-            _document(largest_bytes).for_each(workers),
+            _document(room_bytes).for_each(workers),
             _chunks(rules).for_each(workers),
             counts.for_each(workers, once=TABLE_RULE_BYTES * table_rules),
             _results().for_each(workers),
@@ -108,11 +164,10 @@ def _phase(rules: RuleSizes, costs: ProcessCosts, workers: int, largest_bytes: i
     )
 
 
-def _document(largest_bytes: int) -> Term:
+def _document(room_bytes: int) -> Term:
     """A document while it is read, encoded and evaluated."""
-    largest = given("largest_document", largest_bytes)
-    formula = DOCUMENT_FACTOR * largest + scratch(largest // NAME_BYTES + 1, wide=False)
-    return Term.of("documents", formula, "sizes of the documents", at_most=True)
+    source = "sizes of the files, what the budget leaves"
+    return Term.of("documents", given("document", room_bytes), source, at_most=True)
 
 
 def _chunks(rules: RuleSizes) -> Term:

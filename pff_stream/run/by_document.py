@@ -12,6 +12,7 @@ import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pff_stream.checkpoint.state import State, keep_rules, state_folder, write_settings
@@ -25,7 +26,8 @@ from pff_stream.plan.by_document import (
     MAX_TABLE_RULES,
     DocumentSizes,
     DocumentsWorkload,
-    document_bytes,
+    document_room,
+    likely_bytes,
 )
 from pff_stream.plan.choose import plan_run
 from pff_stream.report.folder import TASK_LIST, TASKS, clear_tasks
@@ -39,7 +41,9 @@ from pff_stream.rules.sizes import RuleSizes
 from pff_stream.run.cut import Basis, Documents, Ready, Work
 from pff_stream.settings.manifest import Manifest, read_manifest
 from pff_stream.settings.models import ResourceOptions
+from pff_stream.triples.inputs import held_at_most, text_at_most
 from pff_stream.triples.options import encode_options
+from pff_stream.triples.sizes import document_at_most
 from pff_stream.work.documents import (
     DocumentAnswer,
     DocumentArguments,
@@ -71,16 +75,20 @@ class Listed(Documents):
         return {"manifest": self.manifest.content_hash()}
 
     def plan(self, basis: Basis) -> Plan:
-        """Plans by the largest document."""
-        largest = total = 0
+        """Plans by what the largest document takes at most."""
+        options = encode_options(basis.settings.reading)
+        most = likely = total = 0
         for document in self.manifest.documents():
-            size = document_bytes(document.path)
-            largest, total = max(largest, size), total + size
+            text_bytes = text_at_most(document.path, options)
+            held_bytes = held_at_most(document.path, options)
+            most = max(most, document_at_most(text_bytes, held_bytes))
+            likely = max(likely, likely_bytes(document.path))
+            total += text_bytes
         n_documents = self.manifest.n_documents
         rules = RuleSizes.of(basis.rules.file)
         asked = report_outputs(basis.settings.output.report)
         reports = report_terms(asked, OutputSizes(rules.n_rules, n_documents))
-        sizes = DocumentSizes(n_documents, largest)
+        sizes = DocumentSizes(n_documents, most, likely)
         workload = DocumentsWorkload(sizes, rules, tuple(reports))
 
         def make(resources: ResourceOptions, machine: Machine, fixed: Settings | None) -> Plan:
@@ -221,7 +229,9 @@ def _arguments(ready: Ready, table: InputFile | None) -> DocumentArguments:
     return DocumentArguments(
         rules=ready.rules.shared,
         rules_hash=ready.rules.source_hash.hex(),
-        options=encode_options(settings.reading),
+        options=replace(
+            encode_options(settings.reading), memory_bytes=document_room(ready.plan.settings)
+        ),
         semantics=ready.semantics,
         evaluation=evaluation,
         result_options=settings.result_options(),

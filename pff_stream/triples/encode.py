@@ -15,13 +15,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
+from pff_stream.errors import RefusedError
 from pff_stream.triples.bad import BadTriples
 from pff_stream.triples.inputs import OpenedInputs, TripleInput
 from pff_stream.triples.options import EncodeOptions
 from pff_stream.triples.reading import Reading
 from pff_stream.triples.report import EncodeReport, log_report
 from pff_stream.triples.sizes import beside_graph
+from planner.sizes import format_size
 
+MAPPED_BYTES, TRIM_BYTES = 1 << 19, 1 << 20
+"""For a process that encodes: allocations from here on are mappings, which go when they are freed,
+and so does so much at the end of the heap. As it comes these sizes move while a program runs, and
+with them its peak."""
 _logger = logging.getLogger("pff_stream")
 
 
@@ -38,11 +44,19 @@ class GraphWriter(Protocol):
 class PrivateGraph:
     """A graph in memory of this process alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit_bytes: int | None = None) -> None:
+        """`limit_bytes` is for the graph and what is held beside it while it is written."""
         self.buffer = bytearray()
+        self._limit_bytes = limit_bytes
 
     def resize(self, size_bytes: int, beside_bytes: int = 0) -> None:
-        """Makes room for exactly `size_bytes`."""
+        """Makes room for exactly `size_bytes`; `RefusedError` where it does not fit."""
+        needed, limit = size_bytes + beside_bytes, self._limit_bytes
+        if limit is not None and needed > limit:
+            raise RefusedError(
+                f"refused: the graph takes {format_size(needed)} while it is written; "
+                f"{format_size(limit)} may be used"
+            )
         self.buffer = bytearray(size_bytes)
 
     def map_writable(self) -> bytearray:

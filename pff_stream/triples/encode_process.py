@@ -19,7 +19,13 @@ from pff_stream.execute.call import Ask, CallDiedError, call
 from pff_stream.execute.launch import describe_exit
 from pff_stream.files import _pages
 from pff_stream.observer import Tick, no_tick
-from pff_stream.triples.encode import GraphWriter, encode, encode_quietly
+from pff_stream.triples.encode import (
+    MAPPED_BYTES,
+    TRIM_BYTES,
+    GraphWriter,
+    encode,
+    encode_quietly,
+)
 from pff_stream.triples.inputs import TripleInput
 from pff_stream.triples.options import EncodeOptions
 from pff_stream.triples.report import EncodeReport, log_report
@@ -48,11 +54,6 @@ class _RoomWanted(NamedTuple):
 
 class EncoderKilledError(RefusedError):
     """The encoding process got SIGKILL, which the kernel sends when memory runs out."""
-
-
-MAPPED_BYTES, TRIM_BYTES = 1 << 19, 1 << 20
-"""Allocations from here on are mappings, which go when they are freed, and so does so much at the
-end of the heap: as it comes these sizes move while a program runs, and with them its peak."""
 
 
 def encode_in_process(

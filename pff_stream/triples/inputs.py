@@ -32,7 +32,6 @@ FIRST_BYTES = 4096
 _MOST_BLANKS = 1 << 20
 _BLANKS = b"\xef\xbb\xbf \t\r\n"
 _PACKED_SUFFIXES = (".gz", ".zst")
-_UNKNOWN_BYTES = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,19 +124,24 @@ class OpenedInputs:
 
 
 def held_at_most(path: str, options: EncodeOptions) -> int:
-    """What reading a path holds beside blocks at most, by what is known before it is read.
-
-    The size of a file that is packed, or of a pipe, tells nothing.
-    """
-    n_bytes, first_bytes = _UNKNOWN_BYTES, b""
-    if path == STANDARD_INPUT:
-        first_bytes = b"{"  # what takes most
-    elif os.path.isfile(path) and not path.lower().endswith(_PACKED_SUFFIXES):
-        n_bytes = os.path.getsize(path)
+    """What reading a path holds beside blocks at most, by what is known before it is read."""
+    first_bytes = b"{" if path == STANDARD_INPUT else b""  # what takes most
     for matching in options.formats:
         if matching.matches(path, first_bytes):
-            return matching.held_at_most(n_bytes, options)
+            return matching.held_at_most(text_at_most(path, options), options)
     return 0
+
+
+def text_at_most(path: str, options: EncodeOptions) -> int:
+    """A bound on the bytes of a document, decompressed; 0 where there is no such file.
+
+    The size of a file that is packed, or of a pipe, tells nothing: it may be as long as may be.
+    """
+    if not os.path.exists(path) and path != STANDARD_INPUT:
+        return 0
+    if os.path.isfile(path) and not path.lower().endswith(_PACKED_SUFFIXES):
+        return os.path.getsize(path)
+    return options.documents.max_document_bytes
 
 
 def triple_lines(inputs: Sequence[TripleInput], options: EncodeOptions) -> Iterator[bytes]:

@@ -28,6 +28,9 @@ _FORGET_BYTES = (1 << 17) * RECORD_BYTES
 _PAGE_BYTES = 4096
 DECODER = "encoder, decoder"
 """Name of a term."""
+DENSEST_BYTES = 128
+"""A byte of a document as a graph at most: a relation with one triple takes some 980, and is
+written with eight (`"abc":1,`; there are few shorter names)."""
 FILES_BYTES = 8 << 20
 """Page cache for triples and a graph that lie in files: with 5 MiB encoding went on, with 3 pages
 were read over and over (4 million triples of 237 relations)."""
@@ -114,6 +117,16 @@ def least_terms(decoder_bytes: int) -> list[Term]:
         replace(term, at_most=bool(term.bytes)) if term.name == DECODER else term
         for term in encode_terms(counts)["reading"]
     ]
+
+
+def document_at_most(text_bytes: int, held_bytes: int) -> int:
+    """A bound on what one document takes from its first byte to the end of its graph.
+
+    `text_bytes` is its size, decompressed, `held_bytes` a bound on what its reader holds. Names of
+    objects that are named by long paths are not in it: nothing bounds them by the size.
+    """
+    least = encode_terms(EncodeCounts(0, 0, 0, 0, 0, 0, decoder_bytes=0, document_bytes=0))
+    return max(held_bytes, DENSEST_BYTES * text_bytes) + _sum(least["reading"])
 
 
 def reading_bytes(counts: EncodeCounts, *, with_records: bool = True) -> int:

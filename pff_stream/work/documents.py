@@ -20,6 +20,7 @@ from pff_stream.errors import InputError, RefusedError
 from pff_stream.evaluate._kernel import Evaluator, TableCounter
 from pff_stream.evaluate.chunk import evaluate_rules
 from pff_stream.execute.files import InputFile
+from pff_stream.files import _pages
 from pff_stream.files.writers import FileWriter
 from pff_stream.report._merge import write_results
 from pff_stream.report.folder import FOLDER_FILES, SUMMARY, made_folder
@@ -35,7 +36,7 @@ from pff_stream.rules.file import RuleFile
 from pff_stream.settings.manifest import Document
 from pff_stream.settings.models import EvaluationOptions
 from pff_stream.triples._graph import GraphView
-from pff_stream.triples.encode import PrivateGraph, encode
+from pff_stream.triples.encode import MAPPED_BYTES, TRIM_BYTES, PrivateGraph, encode
 from pff_stream.triples.inputs import triple_lines
 from pff_stream.triples.options import EncodeOptions
 from pff_stream.work.rules import hold_to
@@ -89,6 +90,7 @@ def set_up(
     progress: Progress, arguments: DocumentArguments
 ) -> Callable[[DocumentTask], DocumentAnswer]:
     """Opens the rule file once and returns the function that takes one document."""
+    _pages.fix_thresholds(MAPPED_BYTES, TRIM_BYTES)
     checker = DocumentChecker(progress, arguments)
 
     def answer(task: DocumentTask) -> DocumentAnswer:
@@ -125,7 +127,7 @@ class DocumentChecker:
         return self._write(document, graph, input_hash)
 
     def _encoded(self, document: Document) -> tuple[GraphView, bytes]:
-        room = PrivateGraph()
+        room = PrivateGraph(self._arguments.options.memory_bytes)
         report = encode([document.path], room, self._arguments.options)
         return GraphView(room.buffer), report.input_hash
 

@@ -114,11 +114,12 @@ def test_the_text_of_each_term_gives_its_bytes(
 
 @given(rule_sizes, costs_of_processes, sizes, st.integers(1, 64))
 def test_the_same_for_documents(
-    rules: RuleSizes, costs: ProcessCosts, largest_bytes: int, workers: int
+    rules: RuleSizes, costs: ProcessCosts, most_bytes: int, workers: int
 ) -> None:
     """A bound on what a document takes is said to be one."""
-    work = DocumentsWorkload(DocumentSizes(9, largest_bytes), rules)
-    plan = Plan(work.phases(costs, {"workers": workers, "start_method": "fork"}), 0, "test")
+    work = DocumentsWorkload(DocumentSizes(9, most_bytes, most_bytes // 2), rules)
+    settings: Settings = {"workers": workers, "start_method": "fork", "document_bytes": most_bytes}
+    plan = Plan(work.phases(costs, settings), 0, "test")
     check(plan)
     assert [term.name for term in plan.terms if term.at_most] == ["documents"]
     assert plan.peak_phase.at_most
