@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-EXAMPLES = 100
-settings.register_profile("ci", max_examples=EXAMPLES, deadline=None)
-settings.register_profile("dev", max_examples=EXAMPLES // 10, deadline=None)
+# No time limits: a busy machine is no fault of what is tested. `pytest --hypothesis-profile=dev`
+# does the same as the variable.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", unhurried, max_examples=100)
+settings.register_profile("dev", unhurried, max_examples=10)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 

@@ -6,8 +6,9 @@ import gzip
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
+from tests.examples import examples
 from tests.reference import (
     HOMOMORPHISM,
     OBJECT_IDENTITY,
@@ -28,7 +29,7 @@ from tests.strategies import graphs, rules, semantics, unsafe_rules
 
 
 @given(graphs(), rules(), semantics)
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_witnesses_are_groundings(graph: list[Triple], rule: Rule, semantics: str) -> None:
     """Every triple of a witness is in the graph, and its own rule predicts the violation."""
     found = evaluate(rule, graph, semantics)
@@ -39,7 +40,7 @@ def test_witnesses_are_groundings(graph: list[Triple], rule: Rule, semantics: st
 
 
 @given(graphs(max_triples=12), rules(max_atoms=3), semantics)
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_groundings_are_all_assignments(graph: list[Triple], rule: Rule, semantics: str) -> None:
     """The join finds what trying every assignment of entities finds."""
     rule = resolve(rule)
@@ -62,7 +63,7 @@ def test_groundings_are_all_assignments(graph: list[Triple], rule: Rule, semanti
 
 
 @given(graphs(), rules())
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_object_identity_is_a_part_of_homomorphism(graph: list[Triple], rule: Rule) -> None:
     """Under object identity a rule never predicts more."""
     strict = evaluate(rule, graph, OBJECT_IDENTITY)
@@ -70,14 +71,14 @@ def test_object_identity_is_a_part_of_homomorphism(graph: list[Triple], rule: Ru
 
 
 @given(graphs(), unsafe_rules(), semantics)
-@settings(max_examples=50, deadline=None)
+@examples(50)
 def test_unsafe_rules_are_rejected(graph: list[Triple], rule: Rule, semantics: str) -> None:
     """A head variable that nothing binds is never evaluated."""
     assert evaluate(rule, graph, semantics).outcome == "rejected"
 
 
 @given(rules())
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_text_round_trip(rule: Rule) -> None:
     """Rule text of plain names reads back as the same rule."""
     assert parse_rule(rule_text(rule)) == rule

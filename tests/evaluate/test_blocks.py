@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pff_stream.errors import InputError
@@ -30,6 +30,7 @@ from pff_stream.triples._resident import ResidentRelations, side_bytes
 from pff_stream.triples.bad import BadTriples
 from tests import strategies
 from tests.evaluate.evaluated import Result, read_records
+from tests.examples import examples
 from tests.graphs import chunk_of_rules
 from tests.reference import Atom, Const, Rule, Triple, Var, evaluate, why_rejected
 
@@ -78,7 +79,7 @@ def run(
 
 
 @given(data=st.data())
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_equals_reference(data: st.DataObject) -> None:
     """Whatever fits the room, nothing, one relation or all: the definition's results."""
     triples = data.draw(strategies.graphs(min_triples=1))

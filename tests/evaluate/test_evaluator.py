@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pff_stream.evaluate._kernel import Evaluator, TableCounter, scratch_bytes
@@ -11,6 +11,7 @@ from pff_stream.rules._table import RuleTable, TableBuilder
 from tests import strategies
 from tests.evaluate.evaluated import OUTCOMES, WAYS, Result, read_records, run
 from tests.evaluate.test_large_graphs import chain_rules, large_graph
+from tests.examples import examples
 from tests.graphs import chunk_of_rules, graph_of
 from tests.reference import (
     HOMOMORPHISM,
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.same_answer
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
 @given(data=st.data())
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_equals_reference(way: int, data: st.DataObject) -> None:
     """Counts, outcomes, reasons, examples and witnesses are the definition's, in every way."""
     triples = data.draw(strategies.graphs())
@@ -57,7 +58,7 @@ def test_equals_reference(way: int, data: st.DataObject) -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_table_counts_the_same(data: st.DataObject) -> None:
     """Through the table, which leaves out what a graph cannot match, all sums are the same."""
     triples = data.draw(strategies.graphs())
@@ -104,7 +105,7 @@ def work_bound(rule: Rule, graph: Graph) -> int:
 
 
 @given(data=st.data())
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_work_bound_is_that_of_the_definition(data: st.DataObject) -> None:
     """`--max-work` leaves out exactly the rules whose bound is over it, in every semantics."""
     triples = data.draw(strategies.graphs(max_triples=12))

@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pff_stream.errors import PffStreamError
@@ -79,7 +79,6 @@ def test_ids_outside_the_graph() -> None:
             write(case_of([record]), [record])
 
 
-@settings(deadline=None)
 @given(case=cases(max_lines=4), data=st.data())
 def test_damaged_spool_is_found(case: Case, data: st.DataObject) -> None:
     """Any changed bit of a spool ends in an error, never in other results or a crash."""

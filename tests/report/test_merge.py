@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pff_stream.errors import OutputError
@@ -21,7 +21,6 @@ from tests.report.by_hand import Collected, case_of, satisfied, violated, write
 from tests.report.cases import Case, Line, cases, expected, source_chunks, stored
 
 
-@settings(deadline=None)
 @given(
     case=cases(),
     assignment=st.lists(st.integers(0, 6), min_size=1, max_size=12),
@@ -72,7 +71,6 @@ def test_equals_slow_formatter(
     assert all(rule.text == texts[rule.line] for rule in totals.worst)
 
 
-@settings(deadline=None)
 @given(case=cases(), max_violations=st.sampled_from((0, 2, 10**6)), fan_in=st.sampled_from((2, 9)))
 def test_iterates_same_outcomes(case: Case, max_violations: int, fan_in: int) -> None:
     """The iterator yields what the files say, rule by rule, as objects."""

@@ -29,6 +29,7 @@ from pff_stream.report.spooled import MergeOptions
 from pff_stream.report.streams import RunHeader
 from pff_stream.report.summary import Summary
 from pff_stream.report.totals import RunTotals, Totals
+from tests.examples import examples
 from tests.report.by_hand import case_of, satisfied, violated
 from tests.report.cases import Case, cases, stored
 
@@ -63,7 +64,7 @@ def reported(folder: Path, target: Path) -> list[bytes]:
     return [(target / writer.name).read_bytes() for writer in FOLDER]
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(case=cases(), unseen=st.sampled_from((0, 5)), max_violations=st.sampled_from((2, 10**6)))
 def test_written_again_from_objects(
     case: Case,
@@ -152,9 +153,7 @@ def test_damaged_results(
     assert not [entry for entry in tmp_path.iterdir() if entry.is_file()], "nothing is left behind"
 
 
-@settings(
-    deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_change(
     data: st.DataObject, results: Path, tmp_path_factory: pytest.TempPathFactory

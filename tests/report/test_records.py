@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pff_stream.errors import PffStreamError
@@ -30,7 +30,6 @@ from tests.report.by_hand import case_of
 from tests.report.cases import WORDS, Case, cases, stored
 
 
-@settings(deadline=None)
 @given(case=cases())
 def test_records_read_back(case: Case) -> None:
     """Reading a run gives the records that were packed."""
@@ -38,7 +37,6 @@ def test_records_read_back(case: Case) -> None:
     assert list(read_records(b"".join(map(pack_record, records)))) == records
 
 
-@settings(deadline=None)
 @given(case=cases(max_lines=3), data=st.data())
 def test_truncated_run(case: Case, data: st.DataObject) -> None:
     """A run that ends within a record is an error, not a shorter run."""

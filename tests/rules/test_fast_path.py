@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pff_stream.rules.formats.anyburl import (
@@ -18,6 +18,7 @@ from pff_stream.rules.formats.anyburl import (
     settle,
 )
 from pff_stream.rules.rule import Rejected
+from tests.examples import examples
 from tests.rules.compiled import Names, compiled, decoded_file, expected
 from tests.rules.texts import known_names, texts
 
@@ -50,14 +51,14 @@ def assert_fast_path_agrees(given_lines: Sequence[bytes], names: Names | None) -
 
 
 @given(lines)
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_fast_path_equals_the_specification(given_lines: list[bytes]) -> None:
     """Adversarial texts: same rule, same flags, same rejection with the same words."""
     assert_fast_path_agrees(given_lines, None)
 
 
 @given(lines, known_names, known_names)
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_fast_path_equals_the_specification_with_a_graph(
     given_lines: list[bytes], entities: frozenset[bytes], relations: frozenset[bytes]
 ) -> None:

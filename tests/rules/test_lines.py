@@ -7,12 +7,13 @@ import math
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pff_stream.errors import InputError, UsageError
 from pff_stream.rules.compile import RuleOptions, compile_rules, lines_of
 from pff_stream.settings.policy import allowed_share
+from tests.examples import examples
 from tests.rules.compiled import compiled, compiled_bytes, decoded_file
 
 RULE = b"h(X,c) <= r(X,A)"
@@ -83,7 +84,7 @@ def test_stripped_zero_rules_get_their_space_back() -> None:
 
 
 @given(st.lists(st.integers(0, 400), max_size=12))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_blocks_may_end_anywhere(cuts: list[int]) -> None:
     """The rule file is the same however the text is cut into blocks."""
     content = (

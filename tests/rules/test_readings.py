@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pff_stream.rules.formats.anyburl import (
@@ -13,13 +13,14 @@ from pff_stream.rules.formats.anyburl import (
     write_rule,
 )
 from pff_stream.rules.rule import Rejected
+from tests.examples import examples
 from tests.rules.all_readings import has_self_twice, is_safe, left_after_narrowing, meant
 from tests.rules.compiled import Names
 from tests.rules.texts import known_names, texts
 
 
 @given(texts)
-@settings(max_examples=600, deadline=None)
+@examples(600)
 def test_reading_is_narrowing_the_list_of_all_readings(text: bytes) -> None:
     """The chart leaves exactly what the five steps leave of the list of all readings."""
     left, ambiguous = left_after_narrowing(text)
@@ -27,7 +28,7 @@ def test_reading_is_narrowing_the_list_of_all_readings(text: bytes) -> None:
 
 
 @given(texts, known_names, known_names)
-@settings(max_examples=400, deadline=None)
+@examples(400)
 def test_reading_with_a_graph_is_narrowing_the_list(
     text: bytes, entities: frozenset[bytes], relations: frozenset[bytes]
 ) -> None:
@@ -57,7 +58,7 @@ def assert_same(
 
 
 @given(st.data())
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_what_is_written_reads_back(data: st.DataObject) -> None:
     """A random rule of plain names, any shape, is read back from its text."""
     name = st.text(alphabet="abc/._é日 1", min_size=2, max_size=6).filter(

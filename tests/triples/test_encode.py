@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pff_stream.errors import InputError, UsageError
@@ -18,6 +18,7 @@ from pff_stream.triples._graph import GraphView
 from pff_stream.triples.bad import BadTriples
 from pff_stream.triples.options import EncodeOptions, parse_columns
 from pff_stream.triples.sizes import EncodeCounts, encode_terms, graph_at_most
+from tests.examples import examples
 from tests.triples.layout import read_layout
 from tests.triples.memory_writer import encoded
 
@@ -80,7 +81,7 @@ def test_equals_a_set(triples: list[Triple]) -> None:
 
 
 @given(_TRIPLES, st.integers(1, 30), st.booleans())
-@settings(max_examples=60)
+@examples(60)
 def test_blocks_do_not_matter(triples: list[Triple], block_bytes: int, crlf: bool) -> None:
     """However the lines are cut into blocks, with LF or CRLF, the graph is the same."""
     triples = [triple for triple in triples if not triple[2].endswith("\r")]
@@ -244,7 +245,7 @@ def test_tuples_of_other_things(triples: list[Triple]) -> None:
 
 
 @given(_TRIPLES)
-@settings(max_examples=40)
+@examples(40)
 def test_sizes_are_bounds(triples: list[Triple]) -> None:
     """The planner's bound on the graph holds, whatever the triples."""
     data, report = encoded(triples)

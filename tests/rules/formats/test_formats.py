@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from pff_stream.errors import InputError, UsageError
 from pff_stream.files.lines import text_lines
@@ -21,6 +21,7 @@ from pff_stream.rules.formats import FORMATS
 from pff_stream.rules.formats.anyburl import Reading, read_rule
 from pff_stream.rules.formats.interface import GraphNames, RuleFormat
 from pff_stream.rules.rule import MAX_BODY_ATOMS, MAX_NAME_BYTES, Atom, Rule, Variable
+from tests.examples import examples
 from tests.reference import Rule as ReferenceRule
 from tests.rules.compiled import compiled, decoded, decoded_file
 from tests.rules.test_compile import random_lines
@@ -114,7 +115,7 @@ def texts_of(file: RuleFile) -> list[bytes]:
 
 
 @given(any_rules())
-@settings(max_examples=40)
+@examples(40)
 def test_any_rule(rule: ReferenceRule) -> None:
     """What is added is what a worker reads."""
     text = str(rule)

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.triples.formats.test_documents import lines_of
 
 _TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1).filter(
@@ -82,7 +83,7 @@ def named(document: dict[str, Any], stem: str) -> list[str]:
     st.sampled_from([None, 1]),
     st.booleans(),
 )
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_any_value_cut_anywhere(
     documents: list[dict[str, Any]], cut: int, indent: int | None, ascii_only: bool
 ) -> None:
