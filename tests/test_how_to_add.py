@@ -10,6 +10,7 @@ import pytest
 
 from tests.newcomer import Newcomer
 
+EXAMPLE = Path(__file__).parent.parent / "docs" / "example"
 RULES = "2\t1\t0.5\tknows(X,Y) <= likes(X,Y)\n3\t3\t1.0\tlikes(X,Y) <= likes(X,Y)\n"
 TRIPLES = "ana\tlikes\tbob\nbob\tlikes\tcy\nana\tknows\tbob\n"
 SHOWN = "- `('bob', 'knows', 'cy')` by rule 1: `knows(X,Y) <= likes(X,Y)`\n"
@@ -21,6 +22,39 @@ def newcomer(tmp_path: Path) -> Newcomer:
     (tmp_path / "rules.tsv").write_text(RULES)
     (tmp_path / "triples.tsv").write_text(TRIPLES)
     return Newcomer(tmp_path)
+
+
+def test_an_executor(newcomer: Newcomer) -> None:
+    """One file and its entry: it is chosen by name, planned, and finds the same."""
+    rules, triples = EXAMPLE / "umls_rules.tsv", EXAMPLE / "umls_document.json"
+    given = (rules, triples, "--fail-on", "none", "--workers", 1)
+    said = newcomer.run("run", *given, "--start-method", "serial", code=2)
+    assert "found 'serial', expected fork, forkserver, spawn or thread" in said
+    newcomer.run("run", *given, "--out", "usual")
+
+    newcomer.follow("Add an executor in one file")
+    newcomer.run("run", *given, "--start-method", "serial", "--out", "serial")
+    for name in ("rules.tsv", "outcomes.tsv", "violations.jsonl"):
+        found = (newcomer.folder / "serial" / name).read_bytes()
+        assert found == (newcomer.folder / "usual" / name).read_bytes()
+    summary = json.loads((newcomer.folder / "serial" / "summary.json").read_text())
+    assert (summary["run"]["start_method"], summary["run"]["workers"]) == ("serial", 1)
+    assert "[fork|forkserver|spawn|thread|serial]" in newcomer.run("run", "--help")
+    plan = json.loads(newcomer.run("plan", *given, "--start-method", "serial", "--json"))
+    assert plan["settings"]["start_method"] == "serial" and plan["fits"]
+    planned = json.loads(newcomer.run("plan", *given[:2], "--json"))
+    assert planned["settings"]["start_method"] != "serial"
+    said = newcomer.run("run", *given[:-1], 2, "--start-method", "serial", code=2)
+    assert "--start-method serial: found 2 workers, expected 1" in said
+
+
+def test_an_executor_over_a_manifest(newcomer: Newcomer) -> None:
+    """Tasks of any kind are carried out."""
+    newcomer.follow("Add an executor in one file")
+    (newcomer.folder / "m.yaml").write_text("tasks:\n- a: triples.tsv\n- gone: gone.tsv\n")
+    given = ("--manifest", "m.yaml", "--rules", "rules.tsv", "--workers", 1)
+    said = newcomer.run("run", *given, "--start-method", "serial", code=4)
+    assert "2 documents: 1 violated, 1 failed" in said
 
 
 def test_a_result_writer(newcomer: Newcomer) -> None:

@@ -134,7 +134,7 @@ def meddled(running: Any) -> None:
     if "rules" in faults:
         running.work = SmallTasks(running.work, faults["rules"])
     if "short" in faults:
-        running.meter.guard.reader = Dwindling(faults["short"])
+        running.ready.meter.guard.reader = Dwindling(faults["short"])
     kept = getattr(running.work, "kept", None)
     if kept is not None:
         kept.journal.sync_seconds = faults.get("sync", kept.journal.sync_seconds)
