@@ -8,7 +8,7 @@ limits themselves (`planner.fence`), the one that a worker sets (`worker.hold_to
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pff_stream.errors import UsageError
@@ -76,17 +76,19 @@ def threads_held(plan: Plan, fence: str) -> Iterator[None]:
 
 
 @contextmanager
-def whole_tree(resources: ResourceOptions) -> Iterator[None]:
+def whole_tree(
+    resources: ResourceOptions, make_group: Callable[[int, str], MemoryGroup] = MemoryGroup
+) -> Iterator[None]:
     """Holds this process and all its children to the budget, in a control group where that can be.
 
-    Memory that is charged already does not move into the group: nothing heavy may be imported
-    before. UsageError where `--fence cgroup` cannot be had.
+    `make_group(limit_bytes, name)` makes the group. Memory that is charged already does not move
+    into it: nothing heavy may be imported before. UsageError where `--fence cgroup` cannot be had.
     """
     if resources.fence not in ("auto", "cgroup"):
         yield
         return
     global _group
-    with MemoryGroup(_first_limit(resources), GROUP_NAME) as group:
+    with make_group(_first_limit(resources), GROUP_NAME) as group:
         if not group.active:
             if resources.fence == "cgroup":
                 raise UsageError(f"--fence cgroup: no control group can be made: {group.reason}")

@@ -112,14 +112,13 @@ class NoGroup(MemoryGroup):
         return self
 
 
-def test_no_group_is_quiet_unless_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_group_is_quiet_unless_asked_for() -> None:
     """`auto` goes on without a group, `cgroup` is an error of usage that says why."""
-    monkeypatch.setattr(fence, "MemoryGroup", NoGroup)
     for kind in ("auto", "rlimit", "none"):
-        with fence.whole_tree(ResourceOptions(fence=kind)):
+        with fence.whole_tree(ResourceOptions(fence=kind), NoGroup):
             pass
     with pytest.raises(UsageError, match="--fence cgroup.*not delegated"):
-        with fence.whole_tree(ResourceOptions(fence="cgroup")):
+        with fence.whole_tree(ResourceOptions(fence="cgroup"), NoGroup):
             pass
 
 
