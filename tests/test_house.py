@@ -1,0 +1,52 @@
+"""What keeps the code readable: short files, short functions, short lists of parameters."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FOLDERS = ("pff_stream", "planner", "profiling", "tests", "docs", ".ci")
+MOST_LINES, MOST_IN_FUNCTION, MOST_PARAMETERS, MOST_IN_INTERFACE = 350, 60, 7, 60
+FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
+
+
+def functions(path: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """All functions of a file, methods and inner ones included."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return [node for node in ast.walk(tree) if isinstance(node, kinds)]
+
+
+def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """How many parameters a caller sees."""
+    given = function.args
+    names = [one.arg for one in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+    return len(names) - (names[:1] in (["self"], ["cls"]))
+
+
+def test_files_are_short() -> None:
+    """No file of Python is longer than can be read at one sitting."""
+    lines = {path: path.read_text(encoding="utf-8").count("\n") for path in FILES}
+    assert {str(path): n for path, n in lines.items() if n > MOST_LINES} == {}
+
+
+def test_functions_are_short() -> None:
+    """No function is longer than a screen, and none takes more than a handful of parameters."""
+    long = {
+        f"{path}: {one.name}": (one.end_lineno or 0) - one.lineno + 1
+        for path in FILES
+        for one in functions(path)
+    }
+    assert {name: n for name, n in long.items() if n > MOST_IN_FUNCTION} == {}
+    many = {f"{path}: {one.name}": parameters(one) for path in FILES for one in functions(path)}
+    assert {name: n for name, n in many.items() if n > MOST_PARAMETERS} == {}
+
+
+@pytest.mark.parametrize("seam", ["rules/formats", "triples/formats", "report/formats", "execute"])
+def test_seams_are_narrow(seam: str) -> None:
+    """The interface of each seam fits on a page."""
+    text = (ROOT / "pff_stream" / seam / "interface.py").read_text(encoding="utf-8")
+    assert text.count("\n") <= MOST_IN_INTERFACE
