@@ -31,7 +31,7 @@ from pff_stream.evaluate._kernel cimport (
 )
 from pff_stream.report._record cimport FILTERED
 from pff_stream.triples._ahead cimport follow_side, go_on
-from pff_stream.triples._graph cimport Rows
+from pff_stream.triples._graph cimport CSR
 from pff_stream.triples._resident cimport ResidentRelations, WantedRow, row_room_bytes
 
 from pff_stream.evaluate._kernel import sorting_bytes
@@ -432,7 +432,7 @@ cdef class BlockEvaluator(UnitMaker):
         """Brings in the heads of a chain, on the side that the chain begins with."""
         cdef int i
         cdef bint backward, is_wide
-        cdef const Rows* rows
+        cdef const CSR* rows
         if self.unit.in_order:
             # The only direction that is sure to fit, and whose sides are followed.
             is_wide = self.scratch.wide and is_chain and self.chain.length > 1

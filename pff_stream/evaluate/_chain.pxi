@@ -10,7 +10,7 @@ body from degree sums; every way gives the same counts.
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
-from pff_stream.triples._graph cimport Rows, find_row
+from pff_stream.triples._graph cimport CSR, find_row
 
 cdef extern from "evaluate/_lanes.h":
     void pff_spread(
@@ -40,7 +40,7 @@ cdef double SMALL_WORK = 4096.0
 
 
 cdef bint find_chain(
-    Chain* chain, const Rows* rows, const Body* body, int32_t source, int32_t end, char* used
+    Chain* chain, const CSR* rows, const Body* body, int32_t source, int32_t end, char* used
 ) noexcept nogil:
     """Whether the body is one chain from `source` to `end`; then fills `chain`.
 
@@ -82,7 +82,7 @@ cdef bint find_chain(
 cdef void reverse_chain(Chain* chain) noexcept nogil:
     cdef int i
     cdef int n = chain.length
-    cdef const Rows* step
+    cdef const CSR* step
     for i in range((n + 1) // 2):
         step = chain.steps[i]
         chain.steps[i] = chain.inverses[n - 1 - i]
@@ -122,7 +122,7 @@ cdef int64_t list_chain_row(Scratch* scratch, const Chain* chain, int32_t source
 
 
 cdef int64_t _row_of_one(
-    Scratch* scratch, const Rows* rows, int64_t row, int32_t source
+    Scratch* scratch, const CSR* rows, int64_t row, int32_t source
 ) noexcept nogil:
     cdef uint32_t epoch = next_epoch(scratch)
     cdef uint32_t edge
@@ -142,8 +142,8 @@ cdef int64_t _row_of_two(
     cdef uint32_t epoch = next_epoch(scratch)
     cdef uint32_t* stamp = scratch.stamp
     cdef int32_t* ends = scratch.near
-    cdef const Rows* first = chain.steps[0]
-    cdef const Rows* second = chain.steps[1]
+    cdef const CSR* first = chain.steps[0]
+    cdef const CSR* second = chain.steps[1]
     cdef uint32_t edge, inner, stop
     cdef int32_t middle, end
     cdef int64_t n = 0, touched = 0
@@ -174,9 +174,9 @@ cdef int64_t _row_of_three(
     cdef int32_t* only = scratch.first        # the single predecessor, -1 where there are more
     cdef int32_t* level = scratch.far
     cdef int32_t* ends = scratch.near
-    cdef const Rows* first = chain.steps[0]
-    cdef const Rows* second = chain.steps[1]
-    cdef const Rows* third = chain.steps[2]
+    cdef const CSR* first = chain.steps[0]
+    cdef const CSR* second = chain.steps[1]
+    cdef const CSR* third = chain.steps[2]
     cdef uint32_t edge, inner
     cdef int32_t before, middle, end, single
     cdef int64_t n = 0, n_level = 0, touched = 0, i
@@ -221,7 +221,7 @@ cdef int64_t _row_homomorphic(Scratch* scratch, const Chain* chain, int64_t row)
     cdef uint32_t epoch
     cdef int32_t* level
     cdef int32_t* ends
-    cdef const Rows* rows = chain.steps[0]
+    cdef const CSR* rows = chain.steps[0]
     cdef const int32_t* items = rows.values + rows.offsets[row]
     cdef int64_t n_items = rows.offsets[row + 1] - rows.offsets[row]
     cdef int64_t n, i
@@ -263,7 +263,7 @@ cdef int64_t count_chain(
 
     `way` 0 chooses; the others are for tests and benchmarks.
     """
-    cdef const Rows* rows
+    cdef const CSR* rows
     cdef int i
     if way == WAY_CHOSEN:
         way = cheapest_way(scratch, chain)
@@ -287,7 +287,7 @@ cdef int64_t _count_narrow(
     cdef uint32_t i, edge
     cdef int head
     cdef int32_t source
-    cdef const Rows* rows
+    cdef const CSR* rows
     for i in range(chain.steps[0].n_keys):
         source = chain.steps[0].keys[i]
         n = list_chain_row(scratch, chain, source)
@@ -311,7 +311,7 @@ cdef int64_t _count_wide(
     cdef pff_level* ends
     cdef uint32_t epoch, edge
     cdef int lane, head
-    cdef const Rows* rows
+    cdef const CSR* rows
     if scratch.distinct and chain.length == 3:
         # Marks are edges of this body: they hold for all batches, and only ends are looked up.
         for edge in range(chain.inverses[2].n_keys):
@@ -344,7 +344,7 @@ cdef pff_level* _spread_batch(
     cdef pff_level* there
     cdef pff_level* swap
     cdef pff_level* spare = &scratch.levels[2]
-    cdef const Rows* rows = chain.steps[0]
+    cdef const CSR* rows = chain.steps[0]
     cdef int lane, step
     cdef uint32_t edge
     cdef int64_t row
@@ -388,7 +388,7 @@ cdef uint32_t _renew(Scratch* scratch, pff_level* level) noexcept nogil:
 cdef void _spread_step(
     Scratch* scratch, const Chain* chain, int step, pff_level* here, pff_level* there, uint32_t epoch
 ) noexcept nogil:
-    cdef const Rows* rows = chain.steps[step]
+    cdef const CSR* rows = chain.steps[step]
     cdef bint counting = scratch.distinct and chain.length == 3 and step == 1
     cdef int64_t i, row, n
     cdef int32_t entity, skip
@@ -414,8 +414,8 @@ cdef void _spread_last(
     uint32_t epoch
 ) noexcept nogil:
     """The third atom under object identity: withholds the ends that are a single predecessor."""
-    cdef const Rows* rows = chain.steps[2]
-    cdef const Rows* back = chain.inverses[1]
+    cdef const CSR* rows = chain.steps[2]
+    cdef const CSR* back = chain.inverses[1]
     cdef int32_t* mark = scratch.first
     cdef int64_t i, row, n
     cdef uint32_t edge
@@ -475,19 +475,19 @@ cdef double _at_most(const Chain* chain) noexcept nogil:
     return total
 
 
-cdef inline double _batches(const Rows* rows) noexcept nogil:
+cdef inline double _batches(const CSR* rows) noexcept nogil:
     return (rows.n_keys + PFF_LANES - 1) // PFF_LANES
 
 
-cdef inline uint32_t _degree(const Rows* rows, int32_t entity) noexcept nogil:
+cdef inline uint32_t _degree(const CSR* rows, int32_t entity) noexcept nogil:
     cdef int64_t row = find_row(rows, entity)
     return rows.offsets[row + 1] - rows.offsets[row] if row >= 0 else 0
 
 
 cdef void _work_of_two(const Chain* chain, double* costs) noexcept nogil:
     """Exact but for self-loops: each walk is one edge, whichever way it is gone."""
-    cdef const Rows* onward = chain.steps[1]
-    cdef const Rows* back = chain.inverses[0]
+    cdef const CSR* onward = chain.steps[1]
+    cdef const CSR* back = chain.inverses[0]
     cdef double walks = 0, edges_on = 0, edges_back = 0
     cdef uint32_t i, arriving, leaving
     if back.n_keys < onward.n_keys:
@@ -510,10 +510,10 @@ cdef void _work_of_three(Scratch* scratch, const Chain* chain, double* costs) no
 
     Degrees of both ends stand in two arrays meanwhile, so that an edge costs one look-up.
     """
-    cdef const Rows* first = chain.inverses[0]
-    cdef const Rows* middle = chain.steps[1]
-    cdef const Rows* inverse = chain.inverses[1]
-    cdef const Rows* third = chain.steps[2]
+    cdef const CSR* first = chain.inverses[0]
+    cdef const CSR* middle = chain.steps[1]
+    cdef const CSR* inverse = chain.inverses[1]
+    cdef const CSR* third = chain.steps[2]
     cdef uint32_t* arriving = <uint32_t*>scratch.first
     cdef uint32_t* leaving = <uint32_t*>scratch.second
     cdef double forward = 0, backward = 0, edges_on = 0, edges_back = 0
@@ -554,7 +554,7 @@ cdef void _work_of_three(Scratch* scratch, const Chain* chain, double* costs) no
 
 
 cdef void _spread_degrees(
-    const Rows* rows, const Rows* wanted, uint32_t* degrees
+    const CSR* rows, const CSR* wanted, uint32_t* degrees
 ) noexcept nogil:
     """degrees[e] = length of the row of e, 0 where it has none, for the keys of `wanted`.
 
@@ -584,8 +584,8 @@ cdef void _set_costs(
     double lane_cost, double* costs
 ) noexcept nogil:
     """Costs of the four ways: walks beyond the first level, or edges reached once a batch."""
-    cdef const Rows* start = chain.steps[0]
-    cdef const Rows* end = chain.inverses[chain.length - 1]
+    cdef const CSR* start = chain.steps[0]
+    cdef const CSR* end = chain.inverses[chain.length - 1]
     costs[WAY_FORWARD] = start.n_edges + forward
     costs[WAY_BACKWARD] = end.n_edges + backward
     costs[WAY_WIDE_FORWARD] = 3.0 * start.n_edges + _batches(start) * lane_cost * edges_on

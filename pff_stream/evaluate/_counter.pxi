@@ -20,7 +20,7 @@ from pff_stream.report._record cimport (
     UNDER_CONFIDENCE,
     UNDER_SUPPORT,
 )
-from pff_stream.triples._graph cimport GraphView, Rows, find_row, has_pair
+from pff_stream.triples._graph cimport GraphView, CSR, find_row, has_pair
 
 cdef extern from "stdlib.h":
     int posix_memalign(void** pointer, size_t alignment, size_t size) noexcept nogil
@@ -152,8 +152,8 @@ cdef class Counter:
         )
         self.search.steps = <Step*>grown(self.search.steps, 3 * n_atoms * sizeof(Step))
         self.search.placed = <char*>grown(self.search.placed, n_atoms)
-        self.chain.steps = <const Rows**>grown(self.chain.steps, n_atoms * sizeof(Rows*))
-        self.chain.inverses = <const Rows**>grown(self.chain.inverses, n_atoms * sizeof(Rows*))
+        self.chain.steps = <const CSR**>grown(self.chain.steps, n_atoms * sizeof(CSR*))
+        self.chain.inverses = <const CSR**>grown(self.chain.inverses, n_atoms * sizeof(CSR*))
         if self.bounds_work:
             reserve_work(&self.work, n_atoms)
         self.capacity = n_atoms
@@ -275,7 +275,7 @@ cdef class Counter:
 
     cdef void _count_zero_rule(self, Py_ssize_t rule) noexcept nogil:
         cdef Head* head = &self.heads[rule]
-        cdef const Rows* rows
+        cdef const CSR* rows
         cdef int32_t constant
         cdef int64_t row
         if head.relation < 0:
@@ -303,7 +303,7 @@ cdef class Counter:
             if self.scratch.distinct and rows.n_loops and has_pair(rows, constant, constant):
                 self.support[rule] -= 1
 
-    cdef const Rows* zero_rows(self, const Head* head) noexcept nogil:
+    cdef const CSR* zero_rows(self, const Head* head) noexcept nogil:
         """The rows whose keys a zero rule predicts: of subjects, or (number 1, or on the right) of
         objects."""
         cdef bint objects = head.left < 0 or head.left == 1
@@ -440,7 +440,7 @@ cdef class Counter:
         cdef int64_t i, n, row, total = 0
         cdef uint32_t edge
         cdef int head
-        cdef const Rows* rows
+        cdef const CSR* rows
         start_search(&self.search, body, -1, -1)
         domain = domain_of(&self.search, source)
         for i in range(domain.n_items):

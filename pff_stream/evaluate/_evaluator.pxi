@@ -21,7 +21,7 @@ from pff_stream.report._record cimport (
     VIOLATED,
     Record,
 )
-from pff_stream.triples._graph cimport Rows, find_row
+from pff_stream.triples._graph cimport CSR, find_row
 
 
 cdef enum:
@@ -229,7 +229,7 @@ cdef class Evaluator(Counter):
 
     cdef int _write_zero_examples(self, Py_ssize_t rule) except -1 nogil:
         cdef Head* head = &self.heads[rule]
-        cdef const Rows* rows
+        cdef const CSR* rows
         cdef Body body
         cdef uint32_t i
         cdef int64_t written = 0
@@ -323,7 +323,7 @@ cdef class Evaluator(Counter):
 
     cdef int _write_pairs(self, Py_ssize_t rule, Body* body) except -1 nogil:
         cdef Head* head = &self.heads[rule]
-        cdef const Rows* known = NULL
+        cdef const CSR* known = NULL
         cdef Domain domain
         cdef int64_t i, k, n, row, written = 0
         cdef int64_t wanted = self.predictions[rule] - self.support[rule]

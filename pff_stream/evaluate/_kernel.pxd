@@ -4,7 +4,7 @@ from libc.stdlib cimport realloc
 from libc.string cimport memset
 
 from pff_stream.report._record cimport Record
-from pff_stream.triples._graph cimport GraphView, Rows
+from pff_stream.triples._graph cimport GraphView, CSR
 
 
 # --- scratch -------------------------------------------------------------------------------------
@@ -110,14 +110,14 @@ cdef inline int32_t entity_of(int32_t term) noexcept nogil:
 # SCAN binds `target` to each key; EXTEND to each value in the row of `source`; CHECK tests a pair.
 cdef struct Step:
     int operation
-    const Rows* rows
+    const CSR* rows
     int32_t source
     int32_t target
 
 
 cdef struct Search:
     Scratch* scratch
-    const Rows* rows
+    const CSR* rows
     const Body* body
     int32_t* binding              # per variable, -1 = free
     int32_t* constants            # entities that no variable may take (object identity)
@@ -139,14 +139,14 @@ cdef struct Domain:
 
 cdef struct Chain:
     int length
-    const Rows** steps            # from each variable of the chain to the next
-    const Rows** inverses         # and back: inverses[i] undoes steps[i]
+    const CSR** steps            # from each variable of the chain to the next
+    const CSR** inverses         # and back: inverses[i] undoes steps[i]
 
 
 # One head over a chain: the rows of its relation seen from the source, and from the other end.
 cdef struct ChainHead:
-    const Rows* forward           # NULL: the relation is not in the graph
-    const Rows* backward
+    const CSR* forward           # NULL: the relation is not in the graph
+    const CSR* backward
     int64_t support
 
 
@@ -163,7 +163,7 @@ cdef enum:
 
 cdef struct Work:
     int64_t n_entities
-    const Rows* rows
+    const CSR* rows
     int n_atoms
     Atom* atoms                   # with a fresh variable where an occurrence closes a cycle
     int* component                # per variable: which part it belongs to, -1: not yet met
@@ -236,7 +236,7 @@ cdef class Counter:
     ) except -1 nogil
     cdef int before_heads(self, const Body* body, int32_t left, int32_t right) except -1 nogil
     cdef int before_pairs(self, int n_heads, bint is_chain, int way) except -1 nogil
-    cdef const Rows* zero_rows(self, const Head* head) noexcept nogil
+    cdef const CSR* zero_rows(self, const Head* head) noexcept nogil
     cdef bint known(self, const Head* head, int32_t left, int32_t right) noexcept nogil
     cdef void _count_zero_rule(self, Py_ssize_t rule) noexcept nogil
     cdef void _count_ground(self, Body* body, Py_ssize_t rule) noexcept nogil
@@ -346,7 +346,7 @@ cdef class Evaluator(Counter):
 # --- what blocks call ----------------------------------------------------------------------------
 
 cdef int sides_in_any_order(
-    Chain* chain, const Rows* rows, const Body* body, int32_t left, int32_t right, bint distinct,
+    Chain* chain, const CSR* rows, const Body* body, int32_t left, int32_t right, bint distinct,
     char* used, int32_t* sides, int32_t* first
 ) noexcept nogil
 cdef int cheapest_way(Scratch* scratch, Chain* chain) noexcept nogil

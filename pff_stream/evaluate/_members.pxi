@@ -9,7 +9,7 @@ searched per head instead (`Members.shared` is False).
 
 from libc.stdint cimport int32_t, int64_t, uint32_t
 
-from pff_stream.triples._graph cimport Rows, find_row, has_pair
+from pff_stream.triples._graph cimport CSR, find_row, has_pair
 
 
 # Members of a body at one variable are stamped with the current epoch. Under object identity a head
@@ -59,7 +59,7 @@ cdef bint find_pattern(const Body* body, int32_t variable, Pattern* pattern) noe
 
 
 cdef Members find_members(
-    Scratch* scratch, const Rows* rows, const Body* body, int32_t variable
+    Scratch* scratch, const CSR* rows, const Body* body, int32_t variable
 ) noexcept nogil:
     """Stamps the members of a body of one or two atoms, and keeps K of each; see `Members`."""
     cdef Members members
@@ -91,12 +91,12 @@ cdef Members find_members(
 
 
 cdef void _beside_constant(
-    Scratch* scratch, Members* members, const Rows* rows, const Atom* atom, int32_t variable
+    Scratch* scratch, Members* members, const CSR* rows, const Atom* atom, int32_t variable
 ) noexcept nogil:
     """r(X,d): the row of d, without d."""
     cdef bint on_left = atom.left == variable
     cdef int32_t constant = entity_of(atom.right if on_left else atom.left)
-    cdef const Rows* inverse = &rows[2 * atom.relation + (1 if on_left else 0)]
+    cdef const CSR* inverse = &rows[2 * atom.relation + (1 if on_left else 0)]
     cdef int64_t row = find_row(inverse, constant)
     cdef uint32_t edge
     if row < 0:
@@ -107,7 +107,7 @@ cdef void _beside_constant(
     scratch.edges += inverse.offsets[row + 1] - inverse.offsets[row]
 
 
-cdef void _with_neighbour(Scratch* scratch, Members* members, const Rows* step) noexcept nogil:
+cdef void _with_neighbour(Scratch* scratch, Members* members, const CSR* step) noexcept nogil:
     """r(X,A): every key with a neighbour besides itself; K is a neighbour without company."""
     cdef uint32_t i, start, n
     cdef int32_t entity
@@ -135,7 +135,7 @@ cdef void _with_neighbour(Scratch* scratch, Members* members, const Rows* step) 
 
 
 cdef void _before_constant(
-    Scratch* scratch, Members* members, const Rows* inverse, const Rows* onward_inverse,
+    Scratch* scratch, Members* members, const CSR* inverse, const CSR* onward_inverse,
     int32_t constant
 ) noexcept nogil:
     """r(X,A), q(A,d), from d backwards; K is a single A."""
@@ -165,7 +165,7 @@ cdef void _before_constant(
 
 
 cdef void _with_two_neighbours(
-    Scratch* scratch, Members* members, const Rows* step, const Rows* onward
+    Scratch* scratch, Members* members, const CSR* step, const CSR* onward
 ) noexcept nogil:
     """r(X,A), q(A,B): K is tested for the two entities of the first grounding found."""
     cdef uint32_t i
@@ -186,7 +186,7 @@ cdef void _with_two_neighbours(
 
 
 cdef bint _two_steps_avoiding(
-    Scratch* scratch, const Rows* step, const Rows* onward, uint32_t i, int32_t entity,
+    Scratch* scratch, const CSR* step, const CSR* onward, uint32_t i, int32_t entity,
     int32_t avoided, int32_t* middle, int32_t* end
 ) noexcept nogil:
     """Whether the key has a grounding (A, B) without `avoided`; hands it out where asked to."""
@@ -253,7 +253,7 @@ cdef int64_t count_members(
 
 
 cdef int64_t count_supported(
-    const Scratch* scratch, const Rows* known, int32_t constant
+    const Scratch* scratch, const CSR* known, int32_t constant
 ) noexcept nogil:
     """Of the known triples of the head constant (`known` is keyed by it), those predicted."""
     cdef int64_t row = find_row(known, constant), n = 0
@@ -272,7 +272,7 @@ cdef int64_t count_supported(
     return n
 
 
-cdef int64_t count_supported_loops(const Scratch* scratch, const Rows* known) noexcept nogil:
+cdef int64_t count_supported_loops(const Scratch* scratch, const CSR* known) noexcept nogil:
     """For the head h(X,X): the members with a known self-loop."""
     cdef uint32_t i
     cdef int64_t n = 0

@@ -8,7 +8,7 @@ and a chain all but its first step. Of other shapes, which are searched, everyth
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
-from pff_stream.triples._graph cimport GraphView, Rows
+from pff_stream.triples._graph cimport GraphView, CSR
 
 
 cdef inline int _with(int32_t* sides, int n, int32_t side) noexcept nogil:
@@ -21,7 +21,7 @@ cdef inline int _with(int32_t* sides, int n, int32_t side) noexcept nogil:
 
 
 cdef int sides_in_any_order(
-    Chain* chain, const Rows* rows, const Body* body, int32_t left, int32_t right, bint distinct,
+    Chain* chain, const CSR* rows, const Body* body, int32_t left, int32_t right, bint distinct,
     char* used, int32_t* sides, int32_t* first
 ) noexcept nogil:
     """Writes the sides that a rule looks up in any order, each once, and returns how many.
@@ -96,9 +96,9 @@ def largest_need(
     cdef const int32_t[::1] relation_ids = ids
     for rule in range(body_ends.shape[0]):
         longest = max(longest, <int>(body_ends[rule] - (body_ends[rule - 1] if rule else 0)))
-    room = bytearray(longest * (2 * sizeof(Rows*) + sizeof(Atom) + 2 * sizeof(int32_t) + 1))
+    room = bytearray(longest * (2 * sizeof(CSR*) + sizeof(Atom) + 2 * sizeof(int32_t) + 1))
     cdef unsigned char[::1] block = room
-    chain.steps = <const Rows**>&block[0]
+    chain.steps = <const CSR**>&block[0]
     chain.inverses = chain.steps + longest
     atoms = <Atom*>(chain.inverses + longest)
     sides = <int32_t*>(atoms + longest)

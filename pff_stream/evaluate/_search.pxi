@@ -8,7 +8,7 @@ one variable are stamped, and a value that is stamped already is not searched ag
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
-from pff_stream.triples._graph cimport Rows, find_row, has_pair
+from pff_stream.triples._graph cimport CSR, find_row, has_pair
 
 cdef enum:
     SCAN
@@ -72,7 +72,7 @@ cdef Domain domain_of(const Search* search, int32_t variable) noexcept nogil:
     """The shortest ascending list that holds every entity `variable` can take."""
     cdef Domain best
     cdef const Atom* atom
-    cdef const Rows* rows
+    cdef const CSR* rows
     cdef int i, side
     cdef int32_t term, other
     cdef int64_t row, n
@@ -105,7 +105,7 @@ cdef Domain domain_of(const Search* search, int32_t variable) noexcept nogil:
 
 
 cdef void _add_step(
-    Search* search, int operation, const Rows* rows, int32_t source, int32_t target
+    Search* search, int operation, const CSR* rows, int32_t source, int32_t target
 ) noexcept nogil:
     cdef Step* step = &search.steps[search.n_steps]
     step.operation = operation
@@ -124,8 +124,8 @@ cdef void plan_steps(Search* search) noexcept nogil:
     cdef int i, best, n_left = search.body.n_atoms
     cdef int32_t scan_variable
     cdef const Atom* atom
-    cdef const Rows* rows
-    cdef const Rows* scan_rows
+    cdef const CSR* rows
+    cdef const CSR* scan_rows
     cdef double cost, least
     cdef bint left, right
     search.n_steps = 0

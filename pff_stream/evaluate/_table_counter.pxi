@@ -8,7 +8,7 @@ from libc.string cimport memset
 
 from pff_stream.report._record cimport FILTERED, SATISFIED, VACUOUS, VIOLATED
 from pff_stream.rules._table cimport RuleTable, constant_key, find_key_atom
-from pff_stream.triples._graph cimport Rows
+from pff_stream.triples._graph cimport CSR
 
 cdef extern from "_names.h":
     uint64_t pff_name_hash(const unsigned char* name, size_t length) noexcept nogil
@@ -68,8 +68,8 @@ cdef class TableCounter(Counter):
         cdef uint64_t relation, start = 0, at
         cdef uint32_t key
         cdef int64_t name, constant
-        cdef int side
-        cdef const Rows* rows
+        cdef int direction
+        cdef const CSR* rows
         table.epoch += 1
         if table.epoch == 0:
             memset(table.visited, 0, 4 * table.n_bodies)
@@ -83,15 +83,15 @@ cdef class TableCounter(Counter):
             if name < 0:
                 continue
             self._count_list(table, table.relation_bodies[name], -1, 0, -1, tally, sums)
-            for side in range(2):
-                rows = &self.graph.rows[2 * relation + side]
+            for direction in range(2):
+                rows = &self.graph.rows[2 * relation + direction]
                 for key in range(rows.n_keys):
                     constant = self._name_of(table, rows.keys[key])
                     if constant >= 0:
-                        at = constant_key(<int32_t>name, side, <int32_t>constant)
+                        at = constant_key(<int32_t>name, direction, <int32_t>constant)
                         self._count_list(
                             table, table.constant_bodies[at & table.constant_mask],
-                            <int32_t>name, side, <int32_t>constant, tally, sums
+                            <int32_t>name, direction, <int32_t>constant, tally, sums
                         )
 
     cdef inline int64_t _name_of(self, RuleTable table, int32_t entity) noexcept nogil:
@@ -99,13 +99,13 @@ cdef class TableCounter(Counter):
         return _name_in(table, self.graph.entity_blob, start, self.graph.entity_ends[entity])
 
     cdef void _count_list(
-        self, RuleTable table, uint32_t first, int32_t relation, int side, int32_t constant,
+        self, RuleTable table, uint32_t first, int32_t relation, int direction, int32_t constant,
         uint64_t* tally, int64_t* sums
     ) noexcept nogil:
         """Counts the bodies of a list that have this key (relation -1: all of them)."""
         cdef uint32_t body, start
         cdef int32_t key_relation = -1, key_constant = -1
-        cdef int key_side = 0
+        cdef int key_direction = 0
         while first:
             body = first - 1
             first = table.next_body[body]
@@ -115,9 +115,12 @@ cdef class TableCounter(Counter):
             if relation >= 0:
                 find_key_atom(
                     table.atoms + 3 * start, table.body_ends[body] - start,
-                    &key_relation, &key_side, &key_constant
+                    &key_relation, &key_direction, &key_constant
                 )
-                if key_relation != relation or key_side != side or key_constant != constant:
+                if (
+                    key_relation != relation or key_direction != direction
+                    or key_constant != constant
+                ):
                     continue
             table.visited[body] = table.epoch
             self._count_table_body(table, body, start, tally, sums)

@@ -9,7 +9,7 @@ of degrees. All sums and products saturate at 2^64 - 1.
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 
-from pff_stream.triples._graph cimport Rows, find_row, has_pair, row_has
+from pff_stream.triples._graph cimport CSR, find_row, has_pair, row_has
 
 cdef enum:
     MOST = 0xFFFFFFFFFFFFFFFF
@@ -114,7 +114,7 @@ cdef uint64_t _count_part(Work* work, int last) noexcept nogil:
     cdef const Atom* atom = &work.atoms[last]
     cdef uint64_t total = 0
     cdef uint32_t i
-    cdef const Rows* rows
+    cdef const CSR* rows
     if atom.relation < 0:
         return 0
     if atom.left < 0 and atom.right < 0:
@@ -140,7 +140,7 @@ cdef uint64_t _alone(const Work* work, const Atom* atom) noexcept nogil:
     """Homomorphisms of a single atom: its edges, or the row of its constant."""
     cdef bint on_left = atom.left < 0
     cdef int32_t entity
-    cdef const Rows* rows = &work.rows[2 * atom.relation + (0 if on_left else 1)]
+    cdef const CSR* rows = &work.rows[2 * atom.relation + (0 if on_left else 1)]
     cdef int64_t row
     if atom.left >= 0 and atom.right >= 0:
         return rows.n_edges
@@ -161,7 +161,7 @@ cdef bint _is_leaf(const Work* work, int32_t variable, int besides) noexcept nog
 
 
 cdef void _fill(
-    Work* work, int32_t variable, int besides, int depth, const Rows* wanted
+    Work* work, int32_t variable, int besides, int depth, const CSR* wanted
 ) noexcept nogil:
     """level[depth][e] = homomorphisms of the tree below `variable` = e, without atom `besides`.
 
@@ -180,7 +180,7 @@ cdef void _fill(
 
 
 cdef void _multiply(
-    Work* work, int at, int32_t variable, int depth, const Rows* wanted
+    Work* work, int at, int32_t variable, int depth, const CSR* wanted
 ) noexcept nogil:
     """Multiplies level[depth] by what the atom `at` contributes to each entity."""
     cdef const Atom* atom = &work.atoms[at]
@@ -188,7 +188,7 @@ cdef void _multiply(
     cdef int32_t other = atom.right if on_left else atom.left
     cdef uint64_t* out = work.level[depth]
     cdef const uint64_t* below = NULL
-    cdef const Rows* rows
+    cdef const CSR* rows
     cdef int32_t entity
     cdef int64_t row
     cdef uint32_t key, edge

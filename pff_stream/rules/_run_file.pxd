@@ -39,8 +39,8 @@ cdef class RunFile:
     cdef int start(self) except -1
     cdef int add(self, const Record *record) except -1
     cdef int end(self) except -1
-    cdef int merge_into(self, ChunkBuilder builder, uint8_t *room, size_t room_bytes) except -1
+    cdef int merge_into(self, ChunkBuilder builder, uint8_t *buffer, size_t buffer_bytes) except -1
     cdef int _write(self, const void *data, size_t length) except -1
     cdef int _flush(self) except -1
     cdef int _advance(self, Cursor *cursor, int fd) except -1
-    cdef int _merge(self, list runs, object source, ChunkBuilder builder, uint8_t *room) except -1
+    cdef int _merge(self, list runs, object source, ChunkBuilder builder, uint8_t *buffer) except -1

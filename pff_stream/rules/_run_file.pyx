@@ -185,20 +185,20 @@ cdef class RunFile:
         cursor.at += need
         return 1
 
-    cdef int merge_into(self, ChunkBuilder builder, uint8_t *room, size_t room_bytes) except -1:
-        """Gives all rules in order to the builder; windows of the runs lie in `room` meanwhile."""
-        cdef size_t fan_in = max(room_bytes // CURSOR_BYTES, 2)
+    cdef int merge_into(self, ChunkBuilder builder, uint8_t *buffer, size_t buffer_bytes) except -1:
+        """Gives all rules in order to the builder; windows of the runs lie in `buffer` meanwhile."""
+        cdef size_t fan_in = max(buffer_bytes // CURSOR_BYTES, 2)
         _pages.read_alone(self.file.fileno())
         while len(self.runs) > fan_in:
             runs, self.runs = self.runs, []
             source, self.file = self.file, None
             for first in range(0, len(runs), fan_in):
-                self._merge(runs[first : first + fan_in], source, None, room)
+                self._merge(runs[first : first + fan_in], source, None, buffer)
             source.close()
-        self._merge(self.runs, self.file, builder, room)
+        self._merge(self.runs, self.file, builder, buffer)
         return 0
 
-    cdef int _merge(self, list runs, object source, ChunkBuilder builder, uint8_t *room) except -1:
+    cdef int _merge(self, list runs, object source, ChunkBuilder builder, uint8_t *buffer) except -1:
         """Merges runs of one file into the builder or, where that is None, into a new run."""
         cdef size_t n = len(runs), live = 0, i
         cdef int fd = source.fileno()
@@ -215,7 +215,7 @@ cdef class RunFile:
             for i in range(n):
                 cursor = &cursors[i]
                 cursor.file_at, cursor.file_end = runs[i]
-                cursor.window = room + i * CURSOR_BYTES
+                cursor.window = buffer + i * CURSOR_BYTES
                 cursor.body = cursor.window + WINDOW_BYTES
                 if self._advance(cursor, fd):
                     heap[live] = cursor

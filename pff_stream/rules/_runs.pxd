@@ -54,7 +54,7 @@ cdef struct Text:
     uint32_t flags
     uint32_t text_bytes
 
-cdef class RuleRuns:
+cdef class SortedRuns:
     cdef ChunkBuilder builder
     cdef RunFile written
     cdef readonly int n_spilled

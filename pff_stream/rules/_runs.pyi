@@ -6,7 +6,7 @@ from pff_stream.rules._writer import Temporary
 RUNS_FIXED_BYTES: int
 SLOT_BYTES: int
 
-class RuleRuns:
+class SortedRuns:
     n_spilled: int
     @property
     def touched_bytes(self) -> int: ...

@@ -94,7 +94,7 @@ cdef void sort_bodies(
             items[i].word = pff_load_big_endian(body_key(body) + depth, body.key_bytes - depth)
 
 
-cdef class RuleRuns:
+cdef class SortedRuns:
     """The run in memory, the runs on disk, and the builder that gets all rules in order.
 
     `open_temporary` makes an unnamed binary file; it is called only when a run is written.

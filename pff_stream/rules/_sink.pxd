@@ -1,6 +1,6 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from pff_stream.rules._runs cimport RuleRuns
+from pff_stream.rules._runs cimport SortedRuns
 
 cdef enum:
     MAX_COLUMNS = 16
@@ -11,7 +11,7 @@ cdef union Value:
     double share
 
 cdef class RuleSink:
-    cdef RuleRuns runs
+    cdef SortedRuns runs
     cdef object source_sink
     cdef object on_reject
     cdef readonly uint64_t rules

@@ -1,6 +1,6 @@
 from collections.abc import Callable, Mapping, Sequence
 
-from pff_stream.rules._runs import RuleRuns
+from pff_stream.rules._runs import SortedRuns
 from pff_stream.rules.columns import MinerColumn
 from pff_stream.rules.rule import Rule
 
@@ -13,7 +13,7 @@ class RuleSink:
     ambiguous: int
     def __init__(
         self,
-        runs: RuleRuns,
+        runs: SortedRuns,
         source_sink: Callable[[int, int, Mapping[str, bytes | memoryview]], object],
         on_reject: Callable[[int, int, str, str], bytes],
         columns: Sequence[MinerColumn],

@@ -45,7 +45,7 @@ cdef class RuleSink:
     `columns.SUPPORT` and `columns.CONFIDENCE` go to the evaluation, which can leave rules out by them.
     """
 
-    def __cinit__(self, RuleRuns runs, object source_sink, object on_reject, columns):
+    def __cinit__(self, SortedRuns runs, object source_sink, object on_reject, columns):
         cdef int i
         columns = tuple(columns)
         if len(columns) > MAX_COLUMNS:

@@ -22,7 +22,7 @@ cdef class RuleTable:
     cdef const uint8_t* filtered        # per rule: 0 or the reason
     cdef const uint32_t* next_body      # the next body of the same list, 0 = none, else body + 1
     cdef const uint32_t* relation_bodies    # per name: bodies without constants that start with it
-    cdef const uint32_t* constant_bodies    # hash of (relation, side, constant): lists
+    cdef const uint32_t* constant_bodies    # hash of (relation, direction, constant): lists
     cdef uint64_t constant_mask
     cdef const uint32_t* plain_bodies       # [0]: bodies without atoms (zero rules)
     # per graph, reset after it
@@ -36,21 +36,22 @@ cdef class RuleTable:
     ) noexcept nogil
 
 
-cdef inline uint64_t constant_key(int32_t relation, int side, int32_t constant) noexcept nogil:
-    cdef uint64_t key = (<uint64_t>relation << 33) ^ (<uint64_t>side << 32) ^ <uint64_t>constant
+cdef inline uint64_t constant_key(int32_t relation, int direction, int32_t constant) noexcept nogil:
+    cdef uint64_t key = <uint64_t>relation << 33
+    key ^= (<uint64_t>direction << 32) ^ <uint64_t>constant
     key *= <uint64_t>0x9E3779B97F4A7C15
     return key ^ (key >> 29)
 
 
 cdef inline bint find_key_atom(
-    const int32_t* atoms, uint32_t n_atoms, int32_t* relation, int* side, int32_t* constant
+    const int32_t* atoms, uint32_t n_atoms, int32_t* relation, int* direction, int32_t* constant
 ) noexcept nogil:
-    """The first atom with a constant, as (relation, side of the constant, constant's name)."""
+    """The first atom with a constant, as (relation, direction from it, the constant's name)."""
     cdef uint32_t i
     for i in range(n_atoms):
         if atoms[3 * i + 1] < 0 or atoms[3 * i + 2] < 0:
             relation[0] = atoms[3 * i]
-            side[0] = 0 if atoms[3 * i + 1] < 0 else 1
-            constant[0] = -1 - atoms[3 * i + 1 + side[0]]
+            direction[0] = 0 if atoms[3 * i + 1] < 0 else 1
+            constant[0] = -1 - atoms[3 * i + 1 + direction[0]]
             return True
     return False

@@ -2,9 +2,9 @@
 
 A graph of a thousand triples matches a small part of the bodies of a large rule set. The table keeps
 every distinct name once, so that a graph looks up its own few names and not those of the rules, and
-lists the bodies by what they need: bodies with a constant by (relation, side, constant) of their
-first such atom, others by the relation of their first atom. It is built once, in memory that grows
-with the distinct names and the rules, and then shared as a file by all workers.
+lists the bodies by what they need: bodies with a constant by (relation, direction, constant) of
+their first such atom, others by the relation of their first atom. It is built once, in memory that
+grows with the distinct names and the rules, and then shared as a file by all workers.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
@@ -20,19 +20,19 @@ cdef enum:
 cdef struct Growing:
     unsigned char* data
     size_t used
-    size_t room
+    size_t capacity
 
 
 cdef int _append(Growing* array, const void* data, size_t n_bytes) except -1:
-    cdef size_t room
+    cdef size_t capacity
     cdef void* larger
-    if array.used + n_bytes > array.room:
-        room = max(array.used + n_bytes, 2 * array.room, 4096)
-        larger = realloc(array.data, room)
+    if array.used + n_bytes > array.capacity:
+        capacity = max(array.used + n_bytes, 2 * array.capacity, 4096)
+        larger = realloc(array.data, capacity)
         if larger == NULL:
             raise MemoryError
         array.data = <unsigned char*>larger
-        array.room = room
+        array.capacity = capacity
     if n_bytes:
         memcpy(array.data + array.used, data, n_bytes)
     array.used += n_bytes
@@ -85,8 +85,9 @@ cdef class TableBuilder:
     def held_bytes(self):
         """Bytes that the builder holds now."""
         return (
-            self.names.room + self.name_ends.room + self.hashes.room + self.atoms.room
-            + self.body_ends.room + self.rule_ends.room + self.heads.room + self.filtered.room
+            self.names.capacity + self.name_ends.capacity + self.hashes.capacity
+            + self.atoms.capacity + self.body_ends.capacity + self.rule_ends.capacity
+            + self.heads.capacity + self.filtered.capacity
             + 4 * (self.slot_mask + 1)
         )
 
@@ -259,15 +260,17 @@ cdef class TableBuilder:
         cdef const uint32_t* ends = <const uint32_t*>self.body_ends.data
         cdef uint32_t body, start = 0, n = self.body_ends.used // 4
         cdef int32_t relation, constant
-        cdef int side
+        cdef int direction
         cdef uint32_t* first
         for body in range(n):
             if ends[body] == start:
                 first = plain_bodies
-            elif find_key_atom(atoms + 3 * start, ends[body] - start, &relation, &side, &constant):
+            elif find_key_atom(
+                atoms + 3 * start, ends[body] - start, &relation, &direction, &constant
+            ):
                 # Bodies whose keys collide share a list: who reads it compares the key.
                 first = &constant_bodies[
-                    constant_key(relation, side, constant) & (self.n_constants - 1)
+                    constant_key(relation, direction, constant) & (self.n_constants - 1)
                 ]
             else:
                 first = &relation_bodies[atoms[3 * start]]

@@ -22,7 +22,7 @@ from pff_stream.files.durable import naming
 from pff_stream.files.sources import read_ahead
 from pff_stream.rules._chunks import BUILDER_BYTES, MAX_CHUNK_RULES, NAME_TABLE_BYTES, ChunkBuilder
 from pff_stream.rules._format import AUTO, SEMANTICS
-from pff_stream.rules._runs import RUNS_FIXED_BYTES, SLOT_BYTES, RuleRuns
+from pff_stream.rules._runs import RUNS_FIXED_BYTES, SLOT_BYTES, SortedRuns
 from pff_stream.rules._sink import RuleSink, sink_bytes
 from pff_stream.rules._writer import (
     COMPILED_RULES,
@@ -135,7 +135,7 @@ class _Compiling:
         self._rejections = Rejections()
         self._writer = RuleFileWriter(destination, open_temporary, rule_format.name)
         self._builder = ChunkBuilder(self._writer.add_chunk, options.chunk_rules)
-        self._runs = RuleRuns(
+        self._runs = SortedRuns(
             self._builder,
             arena_bytes,
             _count_slots(options.memory_bytes),

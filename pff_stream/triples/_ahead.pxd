@@ -1,7 +1,7 @@
 # Relations that are gone through from front to back in a mapping, read ahead in small windows.
 from libc.stdint cimport int32_t, int64_t, uint64_t
 
-from pff_stream.triples._graph cimport Rows
+from pff_stream.triples._graph cimport CSR
 
 
 cdef enum:
@@ -17,7 +17,7 @@ cdef struct Part:
 
 
 cdef struct Followed:
-    Rows rows
+    CSR rows
     Part bits
     Part index
     Part keys
@@ -30,5 +30,5 @@ cdef struct Follower:
     Followed sides[FOLLOWED]
 
 
-cdef void follow_side(Follower* follower, const Rows* rows, int64_t n_entities) noexcept nogil
+cdef void follow_side(Follower* follower, const CSR* rows, int64_t n_entities) noexcept nogil
 cdef void go_on(void* follower, int32_t entity) noexcept nogil

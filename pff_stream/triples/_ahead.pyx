@@ -8,7 +8,7 @@ nothing by itself, and asked for what the next entities need, `AHEAD` bytes of e
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memset
 
-from pff_stream.triples._graph cimport PFF_POPCOUNT64, Rows
+from pff_stream.triples._graph cimport PFF_POPCOUNT64, CSR
 
 cdef extern from *:
     """
@@ -32,7 +32,7 @@ cdef void _is_part(Part* part, const void* at, uint64_t n_bytes) noexcept nogil:
     part.start = part.stop = 0
 
 
-cdef void follow_side(Follower* follower, const Rows* rows, int64_t n_entities) noexcept nogil:
+cdef void follow_side(Follower* follower, const CSR* rows, int64_t n_entities) noexcept nogil:
     """Adds a side that lies in the mapping; one too many is read as it is touched."""
     cdef Followed* side
     cdef uint64_t words = (n_entities + 63) >> 6
@@ -69,7 +69,7 @@ cdef void go_on(void* follower, int32_t entity) noexcept nogil:
     """Told of an entity, mostly a larger one than before: its rows and the next ones are wanted."""
     cdef Follower* followed = <Follower*>follower
     cdef Followed* side
-    cdef const Rows* rows
+    cdef const CSR* rows
     cdef uint64_t word, row
     cdef int i
     for i in range(followed.n):

@@ -8,8 +8,8 @@ cdef extern from *:
     uint32_t PFF_POPCOUNT64(uint64_t) noexcept nogil
 
 
-# One relation in one direction: compressed rows, and an index from an entity to its row.
-cdef struct Rows:
+# One relation in one direction: compressed sparse rows, and an index from an entity to its row.
+cdef struct CSR:
     const int32_t* keys
     const uint32_t* offsets
     const int32_t* values
@@ -22,7 +22,7 @@ cdef struct Rows:
     uint32_t shift
 
 
-cdef inline int64_t find_row(const Rows* rows, int32_t entity) noexcept nogil:
+cdef inline int64_t find_row(const CSR* rows, int32_t entity) noexcept nogil:
     """The row of `entity` (0 <= entity < n_entities), or -1."""
     cdef uint64_t word, bit
     cdef uint32_t low, high
@@ -41,7 +41,7 @@ cdef inline int64_t find_row(const Rows* rows, int32_t entity) noexcept nogil:
     return -1
 
 
-cdef inline bint row_has(const Rows* rows, int64_t row, int32_t value) noexcept nogil:
+cdef inline bint row_has(const CSR* rows, int64_t row, int32_t value) noexcept nogil:
     """Whether the sorted row (>= 0) holds `value`."""
     cdef uint32_t low = rows.offsets[row]
     cdef uint32_t high = rows.offsets[row + 1]
@@ -55,7 +55,7 @@ cdef inline bint row_has(const Rows* rows, int64_t row, int32_t value) noexcept 
     return low < rows.offsets[row + 1] and rows.values[low] == value
 
 
-cdef inline bint has_pair(const Rows* rows, int32_t key, int32_t value) noexcept nogil:
+cdef inline bint has_pair(const CSR* rows, int32_t key, int32_t value) noexcept nogil:
     cdef int64_t row = find_row(rows, key)
     return row >= 0 and row_has(rows, row, value)
 
@@ -80,7 +80,7 @@ cdef class GraphView:
     cdef const unsigned char* relation_blob
     cdef const uint32_t* relation_slots
     cdef uint64_t relation_mask
-    cdef Rows* rows               # 2 * relation + direction
+    cdef CSR* rows               # 2 * relation + direction
 
     cdef int32_t find_entity(self, const unsigned char* name, size_t length, uint64_t hash) noexcept nogil
     cdef int32_t find_relation(self, const unsigned char* name, size_t length, uint64_t hash) noexcept nogil
@@ -95,5 +95,5 @@ cdef class GraphView:
     cdef _read_relations(self)
     cdef bint _places_good(self)
     cdef int _names_wrong(self, bint entities, uint32_t* flags) noexcept nogil
-    cdef bint _rows_good(self, const Rows* rows) noexcept nogil
-    cdef bint _index_good(self, const Rows* rows) noexcept nogil
+    cdef bint _rows_good(self, const CSR* rows) noexcept nogil
+    cdef bint _index_good(self, const CSR* rows) noexcept nogil

@@ -66,7 +66,7 @@ cdef inline int32_t _find(
         slot = (slot + 1) & mask
 
 
-cdef uint64_t _mixed(const Rows* rows, bint swapped, uint64_t seed) noexcept nogil:
+cdef uint64_t _mixed(const CSR* rows, bint swapped, uint64_t seed) noexcept nogil:
     """A sum over the pairs of rows; under a random seed equal only where the pairs are equal."""
     cdef uint64_t key, value, total = 0
     cdef uint32_t i, j
@@ -168,11 +168,11 @@ cdef class GraphView:
 
     cdef _read_relations(self):
         cdef uint64_t i, at, n = 2 * self.n_relations, words = (self.n_entities + 63) >> 6
-        cdef Rows* rows
+        cdef CSR* rows
         cdef uint64_t buckets, edges = 0
         cdef uint64_t table = _u64(self.base, 144)
         self._section(144, n, RECORD_BYTES)
-        self.rows = <Rows*>calloc(max(1, n), sizeof(Rows))
+        self.rows = <CSR*>calloc(max(1, n), sizeof(CSR))
         if self.rows == NULL:
             raise MemoryError
         for i in range(n):
@@ -247,7 +247,7 @@ cdef class GraphView:
         """Whether sections lie one behind the other, and what is not used is zero."""
         cdef const unsigned char* base = self.base
         cdef uint64_t at = HEADER_BYTES, i, record, table
-        cdef const Rows* rows
+        cdef const CSR* rows
         cdef uint64_t words = (self.n_entities + 63) >> 6
         for i in range(2):
             record, n = (104, self.n_relations) if i else (64, self.n_entities)
@@ -332,7 +332,7 @@ cdef class GraphView:
                     return 2                      # no hash index but a list
         return 0
 
-    cdef bint _rows_good(self, const Rows* rows) noexcept nogil:
+    cdef bint _rows_good(self, const CSR* rows) noexcept nogil:
         cdef uint32_t i, j, degree, most = 0, loops = 0, own
         cdef int64_t n = self.n_entities
         if rows.offsets[0] != 0:
@@ -356,7 +356,7 @@ cdef class GraphView:
             return False
         return self._index_good(rows)
 
-    cdef bint _index_good(self, const Rows* rows) noexcept nogil:
+    cdef bint _index_good(self, const CSR* rows) noexcept nogil:
         cdef uint64_t b, words = (self.n_entities + 63) >> 6
         cdef uint32_t seen = 0
         cdef Shape shape
@@ -434,7 +434,7 @@ cdef class GraphView:
 
     def triples(self):
         """Yields every triple of ids (subject, relation, object), by relation, subject, object."""
-        cdef Rows* rows
+        cdef CSR* rows
         cdef uint64_t relation
         cdef uint32_t key, edge
         for relation in range(self.n_relations):

@@ -19,7 +19,7 @@ cdef class NameSearch:
     cdef GraphView graph
     cdef FileWindow file
     cdef Sought* sought
-    cdef int64_t sought_room
+    cdef int64_t sought_capacity
     cdef int64_t n_sought
 
     cdef int reserve(self, int64_t n) except -1

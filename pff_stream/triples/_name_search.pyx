@@ -54,12 +54,12 @@ cdef class NameSearch:
 
     cdef int reserve(self, int64_t n) except -1:
         """Takes what looking up `n` names at once needs."""
-        if n > self.sought_room:
+        if n > self.sought_capacity:
             free(self.sought)
             self.sought = NULL
-            self.sought_room = 0
+            self.sought_capacity = 0
             self.sought = <Sought*>taken(n * sizeof(Sought))
-            self.sought_room = n
+            self.sought_capacity = n
         return 0
 
     cdef void seek(

@@ -1,7 +1,7 @@
 # A graph larger than memory, read from its file in blocks: some relations at a time.
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
-from pff_stream.triples._graph cimport GraphView, Rows
+from pff_stream.triples._graph cimport GraphView, CSR
 from pff_stream.triples._name_search cimport NameSearch
 from pff_stream.triples._window cimport FileWindow
 
@@ -38,11 +38,11 @@ cdef class ResidentRelations:
     cdef uint64_t* starts         # per side, in the file
     cdef uint64_t* sizes
     cdef uint64_t* owed           # what looking the side up where it lies has cost, in bytes
-    cdef Rows* mapped             # the rows as they lie in the mapping
-    cdef Rows* gathered           # the rows of a side that are wanted alone, and no other ones
+    cdef CSR* mapped             # the rows as they lie in the mapping
+    cdef CSR* gathered           # the rows of a side that are wanted alone, and no other ones
     cdef WantedRow* wanted        # by side and entity
     cdef int64_t n_wanted
-    cdef int64_t wanted_room
+    cdef int64_t wanted_capacity
     cdef uint32_t* stamps         # per side, for whoever makes sets of them
     cdef uint32_t stamp
     cdef Block* blocks            # by place in the room

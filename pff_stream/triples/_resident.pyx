@@ -10,7 +10,7 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, qsort
 from libc.string cimport memcpy, memmove, memset
 
-from pff_stream.triples._graph cimport PFF_POPCOUNT64, GraphView, Rows
+from pff_stream.triples._graph cimport PFF_POPCOUNT64, GraphView, CSR
 from pff_stream.triples._name_search cimport NameSearch
 from pff_stream.triples._window cimport GAP_BYTES, PAGE, FileWindow, taken
 
@@ -35,7 +35,7 @@ def rows_room_bytes(uint64_t n_rows):
 
 def tables_bytes(uint64_t n_relations):
     """Bytes of what is kept per relation beside the room."""
-    return 2 * n_relations * (3 * sizeof(uint64_t) + 2 * sizeof(Rows) + 4 + sizeof(Block))
+    return 2 * n_relations * (3 * sizeof(uint64_t) + 2 * sizeof(CSR) + 4 + sizeof(Block))
 
 
 cdef inline void _widen(
@@ -48,7 +48,7 @@ cdef inline void _widen(
 
 cdef void _range_of(GraphView graph, uint64_t side, uint64_t* start, uint64_t* end) noexcept nogil:
     """The pages of the file that hold the side, whatever the order of its parts."""
-    cdef const Rows* rows = &graph.rows[side]
+    cdef const CSR* rows = &graph.rows[side]
     cdef uint64_t words = (graph.n_entities + 63) >> 6
     cdef uint64_t last = graph.n_entities - 1 if graph.n_entities else 0
     start[0] = <uint64_t>-1
@@ -99,19 +99,19 @@ cdef class ResidentRelations:
         self.starts = <uint64_t*>taken(8 * n)
         self.sizes = <uint64_t*>taken(8 * n)
         self.owed = <uint64_t*>taken(8 * n)
-        self.mapped = <Rows*>taken(n * sizeof(Rows))
-        self.gathered = <Rows*>taken(n * sizeof(Rows))
+        self.mapped = <CSR*>taken(n * sizeof(CSR))
+        self.gathered = <CSR*>taken(n * sizeof(CSR))
         self.stamps = <uint32_t*>taken(4 * n)
         self.blocks = <Block*>taken(n * sizeof(Block))
         self.room = <unsigned char*>taken(self.room_bytes)
-        memcpy(self.mapped, graph.rows, 2 * graph.n_relations * sizeof(Rows))
+        memcpy(self.mapped, graph.rows, 2 * graph.n_relations * sizeof(CSR))
         for i in range(2 * graph.n_relations):
             _range_of(graph, i, &self.starts[i], &end)
             self.sizes[i] = end - self.starts[i]
 
     def __dealloc__(self):
         if self.mapped != NULL and self.graph is not None:
-            memcpy(self.graph.rows, self.mapped, 2 * self.graph.n_relations * sizeof(Rows))
+            memcpy(self.graph.rows, self.mapped, 2 * self.graph.n_relations * sizeof(CSR))
         free(self.starts)
         free(self.sizes)
         free(self.owed)
@@ -256,8 +256,8 @@ cdef class ResidentRelations:
 
     cdef void _point(self, int32_t side, int64_t at) noexcept nogil:
         """Has the rows of the side point into the room, or (-1) into the mapping."""
-        cdef const Rows* from_ = &self.mapped[side]
-        cdef Rows* rows = &self.graph.rows[side]
+        cdef const CSR* from_ = &self.mapped[side]
+        cdef CSR* rows = &self.graph.rows[side]
         cdef const unsigned char* base = self.graph.base + self.starts[side]
         cdef const unsigned char* to = self.room + at
         rows[0] = from_[0]
@@ -274,12 +274,12 @@ cdef class ResidentRelations:
 
     cdef int reserve_rows(self, int64_t n) except -1:
         """Takes what wanting `n` rows at once needs."""
-        if n > self.wanted_room:
+        if n > self.wanted_capacity:
             free(self.wanted)
             self.wanted = NULL
-            self.wanted_room = 0
+            self.wanted_capacity = 0
             self.wanted = <WantedRow*>taken(n * sizeof(WantedRow))
-            self.wanted_room = n
+            self.wanted_capacity = n
         return 0
 
     cdef void want_row(self, int32_t side, int32_t entity) noexcept nogil:
@@ -308,7 +308,7 @@ cdef class ResidentRelations:
 
     cdef int _locate_side(self, int64_t first, int64_t last) except -1 nogil:
         """Finds the rows `first` to `last`, which are of one side: by its index, then its offsets."""
-        cdef const Rows* rows = &self.mapped[self.wanted[first].side]
+        cdef const CSR* rows = &self.mapped[self.wanted[first].side]
         cdef const unsigned char* base = self.graph.base
         cdef uint64_t index = <const unsigned char*>rows.index - base
         cdef uint64_t bits = <const unsigned char*>rows.bits - base if rows.bits != NULL else 0
@@ -363,7 +363,7 @@ cdef class ResidentRelations:
 
     cdef int _locate_values(self, int64_t first, int64_t last) except -1 nogil:
         """Where the values of rows of one side lie, whose numbers are known: by its offsets."""
-        cdef const Rows* rows = &self.mapped[self.wanted[first].side]
+        cdef const CSR* rows = &self.mapped[self.wanted[first].side]
         cdef uint64_t values = <const unsigned char*>rows.values - self.graph.base
         cdef uint64_t offsets = <const unsigned char*>rows.offsets - self.graph.base
         cdef uint64_t n = last - first
@@ -440,7 +440,7 @@ cdef class ResidentRelations:
         cdef uint32_t* offsets
         cdef uint32_t* index
         cdef int32_t* keys
-        cdef Rows* rows = &self.gathered[side]
+        cdef CSR* rows = &self.gathered[side]
         cdef WantedRow* row
         rows[0] = self.mapped[side]
         rows.bits = NULL

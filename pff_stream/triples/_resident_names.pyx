@@ -1,4 +1,4 @@
-"""The names of the entities held in memory, for who goes from ids to names in any order."""
+"""The names of the entities that are resident, for who goes from ids to names in any order."""
 
 from cpython.buffer cimport PyBUF_WRITE
 from cpython.memoryview cimport PyMemoryView_FromMemory

@@ -18,7 +18,7 @@ from pff_stream.rules.formats._anyburl_parse cimport (
 )
 from pff_stream.rules._chunks cimport LINE_BYTES
 from pff_stream.rules._runs cimport (
-    ANALYSED, DIRECT, NAMED, NAMES_KNOWN, SETTLED, SEVERAL, Body, Head, RuleRuns,
+    ANALYSED, DIRECT, NAMED, NAMES_KNOWN, SETTLED, SEVERAL, Body, Head, SortedRuns,
 )
 from pff_stream.rules._sink cimport RuleSink
 
@@ -56,7 +56,7 @@ cdef class AnyBurlReader:
     """
 
     cdef RuleSink sink
-    cdef RuleRuns runs
+    cdef SortedRuns runs
     cdef object read_text
     cdef object graph
     cdef bint names_decide        # whether there is a graph
