@@ -61,12 +61,21 @@ class PhasePeak:
     """
 
     def __init__(self, *, with_marks: bool) -> None:
-        self.bytes = 0
         self.readings: tuple[Reading, ...] = ()
         """What each process held at the highest sample."""
+        self._sampled_bytes = self._marked_bytes = 0
         self._with_marks = with_marks
         self._before: dict[int, int] = {}
         self._highest: dict[int, tuple[int, int]] = {}
+
+    @property
+    def bytes(self) -> int:
+        """The most that was held: by samples, and by marks where these are of that memory."""
+        return max(self._sampled_bytes, self._marked_bytes if self._with_marks else 0)
+
+    def drop_marks(self) -> None:
+        """Large files were mapped after all: what the marks say is not of this memory."""
+        self._with_marks = False
 
     def start(self, watch: TreeWatch) -> None:
         """What was highest before, by the last sample, is not of this stretch of time."""
@@ -75,8 +84,8 @@ class PhasePeak:
 
     def take(self, watch: TreeWatch) -> None:
         """Takes the last sample."""
-        if watch.now_bytes > self.bytes:
-            self.bytes, self.readings = watch.now_bytes, watch.readings
+        if watch.now_bytes > self._sampled_bytes:
+            self._sampled_bytes, self.readings = watch.now_bytes, watch.readings
         if not self._with_marks:
             return
         for one in watch.readings:
@@ -85,7 +94,8 @@ class PhasePeak:
                 resident, total = one.resident_bytes, watch.now_bytes
                 self._highest[one.pid] = resident, total
             if one.high_bytes > max(resident, self._before.get(one.pid, 0)):
-                self.bytes = max(self.bytes, total + one.high_bytes - resident)
+                marked_bytes = total + one.high_bytes - resident
+                self._marked_bytes = max(self._marked_bytes, marked_bytes)
 
 
 class TreeWatch:

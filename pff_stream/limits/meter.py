@@ -66,6 +66,11 @@ class MemoryMeter:
         self._phase.start(self.watch)
         self._phase.take(self.watch)
 
+    def drop_marks(self) -> None:
+        """The phase has mapped large files after all: its high water marks count those as well."""
+        if self._phase is not None:
+            self._phase.drop_marks()
+
     def promise(self, plan: Plan, reserve_bytes: int) -> None:
         """From now on the observer is told of the plan, and a guard holds the run to it."""
         self._plan = plan

@@ -42,6 +42,13 @@ class OneGraph(Documents):
         """Set by `plan`."""
 
     @property
+    def is_in_files(self) -> bool:
+        """Whether the graph, or the triples that it was encoded from, went to files."""
+        report = self.graph.encoded
+        is_spilled = report is not None and report.memory_counts.spilled_at_bytes is not None
+        return is_spilled or not self.graph.in_memory
+
+    @property
     def hashes(self) -> Mapping[str, str]:
         """The hash of the triples."""
         return {"triples": self.graph.input_hash.hex()}

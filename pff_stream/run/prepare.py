@@ -69,6 +69,8 @@ def prepared(
                     )
                 )
             documents = OneGraph(graph)
+            if documents.is_in_files:
+                meter.drop_marks()
             before += preparation.encoded(encode_terms(graph), parent_bytes)
         meter.begin("plan")
         costs = measure_costs(machine.budget_bytes, folder, meter)
