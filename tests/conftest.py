@@ -14,7 +14,28 @@ from hypothesis import HealthCheck, settings
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", unhurried, max_examples=100)
 settings.register_profile("dev", unhurried, max_examples=10)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+_PROFILE = "HYPOTHESIS_PROFILE"
+settings.load_profile(os.environ.get(_PROFILE, "ci"))
+
+_NOT_QUICK = ("thorough", "slow", "browser", "service", "cluster")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """`-m quick` draws few examples, unless another profile is asked for."""
+    asked = _PROFILE in os.environ or config.getoption("--hypothesis-profile")
+    if config.option.markexpr == "quick" and not asked:
+        settings.load_profile("dev")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks as `quick` what nothing says takes long; fork and thread stand for all starts."""
+    for item in items:
+        call = getattr(item, "callspec", None)
+        given = {*map(str, call.params.values())} if call is not None else set()
+        starts_anew = not given.isdisjoint(("spawn", "forkserver"))
+        if not starts_anew and not any(map(item.get_closest_marker, _NOT_QUICK)):
+            item.add_marker("quick")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -45,6 +45,7 @@ def test_two_lists_for_the_original_service() -> None:
     assert [outcome.line for outcome in satisfied] == [4]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("ordered", [True, False])
 def test_files_and_objects_give_the_same(ordered: bool, data: Path) -> None:
     """From files or objects, in order or as finished: the same outcomes."""
@@ -61,6 +62,7 @@ def test_files_and_objects_give_the_same(ordered: bool, data: Path) -> None:
     assert len(from_files) == 5753
 
 
+@pytest.mark.thorough
 def test_rejected_rules_are_outcomes() -> None:
     """A rule that cannot be read is one of the outcomes, in both orders."""
     rules = ["no rule", *RULES]

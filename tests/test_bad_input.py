@@ -23,6 +23,8 @@ from pff_stream.settings.models import InputOptions
 from pff_stream.triples.graph import HEADER_BYTES
 from tests.reference import Graph, evaluate, parse_rule
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parent.parent
 RULE = "h(X,Y) <= r(X,Y)\n"
 TRIPLES = "a\tr\tb\nb\tr\tc\na\th\tb\n"

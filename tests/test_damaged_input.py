@@ -25,6 +25,8 @@ from pff_stream.triples.options import EncodeOptions, encode_options
 from tests.test_bad_input import RULE, TRIPLES
 from tests.triples.memory_writer import encoded
 
+pytestmark = pytest.mark.thorough
+
 DEEP = b"[" * 1000 + b"]" * 1000
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda data: b"",

@@ -18,6 +18,8 @@ import pytest
 
 from tests.reference import Graph, differs_from_pyclause, parse_rule
 
+pytestmark = pytest.mark.thorough
+
 ROOT = str(Path(__file__).parent.parent)
 RESULTS = ("violations.jsonl", "rules.tsv", "outcomes.tsv")
 

@@ -10,6 +10,8 @@ import pytest
 
 from tests.newcomer import Newcomer
 
+pytestmark = pytest.mark.thorough
+
 EXAMPLE = Path(__file__).parent.parent / "docs" / "example"
 RULES = "2\t1\t0.5\tknows(X,Y) <= likes(X,Y)\n3\t3\t1.0\tlikes(X,Y) <= likes(X,Y)\n"
 TRIPLES = "ana\tlikes\tbob\nbob\tlikes\tcy\nana\tknows\tbob\n"

@@ -8,6 +8,8 @@ import pytest
 
 from tests.test_end_to_end import compare, digest, run
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture(scope="module")
 def same_bytes() -> dict[str, str]:

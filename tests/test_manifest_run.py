@@ -38,6 +38,7 @@ def manifest(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.thorough
 def test_each_document_has_its_folder(manifest: Path, tmp_path: Path) -> None:
     """Good documents have results, bad ones a reason; the exit code says incomplete."""
     out = tmp_path / "out"
@@ -65,6 +66,7 @@ def test_each_document_has_its_folder(manifest: Path, tmp_path: Path) -> None:
     assert not (out / "tasks" / "gone").exists()
 
 
+@pytest.mark.thorough
 def test_counts_without_a_folder(manifest: Path, tmp_path: Path) -> None:
     """Counting only goes through the rule table and comes to the same sums."""
     out = tmp_path / "out"
@@ -84,6 +86,7 @@ def test_counts_without_a_folder(manifest: Path, tmp_path: Path) -> None:
     assert f"{summary['violations']} violations" in ended.stdout
 
 
+@pytest.mark.thorough
 def test_manifest_run_is_replaced(manifest: Path, tmp_path: Path) -> None:
     """The folder of a finished manifest run may be replaced; one with foreign files may not."""
     command = (

@@ -84,6 +84,7 @@ def test_text_round_trip(rule: Rule) -> None:
     assert parse_rule(rule_text(rule)) == rule
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["nations", "umls"])
 def test_equals_pyclause(name: str, data: Path) -> None:
     """Counts of real rules on real triples equal those of an independent implementation."""

@@ -15,6 +15,8 @@ import pytest
 from tests.run.faults import Running, digest, is_finished
 from tests.test_end_to_end import run
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture(scope="module")
 def inputs(data: Path) -> tuple[str, str]:

@@ -188,6 +188,7 @@ def _read_into(graph: GraphView, results: dict[int, Result], records: memoryview
     read_records(bytes(records), graph, results)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("max_work", [None, 3000])
 def test_chunks_taken_together(max_work: int | None) -> None:
     """Ranges of several chunks at once, whatever the room: each rule once, with its results."""

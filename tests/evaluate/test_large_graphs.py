@@ -65,6 +65,7 @@ def test_large_graph_equals_reference(semantics: str) -> None:
         assert result.examples == [(v, expected.witnesses[v]) for v in expected.violations]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("semantics", ["object-identity", "homomorphism"])
 def test_few_members_among_many_keys(semantics: str) -> None:
     """Of two atoms that end at a constant examples are found from there: the same ones."""

@@ -12,6 +12,8 @@ import pytest
 from pff_stream.execute.files import InputFile, OutputFile, renamed
 from tests.execute.elsewhere import FOLDER
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[2]
 RESULTS = ("rules.tsv", "outcomes.tsv", "violations.jsonl")
 

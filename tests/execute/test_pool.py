@@ -51,6 +51,7 @@ def test_all_answers(method: str) -> None:
         assert pool.retried == 0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(("workers", "window"), [(1, 1), (3, 1), (3, 7), (2, 50)])
 def test_window_is_never_exceeded(method: str, workers: int, window: int) -> None:
@@ -72,6 +73,7 @@ def test_window_is_never_exceeded(method: str, workers: int, window: int) -> Non
             assert drawn - consumed <= window
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", METHODS)
 def test_large_tasks_and_answers(method: str) -> None:
     """Tasks and answers far larger than what a channel holds block nobody."""
@@ -121,6 +123,7 @@ def test_what_cannot_be_sent_is_an_error(task: str) -> None:
         assert str(caught.value) == "Unpicklable: two arguments"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
     ("kind", "error"), [("InputError", InputError), ("MemoryError", MemoryError)]

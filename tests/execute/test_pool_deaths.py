@@ -18,6 +18,8 @@ from pff_stream.execute.pool import Completed, Poisoned, WorkersFailedError
 from tests.execute import pool_tasks
 from tests.execute.pool_processes import is_gone, make_pool, nothing_left, within
 
+pytestmark = pytest.mark.thorough
+
 METHODS = ("fork", "spawn", "forkserver")
 
 

@@ -81,6 +81,7 @@ class Parent:
         return self.process.returncode, errors
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("state", ["busy", "idle"])
 def test_killed_parent_leaves_no_worker(method: str, state: str) -> None:
@@ -101,6 +102,7 @@ def test_killed_parent_leaves_no_stopped_worker() -> None:
     assert parent.ended() == (-signal.SIGKILL, "")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_interrupted_group(method: str, number: signal.Signals, code: int) -> None:
@@ -138,6 +140,7 @@ def test_iterator_closed_early(method: str) -> None:
         time.sleep(0.5)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, ValueError])
 def test_exception_in_the_consumer(method: str, error: type[BaseException]) -> None:
@@ -164,6 +167,7 @@ def test_closed_while_in_use() -> None:
     del results
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", METHODS)
 def test_close_is_quick(method: str) -> None:
     """Idle workers end by themselves, and closing waits for nothing else."""

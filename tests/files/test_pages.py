@@ -52,6 +52,7 @@ def grown(way: str, kind: str) -> list[int]:
     return [int(line) for line in done.stdout.split()]
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="holes of the GNU C library")
 @pytest.mark.parametrize("kind", ["arrays", "objects"])
 def test_a_forked_process_finds_no_holes(kind: str) -> None:

@@ -200,6 +200,7 @@ def command(*arguments: object, code: int) -> str:
     return done.stdout if code < 2 else done.stderr
 
 
+@pytest.mark.thorough
 def test_plan_and_run_from_end_to_end(example: Path, tmp_path: Path) -> None:
     """`plan -o` and `run --plan`: the same settings, refused by other inputs and a small budget."""
     rules, triples = example / "umls_rules.tsv", example / "umls_document.json"
@@ -214,6 +215,7 @@ def test_plan_and_run_from_end_to_end(example: Path, tmp_path: Path) -> None:
     command("run", rules, triples, "--plan", saved, "--budget", "20MiB", code=3)
 
 
+@pytest.mark.thorough
 def test_sweep_from_end_to_end(example: Path) -> None:
     """A row for each number, in order, and exit 3 where none fits."""
     inputs = (example / "umls_rules.tsv", example / "umls_document.json")
@@ -227,6 +229,7 @@ def test_sweep_from_end_to_end(example: Path) -> None:
     assert "--sweep: found together with --workers" in said
 
 
+@pytest.mark.thorough
 def test_manifest_plans(example: Path, tmp_path: Path) -> None:
     """A manifest's plan is saved, honoured, swept, and refused when the manifest changed."""
     document = example / "umls_document.json"

@@ -23,6 +23,8 @@ from planner.machine import Machine
 from planner.model import Limit
 from tests.plan.sized import sized
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLE = ROOT / "docs" / "example"
 COMMAND = [sys.executable, "-m", "pff_stream"]

@@ -181,6 +181,7 @@ def test_source_chunks_close_at_a_mebibyte() -> None:
     assert lines == list(range(1, 101))
 
 
+@pytest.mark.thorough
 def test_runs_on_disk_change_no_byte(tmp_path: Path) -> None:
     """With runs spilled and merged, in one pass or several, the file is byte for byte the same."""
     content = random_lines(60_000)
@@ -199,6 +200,7 @@ def test_runs_on_disk_change_no_byte(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.thorough
 def test_long_rules_survive_runs_on_disk() -> None:
     """Rules of up to 64 KiB, with texts to keep, pass through the windows of the merge."""
     choose = random.Random(3)
@@ -262,6 +264,7 @@ sys.stdout.write(f"{small - first} {peak() - small} {report.spilled_runs}")
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
 def test_memory_stays_at_the_bound_whatever_the_number_of_rules() -> None:
     """300,000 rules with the smallest bound: at most the bound, and no more than for 30,000."""

@@ -89,6 +89,7 @@ def test_texts_that_once_differed(text: bytes) -> None:
     assert_fast_path_agrees([text, b"h(X,c) <= r(X,A)", text], None)
 
 
+@pytest.mark.thorough
 def test_all_edge_rules_are_read_rightly_with_and_without_their_graph(data: Path) -> None:
     """5,753 mined rules over odd names: every name of every rule is one of their graph."""
     entities: set[bytes] = {SELF}

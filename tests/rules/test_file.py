@@ -123,6 +123,7 @@ def test_cut_anywhere_is_refused() -> None:
             read_all(content[:length])
 
 
+@pytest.mark.thorough
 def test_any_flipped_byte_is_refused() -> None:
     """Each byte of the file counts: one changed bit or all of them are found."""
     content = bytearray(compiled_bytes(CONTENT))

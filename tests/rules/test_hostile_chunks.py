@@ -24,6 +24,8 @@ from pff_stream.rules.file import RuleFile
 from tests.graphs import graph_of
 from tests.rules.altered import read_all, rewritten
 
+pytestmark = pytest.mark.thorough
+
 
 def test_a_chunk_over_the_largest_is_refused() -> None:
     """The index says how large a chunk may be, and memory is planned by it."""

@@ -13,6 +13,8 @@ import pytest
 from tests.run.faults import Running, digest, is_finished
 from tests.test_end_to_end import run
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture(scope="module")
 def made(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -37,6 +37,8 @@ from tests.plan.sized import sized
 from tests.run.faults import Running, is_finished
 from tests.test_end_to_end import digest, run
 
+pytestmark = pytest.mark.thorough
+
 MIB = 1 << 20
 GRAPH = GraphSizes(total_bytes=1024 * MIB, in_memory=False, n_entities=MIB)
 SIZES = sized(

@@ -20,6 +20,8 @@ from tests.execute.pool_processes import within
 from tests.limits.test_fence import why_no_group
 from tests.run.faults import Running, digest, is_finished, starts
 
+pytestmark = pytest.mark.thorough
+
 Note = Callable[[str, object], None]
 """Keeps a signal that met a living process for the summary of the session."""
 N_LONG = 130

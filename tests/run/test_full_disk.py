@@ -25,6 +25,8 @@ from pff_stream.report.folder import STATE
 from pff_stream.settings.commands import RunSettings
 from tests.run.faults import RESULTS, ROOT, Running, digest, is_finished
 
+pytestmark = pytest.mark.thorough
+
 MIB = 1 << 20
 
 

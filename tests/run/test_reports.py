@@ -34,6 +34,7 @@ def inputs(tmp_path: Path) -> Path:
 GIVEN = ("run", "rules.tsv", "triples.tsv")
 
 
+@pytest.mark.thorough
 def test_the_same_bytes_in_every_way(inputs: Path) -> None:
     """With a folder, without, of a finished run, and to standard output."""
     command(inputs, *GIVEN, "--out", "r", "--report", "rules=a", "--report", "b.jsonl", code=1)

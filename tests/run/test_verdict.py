@@ -79,6 +79,7 @@ def last_said(ended: subprocess.CompletedProcess[str]) -> str:
     return (ended.stderr.strip() or ended.stdout.strip()).splitlines()[-1]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("documents", [["good"], ["good", "bad"]])
 @pytest.mark.parametrize("folder", [(), ("--out", "out")])
 @pytest.mark.parametrize("quiet", [(), ("--quiet",)])
@@ -108,6 +109,7 @@ def test_failed_documents_come_before_violations(inputs: Path) -> None:
     assert last_said(ended).endswith("exit code 4: 1 of 2 documents could not be evaluated")
 
 
+@pytest.mark.thorough
 def test_one_form_of_summary(inputs: Path) -> None:
     """A graph and a manifest of that one document have the same keys and the same counts."""
     (inputs / "rules.tsv").write_text("likes(X,Y) <= knows(X,Y)\n")

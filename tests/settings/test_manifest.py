@@ -171,6 +171,7 @@ def test_changed_in_use(tmp_path: Path) -> None:
     assert read_manifest(manifest.path).n_documents == 1
 
 
+@pytest.mark.thorough
 def test_many_tasks(tmp_path: Path) -> None:
     """A manifest of 100,000 tasks is read like a small one."""
     manifest = many(tmp_path, 100_000)
@@ -182,6 +183,7 @@ def test_many_tasks(tmp_path: Path) -> None:
     assert (last.folder, manifest.repeated) == ("000099999", frozenset())
 
 
+@pytest.mark.thorough
 def test_memory_does_not_grow_with_tasks(tmp_path: Path) -> None:
     """Python's memory grows by a hash a task, 8 bytes and what its array keeps in reserve."""
     many(tmp_path, 10)  # imports are not what is measured

@@ -117,6 +117,7 @@ def test_wrong_contents_are_refused(case: str, tmp_path: Path) -> None:
         checked(data, tmp_path / "x.pffg")
 
 
+@pytest.mark.thorough
 def test_cut_or_flipped_anywhere(tmp_path: Path) -> None:
     """A file that ends before its end, or has one bit of any byte changed, is refused."""
     path = tmp_path / "x.pffg"

@@ -40,6 +40,7 @@ def encoded(text: bytes, spill: tuple[int, int], spill_bytes: int) -> bytes:
     return bytes(buffer)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("n_triples", [1, 100, 6000, 250_000])
 @pytest.mark.parametrize("spill_bytes", [0, 1000, 1 << 20, 1 << 40])
 def test_same_graph(n_triples: int, spill_bytes: int, tmp_path: Path) -> None:
@@ -82,6 +83,7 @@ def test_full_disk() -> None:
     assert said == expected + os.strerror(errno.EFBIG)
 
 
+@pytest.mark.thorough
 def test_files_instead_of_a_refusal(tmp_path: Path) -> None:
     """With a folder for them, triples that are too many are no reason to refuse."""
     path = tmp_path / "triples.tsv"

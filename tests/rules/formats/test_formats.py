@@ -161,6 +161,7 @@ def test_rules_that_cannot_be_meant_are_rejected(rule: Rule, said: str) -> None:
         assert file.read_source_chunk(0).text(0) == b"text"
 
 
+@pytest.mark.thorough
 def test_the_largest_rules_are_taken() -> None:
     """As many atoms, names and characters as there may be, in every window of the way."""
 
