@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -113,6 +112,11 @@ def test_triples_that_are_printed_are_checked(tmp_path: Path, block_bytes: int) 
         path.write_bytes(text)
         with pytest.raises(InputError, match=f"t.tsv, line {line}: found {found}"):
             list(checked_lines([str(path)], options))
+
+
+def test_a_line_that_is_too_long(tmp_path: Path) -> None:
+    """A line has an end before the largest that is taken, or is refused."""
+    path = tmp_path / "t.tsv"
     path.write_bytes(b"a" * (MAX_LINE_BYTES + 2))
     with pytest.raises(InputError, match="line 1: found a line of over"):
-        list(checked_lines([str(path)], replace(options, block_bytes=1 << 18)))
+        list(checked_lines([str(path)], EncodeOptions()))
