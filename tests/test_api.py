@@ -74,6 +74,7 @@ def test_rejected_rules_are_outcomes() -> None:
         assert len(outcomes) == 4
 
 
+@pytest.mark.thorough
 def test_closing_early_ends_the_workers(data: Path) -> None:
     """A consumer that stops leaves no worker behind."""
     import psutil

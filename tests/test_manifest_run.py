@@ -101,6 +101,7 @@ def test_manifest_run_is_replaced(manifest: Path, tmp_path: Path) -> None:
     assert "mine.txt" in run(*command, check=2)
 
 
+@pytest.mark.thorough
 def test_plan_of_a_manifest(manifest: Path, tmp_path: Path) -> None:
     """The plan takes the largest document; too small a budget is refused before any document."""
     inputs = ("--manifest", manifest, "--rules", tmp_path / "rules.tsv")

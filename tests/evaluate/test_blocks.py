@@ -159,6 +159,7 @@ def rules_over(n_relations: int, n_rules: int, seed: int) -> list[Rule]:
     return made
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("max_work", [None, 3000])
 def test_many_pages(max_work: int | None) -> None:
     """Relations of several pages that push each other out, chunk after chunk, both ways."""

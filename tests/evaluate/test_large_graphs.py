@@ -87,6 +87,7 @@ def test_few_members_among_many_keys(semantics: str) -> None:
     assert sum(len(result.examples) for result in results.values()) > 30
 
 
+@pytest.mark.thorough
 def test_examples_beyond_the_buffer_are_split_into_parts() -> None:
     """A rule with more examples than the buffer holds loses none of them, and stays in order."""
     triples = large_graph(seed=7, n_entities=300, n_triples=2000)

@@ -232,6 +232,7 @@ def test_worker_signals(method: str) -> None:
     assert signals == [signal.SIG_IGN, signal.SIG_DFL, signal.SIG_DFL]
 
 
+@pytest.mark.thorough
 def test_forked_worker_holds_no_end_of_others() -> None:
     """A forked worker holds its own two descriptors of the pool, however many workers there are."""
     counts = []

@@ -24,6 +24,7 @@ else:
 DATA = b"".join(b"subject %d\trelation\tobject %d\n" % (i, i * i) for i in range(30_000))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("suffix", ["", ".gz", ".zst", ".tsv"])
 @pytest.mark.parametrize("block_bytes", [999, 1 << 18])
 def test_formats_are_known_by_content(tmp_path: Path, suffix: str, block_bytes: int) -> None:

@@ -35,6 +35,7 @@ def run(program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_it_plans_and_keeps_to_the_plan(program: Path) -> None:
     """All pictures are made small, and the tree held no more than was planned."""
     done = run(program)

@@ -52,6 +52,7 @@ def test_what_it_holds_is_bounded() -> None:
     assert table_bytes(10) == 270 < table_bytes(KEPT_RUNS) == table_bytes(10_000_000) < 1 << 16
 
 
+@pytest.mark.thorough
 def test_merges_from_the_file() -> None:
     """Merging in passes gives the same bytes when both lists of runs are in files."""
     records = [violated(i, 5, i % 6) for i in range(2 * KEPT_RUNS + 50)]

@@ -49,6 +49,7 @@ def test_the_same_bytes_in_every_way(inputs: Path) -> None:
     assert said == rules
 
 
+@pytest.mark.thorough
 def test_violations_may_go_elsewhere(inputs: Path) -> None:
     """A report has them where the folder has not; of that folder it cannot be made again."""
     asked = ("--out", "r", "--violations", "v", "--report", "w.jsonl")
@@ -60,6 +61,7 @@ def test_violations_may_go_elsewhere(inputs: Path) -> None:
     assert not (inputs / "x.jsonl").exists()
 
 
+@pytest.mark.thorough
 def test_a_budget_without_room(inputs: Path) -> None:
     """A report that does not fit is refused, and nothing is written."""
     command(inputs, *GIVEN, "--out", "r", code=1)

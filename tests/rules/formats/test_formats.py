@@ -79,6 +79,7 @@ class Given(RuleFormat):
         return 0
 
 
+@pytest.mark.thorough
 def test_python_and_compiled_code_write_the_same_rules() -> None:
     """Rules, their order, texts and columns; with runs on disk as without."""
     lines = (line for line in random_lines(6000).splitlines(True) if b"(n)" not in line)
