@@ -27,7 +27,7 @@ from pff_stream.rules.file import FORMAT, RuleFile
 from pff_stream.settings.models import InputOptions
 from pff_stream.settings.policy import too_many_rejected
 from pff_stream.triples._graph import MAGIC
-from pff_stream.triples.graph import HEADER_BYTES, attach, verify_header
+from pff_stream.triples.graph import read_header
 from pff_stream.triples.inputs import TripleInput
 from pff_stream.triples.options import encode_options
 from pff_stream.triples.report import EncodeReport
@@ -281,7 +281,7 @@ def open_graph(
                 f"{graphs[0]}: found an encoded graph among {len(inputs)} inputs, "
                 "expected it alone: encode all triples into one graph"
             )
-        verify_header(graphs[0])
+        read_header(graphs[0])
         with GraphStore.existing(graphs[0]) as store:
             opened = OpenedFile(graphs[0], store.fileno())
             yield _described(store, None, opened)
@@ -325,22 +325,19 @@ def moved_out(graph: GraphInput, folder: str) -> GraphInput:
 def _described(
     store: GraphStore, report: EncodeReport | None, opened: OpenedFile | None = None
 ) -> GraphInput:
-    with attach(store.name) as graph:
-        view = graph.view
-        # Its header has the checksum of all that follows.
-        header_crc32 = zlib.crc32(os.pread(store.fileno(), HEADER_BYTES, 0))
-        return GraphInput(
-            store=store,
-            shared=InputFile(
-                name=store.name,
-                size_bytes=view.total_bytes,
-                content_hash=f"{view.input_hash.hex()}-{header_crc32:08x}",
-                shown=store.name if opened is None else opened.path,
-            ),
-            n_entities=view.n_entities,
-            n_relations=view.n_relations,
-            n_triples=view.n_triples,
-            input_hash=view.input_hash,
-            encoded=report,
-            opened=opened,
-        )
+    header = read_header(store.name)
+    return GraphInput(
+        store=store,
+        shared=InputFile(
+            name=store.name,
+            size_bytes=header.total_bytes,
+            content_hash=f"{header.input_hash.hex()}-{header.crc32:08x}",
+            shown=store.name if opened is None else opened.path,
+        ),
+        n_entities=header.n_entities,
+        n_relations=header.n_relations,
+        n_triples=header.n_triples,
+        input_hash=header.input_hash,
+        encoded=report,
+        opened=opened,
+    )

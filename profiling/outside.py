@@ -159,12 +159,16 @@ def measure(
     limit_bytes: int | None = None,
     keep_samples: bool = False,
     interval_seconds: float = _INTERVAL_SECONDS,
+    standard_input: str | None = None,
 ) -> Peak:
-    """Runs the command to its end and says what it held; its output is kept, not judged."""
-    with group(limit_bytes) as own:
+    """Runs the command to its end and says what it held; its output is kept, not judged.
+
+    `standard_input` is a file that it reads there.
+    """
+    with group(limit_bytes) as own, open(standard_input or os.devnull, "rb") as given:
         began = time.perf_counter()
         process = subprocess.Popen(
-            own.command(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            own.command(command), stdin=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         watch = TreeWatch(process.pid, is_same_memory=SameMemory())
         found = Peak(0, None, 0, 0, 0, 0.0, "")

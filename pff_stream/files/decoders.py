@@ -5,9 +5,10 @@ Does not cover: opening and reading files (`sources`).
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 from pff_stream.errors import InputError, RefusedError
@@ -108,6 +109,13 @@ def _after_member(source: RawSource, data: bytes) -> bytes:
             break
         data = data.lstrip(b"\0")
     return data
+
+
+def import_for(paths: Iterable[str]) -> None:
+    """Imports what these files are decompressed by, as far as their names tell."""
+    if any(path.lower().endswith(".zst") for path in paths):
+        with contextlib.suppress(InputError):  # it is said where the file is read
+            _zstd()
 
 
 def _zstd() -> Any:

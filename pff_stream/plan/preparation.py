@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable, Sequence
 
 from pff_stream.errors import RefusedError
+from pff_stream.files.decoders import import_for
 from pff_stream.files.sources import decoder_bytes
 from pff_stream.inputs import (
     CompileShare,
@@ -56,6 +57,7 @@ class Preparation:
         )
         """Whether there are raw triples."""
         self._encoder_method = "fork"
+        import_for(self._rules * self.compiles + self._triples * self.encodes)
         if self.compiles:
             import pff_stream.rules.compile
         if self.encodes:

@@ -58,7 +58,7 @@ def sizes_of_run(
     """The sizes of a run over one graph; its spool is in `folder` where it keeps none."""
     of_rules = RuleSizes.of(rules.file)
     return RunSizes(
-        graph=GraphSizes(graph.total_bytes, graph.in_memory, graph.n_entities),
+        graph=GraphSizes(graph.total_bytes, graph.in_memory, graph.n_entities, graph.n_relations),
         rules=of_rules,
         results=result_sizes(
             of_rules,

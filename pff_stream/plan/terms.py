@@ -20,7 +20,7 @@ from pff_stream.plan.sizes import (
     resident_bytes,
 )
 from pff_stream.report.terms import merge_terms, run_table, spool_in_memory, spool_written
-from pff_stream.triples.terms import graph_term, names, page_tables
+from pff_stream.triples.terms import graph_term, names, page_tables, relation_tables
 from planner.model import Input, Phase, Settings, Term
 
 
@@ -83,6 +83,7 @@ def _evaluate_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) ->
         resident_bytes=resident_bytes(settings),
         together=chunks_together(settings),
     )
+    own.append(relation_tables(sizes.graph))
     own_bytes = sum(term.bytes for term in own)
     if sizes.bounds_work:
         own.append(work_bounds(sizes.graph.n_entities, sizes.rules))
@@ -105,6 +106,7 @@ def _merge_terms(sizes: RunSizes, costs: ProcessCosts, *, holds_names: bool) -> 
     return [
         processes.parent(costs),
         *_held_behind(sizes),
+        relation_tables(sizes.graph),
         *held,
         *merge_terms(sizes.results, sizes.rules),
         processes.kernel_memory(1, 1),

@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 
+RELATION_BYTES: int
 MAGIC: bytes
 FORMAT_VERSION: int
 FLAG_WELL_NESTED: int

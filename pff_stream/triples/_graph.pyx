@@ -32,6 +32,8 @@ cdef enum:
     MOST_STEPS = 64               # of a look-up in the name index, on average; a good one takes 1.5
 
 MAGIC = b"PFFGRAPH"
+RELATION_BYTES = 2 * sizeof(CSR)
+"""What a view of a graph holds for each relation."""
 FORMAT_VERSION = LAYOUT_VERSION
 FLAG_WELL_NESTED = WELL_NESTED
 FLAG_LETTER_ENTITY = LETTER_ENTITY

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import mmap
 import os
+import struct
 import zlib
+from typing import NamedTuple
 
 from pff_stream.closing import Closing
 from pff_stream.errors import InputError
@@ -126,15 +128,30 @@ def _verify_checksums(fd: int, shown: str, *, drops: bool) -> int:
     return length
 
 
-def verify_header(name: str) -> None:
-    """Checks the header of the graph `name` by its own checksum, for who reads nothing else."""
+class GraphHeader(NamedTuple):
+    """What the header of a graph says; see docs/files.md."""
+
+    total_bytes: int
+    n_entities: int
+    n_relations: int
+    n_triples: int
+    input_hash: bytes
+    crc32: int
+    """Of the header, which has the checksum of all that follows."""
+
+
+def read_header(name: str) -> GraphHeader:
+    """The header of the graph `name`, checked by its own checksum, for who reads nothing else."""
     fd = _open(name)
     try:
-        _checked_header(name, fd, os.fstat(fd).st_size)
+        header = _checked_header(name, fd, os.fstat(fd).st_size)
     except OSError as error:
         raise InputError(f"{name}: cannot be read: {error.strerror}") from None
     finally:
         os.close(fd)
+    total_bytes, n_entities, n_relations, n_triples = struct.unpack_from("<4Q", header, 16)
+    crc32 = zlib.crc32(header)
+    return GraphHeader(total_bytes, n_entities, n_relations, n_triples, header[152:168], crc32)
 
 
 def _checked_header(shown: str, fd: int, length: int) -> bytes:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pff_stream.errors import RefusedError
+from pff_stream.files import _pages
 from pff_stream.files.decoders import DecoderMemory
 from pff_stream.triples._encode import Encoder
 from pff_stream.triples.sizes import FILES_BYTES, EncodeCounts, reading_bytes
@@ -69,6 +70,7 @@ class Reading:
             lines = opened.lines
             self.encoder.start_file(opened.name, lines.columns, verbatim=not lines.is_raw)
             self._feed(lines.blocks)
+        _pages.trim()  # what decoders and readers left free is not there when triples are sorted
         beside = self._most_bytes - self._encoder_bytes()
         self._document_bytes = max(beside, min(self._held_bytes, _SMALL_BYTES))
 

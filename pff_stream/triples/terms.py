@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pff_stream.triples._graph import RELATION_BYTES
 from planner.formula import constant, given
 from planner.model import Term
 
@@ -27,6 +28,7 @@ class GraphSizes:
     in_memory: bool
     """Whether its bytes are memory that cannot be reclaimed (else pages of a file)."""
     n_entities: int
+    n_relations: int
 
 
 def graph_term(graph: GraphSizes) -> Term:
@@ -44,6 +46,12 @@ def page_tables(graph: GraphSizes, mappings: int, own_bytes: int = 0) -> Term:
     mapped = given("graph", graph.total_bytes) + given("own", own_bytes)
     each = mapped / PAGE_TABLE_SHARE + PAGE_TABLE_ENDS * PAGE_BYTES
     return Term.of("page tables", given("mappings", mappings) * each, _SOURCE)
+
+
+def relation_tables(graph: GraphSizes) -> Term:
+    """Where the rows of each relation lie: every process that maps the graph works that out."""
+    formula = RELATION_BYTES * given("relations", graph.n_relations)
+    return Term.of("relation tables", formula, _SOURCE)
 
 
 def names(names_bytes: int) -> Term:

@@ -62,7 +62,7 @@ def sizes_of(n_entities: int) -> RunSizes:
         source_chunk_bytes=600 << 10,
         body_atoms=3,
     )
-    return sized(GraphSizes(200 * n_entities, True, n_entities), rules, cores=8)
+    return sized(GraphSizes(200 * n_entities, True, n_entities, 40), rules, cores=8)
 
 
 @pytest.mark.parametrize("n_entities", [1_000, 40_000, 300_000])

@@ -69,7 +69,7 @@ def runs(draw: st.DrawFn) -> tuple[RunSizes, ProcessCosts, Settings]:
     if not in_memory:
         blocks = BlockSizes(draw(some), draw(sizes), draw(sizes), draw(sizes), "knows 20.0 MiB")
     run = RunSizes(
-        graph=GraphSizes(draw(sizes), in_memory, draw(st.integers(0, 2**24))),
+        graph=GraphSizes(draw(sizes), in_memory, draw(st.integers(0, 2**24)), draw(some)),
         rules=rules,
         results=results,
         bounds_work=draw(st.booleans()),

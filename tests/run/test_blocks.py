@@ -40,7 +40,7 @@ from tests.test_end_to_end import digest, run
 pytestmark = pytest.mark.thorough
 
 MIB = 1 << 20
-GRAPH = GraphSizes(total_bytes=1024 * MIB, in_memory=False, n_entities=MIB)
+GRAPH = GraphSizes(total_bytes=1024 * MIB, in_memory=False, n_entities=MIB, n_relations=40)
 SIZES = sized(
     GRAPH,
     RuleSizes(

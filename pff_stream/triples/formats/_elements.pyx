@@ -88,6 +88,7 @@ cdef class ElementScanner:
     cdef uint64_t n_chars         # of the text or number
     cdef int width                # of its widest character
     cdef bint has_escape
+    cdef uint64_t n_doubled       # of them, that a line writes as two
     cdef uint32_t hash
     cdef int token                # 0: none, 1: a number, 2: a word
     cdef Py_ssize_t depth
@@ -97,6 +98,7 @@ cdef class ElementScanner:
     cdef uint64_t held
     cdef uint64_t most            # held, with the table of keys
     cdef uint64_t touched         # held, without tables and lists that are given back as a whole
+    cdef uint64_t large           # held texts that are in no pool
     cdef uint64_t longest_chars   # of a text or number
     cdef uint64_t longest_raw     # bytes of one as it is stored
     cdef uint64_t raw
@@ -126,7 +128,7 @@ cdef class ElementScanner:
         self.hex_left = self.token = self.widest = 0
         self.high = 0
         self.depth = self.deepest = 0
-        self.n_characters = self.held = self.most = self.touched = 0
+        self.n_characters = self.held = self.most = self.touched = self.large = 0
         self.longest_chars = self.longest_raw = self.paths = self.most_paths = 0
         self.memo = self.n_keys = 0
         self.frames[0] = Frame(False, False, 0, 0, 0, 0)
@@ -153,14 +155,15 @@ cdef class ElementScanner:
         """Of the element, when its end was found.
 
         Bytes of a character of its text; bytes of its text, of its objects at most while it is
-        parsed, of its objects then (pools that were used stay); characters of its longest value,
+        parsed, of its objects then (pools that were used stay), of those that are large texts;
+        characters of its longest value,
         bytes of the longest as it is stored; characters of the paths that are needed at once.
         """
         cdef uint64_t width = max(1, self.widest)
         cdef uint64_t text = WIDE_TEXT + (self.n_characters + 1) * width
         self._forget_keys()
         return (
-            width, text, self.most, self.touched,
+            width, text, self.most, self.touched, self.large,
             self.longest_chars, self.longest_raw, self.most_paths,
         )
 
@@ -180,7 +183,7 @@ cdef class ElementScanner:
                 self.n_chars = 0
                 self.width = 0
                 self.has_escape = False
-                self.raw = 0
+                self.raw = self.n_doubled = 0
                 self.hash = HASH_START
             elif c == 44 or c == 58:          # , :
                 self._end_token()
@@ -237,6 +240,7 @@ cdef class ElementScanner:
                     self.code = 0
                 else:
                     self._character(c)
+                    self.n_doubled += c == 110 or c == 116 or c == 92   # n, t, a backslash
             elif c == 92:                     # a backslash
                 self.escaped = self.escapes = self.has_escape = True
             elif c == 34:
@@ -280,6 +284,7 @@ cdef class ElementScanner:
             self._widen(4)
             return
         self._character(c)
+        self.n_doubled += self.code == 9 or self.code == 10 or self.code == 92
         if self.code >> 10 == 0xD800 >> 10:
             self.high = self.code
         elif self.code >> 10 == 0xDC00 >> 10:
@@ -299,8 +304,11 @@ cdef class ElementScanner:
 
     cdef void _end_text(self) noexcept nogil:
         """A value that is a text, or a number, which is kept as one."""
-        self.held += _text_bytes(self.n_chars, self.width, self.has_escape)
-        self.longest_chars = max(self.longest_chars, self.n_chars)
+        cdef uint64_t size = _text_bytes(self.n_chars, self.width, self.has_escape)
+        self.held += size
+        if size > SMALL_BYTES:
+            self.large += size
+        self.longest_chars = max(self.longest_chars, self.n_chars + self.n_doubled)
         self.longest_raw = max(self.longest_raw, self.raw)
         self._append()
 
@@ -309,6 +317,7 @@ cdef class ElementScanner:
             if self.token == 1:
                 self.width = 0
                 self.has_escape = False
+                self.n_doubled = 0
                 self.raw = self.n_chars
                 self._end_text()
             else:

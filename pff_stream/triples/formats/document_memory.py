@@ -15,7 +15,7 @@ DENSEST_BYTES = 48
 """Objects of a byte of text at most: a list of one takes 96, and is written with two."""
 WIDEST_BYTES = 4
 """Text of a byte at most: one character beyond U+FFFF makes all of them so wide."""
-POOLS_SHARE, POOLS_BYTES = 100, 3 << 19
+POOLS_SHARE, POOLS_BYTES = 128, 5 << 18
 """What the interpreter's pools take beside the objects in them: ends of pools, its map of them."""
 _LINE_BYTES, _LINES = 80, 1 << 12
 """Of the walk: a line's text object beside its characters; lines at most."""
@@ -35,12 +35,16 @@ class DocumentCounts:
     """Objects at most, while it is parsed."""
     parsed_bytes: int
     """Objects when it is parsed."""
+    large_bytes: int
+    """Of both, texts that are too large for the interpreter's pools."""
     longest_characters: int
-    """Of one text or number."""
+    """Of one text or number, tabs, newlines and backslashes as two."""
     longest_stored_bytes: int
     """The same in the file."""
     path_characters: int
     """The names of all that is open at once, from the document down."""
+    escapes: bool
+    """Whether there is a backslash: then texts are copied once more."""
 
     @property
     def while_parsing(self) -> int:
@@ -48,7 +52,7 @@ class DocumentCounts:
         decoding = self.n_bytes + self.text_bytes
         if self.width > 1:  # widened when a wider character was met
             decoding += self.text_bytes // 2
-        return max(decoding, self.text_bytes + _in_pools(self.parsing_bytes))
+        return max(decoding, self.text_bytes + self._held(self.parsing_bytes))
 
     def while_walking(self, *, by_path: bool) -> int:
         """Held at most while the objects become lines: a long text is copied, and encoded.
@@ -56,9 +60,13 @@ class DocumentCounts:
         `by_path`: relations are named by paths, too.
         """
         line = self.width * self.longest_characters
-        long = line + max(line, self.longest_stored_bytes)
+        long = line + max(line if self.escapes else 0, self.longest_stored_bytes)
+        rest = walk_bytes(self.n_bytes - self.longest_stored_bytes, self.width)
         paths = self.width * self.path_characters * (1 + by_path)
-        return _in_pools(self.parsed_bytes) + walk_bytes(self.n_bytes, self.width) + long + paths
+        return self._held(self.parsed_bytes) + rest + long + paths
+
+    def _held(self, object_bytes: int) -> int:
+        return self.large_bytes + _in_pools(object_bytes - self.large_bytes)
 
 
 def _in_pools(object_bytes: int) -> int:

@@ -24,8 +24,6 @@ class Element:
 
     raw: bytes | bytearray
     counts: DocumentCounts
-    escapes: bool
-    """Whether it has a backslash."""
     lone_surrogate: bool
     """Whether an escape stands for half a character."""
     index: int | None
@@ -219,10 +217,8 @@ def _element(
             raw += part  # it grows in its place
         if end >= 0:
             cursor.at = end
-            counts = DocumentCounts(len(raw), *scanner.sizes())
-            return Element(
-                raw, counts, scanner.escapes, scanner.lone_surrogate, index, line, offset
-            )
+            counts = DocumentCounts(len(raw), *scanner.sizes(), scanner.escapes)
+            return Element(raw, counts, scanner.lone_surrogate, index, line, offset)
         if not cursor.more():
             raise InputError(
                 f"{place}: found the end of the file in the document that begins here, expected "

@@ -157,7 +157,7 @@ class DocumentReader(TripleReader):
         else:
             return
         # Without a backslash in the source no text can hold a tab, a newline or a backslash.
-        for text in walk(document, name, self._keys, by_path, element.escapes):
+        for text in walk(document, name, self._keys, by_path, element.counts.escapes):
             try:
                 block = text.encode()
             except UnicodeEncodeError as error:
