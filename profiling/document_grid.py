@@ -1,6 +1,9 @@
 """Holds what is planned for documents against what the kernel counts, over their shapes.
 
-Part of `profiling.plan_grid` (--documents). What is known when a document is read may be over by
+    python -m profiling.document_grid              all shapes, some 10 minutes
+    python -m profiling.document_grid string       those whose name contains a word
+
+The other half of `profiling.plan_grid`, which has graphs. What is known when a document is read may be over by
 2 % or 3 MiB; what is planned by a bound says `at most`, and is at most a quarter over for the
 densest document that there is. Never may it be under.
 """
@@ -112,3 +115,15 @@ def grid(only: str) -> list[Outcome]:
             outcomes.append(measured(shape, BYTES))
             print(outcomes[-1].row(), flush=True)
     return outcomes
+
+
+def main() -> int:
+    """Prints the table; 1 where something is outside of the band."""
+    outcomes = grid(" ".join(sys.argv[1:]))
+    outside = sum(not one.held for one in outcomes)
+    print(f"\n{len(outcomes)} documents, {outside} outside of the band.")
+    return 1 if outside else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
