@@ -3,9 +3,9 @@
     python -m profiling.document_grid              all shapes, some 10 minutes
     python -m profiling.document_grid string       those whose name contains a word
 
-The other half of `profiling.plan_grid`, which has graphs. What is known when a document is read may be over by
-2 % or 3 MiB; what is planned by a bound says `at most`, and is at most a quarter over for the
-densest document that there is. Never may it be under.
+The other half of `profiling.plan_grid`, which has graphs. What is known when a document is read may
+be over by 2 % or 3 MiB; what is planned by a bound says `at most`, and is at most a quarter over
+for the densest document that there is. Never may it be under.
 """
 
 from __future__ import annotations
