@@ -17,6 +17,8 @@ from planner.sizes import format_size
 GZIP_BYTES = 1 << 17
 ZSTD_BYTES = 1 << 20
 """What decoders take, of zstd beside the window: state, blocks, the module."""
+BESIDE_MIB = 64
+"""What is held beside a decoder, generously."""
 RAW_BYTES = 1 << 16
 SNIFF_BYTES = 18  # the longest zstd frame header
 GZIP_MAGIC = b"\x1f\x8b"
@@ -58,7 +60,8 @@ class DecoderMemory:
         if limit is not None and n_bytes > limit:
             raise RefusedError(
                 f"refused: {source.name}: byte {source.offset}: decompressing it takes "
-                f"{format_size(n_bytes)}, {format_size(limit)} may be used"
+                f"{format_size(n_bytes)}, {format_size(limit)} may be used: "
+                f"--budget {-(-n_bytes >> 20) + BESIDE_MIB}MiB would do"
             )
 
     def met(self, source: RawSource, n_bytes: int) -> None:

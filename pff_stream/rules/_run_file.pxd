@@ -13,6 +13,9 @@ cdef inline int compare_bytes(
     return (a_bytes > b_bytes) - (a_bytes < b_bytes)
 
 
+cdef size_t cursor_bytes() noexcept nogil
+
+
 cdef struct Cursor:
     uint8_t *window
     size_t at

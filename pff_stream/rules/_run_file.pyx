@@ -44,6 +44,11 @@ cdef int compare_records(const Record *a, const Record *b) noexcept:
     return order
 
 
+cdef size_t cursor_bytes() noexcept nogil:
+    """What a run takes while it is merged."""
+    return CURSOR_BYTES
+
+
 cdef class RunFile:
     """`open_temporary` makes an unnamed binary file; it is called only when a run is written."""
 

@@ -58,6 +58,7 @@ cdef class SortedRuns:
     cdef ChunkBuilder builder
     cdef RunFile written
     cdef readonly int n_spilled
+    cdef size_t most_touched      # by rules that lie in the file by now
     cdef uint8_t *arena
     cdef size_t arena_bytes
     cdef size_t used
@@ -83,6 +84,7 @@ cdef class SortedRuns:
         uint32_t flags, const uint8_t *text, uint32_t text_bytes,
     ) noexcept nogil
     cpdef int finish(self) except -1
+    cdef size_t _touched(self) noexcept nogil
     cdef void _enter(self, Slot *slots, uint64_t hashed, uint32_t entry) noexcept nogil
     cdef Rule *_rule(self, size_t index) noexcept nogil
     cdef uint32_t _write_head(self, const Rule *rule, uint8_t *out) noexcept

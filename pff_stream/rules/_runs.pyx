@@ -12,7 +12,7 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcmp, memcpy, memset
 
 from pff_stream.rules._chunks cimport KEYS_BYTES, ChunkBuilder, Record
-from pff_stream.rules._run_file cimport RunFile, compare_bytes
+from pff_stream.rules._run_file cimport RunFile, compare_bytes, cursor_bytes
 
 from pff_stream.rules._run_file import RUN_FILE_BYTES
 from pff_stream.files.durable import naming
@@ -124,7 +124,17 @@ cdef class SortedRuns:
 
     @property
     def touched_bytes(self):
-        """Bytes of the arena and of the tables that the rules held now, and sorting them, touch."""
+        """Bytes of the arena and of the tables that all rules so far, and sorting them, touch.
+
+        Where some lie in a file already, merging them is in it.
+        """
+        cdef size_t merging = 0
+        if self.n_spilled:
+            merging = min(self.arena_bytes, <size_t>(self.n_spilled + 1) * cursor_bytes())
+        return max(self.most_touched, self._touched(), merging)
+
+    cdef size_t _touched(self) noexcept nogil:
+        """By the rules held now."""
         cdef size_t arena, heads, bodies
         arena = self.used + self.n_rules * (sizeof(Rule) + 8) + self.n_bodies * (sizeof(Item) + 4)
         # Entries of a table lie anywhere in it: each on a page of its own, until there are no more.
@@ -426,6 +436,7 @@ cdef class SortedRuns:
     cdef int _spill(self) except -1:
         if self.n_rules:
             with naming(COMPILED_RULES):
+                self.most_touched = max(self.most_touched, self._touched())
                 self.written.start()
                 self._drain(True)
                 self.written.end()

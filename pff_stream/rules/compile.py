@@ -162,8 +162,6 @@ class _Compiling:
         finally:
             runs.close()
             writer.close()
-        if runs.n_spilled:
-            touched_bytes = self._sizes["arena"] + self._sizes["text_tables"]
         return CompileReport(
             rule_format=self._format.name,
             rules=sink.rules,

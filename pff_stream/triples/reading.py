@@ -74,12 +74,16 @@ class Reading:
         beside = self._most_bytes - self._encoder_bytes()
         self._document_bytes = max(beside, min(self._held_bytes, _SMALL_BYTES))
 
-    def expect(self, n_bytes: int, what: str) -> None:
-        """`RefusedError` where a reader's `n_bytes` do not fit beside what is held already."""
+    def fits(self, n_bytes: int) -> bool:
+        """Whether a reader's `n_bytes` fit beside what is held already."""
         if self._memory_bytes is None or n_bytes <= _SMALL_BYTES:
-            return
-        needed = n_bytes + self._encoder_bytes()
-        if needed > self._memory_bytes:
+            return True
+        return n_bytes + self._encoder_bytes() <= self._memory_bytes
+
+    def expect(self, n_bytes: int, what: str) -> None:
+        """`RefusedError` where they do not; it says what would do."""
+        if self._memory_bytes is not None and not self.fits(n_bytes):
+            needed = n_bytes + self._encoder_bytes()
             raise RefusedError(
                 f"refused: {what} takes {format_size(n_bytes)} to read, "
                 f"{format_size(needed)} with what is read already; "

@@ -151,13 +151,19 @@ cdef class ElementScanner:
             PyBuffer_Release(&view)
         return end
 
+    @property
+    def parsing_bytes(self):
+        """What parsing the element, as far as it was seen, holds at least: text and objects."""
+        cdef uint64_t text = self.n_characters * max(1, self.widest)
+        return text + max(self.n_characters, self.most, self.held)
+
     def sizes(self):
         """Of the element, when its end was found.
 
         Bytes of a character of its text; bytes of its text, of its objects at most while it is
         parsed, of its objects then (pools that were used stay), of those that are large texts;
-        characters of its longest value,
-        bytes of the longest as it is stored; characters of the paths that are needed at once.
+        characters of its longest value, bytes of the longest as it is stored; characters of the
+        paths that are needed at once.
         """
         cdef uint64_t width = max(1, self.widest)
         cdef uint64_t text = WIDE_TEXT + (self.n_characters + 1) * width

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pff_stream.errors import InputError
 from pff_stream.triples.formats._elements import ElementScanner
 from pff_stream.triples.formats.document_memory import DocumentCounts
+from pff_stream.triples.held import HeldMemory
 
 MAX_DEPTH = 500
 _BLANK = re.compile(rb"[ \t\r\n]*")
@@ -42,8 +43,12 @@ class Element:
 class _Cursor:
     """The bytes at hand, with the line and offset of the next one."""
 
-    def __init__(self, source: str, blocks: Iterable[bytes]) -> None:
+    def __init__(
+        self, source: str, blocks: Iterable[bytes], memory: HeldMemory, max_document_bytes: int
+    ) -> None:
         self.source = source
+        self.memory = memory
+        self.max_document_bytes = max_document_bytes
         self.data = b""
         self.at = 0
         self._blocks = iter(blocks)
@@ -112,15 +117,20 @@ class _Cursor:
 
 
 def split_elements(
-    source: str, blocks: Iterable[bytes], *, lines: bool, max_document_bytes: int
+    source: str,
+    blocks: Iterable[bytes],
+    memory: HeldMemory,
+    *,
+    lines: bool,
+    max_document_bytes: int,
 ) -> Iterator[Element]:
-    """Yields the documents of one file.
+    """Yields the documents of one file; one that does not fit into `memory` without its bytes.
 
     `lines`: the file is JSON Lines by its name: it may be empty, and a single document has the
     index 0 too. Raises `InputError` with line and byte for anything between documents, a document
     without an end, over `max_document_bytes`, or nested more than `MAX_DEPTH` deep.
     """
-    cursor = _Cursor(source, blocks)
+    cursor = _Cursor(source, blocks, memory, max_document_bytes)
     # Only U+FEFF begins with this byte where a document may begin.
     if cursor.peek() == _BOM[:1] and not (cursor.offset == 0 and cursor.take(_BOM)):
         raise cursor.error("found a byte that begins no JSON document, expected { or [ (in UTF-8)")
@@ -130,12 +140,12 @@ def split_elements(
             raise cursor.error("found an empty file, expected a JSON document")
         return
     if first == b"[":
-        yield from _array(cursor, max_document_bytes)
+        yield from _array(cursor)
     else:
-        yield from _sequence(cursor, lines, max_document_bytes)
+        yield from _sequence(cursor, lines)
 
 
-def _sequence(cursor: _Cursor, lines: bool, max_document_bytes: int) -> Iterator[Element]:
+def _sequence(cursor: _Cursor, lines: bool) -> Iterator[Element]:
     """One object, or several in a row."""
     scanner = ElementScanner()
     index = 0
@@ -146,7 +156,7 @@ def _sequence(cursor: _Cursor, lines: bool, max_document_bytes: int) -> Iterator
                 f"found {cursor.found(byte)}, expected an object"
                 + (" or the end of the file" if index else " (or an array of objects)")
             )
-        element = _element(cursor, scanner, max_document_bytes, index)
+        element = _element(cursor, scanner, index)
         byte = cursor.peek()
         if not lines and index == 0 and not byte:
             element.index = None
@@ -154,7 +164,7 @@ def _sequence(cursor: _Cursor, lines: bool, max_document_bytes: int) -> Iterator
         index += 1
 
 
-def _array(cursor: _Cursor, max_document_bytes: int) -> Iterator[Element]:
+def _array(cursor: _Cursor) -> Iterator[Element]:
     """The elements of one top-level array; a null counts as an index and gives nothing."""
     scanner = ElementScanner()
     start = cursor.line
@@ -163,7 +173,7 @@ def _array(cursor: _Cursor, max_document_bytes: int) -> Iterator[Element]:
     byte = cursor.peek()
     while byte != b"]" or index:
         if byte == b"{":
-            yield _element(cursor, scanner, max_document_bytes, index)
+            yield _element(cursor, scanner, index)
         elif byte != b"n" or not cursor.take(b"null"):
             raise _array_error(cursor, byte, start, "an object")
         index += 1
@@ -189,13 +199,12 @@ def _array_error(cursor: _Cursor, byte: bytes, start: int, expected: str) -> Inp
     )
 
 
-def _element(
-    cursor: _Cursor, scanner: ElementScanner, max_document_bytes: int, index: int
-) -> Element:
+def _element(cursor: _Cursor, scanner: ElementScanner, index: int) -> Element:
     """Takes the object at the cursor."""
     line, offset = cursor.line, cursor.offset
     place = f"{cursor.source}, line {line} (byte {offset})"
     raw: bytes | bytearray = b""
+    n_bytes = 0
     scanner.reset()
     while True:
         end = scanner.find_end(cursor.data, cursor.at)
@@ -204,23 +213,30 @@ def _element(
                 f"{place}: found a document nested more than {MAX_DEPTH} deep, expected less"
             )
         part = cursor.data[cursor.at : None if end < 0 else end]
-        if len(raw) + len(part) > max_document_bytes:
+        if n_bytes + len(part) > cursor.max_document_bytes:
             raise InputError(
-                f"{place}: found a document of over {max_document_bytes} bytes, expected a smaller "
-                "one (--max-document SIZE)"
+                f"{place}: found a document of over {cursor.max_document_bytes} bytes, expected a "
+                "smaller one (--max-document SIZE)"
             )
-        if not raw:
-            raw = part
-        else:
-            if isinstance(raw, bytes):
-                raw = bytearray(raw)
-            raw += part  # it grows in its place
+        if len(raw) == n_bytes:  # it fits as far as it was read
+            raw = _longer(raw, part) if cursor.memory.fits(scanner.parsing_bytes) else b""
+        n_bytes += len(part)
         if end >= 0:
             cursor.at = end
-            counts = DocumentCounts(len(raw), *scanner.sizes(), scanner.escapes)
+            counts = DocumentCounts(n_bytes, *scanner.sizes(), scanner.escapes)
             return Element(raw, counts, scanner.lone_surrogate, index, line, offset)
         if not cursor.more():
             raise InputError(
                 f"{place}: found the end of the file in the document that begins here, expected "
                 "its end (is the file truncated?)"
             )
+
+
+def _longer(raw: bytes | bytearray, part: bytes) -> bytes | bytearray:
+    """Both, one behind the other; the first grows in its place."""
+    if not raw:
+        return part
+    if isinstance(raw, bytes):
+        raw = bytearray(raw)
+    raw += part
+    return raw

@@ -131,6 +131,7 @@ class DocumentReader(TripleReader):
         elements = split_elements(
             source,
             blocks,
+            memory,
             lines=_unpacked(path).lower().endswith(_LINES_SUFFIXES),
             max_document_bytes=self._options.max_document_bytes,
         )
