@@ -4,6 +4,7 @@
     python -m profiling.plan_grid --quick     a few configurations, in about a minute
     python -m profiling.plan_grid --certified budgets from 64 MiB, each run in a group limited to it
     python -m profiling.plan_grid --series    10 thousand to 10 million rules, for the same page
+    python -m profiling.plan_grid --documents documents of every shape, some 5 minutes
 
 The prediction is that of `pff-stream plan`; the peak is that of `pff-stream run` with the same
 options, in a process of its own, measured from outside (`profiling.outside`), with the inputs in
@@ -18,7 +19,6 @@ import argparse
 import gzip
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -27,14 +27,13 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
+from profiling import document_grid
+from profiling.grid_page import write_document
 from profiling.outside import Peak, group, measure
-from profiling.peaks import ROOT
 from profiling.seeded import write_rules, write_triples
 
 MIB = 1 << 20
 COMMAND = [sys.executable, "-m", "pff_stream"]
-DOCUMENT = ROOT / "docs" / "plan-grid.md"
-MARKS = "<!-- {name}: begin -->", "<!-- {name}: end -->"
 CERTIFIED_HEADER = (
     "| triples | rules | budget | chosen | planned | group's peak | OOM kills | exit | seconds |\n"
     "|--:|--:|--:|---|--:|--:|--:|--:|--:|"
@@ -229,17 +228,6 @@ def measured(configuration: Configuration, inputs: Inputs) -> Outcome:
     return Outcome(configuration, int(json.loads(plan.stdout)["peak_bytes"]), peak)
 
 
-def write_document(name: str, rows: Iterable[str], verdict: str, header: str = HEADER) -> None:
-    """Puts the table between the marks of that name in the document."""
-    text = DOCUMENT.read_text(encoding="utf-8")
-    begin, end = (mark.format(name=name) for mark in MARKS)
-    before, _, rest = text.partition(begin)
-    after = rest.partition(end)[2]
-    machine = f"Linux {platform.release()}, Python {platform.python_version()}. {verdict}"
-    table = "\n".join([header, *rows])
-    DOCUMENT.write_text(f"{before}{begin}\n{machine}\n\n{table}\n{end}{after}", encoding="utf-8")
-
-
 def series_verdict(outcomes: Iterable[Outcome]) -> tuple[str, int]:
     """(How far apart the peaks of one series are, how many series are too far apart)."""
     series: dict[tuple[str, int], list[int]] = {}
@@ -301,6 +289,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a few configurations")
     parser.add_argument("--certified", action="store_true", help="runs limited to their budget")
     parser.add_argument("--series", action="store_true", help="more and more rules")
+    parser.add_argument("--documents", action="store_true", help="documents of every shape")
     parser.add_argument("--folder", type=Path, help="where inputs are kept for the next time")
     parser.add_argument("--only", default="", help="configurations whose row contains this")
     arguments = parser.parse_args()
@@ -318,6 +307,8 @@ def main() -> int:
         folder.mkdir(parents=True, exist_ok=True)
         # A cache of its own: another version of this program may write the user's.
         os.environ["XDG_CACHE_HOME"] = temporary
+        if arguments.documents:
+            return document_grid.run(arguments.only)
         inputs = Inputs(folder)
         if arguments.certified:
             return certify(inputs)
@@ -340,7 +331,7 @@ def main() -> int:
     print(verdict)
     if not arguments.quick and not arguments.only:
         name = "series" if arguments.series else "grid"
-        write_document(name, (outcome.row() for outcome in outcomes), verdict)
+        write_document(name, (outcome.row() for outcome in outcomes), verdict, HEADER)
     return 1 if broken else 0
 
 

@@ -21,7 +21,8 @@ import time
 from itertools import product
 from pathlib import Path
 
-from profiling.plan_grid import COMMAND, MINED, START_METHODS, Configuration, Inputs, write_document
+from profiling.grid_page import write_document
+from profiling.plan_grid import COMMAND, MINED, START_METHODS, Configuration, Inputs
 
 BUDGETS_MIB = (32, 40, 48, 64, 96, 128, 256, 512, 1024, 4096)
 WORKERS = (1, 2, 4)

@@ -135,8 +135,9 @@ class Preparation:
 
     def _encode_phase(self, parent_bytes: int, terms: Sequence[Term]) -> Phase:
         own = processes.encoder_process(self._encoder_method)
+        tables = processes.encoder_tables(sum(term.bytes for term in terms))
         kernel = processes.kernel_memory(2, 2)
-        return Phase(ENCODE, [_parent(parent_bytes), own, *terms, kernel])
+        return Phase(ENCODE, [_parent(parent_bytes), own, *terms, tables, kernel])
 
 
 def _check(phases: Sequence[Phase], machine: Machine) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pff_stream.plan.sizes import ProcessCosts
+from pff_stream.triples.terms import PAGE_TABLE_SHARE
 from planner.formula import Formula, constant, given
 from planner.model import KERNEL, Term
 
 TASK_BYTES = 2048
 """A task or an answer under way, with its pipe and its objects."""
-ENCODER_BYTES = {"fork": 4 << 20, "spawn": 12 << 20}
+ENCODER_BYTES = {"fork": 27 << 17, "spawn": 12 << 20}
 """What the process that encodes comes to hold alone, beside what it encodes, by how it starts."""
 KERNEL_BYTES, KERNEL_PROCESS_BYTES, KERNEL_CORE_BYTES = 1280 << 10, 88 << 10, 256 << 10
 """Kernel memory: stacks, file tables, sockets; and what a control group's counter is ahead of the
@@ -48,6 +49,13 @@ def encoder_process(method: str) -> Term:
     """The process that encodes, started by `fork` or `spawn`, beside what it encodes."""
     source = f"constant: what a process by {method} comes to hold alone"
     return Term.of("encoder's process", constant(ENCODER_BYTES[method]), source)
+
+
+def encoder_tables(held_bytes: int) -> Term:
+    """Page tables of what the process that encodes holds: 8 bytes for a page."""
+    return Term.of(
+        "page tables", given("held", held_bytes) / PAGE_TABLE_SHARE, "counts of the input"
+    )
 
 
 def kernel_memory(processes: int, cores: int) -> Term:

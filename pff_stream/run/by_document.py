@@ -62,6 +62,8 @@ if TYPE_CHECKING:
 class Listed(Documents):
     """The documents of a manifest."""
 
+    maps_large_files = False
+
     def __init__(self, path: str) -> None:
         self.manifest: Manifest = read_manifest(path)
         self.labels = {

@@ -53,6 +53,8 @@ class Documents(ABC):
     def hashes(self) -> Mapping[str, str]:
         """What the documents are, for the summary and for a run that is resumed."""
 
+    maps_large_files = True
+    """Whether workers may map files that are larger than what else they hold."""
     labels: Mapping[str, Json] = {}
     """What a list of documents says of itself."""
 

@@ -43,7 +43,7 @@ def started(ready: Ready, observer: Observer) -> Iterator[Running]:
     hold_tree(plan)
     for note in plan.notes:
         observer.note(note)
-    ready.meter.begin("evaluate")
+    ready.meter.begin("evaluate", alone=not ready.documents.maps_large_files)
     ready.meter.promise(plan, ready.settings.resources.reserve_bytes)
     with ExitStack() as stack:
         work = ready.documents.begin(ready, observer, stack)

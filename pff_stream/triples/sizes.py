@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pff_stream.files.sources import BLOCK_BYTES
 from pff_stream.triples._encode import PAIR_BYTES, name_slots_bytes
 from pff_stream.triples._triple_lines import RECORD_BYTES
+from pff_stream.triples.formats.document_memory import POOLS_BYTES
 from planner.formula import Formula, constant, given, least
 from planner.model import Term
 
@@ -31,6 +32,8 @@ DECODER = "encoder, decoder"
 DENSEST_BYTES = 128
 """A byte of a document as a graph at most: a relation with one triple takes some 980, and is
 written with eight (`"abc":1,`; there are few shorter names)."""
+KEPT_BYTES = 3 << 20
+"""What a process that encodes one document after the other keeps free of those before."""
 FILES_BYTES = 8 << 20
 """Page cache for triples and a graph that lie in files: with 5 MiB encoding went on, with 3 pages
 were read over and over (4 million triples of 237 relations)."""
@@ -126,7 +129,7 @@ def document_at_most(text_bytes: int, held_bytes: int) -> int:
     objects that are named by long paths are not in it: nothing bounds them by the size.
     """
     least = encode_terms(EncodeCounts(0, 0, 0, 0, 0, 0, decoder_bytes=0, document_bytes=0))
-    return max(held_bytes, DENSEST_BYTES * text_bytes) + _sum(least["reading"])
+    return max(held_bytes, DENSEST_BYTES * text_bytes) + _sum(least["reading"]) + KEPT_BYTES
 
 
 def reading_bytes(counts: EncodeCounts, *, with_records: bool = True) -> int:
@@ -162,7 +165,7 @@ def _grouping(counts: EncodeCounts) -> dict[str, Formula]:
         "records": records,
         "pairs": least(PAIR_BYTES * given("read", counts.n_read), started),
         "tables": _tables(counts),
-        **_any_files(counts),
+        **_behind_reading(counts),
     }
 
 
@@ -173,7 +176,7 @@ def _sorting(counts: EncodeCounts) -> dict[str, Formula]:
         "spare": _spare(counts),
         "stamps": 4 * given("entities", counts.n_entities),
         "tables": _tables(counts),
-        **_any_files(counts),
+        **_behind_reading(counts),
     }
 
 
@@ -184,7 +187,7 @@ def _naming(counts: EncodeCounts) -> dict[str, Formula]:
         "graph": constant(0) if counts.graph_in_file else graph,
         "pairs": _pairs(counts),
         "tables": _tables(counts),
-        **_any_files(counts),
+        **_behind_reading(counts),
     }
 
 
@@ -199,7 +202,7 @@ def _writing(counts: EncodeCounts) -> dict[str, Formula]:
         "pairs": constant(0) if _is_spilled(counts) else left,
         "spare": _spare(counts),
         "tables": _tables(counts),
-        **_any_files(counts),
+        **_behind_reading(counts),
     }
 
 
@@ -240,6 +243,9 @@ def _files(*, spilled: bool) -> dict[str, Formula]:
     return {"files": constant(FILES_BYTES)} if spilled else {}
 
 
-def _any_files(counts: EncodeCounts) -> dict[str, Formula]:
-    """Page cache of the triples or of the graph."""
-    return _files(spilled=_is_spilled(counts) or counts.graph_in_file)
+def _behind_reading(counts: EncodeCounts) -> dict[str, Formula]:
+    """What pools of documents keep, and page cache of the triples or of the graph."""
+    return {
+        "document": least(given("document", counts.document_bytes), POOLS_BYTES),
+        **_files(spilled=_is_spilled(counts) or counts.graph_in_file),
+    }

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from planner.watch import TreeWatch
+from planner.watch import PhasePeak, Reading, TreeWatch
 from tests.planner.fake_machine import MIB
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -207,3 +207,45 @@ def test_without_proc_psutil_is_asked(tmp_path: Path, monkeypatch: pytest.Monkey
     watch = TreeWatch(1, shared_bytes=7, root=str(tmp_path))
     assert watch.sample() == 307
     assert watch.processes == 2
+
+
+def reading(pid: int, resident: int, high: int) -> Reading:
+    """Of a process, in MiB."""
+    return Reading(pid, resident * MIB, 0, 0, None, resident * MIB, high * MIB)
+
+
+def seen(peak: PhasePeak, total: int, *readings: Reading) -> None:
+    """A sample of the tree, in MiB."""
+    watch = TreeWatch()
+    watch.now_bytes, watch.readings = total * MIB, readings
+    peak.take(watch)
+
+
+def started(*readings: Reading, with_marks: bool = True) -> PhasePeak:
+    """A phase that begins with these processes."""
+    peak, watch = PhasePeak(with_marks=with_marks), TreeWatch()
+    watch.readings = readings
+    peak.start(watch)
+    return peak
+
+
+def test_a_mark_is_added_to_the_highest_sample_of_its_process() -> None:
+    """The tree was above it by as much as the process was."""
+    peak = started(reading(1, 20, 50))
+    seen(peak, 60, reading(1, 20, 50), reading(2, 40, 40))
+    assert peak.bytes == 60 * MIB
+    seen(peak, 30, reading(1, 20, 50), reading(2, 10, 47))
+    assert peak.bytes == 67 * MIB
+    assert [one.pid for one in peak.readings] == [1, 2]
+
+
+def test_what_was_higher_before_is_not_of_this_phase() -> None:
+    """Nor is anything without marks."""
+    peak = started(reading(1, 20, 50))
+    seen(peak, 25, reading(1, 25, 50))
+    assert peak.bytes == 25 * MIB
+    seen(peak, 20, reading(1, 20, 51))
+    assert peak.bytes == 51 * MIB
+    peak = started(reading(1, 20, 50), with_marks=False)
+    seen(peak, 25, reading(1, 25, 90))
+    assert peak.bytes == 25 * MIB

@@ -15,7 +15,7 @@ DENSEST_BYTES = 48
 """Objects of a byte of text at most: a list of one takes 96, and is written with two."""
 WIDEST_BYTES = 4
 """Text of a byte at most: one character beyond U+FFFF makes all of them so wide."""
-POOLS_SHARE, POOLS_BYTES = 128, 5 << 18
+POOLS_SHARE, POOLS_BYTES = 128, 1 << 20
 """What the interpreter's pools take beside the objects in them: ends of pools, its map of them."""
 _LINE_BYTES, _LINES = 80, 1 << 12
 """Of the walk: a line's text object beside its characters; lines at most."""
