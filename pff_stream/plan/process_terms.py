@@ -9,7 +9,7 @@ from planner.model import KERNEL, Term
 
 TASK_BYTES = 2048
 """A task or an answer under way, with its pipe and its objects."""
-ENCODER_BYTES = {"fork": 27 << 17, "spawn": 12 << 20}
+ENCODER_BYTES = {"fork": 4 << 20, "spawn": 12 << 20}
 """What the process that encodes comes to hold alone, beside what it encodes, by how it starts."""
 KERNEL_BYTES, KERNEL_PROCESS_BYTES, KERNEL_CORE_BYTES = 1280 << 10, 88 << 10, 256 << 10
 """Kernel memory: stacks, file tables, sockets; and what a control group's counter is ahead of the

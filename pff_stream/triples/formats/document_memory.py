@@ -17,8 +17,6 @@ WIDEST_BYTES = 4
 """Text of a byte at most: one character beyond U+FFFF makes all of them so wide."""
 POOLS_SHARE, POOLS_BYTES = 128, 1 << 20
 """What the interpreter's pools take beside the objects in them: ends of pools, its map of them."""
-_LINE_BYTES, _LINES = 80, 1 << 12
-"""Of the walk: a line's text object beside its characters; lines at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +73,8 @@ def _in_pools(object_bytes: int) -> int:
 
 def walk_bytes(n_bytes: int, width: int = WIDEST_BYTES) -> int:
     """The lines that a document of so many bytes becomes, as far as they are held at once."""
-    lines = _LINES * _LINE_BYTES + (2 * width + 1) * BLOCK_CHARACTERS
-    return min(lines, 8 * n_bytes)
+    # Lines, all of them as one text, and that encoded. A line counts for 64 characters more.
+    return min((2 * width + 1) * BLOCK_CHARACTERS, 8 * n_bytes)
 
 
 def at_most(n_bytes: int) -> int:
