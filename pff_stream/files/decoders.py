@@ -1,6 +1,6 @@
 """Decompresses gzip and zstd in blocks of bounded size, and keeps account of what that takes.
 
-Does not cover: opening and reading files (`sources`).
+Does not cover: bzip2 and xz (`bzip2_xz`), opening and reading files (`sources`).
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ ZSTD_BYTES = 1 << 20
 BESIDE_MIB = 64
 """What is held beside a decoder, generously."""
 RAW_BYTES = 1 << 16
-SNIFF_BYTES = 18  # the longest zstd frame header
+SNIFF_BYTES = 64
+"""Of the beginning, enough for the longest header of a zstd frame or an xz block that counts."""
 GZIP_MAGIC = b"\x1f\x8b"
+PACKED_SUFFIXES = (".gz", ".zst", ".bz2", ".xz")
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 # The largest window that zstd's own tool accepts without being told otherwise.
 LARGEST_WINDOW_LOG = 27
@@ -80,12 +82,12 @@ def gzip_blocks(source: RawSource, data: bytes, block_bytes: int) -> Iterator[by
             if not data:
                 data = source.read(RAW_BYTES)
                 if not data:
-                    raise _truncated(source, "gzip")
+                    raise truncated(source, "gzip")
             at = source.offset - len(data)
             try:
                 block = decoder.decompress(data, block_bytes)
             except zlib.error as error:
-                raise _damaged(source, "gzip", at, error) from None
+                raise damaged(source, "gzip", at, error) from None
             data = decoder.unconsumed_tail
             if block:
                 yield block
@@ -116,9 +118,20 @@ def _after_member(source: RawSource, data: bytes) -> bytes:
 
 def import_for(paths: Iterable[str]) -> None:
     """Imports what these files are decompressed by, as far as their names tell."""
-    if any(path.lower().endswith(".zst") for path in paths):
-        with contextlib.suppress(InputError):  # it is said where the file is read
+    suffixes = {path[path.rfind(".") :].lower() for path in paths}
+    with contextlib.suppress(InputError, ImportError):  # it is said where the file is read
+        if ".zst" in suffixes:
             _zstd()
+        if ".bz2" in suffixes:
+            import bz2  # noqa: F401
+        if ".xz" in suffixes:
+            import lzma  # noqa: F401
+
+
+def unpacked_name(path: str) -> str:
+    """The path without the suffix that says how it is packed."""
+    lower = path.lower()
+    return path[: lower.rindex(".")] if lower.endswith(PACKED_SUFFIXES) else path
 
 
 def _zstd() -> Any:
@@ -173,14 +186,14 @@ def zstd_blocks(
             if not data and decoder.needs_input:
                 data = source.read(RAW_BYTES)
                 if not data:
-                    raise _truncated(source, "zstd")
+                    raise truncated(source, "zstd")
             at = source.offset - len(data)
             try:
                 block = decoder.decompress(data, block_bytes)
             except zstd.ZstdError as error:
                 if "not enough memory" in str(error):
                     raise MemoryError from None
-                raise _damaged(source, "zstd", at, error) from None
+                raise damaged(source, "zstd", at, error) from None
             data = b""
             if block:
                 made += len(block)
@@ -189,12 +202,14 @@ def zstd_blocks(
         data = decoder.unused_data or source.read(RAW_BYTES)
 
 
-def _truncated(source: RawSource, kind: str) -> InputError:
+def truncated(source: RawSource, kind: str) -> InputError:
+    """For a file that ends too early."""
     return InputError(
         f"{source.name}: byte {source.offset}: found the end of the file, expected more {kind} "
         "data: the file is truncated"
     )
 
 
-def _damaged(source: RawSource, kind: str, at: int, error: Exception) -> InputError:
+def damaged(source: RawSource, kind: str, at: int, error: Exception) -> InputError:
+    """For data that a decoder refuses."""
     return InputError(f"{source.name}: at or after byte {at}: found damaged {kind} data ({error})")

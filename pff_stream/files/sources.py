@@ -1,4 +1,4 @@
-"""Where bytes enter: one way to read plain, gzip and zstd files, and standard input, in windows.
+"""Where bytes enter: one way to read files, plain or packed, and standard input, in windows.
 
 Covers: recognition by content rather than by name, blocks of bounded size whatever the compression
 ratio, errors that name the file and the byte, a page cache that stays small. Does not cover: lines,
@@ -19,10 +19,21 @@ from threading import Semaphore, Thread
 from typing import IO, Any
 
 from pff_stream.errors import InputError
+from pff_stream.files.bzip2_xz import (
+    BZIP2_DIGITS,
+    BZIP2_MAGIC,
+    XZ_BYTES,
+    XZ_MAGIC,
+    bzip2_blocks,
+    bzip2_bytes,
+    xz_blocks,
+    xz_dictionary,
+)
 from pff_stream.files.decoders import (
     GZIP_BYTES,
     GZIP_MAGIC,
     LARGEST_WINDOW_LOG,
+    PACKED_SUFFIXES,
     RAW_BYTES,
     SNIFF_BYTES,
     ZSTD_BYTES,
@@ -65,7 +76,11 @@ def open_blocks(
             yield from gzip_blocks(source, first, block_bytes)
         elif is_zstd(first, name):
             yield from zstd_blocks(source, first, block_bytes, decoders)
-        elif not first and name.lower().endswith((".gz", ".zst")):
+        elif _is_bzip2(first):
+            yield from bzip2_blocks(source, first, block_bytes, decoders)
+        elif first.startswith(XZ_MAGIC):
+            yield from xz_blocks(source, first, block_bytes, decoders)
+        elif not first and name.lower().endswith(PACKED_SUFFIXES):
             raise InputError(f"{name}: byte 0: found an empty file, expected compressed data")
         else:
             yield from _plain_blocks(source, first, block_bytes)
@@ -126,7 +141,16 @@ def decoder_bytes(path: str | os.PathLike[str]) -> int:
         first = _Source(file, name).start()
     if first.startswith(GZIP_MAGIC):
         return GZIP_BYTES
-    return zstd_window(first) + ZSTD_BYTES if is_zstd(first, name) else 0
+    if is_zstd(first, name):
+        return zstd_window(first) + ZSTD_BYTES
+    if _is_bzip2(first):
+        return bzip2_bytes(first)
+    return xz_dictionary(first) + XZ_BYTES if first.startswith(XZ_MAGIC) else 0
+
+
+def _is_bzip2(first: bytes) -> bool:
+    """A text may begin with the letters; the digits of pi or of its root follow them in bzip2."""
+    return first.startswith(BZIP2_MAGIC) and first[4:10] in BZIP2_DIGITS
 
 
 class _Source:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pff_stream.errors import UsageError
+from pff_stream.files.decoders import PACKED_SUFFIXES
 from pff_stream.plan import process_terms as processes
 from pff_stream.plan.sizes import ProcessCosts
 from pff_stream.plan.terms import report_phase
@@ -144,7 +145,7 @@ def likely_bytes(path: str) -> int:
         size = os.stat(path).st_size
     except OSError:
         return 0
-    packed = path.lower().endswith((".gz", ".zst"))
+    packed = path.lower().endswith(PACKED_SUFFIXES)
     return LIKELY_FACTOR * size * (PACKED_FACTOR if packed else 1)
 
 

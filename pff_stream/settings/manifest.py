@@ -19,12 +19,12 @@ from hashlib import blake2b
 from typing import Any
 
 from pff_stream.errors import InputError
+from pff_stream.files.decoders import PACKED_SUFFIXES
 from pff_stream.settings.yaml import Placed, YamlEvents, line_of
 
 NAME_FROM_PATH = "msisdn"
 """The key of a task that gives it no name: the file's stem does."""
 
-_COMPRESSED = (".gz", ".zst")
 _MAX_FOLDER = 200
 _ENTRY = "an entry `- name: path`"
 
@@ -166,7 +166,7 @@ def stem_of(path: str) -> str:
     """File name without its suffix; the suffix of a compressed file does not count as one."""
     name = os.path.basename(path.rstrip("/"))
     root, suffix = os.path.splitext(name)
-    return os.path.splitext(root)[0] if suffix.lower() in _COMPRESSED else root
+    return os.path.splitext(root)[0] if suffix.lower() in PACKED_SUFFIXES else root
 
 
 def folder_of(name: str) -> str:

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import TypeAlias
 
 from pff_stream.errors import InputError, UsageError
-from pff_stream.files.decoders import DecoderMemory
+from pff_stream.files.decoders import PACKED_SUFFIXES, DecoderMemory
 from pff_stream.files.sources import STANDARD_INPUT, open_blocks, shown
 from pff_stream.triples.bad import BadTriples
 from pff_stream.triples.formats.interface import (
@@ -31,7 +31,6 @@ FIRST_BYTES = 4096
 """What a format is shown of an input; more where it begins with blanks."""
 _MOST_BLANKS = 1 << 20
 _BLANKS = b"\xef\xbb\xbf \t\r\n"
-_PACKED_SUFFIXES = (".gz", ".zst")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +138,7 @@ def text_at_most(path: str, options: EncodeOptions) -> int:
     """
     if not os.path.exists(path) and path != STANDARD_INPUT:
         return 0
-    if os.path.isfile(path) and not path.lower().endswith(_PACKED_SUFFIXES):
+    if os.path.isfile(path) and not path.lower().endswith(PACKED_SUFFIXES):
         return os.path.getsize(path)
     return options.documents.max_document_bytes
 
@@ -176,6 +175,6 @@ def _first_bytes(blocks: Iterable[bytes]) -> tuple[bytes, list[bytes]]:
 
 
 def _plain_bytes(given: object, lines: LineBlocks) -> int | None:
-    if not isinstance(given, str) or not lines.is_raw or given.lower().endswith(_PACKED_SUFFIXES):
+    if not isinstance(given, str) or not lines.is_raw or given.lower().endswith(PACKED_SUFFIXES):
         return None
     return os.path.getsize(given) if os.path.isfile(given) else None

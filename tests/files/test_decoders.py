@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import os
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from pff_stream.errors import RefusedError
+from pff_stream.errors import InputError, RefusedError
 from pff_stream.files.decoders import GZIP_BYTES, ZSTD_BYTES, DecoderMemory
-from pff_stream.files.sources import open_blocks
+from pff_stream.files.sources import decoder_bytes, open_blocks
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -74,3 +77,56 @@ def test_a_frame_over_the_limit_is_refused_before_it_is_decoded(tmp_path: Path) 
     with pytest.raises(RefusedError, match=message):
         given.extend(open_blocks(path, decoders=DecoderMemory(2 * MIB)))
     assert b"".join(given) == DATA
+
+
+@pytest.mark.parametrize("suffix", ["bz2", "xz"])
+def test_bzip2_and_xz(tmp_path: Path, suffix: str) -> None:
+    """Stream after stream, padded or not, to the same bytes; what they take is counted."""
+    pack: Callable[[bytes], bytes] = bz2.compress if suffix == "bz2" else lzma.compress
+    path = tmp_path / f"a.{suffix}"
+    for data, expected in (
+        (pack(DATA), DATA),
+        (pack(DATA) + pack(b"more"), DATA + b"more"),
+        (pack(b"") + bytes(8) + pack(b"x") + bytes(4), b"x"),
+    ):
+        path.write_bytes(data)
+        decoders = DecoderMemory()
+        assert read(path, decoders) == expected
+        assert 0 < decoders.most_bytes <= decoder_bytes(path) + 1  # of an empty stream none
+
+
+@pytest.mark.parametrize(("suffix", "level", "most"), [("bz2", 1, 1 << 20), ("xz", 1, 2 << 20)])
+def test_what_bzip2_and_xz_take_is_read_from_the_header(
+    tmp_path: Path, suffix: str, level: int, most: int
+) -> None:
+    """The size of a block or of the dictionary, before anything is decoded."""
+    path = tmp_path / f"a.{suffix}"
+    data = bz2.compress(DATA, level) if suffix == "bz2" else lzma.compress(DATA, preset=level)
+    path.write_bytes(data)
+    assert most / 2 < decoder_bytes(path) <= most * 1.05
+    with pytest.raises(RefusedError, match=r"byte \d+: decompressing it takes .*--budget \d+MiB"):
+        read(path, DecoderMemory(1 << 18))
+
+
+@pytest.mark.parametrize("pack", [bz2.compress, lzma.compress])
+def test_damaged_bzip2_and_xz(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    """Cut, altered and continued by something else: each says the file and the byte."""
+    path = tmp_path / "a"
+    whole = pack(DATA)
+    at = len(whole) // 2
+    altered = whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :]
+    for data, message in (
+        (whole[:at], rf"a: byte {at}: found the end of the file, expected more \w+ data"),
+        (altered, r"a: at or after byte \d+: found"),
+        (whole + b"text", rf"a: byte {len(whole)}: found b'text' after the \w+ data"),
+    ):
+        path.write_bytes(data)
+        with pytest.raises(InputError, match=message):
+            read(path, DecoderMemory())
+
+
+def test_a_text_that_begins_like_bzip2(tmp_path: Path) -> None:
+    """Three letters are not enough."""
+    path = tmp_path / "a"
+    path.write_bytes(b"BZh9\tr\tb\n")
+    assert read(path, DecoderMemory()) == b"BZh9\tr\tb\n" and decoder_bytes(path) == 0

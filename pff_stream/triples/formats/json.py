@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from pff_stream.errors import InputError
 from pff_stream.files import _pages
+from pff_stream.files.decoders import unpacked_name
 from pff_stream.files.sources import STANDARD_INPUT, shown
 from pff_stream.triples.formats.document_memory import at_most
 from pff_stream.triples.formats.elements import MAX_DEPTH, Element, split_elements
@@ -36,7 +37,6 @@ MAPPING = "json-1"
 ID_KEYS = ("@id", "id", "msisdn")
 _LINES_SUFFIXES = (".jsonl", ".ndjson")
 _SUFFIXES = (".json", *_LINES_SUFFIXES)
-_PACKED_SUFFIXES = (".gz", ".zst")
 _CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|(NaN|-?Infinity)', re.DOTALL)
 _LARGE_BYTES = 8 << 20
 """What a document of objects of so many bytes leaves free is given back to the system at once."""
@@ -56,7 +56,7 @@ class JsonFormat(TripleFormat):
             return False
         if given == STANDARD_INPUT:
             return first_bytes.removeprefix(_BOM).lstrip(_BLANKS).startswith((b"{", b"["))
-        return _unpacked(given).lower().endswith(_SUFFIXES)
+        return unpacked_name(given).lower().endswith(_SUFFIXES)
 
     def held_at_most(self, n_bytes: int, options: EncodeOptions) -> int:
         """One document, as dense as can be."""
@@ -67,16 +67,11 @@ class JsonFormat(TripleFormat):
         return DocumentReader(options.documents, bad)
 
 
-def _unpacked(path: str) -> str:
-    lower = path.lower()
-    return path[: lower.rindex(".")] if lower.endswith(_PACKED_SUFFIXES) else path
-
-
 def document_stem(path: str) -> str:
     """What documents without an id are named by: the file's name without its suffixes."""
     if path == STANDARD_INPUT:
         return "stdin"
-    name = PurePath(_unpacked(path)).name
+    name = PurePath(unpacked_name(path)).name
     return PurePath(name).stem if name.lower().endswith(_SUFFIXES) else name
 
 
@@ -132,7 +127,7 @@ class DocumentReader(TripleReader):
             source,
             blocks,
             memory,
-            lines=_unpacked(path).lower().endswith(_LINES_SUFFIXES),
+            lines=unpacked_name(path).lower().endswith(_LINES_SUFFIXES),
             max_document_bytes=self._options.max_document_bytes,
         )
         for element in elements:
