@@ -104,7 +104,7 @@ def test_triples_that_are_printed_are_checked(tmp_path: Path, block_bytes: int) 
     path.write_bytes(b"\xef\xbb\xbfr\ta\tb\r\nr\tb\tNA\r\nq\tc\td")
     assert b"".join(checked_lines([str(path)], options)) == b"a\tr\tb\nb\tr\tNA\nc\tq\td\n"
     for text, line, found in (
-        (b"a\tb\tc\n\nx\ty\tz\n", 2, "a blank line"),
+        (b"a\tb\tc\n\nx\ty\n", 3, "2 columns"),
         (b"a\tb\tc\nx\ty", 2, "2 columns"),
         (b"a\tb\tc\nd\te\tf\nx\t\xff\ty\n", 3, "the byte 0xff"),
         (b"me_myself_i\tb\tc\nb\tme_myself_i\tc", 2, "the entity me_myself_i"),

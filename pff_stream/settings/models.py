@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from pff_stream.errors import UsageError
+from pff_stream.settings.columns import EXPECTED, parse_columns
 from pff_stream.settings.options import OPTIONS, split_report
 
 MIB = 1024 * 1024
@@ -95,15 +96,25 @@ class InputOptions(Options):
     on_bad_rule: str = "1%"
     """What rules that cannot be read do: fail, skip, or fail over P% of all."""
     on_bad_triple: str = "fail"
-    """fail or skip."""
+    """What lines that are no triples do: fail, skip, or fail over P% of all."""
+    format: str = "auto"
+    """The name of a triple format; auto: the first that recognises an input."""
     columns: str = "s,p,o"
-    """Order of the columns of TSV triples."""
+    """Columns of TSV triples, or names of those of CSV."""
     id_key: str | None = None
     """Key that names an entity in JSON documents; None: @id, id or msisdn."""
     predicate: str = "key"
     """key or path: what becomes the relation of a JSON value."""
     max_document_bytes: int = 64 * MIB
     """Largest JSON document that is accepted."""
+
+    def validate(self) -> None:
+        """Columns have names in CSV alone."""
+        if parse_columns(self.columns).names and self.format != "csv":
+            raise UsageError(
+                f"--columns: found names in {self.columns!r} without --format csv, expected "
+                f"{EXPECTED}"
+            )
 
 
 @dataclass(frozen=True, slots=True)

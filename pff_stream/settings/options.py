@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from pff_stream.errors import UsageError
 from pff_stream.execute.executors import EXECUTORS
+from pff_stream.settings.columns import EXPECTED, parse_columns
 from pff_stream.settings.policy import read_bad_rule, read_fail_on
 
 PREFIX = "PFF_STREAM_"
@@ -158,10 +159,10 @@ def _file(value: object) -> str:
 
 
 def _columns(value: object) -> str:
-    parts = [part.strip() for part in _text(value).split(",")]
-    if sorted(parts) != ["o", "p", "s"]:
-        raise ValueError
-    return ",".join(parts)
+    text = _text(value)
+    if parse_columns(text).names:
+        return text
+    return ",".join(part.strip() for part in text.lower().split(","))
 
 
 _TABLE = (
@@ -236,11 +237,16 @@ _TABLE = (
     Option("on-bad-rule", read_bad_rule, "fail, skip or a percentage such as 1%",
            "A rule that cannot be read: fail at the first, skip all, or fail over this share.",
            "[fail|skip|P%]", default="1%"),
-    Option("on-bad-triple", _choice("fail", "skip"), "fail or skip",
-           "A line that is no triple: fail at the first, or skip and count.",
-           "[fail|skip]", default="fail"),
-    Option("columns", _columns, "s, p and o in some order, such as s,p,o",
-           "Order of subject, relation and object in TSV triples.", "s,p,o", default="s,p,o"),
+    Option("on-bad-triple", read_bad_rule, "fail, skip or a percentage such as 1%",
+           "A line that is no triple: fail at the first, skip all, or fail over this share.",
+           "[fail|skip|P%]", default="fail"),
+    Option("format", _text, "the name of a triple format",
+           "Format of the triples: tsv, json, csv (a line of column names first), openke "
+           "(train2id.txt), or auto, by name and content.", "NAME", default="auto"),
+    Option("columns", _columns, EXPECTED,
+           "Order of subject, relation and object in TSV triples; _ is a column that is ignored, "
+           "... any others behind. With --format csv the names of three columns.",
+           "s,p,o", default="s,p,o"),
     Option("id-key", _text, "a key of the documents",
            "Key that names an entity in JSON documents.",
            "KEY", default="@id, id or msisdn"),

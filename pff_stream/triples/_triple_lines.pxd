@@ -32,13 +32,17 @@ cdef class TripleLines:
     cdef Array tail               # the unfinished line of the last block
     cdef size_t tail_bytes
     cdef int columns[3]
+    cdef int n_columns
+    cdef bint more_columns
+    cdef bint cuts_dots
+    cdef bint is_wide             # columns are others than the three
     cdef bint verbatim
     cdef uint64_t line
     cdef uint64_t max_line_bytes
     cdef Problem problem
     cdef object bad
     cdef str source
-    cdef readonly uint64_t n_read
+    cdef readonly uint64_t n_read, n_blank, n_comments
 
     cdef _keep(self, Text at, Text stop)
     cdef _tail_line(self)
@@ -47,6 +51,9 @@ cdef class TripleLines:
     cdef Problem _split(
         self, Text at, Text stop, bint plain, int ahead, Line* line
     ) noexcept nogil
+    cdef Problem _split_wide(self, Text at, Text stop, bint plain, Line* line) noexcept nogil
+    cdef Problem _hash(self, size_t line_bytes, Line* line) noexcept nogil
+    cdef bint _is_no_line(self, bytes line)
     cdef Problem _add(self, const Line* line) noexcept nogil
     cdef bint _room_for_record(self) noexcept nogil
     cdef bint _spill_records(self) noexcept nogil

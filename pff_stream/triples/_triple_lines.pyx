@@ -13,6 +13,7 @@ from libc.stdint cimport int32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy, memset
 
 from pff_stream.errors import InputError, OutputError
+from pff_stream.triples.hints import hint
 from pff_stream.triples._name_table cimport (
     BLANK, COLUMNS, EMPTY, GOOD, MAX_NAMES, MEMORY, NUL, SELF_NAME, TOO_LONG_NAME, UTF8,
     Array, Problem, Text, fetch_end, fetch_name, fetch_slot, free_names, grow_slots, intern,
@@ -105,15 +106,27 @@ cdef class TripleLines:
         )
 
     def start_file(
-        self, str name, columns=(0, 1, 2), bint verbatim=False, uint64_t lines_before=0
+        self,
+        str name,
+        columns=(0, 1, 2),
+        bint verbatim=False,
+        uint64_t lines_before=0,
+        int n_columns=3,
+        bint more_columns=False,
+        bint cuts_dots=False,
     ):
         """Lines are counted from 1 again (or go on behind `lines_before`) and belong to `name`.
 
         `columns` are the places of subject, relation and object in a line. `verbatim`: the lines come
-        from this program; neither a byte order mark nor a CR before a newline is taken off.
+        from this program; neither a byte order mark nor a CR before a newline is taken off,
+        and blank lines and comments are bad like any other. A line has `n_columns`, or also more.
+        `cuts_dots`: a full stop behind a blank or a tab at the end of a line is no part of it.
         """
-        if sorted(columns) != [0, 1, 2]:
-            raise ValueError(f"columns {columns!r}: expected an order of 0, 1, 2")
+        if len(set(columns)) != 3 or min(columns) < 0 or max(columns) >= n_columns:
+            raise ValueError(f"columns {columns!r}: expected three of {n_columns}")
+        self.n_columns, self.more_columns = n_columns, more_columns
+        self.cuts_dots = cuts_dots
+        self.is_wide = n_columns != 3 or more_columns
         for i in range(3):
             self.columns[i] = columns[i]
         self.source = name
@@ -236,8 +249,12 @@ cdef class TripleLines:
                 at += 3
             if stop > at and (stop - 1)[0] == 13:
                 stop -= 1
+            if self.cuts_dots:
+                stop = _without_dot(at, stop)
         if stop == at:
             return BLANK
+        if self.is_wide:
+            return self._split_wide(at, stop, plain, line)
         first = <Text>memchr(at, 9, stop - at)
         if first == NULL:
             return COLUMNS
@@ -254,16 +271,49 @@ cdef class TripleLines:
         fields[0], lengths[0] = at, first - at
         fields[1], lengths[1] = first + 1, second - first - 1
         fields[2], lengths[2] = second + 1, stop - second - 1
-        if stop - at > 0x7FFFFFFF:
-            return TOO_LONG_NAME
         for i in range(3):
             column = self.columns[i]
-            if i != 1:
-                if lengths[column] == 11 and memcmp(fields[column], b"me_myself_i", 11) == 0:
-                    return SELF_NAME
             line.names[i] = fields[column]
             line.lengths[i] = lengths[column]
-            line.hashes[i] = pff_name_hash(fields[column], lengths[column])
+        return self._hash(stop - at, line)
+
+    cdef Problem _split_wide(self, Text at, Text stop, bint plain, Line* line) noexcept nogil:
+        """The same of a line of other columns than the three."""
+        cdef Text start = at
+        cdef Text end
+        cdef int i, column
+        for column in range(self.n_columns):
+            end = <Text>memchr(start, 9, stop - start)
+            if (end == NULL) != (column == self.n_columns - 1) and not (
+                self.more_columns and column == self.n_columns - 1
+            ):
+                return COLUMNS
+            if end == NULL:
+                end = stop
+            for i in range(3):
+                if self.columns[i] == column:
+                    line.names[i], line.lengths[i] = start, end - start
+            start = end + 1 if end < stop else stop
+        for i in range(3):
+            if line.lengths[i] == 0:
+                return EMPTY
+        if not plain:
+            if memchr(at, 0, stop - at) != NULL:
+                return NUL
+            if pff_bad_utf8(at, stop) != NULL:
+                return UTF8
+        return self._hash(stop - at, line)
+
+    cdef Problem _hash(self, size_t line_bytes, Line* line) noexcept nogil:
+        """The hashes of the names, whose slots begin to be fetched."""
+        cdef int i
+        if line_bytes > 0x7FFFFFFF:
+            return TOO_LONG_NAME
+        for i in range(0, 3, 2):
+            if line.lengths[i] == 11 and memcmp(line.names[i], b"me_myself_i", 11) == 0:
+                return SELF_NAME
+        for i in range(3):
+            line.hashes[i] = pff_name_hash(line.names[i], line.lengths[i])
             fetch_slot(&self.relations if i == 1 else &self.entities, line.hashes[i])
         return GOOD
 
@@ -355,16 +405,26 @@ cdef class TripleLines:
             line = line.removesuffix(b"\r")
             if self.line == 0:
                 line = line.removeprefix(b"\xef\xbb\xbf")
+            if self.cuts_dots:
+                line = line[: _without_dot(line, <Text>line + len(line)) - <Text>line]
+            if self._is_no_line(line):
+                return
         shown = repr(line[:80].decode("utf-8", "backslashreplace")) + ("..." if len(line) > 80 else "")
-        names = [("subject", "relation", "object")[list(self.columns).index(i)] for i in range(3)]
-        expected = "expected " + ", ".join(names) + " separated by tabs"
+        names = ["a column that is ignored"] * self.n_columns
+        for i in range(3):
+            names[self.columns[i]] = ("subject", "relation", "object")[i]
+        more = ["any others"] if self.more_columns else []
+        expected = "expected " + ", ".join(names + more) + " separated by tabs"
         if self.problem == BLANK:
             message = f"found a blank line, {expected}"
         elif self.problem == COLUMNS:
             n = line.count(b"\t") + 1
             message = f"found {n} column{'s' if n > 1 else ''} in {shown}, {expected}"
+            if not self.verbatim:
+                message += hint(line, n, self.is_wide)
         elif self.problem == EMPTY:
-            column = line.split(b"\t").index(b"")
+            fields = line.split(b"\t")
+            column = next(i for i in sorted(self.columns) if not fields[i])
             message = f"found an empty {names[column]} (column {column + 1}) in {shown}, {expected}"
         elif self.problem == NUL:
             message = f"found a NUL character at byte {line.index(0) + 1} of {shown}, {expected}"
@@ -383,6 +443,26 @@ cdef class TripleLines:
             raise InputError(f"{self._place()}: found more, expected {limit}")
         self.bad.add(self.source, self.line + 1, message, "triple" if self.verbatim else "line")
 
+    cdef bint _is_no_line(self, bytes line):
+        """Whether a line that cannot be read is nothing, or a comment; counts it."""
+        if self.problem in (BLANK, COLUMNS, EMPTY) and not line.strip(b" \t"):
+            self.n_blank += 1
+            return True
+        if self.problem == COLUMNS and line.startswith(b"#"):
+            self.n_comments += 1
+            return True
+        return False
+
     cdef str _place(self):
         """The line at hand; of lines that this program made, the triple."""
         return f"{self.source}, {'triple' if self.verbatim else 'line'} {self.line + 1}"
+
+
+cdef Text _without_dot(Text at, Text stop) noexcept nogil:
+    """The end of a line without a full stop that stands apart, and without the blanks before it."""
+    if stop - at < 2 or (stop - 1)[0] != 46 or ((stop - 2)[0] != 32 and (stop - 2)[0] != 9):
+        return stop
+    stop -= 1
+    while stop > at and ((stop - 1)[0] == 32 or (stop - 1)[0] == 9):
+        stop -= 1
+    return stop

@@ -1,13 +1,15 @@
-"""What happens to input that is no triple: the first one ends the reading, or all are counted."""
+"""What happens to input that is no triple: the first one ends the reading, or all are counted.
+
+Counted ones may be any number, or a share of all that was read.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 from pff_stream.errors import InputError
+from pff_stream.settings.policy import too_many_rejected
 
-BadTriplePolicy = Literal["fail", "skip"]
 KEPT = 10
 
 
@@ -29,7 +31,8 @@ class BadTriple:
 class BadTriples:
     """Counts bad triples and keeps the first ones; under `fail` the first one is raised."""
 
-    policy: BadTriplePolicy = "fail"
+    policy: str = "fail"
+    """`fail`, `skip`, or the share that may be bad (`P%`)."""
     count: int = 0
     first: list[BadTriple] = field(default_factory=list)
 
@@ -41,3 +44,13 @@ class BadTriples:
         self.count += 1
         if len(self.first) < KEPT:
             self.first.append(bad)
+
+    def check(self, n_read: int) -> None:
+        """`InputError` where the bad ones are more than their share of all, `n_read` good ones."""
+        n_all = n_read + self.count
+        if self.count and too_many_rejected(self.policy, self.count, n_all):
+            listed = "".join(f"\n  {bad}" for bad in self.first)
+            raise InputError(
+                f"{self.count} of {n_all} triples could not be read, more than --on-bad-triple "
+                f"{self.policy} allows; the first:{listed}"
+            )

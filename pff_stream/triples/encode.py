@@ -110,6 +110,7 @@ def _encode_quietly(
         reading.read_all(opened)
         read_seconds = time.perf_counter() - started
         encoder = reading.encoder
+        bad.check(encoder.n_read)
         encoder.finish_reading()
         size_bytes = encoder.size()
         memory_counts = reading.counts(size_bytes)
@@ -126,6 +127,8 @@ def _encode_quietly(
         n_relations=counts[1],
         n_bad=bad.count,
         bad=tuple(bad.first),
+        n_blank=encoder.n_blank,
+        n_comments=encoder.n_comments,
         warnings=tuple(opened.warnings()),
         well_nested=bool(encoder.flags & 1),
         letter_entity=bool(encoder.flags & 2),

@@ -5,14 +5,15 @@ Does not cover: what becomes of the lines (`encode`).
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import TypeAlias
 
 from pff_stream.errors import InputError, UsageError
-from pff_stream.files.decoders import PACKED_SUFFIXES, DecoderMemory
+from pff_stream.files.decoders import PACKED_SUFFIXES, DecoderMemory, unpacked_name
 from pff_stream.files.sources import STANDARD_INPUT, open_blocks, shown
 from pff_stream.triples.bad import BadTriples
 from pff_stream.triples.formats.interface import (
@@ -24,12 +25,15 @@ from pff_stream.triples.formats.interface import (
 from pff_stream.triples.formats.tsv import MAPPING, checked
 from pff_stream.triples.formats.tuples import Triple
 from pff_stream.triples.held import HeldMemory, Unlimited
-from pff_stream.triples.options import EncodeOptions
+from pff_stream.triples.options import AUTO, EncodeOptions
 
 TripleInput: TypeAlias = "str | os.PathLike[str] | Iterable[Triple]"
 FIRST_BYTES = 4096
 """What a format is shown of an input; more where it begins with blanks."""
-_MOST_BLANKS = 1 << 20
+FIRST_LINES = 1000
+"""By which it is decided how lines are read."""
+_MOST_BLANKS = _MOST_BYTES = 1 << 20
+_TELLING_SUFFIXES = (".tsv", ".json", ".jsonl", ".ndjson")
 _BLANKS = b"\xef\xbb\xbf \t\r\n"
 
 
@@ -71,6 +75,8 @@ class OpenedInputs:
         self.all = [self._open(one, number) for number, one in enumerate(given, 1)]
         mappings = {opened.mapping for opened in self.all}
         if len(mappings) > 1:
+            mappings.discard(MAPPING)  # names as they are join any other
+        if len(mappings) > 1:
             raise InputError(
                 "found inputs of several kinds for one graph, expected one kind: "
                 + ", ".join(f"{opened.name} ({opened.mapping})" for opened in self.all)
@@ -93,42 +99,70 @@ class OpenedInputs:
     def _open(self, given: object, number: int) -> OpenedInput:
         if isinstance(given, str):
             name = shown(given)
-            first_bytes, blocks = self._look_into(given)
+            first_bytes, blocks, beginning = self._look_into(given)
         else:
             name = f"triples given as input {number}"
-            first_bytes, blocks = b"", iter(())
-        for matching in self._options.formats:
-            if matching.matches(given, first_bytes):
-                break
-        else:
+            first_bytes, blocks, beginning = b"", iter(()), bytes
+        matching = format_of(given, first_bytes, self._options)
+        if matching is None:
             raise InputError(f"{name}: found {type(given).__name__}, expected triples")
         if matching not in self._readers:
             self._readers[matching] = matching.reader(self._options, self._bad)
-        source = TripleSource(given, name, blocks, self._memory)
+        source = TripleSource(given, name, blocks, self._memory, first_bytes, beginning)
         lines = self._readers[matching].lines(source)
         return OpenedInput(name, matching.mapping, lines, _plain_bytes(given, lines))
 
-    def _look_into(self, path: str) -> tuple[bytes, Iterator[bytes]]:
-        """The first bytes of a path, and all its blocks.
+    def _look_into(self, path: str) -> tuple[bytes, Iterator[bytes], Callable[[], bytes]]:
+        """The first bytes of a path, all its blocks, and what reads its first lines.
 
         A file is opened twice, so that of many inputs none is open before its turn.
         """
         block_bytes, decoders = self._options.block_bytes, self._decoders
         if os.path.isfile(path):
             first, _ = _first_bytes(open_blocks(path, FIRST_BYTES, decoders))
-            return first, open_blocks(path, block_bytes, decoders)
+
+            def again() -> bytes:
+                with contextlib.closing(open_blocks(path, block_bytes, decoders)) as blocks:
+                    return _first_lines([], blocks)
+
+            return first, open_blocks(path, block_bytes, decoders), again
         blocks = open_blocks(path, block_bytes, decoders)
         first, seen = _first_bytes(blocks)
-        return first, chain(seen, blocks)
+        return first, chain(seen, blocks), lambda: _first_lines(seen, blocks)
+
+
+def format_of(given: object, first_bytes: bytes, options: EncodeOptions) -> TripleFormat | None:
+    """What reads an input: of paths the format that was asked for, else the first that matches.
+
+    None where there is none; `UsageError` for a name that no format has.
+    """
+    if options.format != AUTO:
+        names = [one.name for one in options.formats if one.name]
+        if options.format not in names:
+            expected = ", ".join((AUTO, *names))
+            raise UsageError(f"--format: found {options.format!r}, expected one of {expected}")
+        if isinstance(given, str):
+            return next(one for one in options.formats if one.name == options.format)
+    return next((one for one in options.formats if one.matches(given, first_bytes)), None)
 
 
 def held_at_most(path: str, options: EncodeOptions) -> int:
     """What reading a path holds beside blocks at most, by what is known before it is read."""
-    first_bytes = b"{" if path == STANDARD_INPUT else b""  # what takes most
-    for matching in options.formats:
-        if matching.matches(path, first_bytes):
-            return matching.held_at_most(text_at_most(path, options), options)
-    return 0
+    first_bytes = b"{"  # what takes most
+    if os.path.isfile(path):
+        is_named = unpacked_name(path).lower().endswith(_TELLING_SUFFIXES)
+        first_bytes = b"" if is_named else _head(path, options)
+    matching = format_of(path, first_bytes, options)
+    return matching.held_at_most(text_at_most(path, options), options) if matching else 0
+
+
+def _head(path: str, options: EncodeOptions) -> bytes:
+    """The first bytes of a file; empty where it cannot be read, which is said when it is."""
+    try:
+        with contextlib.closing(open_blocks(path, FIRST_BYTES)) as blocks:
+            return _first_bytes(blocks)[0]
+    except InputError:
+        return b""
 
 
 def text_at_most(path: str, options: EncodeOptions) -> int:
@@ -172,6 +206,19 @@ def _first_bytes(blocks: Iterable[bytes]) -> tuple[bytes, list[bytes]]:
         if first.lstrip(_BLANKS) or len(first) > _MOST_BLANKS:
             break
     return first, seen
+
+
+def _first_lines(seen: list[bytes], blocks: Iterator[bytes]) -> bytes:
+    """The first lines, whole; blocks that are read for them are added to those that are seen."""
+    n_lines, n_bytes = sum(block.count(b"\n") for block in seen), sum(map(len, seen))
+    while n_lines < FIRST_LINES and n_bytes < _MOST_BYTES:
+        block = next(blocks, None)
+        if block is None:
+            return b"".join(seen)
+        seen.append(block)
+        n_lines, n_bytes = n_lines + block.count(b"\n"), n_bytes + len(block)
+    whole = b"".join(seen)
+    return b"\n".join(whole[: whole.rfind(b"\n") + 1].split(b"\n")[:FIRST_LINES])
 
 
 def _plain_bytes(given: object, lines: LineBlocks) -> int | None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pff_stream.errors import UsageError
 from pff_stream.files.sources import BLOCK_BYTES
+from pff_stream.settings.columns import parse_columns
 from pff_stream.settings.models import InputOptions
-from pff_stream.triples.bad import BadTriplePolicy
 from pff_stream.triples.formats import FORMATS
 from pff_stream.triples.formats.interface import TripleFormat
+
+AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,16 @@ class EncodeOptions:
 
     columns: tuple[int, int, int] = (0, 1, 2)
     """Places of subject, relation and object in a TSV line."""
-    on_bad_triple: BadTriplePolicy = "fail"
+    n_columns: int = 3
+    """Of a TSV line."""
+    more_columns: bool = False
+    """Whether others may stand behind them."""
+    column_names: tuple[str, ...] = ()
+    """Of CSV: subject, relation and object; none: the usual ones."""
+    format: str = AUTO
+    """The name of a format, or the first that matches."""
+    on_bad_triple: str = "fail"
+    """`fail`, `skip`, or the share of the lines that may be no triples (`P%`)."""
     documents: DocumentOptions = field(default_factory=DocumentOptions)
     block_bytes: int = BLOCK_BYTES
     memory_bytes: int | None = None
@@ -41,19 +51,16 @@ class EncodeOptions:
     """Asked in this order which of them reads an input; a caller may put its own before them."""
 
 
-def parse_columns(text: str) -> tuple[int, int, int]:
-    """`s,p,o` in any order, to the places of subject, relation and object."""
-    letters = [letter.strip().lower() for letter in text.split(",")]
-    if sorted(letters) != ["o", "p", "s"]:
-        raise UsageError(f"--columns {text!r}: expected s, p and o once each, like s,p,o")
-    return letters.index("s"), letters.index("p"), letters.index("o")
-
-
 def encode_options(reading: InputOptions) -> EncodeOptions:
     """How triples are read, in the terms of the encoder."""
+    columns = parse_columns(reading.columns)
     return EncodeOptions(
-        columns=parse_columns(reading.columns),
-        on_bad_triple="skip" if reading.on_bad_triple == "skip" else "fail",
+        columns=columns.places,
+        n_columns=columns.count,
+        more_columns=columns.more,
+        column_names=columns.names,
+        format=reading.format,
+        on_bad_triple=reading.on_bad_triple,
         documents=DocumentOptions(
             id_key=reading.id_key,
             predicate="path" if reading.predicate == "path" else "key",

@@ -68,7 +68,14 @@ class Reading:
         self._total_bytes = inputs.plain_bytes()
         for opened in inputs.all:
             lines = opened.lines
-            self.encoder.start_file(opened.name, lines.columns, verbatim=not lines.is_raw)
+            self.encoder.start_file(
+                opened.name,
+                lines.columns,
+                verbatim=not lines.is_raw,
+                n_columns=lines.n_columns,
+                more_columns=lines.more_columns,
+                cuts_dots=lines.cuts_dots,
+            )
             self._feed(lines.blocks)
         _pages.trim()  # what decoders and readers left free is not there when triples are sorted
         beside = self._most_bytes - self._encoder_bytes()

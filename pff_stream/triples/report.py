@@ -23,6 +23,10 @@ class EncodeReport:
     n_bad: int
     bad: tuple[BadTriple, ...]
     """The first bad triples."""
+    n_blank: int
+    """Blank lines of TSV, which say nothing."""
+    n_comments: int
+    """Lines of TSV that begin with # and have not as many fields as the others."""
     warnings: tuple[str, ...]
     """What the formats read otherwise than it may have been meant, one sentence each."""
     well_nested: bool
@@ -45,6 +49,13 @@ def log_report(report: EncodeReport) -> None:
     """Warns of what was read otherwise than it may have been meant."""
     for warning in report.warnings:
         _logger.warning("%s", warning)
+    if report.n_comments:
+        lines = (
+            "1 line that begins"
+            if report.n_comments == 1
+            else (f"{report.n_comments:,} lines that begin")
+        )
+        _logger.warning("%s with # and do not hold a triple: left out as comments", lines)
     if report.letter_entity:
         _logger.warning(
             "an entity is named by one letter A to Z: a rule cannot name it, there it is a variable"

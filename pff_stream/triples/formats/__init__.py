@@ -4,9 +4,21 @@ A new one is a class with the members of `interface.TripleFormat` in a file here
 in `FORMATS`. A caller adds its own for one call: `EncodeOptions(formats=(Mine(), *FORMATS))`.
 """
 
+from pff_stream.triples.formats.csv import CsvFormat
 from pff_stream.triples.formats.interface import TripleFormat
 from pff_stream.triples.formats.json import JsonFormat
+from pff_stream.triples.formats.jsonld import JsonLdFormat
+from pff_stream.triples.formats.openke import OpenKEFormat
+from pff_stream.triples.formats.separated import SeparatedFormat
 from pff_stream.triples.formats.tsv import TsvFormat
 from pff_stream.triples.formats.tuples import TupleFormat
 
-FORMATS: tuple[TripleFormat, ...] = (JsonFormat(), TsvFormat(), TupleFormat())
+FORMATS: tuple[TripleFormat, ...] = (
+    JsonLdFormat(),
+    JsonFormat(),
+    CsvFormat(),
+    OpenKEFormat(),
+    SeparatedFormat(),
+    TsvFormat(),
+    TupleFormat(),
+)

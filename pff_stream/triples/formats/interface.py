@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from pff_stream.triples.formats.source import LineBlocks, TripleSource
 
 if TYPE_CHECKING:
     from pff_stream.triples.bad import BadTriples
-    from pff_stream.triples.held import HeldMemory
     from pff_stream.triples.options import EncodeOptions
 
-
-@dataclass(frozen=True, slots=True)
-class TripleSource:
-    """One input: a path, or what a Python caller gave."""
-
-    given: object  # the path as a `str` (`-`: standard input), or the caller's object
-    name: str  # in messages
-    blocks: Iterator[bytes]  # of a path, decompressed, of a bounded size; none of an object
-    memory: HeldMemory  # for readers that hold more than a block
-
-
-@dataclass(frozen=True, slots=True)
-class LineBlocks:
-    """Lines of three names separated by tabs, UTF-8."""
-
-    blocks: Iterator[bytes]  # may end inside a line
-    columns: tuple[int, int, int] = (0, 1, 2)  # places of subject, relation and object
-    is_raw: bool = False
-    """A user's own bytes: a byte order mark and a CR before a newline are taken off."""
+__all__ = ["LineBlocks", "TripleFormat", "TripleReader", "TripleSource"]
 
 
 class TripleReader(Protocol):
@@ -48,6 +29,8 @@ class TripleFormat(Protocol):
 
     mapping: str
     """How names are made, in the graph's header: at most 16 ASCII characters, like `tsv-1`."""
+    name: str = ""
+    """A value of `--format`; empty: it is not asked for by name."""
 
     def matches(self, given: object, first_bytes: bytes) -> bool:
         """Whether it reads `given`; `first_bytes` of a path are decompressed, of an object none."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from pff_stream.errors import InputError
 from pff_stream.files import _pages
 from pff_stream.files.decoders import unpacked_name
+from pff_stream.files.known import check_text
 from pff_stream.files.sources import STANDARD_INPUT, shown
 from pff_stream.triples.formats.document_memory import at_most
 from pff_stream.triples.formats.elements import MAX_DEPTH, Element, split_elements
@@ -40,6 +41,10 @@ _SUFFIXES = (".json", *_LINES_SUFFIXES)
 _CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|(NaN|-?Infinity)', re.DOTALL)
 _LARGE_BYTES = 8 << 20
 """What a document of objects of so many bytes leaves free is given back to the system at once."""
+_BEGINNING = re.compile(
+    rb'(?:\[\s*)?(?:\{\s*(?:\}|"(?:[^"\\]|\\.)*(?:"\s*(?::|\Z)|\Z)|\Z)|\]|\Z)', re.DOTALL
+)
+"""An object with its first key, alone or first in an array."""
 _SELF_NAME = "me_myself_i"
 _BOM = b"\xef\xbb\xbf"
 _BLANKS = b" \t\r\n"
@@ -49,14 +54,14 @@ class JsonFormat(TripleFormat):
     """`.json`, `.jsonl` and `.ndjson`, also compressed; standard input by its content."""
 
     mapping = MAPPING
+    name = "json"
 
     def matches(self, given: object, first_bytes: bytes) -> bool:
-        """By the name of a file; standard input begins with an object or an array."""
+        """By the name of a file, or by its content where the name promises nothing else."""
         if not isinstance(given, str):
             return False
-        if given == STANDARD_INPUT:
-            return first_bytes.removeprefix(_BOM).lstrip(_BLANKS).startswith((b"{", b"["))
-        return unpacked_name(given).lower().endswith(_SUFFIXES)
+        name = unpacked_name(given).lower()
+        return name.endswith(_SUFFIXES) or (not name.endswith(".tsv") and is_json(first_bytes))
 
     def held_at_most(self, n_bytes: int, options: EncodeOptions) -> int:
         """One document, as dense as can be."""
@@ -65,6 +70,14 @@ class JsonFormat(TripleFormat):
     def reader(self, options: EncodeOptions, bad: BadTriples) -> DocumentReader:
         """Needs the options for documents."""
         return DocumentReader(options.documents, bad)
+
+
+def is_json(first_bytes: bytes) -> bool:
+    """Whether text that begins so is JSON: a name may begin with a brace or a bracket, too."""
+    text = first_bytes.removeprefix(_BOM).lstrip(_BLANKS)
+    if not text.startswith((b"{", b"[")):
+        return False
+    return _BEGINNING.match(text) is not None or b"\t" not in text.partition(b"\n")[0]
 
 
 def document_stem(path: str) -> str:
@@ -98,6 +111,7 @@ class DocumentReader(TripleReader):
 
     def lines(self, source: TripleSource) -> LineBlocks:
         """The lines of all documents of a file."""
+        check_text(source.name, source.first_bytes, "JSON")
         return LineBlocks(self._without_collection(source))
 
     def warnings(self) -> list[str]:

@@ -5,9 +5,11 @@ Does not split lines: `_triple_lines` does, and says what is wrong with one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from pff_stream.files.known import check_text
 from pff_stream.triples._encode import Encoder
 from pff_stream.triples._triple_lines import MAX_LINE_BYTES
 from pff_stream.triples.formats.interface import (
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from pff_stream.triples.options import EncodeOptions
 
 MAPPING = "tsv-1"
+_DOTS = (b" .", b"\t.")
+_MAYBE_ODD = re.compile(rb"(?: |[ \t]\.)\r?(?:\n|\Z)")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -29,6 +33,7 @@ class TsvFormat(TripleFormat):
     """Every path that no format before it reads."""
 
     mapping = MAPPING
+    name = "tsv"
 
     def matches(self, given: object, first_bytes: bytes) -> bool:
         """Any path."""
@@ -36,18 +41,61 @@ class TsvFormat(TripleFormat):
 
     def reader(self, options: EncodeOptions, bad: BadTriples) -> TsvReader:
         """Needs the columns of the options."""
-        return TsvReader(options.columns)
+        return TsvReader(options)
 
 
 class TsvReader(TripleReader):
     """Hands bytes on: the encoder tells `bad` which lines are none."""
 
-    def __init__(self, columns: tuple[int, int, int]) -> None:
-        self._columns = columns
+    def __init__(self, options: EncodeOptions) -> None:
+        self._options = options
+        self._said: list[str] = []
 
     def lines(self, source: TripleSource) -> LineBlocks:
         """The bytes of the file."""
-        return LineBlocks(source.blocks, self._columns, is_raw=True)
+        check_text(source.name, source.first_bytes, "triples")
+        options = self._options
+        cuts_dots = self._cuts_dots(source)
+        return LineBlocks(
+            source.blocks,
+            options.columns,
+            is_raw=True,
+            n_columns=options.n_columns,
+            more_columns=options.more_columns,
+            cuts_dots=cuts_dots,
+        )
+
+    def warnings(self) -> list[str]:
+        """Of full stops and blanks at the ends of lines."""
+        return self._said
+
+    def _cuts_dots(self, source: TripleSource) -> bool:
+        """Whether every line of the beginning ends in a full stop that stands apart."""
+        if not _MAYBE_ODD.search(source.first_bytes):
+            return False
+        ends = _ends(source.beginning())
+        n_dots = sum(end in _DOTS for end in ends)
+        n_blanks = sum(end.endswith(b" ") for end in ends)
+        if n_dots == len(ends) > 0:
+            self._said.append(f"{source.name}: all lines end in a full stop, which is left out")
+            return True
+        if n_dots:
+            self._said.append(
+                f"{source.name}: {n_dots} of the first {len(ends)} lines end in a full stop behind "
+                "a blank, which is read as it stands: it is left out only where all lines have it"
+            )
+        if n_blanks:
+            self._said.append(
+                f"{source.name}: {n_blanks} of the first {len(ends)} lines end in a blank, which "
+                "is part of the last name"
+            )
+        return False
+
+
+def _ends(data: bytes) -> list[bytes]:
+    """The last two bytes of each line that is neither blank nor a comment."""
+    lines = [line.removesuffix(b"\r") for line in data.split(b"\n")]
+    return [line[-2:] for line in lines if line.strip(b" \t") and not line.startswith(b"#")]
 
 
 def checked(name: str, lines: LineBlocks, bad: BadTriples) -> Iterator[bytes]:
@@ -57,7 +105,15 @@ def checked(name: str, lines: LineBlocks, bad: BadTriples) -> Iterator[bytes]:
     for whole in _whole_lines(lines.blocks):
         # It holds the names of these lines alone, whatever the length of the file.
         encoder = Encoder(bad)
-        encoder.start_file(name, columns, not lines.is_raw, n_lines)
+        encoder.start_file(
+            name,
+            columns,
+            verbatim=not lines.is_raw,
+            lines_before=n_lines,
+            n_columns=lines.n_columns,
+            more_columns=lines.more_columns,
+            cuts_dots=lines.cuts_dots,
+        )
         encoder.feed(whole)
         encoder.end_file()
         ended = whole if whole.endswith(b"\n") else whole + b"\n"
@@ -66,10 +122,21 @@ def checked(name: str, lines: LineBlocks, bad: BadTriples) -> Iterator[bytes]:
                 ended = ended.removeprefix(_BYTE_ORDER_MARK)
             ended = ended.replace(b"\r\n", b"\n")
         n_lines += ended.count(b"\n")
-        if columns != (0, 1, 2):
-            split = (line.split(b"\t") for line in ended[:-1].split(b"\n"))
-            ended = b"".join(b"\t".join(row[place] for place in columns) + b"\n" for row in split)
+        plain = (columns, lines.n_columns, lines.more_columns) == ((0, 1, 2), 3, False)
+        if not plain or lines.cuts_dots or encoder.n_blank or encoder.n_comments:
+            ended = b"".join(_picked(ended, lines))
         yield ended
+
+
+def _picked(ended: bytes, lines: LineBlocks) -> Iterator[bytes]:
+    """Subject, relation and object of lines that were checked; blank ones and comments go."""
+    for line in ended[:-1].split(b"\n"):
+        if lines.cuts_dots and line.endswith((b" .", b"\t.")):
+            line = line[:-1].rstrip(b" \t")
+        row = line.split(b"\t")
+        fits = len(row) >= lines.n_columns if lines.more_columns else len(row) == lines.n_columns
+        if fits and all(row[place] for place in lines.columns):
+            yield b"\t".join(row[place] for place in lines.columns) + b"\n"
 
 
 def _whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:

@@ -110,8 +110,11 @@ def test_another_mapping_cannot_be_mixed(tmp_path: Path) -> None:
     options = EncodeOptions(formats=(Pairs("pairs-1"), *FORMATS))
     _, report = encoded(Pair("x", "y"), options=options)  # type: ignore[arg-type]
     assert report.mapping == "pairs-1"
-    with pytest.raises(InputError, match=r"input 1 \(pairs-1\), .*b.tsv \(tsv-1\)"):
-        encoded(Pair("x", "y"), tmp_path / "b.tsv", options=options)  # type: ignore[arg-type]
+    _, report = encoded(Pair("x", "y"), tmp_path / "b.tsv", options=options)  # type: ignore[arg-type]
+    assert (report.mapping, report.n_triples) == ("pairs-1", 2)  # names as they are join any
+    (tmp_path / "c.json").write_text("{}")
+    with pytest.raises(InputError, match=r"input 1 \(pairs-1\), .*c.json \(json-\d\)"):
+        encoded(Pair("x", "y"), tmp_path / "c.json", options=options)  # type: ignore[arg-type]
 
 
 def test_what_no_format_reads() -> None:

@@ -1,0 +1,57 @@
+"""What a file is by its first bytes, where it is no text that this program reads.
+
+So that a message names the cause, and not the first byte that is no UTF-8.
+"""
+
+from __future__ import annotations
+
+from pff_stream.errors import InputError
+
+_MARKS = (
+    (b"\xff\xfe\0\0", "UTF-32 (byte order mark FF FE 00 00)"),
+    (b"\0\0\xfe\xff", "UTF-32 (byte order mark 00 00 FE FF)"),
+    (b"\xff\xfe", "UTF-16 (byte order mark FF FE)"),
+    (b"\xfe\xff", "UTF-16 (byte order mark FE FF)"),
+)
+_KINDS = (
+    (b"PFFGRAPH", "an encoded graph (.pffg)"),
+    (b"PK\x03\x04", "a zip archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (b"\x04\x22\x4d\x18", "lz4 data"),
+    (b"\x1f\x9d", "compress data (.Z)"),
+    (b"LZIP\x01", "lzip data"),
+    (b"PAR1", "a Parquet file"),
+    (b"SQLite format 3\0", "an SQLite database"),
+)
+_RULES_MARK = b"pff-stream rules"
+_FEW_BYTES = 64
+
+
+def check_text(name: str, first: bytes, expected: str) -> None:
+    """`InputError` where a file that begins so is known to be something else than `expected`."""
+    encoding = next((said for mark, said in _MARKS if first.startswith(mark)), _wide(first))
+    if encoding is not None:
+        raise InputError(f"{name}: found {encoding}, expected UTF-8: save or convert it as that")
+    kind = next((said for mark, said in _KINDS if first.startswith(mark)), None)
+    if kind is None and _RULES_MARK in first[:_FEW_BYTES]:
+        kind = "compiled rules (.pffr)"
+    if kind is None:
+        return
+    hint = ""
+    if kind.startswith(("an encoded", "compiled")):
+        hint = ": RULES come first, TRIPLES behind them; compiled and encoded files are read alone"
+    elif "Parquet" not in kind and "SQLite" not in kind:
+        hint = ": of packed files gzip, zstd, bzip2 and xz are read"
+    raise InputError(f"{name}: found {kind}, expected {expected}{hint}")
+
+
+def _wide(first: bytes) -> str | None:
+    """UTF-16 without a mark: every other byte of Latin letters is zero."""
+    head = first[: _FEW_BYTES - len(first) % 2]
+    head = head[: len(head) // 2 * 2]
+    if len(head) < 8:
+        return None
+    for place in (0, 1):
+        if not any(head[place::2]) and all(head[1 - place :: 2]):
+            return "UTF-16 (without a byte order mark)"
+    return None

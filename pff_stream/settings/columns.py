@@ -1,0 +1,42 @@
+"""Which columns of a line are subject, relation and object: `--columns` as a value."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+
+_MOST_COLUMNS = 1000
+IGNORED, OTHERS = "_", "..."
+EXPECTED = (
+    "s, p and o in some order, _ for a column that is ignored and ... for any others, such as "
+    "s,p,o,_; three column names with --format csv"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The places of subject, relation and object among so many columns."""
+
+    places: tuple[int, int, int] = (0, 1, 2)
+    count: int = 3
+    more: bool = False
+    """Whether others may stand behind them."""
+    names: tuple[str, ...] = ()
+    """In place of places, of files that name their columns."""
+
+
+def parse_columns(text: str) -> Columns:
+    """`s,p,o` in any order, with `_` and `...`, or three other names; `ValueError` for the rest."""
+    parts = next(csv.reader([text], skipinitialspace=True), [])
+    parts = [part.strip() for part in parts]
+    letters = [part.lower() for part in parts]
+    more = letters[-1:] == [OTHERS]
+    if more:
+        letters.pop()
+    if sorted(letter for letter in letters if letter != IGNORED) == ["o", "p", "s"]:
+        if len(letters) <= _MOST_COLUMNS:
+            places = letters.index("s"), letters.index("p"), letters.index("o")
+            return Columns(places, len(letters), more)
+    elif len(set(parts)) == 3 == len(parts) and all(parts) and not {IGNORED, OTHERS} & set(parts):
+        return Columns(names=tuple(parts))
+    raise ValueError(f"found {text!r}, expected {EXPECTED}")

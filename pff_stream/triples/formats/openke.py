@@ -1,0 +1,137 @@
+"""OpenKE's `train2id.txt`: a line with the count, then head, tail and relation as numbers.
+
+Names come from `entity2id.txt` and `relation2id.txt` in the same folder, where these are; a number
+that has none names itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pff_stream.errors import InputError
+from pff_stream.files.known import check_text
+from pff_stream.files.lines import BadLine, text_lines
+from pff_stream.files.sources import STANDARD_INPUT, open_blocks
+from pff_stream.triples.formats.interface import (
+    LineBlocks,
+    TripleFormat,
+    TripleReader,
+    TripleSource,
+)
+from pff_stream.triples.formats.rows import Row, numbered_lines, row_blocks
+from pff_stream.triples.formats.tsv import MAPPING
+
+if TYPE_CHECKING:
+    from pff_stream.triples.bad import BadTriples
+    from pff_stream.triples.held import HeldMemory
+    from pff_stream.triples.options import EncodeOptions
+
+ENTITIES, RELATIONS = "entity2id.txt", "relation2id.txt"
+NAME_BYTES = 220
+"""What a name of ordinary length takes with its number, in a table of Python."""
+_LEAST_LINE_BYTES = 4
+
+
+class OpenKEFormat(TripleFormat):
+    """By its name alone: the numbers could be names."""
+
+    mapping = MAPPING
+    name = "openke"
+
+    def matches(self, given: object, first_bytes: bytes) -> bool:
+        """Never by itself."""
+        return False
+
+    def reader(self, options: EncodeOptions, bad: BadTriples) -> OpenKEReader:
+        """Needs no options."""
+        return OpenKEReader(bad)
+
+
+class OpenKEReader(TripleReader):
+    """Holds the names of all numbers while a file is read."""
+
+    def __init__(self, bad: BadTriples) -> None:
+        self._bad = bad
+        self._said: list[str] = []
+
+    def lines(self, source: TripleSource) -> LineBlocks:
+        """The triples with their names."""
+        check_text(source.name, source.first_bytes, "OpenKE triples")
+        return LineBlocks(row_blocks(source, self._rows(source), self._bad))
+
+    def warnings(self) -> list[str]:
+        """Of files whose names are missing."""
+        return self._said
+
+    def _rows(self, source: TripleSource) -> Iterator[Row]:
+        folder = "" if source.given == STANDARD_INPUT else os.path.dirname(str(source.given))
+        entities = self._names(os.path.join(folder, ENTITIES), source)
+        relations = self._names(os.path.join(folder, RELATIONS), source)
+        wanted, n_rows = None, 0
+        for number, line in numbered_lines(source, self._bad):
+            parts = line.split()
+            if wanted is None and len(parts) == 1 and parts[0].isdecimal():
+                wanted = int(parts[0])
+            elif wanted is None and parts:
+                found = f"{source.name}, line {number}: found {line[:80]!r}"
+                raise InputError(f"{found}, expected the number of triples")
+            elif len(parts) == 3:
+                n_rows += 1
+                head, tail, relation = parts
+                row = _name(entities, head), _name(relations, relation), _name(entities, tail)
+                if None not in row:
+                    yield Row(number, [str(name) for name in row])
+                    continue
+                unknown = f"found {line[:80]!r}, expected numbers of {ENTITIES} and {RELATIONS}"
+                self._bad.add(source.name, number, unknown)
+            elif parts:
+                expected = "expected three numbers: head, tail, relation"
+                self._bad.add(source.name, number, f"found {line[:80]!r}, {expected}")
+        if wanted is not None and wanted != n_rows:
+            raise InputError(
+                f"{source.name}: found {n_rows} triples, expected {wanted} by its first line"
+            )
+
+    def _names(self, path: str, source: TripleSource) -> dict[str, str] | None:
+        """The names by number; None where there is no such file."""
+        if not os.path.isfile(path):
+            kind = "entities" if path.endswith(ENTITIES) else "relations"
+            said = f"{source.name}: no {os.path.basename(path)} beside it: numbers name the {kind}"
+            self._said.append(said)
+            return None
+        return read_names(path, source.memory)
+
+
+def read_names(path: str, memory: HeldMemory) -> dict[str, str]:
+    """The names of a file by their numbers; `InputError` for one that is no such file."""
+
+    def reject(bad: BadLine) -> None:
+        raise InputError(f"{path}, line {bad.number}: found {bad.found}, expected {bad.expected}")
+
+    size = os.path.getsize(path)
+    memory.expect(NAME_BYTES * (size // _LEAST_LINE_BYTES) // 4 + size, f"{path}: its names")
+    found: dict[str, str] = {}
+    seen: set[str] = set()
+    for number, line in text_lines(open_blocks(path), reject):
+        name, _, text = line.strip().rpartition("\t" if "\t" in line else " ")
+        name = name.strip()
+        if number == 1 or not line.strip():
+            continue
+        if not name or not text.isdecimal():
+            wrong = f"found {line[:80]!r}, expected a name and a number"
+            raise InputError(f"{path}, line {number}: {wrong}")
+        if text in found or name in seen:
+            what = f"the number {text}" if text in found else f"the name {name[:80]!r}"
+            raise InputError(f"{path}, line {number}: found {what} twice, expected it once")
+        found[text] = name
+        seen.add(name)
+    memory.hold(NAME_BYTES * len(found))
+    return found
+
+
+def _name(names: dict[str, str] | None, number: str) -> str | None:
+    if not number.isdecimal():
+        return None
+    return number if names is None else names.get(number)

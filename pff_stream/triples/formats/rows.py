@@ -1,0 +1,59 @@
+"""Rows of three names, each with its line, to blocks of triple lines; for readers in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from pff_stream.files.lines import BadLine, text_lines
+from pff_stream.triples.formats.interface import TripleSource
+
+if TYPE_CHECKING:
+    from pff_stream.triples.bad import BadTriples
+
+_BATCH = 4096
+_SELF_NAME = "me_myself_i"
+_ROLES = ("subject", "relation", "object")
+
+
+class Row(NamedTuple):
+    """A triple and the number of its line, from 1."""
+
+    number: int
+    names: Sequence[str]
+
+
+def numbered_lines(source: TripleSource, bad: BadTriples) -> Iterator[tuple[int, str]]:
+    """Number and text of the lines of an input; `bad` is told of those that are no text."""
+
+    def reject(line: BadLine) -> None:
+        bad.add(source.name, line.number, f"found {line.found}, expected {line.expected}")
+
+    return text_lines(source.blocks, reject)
+
+
+def row_blocks(source: TripleSource, rows: Iterable[Row], bad: BadTriples) -> Iterator[bytes]:
+    """Blocks of whole lines; `bad` is told of rows with a name that no line can hold."""
+    lines: list[str] = []
+    for number, names in rows:
+        line = "\t".join(names)
+        message = _wrong(names, line)
+        if message is not None:
+            bad.add(source.name, number, message)
+            continue
+        lines.append(line)
+        if len(lines) == _BATCH:
+            yield ("\n".join(lines) + "\n").encode()
+            lines.clear()
+    if lines:
+        yield ("\n".join(lines) + "\n").encode()
+
+
+def _wrong(names: Sequence[str], line: str) -> str | None:
+    if not all(names):
+        return f"found an empty {_ROLES[list(names).index('')]} in {line[:80]!r}, expected a name"
+    if line.count("\t") != 2 or "\n" in line:
+        return f"found {line[:80]!r}, expected three names without tab and newline"
+    if _SELF_NAME in (names[0], names[2]):
+        return f"found the entity {_SELF_NAME} in {line[:80]!r}, which no entity can be named"
+    return None

@@ -1,0 +1,36 @@
+"""An input as a format is shown it, and the lines that the format makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pff_stream.triples.held import HeldMemory
+
+
+@dataclass(frozen=True, slots=True)
+class TripleSource:
+    """One input: a path, or what a Python caller gave."""
+
+    given: object  # the path as a `str` (`-`: standard input), or the caller's object
+    name: str  # in messages
+    blocks: Iterator[bytes]  # of a path, decompressed, of a bounded size; none of an object
+    memory: HeldMemory  # for readers that hold more than a block
+    first_bytes: bytes = b""  # that `matches` was shown
+    beginning: Callable[[], bytes] = bytes
+    """The first thousand lines, whole, or as many as a MiB holds; before blocks are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineBlocks:
+    """Lines of three names separated by tabs, UTF-8."""
+
+    blocks: Iterator[bytes]  # may end inside a line
+    columns: tuple[int, int, int] = (0, 1, 2)  # places of subject, relation and object
+    is_raw: bool = False
+    """A user's own bytes: a byte order mark, a CR before a newline, blank lines are taken off."""
+    n_columns: int = 3
+    more_columns: bool = False  # a line may have others behind them
+    cuts_dots: bool = False  # a full stop that stands apart at the end of a line is no part of it
