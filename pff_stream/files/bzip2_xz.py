@@ -7,18 +7,16 @@ from typing import Protocol
 
 from pff_stream.errors import InputError
 from pff_stream.files.decoders import (
+    BZIP2_MAGIC,
     LARGEST_WINDOW_LOG,
     RAW_BYTES,
+    XZ_MAGIC,
     DecoderMemory,
     RawSource,
     damaged,
     truncated,
 )
 
-BZIP2_MAGIC = b"BZh"
-BZIP2_DIGITS = (b"1AY&SY", b"\x17\x72\x45\x38\x50\x90")
-"""Of a block, and of the end of a file without one; behind the magic and a digit."""
-XZ_MAGIC = b"\xfd7zXZ\0"
 BZIP2_BYTES = 1 << 19
 XZ_BYTES = 1 << 20
 """What decoders take beside the blocks of bzip2 and the dictionary of xz: state, the module."""

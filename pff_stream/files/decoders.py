@@ -23,6 +23,10 @@ RAW_BYTES = 1 << 16
 SNIFF_BYTES = 64
 """Of the beginning, enough for the longest header of a zstd frame or an xz block that counts."""
 GZIP_MAGIC = b"\x1f\x8b"
+BZIP2_MAGIC = b"BZh"
+BZIP2_DIGITS = (b"1AY&SY", b"\x17\x72\x45\x38\x50\x90")
+"""Of a block, and of the end of a file without one; behind the magic and a digit."""
+XZ_MAGIC = b"\xfd7zXZ\0"
 PACKED_SUFFIXES = (".gz", ".zst", ".bz2", ".xz")
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 # The largest window that zstd's own tool accepts without being told otherwise.

@@ -19,23 +19,16 @@ from threading import Semaphore, Thread
 from typing import IO, Any
 
 from pff_stream.errors import InputError
-from pff_stream.files.bzip2_xz import (
+from pff_stream.files.decoders import (
     BZIP2_DIGITS,
     BZIP2_MAGIC,
-    XZ_BYTES,
-    XZ_MAGIC,
-    bzip2_blocks,
-    bzip2_bytes,
-    xz_blocks,
-    xz_dictionary,
-)
-from pff_stream.files.decoders import (
     GZIP_BYTES,
     GZIP_MAGIC,
     LARGEST_WINDOW_LOG,
     PACKED_SUFFIXES,
     RAW_BYTES,
     SNIFF_BYTES,
+    XZ_MAGIC,
     ZSTD_BYTES,
     DecoderMemory,
     gzip_blocks,
@@ -77,8 +70,12 @@ def open_blocks(
         elif is_zstd(first, name):
             yield from zstd_blocks(source, first, block_bytes, decoders)
         elif _is_bzip2(first):
+            from pff_stream.files.bzip2_xz import bzip2_blocks
+
             yield from bzip2_blocks(source, first, block_bytes, decoders)
         elif first.startswith(XZ_MAGIC):
+            from pff_stream.files.bzip2_xz import xz_blocks
+
             yield from xz_blocks(source, first, block_bytes, decoders)
         elif not first and name.lower().endswith(PACKED_SUFFIXES):
             raise InputError(f"{name}: byte 0: found an empty file, expected compressed data")
@@ -143,9 +140,11 @@ def decoder_bytes(path: str | os.PathLike[str]) -> int:
         return GZIP_BYTES
     if is_zstd(first, name):
         return zstd_window(first) + ZSTD_BYTES
-    if _is_bzip2(first):
-        return bzip2_bytes(first)
-    return xz_dictionary(first) + XZ_BYTES if first.startswith(XZ_MAGIC) else 0
+    if not (_is_bzip2(first) or first.startswith(XZ_MAGIC)):
+        return 0
+    from pff_stream.files.bzip2_xz import XZ_BYTES, bzip2_bytes, xz_dictionary
+
+    return bzip2_bytes(first) if _is_bzip2(first) else xz_dictionary(first) + XZ_BYTES
 
 
 def _is_bzip2(first: bytes) -> bool:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _MOST_COLUMNS = 1000
 IGNORED, OTHERS = "_", "..."
@@ -13,12 +12,11 @@ EXPECTED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
+class Columns(NamedTuple):
     """The places of subject, relation and object among so many columns."""
 
     places: tuple[int, int, int] = (0, 1, 2)
-    count: int = 3
+    n: int = 3
     more: bool = False
     """Whether others may stand behind them."""
     names: tuple[str, ...] = ()
@@ -27,7 +25,11 @@ class Columns:
 
 def parse_columns(text: str) -> Columns:
     """`s,p,o` in any order, with `_` and `...`, or three other names; `ValueError` for the rest."""
-    parts = next(csv.reader([text], skipinitialspace=True), [])
+    parts = text.split(",")
+    if '"' in text:
+        import csv  # not for each start of the program
+
+        parts = next(csv.reader([text], skipinitialspace=True), [])
     parts = [part.strip() for part in parts]
     letters = [part.lower() for part in parts]
     more = letters[-1:] == [OTHERS]

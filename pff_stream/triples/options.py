@@ -56,7 +56,7 @@ def encode_options(reading: InputOptions) -> EncodeOptions:
     columns = parse_columns(reading.columns)
     return EncodeOptions(
         columns=columns.places,
-        n_columns=columns.count,
+        n_columns=columns.n,
         more_columns=columns.more,
         column_names=columns.names,
         format=reading.format,

@@ -1,8 +1,10 @@
-"""CSV with a line of column names, asked for by `--format csv`; quotes as in RFC 4180."""
+"""CSV with a line of column names, asked for by `--format csv`; quotes as in RFC 4180.
+
+What reads it is imported when it is asked for: the program starts without.
+"""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -14,11 +16,11 @@ from pff_stream.triples.formats.interface import (
     TripleReader,
     TripleSource,
 )
-from pff_stream.triples.formats.rows import Row, numbered_lines, row_blocks
 from pff_stream.triples.formats.tsv import MAPPING
 
 if TYPE_CHECKING:
     from pff_stream.triples.bad import BadTriples
+    from pff_stream.triples.formats.rows import Row
     from pff_stream.triples.options import EncodeOptions
 
 USUAL_NAMES = (
@@ -56,6 +58,8 @@ class CsvReader(TripleReader):
 
     def lines(self, source: TripleSource) -> LineBlocks:
         """The rows as lines."""
+        from pff_stream.triples.formats.rows import row_blocks
+
         check_text(source.name, source.first_bytes, "CSV")
         delimiter, places, header = self._header(source)
         rows = self._rows(source, delimiter, places, header)
@@ -63,6 +67,8 @@ class CsvReader(TripleReader):
 
     def _header(self, source: TripleSource) -> tuple[str, tuple[int, ...], list[str]]:
         """The delimiter under which the first line names all columns, their places, all names."""
+        import csv
+
         text = source.beginning().removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace")
         lines = text.lstrip("\r\n").splitlines(keepends=True)
         for delimiter in _DELIMITERS:
@@ -86,10 +92,10 @@ class CsvReader(TripleReader):
         self, source: TripleSource, delimiter: str, places: tuple[int, ...], header: list[str]
     ) -> Iterator[Row]:
         rows = rows_of(source, delimiter, self._bad)
-        next((row for row in rows if row.names), None)  # the column names
+        next((row for row in rows if row[1]), None)  # the column names
         for number, row in rows:
             if len(row) == len(header):
-                yield Row(number, [row[place] for place in places])
+                yield number, [row[place] for place in places]
             elif any(row):
                 found = f"found {len(row)} columns in {delimiter.join(row)[:80]!r}"
                 self._bad.add(source.name, number, f"{found}, expected {len(header)}")
@@ -97,6 +103,10 @@ class CsvReader(TripleReader):
 
 def rows_of(source: TripleSource, delimiter: str, bad: BadTriples) -> Iterator[Row]:
     """All rows, each with the line that it begins in; `bad` is told of those that are none."""
+    import csv
+
+    from pff_stream.triples.formats.rows import numbered_lines
+
     at = 0
 
     def lines() -> Iterator[str]:
@@ -115,4 +125,4 @@ def rows_of(source: TripleSource, delimiter: str, bad: BadTriples) -> Iterator[R
             continue
         if row is None:
             return
-        yield Row(before + 1, row)
+        yield before + 1, row

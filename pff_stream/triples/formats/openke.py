@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from pff_stream.errors import InputError
 from pff_stream.files.known import check_text
-from pff_stream.files.lines import BadLine, text_lines
 from pff_stream.files.sources import STANDARD_INPUT, open_blocks
 from pff_stream.triples.formats.interface import (
     LineBlocks,
@@ -20,11 +19,12 @@ from pff_stream.triples.formats.interface import (
     TripleReader,
     TripleSource,
 )
-from pff_stream.triples.formats.rows import Row, numbered_lines, row_blocks
 from pff_stream.triples.formats.tsv import MAPPING
 
 if TYPE_CHECKING:
+    from pff_stream.files.lines import BadLine
     from pff_stream.triples.bad import BadTriples
+    from pff_stream.triples.formats.rows import Row
     from pff_stream.triples.held import HeldMemory
     from pff_stream.triples.options import EncodeOptions
 
@@ -58,6 +58,8 @@ class OpenKEReader(TripleReader):
 
     def lines(self, source: TripleSource) -> LineBlocks:
         """The triples with their names."""
+        from pff_stream.triples.formats.rows import row_blocks
+
         check_text(source.name, source.first_bytes, "OpenKE triples")
         return LineBlocks(row_blocks(source, self._rows(source), self._bad))
 
@@ -66,6 +68,8 @@ class OpenKEReader(TripleReader):
         return self._said
 
     def _rows(self, source: TripleSource) -> Iterator[Row]:
+        from pff_stream.triples.formats.rows import numbered_lines
+
         folder = "" if source.given == STANDARD_INPUT else os.path.dirname(str(source.given))
         entities = self._names(os.path.join(folder, ENTITIES), source)
         relations = self._names(os.path.join(folder, RELATIONS), source)
@@ -82,7 +86,7 @@ class OpenKEReader(TripleReader):
                 head, tail, relation = parts
                 row = _name(entities, head), _name(relations, relation), _name(entities, tail)
                 if None not in row:
-                    yield Row(number, [str(name) for name in row])
+                    yield number, [str(name) for name in row]
                     continue
                 unknown = f"found {line[:80]!r}, expected numbers of {ENTITIES} and {RELATIONS}"
                 self._bad.add(source.name, number, unknown)
@@ -106,6 +110,7 @@ class OpenKEReader(TripleReader):
 
 def read_names(path: str, memory: HeldMemory) -> dict[str, str]:
     """The names of a file by their numbers; `InputError` for one that is no such file."""
+    from pff_stream.files.lines import text_lines
 
     def reject(bad: BadLine) -> None:
         raise InputError(f"{path}, line {bad.number}: found {bad.found}, expected {bad.expected}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, TypeAlias
 
 from pff_stream.files.lines import BadLine, text_lines
 from pff_stream.triples.formats.interface import TripleSource
@@ -16,11 +16,8 @@ _SELF_NAME = "me_myself_i"
 _ROLES = ("subject", "relation", "object")
 
 
-class Row(NamedTuple):
-    """A triple and the number of its line, from 1."""
-
-    number: int
-    names: Sequence[str]
+Row: TypeAlias = "tuple[int, Sequence[str]]"
+"""The number of a line, from 1, and the names in it."""
 
 
 def numbered_lines(source: TripleSource, bad: BadTriples) -> Iterator[tuple[int, str]]:

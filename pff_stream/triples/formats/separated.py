@@ -6,25 +6,23 @@ CSV without column names, so that names may stand in quotes.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pff_stream.errors import InputError
 from pff_stream.files.decoders import unpacked_name
 from pff_stream.files.known import check_text
-from pff_stream.triples.formats.csv import rows_of
 from pff_stream.triples.formats.interface import (
     LineBlocks,
     TripleFormat,
     TripleReader,
     TripleSource,
 )
-from pff_stream.triples.formats.rows import Row, numbered_lines, row_blocks
 from pff_stream.triples.formats.tsv import MAPPING
 
 if TYPE_CHECKING:
     from pff_stream.triples.bad import BadTriples
+    from pff_stream.triples.formats.rows import Row
     from pff_stream.triples.options import EncodeOptions
 
 KNOWN_SUFFIXES = (
@@ -68,6 +66,8 @@ class SeparatedReader(TripleReader):
 
     def lines(self, source: TripleSource) -> LineBlocks:
         """The rows as lines; `InputError` where the beginning is not of one kind."""
+        from pff_stream.triples.formats.rows import row_blocks
+
         check_text(source.name, source.first_bytes, "triples")
         lines = _lines(source.beginning())
         separators = _separators(lines)
@@ -94,17 +94,20 @@ class SeparatedReader(TripleReader):
         return self._said
 
     def _split(self, source: TripleSource, separator: str) -> Iterator[Row]:
+        from pff_stream.triples.formats.csv import rows_of
+        from pff_stream.triples.formats.rows import numbered_lines
+
         if separator == ",":
             for number, row in rows_of(source, ",", self._bad):
                 if len(row) == 3:
-                    yield Row(number, [name.strip(" ") for name in row])
+                    yield number, [name.strip(" ") for name in row]
                 elif "".join(row).strip() and not row[0].startswith("#"):
                     self._refuse(source, number, ",".join(row), len(row), "commas")
             return
         for number, line in numbered_lines(source, self._bad):
             names = _fields(line, separator)
             if len(names) == 3 and names[0] != "#":
-                yield Row(number, names)
+                yield number, names
             elif names and not line.startswith("#"):
                 self._refuse(source, number, line, len(names), "blanks")
 
@@ -143,6 +146,8 @@ def _separators(lines: Sequence[str]) -> list[str]:
 def _fields(line: str, separator: str) -> list[str]:
     """The fields of one line; blanks may be several, and a full stop may end the line."""
     if separator == ",":
+        import csv
+
         return [name for row in csv.reader([line], skipinitialspace=True) for name in row]
     names = [name for name in line.split(" ") if name]
     return names[:3] if len(names) == 4 and names[3] == "." else names
