@@ -132,7 +132,7 @@ class _SpoolReader:
         from pff_stream.triples.graph import attach
 
         self._spool = work.spool.fileno()
-        self._unseen = work.ready.settings.evaluation.unseen
+        self._evaluation = work.ready.settings.evaluation
         self._graph = attach(work.graph.name)
         file = work.file
         self._firsts = [0, *accumulate(int(n) for n in file.source_chunks["rules"])]
@@ -174,7 +174,8 @@ class _SpoolReader:
         record = parts[0]
         chunk, place = self._source(record.source)
         miner = float(chunk.miner_confidence[place])
-        total = record.counts.predictions + self._unseen
+        unseen = self._evaluation.unseen
+        total = record.counts.predictions + unseen
         return RuleOutcome(
             line=int(chunk.lines[place]),
             text=chunk.text(place).decode("utf-8", "surrogateescape"),
@@ -186,6 +187,8 @@ class _SpoolReader:
             examples=tuple(
                 violation for part in parts for violation in _violations(part, self._graph.view)
             ),
+            partial_confidence=record.counts.partial_confidence(unseen),
+            partial=self._evaluation.partial,
         )
 
     def _source(self, source: int) -> tuple[SourceChunk, int]:

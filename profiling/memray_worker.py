@@ -95,6 +95,8 @@ def main() -> None:
             min_support=0,
             min_confidence=0.0,
             max_work=None,
+            partial=False,
+            places=(),
             buffer_bytes=RESULT_BYTES,
         )
         for repeats in REPEATS:

@@ -14,15 +14,15 @@ from pff_stream.triples.bad import BadTriples
 from tests.reference import Atom, Const, Myself, Rule, Triple, Var, resolve
 
 
-def graph_of(triples: Iterable[Triple]) -> GraphView:
-    """The encoded graph of some triples."""
+def graph_of(triples: Iterable[Triple], mapping: str = "tsv") -> GraphView:
+    """The encoded graph of some triples, as if they came by this mapping."""
     encoder = Encoder(BadTriples("fail"))
     encoder.start_file("test")
     encoder.feed("".join("\t".join(triple) + "\n" for triple in triples).encode())
     encoder.end_file()
     encoder.finish_reading()
     buffer = bytearray(encoder.size())
-    encoder.write_into(buffer, bytes(16), "tsv")
+    encoder.write_into(buffer, bytes(16), mapping)
     return GraphView(buffer)
 
 

@@ -18,6 +18,8 @@ class BlockEvaluator(Evaluator):
         min_support: int = ...,
         min_confidence: float = ...,
         max_work: int | None = ...,
+        partial: bool = ...,
+        functional: Sequence[tuple[bytes, str]] = ...,
         buffer_bytes: int = ...,
         progress: memoryview | bytearray | None = ...,
         way: int = ...,

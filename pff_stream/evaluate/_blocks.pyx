@@ -165,6 +165,7 @@ cdef class BlockEvaluator(UnitMaker):
                     self.set_head(taken.first_rule + rule, &heads[3 * (start + rule)])
                     self.predictions[taken.first_rule + rule] = UNCOUNTED
                     self.support[taken.first_rule + rule] = 0
+                    self.unknown[taken.first_rule + rule] = 0
                     self.reasons[taken.first_rule + rule] = 0
                     self.outcomes[taken.first_rule + rule] = self.filter(
                         taken.first_rule + rule,
@@ -282,6 +283,13 @@ cdef class BlockEvaluator(UnitMaker):
                     else:
                         self.before_heads(&body, max(head.left, head.right), -1)
                     break
+
+    cdef const CSR* keys_of(self, int32_t side) noexcept nogil:
+        """In the mapping, while no more than rows that are wanted alone are shown."""
+        cdef const CSR* rows = &self.graph.rows[side]
+        if rows.keys == self.resident.gathered[side].keys:
+            return &self.resident.mapped[side]
+        return rows
 
     # --- rows that are wanted alone --------------------------------------------------------------
 

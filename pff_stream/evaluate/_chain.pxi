@@ -9,6 +9,7 @@ body from degree sums; every way gives the same counts.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.string cimport memset
 
 from pff_stream.triples._graph cimport CSR, find_row
 
@@ -31,6 +32,10 @@ cdef extern from "evaluate/_lanes.h":
     void pff_clear_lane(pff_level* at, uint32_t epoch, int32_t value, int lane) noexcept nogil
     int pff_has_lane(const pff_level* at, uint32_t epoch, int32_t value, int lane) noexcept nogil
     int64_t pff_count_lanes(const pff_level* at) noexcept nogil
+    int64_t pff_add_lanes(const pff_level* at, int32_t* counts) noexcept nogil
+    void pff_lane_planes(const pff_level* at, pff_vector* planes) noexcept nogil
+    int64_t pff_count_planes(const pff_vector* planes, const pff_vector* lanes) noexcept nogil
+    void pff_mark_lane(pff_vector* lanes, int lane) noexcept nogil
 
 # What an edge costs in each way, relative to one edge from one source, as once
 # measured: only the choice depends on it, never a count.
@@ -259,7 +264,9 @@ cdef int64_t _row_homomorphic(Scratch* scratch, const Chain* chain, int64_t row)
 cdef int64_t count_chain(
     Scratch* scratch, Chain* chain, ChainHead* heads, int n_heads, int way
 ) noexcept nogil:
-    """The predictions of a chain, and the support of each head; needs `has_exact_rows`.
+    """The predictions of a chain; support and decided predictions of each head.
+
+    Needs `has_exact_rows`.
 
     `way` 0 chooses; the others are for tests and benchmarks.
     """
@@ -275,6 +282,7 @@ cdef int64_t count_chain(
             rows = heads[i].forward
             heads[i].forward = heads[i].backward
             heads[i].backward = rows
+            heads[i].at_end = not heads[i].at_end
     if way >= WAY_WIDE_FORWARD:
         return _count_wide(scratch, chain, heads, n_heads)
     return _count_narrow(scratch, chain, heads, n_heads)
@@ -283,9 +291,10 @@ cdef int64_t count_chain(
 cdef int64_t _count_narrow(
     Scratch* scratch, const Chain* chain, ChainHead* heads, int n_heads
 ) noexcept nogil:
-    cdef int64_t total = 0, n, row
+    cdef const CSR* last = chain.inverses[chain.length - 1]
+    cdef int64_t total = 0, n, row, k
     cdef uint32_t i, edge
-    cdef int head
+    cdef int head, at_end = n_at_end(heads, n_heads, last)
     cdef int32_t source
     cdef const CSR* rows
     for i in range(chain.steps[0].n_keys):
@@ -294,12 +303,24 @@ cdef int64_t _count_narrow(
         if n == 0:
             continue
         total += n
+        if at_end > 1:
+            for k in range(n):
+                scratch.withheld[scratch.near[k]] += 1
         for head in range(n_heads):
             rows = heads[head].forward
-            row = find_row(rows, source) if rows != NULL else -1
+            if rows == NULL:
+                continue
+            row = find_row(rows, source)
             if row >= 0:
                 for edge in range(rows.offsets[row], rows.offsets[row + 1]):
                     heads[head].support += scratch.stamp[rows.values[edge]] == scratch.epoch
+                if not heads[head].at_end:
+                    heads[head].decided += n
+            if at_end == 1 and heads[head].at_end and heads[head].backward != last:
+                heads[head].decided += count_keys(heads[head].backward, scratch.near, n)
+    if at_end > 1:
+        share_ends(scratch, last, heads, n_heads)
+    share_total(last, heads, n_heads, total)
     return total
 
 
@@ -307,11 +328,14 @@ cdef int64_t _count_wide(
     Scratch* scratch, const Chain* chain, ChainHead* heads, int n_heads
 ) noexcept nogil:
     cdef const int32_t* sources = chain.steps[0].keys
-    cdef int64_t total = 0, n_sources = chain.steps[0].n_keys, start = 0, n, row
+    cdef int64_t total = 0, n_sources = chain.steps[0].n_keys, start = 0, n
     cdef pff_level* ends
-    cdef uint32_t epoch, edge
-    cdef int lane, head
-    cdef const CSR* rows
+    cdef pff_vector planes[PFF_PLANES]
+    cdef uint32_t edge
+    cdef const CSR* last = chain.inverses[chain.length - 1]
+    cdef int head, at_end = n_at_end(heads, n_heads, last), at_source = 0
+    for head in range(n_heads):
+        at_source += not heads[head].at_end and heads[head].forward != NULL
     if scratch.distinct and chain.length == 3:
         # Marks are edges of this body: they hold for all batches, and only ends are looked up.
         for edge in range(chain.inverses[2].n_keys):
@@ -319,19 +343,43 @@ cdef int64_t _count_wide(
     while start < n_sources:
         n = n_sources - start if n_sources - start < PFF_LANES else PFF_LANES
         ends = _spread_batch(scratch, chain, sources + start, n)
-        epoch = scratch.lane_epoch
-        total += pff_count_lanes(ends)
+        if at_source:
+            pff_lane_planes(ends, planes)
+        if at_end:
+            total += pff_add_lanes(ends, scratch.withheld)
+        else:
+            total += pff_count_planes(planes, NULL) if at_source else pff_count_lanes(ends)
         for head in range(n_heads):
-            rows = heads[head].forward
-            if rows == NULL:
-                continue
-            for lane in range(n):
-                row = find_row(rows, sources[start + lane])
-                if row >= 0:
-                    for edge in range(rows.offsets[row], rows.offsets[row + 1]):
-                        heads[head].support += pff_has_lane(ends, epoch, rows.values[edge], lane)
+            if heads[head].forward != NULL:
+                _count_batch(scratch, ends, &heads[head], sources + start, n, planes)
         start += n
+    if at_end:
+        share_ends(scratch, last, heads, n_heads)
+    share_total(last, heads, n_heads, total)
     return total
+
+
+cdef void _count_batch(
+    Scratch* scratch, const pff_level* ends, ChainHead* head, const int32_t* sources,
+    int64_t n_sources, const pff_vector* planes
+) noexcept nogil:
+    """Support of a head over one batch, and what is decided where the source decides it."""
+    cdef const CSR* rows = head.forward
+    cdef uint32_t epoch = scratch.lane_epoch, edge
+    cdef pff_vector lanes
+    cdef int64_t row, n = 0
+    cdef int lane
+    memset(&lanes, 0, sizeof(pff_vector))
+    for lane in range(n_sources):
+        row = find_row(rows, sources[lane])
+        if row >= 0:
+            if not head.at_end:
+                n += 1
+                pff_mark_lane(&lanes, lane)
+            for edge in range(rows.offsets[row], rows.offsets[row + 1]):
+                head.support += pff_has_lane(ends, epoch, rows.values[edge], lane)
+    if n:
+        head.decided += pff_count_planes(planes, NULL if n == n_sources else &lanes)
 
 
 cdef pff_level* _spread_batch(

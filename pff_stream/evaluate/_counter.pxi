@@ -34,7 +34,7 @@ def scratch_bytes(uint64_t n_entities, bint wide):
 
 cdef uint64_t rule_room_bytes(uint64_t n_names, uint64_t n_atoms, uint64_t n_rules):
     """Bytes that a counter keeps for so many names, atoms and rules at once."""
-    cdef uint64_t per_rule = sizeof(Head) + sizeof(ChainHead) + 4 + 2 * sizeof(int64_t) + 2
+    cdef uint64_t per_rule = sizeof(Head) + sizeof(ChainHead) + 4 + 3 * sizeof(int64_t) + 2
     return 8 * n_names + sizeof(Atom) * n_atoms + per_rule * n_rules
 
 
@@ -44,7 +44,9 @@ cdef class Counter:
     `semantics` is "object-identity" or "homomorphism"; `wide` allocates the vectors for 512 sources
     at once; `progress` is a writable buffer of 8 bytes, a counter that moves while there is work;
     with `max_work` a body whose work bound (`_work`) is over it is not counted: its rules are too
-    large; `way` forces one way of counting chains (0 chooses: the others are for tests and
+    large; with `partial` an absent prediction is a violation only where it is decided (`_decided`), and
+    `functional` has (relation, "subject" or "object") for relations whose functional variable is not
+    to be found by the graph, by name as bytes; `way` forces one way of counting chains (0 chooses: the others are for tests and
     benchmarks).
     """
 
@@ -64,6 +66,8 @@ cdef class Counter:
         double min_confidence=0.0,
         max_work=None,
         unsigned char[::1] progress=None,
+        bint partial=False,
+        functional=(),
         int way=0,
     ):
         if semantics not in ("object-identity", "homomorphism"):
@@ -72,6 +76,8 @@ cdef class Counter:
         self.way = way
         self.min_support = min_support
         self.min_confidence = min_confidence
+        self.partial = partial
+        self._take_places(functional)
         self.bounds_work = max_work is not None
         self.max_work = 0 if max_work is None else min(max_work, (1 << 64) - 1)
         self.work.rows = graph.rows
@@ -134,6 +140,9 @@ cdef class Counter:
         free(self.chain_rules)
         free(self.predictions)
         free(self.support)
+        free(self.unknown)
+        free(self.placed_relations)
+        free(self.given_places)
         free(self.outcomes)
         free(self.reasons)
 
@@ -173,9 +182,54 @@ cdef class Counter:
             self.chain_rules = <int32_t*>grown(self.chain_rules, n_rules * 4)
             self.predictions = <int64_t*>grown(self.predictions, n_rules * 8)
             self.support = <int64_t*>grown(self.support, n_rules * 8)
+            self.unknown = <int64_t*>grown(self.unknown, n_rules * 8)
             self.outcomes = <uint8_t*>grown(self.outcomes, n_rules)
             self.reasons = <uint8_t*>grown(self.reasons, n_rules)
             self.rule_room = n_rules
+
+    # --- the functional variable ---------------------------------------------------------------
+
+    cdef _take_places(self, functional):
+        """Keeps the given places of those relations that the graph has."""
+        self.subjects_only = self.graph.mapping.startswith("json")
+        self.placed_relations = <int32_t*>grown(NULL, len(functional) * 4)
+        self.given_places = <int32_t*>grown(NULL, len(functional) * 4)
+        for relation, place in functional:
+            if place not in ("subject", "object"):
+                raise ValueError(f"found {place!r}, expected subject or object")
+            number = self.graph.relation_id(relation)
+            if number >= 0:
+                self.placed_relations[self.n_placed] = number
+                self.given_places[self.n_placed] = place == "object"
+                self.n_placed += 1
+
+    cdef int32_t functional_place(self, int32_t relation) noexcept nogil:
+        """Of heads over two variables: 0 subject, 1 object."""
+        cdef int i
+        for i in range(self.n_placed - 1, -1, -1):
+            if self.placed_relations[i] == relation:
+                return self.given_places[i]
+        if self.subjects_only:
+            return 0
+        return self.keys_of(2 * relation).n_keys < self.keys_of(2 * relation + 1).n_keys
+
+    cdef const CSR* keys_of(self, int32_t side) noexcept nogil:
+        """The rows of a side, where all of its keys are."""
+        return &self.graph.rows[side]
+
+    cdef const CSR* decided_keys(self, const Head* head) noexcept nogil:
+        """The rows whose keys decide predictions of a head, whose relation is in the graph."""
+        return self.keys_of(2 * head.relation + head.place)
+
+    cdef bint is_decided(self, const Head* head, int32_t left, int32_t right) noexcept nogil:
+        """Whether the graph tells of this prediction (-1: an entity that it has not)."""
+        cdef int32_t value = right if head.place else left
+        return head.relation >= 0 and value >= 0 and is_key(self.decided_keys(head), value)
+
+    cdef int64_t violations_of(self, Py_ssize_t rule) noexcept nogil:
+        """How many violations a counted rule has, under the assumption that was chosen."""
+        cdef int64_t absent = self.predictions[rule] - self.support[rule]
+        return absent - self.unknown[rule] if self.partial else absent
 
     # --- names ---------------------------------------------------------------------------------
 
@@ -189,6 +243,10 @@ cdef class Counter:
         head.right_name = -1 - columns[2] if columns[2] < 0 else -1
         head.left_entity = self.entity_ids[head.left_name] if columns[1] < 0 else -1
         head.right_entity = self.entity_ids[head.right_name] if columns[2] < 0 else -1
+        if (head.left < 0) != (head.right < 0):
+            head.place = head.left < 0
+        else:
+            head.place = self.functional_place(head.relation) if head.relation >= 0 else 0
 
     cdef uint8_t filter(self, Py_ssize_t rule, int64_t support, double confidence) noexcept nogil:
         if support >= 0 and support < self.min_support:
@@ -247,6 +305,7 @@ cdef class Counter:
                     self.predictions[rule] = 0
                 else:
                     self._count_zero_rule(rule)
+                    self.unknown[rule] = self.predictions[rule] - self._decided_of_zero_rule(rule)
             return 0
         reason = self.resolve_body(columns, n_atoms, &body)
         if self.bounds_work and (
@@ -303,6 +362,21 @@ cdef class Counter:
             if self.scratch.distinct and rows.n_loops and has_pair(rows, constant, constant):
                 self.support[rule] -= 1
 
+    cdef int64_t _decided_of_zero_rule(self, Py_ssize_t rule) noexcept nogil:
+        """A zero rule predicts for the keys of one side, and mostly these decide."""
+        cdef Head* head = &self.heads[rule]
+        cdef const CSR* rows
+        cdef const CSR* keys
+        if head.relation < 0:
+            return 0
+        if head.left < 0 and head.right < 0:
+            return self.is_decided(head, head.left_entity, head.right_entity)
+        rows = self.zero_rows(head)
+        keys = self.decided_keys(head)
+        if head.left < 0 or head.right < 0 or rows.keys == keys.keys:
+            return self.predictions[rule]
+        return count_keys(keys, rows.keys, rows.n_keys)
+
     cdef const CSR* zero_rows(self, const Head* head) noexcept nogil:
         """The rows whose keys a zero rule predicts: of subjects, or (number 1, or on the right) of
         objects."""
@@ -323,6 +397,7 @@ cdef class Counter:
         self.predictions[rule] = exists(&self.search)
         if self.predictions[rule]:
             self.support[rule] = self.known(head, head.left_entity, head.right_entity)
+            self.unknown[rule] = not self.is_decided(head, head.left_entity, head.right_entity)
 
     cdef int before_heads(self, const Body* body, int32_t left, int32_t right) except -1 nogil:
         """Called before heads over these variables are counted (-1: a constant, or the same)."""
@@ -333,8 +408,11 @@ cdef class Counter:
     ) except -1 nogil:
         """All heads of the body whose only variable is `variable`."""
         cdef Members members
+        cdef Shared shared
         cdef Py_ssize_t rule
         cdef Head* head
+        cdef int32_t constant
+        shared.side = -1
         self.before_heads(body, variable, -1)
         members = find_members(&self.scratch, self.graph.rows, body, variable)
         if not members.shared and not self.scratch.distinct:
@@ -353,13 +431,17 @@ cdef class Counter:
                 start_search(&self.search, body, head.left_entity, head.right_entity)
                 plan_steps(&self.search)
                 self.predictions[rule] = list_values(&self.search, variable)
-                self._support_of_listed(rule)
+                self._count_listed(rule)
                 continue
-            self.predictions[rule] = count_members(
-                &self.scratch, &members, max(head.left_entity, head.right_entity)
-            )
+            constant = max(head.left_entity, head.right_entity)
+            self.predictions[rule] = count_members(&self.scratch, &members, constant)
+            self.unknown[rule] = self.predictions[rule]
             if head.relation < 0:
                 continue
+            self.unknown[rule] -= count_decided(
+                &self.scratch, &members, &shared, self.decided_keys(head),
+                2 * head.relation + head.place, constant
+            )
             if head.left == head.right:
                 self.support[rule] = count_supported_loops(
                     &self.scratch, &self.graph.rows[2 * head.relation]
@@ -376,12 +458,16 @@ cdef class Counter:
             forget_members(&self.scratch, &members)
         return 0
 
-    cdef void _support_of_listed(self, Py_ssize_t rule) noexcept nogil:
-        """Of the values that a search has just listed, those whose head triple is known."""
+    cdef void _count_listed(self, Py_ssize_t rule) noexcept nogil:
+        """Of the values that a search has just listed, those that are known, and not decided."""
         cdef Head* head = &self.heads[rule]
-        cdef int64_t i
+        cdef int64_t i, n = self.predictions[rule]
         cdef int32_t value
-        for i in range(self.predictions[rule]):
+        self.unknown[rule] = n
+        if head.relation < 0:
+            return
+        self.unknown[rule] -= count_keys(self.decided_keys(head), self.scratch.near, n)
+        for i in range(n):
             value = self.scratch.near[i]
             self.support[rule] += self.known(
                 head,
@@ -408,6 +494,8 @@ cdef class Counter:
                 continue
             chain_head = &self.chain_heads[n]
             chain_head.support = 0
+            chain_head.decided = 0
+            chain_head.at_end = (head.right if head.place else head.left) == end
             chain_head.forward = NULL
             chain_head.backward = NULL
             if head.relation >= 0:
@@ -427,6 +515,7 @@ cdef class Counter:
         for i in range(n):
             self.predictions[self.chain_rules[i]] = total
             self.support[self.chain_rules[i]] = self.chain_heads[i].support
+            self.unknown[self.chain_rules[i]] = total - self.chain_heads[i].decided
         return 0
 
     cdef int before_pairs(self, int n_heads, bint is_chain, int way) except -1 nogil:
@@ -439,7 +528,8 @@ cdef class Counter:
         cdef Domain domain
         cdef int64_t i, n, row, total = 0
         cdef uint32_t edge
-        cdef int head
+        cdef int k
+        cdef ChainHead* head
         cdef const CSR* rows
         start_search(&self.search, body, -1, -1)
         domain = domain_of(&self.search, source)
@@ -452,14 +542,21 @@ cdef class Counter:
                 plan_steps(&self.search)
             n = list_values(&self.search, end)
             total += n
-            for head in range(n_heads if n else 0):
-                rows = self.chain_heads[head].forward
-                row = find_row(rows, domain.items[i]) if rows != NULL else -1
+            for k in range(n_heads if n else 0):
+                head = &self.chain_heads[k]
+                rows = head.forward
+                if rows == NULL:
+                    continue
+                row = find_row(rows, domain.items[i])
                 if row >= 0:
                     for edge in range(rows.offsets[row], rows.offsets[row + 1]):
-                        self.chain_heads[head].support += (
+                        head.support += (
                             self.scratch.stamp[rows.values[edge]] == self.scratch.epoch
                         )
+                if head.at_end:
+                    head.decided += count_keys(head.backward, self.scratch.near, n)
+                elif row >= 0:
+                    head.decided += n
             self.search.binding[source] = -1
         return total
 

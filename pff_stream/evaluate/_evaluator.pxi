@@ -10,6 +10,7 @@ from libc.stdlib cimport free
 from libc.string cimport memset
 
 from pff_stream.report._record cimport (
+    ALL_UNKNOWN,
     FILTERED,
     N_COUNTS,
     NOTHING_MATCHES,
@@ -17,6 +18,7 @@ from pff_stream.report._record cimport (
     SATISFIED,
     SUPPORT,
     TOO_LARGE,
+    UNKNOWN,
     VACUOUS,
     VIOLATED,
     Record,
@@ -124,6 +126,7 @@ cdef class Evaluator(Counter):
                 self.set_head(rule, &heads[3 * (start + rule)])
                 self.predictions[rule] = UNCOUNTED
                 self.support[rule] = 0
+                self.unknown[rule] = 0
                 self.reasons[rule] = 0
                 self.outcomes[rule] = self.filter(
                     rule, miner_support[start + rule], miner_confidence[start + rule]
@@ -192,10 +195,13 @@ cdef class Evaluator(Counter):
             self.outcomes[rule] = VACUOUS
             if self.reasons[rule] == 0:
                 self.reasons[rule] = NOTHING_MATCHES
-        elif self.predictions[rule] == self.support[rule]:
-            self.outcomes[rule] = SATISFIED
-        else:
+        elif self.violations_of(rule):
             self.outcomes[rule] = VIOLATED
+        elif self.partial and self.support[rule] == 0:
+            self.outcomes[rule] = VACUOUS
+            self.reasons[rule] = ALL_UNKNOWN
+        else:
+            self.outcomes[rule] = SATISFIED
 
     cdef int write_rule(
         self, Py_ssize_t rule, uint64_t source, const int32_t* columns, int n_atoms
@@ -208,6 +214,7 @@ cdef class Evaluator(Counter):
         record.n_counts = N_COUNTS
         record.counts[PREDICTIONS] = self.predictions[rule]
         record.counts[SUPPORT] = self.support[rule]
+        record.counts[UNKNOWN] = self.unknown[rule]
         record.outcome = self.outcomes[rule]
         record.reason = self.reasons[rule]
         self.results.start(&record)
@@ -248,6 +255,8 @@ cdef class Evaluator(Counter):
                 continue
             if self.known(head, left, right):
                 continue
+            if self.partial and not self.is_decided(head, left, right):
+                continue
             self._put_example(rule, &body, left, right)
             written += 1
             if written == self.max_examples:
@@ -275,7 +284,7 @@ cdef class Evaluator(Counter):
         cdef Head* head = &self.heads[rule]
         cdef Domain domain = self._candidates(body, variable)
         cdef int64_t i, written = 0
-        cdef int64_t violations = self.predictions[rule] - self.support[rule]
+        cdef int64_t violations = self.violations_of(rule)
         cdef int32_t value, left, right
         cdef bint planned = False
         for i in range(domain.n_items):
@@ -284,6 +293,8 @@ cdef class Evaluator(Counter):
             left = value if head.left >= 0 else head.left_entity
             right = value if head.right >= 0 else head.right_entity
             if self.known(head, left, right) or not admissible(&self.search, value):
+                continue
+            if self.partial and not self.is_decided(head, left, right):
                 continue
             self.search.binding[variable] = value
             if body.n_atoms > 2:
@@ -326,7 +337,7 @@ cdef class Evaluator(Counter):
         cdef const CSR* known = NULL
         cdef Domain domain
         cdef int64_t i, k, n, row, written = 0
-        cdef int64_t wanted = self.predictions[rule] - self.support[rule]
+        cdef int64_t wanted = self.violations_of(rule)
         cdef uint32_t edge
         cdef int32_t subject
         cdef bint planned = False
@@ -342,6 +353,8 @@ cdef class Evaluator(Counter):
             goes_on(&self.scratch, subject)
             if not admissible(&self.search, subject):
                 continue
+            if self.partial and head.place == 0 and not self.is_decided(head, subject, -1):
+                continue
             if by_levels:
                 n = list_chain_row(&self.scratch, &self.chain, subject)
             else:
@@ -356,6 +369,8 @@ cdef class Evaluator(Counter):
                 for edge in range(known.offsets[row], known.offsets[row + 1]):
                     self.scratch.stamp[known.values[edge]] = 0
             n = _keep_stamped(&self.scratch, n)
+            if self.partial and head.place:       # a violation is decided: the relation is there
+                n = keep_keys(self.decided_keys(head), self.scratch.near, n)
             n = _least(self.scratch.near, n, wanted - written)
             for k in range(n):
                 self.search.binding[head.left] = subject

@@ -4,7 +4,7 @@ from libc.stdlib cimport realloc
 from libc.string cimport memset
 
 from pff_stream.report._record cimport Record
-from pff_stream.triples._graph cimport GraphView, CSR
+from pff_stream.triples._graph cimport GraphView, CSR, find_row
 
 
 # --- scratch -------------------------------------------------------------------------------------
@@ -13,6 +13,7 @@ cdef extern from "evaluate/_lanes.h":
     enum:
         PFF_LANES
         PFF_WORDS
+        PFF_PLANES
     ctypedef struct pff_vector:
         pass
     ctypedef struct pff_level:
@@ -52,7 +53,8 @@ cdef struct Scratch:
     uint32_t* stamp
     int32_t* first                # what reached an entity first; of a member, the first of K
     int32_t* second               # the second entity of K
-    int32_t* withheld             # members that a constant takes out, counted per constant
+    int32_t* withheld             # members that a constant takes out, counted per constant; of a
+                                  # chain, its sources by end. All zeros in between
     int32_t* near                 # entities in order of discovery: the last level, or members
     int32_t* far                  # the level before the last
     uint64_t* progress            # moved while there is work, for whoever watches
@@ -105,6 +107,13 @@ cdef inline int32_t entity_of(int32_t term) noexcept nogil:
     return -1 - term
 
 
+cdef inline bint is_key(const CSR* rows, int32_t entity) noexcept nogil:
+    """Whether there is a row of `entity`."""
+    if rows.bits != NULL:
+        return rows.bits[entity >> 6] >> (entity & 63) & 1
+    return find_row(rows, entity) >= 0
+
+
 # --- search --------------------------------------------------------------------------------------
 
 # SCAN binds `target` to each key; EXTEND to each value in the row of `source`; CHECK tests a pair.
@@ -148,6 +157,8 @@ cdef struct ChainHead:
     const CSR* forward           # NULL: the relation is not in the graph
     const CSR* backward
     int64_t support
+    int64_t decided
+    bint at_end                  # whether the other end is the functional variable
 
 
 # How a chain is counted: one source at a time or 512, from the source as written or from the end.
@@ -185,6 +196,7 @@ cdef struct Head:
     int32_t right
     int32_t left_entity
     int32_t right_entity
+    int32_t place                 # of the functional variable: 0 subject, 1 object
     int32_t relation_name         # places in the chunk's names, -1 for a variable
     int32_t left_name
     int32_t right_name
@@ -209,6 +221,11 @@ cdef class Counter:
     cdef uint64_t max_work
     cdef int64_t min_support
     cdef double min_confidence
+    cdef bint partial             # whether an absent prediction is a violation only where it is decided
+    cdef bint subjects_only       # a graph of documents: the subject is functional of every relation
+    cdef int n_placed
+    cdef int32_t* placed_relations    # whose functional place is given, and that place
+    cdef int32_t* given_places
     # the rules at hand
     cdef int32_t* entity_ids      # per name
     cdef int32_t* relation_ids
@@ -218,6 +235,7 @@ cdef class Counter:
     cdef int32_t* chain_rules
     cdef int64_t* predictions
     cdef int64_t* support
+    cdef int64_t* unknown
     cdef uint8_t* outcomes
     cdef uint8_t* reasons
     cdef size_t name_room
@@ -227,6 +245,12 @@ cdef class Counter:
     cdef _allocate_scratch(self, bint wide)
     cdef reserve_body(self, int n_atoms)
     cdef reserve_rules(self, size_t n_names, size_t n_atoms, size_t n_rules)
+    cdef _take_places(self, functional)
+    cdef int32_t functional_place(self, int32_t relation) noexcept nogil
+    cdef const CSR* keys_of(self, int32_t side) noexcept nogil
+    cdef const CSR* decided_keys(self, const Head* head) noexcept nogil
+    cdef bint is_decided(self, const Head* head, int32_t left, int32_t right) noexcept nogil
+    cdef int64_t violations_of(self, Py_ssize_t rule) noexcept nogil
     cdef void set_head(self, Py_ssize_t rule, const int32_t* columns) noexcept nogil
     cdef uint8_t filter(self, Py_ssize_t rule, int64_t support, double confidence) noexcept nogil
     cdef uint8_t resolve_body(self, const int32_t* columns, int n_atoms, Body* body) noexcept nogil
@@ -239,11 +263,12 @@ cdef class Counter:
     cdef const CSR* zero_rows(self, const Head* head) noexcept nogil
     cdef bint known(self, const Head* head, int32_t left, int32_t right) noexcept nogil
     cdef void _count_zero_rule(self, Py_ssize_t rule) noexcept nogil
+    cdef int64_t _decided_of_zero_rule(self, Py_ssize_t rule) noexcept nogil
     cdef void _count_ground(self, Body* body, Py_ssize_t rule) noexcept nogil
     cdef int _count_values(
         self, Body* body, int32_t variable, Py_ssize_t first, Py_ssize_t last
     ) except -1 nogil
-    cdef void _support_of_listed(self, Py_ssize_t rule) noexcept nogil
+    cdef void _count_listed(self, Py_ssize_t rule) noexcept nogil
     cdef int _count_pairs(
         self, Body* body, int32_t source, int32_t end, Py_ssize_t first, Py_ssize_t last
     ) except -1 nogil

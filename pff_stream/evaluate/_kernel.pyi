@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -55,6 +55,8 @@ class Counter:
         min_support: int = ...,
         min_confidence: float = ...,
         max_work: int | None = ...,
+        partial: bool = ...,
+        functional: Sequence[tuple[bytes, str]] = ...,
         progress: memoryview | bytearray | None = ...,
         way: int = ...,
     ) -> None: ...
@@ -62,7 +64,9 @@ class Counter:
     def edges(self) -> int: ...
 
 class TableCounter(Counter):
-    def count_table(self, table: RuleTable) -> tuple[tuple[int, int, int, int], int, int]: ...
+    def count_table(
+        self, table: RuleTable
+    ) -> tuple[tuple[int, int, int, int], tuple[int, int, int]]: ...
 
 class Evaluator(Counter):
     def __init__(
@@ -75,6 +79,8 @@ class Evaluator(Counter):
         min_support: int = ...,
         min_confidence: float = ...,
         max_work: int | None = ...,
+        partial: bool = ...,
+        functional: Sequence[tuple[bytes, str]] = ...,
         buffer_bytes: int = ...,
         progress: memoryview | bytearray | None = ...,
         way: int = ...,

@@ -6,6 +6,7 @@ From what everything is made of to what is called from outside; each part says w
 """
 
 include "_search.pxi"
+include "_decided.pxi"
 include "_members.pxi"
 include "_chain.pxi"
 include "_work.pxi"

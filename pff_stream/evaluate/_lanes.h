@@ -6,6 +6,7 @@
 #define PFF_STREAM_LANES_H
 
 #include <stdint.h>
+#include <string.h>
 
 #define PFF_LANES 512
 #define PFF_WORDS 8
@@ -134,6 +135,87 @@ static inline int64_t pff_count_lanes(const pff_level *at) {
         for (int w = 0; w < PFF_WORDS; w++) total += __builtin_popcountll(words[w]);
     }
     return total;
+}
+
+/* As pff_count_lanes, and adds to counts[entity] how many sources reach each entity. */
+PFF_VERSIONS
+static int64_t pff_add_lanes(const pff_level *at, int32_t *counts) {
+    int64_t total = 0;
+    for (int64_t i = 0; i < at->n; i++) {
+        const uint64_t *words = (const uint64_t *)&at->vectors[at->list[i]];
+        int32_t n = 0;
+        for (int w = 0; w < PFF_WORDS; w++) n += __builtin_popcountll(words[w]);
+        counts[at->list[i]] += n;
+        total += n;
+    }
+    return total;
+}
+
+/* How many entities of the level each source reaches, in bit planes: of plane p each bit stands for
+ * 2^p entities. A carry-save adder takes eight vectors at a time (Harley and Seal; Mula, Kurz and
+ * Lemire, "Faster Population Counts", 2018). */
+#define PFF_PLANES 32
+
+static inline void pff_carry(pff_vector *planes, int from, pff_vector carry) {
+    for (int p = from; p < PFF_PLANES; p++) {
+        const uint64_t *words = (const uint64_t *)&carry;
+        uint64_t any = 0;
+        pff_vector next;
+        for (int w = 0; w < PFF_WORDS; w++) any |= words[w];
+        if (!any) return;
+        next = planes[p] & carry;
+        planes[p] ^= carry;
+        carry = next;
+    }
+}
+
+#define PFF_ADD(high, low, a, b) do { \
+    const pff_vector one_ = (a), two_ = (b), both_ = low ^ one_; \
+    high = (low & one_) | (both_ & two_); \
+    low = both_ ^ two_; \
+} while (0)
+
+PFF_VERSIONS
+static void pff_lane_planes(const pff_level *at, pff_vector *planes) {
+    const pff_vector *vectors = at->vectors;
+    const int32_t *list = at->list;
+    int64_t i = 0;
+    pff_vector ones, twos, fours;
+    memset(planes, 0, PFF_PLANES * sizeof(pff_vector));
+    ones = twos = fours = planes[0];
+    for (; i + 8 <= at->n; i += 8) {
+        pff_vector twos_a, twos_b, fours_a, fours_b, eights;
+        PFF_ADD(twos_a, ones, vectors[list[i]], vectors[list[i + 1]]);
+        PFF_ADD(twos_b, ones, vectors[list[i + 2]], vectors[list[i + 3]]);
+        PFF_ADD(fours_a, twos, twos_a, twos_b);
+        PFF_ADD(twos_a, ones, vectors[list[i + 4]], vectors[list[i + 5]]);
+        PFF_ADD(twos_b, ones, vectors[list[i + 6]], vectors[list[i + 7]]);
+        PFF_ADD(fours_b, twos, twos_a, twos_b);
+        PFF_ADD(eights, fours, fours_a, fours_b);
+        pff_carry(planes, 3, eights);
+    }
+    planes[0] = ones;
+    planes[1] = twos;
+    planes[2] = fours;
+    for (; i < at->n; i++) pff_carry(planes, 0, vectors[list[i]]);
+}
+
+/* The entities that the sources of `lanes` reach, summed over the sources; NULL: all of them. */
+static inline int64_t pff_count_planes(const pff_vector *planes, const pff_vector *lanes) {
+    int64_t total = 0;
+    for (int p = 0; p < PFF_PLANES; p++) {
+        const uint64_t *words = (const uint64_t *)&planes[p];
+        const uint64_t *wanted = (const uint64_t *)lanes;
+        int64_t n = 0;
+        for (int w = 0; w < PFF_WORDS; w++)
+            n += __builtin_popcountll(wanted ? words[w] & wanted[w] : words[w]);
+        total += n << p;
+    }
+    return total;
+}
+
+static inline void pff_mark_lane(pff_vector *lanes, int lane) {
+    ((uint64_t *)lanes)[lane >> 6] |= UINT64_C(1) << (lane & 63);
 }
 
 #endif

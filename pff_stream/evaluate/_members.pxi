@@ -20,6 +20,13 @@ cdef struct Members:
     bint shared                   # whether they serve every head constant
 
 
+# What heads have in common whose functional variable is on one side of one relation.
+cdef struct Shared:
+    int32_t side                  # 2 * relation + place, -1: none as yet
+    bint withheld                 # whether `withhold_decided` was called
+    int64_t n                     # members that are keys of this side
+
+
 # A body of two atoms r(X,A), q(A,B) or q(A,d), seen from X, in any order and direction.
 cdef struct Pattern:
     int64_t step                  # the side of r from X
@@ -250,6 +257,55 @@ cdef int64_t count_members(
         - (scratch.stamp[constant] == scratch.epoch)
         - scratch.withheld[constant]
     )
+
+
+cdef void withhold_decided(
+    Scratch* scratch, const Members* members, const CSR* keys
+) noexcept nogil:
+    """As `withheld`, of the members that are keys alone, in `far`; where `withheld` is not zero."""
+    cdef int64_t i
+    cdef int32_t entity
+    for i in range(members.n):
+        entity = scratch.near[i]
+        if scratch.first[entity] >= 0:
+            scratch.far[scratch.first[entity]] = 0
+        if scratch.second[entity] >= 0:
+            scratch.far[scratch.second[entity]] = 0
+    for i in range(members.n):
+        entity = scratch.near[i]
+        if is_key(keys, entity):
+            if scratch.first[entity] >= 0:
+                scratch.far[scratch.first[entity]] += 1
+            if scratch.second[entity] >= 0:
+                scratch.far[scratch.second[entity]] += 1
+
+
+cdef int64_t count_decided(
+    Scratch* scratch, const Members* members, Shared* shared, const CSR* keys, int32_t side,
+    int32_t constant
+) noexcept nogil:
+    """The members that a head with this constant predicts, and that are keys of its side.
+
+    What heads of one side have in common is found once, for the first of them.
+    """
+    cdef int64_t n
+    if shared.side != side:
+        shared.side = side
+        shared.n = count_stamped(scratch, keys, members.n)
+        shared.withheld = False
+    if shared.n == 0 or shared.n == members.n:
+        return count_members(scratch, members, constant) if shared.n else 0
+    n = shared.n
+    if constant < 0 or not scratch.distinct:
+        return n
+    if scratch.stamp[constant] == scratch.epoch and is_key(keys, constant):
+        n -= 1
+    if scratch.withheld[constant]:
+        if not shared.withheld:
+            withhold_decided(scratch, members, keys)
+            shared.withheld = True
+        n -= scratch.far[constant]
+    return n
 
 
 cdef int64_t count_supported(

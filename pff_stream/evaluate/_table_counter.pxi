@@ -6,7 +6,7 @@ Writes no records. The table is the work of `pff_stream/rules/_table.pyx`.
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
-from pff_stream.report._record cimport FILTERED, SATISFIED, VACUOUS, VIOLATED
+from pff_stream.report._record cimport FILTERED, N_COUNTS, PREDICTIONS, SATISFIED, SUPPORT, UNKNOWN, VACUOUS, VIOLATED
 from pff_stream.rules._table cimport RuleTable, constant_key, find_key_atom
 from pff_stream.triples._graph cimport CSR
 
@@ -20,11 +20,11 @@ cdef class TableCounter(Counter):
     def count_table(self, RuleTable table):
         """Counts all rules of a table; writes no records.
 
-        Returns ((satisfied, violated, vacuous, filtered) rules, predictions, support). The names of
-        the graph are looked up in the table, and only bodies that they can match are counted.
+        Returns ((satisfied, violated, vacuous, filtered) rules, (predictions, support, unknown)). The
+        names of the graph are looked up in the table, and only bodies that they can match are counted.
         """
         cdef uint64_t tally[4]
-        cdef int64_t sums[2]
+        cdef int64_t sums[N_COUNTS]
         memset(tally, 0, sizeof(tally))
         memset(sums, 0, sizeof(sums))
         self.reserve_rules(0, table.max_body_atoms, table.max_body_rules)
@@ -43,7 +43,9 @@ cdef class TableCounter(Counter):
             self.relation_ids = relation_ids
         tally[FILTERED] = table.n_filtered
         tally[VACUOUS] = table.n_rules - table.n_filtered - tally[SATISFIED] - tally[VIOLATED]
-        return (tally[0], tally[1], tally[2], tally[3]), sums[0], sums[1]
+        return (
+            (tally[0], tally[1], tally[2], tally[3]), (sums[PREDICTIONS], sums[SUPPORT], sums[UNKNOWN])
+        )
 
     cdef void _set_names(self, RuleTable table, bint known) noexcept nogil:
         """Enters the ids of the graph's names beside those names that the rules use as well, or -1."""
@@ -138,14 +140,19 @@ cdef class TableCounter(Counter):
             self.set_head(rule, table.heads + 3 * (first + rule))
             self.predictions[rule] = UNCOUNTED
             self.support[rule] = 0
+            self.unknown[rule] = 0
             self.reasons[rule] = table.filtered[first + rule]
             self.outcomes[rule] = FILTERED if table.filtered[first + rule] else SATISFIED
         self.count_body(table.atoms + 3 * start, table.body_ends[body] - start, 0, n)
         for rule in range(n):
             if self.outcomes[rule] != FILTERED and self.predictions[rule] > 0:
-                tally[self.predictions[rule] != self.support[rule]] += 1
-                sums[0] += self.predictions[rule]
-                sums[1] += self.support[rule]
+                if self.violations_of(rule):
+                    tally[VIOLATED] += 1
+                elif self.support[rule] or not self.partial:
+                    tally[SATISFIED] += 1     # else all predictions are unknown: vacuous
+                sums[PREDICTIONS] += self.predictions[rule]
+                sums[SUPPORT] += self.support[rule]
+                sums[UNKNOWN] += self.unknown[rule]
 
 
 cdef inline int64_t _name_in(

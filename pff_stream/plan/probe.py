@@ -85,6 +85,8 @@ def probe_pool(start_method: str, folder: str, workers: int, meter: MemoryMeter)
             min_support=0,
             min_confidence=0.0,
             max_work=None,
+            partial=False,
+            places=(),
             n_rules=rules.rules,
             max_body_atoms=rules.max_body_atoms,
             buffer_bytes=RESULT_BYTES,

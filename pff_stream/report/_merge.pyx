@@ -37,15 +37,18 @@ cdef class _Decoder(Pass):
                 self._decode_examples(examples)
             if not self.next_part():
                 break
+        counts = Counts(*[rule.counts[i] for i in range(N_COUNTS)])
         return RuleOutcome(
             line=rule.line,
             text=text_of(rule.text),
             outcome=Outcome(rule.outcome),
             reason=reason,
-            counts=Counts(*[rule.counts[i] for i in range(N_COUNTS)]),
+            counts=counts,
             confidence=self.confidence(rule),
             miner_confidence=None if isnan(rule.miner_confidence) else rule.miner_confidence,
             examples=tuple(examples),
+            partial_confidence=counts.partial_confidence(self.unseen),
+            partial=self.partial,
         )
 
     cdef _decode_examples(self, list examples):

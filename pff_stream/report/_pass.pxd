@@ -74,6 +74,7 @@ cdef class Pass:
     cdef Rule rule
     cdef Examples examples
     cdef uint64_t unseen
+    cdef bint partial             # whether unknown predictions are no violations
     cdef uint64_t examples_left   # until the cap
     cdef Decimal* decimals        # confidences that were written before, by whichever formatter
     # totals
@@ -90,6 +91,7 @@ cdef class Pass:
     cdef uint32_t take_examples(self) noexcept
     cdef int head(self, const unsigned char* ids, Slice* names) except -1
     cdef int body_triple(self, const unsigned char* ids, Slice* names) except -1
+    cdef int64_t violations_of(self, const Rule* rule) noexcept
     cdef object confidence(self, const Rule* rule)
     cdef int put_confidence(self, Sink* sink) except -1
     cdef int put_decimal(self, Sink* sink, double value) except -1

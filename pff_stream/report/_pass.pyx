@@ -21,6 +21,7 @@ from pff_stream.report._record cimport (
     REJECTED,
     SATISFIED,
     SUPPORT,
+    UNKNOWN,
     VACUOUS,
     VIOLATED,
 )
@@ -77,6 +78,7 @@ cdef class Pass:
         self.at = self.n = 0
         self.source = 0
         self.unseen = options.unseen
+        self.partial = options.partial
         self.examples_left = min(options.max_violations, (1 << 63) - 1)
         self.more = [0] * N_COUNTS
         self.worst_texts = []
@@ -149,16 +151,21 @@ cdef class Pass:
         return True
 
     cdef int _read_counts(self, Rule* rule) except -1:
-        cdef int64_t predictions, support
+        cdef int64_t predictions, support, violations
+        cdef uint8_t outcome
         rule.has_record = True
         rule.outcome = self.heap.header.outcome
         rule.reason = self.heap.header.reason
         memcpy(rule.counts, self.heap.header.counts, sizeof(rule.counts))
         predictions = rule.counts[PREDICTIONS]
         support = rule.counts[SUPPORT]
-        if rule.outcome <= VACUOUS and rule.outcome != (
-            VACUOUS if predictions == 0 else SATISFIED if predictions == support else VIOLATED
-        ):
+        violations = self.violations_of(rule)
+        outcome = VACUOUS
+        if violations:
+            outcome = VIOLATED
+        elif support or (predictions and not self.partial):
+            outcome = SATISFIED
+        if rule.outcome <= VACUOUS and (rule.outcome != outcome or violations < 0):
             raise DamagedResultsError(
                 f"damaged results: outcome {rule.outcome} of rule number {rule.source} with "
                 f"{predictions} predictions, {support} of them in the graph"
@@ -216,7 +223,7 @@ cdef class Pass:
             at > size
             or (size - at) % examples.stride != 0
             or (size - at) // examples.stride != examples.n
-            or rule.examples > rule.counts[PREDICTIONS] - rule.counts[SUPPORT]
+            or rule.examples > self.violations_of(rule)
             or <int64_t>examples.relation >= <int64_t>self.graph.n_relations
         ):
             raise self._bad_examples()
@@ -305,6 +312,11 @@ cdef class Pass:
         self.examples_left -= n
         return <uint32_t>n
 
+    cdef int64_t violations_of(self, const Rule* rule) noexcept:
+        """How many violations the rule has under the assumption of the run."""
+        cdef int64_t absent = rule.counts[PREDICTIONS] - rule.counts[SUPPORT]
+        return absent - rule.counts[UNKNOWN] if self.partial else absent
+
     cdef object confidence(self, const Rule* rule):
         """support / (predictions + unseen), rounded once; None without predictions."""
         if rule.counts[PREDICTIONS] == 0:
@@ -334,7 +346,7 @@ cdef class Pass:
 
     cdef int count(self) except -1:
         cdef Rule* rule = &self.rule
-        cdef int64_t violations = rule.counts[PREDICTIONS] - rule.counts[SUPPORT]
+        cdef int64_t violations = self.violations_of(rule)
         cdef int i
         self.outcomes[rule.outcome] += 1
         if rule.outcome > VACUOUS:
@@ -369,7 +381,7 @@ cdef class Pass:
     cdef object totals(self, uint64_t written, bint writes):
         cdef int i
         counts = Counts(*[self.more[i] + self.sums[i] for i in range(N_COUNTS)])
-        violations = counts.predictions - counts.support
+        violations = counts.violations(partial=self.partial)
         worst = tuple([
             WorstRule(
                 line=self.worst[i].line,

@@ -7,7 +7,8 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 cdef enum:
     PREDICTIONS = 0
     SUPPORT = 1
-    N_COUNTS = 2
+    UNKNOWN = 2
+    N_COUNTS = 3
 
 cdef enum:
     RECORD_BYTES = 24 + 8 * N_COUNTS
@@ -31,7 +32,8 @@ cdef enum:
     UNDER_CONFIDENCE = 5
     OVER_MAX_WORK = 6
     REASON_TEXT = 7
-    N_REASONS = 8
+    ALL_UNKNOWN = 8
+    N_REASONS = 9
 
 cdef struct Record:
     uint64_t source

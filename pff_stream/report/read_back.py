@@ -79,8 +79,9 @@ class DocumentResults:
         outcomes = _Lines(self._file(_OUTCOMES))
         found = [0] * len(Outcome)
         before = 0
+        partial = self.summary.settings.get("assumption") == "partial"
         for text in outcomes:
-            metric = _metric(outcomes, text, rules, self.name)
+            metric = _metric(outcomes, text, rules, self.name, partial=partial)
             if metric.line <= before:
                 raise outcomes.error(f"line {metric.line} of the rules", f"one after {before}")
             before = metric.line
@@ -221,7 +222,9 @@ class _Lines:
         return InputError(f"{self.path}:{self.number}: found {found}, expected {expected}")
 
 
-def _metric(outcomes: _Lines, text: str, rules: _Lines, document: str) -> RuleMetric:
+def _metric(
+    outcomes: _Lines, text: str, rules: _Lines, document: str, *, partial: bool
+) -> RuleMetric:
     """A line of outcomes, with the next one of rules where it was evaluated."""
     line, *rest = text.split("\t")
     if len(rest) != 2 or not _is_whole(line) or rest[0] not in _BY_WORD:
@@ -242,7 +245,7 @@ def _metric(outcomes: _Lines, text: str, rules: _Lines, document: str) -> RuleMe
             raise ValueError
     except ValueError:
         raise rules.error(_shown(counted), "predictions, support, confidence, rule") from None
-    if outcome != _outcome_of(counts):
+    if outcome not in _outcomes_of(counts, partial=partial):
         raise rules.error(
             f"{predictions} predictions, {support} of them in the graph",
             f"counts of a rule that is {outcome.word}, as {_OUTCOMES} says",
@@ -258,13 +261,18 @@ def _metric(outcomes: _Lines, text: str, rules: _Lines, document: str) -> RuleMe
     )
 
 
-def _outcome_of(counts: Counts) -> Outcome | None:
-    """The outcome that a rule with these counts has; None: there are no such counts."""
+def _outcomes_of(counts: Counts, *, partial: bool) -> tuple[Outcome, ...]:
+    """The outcomes that a rule with these counts can have; none: there are no such counts."""
     if counts.support > counts.predictions:
-        return None
+        return ()
     if not counts.predictions:
-        return Outcome.VACUOUS
-    return Outcome.SATISFIED if counts.support == counts.predictions else Outcome.VIOLATED
+        return (Outcome.VACUOUS,)
+    if counts.support == counts.predictions:
+        return (Outcome.SATISFIED,)
+    if not partial:
+        return (Outcome.VIOLATED,)
+    # How many are unknown, the lines do not say.
+    return (Outcome.VIOLATED, Outcome.SATISFIED if counts.support else Outcome.VACUOUS)
 
 
 def _finding(lines: _Lines, text: str, document: str) -> Finding:
@@ -292,7 +300,7 @@ def _task(lines: _Lines, text: str, folder: str) -> DocumentResults:
             return DocumentResults(name, None, _checked(found["reason"], str), {})
         if outcome not in ("satisfied", "violated"):
             raise ValueError
-        counts = Counts(*(_checked(found[one], int) for one in Counts._fields))
+        counts = Counts(*(_checked(found.get(one, 0), int) for one in Counts._fields))
         parent, own = os.path.split(where)
         if parent != TASKS or own in ("", os.curdir, os.pardir):
             raise ValueError

@@ -34,6 +34,22 @@ class Counts(NamedTuple):
     predictions: int = 0
     support: int = 0
     """Predictions that are triples of the graph."""
+    unknown: int = 0
+    """Predictions of which the graph says nothing, under partial completeness."""
+
+    @property
+    def absent(self) -> int:
+        """Predictions that are not triples of the graph; `unknown` is at most so many."""
+        return self.predictions - self.support
+
+    def violations(self, *, partial: bool) -> int:
+        """Absent predictions; with `partial` without the unknown ones."""
+        return self.absent - self.unknown if partial else self.absent
+
+    def partial_confidence(self, unseen: int = 0) -> float | None:
+        """The support by the decided predictions and `unseen` ones; None where that is 0."""
+        decided = self.predictions - self.unknown + unseen
+        return self.support / decided if decided else None
 
 
 NOTHING_COUNTED = Counts()
@@ -80,6 +96,7 @@ class Reason(IntEnum):
     UNDER_CONFIDENCE = 5
     OVER_MAX_WORK = 6
     TEXT = 7
+    ALL_UNKNOWN = 8
 
     @property
     def text(self) -> str:
@@ -96,6 +113,7 @@ REASON_TEXTS: Mapping[Reason, str] = {
     Reason.UNDER_CONFIDENCE: "below --min-confidence",
     Reason.OVER_MAX_WORK: "work bound over --max-work",
     Reason.TEXT: "",
+    Reason.ALL_UNKNOWN: "all predictions unknown",
 }
 
 Ids = tuple[int, int, int]
@@ -174,6 +192,10 @@ class RuleOutcome:
     """What the miner wrote beside the rule; None where it wrote nothing."""
     examples: tuple[Violation, ...]
     """The first violations by (subject, object) in id order, as many as the caps left."""
+    partial_confidence: float | None = None
+    """support / (predictions - unknown + unseen); None where that is 0."""
+    partial: bool = False
+    """Whether unknown predictions are no violations."""
 
     @property
     def predictions(self) -> int:
@@ -186,9 +208,14 @@ class RuleOutcome:
         return self.counts.support
 
     @property
+    def unknown(self) -> int:
+        """Predictions of which the graph says nothing, under partial completeness."""
+        return self.counts.unknown
+
+    @property
     def violations(self) -> int:
         """How many violations there are, those beyond `examples` included."""
-        return self.counts.predictions - self.counts.support
+        return self.counts.violations(partial=self.partial)
 
 
 def pack_record(record: Record) -> bytes:

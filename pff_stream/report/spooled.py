@@ -70,6 +70,8 @@ class MergeOptions:
 
     unseen: int = 0
     """Added to the predictions in every confidence."""
+    partial: bool = False
+    """Whether unknown predictions are no violations."""
     max_violations: int = MAX_VIOLATIONS
     """Violations given to formatters in all."""
     temporary_dir: str | None = None

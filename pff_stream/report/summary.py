@@ -53,6 +53,7 @@ class Summary:
             "rules": rules,
             "predictions": totals.predictions,
             "support": totals.support,
+            "unknown": totals.counts.unknown,
             "violations": totals.violations,
             "violations_written": totals.violations_written,
             "truncated": {
@@ -102,7 +103,7 @@ def totals_of(document: Mapping[str, Any]) -> Totals:
     cut = document["truncated"]
     return Totals(
         outcomes=tuple(int(document["rules"][outcome.word]) for outcome in Outcome),
-        counts=Counts(*(int(document[name]) for name in Counts._fields)),
+        counts=Counts(*(int(document.get(name, 0)) for name in Counts._fields)),
         violations=int(document["violations"]),
         violations_written=int(document["violations_written"]),
         cut_by_max_examples=int(cut["max_examples"]),

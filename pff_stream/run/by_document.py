@@ -260,6 +260,7 @@ def _line(task: DocumentTask, answer: DocumentAnswer) -> bytes:
             "violated_rules": totals.count(Outcome.VIOLATED),
             "predictions": totals.predictions,
             "support": totals.support,
+            "unknown": totals.counts.unknown,
             "violations": totals.violations,
         }
     return json.dumps(line, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"

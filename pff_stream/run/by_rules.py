@@ -209,6 +209,7 @@ class RulesWork(Work):
         """How its plan has them merged."""
         return MergeOptions(
             unseen=self.ready.settings.evaluation.unseen,
+            partial=self.ready.settings.evaluation.partial,
             max_violations=self.ready.settings.evaluation.max_violations,
             temporary_dir=self.ready.folder,
             fan_in=self.sizes.results.fan_in,
@@ -247,6 +248,8 @@ class RulesWork(Work):
             min_support=evaluation.min_support or 0,
             min_confidence=evaluation.min_confidence or 0.0,
             max_work=evaluation.max_work,
+            partial=evaluation.partial,
+            places=evaluation.places,
             n_rules=self.file.rules,
             max_body_atoms=self.file.max_body_atoms,
             buffer_bytes=RESULT_BYTES,

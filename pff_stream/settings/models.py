@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from pff_stream.errors import UsageError
 from pff_stream.settings.columns import EXPECTED, parse_columns
-from pff_stream.settings.options import OPTIONS, split_report
+from pff_stream.settings.options import OPTIONS, split_functional, split_report
 
 MIB = 1024 * 1024
 MOST_CHUNK_RULES = 4096
@@ -129,10 +129,24 @@ class EvaluationOptions(Options):
     """Rules whose work bound is over it are too-large: they are left out, without counts."""
     unseen: int = 0
     """Added to the predictions in every confidence."""
+    assumption: str = "closed"
+    """closed: every absent prediction is a violation; partial: only those that are not unknown."""
+    functional: tuple[str, ...] = ()
+    """R=subject or R=object each: functional places that the graph is not asked for."""
     max_examples: int = 10
     """Violations kept per rule, each with its witness."""
     max_violations: int = 1_000_000
     """Violations written in all."""
+
+    @property
+    def partial(self) -> bool:
+        """Whether unknown predictions are no violations."""
+        return self.assumption == "partial"
+
+    @property
+    def places(self) -> tuple[tuple[bytes, str], ...]:
+        """The functional places that were given, by relation, as the evaluator takes them."""
+        return tuple(split_functional(one) for one in self.functional)
 
 
 @dataclass(frozen=True, slots=True)

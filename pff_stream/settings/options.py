@@ -144,6 +144,16 @@ def _several(value: object) -> tuple[str, ...]:
     return tuple(_path(one) for one in values)
 
 
+def _functional(value: object) -> tuple[str, ...]:
+    """One R=subject or R=object, or a list of them."""
+    values = value if isinstance(value, (list, tuple)) else (value,)
+    for one in values:
+        relation, _, place = _text(one).rpartition("=")
+        if not relation or place not in ("subject", "object"):
+            raise ValueError
+    return tuple(values)
+
+
 def _path(value: object) -> str:
     text = os.fspath(value) if isinstance(value, (str, os.PathLike)) else ""
     if not isinstance(text, str) or not text or "\0" in text:
@@ -211,6 +221,14 @@ _TABLE = (
            "Leave out rules whose work bound is over it, as too-large; none by default.", "N"),
     Option("unseen", _whole(0), "a whole number from 0",
            "Unseen negatives, added to the predictions in every confidence.", "N", default="0"),
+    Option("assumption", _choice("closed", "partial"), "closed or partial",
+           "Whether every absent prediction is a violation (closed), or only where the graph has "
+           "some fact of the relation with this value of its functional variable (partial).",
+           "[closed|partial]", default="closed"),
+    Option("functional", _functional, "R=subject or R=object",
+           "Functional variable of a relation, where the graph does not tell; may stand several "
+           "times.", "R=[subject|object]", default="the side with more distinct entities",
+           repeats=True),
     Option("max-examples", _whole(0), "a whole number from 0",
            "Violations shown per rule, each with its witness; counts stay exact.",
            "N", default="10"),
@@ -277,6 +295,12 @@ def split_report(text: str) -> tuple[str | None, str]:
     found = _REPORT.fullmatch(text)
     assert found is not None  # the option has read it
     return found[1], found[2]
+
+
+def split_functional(text: str) -> tuple[bytes, str]:
+    """The relation, by its bytes, and its functional place; the option has read it."""
+    relation, _, place = text.rpartition("=")
+    return relation.encode("utf-8", "surrogateescape"), place
 
 
 def _by_field() -> dict[str, Option]:

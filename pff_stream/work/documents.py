@@ -141,14 +141,21 @@ class DocumentChecker:
 
     def _count(self, table: RuleTable, graph: GraphView) -> Totals:
         """Totals without records: only what the graph can match is counted."""
+        evaluation = self._arguments.evaluation
         counter = TableCounter(
-            graph, self._arguments.semantics, wide=False, progress=self._progress.address
+            graph,
+            self._arguments.semantics,
+            wide=False,
+            partial=evaluation.partial,
+            functional=evaluation.places,
+            progress=self._progress.address,
         )
-        (satisfied, violated, vacuous, filtered), predictions, support = counter.count_table(table)
+        (satisfied, violated, vacuous, filtered), sums = counter.count_table(table)
+        counts = Counts(*sums)
         return Totals(
             outcomes=(satisfied, violated, vacuous, filtered, 0, 0, self._rules.rejected),
-            counts=Counts(predictions, support),
-            violations=predictions - support,
+            counts=counts,
+            violations=counts.violations(partial=evaluation.partial),
             violations_written=0,
             cut_by_max_examples=0,
             cut_by_max_violations=0,
@@ -169,6 +176,7 @@ class DocumentChecker:
             spooled = Spooled(graph, [spool.fileno()], runs, chunks)
             options = MergeOptions(
                 unseen=arguments.evaluation.unseen,
+                partial=arguments.evaluation.partial,
                 max_violations=arguments.evaluation.max_violations,
                 temporary_dir=arguments.temporary,
             )
@@ -210,6 +218,8 @@ class DocumentChecker:
             min_support=evaluation.min_support or 0,
             min_confidence=evaluation.min_confidence or 0.0,
             max_work=evaluation.max_work,
+            partial=evaluation.partial,
+            functional=evaluation.places,
             buffer_bytes=arguments.buffer_bytes,
             progress=self._progress.address,
         )

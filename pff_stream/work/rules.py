@@ -104,6 +104,8 @@ def _evaluator(
         "min_support": arguments.min_support,
         "min_confidence": arguments.min_confidence,
         "max_work": arguments.max_work,
+        "partial": arguments.partial,
+        "functional": arguments.places,
         "buffer_bytes": arguments.buffer_bytes,
         "progress": progress.address,
     }

@@ -35,6 +35,10 @@ class WorkerArguments(NamedTuple):
     min_support: int
     min_confidence: float
     max_work: int | None
+    partial: bool
+    """Whether unknown predictions are no violations."""
+    places: tuple[tuple[bytes, str], ...]
+    """Functional places that were given."""
     n_rules: int
     """Rules of the file, rejected ones included."""
     max_body_atoms: int

@@ -14,7 +14,17 @@ from tests.reference import Triple
 
 OUTCOMES = ("satisfied", "violated", "vacuous", "filtered", "too-large")
 
-REASONS = ("", "relation", "constant", "no match", "support", "confidence", "work")
+REASONS = (
+    "",
+    "relation",
+    "constant",
+    "no match",
+    "support",
+    "confidence",
+    "work",
+    "",
+    "all unknown",
+)
 
 WAYS = {"chosen": 0, "forward": 1, "backward": 2, "wide forward": 3, "wide backward": 4}
 
@@ -25,6 +35,7 @@ class Result:
 
     predictions: int
     support: int
+    unknown: int
     outcome: str
     reason: str
     examples: list[Example] = field(default_factory=list)

@@ -161,7 +161,7 @@ def _check_counts(chunk: RuleChunk) -> None:
     for semantics in ("object-identity", "homomorphism"):
         evaluator = Evaluator(VIEW, semantics, max_examples=2, buffer_bytes=4096, max_work=None)
         sums = evaluator.evaluate(chunk, 0, chunk.n_rules, lambda records: None)
-        assert TableCounter(VIEW, semantics).count_table(RuleTable(buffer))[1:] == sums
+        assert TableCounter(VIEW, semantics).count_table(RuleTable(buffer))[1][:2] == sums
         if len(plain) == chunk.n_rules:
             found = [_counts(rule, semantics) for rule in plain.values()]
             assert sums == (sum(n for n, _ in found), sum(support for _, support in found))

@@ -128,7 +128,7 @@ def expected(case: Case, unseen: int = 0, max_violations: int = 10**6) -> Expect
         heads.append(shown)
         if outcome > Outcome.VACUOUS:
             continue
-        predicted, supported = record.counts
+        predicted, supported, _ = record.counts
         predictions += predicted
         support += supported
         confidence = supported / (predicted + unseen) if predicted else None

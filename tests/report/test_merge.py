@@ -29,7 +29,7 @@ from tests.report.cases import Case, Line, cases, expected, source_chunks, store
         MergeOptions,
         unseen=st.sampled_from((0, 0, 5, 2**60)),
         max_violations=st.sampled_from((0, 1, 3, 10**6)),
-        window_bytes=st.sampled_from((40, 41, 64, 100, 1000, 32768)),
+        window_bytes=st.sampled_from((48, 49, 64, 100, 1000, 32768)),
         fan_in=st.sampled_from((2, 3, 128)),
     ),
     buffer_bytes=st.sampled_from((64, 65, 200, 1 << 18)),
@@ -190,7 +190,7 @@ def test_names_longer_than_buffers() -> None:
     long = 'long "name" ' * 1000
     record = replace(violated(0, 1), examples=(ExampleIds(0, 1, ((0, 0, 1),)),), n_atoms=1)
     case = Case((long, "x" * 5000), (long,), (Line(1, long, (record,)),))
-    _, data = write(case, [record], buffer_bytes=64, window_bytes=40)
+    _, data = write(case, [record], buffer_bytes=64, window_bytes=48)
     assert data == expected(case).violations
 
 

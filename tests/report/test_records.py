@@ -57,7 +57,7 @@ def test_layout_of_a_record() -> None:
     record = Record(
         5,
         Outcome.VIOLATED,
-        counts=Counts(9, 2),
+        counts=Counts(9, 2, 4),
         part=1,
         n_atoms=1,
         relation=b"r",
@@ -67,13 +67,13 @@ def test_layout_of_a_record() -> None:
     )
     assert pack_record(record) == (
         bytes([5, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 44, 0, 0, 0])
-        + bytes([1, 0, 2, 0, 1, 0, 0, 0])
-        + bytes([9, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0])
+        + bytes([1, 0, 3, 0, 1, 0, 0, 0])
+        + bytes([9, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0])
         + bytes([1, 0, 0, 0, 255, 255, 255, 255, 1, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0])
         + b"rsuo"
         + bytes([255, 255, 255, 255, 3, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0])
     )
-    assert (RECORD.size, EXAMPLES.size, RUN.size) == (40, 20, 24)
+    assert (RECORD.size, EXAMPLES.size, RUN.size) == (48, 20, 24)
     assert header_bytes() == RECORD.size, "compiled code has as many counts"
 
 
@@ -81,11 +81,11 @@ def test_another_number_of_counts() -> None:
     """A record with more or fewer counts than this version has is damage, for either reader."""
     data = bytearray(pack_record(Record(0, Outcome.VACUOUS)))
     data[18] += 1
-    with pytest.raises(PffStreamError, match="byte 0: found 3 counts, expected 2"):
+    with pytest.raises(PffStreamError, match="byte 0: found 4 counts, expected 3"):
         list(read_records(bytes(data)))
     with stored(case_of([Record(0, Outcome.VACUOUS)])) as there:
         os.pwrite(there.files[0], data, 0)
-        with pytest.raises(PffStreamError, match="byte 0: found 3 counts, expected 2"):
+        with pytest.raises(PffStreamError, match="byte 0: found 4 counts, expected 3"):
             write_results(there.spooled)
 
 
@@ -109,6 +109,18 @@ def test_violations_of_an_outcome() -> None:
     """Violations are counted from the predictions, whatever examples are kept."""
     outcome = RuleOutcome(1, "h(X,Y) <= ", Outcome.VIOLATED, "", Counts(9, 2), 2 / 9, None, ())
     assert (outcome.predictions, outcome.support, outcome.violations) == (9, 2, 7)
+
+
+def test_partial_completeness() -> None:
+    """Unknown predictions are no violations where the assumption is partial completeness."""
+    counts = Counts(9, 2, 4)
+    assert (counts.violations(partial=False), counts.violations(partial=True)) == (7, 3)
+    assert (counts.partial_confidence(), counts.partial_confidence(unseen=5)) == (2 / 5, 2 / 10)
+    assert Counts(4, 0, 4).partial_confidence() is None
+    outcome = RuleOutcome(
+        1, "h(X,Y) <= ", Outcome.VIOLATED, "", counts, 2 / 9, None, (), partial=True
+    )
+    assert (outcome.unknown, outcome.violations) == (4, 3)
 
 
 def test_import_is_light() -> None:

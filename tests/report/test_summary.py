@@ -54,6 +54,7 @@ def test_json_document() -> None:
         "rules",
         "predictions",
         "support",
+        "unknown",
         "violations",
         "violations_written",
         "truncated",

@@ -219,7 +219,7 @@ def test_config_paths_are_relative_to_it(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("\nworker: 3\n", ":2: found 'worker', expected an option; did you mean workers?"),
-        ("zzzzzz: 3\n", ":1: found 'zzzzzz', expected one of budget, check,"),
+        ("zzzzzz: 3\n", ":1: found 'zzzzzz', expected one of assumption, "),
         ("workers: many\n", ":1: workers: found 'many', expected a whole number from 1"),
         ("workers: [1]\n", ":1: workers: found [1], expected a whole number from 1"),
         ("workers: true\n", ":1: workers: found True, expected a whole number from 1"),

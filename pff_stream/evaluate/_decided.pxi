@@ -1,0 +1,87 @@
+"""Partial completeness: of the predictions of a rule those are decided of which the graph tells.
+
+A prediction is decided where the graph has some fact of the head's relation with the same value of the
+functional variable, in the same place: where the value is a key of that side. Else it is unknown.
+Keys of the side of the functional variable are all that is looked at here.
+"""
+
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+
+from pff_stream.triples._graph cimport CSR, find_row
+
+
+cdef int64_t count_keys(const CSR* rows, const int32_t* entities, int64_t n) noexcept nogil:
+    """How many of these entities have a row."""
+    cdef int64_t i, found = 0
+    if rows.bits != NULL:
+        for i in range(n):
+            found += rows.bits[entities[i] >> 6] >> (entities[i] & 63) & 1
+    else:
+        for i in range(n):
+            found += find_row(rows, entities[i]) >= 0
+    return found
+
+
+cdef int64_t keep_keys(const CSR* rows, int32_t* entities, int64_t n) noexcept nogil:
+    """Keeps of these entities those that have a row; returns how many."""
+    cdef int64_t i, kept = 0
+    for i in range(n):
+        if is_key(rows, entities[i]):
+            entities[kept] = entities[i]
+            kept += 1
+    return kept
+
+
+cdef int64_t count_stamped(const Scratch* scratch, const CSR* rows, int64_t n) noexcept nogil:
+    """Of the `n` entities that are stamped (current epoch) and listed, those that have a row."""
+    cdef int64_t found = 0
+    cdef uint32_t i
+    if rows.n_keys >= n:
+        return count_keys(rows, scratch.near, n)
+    for i in range(rows.n_keys):
+        found += scratch.stamp[rows.keys[i]] == scratch.epoch
+    return found
+
+
+cdef void share_ends(
+    Scratch* scratch, const CSR* last, ChainHead* heads, int n_heads
+) noexcept nogil:
+    """Adds the sources counted by end (`withheld`) to heads whose functional variable is the end.
+
+    `last` has all ends as keys; their counts are zero again afterwards.
+    """
+    cdef uint32_t i
+    cdef int head
+    cdef int32_t entity, n
+    for i in range(last.n_keys):
+        entity = last.keys[i]
+        n = scratch.withheld[entity]
+        if n == 0:
+            continue
+        scratch.withheld[entity] = 0
+        for head in range(n_heads):
+            if _looks_at_ends(&heads[head], last) and is_key(heads[head].backward, entity):
+                heads[head].decided += n
+
+
+cdef inline bint _looks_at_ends(const ChainHead* head, const CSR* last) noexcept nogil:
+    """Whether the ends of a chain decide its predictions, some of them and not all."""
+    return head.at_end and head.backward != NULL and head.backward != last
+
+
+cdef int n_at_end(const ChainHead* heads, int n_heads, const CSR* last) noexcept nogil:
+    """How many heads ends have to be counted for."""
+    cdef int head, n = 0
+    for head in range(n_heads):
+        n += _looks_at_ends(&heads[head], last)
+    return n
+
+
+cdef void share_total(
+    const CSR* last, ChainHead* heads, int n_heads, int64_t total
+) noexcept nogil:
+    """Has all be decided of heads over the last step's own relation: each end is a key of it."""
+    cdef int head
+    for head in range(n_heads):
+        if heads[head].at_end and heads[head].backward == last:
+            heads[head].decided = total
