@@ -147,7 +147,7 @@ class TriplesSettings(CommandSettings):
 
     needs: ClassVar[str] = "at least one document"
     takes: ClassVar[tuple[str, ...]] = (
-        "triples", "format", "columns", "id_key", "predicate", "max_document_bytes",
+        "triples", "format", "columns", "id_key", "mapping", "predicate", "max_document_bytes",
     )  # fmt: skip
 
     inputs: Inputs = field(default_factory=Inputs)

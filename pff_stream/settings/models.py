@@ -105,6 +105,8 @@ class InputOptions(Options):
     """Key that names an entity in JSON documents; None: @id, id or msisdn."""
     predicate: str = "key"
     """key or path: what becomes the relation of a JSON value."""
+    mapping: str = "json-2"
+    """json-1 or json-2: how objects of JSON documents are named."""
     max_document_bytes: int = 64 * MIB
     """Largest JSON document that is accepted."""
 

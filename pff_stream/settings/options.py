@@ -138,6 +138,14 @@ def _text(value: object) -> str:
     return value
 
 
+def _id_key(value: object) -> str:
+    text = _text(value)
+    parts = text.split(",")
+    if len(parts) > 8 or text.count(".") > 20 or not all(part.strip() for part in parts):
+        raise ValueError
+    return text
+
+
 def _several(value: object) -> tuple[str, ...]:
     """One value, or a list of them."""
     values = value if isinstance(value, (list, tuple)) else (value,)
@@ -265,9 +273,14 @@ _TABLE = (
            "Order of subject, relation and object in TSV triples; _ is a column that is ignored, "
            "... any others behind. With --format csv the names of three columns.",
            "s,p,o", default="s,p,o"),
-    Option("id-key", _text, "a key of the documents",
-           "Key that names an entity in JSON documents.",
-           "KEY", default="@id, id or msisdn"),
+    Option("id-key", _id_key, "a key of the documents, or up to 8 with commas between",
+           "Key that names an entity in JSON documents; several (resourceType,id) together, "
+           "or keys inside of it (_id.$oid).",
+           "KEY[,KEY...]", default="@id, id or msisdn"),
+    Option("mapping", _choice("json-1", "json-2"), "json-1 or json-2",
+           "How objects of JSON documents are named by their paths; json-1: without escapes, as "
+           "before.",
+           "[json-1|json-2]", default="json-2"),
     Option("predicate", _choice("key", "path"), "key or path",
            "Relation of a JSON value: its key, or its keys from the top joined by dots.",
            "[key|path]", default="key"),

@@ -73,15 +73,7 @@ class OpenedInputs:
         if given.count(STANDARD_INPUT) > 1:
             raise UsageError("standard input (-) can be read only once")
         self.all = [self._open(one, number) for number, one in enumerate(given, 1)]
-        mappings = {opened.mapping for opened in self.all}
-        if len(mappings) > 1:
-            mappings.discard(MAPPING)  # names as they are join any other
-        if len(mappings) > 1:
-            raise InputError(
-                "found inputs of several kinds for one graph, expected one kind: "
-                + ", ".join(f"{opened.name} ({opened.mapping})" for opened in self.all)
-            )
-        self.mapping = mappings.pop() if mappings else MAPPING
+        self.mapping = _common_mapping(self.all)
 
     def plain_bytes(self) -> int | None:
         """Bytes of all lines; None where that is not known before they are read."""
@@ -109,8 +101,11 @@ class OpenedInputs:
         if matching not in self._readers:
             self._readers[matching] = matching.reader(self._options, self._bad)
         source = TripleSource(given, name, blocks, self._memory, first_bytes, beginning)
-        lines = self._readers[matching].lines(source)
-        return OpenedInput(name, matching.mapping, lines, _plain_bytes(given, lines))
+        reader = self._readers[matching]
+        lines = reader.lines(source)
+        return OpenedInput(
+            name, reader.mapping or matching.mapping, lines, _plain_bytes(given, lines)
+        )
 
     def _look_into(self, path: str) -> tuple[bytes, Iterator[bytes], Callable[[], bytes]]:
         """The first bytes of a path, all its blocks, and what reads its first lines.
@@ -144,6 +139,18 @@ def format_of(given: object, first_bytes: bytes, options: EncodeOptions) -> Trip
         if isinstance(given, str):
             return next(one for one in options.formats if one.name == options.format)
     return next((one for one in options.formats if one.matches(given, first_bytes)), None)
+
+
+def _common_mapping(inputs: Sequence[OpenedInput]) -> str:
+    """Triples are written with names of any mapping; two mappings may name one thing twice."""
+    mappings = {opened.mapping for opened in inputs} - {MAPPING}
+    if len(mappings) > 1:
+        raise InputError(
+            "found inputs whose names are made in several ways for one graph, expected one way "
+            "(of JSON documents: --mapping), and triples: "
+            + ", ".join(f"{opened.name} ({opened.mapping})" for opened in inputs)
+        )
+    return mappings.pop() if mappings else MAPPING
 
 
 def held_at_most(path: str, options: EncodeOptions) -> int:

@@ -19,10 +19,13 @@ class DocumentOptions:
     """How documents become triples."""
 
     id_key: str | None = None
-    """The key that names an object; None tries the keys that JSON documents use for it."""
+    """The key that names an object, or several with commas between, or keys of objects in objects
+    with dots between; None tries the keys that JSON documents use for it."""
     predicate: Literal["key", "path"] = "key"
     """`path`: a relation is the keys from the document down, joined by dots."""
     max_document_bytes: int = 64 << 20
+    mapping: str = "json-2"
+    """`json-2`: no two objects of a document have one name; `json-1` escapes nothing in paths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,5 +68,6 @@ def encode_options(reading: InputOptions) -> EncodeOptions:
             id_key=reading.id_key,
             predicate="path" if reading.predicate == "path" else "key",
             max_document_bytes=reading.max_document_bytes,
+            mapping=reading.mapping,
         ),
     )

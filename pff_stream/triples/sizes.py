@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pff_stream.files.sources import BLOCK_BYTES
 from pff_stream.triples._encode import PAIR_BYTES, name_slots_bytes
 from pff_stream.triples._triple_lines import RECORD_BYTES
-from pff_stream.triples.formats.document_memory import POOLS_BYTES
+from pff_stream.triples.formats.document_memory import KEPT_BYTES as DOCUMENT_KEPT_BYTES
 from planner.formula import Formula, constant, given, least
 from planner.model import Term
 
@@ -244,8 +244,8 @@ def _files(*, spilled: bool) -> dict[str, Formula]:
 
 
 def _behind_reading(counts: EncodeCounts) -> dict[str, Formula]:
-    """What pools of documents keep, and page cache of the triples or of the graph."""
+    """What a reader of documents keeps, and page cache of the triples or of the graph."""
     return {
-        "document": least(given("document", counts.document_bytes), POOLS_BYTES),
+        "document": least(given("document", counts.document_bytes), DOCUMENT_KEPT_BYTES),
         **_files(spilled=_is_spilled(counts) or counts.graph_in_file),
     }

@@ -12,16 +12,10 @@ from pff_stream.triples.formats.json import DocumentReader
 from pff_stream.triples.held import Unlimited
 from pff_stream.triples.options import DocumentOptions
 from tests.fuzz.target import ACCEPTED, REFUSED, Target, check_message
+from tests.triples.formats.document_reference import Reference, Written, is_good
 
-ID_KEYS = ("@id", "id", "msisdn")
 PATHS = ("test.json", "test.jsonl")
 MOST_BYTES = 2000
-
-
-class Written(str):
-    """A number as it is written."""
-
-    __slots__ = ()
 
 
 def check(data: bytes) -> str:
@@ -40,8 +34,9 @@ def check(data: bytes) -> str:
         assert "found " in str(error), error
         assert not _must_be_read(data), (data, str(error))
         return REFUSED
-    wanted = [line for d, name in _documents(data, path) for line in _lines(d, name, by_path)]
-    good = [line for line in wanted if _is_good(line)]
+    reference = Reference(by_path=by_path)
+    wanted = [line for d, name in _documents(data, path) for line in reference.document(d, name)]
+    good = [line for line in wanted if is_good(line)]
     assert lines == ["\t".join(line) for line in good], (lines, good)
     assert bad.count == len(wanted) - len(good)
     return ACCEPTED
@@ -55,7 +50,7 @@ def _documents(data: bytes, path: str) -> Iterator[tuple[dict[str, Any], str]]:
     """Every document with the name that it has without an id."""
     text = data.decode().removeprefix("\ufeff")
     decoder = json.JSONDecoder(parse_int=Written, parse_float=Written, parse_constant=_refuse)
-    at, values = _blank(text, 0), []
+    at, values = _blank(text, 0), list[Any]()
     while at < len(text):
         value, at = decoder.raw_decode(text, at)
         at = _blank(text, at)
@@ -74,50 +69,6 @@ def _blank(text: str, at: int) -> int:
     while at < len(text) and text[at] in " \t\r\n":
         at += 1
     return at
-
-
-def _lines(document: Any, name: str, by_path: bool) -> Iterator[tuple[str, str, str]]:
-    assert isinstance(document, dict), document
-    yield from _below_object(document, _identity(document) or name, "", by_path)
-
-
-def _below_object(
-    document: dict[str, Any], node: str, prefix: str, by_path: bool
-) -> Iterator[tuple[str, str, str]]:
-    for key, value in document.items():
-        relation = prefix + _escaped(key)
-        yield from _below(value, node, relation, f"{node}/{_escaped(key)}", by_path)
-
-
-def _below(
-    value: Any, node: str, relation: str, path: str, by_path: bool
-) -> Iterator[tuple[str, str, str]]:
-    if isinstance(value, bool):
-        yield node, relation, "true" if value else "false"
-    elif isinstance(value, str):
-        yield node, relation, _escaped(value)
-    elif isinstance(value, list):
-        for index, element in enumerate(value):
-            yield from _below(element, node, relation, f"{path}/{index}", by_path)
-    elif value:
-        child = _identity(value) or path
-        yield node, relation, child
-        yield from _below_object(value, child, relation + "." if by_path else "", by_path)
-
-
-def _identity(value: dict[str, Any]) -> str | None:
-    for key in ID_KEYS:
-        if isinstance(value.get(key), str) and value[key]:
-            return _escaped(value[key])
-    return None
-
-
-def _escaped(name: str) -> str:
-    return name.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
-
-
-def _is_good(line: tuple[str, str, str]) -> bool:
-    return all(line) and "\0" not in "".join(line) and "me_myself_i" not in (line[0], line[2])
 
 
 def _must_be_read(data: bytes) -> bool:

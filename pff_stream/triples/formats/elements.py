@@ -10,23 +10,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pff_stream.errors import InputError
+from pff_stream.triples.formats._document import MAX_DEPTH
 from pff_stream.triples.formats._elements import ElementScanner
-from pff_stream.triples.formats.document_memory import DocumentCounts
 from pff_stream.triples.held import HeldMemory
 
-MAX_DEPTH = 500
 _BLANK = re.compile(rb"[ \t\r\n]*")
 _BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(slots=True)
 class Element:
-    """One document as bytes, until they are taken, and what is known of it."""
+    """One document as bytes, until they are taken, and where it stands."""
 
     raw: bytes | bytearray
-    counts: DocumentCounts
-    lone_surrogate: bool
-    """Whether an escape stands for half a character."""
+    """Nothing where it does not fit."""
+    n_bytes: int
     index: int | None
     """Place in the file from 0; None for the only document of a file that is no JSON Lines."""
     line: int
@@ -219,12 +217,11 @@ def _element(cursor: _Cursor, scanner: ElementScanner, index: int) -> Element:
                 "smaller one (--max-document SIZE)"
             )
         if len(raw) == n_bytes:  # it fits as far as it was read
-            raw = _longer(raw, part) if cursor.memory.fits(scanner.parsing_bytes) else b""
+            raw = _longer(raw, part) if cursor.memory.fits(n_bytes + len(part)) else b""
         n_bytes += len(part)
         if end >= 0:
             cursor.at = end
-            counts = DocumentCounts(n_bytes, *scanner.sizes(), scanner.escapes)
-            return Element(raw, counts, scanner.lone_surrogate, index, line, offset)
+            return Element(raw, n_bytes, index, line, offset)
         if not cursor.more():
             raise InputError(
                 f"{place}: found the end of the file in the document that begins here, expected "

@@ -16,6 +16,8 @@ __all__ = ["LineBlocks", "TripleFormat", "TripleReader", "TripleSource"]
 class TripleReader(Protocol):
     """Reads the inputs of one graph, one after the other. Not every one warns."""
 
+    mapping: str | None = None  # where options choose another than the format's
+
     def lines(self, source: TripleSource) -> LineBlocks:
         """The lines of one input. What is no triple goes to the `BadTriples` of the reader."""
 

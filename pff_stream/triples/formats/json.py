@@ -1,4 +1,4 @@
-"""JSON documents to triple lines by the mapping `json-1`, so that documents need no converter.
+"""JSON documents to triple lines by the mappings `json-1` and `json-2`: no converter is needed.
 
 Covers single documents, JSON Lines and top-level arrays, each document held and walked alone. Does
 not cover: JSON-LD contexts, schemas, the order of array elements (dropped by the mapping).
@@ -6,41 +6,33 @@ not cover: JSON-LD contexts, schemas, the order of array elements (dropped by th
 
 from __future__ import annotations
 
-import gc
-import json
 import re
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING
 
 from pff_stream.errors import InputError
-from pff_stream.files import _pages
 from pff_stream.files.decoders import unpacked_name
 from pff_stream.files.known import check_text
 from pff_stream.files.sources import STANDARD_INPUT, shown
+from pff_stream.triples.formats._document import MAX_DOCUMENT_BYTES, DocumentWalk
 from pff_stream.triples.formats.document_memory import at_most
-from pff_stream.triples.formats.elements import MAX_DEPTH, Element, split_elements
+from pff_stream.triples.formats.elements import Element, split_elements
 from pff_stream.triples.formats.interface import (
     LineBlocks,
     TripleFormat,
     TripleReader,
     TripleSource,
 )
-from pff_stream.triples.formats.mapping import escaped, id_of, walk
+from pff_stream.triples.formats.mapping import MAPPING, id_parts, stem_name
 
 if TYPE_CHECKING:
     from pff_stream.triples.bad import BadTriples
     from pff_stream.triples.held import HeldMemory
     from pff_stream.triples.options import DocumentOptions, EncodeOptions
 
-MAPPING = "json-1"
-ID_KEYS = ("@id", "id", "msisdn")
 _LINES_SUFFIXES = (".jsonl", ".ndjson")
 _SUFFIXES = (".json", *_LINES_SUFFIXES)
-_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|(NaN|-?Infinity)', re.DOTALL)
-_LARGE_BYTES = 8 << 20
-"""What a document of objects of so many bytes leaves free is given back to the system at once."""
 _BEGINNING = re.compile(
     rb'(?:\[\s*)?(?:\{\s*(?:\}|"(?:[^"\\]|\\.)*(?:"\s*(?::|\Z)|\Z)|\Z)|\]|\Z)', re.DOTALL
 )
@@ -95,24 +87,20 @@ class DocumentReader(TripleReader):
     """
 
     def __init__(self, options: DocumentOptions, bad: BadTriples) -> None:
+        self.mapping = options.mapping
         self.duplicate_keys = 0
-        self._options = options
         self._bad = bad
-        self._keys = ID_KEYS if options.id_key is None else (options.id_key,)
+        self._injective = options.mapping != "json-1"
+        self._most_bytes = min(options.max_document_bytes, MAX_DOCUMENT_BYTES)
+        by_path = options.predicate == "path"
+        self._walk = DocumentWalk(id_parts(options.id_key), self._injective, by_path)
         self._stems: dict[str, int] = {}
         self._files = 0
-        # Numbers keep their text: `str` of a text is that text.
-        self._decode: Callable[[str], Any] = json.JSONDecoder(
-            object_pairs_hook=self._object,
-            parse_float=str,
-            parse_int=str,
-            parse_constant=_refuse_constant,
-        ).decode
 
     def lines(self, source: TripleSource) -> LineBlocks:
         """The lines of all documents of a file."""
         check_text(source.name, source.first_bytes, "JSON")
-        return LineBlocks(self._without_collection(source))
+        return LineBlocks(self.triple_blocks(str(source.given), source.blocks, source.memory))
 
     def warnings(self) -> list[str]:
         """Of keys that stood twice."""
@@ -121,10 +109,6 @@ class DocumentReader(TripleReader):
         return [
             f"{self.duplicate_keys} keys stand twice in one JSON object: the last one was taken"
         ]
-
-    def _without_collection(self, source: TripleSource) -> Iterator[bytes]:
-        with _no_collection():
-            yield from self.triple_blocks(str(source.given), source.blocks, source.memory)
 
     def triple_blocks(
         self, path: str, blocks: Iterable[bytes], memory: HeldMemory
@@ -135,52 +119,55 @@ class DocumentReader(TripleReader):
         `memory` raises for a document that takes too much.
         """
         self._files += 1
-        stem = escaped(document_stem(path))
+        stem = stem_name(document_stem(path), injective=self._injective)
         source = shown(path)
         elements = split_elements(
             source,
             blocks,
             memory,
             lines=unpacked_name(path).lower().endswith(_LINES_SUFFIXES),
-            max_document_bytes=self._options.max_document_bytes,
+            max_document_bytes=self._most_bytes,
         )
         for element in elements:
             yield from self._document_blocks(source, stem, element, memory)
+        if self._walk.pending_bytes:
+            yield self._walk.take()
 
     def _document_blocks(
         self, source: str, stem: str, element: Element, memory: HeldMemory
     ) -> Iterator[bytes]:
-        by_path = self._options.predicate == "path"
-        walking_bytes = element.counts.while_walking(by_path=by_path)
-        memory.expect(
-            max(element.counts.while_parsing, walking_bytes),
-            f"{source}, line {element.line} (byte {element.offset}): the document that begins here",
-        )
-        memory.hold(element.counts.while_parsing)
-        document = self._parse(source, element)
-        name = id_of(document, self._keys)
-        if name is not None:
-            name = escaped(name)
-        elif document:
+        """The lines of one document, as far as they fill a block."""
+        walk = self._walk
+        place = f"{source}, line {element.line} (byte {element.offset})"
+        if not memory.fits(element.n_bytes):  # nor will its longest value
+            memory.expect(2 * element.n_bytes, f"{place}: the document that begins here")
+        raw = element.take()
+        fault = walk.check(raw)
+        if fault is not None:
+            raise _wrong(source, element, raw, *fault)
+        del raw
+        memory.expect(walk.held_bytes, f"{place}: the document that begins here")
+        memory.hold(walk.held_bytes)
+        self.duplicate_keys += walk.repeated
+        name = stem if element.index is None else f"{stem}#{element.index}"
+        if not walk.has_id:
+            if walk.is_empty:
+                return
             self._claim_stem(source, stem)
-            name = stem if element.index is None else f"{stem}#{element.index}"
-        else:
-            return
-        # Without a backslash in the source no text can hold a tab, a newline or a backslash.
-        for text in walk(document, name, self._keys, by_path, element.counts.escapes):
-            try:
-                block = text.encode()
-            except UnicodeEncodeError as error:
-                raise _surrogate(source, element, error) from None
-            # Tabs and newlines in names are escaped: two separators in a row are an empty name.
-            if "\t\t" in text or "\t\n" in text or "\0" in text or _SELF_NAME in text:
-                block = self._good_lines(source, element, text)
-            del text  # it may be as long as the document
-            yield block
-        memory.hold(walking_bytes)
-        if element.counts.parsed_bytes > _LARGE_BYTES:
-            del document
-            _pages.trim()
+        walk.begin(name.encode())
+        while (stopped := walk.walk()) is not None:
+            if stopped == "full":
+                yield walk.take()
+            elif isinstance(stopped, bytes):
+                self._add_bad(source, element.line + walk.line_of(walk.place), stopped)
+            else:
+                raise InputError(
+                    f"{place}: found objects in the document that begins here whose names, by "
+                    f"their paths, take over {walk.names_limit} bytes, expected fewer or shorter "
+                    "ones (an id names an object shortly: --id-key KEY)"
+                )
+        memory.hold(walk.held_bytes)
+        walk.release_document()
 
     def _claim_stem(self, source: str, stem: str) -> None:
         if self._stems.setdefault(stem, self._files) != self._files:
@@ -190,88 +177,26 @@ class DocumentReader(TripleReader):
                 "(--id-key KEY), or rename one file"
             )
 
-    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            self.duplicate_keys += len(pairs) - len(found)
-        return found
-
-    def _parse(self, source: str, element: Element) -> dict[str, Any]:
-        try:
-            text = element.take().decode()
-        except UnicodeDecodeError as error:
-            raw = error.object
-            message = f"found the byte 0x{raw[error.start]:02x}, expected UTF-8"
-            raise _wrong(source, element, raw[: error.start], message) from None
-        try:
-            document: dict[str, Any] = self._decode(text)
-            if element.lone_surrogate:
-                json.dumps(document, ensure_ascii=False).encode()
-            return document
-        except UnicodeEncodeError as error:
-            raise _surrogate(source, element, error) from None
-        except json.JSONDecodeError as error:
-            at = error.pos
-            found = repr(text[at : at + 20]) if at < len(text) else "the end"
-            message = f"found {found}: {error.msg[0].lower()}{error.msg[1:]}"
-        except _ConstantError as error:
-            at = next((m.start() for m in _CONSTANT.finditer(text) if m[1]), 0)
-            message = f"found {error}, which JSON does not have, expected a number"
-        except RecursionError:
-            at, message = 0, f"found a document nested too deep, expected at most {MAX_DEPTH}"
-        raise _wrong(source, element, text[:at].encode(), message)
-
-    def _good_lines(self, source: str, element: Element, text: str) -> bytes:
-        """The lines of `text` that are triples; `bad` is told the others."""
-        good = []
-        for line in text.split("\n")[:-1]:
-            names = line.split("\t")
-            message = None
-            if "" in names:
-                empty = ("subject", "relation", "object")[names.index("")]
-                message = f"found an empty {empty} in {line[:80]!r}, expected a name"
-            elif "\0" in line:
-                message = f"found a NUL character in {line[:80]!r}, expected none"
-            elif _SELF_NAME in (names[0], names[2]):
-                message = (
-                    f"found the entity {_SELF_NAME} in {line[:80]!r}, which nothing can be named"
-                )
-            if message is None:
-                good.append(line + "\n")
-            else:
-                self._bad.add(source, element.line, f"in the document that begins here: {message}")
-        return "".join(good).encode()
+    def _add_bad(self, source: str, line: int, written: bytes) -> None:
+        """Tells of a line that is no triple."""
+        text = written.decode()[:-1]
+        names = text.split("\t")
+        if "" in names:
+            empty = ("subject", "relation", "object")[names.index("")]
+            message = f"found an empty {empty} in {text[:80]!r}, expected a name"
+        elif "\0" in text:
+            message = f"found a NUL character in {text[:80]!r}, expected none"
+        else:
+            message = f"found the entity {_SELF_NAME} in {text[:80]!r}, which nothing can be named"
+        self._bad.add(source, line, message)
 
 
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """No garbage collection while documents are read: it doubles the time and finds no cycle."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
-def _wrong(source: str, element: Element, before: bytes, message: str) -> InputError:
-    """What is wrong in a document behind its bytes `before`."""
-    line = element.line + before.count(b"\n")
-    return InputError(f"{source}, line {line} (byte {element.offset + len(before)}): {message}")
-
-
-class _ConstantError(Exception):
-    """NaN or an infinity."""
-
-
-def _refuse_constant(text: str) -> NoReturn:
-    raise _ConstantError(text)
-
-
-def _surrogate(source: str, element: Element, error: UnicodeEncodeError) -> InputError:
-    found = f"\\u{ord(error.object[error.start]):04x}"
-    return InputError(
-        f"{source}, line {element.line} (byte {element.offset}): found the lone surrogate {found} "
-        "in the document that begins here, expected text that UTF-8 can write"
-    )
+def _wrong(
+    source: str, element: Element, raw: bytes | bytearray, found: str, at: int | None
+) -> InputError:
+    """What is wrong in a document, at a place of it."""
+    if at is None:
+        found += " in the document that begins here, expected text that UTF-8 can write"
+        at = 0
+    line = element.line + raw.count(b"\n", 0, at)
+    return InputError(f"{source}, line {line} (byte {element.offset + at}): found {found}")

@@ -1,95 +1,49 @@
-"""The walk of the mapping `json-1`: one parsed document to lines, with bounded text at a time."""
+"""How the mappings `json-1` and `json-2` name things, as far as no document is needed for it.
+
+`json-2` escapes what joins the parts of a path, so that two objects never have one name; `json-1`
+does not. The rest of both is in `_document`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+MAPPING = "json-2"
+ID_KEYS = ("@id", "id", "msisdn")
+"""Tried where no key is given."""
+_LINE = str.maketrans({"\t": "\\t", "\n": "\\n", "\\": "\\\\"})
+_PATH = str.maketrans({"~": "~0", "/": "~1", "#": "~2"})
+_STEP = {"~3": "", "~4": ".", "~0": "~"}
 
-from pff_stream.triples.formats.document_memory import BLOCK_CHARACTERS
-
-_ESCAPES = str.maketrans({"\t": "\\t", "\n": "\\n", "\\": "\\\\"})
+IdParts = tuple[tuple[tuple[str, ...], ...], ...]
+"""Of each part of an id the candidates, tried in order: keys that lead from the object to it."""
 
 
 def escaped(name: str) -> str:
     """The name with tab, newline and backslash each written as two characters (as in JSON)."""
-    if "\\" in name or "\t" in name or "\n" in name:
-        return name.translate(_ESCAPES)
-    return name
+    return name.translate(_LINE)
 
 
-def id_of(value: dict[str, Any], keys: Sequence[str]) -> str | None:
-    """The text or number under the first of `keys` that has one; None without."""
-    for key in keys:
-        name = value.get(key)
-        if type(name) is str and name:  # numbers are texts here; true, false and null name nothing
-            return name
-    return None
+def stem_name(stem: str, *, injective: bool) -> str:
+    """What the documents of a file are named by that have no id."""
+    return escaped(stem.translate(_PATH) if injective else stem)
 
 
-def walk(
-    document: dict[str, Any], name: str, id_keys: Sequence[str], by_path: bool, escapes: bool
-) -> Iterator[str]:
-    """Yields the lines of `document`, in the order of the text, as texts of whole lines.
+def id_parts(id_key: str | None) -> IdParts:
+    """What `--id-key` asks for: keys with commas between are parts of one id, all of them needed.
 
-    Texts are of about a quarter million characters, or of one line that is longer.
-    Numbers must have been parsed to their text. `name` is escaped already; `escapes`: other names
-    may need it. Iterative, so that depth costs no stack.
+    A key with dots is a key of that very name, or else keys of objects in objects; in those a dot
+    is written ~4, a ~ as ~0, the empty key as ~3.
     """
-    lines: list[str] = []
-    append = lines.append
-    size = 0  # characters of the lines, and 64 a line
-    # Suspended frames: (items, node, prefix, base, relation). An object's frame has no base and its
-    # items are (key, value); an array's are (index, value), all under one relation of the node.
-    stack: list[tuple[Iterator[tuple[Any, Any]], str, str, str | None, str]] = []
-    items: Iterator[tuple[Any, Any]] = iter(document.items())
-    node, prefix, base, relation = name, "", None, ""
-    head = name + "\t"
-    while True:
-        for key, value in items:
-            if size >= BLOCK_CHARACTERS:
-                yield _joined(lines)
-                size = 0
-            if base is None:
-                if escapes:
-                    key = escaped(key)
-                relation = prefix + key if by_path else key
-            kind = type(value)
-            if kind is str:
-                if lines and len(value) > BLOCK_CHARACTERS:  # alone it is not copied once more
-                    yield _joined(lines)
-                line = f"{head}{relation}\t{escaped(value) if escapes else value}\n"
-            elif kind is bool:
-                line = f"{head}{relation}\t{'true' if value else 'false'}\n"
-            elif value:  # neither null nor empty
-                path = f"{node if base is None else base}/{key}"
-                stack.append((items, node, prefix, base, relation))
-                if kind is list:
-                    items, base = enumerate(value), path
-                    break
-                child = id_of(value, id_keys)
-                child = path if child is None else escaped(child) if escapes else child
-                line = f"{head}{relation}\t{child}\n"
-                append(line)
-                size += len(line) + 64
-                items, node, base = iter(value.items()), child, None
-                head = child + "\t"
-                prefix = relation + "." if by_path else ""
-                break
-            else:
-                continue
-            append(line)
-            size += len(line) + 64
-        else:
-            if not stack:
-                break
-            items, node, prefix, base, relation = stack.pop()
-            head = node + "\t"
-    if lines:
-        yield _joined(lines)
+    if id_key is None:
+        return (tuple((key,) for key in ID_KEYS),)
+    return tuple(_candidates(part.strip() if "," in id_key else part) for part in id_key.split(","))
 
 
-def _joined(lines: list[str]) -> str:
-    """One text of all lines, which are gone then."""
-    text = "".join(lines)
-    lines.clear()
-    return text
+def _candidates(key: str) -> tuple[tuple[str, ...], ...]:
+    steps = tuple(_unescaped(step) for step in key.split("."))
+    return ((key,),) if steps == (key,) else ((key,), steps)
+
+
+def _unescaped(step: str) -> str:
+    for written, meant in _STEP.items():
+        step = step.replace(written, meant)
+    return step

@@ -1,4 +1,4 @@
-"""The mapping json-1, line by line, and that blocks, sizes and layout of the JSON do not matter."""
+"""Documents line by line, and that blocks, sizes and layout of the JSON do not matter."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from pff_stream.errors import InputError
+from pff_stream.triples._graph import GraphView
 from pff_stream.triples.bad import BadTriples
+from pff_stream.triples.formats import FORMATS
 from pff_stream.triples.formats.json import DocumentReader, JsonFormat, document_stem
 from pff_stream.triples.held import Unlimited
 from pff_stream.triples.options import DocumentOptions, EncodeOptions
@@ -250,8 +252,6 @@ def test_text_is_bounded() -> None:
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ('{"a": "", "b": 1}', "an empty object"),
-        ('{"": 1, "b": 1}', "an empty relation"),
         (r'{"a": "x\u0000", "b": 1}', "a NUL character"),
         ('{"a": "me_myself_i", "b": 1}', "the entity me_myself_i"),
     ],
@@ -293,16 +293,38 @@ def test_two_files_of_one_stem(tmp_path: Path) -> None:
         encoded(*paths)
     options = EncodeOptions(documents=DocumentOptions(id_key="key"))
     _, report = encoded(*paths, options=options)
-    assert report.mapping == "json-1" and report.n_triples == 8
+    assert report.mapping == "json-2" and report.n_triples == 8
 
 
 def test_triples_join_documents(tmp_path: Path) -> None:
-    """Names that are taken as they are belong to one graph with those of documents."""
-    (tmp_path / "a.json").write_text('{"id": "x", "r": "y"}')
-    (tmp_path / "b.tsv").write_text("y\tr\tz\n")
-    for names in (("a.json", "b.tsv"), ("b.tsv", "a.json")):
-        _, report = encoded(*(tmp_path / name for name in names))
-        assert report.mapping.startswith("json-") and report.n_triples == 3
+    """Background triples name what is in a document; the graph has the document's mapping."""
+    (tmp_path / "a.json").write_text('{"x": {"y": 1}}')
+    (tmp_path / "b.tsv").write_text("a/x\tis\tq\n")
+    for inputs in (("a.json", "b.tsv"), ("b.tsv", "a.json")):
+        data, report = encoded(*(tmp_path / name for name in inputs))
+        assert report.mapping == "json-2" and report.n_triples == 3
+        assert GraphView(data).n_entities == 4  # a, a/x, 1 and q
+
+
+class Old(JsonFormat):
+    """Names documents as json-1 does, whatever is asked for."""
+
+    def matches(self, given: object, first_bytes: bytes) -> bool:
+        """By another suffix."""
+        return str(given).endswith(".old")
+
+    def reader(self, options: EncodeOptions, bad: BadTriples) -> DocumentReader:
+        """For the old one."""
+        return DocumentReader(DocumentOptions(mapping="json-1"), bad)
+
+
+def test_mappings_cannot_be_mixed(tmp_path: Path) -> None:
+    """Names that are made in two ways in one graph are refused before anything is read."""
+    for name in ("a.json", "b.old", "c.tsv"):
+        (tmp_path / name).write_text("broken")
+    options = EncodeOptions(formats=(Old(), *FORMATS))
+    with pytest.raises(InputError, match=r"--mapping.*a.json \(json-2\), .*b.old \(json-1\)"):
+        encoded(*(tmp_path / name for name in ("a.json", "b.old", "c.tsv")), options=options)
 
 
 def is_json(path: str) -> bool:

@@ -104,17 +104,16 @@ def test_in_a_process_of_its_own(tmp_path: Path, method: str) -> None:
             assert graph.view.entity_id(b"x") == 0 and graph.view.relation_id(b"is") == 0
 
 
-def test_another_mapping_cannot_be_mixed(tmp_path: Path) -> None:
+def test_another_mapping_is_joined_by_triples_alone(tmp_path: Path) -> None:
     """Names that are made in two ways would be two things under one name."""
     (tmp_path / "b.tsv").write_text("x\tis\tq\n")
+    (tmp_path / "c.json").write_text('{"a": 1}')
     options = EncodeOptions(formats=(Pairs("pairs-1"), *FORMATS))
-    _, report = encoded(Pair("x", "y"), options=options)  # type: ignore[arg-type]
+    pair: object = Pair("x", "y")
+    _, report = encoded(pair, tmp_path / "b.tsv", options=options)  # type: ignore[arg-type]
     assert report.mapping == "pairs-1"
-    _, report = encoded(Pair("x", "y"), tmp_path / "b.tsv", options=options)  # type: ignore[arg-type]
-    assert (report.mapping, report.n_triples) == ("pairs-1", 2)  # names as they are join any
-    (tmp_path / "c.json").write_text("{}")
-    with pytest.raises(InputError, match=r"input 1 \(pairs-1\), .*c.json \(json-\d\)"):
-        encoded(Pair("x", "y"), tmp_path / "c.json", options=options)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"input 1 \(pairs-1\), .*c.json \(json-2\)"):
+        encoded(pair, tmp_path / "c.json", options=options)  # type: ignore[arg-type]
 
 
 def test_what_no_format_reads() -> None:
