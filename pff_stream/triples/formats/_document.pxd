@@ -143,6 +143,15 @@ cdef struct Frame:
     uint64_t relation_end
     uint64_t prefix_end           # of the relation: what its object adds, if relations are paths
     bint bad_node                 # it can be no name
+    uint32_t at                   # of the object
+    uint64_t id_hash              # of an id that several objects have; 0: another
+
+# A scalar under a key of an object whose id another object has, too.
+cdef struct Scalar:
+    uint64_t key                  # hash of the id and the relation; 0: there is none
+    uint64_t value                # hash
+    uint32_t owner                # the object
+
 
 # Why a walk stops before the end of the document.
 cdef enum Stop:
@@ -156,6 +165,8 @@ cdef enum Stop:
 cdef enum Note:
     EMPTY_VALUES
     REPEATED_KEYS
+    IDS_LIKE_PATHS
+    IDS_OF_SEVERAL
     N_NOTES
 
 cdef enum:
@@ -183,6 +194,13 @@ cdef class DocumentWalk(DocumentCheck):
     cdef size_t bad_bytes         # of the line behind those that are used
     cdef readonly size_t place
     """Of the value that the last bad line was made of."""
+    cdef Array id_hashes          # of each object with an id
+    cdef Array id_slots           # places among them + 1, by hash
+    cdef uint64_t id_mask
+    cdef bint looks_for_ids       # there are some
+    cdef Array scalars
+    cdef uint64_t n_scalars
+    cdef uint64_t scalar_mask
     cdef uint64_t counts[N_NOTES]
     cdef uint32_t places[N_NOTES][KEPT_PLACES]
     cdef readonly uint64_t named
@@ -198,6 +216,11 @@ cdef class DocumentWalk(DocumentCheck):
     cdef const uint32_t* _ids_of(self, size_t at) noexcept nogil
     cdef const Repeat* _repeat_of(self, size_t at) noexcept nogil
     cdef Stop _line(self, Text value, size_t length, bint escapes) noexcept nogil
+    cdef uint64_t _hash_if_repeated(self, const uint32_t* ids) noexcept nogil
+    cdef bint _index_ids(self) noexcept nogil
+    cdef uint64_t _found_id(self, uint64_t hash) noexcept nogil
+    cdef bint _compare(self, const Frame* frame, uint64_t value) noexcept nogil
+    cdef bint _more_scalars(self) noexcept nogil
     cdef void _note(self, int note, size_t at) noexcept nogil
     cdef bint _is_bad(self, uint64_t at, uint64_t end) noexcept nogil
     cdef bint _new_room(self, size_t n_bytes) except -1

@@ -1,11 +1,14 @@
 # The second pass over a document: its lines.
 
-NOTES = ("empty values", "repeated keys")
+NOTES = ("empty values", "repeated keys", "ids like paths", "ids of several")
 
 cdef const char* ESCAPED_KEY = b"~3"
 cdef enum:
+    ID_BYTES = 8 + 4 * 4          # its hash, and slots that are doubled where half of them are full
+    SCALAR_BYTES = 3 * 2 * 24     # likewise, with the old ones while they are copied
     NUMBER_BYTES = 10             # of an index
     LEAST_NAMES_BYTES = 16 << 20
+    REPEATED_ID = 0x80000000      # beside the place of an id that several objects have
     NAMES_FACTOR = 64             # names of objects by their paths, times the bytes of a document
 
 
@@ -19,12 +22,18 @@ cdef class DocumentWalk(DocumentCheck):
     def __cinit__(self, *_, **__):
         memset(&self.names, 0, sizeof(Array))
         memset(&self.relations, 0, sizeof(Array))
+        memset(&self.id_hashes, 0, sizeof(Array))
+        memset(&self.id_slots, 0, sizeof(Array))
+        memset(&self.scalars, 0, sizeof(Array))
         self.out = NULL
         self.used = self.room = 0
 
     def __dealloc__(self):
         release(&self.names)
         release(&self.relations)
+        release(&self.id_hashes)
+        release(&self.id_slots)
+        release(&self.scalars)
         Py_XDECREF(self.out)
 
     def __init__(self, id_parts, bint injective=True, bint by_path=False):
@@ -50,6 +59,8 @@ cdef class DocumentWalk(DocumentCheck):
             + self.most_keys * sizeof(Key)
             + self.most_table_bytes
             + self.n_ids * (1 + self.n_parts) * sizeof(uint32_t)
+            + self.n_ids * ID_BYTES
+            + self.n_scalars * SCALAR_BYTES
             + self.n_repeats * sizeof(Repeat)
             + max(line, <uint64_t>min(BLOCK_BYTES, 8 * self.n_bytes))
             + self.most_names_bytes
@@ -70,14 +81,19 @@ cdef class DocumentWalk(DocumentCheck):
         frame.is_object = True
         if not (reserve(&self.names, len(name)) and reserve(&self.relations, 1)):
             raise MemoryError
+        if not self._index_ids():
+            raise MemoryError
         ids = self._ids_of(0)
         if ids != NULL:
+            frame.id_hash = self._hash_if_repeated(ids)
             if not self._id(ids, 0, &frame.node_end):
                 raise MemoryError
             self.named = 1
         else:
             memcpy(self.names.at, <const char*>name, len(name))
             frame.node_end = len(name)
+            if self.looks_for_ids and self._found_id(pff_name_hash(<Text>self.names.at, len(name))):
+                self._note(IDS_LIKE_PATHS, 0)
         frame.base_end = frame.node_end
         frame.bad_node = self._is_bad(0, frame.node_end)
 
@@ -313,6 +329,10 @@ cdef class DocumentWalk(DocumentCheck):
         if ids != NULL:
             self.named += 1
         else:
+            if self.looks_for_ids and self._found_id(
+                pff_name_hash(<Text>self.names.at + start, end - start)
+            ):
+                self._note(IDS_LIKE_PATHS, self.at)
             self.path_bytes += end - start
             if self.path_bytes > self.most_path_bytes:
                 return LONG_NAMES
@@ -321,6 +341,8 @@ cdef class DocumentWalk(DocumentCheck):
         inner[0] = frame[0]
         inner.is_object = True
         inner.back = 0
+        inner.at = <uint32_t>self.at
+        inner.id_hash = 0 if ids == NULL else self._hash_if_repeated(ids)
         inner.base = inner.node = start
         inner.base_end = inner.node_end = end
         inner.bad_node = bad
@@ -378,7 +400,7 @@ cdef class DocumentWalk(DocumentCheck):
         cdef unsigned char* out
         cdef int part, escapes = 0
         for part in range(self.n_parts):
-            start = self.raw + ids[part]
+            start = self.raw + (ids[part] & ~<uint32_t>REPEATED_ID)
             if start[0] == 34:
                 start += 1
                 last = pff_json_string_end(start, stop, &escapes)
@@ -475,4 +497,108 @@ cdef class DocumentWalk(DocumentCheck):
             self.bad_bytes = at - start
             return BAD
         self.used += at - start
+        if frame.id_hash and frame.is_object and self.raw[self.at] != 123:
+            if not self._compare(frame, pff_name_hash(object, at - object - 1)):
+                return NO_ROOM
         return ENDED
+
+    cdef uint64_t _hash_if_repeated(self, const uint32_t* ids) noexcept nogil:
+        """Of an id that several objects have; 0 for others."""
+        if not ids[0] & <uint32_t>REPEATED_ID:
+            return 0
+        # `_ids_of` has just gone past it.
+        return (<const uint64_t*>self.id_hashes.at)[self.id_at - 1]
+
+    cdef bint _index_ids(self) noexcept nogil:
+        """Which ids there are, and which of them several objects have."""
+        cdef uint64_t i, slot, end, hash, count = 2, wide = 1 + self.n_parts
+        cdef uint32_t* ids = <uint32_t*>self.ids.at
+        cdef uint64_t* hashes
+        cdef uint32_t* slots
+        self.looks_for_ids = False
+        self.n_scalars = 0
+        release(&self.scalars)
+        self.scalar_mask = 0
+        # The document's own id is no name of another.
+        if self.n_ids == 0 or (self.n_ids == 1 and ids[0] == 0):
+            return True
+        while count < 2 * self.n_ids:
+            count *= 2
+        if not (
+            reserve(&self.id_hashes, self.n_ids * sizeof(uint64_t))
+            and reserve(&self.id_slots, count * sizeof(uint32_t))
+        ):
+            return False
+        memset(self.id_slots.at, 0, count * sizeof(uint32_t))
+        hashes, slots = <uint64_t*>self.id_hashes.at, <uint32_t*>self.id_slots.at
+        self.id_mask = count - 1
+        for i in range(self.n_ids):
+            hashes[i] = 0
+            if not ids[i * wide + 1]:
+                continue
+            if not self._id(&ids[i * wide + 1], 0, &end):
+                return False
+            hash = pff_name_hash(<Text>self.names.at, end)
+            hashes[i] = hash
+            self.looks_for_ids = True
+            slot = hash & self.id_mask
+            while slots[slot] and hashes[slots[slot] - 1] != hash:
+                slot = (slot + 1) & self.id_mask
+            if slots[slot]:
+                ids[(slots[slot] - 1) * wide + 1] |= REPEATED_ID
+                ids[i * wide + 1] |= REPEATED_ID
+            else:
+                slots[slot] = <uint32_t>(i + 1)
+        return True
+
+    cdef uint64_t _found_id(self, uint64_t hash) noexcept nogil:
+        """Whether an object has an id of this hash."""
+        cdef const uint64_t* hashes = <const uint64_t*>self.id_hashes.at
+        cdef const uint32_t* slots = <const uint32_t*>self.id_slots.at
+        cdef uint64_t slot = hash & self.id_mask
+        while slots[slot] and hashes[slots[slot] - 1] != hash:
+            slot = (slot + 1) & self.id_mask
+        return slots[slot]
+
+    cdef bint _compare(self, const Frame* frame, uint64_t value) noexcept nogil:
+        """Notes a scalar that another object of the same id has otherwise, under the same key."""
+        cdef uint64_t key = frame.id_hash + pff_name_hash(
+            <Text>self.relations.at + frame.relation, frame.relation_end - frame.relation
+        )
+        cdef uint64_t slot
+        cdef Scalar* scalars
+        key = pff_mix(key) | 1
+        if 2 * (self.n_scalars + 1) > self.scalar_mask + 1 and not self._more_scalars():
+            return False
+        scalars = <Scalar*>self.scalars.at
+        slot = key & self.scalar_mask
+        while scalars[slot].key and scalars[slot].key != key:
+            slot = (slot + 1) & self.scalar_mask
+        if not scalars[slot].key:
+            scalars[slot].key, scalars[slot].value, scalars[slot].owner = key, value, frame.at
+            self.n_scalars += 1
+        elif scalars[slot].value != value and scalars[slot].owner != frame.at:
+            self._note(IDS_OF_SEVERAL, self.at)
+        return True
+
+    cdef bint _more_scalars(self) noexcept nogil:
+        cdef uint64_t count = 2 * (self.scalar_mask + 1) if self.scalars.at != NULL else FIRST_SLOTS
+        cdef uint64_t i, slot
+        cdef const Scalar* old = <const Scalar*>self.scalars.at
+        cdef Scalar* scalars
+        cdef Array made
+        memset(&made, 0, sizeof(Array))
+        if not reserve(&made, count * sizeof(Scalar)):
+            return False
+        scalars = <Scalar*>made.at
+        if old != NULL:
+            for i in range(self.scalar_mask + 1):
+                if old[i].key:
+                    slot = old[i].key & (count - 1)
+                    while scalars[slot].key:
+                        slot = (slot + 1) & (count - 1)
+                    scalars[slot] = old[i]
+        release(&self.scalars)
+        self.scalars = made
+        self.scalar_mask = count - 1
+        return True

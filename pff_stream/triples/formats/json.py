@@ -7,7 +7,7 @@ not cover: JSON-LD contexts, schemas, the order of array elements (dropped by th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from pff_stream.triples.formats.interface import (
     TripleSource,
 )
 from pff_stream.triples.formats.mapping import MAPPING, id_parts, stem_name
+from pff_stream.triples.notes import KEPT, Note
 
 if TYPE_CHECKING:
     from pff_stream.triples.bad import BadTriples
@@ -83,12 +84,14 @@ def document_stem(path: str) -> str:
 class DocumentReader(TripleReader):
     """Turns files of documents into triple lines, and remembers which file stems named documents.
 
-    `duplicate_keys` counts keys that stood twice in one object (the last one won).
+    `notes`: empty values, keys that stand twice, ids that may not be meant, by kind.
     """
 
     def __init__(self, options: DocumentOptions, bad: BadTriples) -> None:
         self.mapping = options.mapping
-        self.duplicate_keys = 0
+        self.notes: dict[str, Note] = {}
+        self._id_key = options.id_key
+        self._documents = self._named = 0
         self._bad = bad
         self._injective = options.mapping != "json-1"
         self._most_bytes = min(options.max_document_bytes, MAX_DOCUMENT_BYTES)
@@ -103,12 +106,15 @@ class DocumentReader(TripleReader):
         return LineBlocks(self.triple_blocks(str(source.given), source.blocks, source.memory))
 
     def warnings(self) -> list[str]:
-        """Of keys that stood twice."""
-        if not self.duplicate_keys:
-            return []
-        return [
-            f"{self.duplicate_keys} keys stand twice in one JSON object: the last one was taken"
-        ]
+        """Of what was read otherwise than it may have been meant, and of ids that may be none."""
+        said = [_SAID[kind](note.count, note.first[0]) for kind, note in self.notes.items()]
+        if self._id_key is not None and self._documents and not self._named:
+            said.append(
+                f"--id-key {self._id_key}: found in none of {self._documents} "
+                f"document{'s' * (self._documents > 1)}, which are named by their place instead "
+                "(keys inside of an object are written with a dot: _id.$oid)"
+            )
+        return said
 
     def triple_blocks(
         self, path: str, blocks: Iterable[bytes], memory: HeldMemory
@@ -148,7 +154,7 @@ class DocumentReader(TripleReader):
         del raw
         memory.expect(walk.held_bytes, f"{place}: the document that begins here")
         memory.hold(walk.held_bytes)
-        self.duplicate_keys += walk.repeated
+        self._documents += 1
         name = stem if element.index is None else f"{stem}#{element.index}"
         if not walk.has_id:
             if walk.is_empty:
@@ -167,6 +173,12 @@ class DocumentReader(TripleReader):
                     "ones (an id names an object shortly: --id-key KEY)"
                 )
         memory.hold(walk.held_bytes)
+        self._named += walk.named
+        for kind, (count, places) in walk.noted().items():
+            note = self.notes.setdefault(kind, Note())
+            wanted = places[: KEPT - len(note.first)]
+            lines = (element.line + walk.line_of(place) for place in wanted)
+            note.add(count, [f"{source}, line {line}" for line in lines])
         walk.release_document()
 
     def _claim_stem(self, source: str, stem: str) -> None:
@@ -189,6 +201,31 @@ class DocumentReader(TripleReader):
         else:
             message = f"found the entity {_SELF_NAME} in {text[:80]!r}, which nothing can be named"
         self._bad.add(source, line, message)
+
+
+def _counted(count: int, one: str, several: str) -> str:
+    return f"1 {one}" if count == 1 else f"{count} {several}"
+
+
+_SAID: dict[str, Callable[[int, str], str]] = {
+    "empty values": lambda count, first: (
+        f"{_counted(count, 'empty value gives', 'empty values give')} nothing (first: {first})"
+    ),
+    "repeated keys": lambda count, first: (
+        f"{_counted(count, 'key stands', 'keys stand')} twice in one JSON object: the last one "
+        f"was taken (first: {first})"
+    ),
+    "ids like paths": lambda count, first: (
+        f"{_counted(count, 'object has a path that is', 'objects have paths that are')} the id "
+        f"of another object, too: they become one entity (first: {first})"
+    ),
+    "ids of several": lambda count, first: (
+        f"{_counted(count, 'value differs', 'values differ')} from what another object of the "
+        f"same id has under the same key: they become one entity (first: {first}); several keys "
+        "may tell them apart: --id-key resourceType,id"
+    ),
+}
+"""Sentences for how many, and where the first is."""
 
 
 def _wrong(

@@ -279,7 +279,7 @@ def test_duplicate_keys(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Non
         _, report = encoded(path)
     assert report.n_triples == 3
     assert [record.getMessage() for record in caplog.records] == [
-        "3 keys stand twice in one JSON object: the last one was taken"
+        f"3 keys stand twice in one JSON object: the last one was taken (first: {path}, line 1)"
     ]
 
 
