@@ -6,6 +6,7 @@ Does not cover: what becomes of the lines (`encode`).
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from pff_stream.triples.formats.tuples import Triple
 from pff_stream.triples.held import HeldMemory, Unlimited
 from pff_stream.triples.options import AUTO, EncodeOptions
 
+_logger = logging.getLogger("pff_stream")
 TripleInput: TypeAlias = "str | os.PathLike[str] | Iterable[Triple]"
 FIRST_BYTES = 4096
 """What a format is shown of an input; more where it begins with blanks."""
@@ -196,11 +198,14 @@ def triple_lines(inputs: Sequence[TripleInput], options: EncodeOptions) -> Itera
 def checked_lines(inputs: Sequence[TripleInput], options: EncodeOptions) -> Iterator[bytes]:
     """The same, every line checked and in the order subject, relation, object.
 
-    Raises `InputError` with file and line for a bad one.
+    Raises `InputError` with file and line for a bad one. Warns behind the last one.
     """
     bad = BadTriples("fail")
-    for opened in OpenedInputs(inputs, options, bad).all:
+    inputs_opened = OpenedInputs(inputs, options, bad)
+    for opened in inputs_opened.all:
         yield from checked(opened.name, opened.lines, bad)
+    for warning in inputs_opened.warnings():
+        _logger.warning("%s", warning)
 
 
 def _first_bytes(blocks: Iterable[bytes]) -> tuple[bytes, list[bytes]]:

@@ -29,8 +29,10 @@ def said(text: str, id_key: str | None = None, path: str = "d.json") -> list[str
             '{"a": 1,\n"a": {"b": ""}}',
             [
                 "1 empty value gives nothing (first: d.json, line 2)",
-                ("1 key stands twice in one JSON object: the last one was taken "
-                "(first: d.json, line 2)"),
+                (
+                    "1 key stands twice in one JSON object: the last one was taken "
+                    "(first: d.json, line 2)"
+                ),
             ],
         ),
     ],
