@@ -38,7 +38,9 @@ def check_text(name: str, first: bytes, expected: str) -> None:
     if kind is None:
         return
     hint = ""
-    if kind.startswith(("an encoded", "compiled")):
+    if "rules" in kind and expected == "rules":
+        expected, hint = "their text", ": compiled ones are given by the name of their file"
+    elif kind.startswith(("an encoded", "compiled")):
         hint = ": RULES come first, TRIPLES behind them; compiled and encoded files are read alone"
     elif "Parquet" not in kind and "SQLite" not in kind:
         hint = ": of packed files gzip, zstd, bzip2 and xz are read"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from pff_stream.errors import InputError, UsageError
 from pff_stream.files.durable import naming
+from pff_stream.files.known import check_text
 from pff_stream.files.sources import read_ahead
 from pff_stream.rules._chunks import BUILDER_BYTES, MAX_CHUNK_RULES, NAME_TABLE_BYTES, ChunkBuilder
 from pff_stream.rules._format import AUTO, SEMANTICS
@@ -44,6 +46,8 @@ MIN_ARENA_BYTES = 1_200_000
 """Holds the longest rule, and the windows of two runs on disk."""
 BLOCK_BYTES = 64 * 1024
 _FIRST_BYTES = 4096
+_LOOKED_AT = 10
+_JSON = re.compile(rb'\s*(?:\[\s*)?\{\s*(?:"|\})')
 
 _log = logging.getLogger("pff_stream")
 
@@ -110,8 +114,10 @@ def compile_rules(
     """
     options = options or RuleOptions()
     allowed = allowed_share(options.on_bad_rule)
-    rule_format, blocks = _recognised(blocks, source_name, options)
-    return _Compiling(rule_format, destination, options).run(blocks, source_name, allowed, graph)
+    rule_format, blocks, first_bytes = _recognised(blocks, source_name, options)
+    compiling = _Compiling(rule_format, destination, options)
+    compiling.first_bytes = first_bytes
+    return compiling.run(blocks, source_name, allowed, graph)
 
 
 class _Compiling:
@@ -120,6 +126,8 @@ class _Compiling:
     def __init__(
         self, rule_format: RuleFormat, destination: Destination | None, options: RuleOptions
     ) -> None:
+        self.first_bytes = b""
+        """Of the source, for messages."""
         self._started = time.perf_counter()
         self._format = rule_format
         self._options = options
@@ -228,29 +236,40 @@ class _Compiling:
         on_bad_rule = self._options.on_bad_rule
         raise InputError(
             f"{source_name}: {count}, more than --on-bad-rule {on_bad_rule} allows; the first:"
-            f"{listed}"
+            f"{listed}{self._hint()}"
         )
+
+    def _hint(self) -> str:
+        """What the text may be instead of rules."""
+        if b" <= " in self.first_bytes:
+            return ""
+        kind = "a JSON document" if _JSON.match(self.first_bytes) else ""
+        lines = self.first_bytes.split(b"\n")[:_LOOKED_AT]
+        if all(line.count(b"\t") == 2 for line in lines if line.strip()):
+            kind = "triples"
+        return f"\nthis looks like {kind}: RULES come first, TRIPLES behind them" if kind else ""
 
 
 def _recognised(
     blocks: Iterable[bytes], source_name: str, options: RuleOptions
-) -> tuple[RuleFormat, Iterator[bytes]]:
-    """The format of a source, and all its blocks."""
-    if options.rule_format != AUTO:
-        chosen = named(options.rule_format, options.formats)
-        if chosen is None:
-            names = ", ".join((AUTO, *(each.name for each in options.formats)))
-            raise UsageError(f"--rule-format {options.rule_format!r}: expected one of {names}")
-        return chosen, iter(blocks)
+) -> tuple[RuleFormat, Iterator[bytes], bytes]:
+    """The format of a source, all its blocks, and what it begins with."""
     remaining = iter(blocks)
     seen: list[bytes] = []
     first_bytes = b""
     while len(first_bytes) < _FIRST_BYTES and (block := next(remaining, None)) is not None:
         seen.append(block)
         first_bytes += block[:_FIRST_BYTES]
+    check_text(source_name, first_bytes, "rules")
+    if options.rule_format != AUTO:
+        chosen = named(options.rule_format, options.formats)
+        if chosen is None:
+            names = ", ".join((AUTO, *(each.name for each in options.formats)))
+            raise UsageError(f"--rule-format {options.rule_format!r}: expected one of {names}")
+        return chosen, chain(seen, remaining), first_bytes
     for each in options.formats:
         if each.matches(source_name, first_bytes):
-            return each, chain(seen, remaining)
+            return each, chain(seen, remaining), first_bytes
     raise InputError(f"{source_name}: found {first_bytes[:40]!r}, expected rules")
 
 

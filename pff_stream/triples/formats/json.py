@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _LINES_SUFFIXES = (".jsonl", ".ndjson")
 _SUFFIXES = (".json", *_LINES_SUFFIXES)
 _BEGINNING = re.compile(
-    rb'(?:\[\s*)?(?:\{\s*(?:\}|"(?:[^"\\]|\\.)*(?:"\s*(?::|\Z)|\Z)|\Z)|\]|\Z)', re.DOTALL
+    rb'(?:\[\s*)?(?:\{\s*(?:\}|"(?:[^"\\\x00-\x1f]|\\.)*(?:"\s*(?::|\Z)|\Z)|\Z)|\]|\Z)', re.DOTALL
 )
 """An object with its first key, alone or first in an array."""
 _SELF_NAME = "me_myself_i"

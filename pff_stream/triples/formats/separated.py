@@ -132,7 +132,7 @@ def _separators(lines: Sequence[str]) -> list[str]:
     found = []
     for separator in (",", " "):
         rows = [_fields(line, separator) for line in lines]
-        if all(len(row) == 3 and row[1] != "<=" for row in rows) and rows:
+        if all(len(row) == 3 and "<=" not in row[1] for row in rows) and rows:
             found.append(separator)
     if len(found) == 2 and all(
         [name.strip(" ") for name in _fields(line, ",")]
