@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from pff_stream.errors import InputError
-from pff_stream.triples.bad import BadTriples
 from pff_stream.triples.formats.json import DocumentReader
 from pff_stream.triples.held import Unlimited
 from pff_stream.triples.options import DocumentOptions
 from tests.fuzz.target import ACCEPTED, REFUSED, Target, check_message
-from tests.triples.formats.document_reference import Reference, Written, is_good
+from tests.triples.formats.document_reference import Counted, Reference, Written, is_good
 
 PATHS = ("test.json", "test.jsonl")
 MOST_BYTES = 2000
@@ -23,7 +22,7 @@ def check(data: bytes) -> str:
     path, cut = PATHS[data[0] & 1] if data else PATHS[0], 1 + (data[0] >> 1) if data else 1
     by_path = bool(data[1:2] > b"\x7f")
     data = data[2:]
-    bad = BadTriples("skip")
+    bad = Counted()
     options = DocumentOptions(predicate="path" if by_path else "key", max_document_bytes=MOST_BYTES)
     reader = DocumentReader(options, bad)
     blocks = (data[at : at + cut] for at in range(0, len(data), cut))

@@ -23,6 +23,11 @@ cdef class ElementScanner:
     def __cinit__(self):
         self.reset()
 
+    @property
+    def is_open(self):
+        """Whether the object goes on; not where a newline would stand in a string."""
+        return self.depth > 0 and not self.in_string
+
     def reset(self):
         """The next byte is the first of an object."""
         self.in_string = self.escaped = False

@@ -98,6 +98,14 @@ class _Cursor:
             self.at += 1
         return True
 
+    def next_in_line(self) -> bytes:
+        """The byte behind the newline at hand, which is taken; nothing at the end of the file."""
+        self.at += 1
+        while self.at == len(self.data):
+            if not self.more():
+                return b""
+        return self.data[self.at : self.at + 1]
+
     def error(self, message: str) -> InputError:
         return InputError(f"{self.source}, line {self.line} (byte {self.offset}): {message}")
 
@@ -141,6 +149,52 @@ def split_elements(
         yield from _array(cursor)
     else:
         yield from _sequence(cursor, lines)
+
+
+def split_lines(
+    source: str, blocks: Iterable[bytes], memory: HeldMemory, *, max_document_bytes: int
+) -> Iterator[Element]:
+    """Yields every line of JSON Lines that is not blank, whatever it holds.
+
+    So a broken one is known to end. An object that is open where its line ends goes on, up to a
+    line that is empty or begins with another. What is over `max_document_bytes`, or does not fit
+    into `memory`, comes without its bytes.
+    """
+    cursor = _Cursor(source, blocks, memory, max_document_bytes)
+    scanner = ElementScanner()
+    if cursor.peek() == _BOM[:1]:
+        cursor.take(_BOM)
+    index = 0
+    while cursor.peek():
+        element = Element(b"", 0, index, cursor.line, cursor.offset)
+        scanner.reset()
+        ended = False
+        while not ended:
+            newline = cursor.data.find(b"\n", cursor.at)
+            stop = len(cursor.data) if newline < 0 else newline
+            _extend(element, cursor, cursor.data[cursor.at : stop])
+            # What is behind the object in its line is taken along: it makes the line a broken one.
+            scanner.find_end(cursor.data[cursor.at : stop], 0)
+            cursor.at = stop
+            if newline < 0:
+                ended = not cursor.more()
+            elif scanner.is_open:
+                following = cursor.next_in_line()
+                ended = following in (b"{", b"", b"\n", b"\r")
+                if not ended:
+                    _extend(element, cursor, b"\n")
+            else:
+                ended = True
+        yield element
+        index += 1
+
+
+def _extend(element: Element, cursor: _Cursor, part: bytes) -> None:
+    longer = element.n_bytes + len(part)
+    if len(element.raw) == element.n_bytes:
+        fits = longer <= cursor.max_document_bytes and cursor.memory.fits(longer)
+        element.raw = _longer(element.raw, part) if fits else b""
+    element.n_bytes = longer
 
 
 def _sequence(cursor: _Cursor, lines: bool) -> Iterator[Element]:

@@ -17,7 +17,7 @@ from pff_stream.files.known import check_text
 from pff_stream.files.sources import STANDARD_INPUT, shown
 from pff_stream.triples.formats._document import MAX_DOCUMENT_BYTES, DocumentWalk
 from pff_stream.triples.formats.document_memory import at_most
-from pff_stream.triples.formats.elements import Element, split_elements
+from pff_stream.triples.formats.elements import Element, split_elements, split_lines
 from pff_stream.triples.formats.interface import (
     LineBlocks,
     TripleFormat,
@@ -127,17 +127,42 @@ class DocumentReader(TripleReader):
         self._files += 1
         stem = stem_name(document_stem(path), injective=self._injective)
         source = shown(path)
-        elements = split_elements(
-            source,
-            blocks,
-            memory,
-            lines=unpacked_name(path).lower().endswith(_LINES_SUFFIXES),
-            max_document_bytes=self._most_bytes,
-        )
+        lines, most = unpacked_name(path).lower().endswith(_LINES_SUFFIXES), self._most_bytes
+        if lines and self._bad.policy != "fail":
+            elements = split_lines(source, blocks, memory, max_document_bytes=most)
+            check = self._is_document
+        else:
+            elements = split_elements(source, blocks, memory, lines=lines, max_document_bytes=most)
+            check = self._check_document
         for element in elements:
-            yield from self._document_blocks(source, stem, element, memory)
+            if check(source, element, memory):
+                yield from self._document_blocks(source, stem, element, memory)
         if self._walk.pending_bytes:
             yield self._walk.take()
+
+    def _check_document(self, source: str, element: Element, memory: HeldMemory) -> bool:
+        """Has the walk take the document; raises `InputError` where it is none."""
+        if not memory.fits(element.n_bytes):  # nor will its longest value
+            place = f"{source}, line {element.line} (byte {element.offset})"
+            memory.expect(2 * element.n_bytes, f"{place}: the document that begins here")
+        raw = element.take()
+        fault = self._walk.check(raw)
+        if fault is not None:
+            raise _wrong(source, element, raw, *fault)
+        return True
+
+    def _is_document(self, source: str, element: Element, memory: HeldMemory) -> bool:
+        """The same of a line of JSON Lines; one that is no document is skipped and counted."""
+        try:
+            if element.n_bytes > self._most_bytes:
+                raise InputError(f": found a document of over {self._most_bytes} bytes")
+            if element.raw[:1] not in (b"{", b""):
+                found = bytes(element.raw[:20]).decode("utf-8", "backslashreplace")
+                raise InputError(f": found {found!r}, expected an object")
+            return self._check_document(source, element, memory)
+        except InputError as error:
+            self._bad.add(source, element.line, str(error).partition(": ")[2])
+            return False
 
     def _document_blocks(
         self, source: str, stem: str, element: Element, memory: HeldMemory
@@ -145,13 +170,6 @@ class DocumentReader(TripleReader):
         """The lines of one document, as far as they fill a block."""
         walk = self._walk
         place = f"{source}, line {element.line} (byte {element.offset})"
-        if not memory.fits(element.n_bytes):  # nor will its longest value
-            memory.expect(2 * element.n_bytes, f"{place}: the document that begins here")
-        raw = element.take()
-        fault = walk.check(raw)
-        if fault is not None:
-            raise _wrong(source, element, raw, *fault)
-        del raw
         memory.expect(walk.held_bytes, f"{place}: the document that begins here")
         memory.hold(walk.held_bytes)
         self._documents += 1

@@ -8,8 +8,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from pff_stream.triples.bad import BadTriples
+
 Triple = tuple[str, str, str]
 ID_KEYS = ((("@id",), ("id",), ("msisdn",)),)
+
+
+class Counted(BadTriples):
+    """Bad triples are skipped; lines of JSON Lines are not."""
+
+    def add(self, source: str, number: int, message: str, unit: str = "line") -> None:
+        """Counts it."""
+        self.count += 1
 
 
 class Written(str):

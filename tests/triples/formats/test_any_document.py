@@ -10,13 +10,12 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pff_stream.triples.bad import BadTriples
 from pff_stream.triples.formats.json import DocumentReader
 from pff_stream.triples.formats.mapping import id_parts
 from pff_stream.triples.held import Unlimited
 from pff_stream.triples.options import DocumentOptions
 from tests.examples import examples
-from tests.triples.formats.document_reference import Reference, is_good, loads
+from tests.triples.formats.document_reference import Counted, Reference, is_good, loads
 
 Json = str
 """A text, so that keys may stand twice in it."""
@@ -64,7 +63,7 @@ _OBJECTS = _object(_VALUES).map(lambda made: made[0])
 
 def lines_of(text: str, path: str, options: DocumentOptions, cut: int) -> tuple[list[str], int]:
     """The lines of a file, and how many were no triples."""
-    bad = BadTriples("skip")
+    bad = Counted()
     data = text.encode()
     blocks = (data[start : start + cut] for start in range(0, len(data), cut))
     found = b"".join(DocumentReader(options, bad).triple_blocks(path, blocks, Unlimited()))
