@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pff_stream.errors import UsageError
+from pff_stream.files.packing import packed, packing_bytes
 from pff_stream.files.temporary import temporary_file
 from pff_stream.files.writers import (
     STANDARD_OUTPUT,
@@ -54,7 +55,12 @@ class Output(Generic[AnyWriter]):
         assert self.path is not None  # see `placed`
         if self.descriptor is not None:
             return OpenFile(self.descriptor, self.path)
-        return open_writer(self.path)
+        writer = open_writer(self.path)
+        try:
+            return packed(self.path, writer)
+        except BaseException:
+            writer.abandon()
+            raise
 
 
 def folder_outputs(folder: str) -> list[Output[DrivenWriter]]:
@@ -78,11 +84,20 @@ def merged_outputs(asked: OutputOptions) -> list[Output[DrivenWriter]]:
 
 def merged_terms(outputs: Sequence[Output[DrivenWriter]], sizes: OutputSizes) -> list[Term]:
     """What the writers of a merge hold."""
-    return [
+    terms = [
         term if output.path is not None else replace(term, name=f"{term.name} for reports")
         for output in outputs
         for term in output.writer.terms(sizes)
     ]
+    return [*terms, *_packing(outputs)]
+
+
+def _packing(outputs: Sequence[Output[AnyWriter]]) -> list[Term]:
+    """What packing the outputs holds; nothing where none is packed."""
+    n_bytes = sum(packing_bytes(output.path) for output in outputs if output.path is not None)
+    if not n_bytes:
+        return []
+    return [Term.of("results packed", given("packing", n_bytes), "constants of the code")]
 
 
 def report_outputs(asked: Sequence[str]) -> list[Output[ResultWriter]]:
@@ -137,6 +152,7 @@ def report_terms(reports: Sequence[Output[ResultWriter]], sizes: OutputSizes) ->
     written = given("files", len(reports)) * (2 * given("buffer", BUFFER_BYTES))
     return [
         *terms,
+        *_packing(reports),
         Term.of("results read back", reading(), source, at_most=True),
         Term.of("files being written", written, f"{source}; page cache", group=KERNEL),
     ]

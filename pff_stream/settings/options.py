@@ -245,7 +245,8 @@ _TABLE = (
            "N", default="1000000"),
     Option("out", _file, "a folder", "Folder for all results.", "DIR", is_path=True),
     Option("violations", _path, "a file or - for standard output",
-           "File for the violations (JSON Lines); with - all talk goes to standard error.",
+           "File for the violations (JSON Lines; .gz and .zst: packed); with - all talk goes to "
+           "standard error.",
            "FILE|-", default="DIR/violations.jsonl", is_path=True),
     Option("report", _several, "a file, or NAME=FILE",
            "Make a report of the results, in the form that the file's name ends with or that NAME "
