@@ -4,9 +4,9 @@
         if outcome.violations:
             print(outcome.line, outcome.text, outcome.examples[0].witness)
 
-Rules are a path or texts, triples paths or (subject, relation, object) tuples. Inputs are compiled,
-encoded and planned as on the command line; nothing that grows with the rules or the violations is
-held here.
+Rules are a path, texts or (predicted, support, confidence, text) tuples; triples are paths or
+(subject, relation, object) tuples. Inputs are compiled, encoded and planned as on the command line;
+nothing that grows with the rules or the violations is held here.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from pff_stream.errors import UsageError
 
 if TYPE_CHECKING:
+    from pff_stream.inputs import RulesGiven
     from pff_stream.report.records import Record, RuleOutcome
     from pff_stream.rules.file import SourceChunk
     from pff_stream.run.by_rules import RulesWork
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from pff_stream.triples._graph import GraphView
 
 Path: TypeAlias = "str | os.PathLike[str]"
-RulesInput: TypeAlias = "Path | Iterable[str]"
+RulesInput: TypeAlias = "Path | Iterable[str | tuple[int, int, float, str]]"
 TriplesInput: TypeAlias = "Path | Iterable[Path] | Iterable[tuple[str, str, str]]"
 
 
@@ -66,7 +67,7 @@ def validate_rules(
 
 def _inputs(
     rules: RulesInput, triples: TriplesInput, options: dict[str, Any]
-) -> tuple[RunSettings, Iterable[str] | None, list[Any] | None]:
+) -> tuple[RunSettings, RulesGiven | None, list[Any] | None]:
     """Settings, and what was given as objects (None where it is a path)."""
     from pff_stream.settings.commands import RunSettings
     from pff_stream.settings.models import OutputOptions
@@ -75,7 +76,7 @@ def _inputs(
         # `fail_on` writes nothing: it may be given, though there is no command that it could end.
         if name != "fail_on" and options.get(name):
             raise UsageError(f"{name}: found in a call of validate, expected on the command line")
-    given_rules: Iterable[str] | None = None
+    given_rules: RulesGiven | None = None
     if not isinstance(rules, (str, os.PathLike)):
         given_rules, rules = rules, "rules given by the caller"
     given_triples: list[Any] | None = None
@@ -95,7 +96,7 @@ def _inputs(
 
 def _outcomes(
     settings: RunSettings,
-    rules: Iterable[str] | None,
+    rules: RulesGiven | None,
     triples: list[Any] | None,
     ordered: bool,
 ) -> Iterator[RuleOutcome]:

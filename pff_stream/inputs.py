@@ -36,9 +36,10 @@ from planner.mounts import is_memory
 
 if TYPE_CHECKING:
     from pff_stream.rules.compile_report import CompileReport
+    from pff_stream.rules.given import RuleGiven
 
-RulesGiven: TypeAlias = "Iterable[str]"
-"""Rules from a Python caller, one text each, instead of a path."""
+RulesGiven: TypeAlias = "Iterable[RuleGiven]"
+"""Rules from a Python caller, instead of a path."""
 TriplesGiven: TypeAlias = "Sequence[TripleInput]"
 """Triples from a Python caller, instead of paths."""
 
@@ -188,7 +189,8 @@ def open_rules(
         with RuleFile(path) as file:
             yield _compiled_before(file, path, reading)
         return
-    from pff_stream.rules.compile import BLOCK_BYTES, RuleOptions, compile_rules, lines_of
+    from pff_stream.rules.compile import BLOCK_BYTES, RuleOptions, compile_rules
+    from pff_stream.rules.given import lines_of
 
     with temporary_file(folder) as (output, name):
         destination = OpenFile(output.fileno(), f"temporary file in {folder}")

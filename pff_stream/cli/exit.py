@@ -23,8 +23,12 @@ from pff_stream.errors import KEPT, PffStreamError
 BUG, OUTPUT, MEMORY = 70, 74, 3
 INTERRUPTED, CLOSED, TERMINATED = 130, 141, 143
 
+NEEDED_FILES = 20
+"""Open files that a run of any start method and number of workers gets by with (measured)."""
+
 _AGAIN_SECONDS = 0.001
 
+_TOO_MANY_FILES = frozenset({errno.EMFILE, errno.ENFILE})
 _DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
 _MEMORY_HINT = "out of memory; lower --budget or --workers, or see what `pff-stream plan` says"
 _REPORT = "this is a bug in pff-stream; please report it with the output of --verbose"
@@ -111,6 +115,8 @@ def _resuming(problem: BaseException) -> list[str]:
 
 def _judge(problem: BaseException) -> tuple[int, str]:
     """Exit code and message; the message is empty where nothing is to be said."""
+    if any(isinstance(one, OSError) and one.errno in _TOO_MANY_FILES for one in _causes(problem)):
+        return MEMORY, _too_many_files()
     if isinstance(problem, PffStreamError):
         return problem.exit_code, str(problem)
     if isinstance(problem, KeyboardInterrupt):
@@ -126,13 +132,32 @@ def _judge(problem: BaseException) -> tuple[int, str]:
     return BUG, f"{type(problem).__name__}: {problem}; {_REPORT}"
 
 
-def _is_closed_output(problem: BaseException) -> bool:
-    """Whether `problem` comes of a reader of standard output that went away (`| head`)."""
+def _causes(problem: BaseException) -> Iterator[BaseException]:
+    """The problem, and what it comes of."""
     cause: BaseException | None = problem
     while cause is not None:
-        if isinstance(cause, BrokenPipeError):
-            return _reader_is_gone(sys.stdout)
+        yield cause
         cause = cause.__cause__ or cause.__context__
+
+
+def _too_many_files() -> str:
+    """What is said where no further file can be opened."""
+    try:
+        import resource
+
+        limit = f"a limit of {resource.getrlimit(resource.RLIMIT_NOFILE)[0]}"
+    except (ImportError, OSError):
+        limit = "a limit of the system"
+    return (
+        f"too many open files: found {limit} (ulimit -n), expected {NEEDED_FILES} or more beside "
+        "those that are open already"
+    )
+
+
+def _is_closed_output(problem: BaseException) -> bool:
+    """Whether `problem` comes of a reader of standard output that went away (`| head`)."""
+    if any(isinstance(cause, BrokenPipeError) for cause in _causes(problem)):
+        return _reader_is_gone(sys.stdout)
     return False
 
 

@@ -57,6 +57,7 @@ cdef struct Text:
 cdef class SortedRuns:
     cdef ChunkBuilder builder
     cdef RunFile written
+    cdef readonly str place       # what a failure of its temporary file is told of
     cdef readonly int n_spilled
     cdef size_t most_touched      # by rules that lie in the file by now
     cdef uint8_t *arena

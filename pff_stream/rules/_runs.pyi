@@ -8,6 +8,7 @@ SLOT_BYTES: int
 
 class SortedRuns:
     n_spilled: int
+    place: str
     @property
     def touched_bytes(self) -> int: ...
     def __init__(

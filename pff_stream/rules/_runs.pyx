@@ -16,7 +16,7 @@ from pff_stream.rules._run_file cimport RunFile, compare_bytes, cursor_bytes
 
 from pff_stream.rules._run_file import RUN_FILE_BYTES
 from pff_stream.files.durable import naming
-from pff_stream.rules._writer import COMPILED_RULES
+from pff_stream.rules._writer import place_of
 
 cdef extern from *:
     """
@@ -105,6 +105,7 @@ cdef class SortedRuns:
     ):
         self.builder = builder
         self.written = RunFile(open_temporary)
+        self.place = place_of(open_temporary)
         # Entries are addressed in units of eight bytes by 32 bits.
         self.arena_bytes = min(arena_bytes & ~<size_t>63, <size_t>1 << 34)
         self.n_slots = n_slots
@@ -435,7 +436,7 @@ cdef class SortedRuns:
 
     cdef int _spill(self) except -1:
         if self.n_rules:
-            with naming(COMPILED_RULES):
+            with naming(self.place):
                 self.most_touched = max(self.most_touched, self._touched())
                 self.written.start()
                 self._drain(True)

@@ -80,6 +80,11 @@ class Section:
         self.weight += counts[2]
 
 
+def place_of(open_temporary: Callable[[], Temporary]) -> str:
+    """What a failure of its temporary files is told of: their folder, where it says one."""
+    return str(getattr(open_temporary, "name", COMPILED_RULES))
+
+
 class RuleFileWriter:
     """One rule file in the making; without a destination it only counts."""
 
@@ -95,6 +100,7 @@ class RuleFileWriter:
         self.work = {"weight": 0, "max_chunk_names": 0, "max_chunk_atoms": 0, "max_chunk_bodies": 0}
         self._destination = destination
         self._open_temporary = open_temporary
+        self._place = place_of(open_temporary)
         self._waiting: Temporary | None = None
         self._waiting_bytes = 0
         self._started = self._dropped = 0
@@ -112,7 +118,7 @@ class RuleFileWriter:
         pieces = _pieces({"kind": "source", "first": first}, columns, tuple(columns.values()))
         if self._destination is not None and self._waiting is None:
             self._waiting = self._open_temporary()
-        length, crc32 = _write(self._waiting, pieces)
+        length, crc32 = _write(self._waiting, pieces, self._place)
         # The offset is that within the temporary file until `finish` moves it.
         self.source.add(self._waiting_bytes, length, crc32, (n_rules, 0, 0))
         left_out = left_out_bytes(columns, n_rules)
@@ -121,7 +127,7 @@ class RuleFileWriter:
         if self._waiting is not None and self._waiting_bytes - self._started >= DROP_BYTES:
             # What is new begins to go to the disk; what began the last time is there by now.
             descriptor, started, dropped = self._waiting.fileno(), self._started, self._dropped
-            with naming(COMPILED_RULES):
+            with naming(self._place):
                 _pages.start_writing(descriptor, started, self._waiting_bytes - started)
                 _pages.drop(descriptor, dropped, started - dropped)
             self._started, self._dropped = self._waiting_bytes, started
@@ -191,7 +197,7 @@ class RuleFileWriter:
         if self._waiting is not None:
             buffer = memoryview(bytearray(COPY_BYTES))
             copied = 0
-            with naming(COMPILED_RULES):
+            with naming(self._place):
                 self._waiting.seek(0)
                 _pages.read_alone(self._waiting.fileno())
                 while part := self._waiting.readinto(buffer):
@@ -213,10 +219,12 @@ def _pieces(
         yield column
 
 
-def _write(destination: Destination | None, pieces: Iterable[Piece]) -> tuple[int, int]:
+def _write(
+    destination: Destination | None, pieces: Iterable[Piece], name: str = COMPILED_RULES
+) -> tuple[int, int]:
     """Writes all pieces; answers their length in bytes and their crc32."""
     length = crc32 = 0
-    with naming(COMPILED_RULES):
+    with naming(name):
         for piece in pieces:
             length += len(piece)
             crc32 = zlib.crc32(piece, crc32)

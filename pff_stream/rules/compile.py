@@ -12,7 +12,7 @@ import logging
 import re
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
@@ -139,7 +139,7 @@ class _Compiling:
         arena_bytes = self._sizes["arena"] if options.arena_bytes is None else options.arena_bytes
         if arena_bytes < MIN_ARENA_BYTES:
             raise UsageError(f"an arena of {arena_bytes} bytes: expected {MIN_ARENA_BYTES} or more")
-        open_temporary = _temporary_opener(options.temporary_directory)
+        open_temporary = _TemporaryFiles(options.temporary_directory or tempfile.gettempdir())
         self._rejections = Rejections()
         self._writer = RuleFileWriter(destination, open_temporary, rule_format.name)
         self._builder = ChunkBuilder(self._writer.add_chunk, options.chunk_rules)
@@ -164,7 +164,7 @@ class _Compiling:
             columns = packed(self._format.columns, sink.columns)
             writer.start(self._semantics, source_name, source_hash, columns)
             touched_bytes = runs.touched_bytes
-            with naming(COMPILED_RULES):
+            with naming(runs.place):
                 runs.finish()
             file_bytes = writer.finish(self._counts())
         finally:
@@ -273,33 +273,23 @@ def _recognised(
     raise InputError(f"{source_name}: found {first_bytes[:40]!r}, expected rules")
 
 
-def lines_of(rules: Iterable[str]) -> Iterator[bytes]:
-    """Blocks for `compile_rules` from rule strings, one line each."""
-    block = bytearray()
-    for number, rule in enumerate(rules, 1):
-        try:
-            line = rule.encode()
-        except UnicodeEncodeError as error:
-            raise InputError(f"rule {number}: found {rule!r}, expected text") from error
-        if b"\n" in line:
-            raise InputError(f"rule {number}: found a line end in {rule!r}, expected one line")
-        block += line + b"\n"
-        if len(block) >= BLOCK_BYTES:
-            yield bytes(block)
-            block.clear()
-    if block:
-        yield bytes(block)
-
-
 def _count_slots(memory_bytes: int) -> int:
     """Slots of each table of texts: a power of two, one for 256 to 512 bytes of memory."""
     return 1 << (memory_bytes // 256).bit_length() - 1
 
 
-def _temporary_opener(directory: str | Path | None) -> Callable[[], Temporary]:
-    def open_temporary() -> Temporary:
-        # Unnamed, so that nothing is left behind whatever happens; closed by its users.
-        with naming(COMPILED_RULES):
-            return tempfile.TemporaryFile(buffering=0, dir=directory)
+@dataclass(frozen=True, slots=True)
+class _TemporaryFiles:
+    """Opens temporary files in one folder; they have no names, so that nothing is left behind."""
 
-    return open_temporary
+    folder: str | Path
+
+    @property
+    def name(self) -> str:
+        """What a failure to write one is told of."""
+        return f"{COMPILED_RULES}, temporary file in {self.folder}"
+
+    def __call__(self) -> Temporary:
+        """Another file; its users close it."""
+        with naming(self.name):
+            return tempfile.TemporaryFile(buffering=0, dir=self.folder)

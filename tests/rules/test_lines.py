@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pff_stream.errors import InputError, UsageError
-from pff_stream.rules.compile import RuleOptions, compile_rules, lines_of
+from pff_stream.rules.compile import RuleOptions, compile_rules
+from pff_stream.rules.given import lines_of
 from pff_stream.settings.policy import allowed_share
 from tests.examples import examples
 from tests.rules.compiled import compiled, compiled_bytes, decoded_file

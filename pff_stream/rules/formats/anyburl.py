@@ -208,6 +208,11 @@ def _checked(text: bytes, path: Path, ambiguous: bool) -> Reading | Rejected:
     _, opened, comma, _ = path[0]
     at = opened + 1 if text[opened + 1 : comma] == name else comma + 1
     found = f"variable {name.decode()} of the head in no body atom"
+    for start, opened, _, _ in path[1:]:
+        if b")" in text[start:opened]:
+            # Two atoms, as whoever wrote them meant it, with another mark between them.
+            found += f", read as one atom of the relation {_shown(text[start:opened])}"
+            return _rejected(text, at, found, "body atoms apart by ', '")
     return _rejected(text, at, found, "every variable of the head in the body")
 
 
