@@ -97,6 +97,8 @@ def _comparable(name: str, value: Any) -> Any:
     """A value as the folder keeps it."""
     if name == "triples":
         return [absolute(path) for path in value]
+    if isinstance(value, tuple):
+        return list(value)
     return absolute(value) if name in ("rules", "manifest") else value
 
 

@@ -113,7 +113,7 @@ def totals_of(document: Mapping[str, Any]) -> Totals:
 
 
 def summary_lines(
-    run: RunTotals, semantics: str, *, lists_documents: bool = False
+    run: RunTotals, semantics: str, *, lists_documents: bool = False, partial: bool = False
 ) -> Iterator[str]:
     """The first lines of what a run comes to: documents where it has a list of them, counts."""
     totals = run.rules
@@ -131,6 +131,7 @@ def summary_lines(
     yield (
         f"{number(totals.predictions, 'prediction')}, {totals.support:,} of them in the graph, "
         f"{number(totals.violations, 'violation')}"
+        + (f", {totals.counts.unknown:,} unknown" if partial else "")
     )
     yield from cap_lines(totals)
 

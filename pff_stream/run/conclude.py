@@ -95,7 +95,14 @@ def report_lines(facts: Facts) -> list[str]:
 def _lines(totals: RunTotals, facts: Facts) -> list[str]:
     settings, plan = facts.settings, facts.plan
     lists_documents = settings.inputs.manifest is not None
-    lines = list(summary_lines(totals, facts.semantics, lists_documents=lists_documents))
+    lines = list(
+        summary_lines(
+            totals,
+            facts.semantics,
+            lists_documents=lists_documents,
+            partial=facts.settings.evaluation.partial,
+        )
+    )
     lines += failure_lines(totals)
     if settings.output.out is not None:
         lines.append(f"results: {settings.output.out}")

@@ -97,8 +97,12 @@ class RunSettings(CommandSettings):
             )
 
     def result_options(self) -> dict[str, Any]:
-        """Every option that changes what a run finds and holds, for summaries and saved plans."""
-        return {**self.evaluation.values(), **self.reading.values()}
+        """Every option that changes what a run finds and holds, for summaries and saved plans.
+
+        Values are those that JSON has, so that what was saved compares.
+        """
+        found = {**self.evaluation.values(), **self.reading.values()}
+        return {n: list(one) if isinstance(one, tuple) else one for n, one in found.items()}
 
 
 @dataclass(frozen=True, slots=True)
