@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ def test_outcomes(inputs: tuple[Path, Path]) -> None:
     """What is unknown is no violation, no example, and counted under either assumption."""
     found = {}
     for assumption in ("closed", "partial"):
-        options = {"assumption": assumption, "unseen": 1}
+        options: dict[str, Any] = {"assumption": assumption, "unseen": 1}
         for outcome in pff_stream.validate(*inputs, **options):
             found[assumption, outcome.line] = (
                 outcome.outcome.word,
@@ -64,7 +65,10 @@ def test_outcomes(inputs: tuple[Path, Path]) -> None:
 
 def test_functional_is_given(inputs: tuple[Path, Path]) -> None:
     """The object of `born` decides: paris and cairo are nobody's birthplace."""
-    options = {"assumption": "partial", "functional": ["lives=subject", "born=object"]}
+    options: dict[str, Any] = {
+        "assumption": "partial",
+        "functional": ["lives=subject", "born=object"],
+    }
     first = next(iter(pff_stream.validate(*inputs, **options)))
     assert (first.outcome.word, first.unknown, first.violations) == ("satisfied", 3, 0)
     with pytest.raises(UsageError, match="--functional: .* expected R=subject or R=object"):
