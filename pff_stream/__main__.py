@@ -1,7 +1,8 @@
 """Starts the command, in a module that a spawned process can import without the command's imports.
 
 A worker that is started afresh imports the main module of its parent again; what stands at the top
-of this one is all that it then pays for.
+of this one is all that it then pays for. Exit code 1 is the verdict's alone: what goes wrong before
+the command can say so is said here.
 """
 
 from __future__ import annotations
@@ -10,15 +11,66 @@ import gc
 import os
 import signal
 import sys
-from typing import NoReturn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
 
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+_SHORT = (
+    b"pff-stream: error: refused: out of memory, or of open files, while the program starts "
+    b"(see `ulimit -a`)\n"
+)
+
+
+def _end(said: bytes, code: int) -> NoReturn:
+    """Ends the process at once; that nobody hears it changes nothing."""
+    try:
+        os.write(2, said)
+    except OSError:
+        pass
+    os._exit(code)
 
 
 def _interrupted(*_: object) -> NoReturn:
     """Ends the process as the command does after Ctrl-C."""
-    os.write(2, b"pff-stream: error: interrupted\n")
-    os._exit(130)
+    _end(b"pff-stream: error: interrupted\n", 130)
+
+
+def _terminated(*_: object) -> NoReturn:
+    """Ends the process as the command does after SIGTERM."""
+    _end(b"pff-stream: error: terminated\n", 143)
+
+
+def _occupy_streams() -> None:
+    """Takes the numbers of standard streams that are closed: no other file may get them.
+
+    Reading the input and writing the output fail as if they were closed; talk goes nowhere.
+    """
+    for descriptor, flags in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            try:
+                if os.open(os.devnull, flags) == descriptor:
+                    os.set_inheritable(descriptor, True)
+            except OSError:
+                _end(_SHORT, 3)
+
+
+def _command() -> Callable[[], int]:
+    """Imports the command."""
+    try:
+        from pff_stream.cli.main import main as command
+    except (MemoryError, OSError, SystemError):  # the last where even an exception has no room
+        _end(_SHORT, 3)
+    except Exception as error:
+        if "failed to map" in str(error) or "annot allocate" in str(error):
+            _end(_SHORT, 3)
+        sys.excepthook(type(error), error, error.__traceback__)
+        os._exit(70)
+    return command
 
 
 def main() -> int:
@@ -29,19 +81,23 @@ def main() -> int:
         os.environ.setdefault(name, "1")
     # Imports make no garbage worth a collection; the command turns it on again behind them.
     gc.disable()
+    _occupy_streams()
     # Until the command has set itself up there is nothing to clean up; a KeyboardInterrupt would
     # show a trace, or be swallowed by a callback of the import.
     is_ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if is_ours:
         signal.signal(signal.SIGINT, _interrupted)
-    from pff_stream.cli.main import main as command
-
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _terminated)
+    command = _command()
     if is_ours:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         code = command()
     except KeyboardInterrupt:  # before or behind all that it sets up
         _interrupted()
+    except MemoryError:
+        _end(_SHORT, 3)
     # The interpreter collects twice more at its end; what is frozen it leaves alone (30 ms).
     gc.freeze()
     return code

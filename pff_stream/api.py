@@ -100,6 +100,9 @@ def _outcomes(
     triples: list[Any] | None,
     ordered: bool,
 ) -> Iterator[RuleOutcome]:
+    from pff_stream.limits.room import check_room
+
+    check_room()  # before numpy is imported, which would end the process
     from pff_stream.observer import Silent
     from pff_stream.report._merge import iterate
     from pff_stream.run.by_rules import RulesWork, rules_blamed

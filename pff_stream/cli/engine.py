@@ -9,6 +9,8 @@ from __future__ import annotations
 import gc
 from typing import TYPE_CHECKING, BinaryIO
 
+from pff_stream.limits.room import check_room
+
 if TYPE_CHECKING:
     from pff_stream.observer import Observer
     from pff_stream.plan.sweep import Sweep
@@ -28,6 +30,7 @@ class Engine:
 
     def make_plan(self, settings: RunSettings, observer: Observer) -> Plan:
         """The plan of a run, whether it fits or not."""
+        check_room()
         from pff_stream.run import run
 
         _collect_from_here()
@@ -35,6 +38,7 @@ class Engine:
 
     def make_sweep(self, settings: RunSettings, text: str, observer: Observer) -> Sweep:
         """Plans over a range of one setting, such as `workers=1..16`."""
+        check_room()
         from pff_stream.run import run
 
         _collect_from_here()
@@ -42,6 +46,7 @@ class Engine:
 
     def run(self, settings: RunSettings, observer: Observer) -> Result:
         """Plans and runs."""
+        check_room()
         from pff_stream.run import run
 
         _collect_from_here()
@@ -49,6 +54,7 @@ class Engine:
 
     def make_reports(self, folder: str, settings: ReportSettings, observer: Observer) -> list[str]:
         """Makes reports of a finished run; what to say about them."""
+        check_room()
         from pff_stream.run import reports
 
         _collect_from_here()
@@ -56,6 +62,8 @@ class Engine:
 
     def compile_rules(self, settings: CompileSettings, observer: Observer) -> list[str]:
         """Compiles rule text; what to say about it."""
+        if settings.compile.graph is not None:  # which is read by numpy
+            check_room()
         from pff_stream.run import commands
 
         _collect_from_here()

@@ -19,6 +19,7 @@ from typing import TextIO
 
 from pff_stream.cli import logs
 from pff_stream.errors import KEPT, PffStreamError
+from pff_stream.limits.room import shortage
 
 BUG, OUTPUT, MEMORY = 70, 74, 3
 INTERRUPTED, CLOSED, TERMINATED = 130, 141, 143
@@ -30,7 +31,7 @@ _AGAIN_SECONDS = 0.001
 
 _TOO_MANY_FILES = frozenset({errno.EMFILE, errno.ENFILE})
 _DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
-_MEMORY_HINT = "out of memory; lower --budget or --workers, or see what `pff-stream plan` says"
+_MEMORY_HINT = "; lower --budget or --workers, or see what `pff-stream plan` says"
 _REPORT = "this is a bug in pff-stream; please report it with the output of --verbose"
 
 
@@ -118,6 +119,9 @@ def _judge(problem: BaseException) -> tuple[int, str]:
     if any(isinstance(one, OSError) and one.errno in _TOO_MANY_FILES for one in _causes(problem)):
         return MEMORY, _too_many_files()
     if isinstance(problem, PffStreamError):
+        short = None if problem.exit_code == MEMORY else shortage(problem)
+        if short is not None:  # what could not be read or written is not to blame
+            return MEMORY, f"refused: {problem}: {short}"
         return problem.exit_code, str(problem)
     if isinstance(problem, KeyboardInterrupt):
         return INTERRUPTED, "interrupted"
@@ -126,9 +130,12 @@ def _judge(problem: BaseException) -> tuple[int, str]:
     if isinstance(problem, SystemExit):
         return (problem.code if isinstance(problem.code, int) else int(bool(problem.code))), ""
     if isinstance(problem, MemoryError):
-        return MEMORY, _MEMORY_HINT
+        return MEMORY, f"{shortage(problem)}{_MEMORY_HINT}"
     if isinstance(problem, OSError) and problem.errno in _DISK_ERRORS:
         return OUTPUT, f"output could not be written: {problem}"
+    short = shortage(problem)
+    if short is not None:
+        return MEMORY, f"refused: {short}"
     return BUG, f"{type(problem).__name__}: {problem}; {_REPORT}"
 
 

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pff_stream.cli import exit as cli_exit
-from pff_stream.cli import logs, output
+from pff_stream.cli import logs, output, streams
 from pff_stream.cli.engine import Engine
 from pff_stream.cli.options import click_option, from_command_line, options, rules_and_triples
 from pff_stream.cli.progress import TerminalLine, choose_observer
 from pff_stream.errors import UsageError
+from pff_stream.limits.room import check_descriptors
 from pff_stream.observer import Observer
 from pff_stream.settings.commands import (
     CompileSettings,
@@ -316,10 +317,11 @@ def main(argv: Sequence[str] | None = None, engine: Engine | None = None) -> int
         from click.shell_completion import shell_complete
 
         return shell_complete(commands, {}, NAME, _COMPLETE, instruction)
+    streams.set_up()
     logs.set_up()
-    output.set_up()
     try:
         with cli_exit.sigterm_raises():
+            check_descriptors()
             code = _invoke(list(sys.argv[1:] if argv is None else argv), engine)
             output.flush()
     except BaseException as problem:

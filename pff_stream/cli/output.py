@@ -1,7 +1,7 @@
 """Where the command's answers go: standard output and standard error.
 
 Standard output that cannot be written ends the command (OutputError; BrokenPipeError stays what it
-is, see `ending`). Standard error never does. Not done here: logs, progress, files.
+is, see `exit`). Standard error never does. Not done here: logs, progress, files.
 """
 
 from __future__ import annotations
@@ -14,12 +14,6 @@ from typing import BinaryIO
 from pff_stream.errors import OutputError
 
 
-def set_up() -> None:
-    """Lets standard output take any text: a file name that is no UTF-8 must not end a run."""
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="backslashreplace")
-
-
 def say(text: str, *, to_stderr: bool = False) -> None:
     """Writes `text` and an end of line at once; nothing where the stream was never open."""
     stream = sys.stderr if to_stderr else sys.stdout
@@ -28,8 +22,8 @@ def say(text: str, *, to_stderr: bool = False) -> None:
     try:
         stream.write(text + "\n")
         stream.flush()
-    except OSError as error:
-        if not to_stderr:
+    except (OSError, ValueError) as error:
+        if not to_stderr and isinstance(error, OSError):
             raise OutputError(f"standard output: {error.strerror or error}") from error
 
 

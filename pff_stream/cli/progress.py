@@ -203,17 +203,18 @@ class LogLines:
 
 
 def choose_observer(
-    stream: TextIO,
+    stream: TextIO | None,
     quiet: bool,
     log_json: bool,
     environ: Mapping[str, str] | None = None,
 ) -> Silent | TerminalLine | LogLines:
     """The observer for `stream`: none if quiet, a line on a terminal, else log lines.
 
-    A terminal that cannot move back on its line (TERM=dumb) is treated as a log.
+    A stream that is closed is told nothing. A terminal that cannot move back on its line
+    (TERM=dumb) is treated as a log.
     """
     environ = os.environ if environ is None else environ
-    if quiet:
+    if quiet or stream is None:
         return Silent()
     if log_json or environ.get("TERM") == "dumb" or not stream.isatty():
         return LogLines()

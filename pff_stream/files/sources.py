@@ -11,6 +11,7 @@ import contextlib
 import errno
 import io
 import os
+import select
 import stat
 import sys
 from collections.abc import Generator, Iterator
@@ -213,17 +214,25 @@ def _standard_input() -> IO[bytes]:
 
 
 class _Unclosed(io.RawIOBase):
-    """Hands reads on to a stream that belongs to somebody else."""
+    """Hands reads on to a stream that belongs to somebody else, and waits until it is ready."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
+        raw = getattr(stream, "raw", None)
+        self._ready: select.poll | None = None
+        if isinstance(raw, io.FileIO) and not os.get_blocking(raw.fileno()):
+            # Only the raw stream tells "nothing yet" from the end.
+            self._stream = raw
+            self._ready = select.poll()
+            self._ready.register(raw.fileno(), select.POLLIN)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
         read1 = getattr(self._stream, "read1", self._stream.read)
-        data = read1(len(buffer))
+        while (data := read1(len(buffer))) is None and self._ready is not None:
+            self._ready.poll()
         if data is None:
             return None
         buffer[: len(data)] = data

@@ -84,7 +84,7 @@ class _Descriptor:
                     rest = rest[os.write(self._descriptor, rest) :]
                 except BlockingIOError:
                     # Whoever gave us the pipe made it non-blocking.
-                    select.select([], [self._descriptor], [])
+                    _wait_until_ready(self._descriptor)
         self.written += len(view)
         if self._drops_behind and self.written - self._started >= WINDOW_BYTES:
             self._drop_behind()
@@ -258,6 +258,12 @@ def check_output(path: _Path) -> None:
         raise OutputError(f"{name}: cannot be written: it is a symbolic link; name its target")
     if stat.S_ISDIR(mode):
         raise OutputError(f"{name}: cannot be written: it is a folder")
+
+
+def _wait_until_ready(descriptor: int) -> None:
+    poll = select.poll()  # `select` takes no descriptor from 1,024 on
+    poll.register(descriptor, select.POLLOUT)
+    poll.poll()
 
 
 def _is_special(path: _Path) -> bool:
