@@ -445,6 +445,20 @@ cdef class GraphView:
                 for edge in range(rows.offsets[key], rows.offsets[key + 1]):
                     yield rows.keys[key], relation, rows.values[edge]
 
+    def row(self, uint64_t relation, bint of_object, uint64_t entity):
+        """Yields the objects of (entity, relation, ?), or with `of_object` the subjects of (?, relation,
+        entity), ascending by id."""
+        cdef CSR* rows
+        cdef int64_t row
+        cdef uint32_t edge
+        if relation >= self.n_relations or entity >= self.n_entities:
+            raise IndexError((relation, entity))
+        rows = &self.rows[2 * relation + of_object]
+        row = find_row(rows, entity)
+        if row >= 0:
+            for edge in range(rows.offsets[row], rows.offsets[row + 1]):
+                yield rows.values[edge]
+
     @property
     def well_nested(self):
         """Whether every name of the graph is well nested in ( and )."""
