@@ -8,7 +8,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pff_stream.api import validate, validate_rules
+    from pff_stream.api import explain, validate, validate_rules
     from pff_stream.errors import (
         InputError,
         OutputError,
@@ -23,6 +23,7 @@ __all__ = [
     "PffStreamError",
     "RefusedError",
     "UsageError",
+    "explain",
     "validate",
     "validate_rules",
 ]
@@ -34,7 +35,7 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'pff_stream' has no attribute {name!r}")
     from importlib import import_module
 
-    home = "pff_stream.api" if name.startswith("validate") else "pff_stream.errors"
+    home = "pff_stream.api" if name.islower() else "pff_stream.errors"
     value: object = getattr(import_module(home), name)
     globals()[name] = value
     return value

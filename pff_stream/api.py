@@ -23,6 +23,7 @@ from pff_stream.errors import UsageError
 
 if TYPE_CHECKING:
     from pff_stream.inputs import RulesGiven
+    from pff_stream.report.explanation import Explanation
     from pff_stream.report.records import Record, RuleOutcome
     from pff_stream.rules.file import SourceChunk
     from pff_stream.run.by_rules import RulesWork
@@ -76,6 +77,31 @@ def _inputs(
         # `fail_on` writes nothing: it may be given, though there is no command that it could end.
         if name != "fail_on" and options.get(name):
             raise UsageError(f"{name}: found in a call of validate, expected on the command line")
+    paths, given_rules, given_triples = _given(rules, triples)
+    return RunSettings.of(**paths, **options), given_rules, given_triples
+
+
+def explain(
+    rules: RulesInput, triples: TriplesInput, triple: tuple[str, str, str], **options: Any
+) -> Explanation:
+    """All rules that predict a triple, whether the graph has it or not, best first.
+
+    `options` are the fields of `InputOptions` and `ResourceOptions`. Raises `UsageError` where a
+    name of the triple is not known, else as `validate`.
+    """
+    from pff_stream.observer import Silent
+    from pff_stream.run import explain as run
+    from pff_stream.settings.commands import ExplainSettings
+
+    paths, given_rules, given_triples = _given(rules, triples)
+    settings = ExplainSettings.of(**paths, triple=triple, **options)
+    return run.explain(settings, Silent(), given_rules, given_triples)
+
+
+def _given(
+    rules: RulesInput, triples: TriplesInput
+) -> tuple[dict[str, Any], RulesGiven | None, list[Any] | None]:
+    """Paths by field, and what was given as objects (None where it is a path)."""
     given_rules: RulesGiven | None = None
     if not isinstance(rules, (str, os.PathLike)):
         given_rules, rules = rules, "rules given by the caller"
@@ -90,8 +116,7 @@ def _inputs(
             paths = tuple(os.fspath(item) for item in listed)
         else:
             given_triples = [items]
-    settings = RunSettings.of(rules=os.fspath(rules), triples=paths, **options)
-    return settings, given_rules, given_triples
+    return {"rules": os.fspath(rules), "triples": paths}, given_rules, given_triples
 
 
 def _outcomes(

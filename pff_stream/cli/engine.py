@@ -14,10 +14,12 @@ from pff_stream.limits.room import check_room
 if TYPE_CHECKING:
     from pff_stream.observer import Observer
     from pff_stream.plan.sweep import Sweep
+    from pff_stream.report.explanation import Explanation
     from pff_stream.run.conclude import Result
     from pff_stream.settings.commands import (
         CompileSettings,
         EncodeSettings,
+        ExplainSettings,
         ReportSettings,
         RunSettings,
         TriplesSettings,
@@ -59,6 +61,13 @@ class Engine:
 
         _collect_from_here()
         return reports.make_reports(folder, settings, observer)
+
+    def explain(self, settings: ExplainSettings, observer: Observer) -> Explanation:
+        """Finds the rules that predict one triple."""
+        from pff_stream.run import explain
+
+        _collect_from_here()
+        return explain.explain(settings, observer)
 
     def compile_rules(self, settings: CompileSettings, observer: Observer) -> list[str]:
         """Compiles rule text; what to say about it."""

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from pff_stream.cli import exit as cli_exit
 from pff_stream.cli import logs, output, streams
 from pff_stream.cli.engine import Engine
-from pff_stream.cli.options import click_option, from_command_line, options, rules_and_triples
-from pff_stream.cli.progress import TerminalLine, choose_observer
+from pff_stream.cli.explain import explain
+from pff_stream.cli.options import click_option, options, rules_and_triples
+from pff_stream.cli.session import pass_engine, print_lines, working
 from pff_stream.errors import UsageError
 from pff_stream.limits.room import check_descriptors
 from pff_stream.observer import Observer
@@ -31,7 +31,7 @@ from pff_stream.settings.commands import (
 )
 from pff_stream.settings.models import TalkOptions
 from pff_stream.settings.options import OPTIONS
-from pff_stream.settings.resolve import Layers, gather, resolve, said
+from pff_stream.settings.resolve import Layers, resolve, said
 
 if TYPE_CHECKING:
     from pff_stream.checkpoint.resume import Finished
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from planner.plan import Plan
 
 NAME = "pff-stream"
-_pass_engine = click.make_pass_decorator(Engine, ensure=True)
 _COMPLETE = "_PFF_STREAM_COMPLETE"
 
 _EXIT_CODES = """\b
@@ -65,34 +64,13 @@ command line is stronger than the environment, the environment stronger than fil
 """
 
 
-@contextmanager
-def _working(given: dict[str, Any]) -> Iterator[tuple[Layers, TalkOptions, Observer]]:
-    """Sets up logs and progress as asked, and takes the progress off the screen at the end."""
-    layers = gather(from_command_line() | given, os.environ)
-    voice = resolve(TalkOptions, layers)
-    handler = logs.set_up(quiet=voice.quiet, verbose=voice.verbose, log_json=voice.log_json)
-    observer = choose_observer(sys.stderr, voice.quiet, voice.log_json)
-    if isinstance(observer, TerminalLine):
-        handler.before = observer.clear
-    try:
-        yield layers, voice, observer
-    finally:
-        observer.close()
-
-
-def _print(lines: Iterable[str], voice: TalkOptions, *, to_stderr: bool = False) -> None:
-    """Prints lines for people, none with --quiet."""
-    if not voice.quiet:
-        output.say("\n".join(lines), to_stderr=to_stderr)
-
-
 def _end(result: Result | Finished, voice: TalkOptions, *, to_stderr: bool = False) -> int:
     """Says what a run came to, and last why its exit code is not 0; returns the code.
 
     Violations are results, said where results are; what went wrong is an error.
     """
     violated = [f"exit code 1: {result.reason}"] if result.exit_code == 1 else []
-    _print([*result.lines, *violated], voice, to_stderr=to_stderr)
+    print_lines([*result.lines, *violated], voice, to_stderr=to_stderr)
     if result.exit_code > 1:
         output.flush()
         logs.error(f"exit code {result.exit_code}: {result.reason}")
@@ -142,7 +120,7 @@ def commands() -> None:
 )
 @click_option("output")
 @options(RunSettings)
-@_pass_engine
+@pass_engine
 def plan(
     engine: Engine, /, inputs: tuple[str, ...], as_json: bool, sweep: str | None, **others: object
 ) -> int:
@@ -152,7 +130,7 @@ def plan(
     With -o the plan is saved, and `run --plan` honours it.
     Ends with 0 if the run fits, with 3 if it is refused.
     """
-    with _working(rules_and_triples(inputs)) as (layers, voice, observer):
+    with working(rules_and_triples(inputs)) as (layers, voice, observer):
         import json
 
         from pff_stream.checkpoint.resume import run_settings
@@ -179,7 +157,7 @@ def plan(
         if as_json:
             output.say(text)
         else:
-            _print([shown], voice)
+            print_lines([shown], voice)
         if refused:
             logs.error(refused)
         return 0 if made.fits else 3
@@ -193,13 +171,13 @@ def plan(
 )
 @click.argument("inputs", nargs=-1, metavar="RULES TRIPLES...", type=click.Path())
 @options(RunSettings)
-@_pass_engine
+@pass_engine
 def run(engine: Engine, /, inputs: tuple[str, ...], **_: object) -> int:
     """Check rules against triples; violations end it with 1.
 
     Give RULES and TRIPLES, or --manifest and --rules. Without --out a summary is printed.
     """
-    with _working(rules_and_triples(inputs)) as (layers, voice, observer):
+    with working(rules_and_triples(inputs)) as (layers, voice, observer):
         from pff_stream.checkpoint.resume import finished_run, run_settings
         from pff_stream.limits.fence import whole_tree
 
@@ -220,13 +198,13 @@ def run(engine: Engine, /, inputs: tuple[str, ...], **_: object) -> int:
 @commands.command(epilog="\b\nExample:\n  pff-stream report results --report report.md")
 @click.argument("folder", metavar="DIR", type=click.Path())
 @options(ReportSettings)
-@_pass_engine
+@pass_engine
 def report(engine: Engine, /, folder: str, **_: object) -> int:
     """Make reports of a finished run.
 
     DIR is what `run --out DIR` wrote. Nothing is evaluated again.
     """
-    with _working({}) as (layers, voice, observer):
+    with working({}) as (layers, voice, observer):
         _report(engine, folder, layers, voice, observer)
         return 0
 
@@ -237,7 +215,7 @@ def _report(
     settings = resolve(ReportSettings, layers)
     lines = engine.make_reports(folder, settings, observer)
     observer.close()
-    _print(lines, voice, to_stderr=settings.output.talks_on_stderr)
+    print_lines(lines, voice, to_stderr=settings.output.talks_on_stderr)
 
 
 @commands.command(
@@ -245,50 +223,53 @@ def _report(
 )
 @click.argument("rules", type=click.Path())
 @options(CompileSettings, without=["rules"])
-@_pass_engine
+@pass_engine
 def compile_(engine: Engine, /, **_: object) -> int:
     """Turn rule text into a rule file.
 
     Runs start from it without reading text again, and check rules with equal bodies together.
     """
-    with _working({}) as (layers, voice, observer):
+    with working({}) as (layers, voice, observer):
         settings = resolve(CompileSettings, layers)
         lines = engine.compile_rules(settings, observer)
         observer.close()
-        _print(lines, voice)
+        print_lines(lines, voice)
         return 0
 
 
 @commands.command(epilog="\b\nExample:\n  pff-stream encode triples.tsv.zst -o graph.pffg")
 @click.argument("triples", nargs=-1, required=True, metavar="TRIPLES...", type=click.Path())
 @options(EncodeSettings)
-@_pass_engine
+@pass_engine
 def encode(engine: Engine, /, triples: tuple[str, ...], **_: object) -> int:
     """Turn triples or documents into a graph file.
 
     Runs start from it without reading text again, and all workers share it.
     """
-    with _working({"triples": triples}) as (layers, voice, observer):
+    with working({"triples": triples}) as (layers, voice, observer):
         settings = resolve(EncodeSettings, layers)
         lines = engine.encode_triples(settings, observer)
         observer.close()
-        _print(lines, voice)
+        print_lines(lines, voice)
         return 0
 
 
 @commands.command(epilog="\b\nExample:\n  pff-stream triples customer.json | head")
 @click.argument("triples", nargs=-1, required=True, metavar="DOCUMENT...", type=click.Path())
 @options(TriplesSettings)
-@_pass_engine
+@pass_engine
 def triples(engine: Engine, /, triples: tuple[str, ...], **_: object) -> int:
     """Print the triples that documents become.
 
     They are written as TSV to standard output, in the order of the documents.
     """
-    with _working({"triples": triples}) as (layers, _voice, _observer):
+    with working({"triples": triples}) as (layers, _voice, _observer):
         settings = resolve(TriplesSettings, layers)
         engine.print_triples(settings, output.standard_output())
         return 0
+
+
+commands.add_command(explain)
 
 
 def _invoke(arguments: list[str], engine: Engine | None) -> int:

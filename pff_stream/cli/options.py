@@ -32,6 +32,7 @@ def click_option(field: str) -> Callable[[F], F]:
         return click.option(*names, is_flag=True, **common)
     kind = click.Path() if option.is_path else str
     common |= {"multiple": True} if option.repeats else {}
+    common |= {"nargs": option.n_words} if option.n_words > 1 else {}
     return click.option(*names, type=kind, metavar=option.metavar, **common)
 
 

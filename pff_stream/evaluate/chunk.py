@@ -36,7 +36,7 @@ def evaluate_rules(
 
     Every rule of the range is in exactly one run; a run is sorted by source ordinal.
     """
-    doubtful = _doubtful(graph)
+    doubtful = doubtful_flags(graph)
     evaluator.evaluate(chunk, start, stop, flush, doubtful)
     _evaluate_doubtful(evaluator, graph, (chunk, start, stop), doubtful, flush)
 
@@ -48,13 +48,13 @@ def evaluate_together(
     flush: Flush,
 ) -> None:
     """The same for ranges of several chunks, in the order that reads least of the graph."""
-    doubtful = _doubtful(graph)
+    doubtful = doubtful_flags(graph)
     evaluator.evaluate_together(ranges, flush, doubtful)
     for taken in ranges:
         _evaluate_doubtful(evaluator, graph, taken, doubtful, flush)
 
 
-def _doubtful(graph: GraphView) -> int:
+def doubtful_flags(graph: GraphView) -> int:
     """The flags of rules that the names of this graph have to settle."""
     return FLAG_UNSETTLED if graph.well_nested else FLAG_AMBIGUOUS | FLAG_UNSETTLED
 
@@ -81,6 +81,20 @@ def _evaluate_open(
     rules: NDArray[np.int64],
     flush: Flush,
 ) -> None:
+    small, unread = settled(graph, chunk, rules)
+    if small is not None:
+        evaluator.evaluate(small, 0, small.n_rules, flush, 0)
+    if unread:
+        flush(memoryview(b"".join(rejected_record(*one) for one in unread)))
+
+
+def settled(
+    graph: GraphView, chunk: RuleChunk, rules: NDArray[np.int64]
+) -> tuple[RuleChunk | None, list[tuple[int, bytes]]]:
+    """Rules of several readings as the names of this graph settle them: a small chunk of their own.
+
+    None where none is settled; and of those that stay unsettled the source ordinals, with reasons.
+    """
     # Imported only where a text is met that needs it: most runs never do.
     from pff_stream.rules.chunk import build_chunk
     from pff_stream.rules.formats import named
@@ -93,8 +107,8 @@ def _evaluate_open(
             "expected one that is known here"
         )
     found: list[Rule] = []
-    settled: list[int] = []
-    rejected = bytearray()
+    places: list[int] = []
+    unread: list[tuple[int, bytes]] = []
     for rule in rules[np.argsort(chunk.sources[rules])]:
         result = rule_format.settle(
             chunk.text(int(rule)),
@@ -102,17 +116,16 @@ def _evaluate_open(
             lambda name: graph.relation_id(name) >= 0,
         )
         if isinstance(result, Rejected):
-            rejected += rejected_record(int(chunk.sources[rule]), str(result).encode())
+            unread.append((int(chunk.sources[rule]), str(result).encode()))
         else:
             found.append(result)
-            settled.append(int(rule))
-    if found:
-        small = build_chunk(
-            found,
-            sources=[int(source) for source in chunk.sources[settled]],
-            miner_support=[int(support) for support in chunk.miner_support[settled]],
-            miner_confidence=[float(value) for value in chunk.miner_confidence[settled]],
-        )
-        evaluator.evaluate(small, 0, len(found), flush, 0)
-    if rejected:
-        flush(memoryview(rejected))
+            places.append(int(rule))
+    if not found:
+        return None, unread
+    small = build_chunk(
+        found,
+        sources=[int(source) for source in chunk.sources[places]],
+        miner_support=[int(support) for support in chunk.miner_support[places]],
+        miner_confidence=[float(value) for value in chunk.miner_confidence[places]],
+    )
+    return small, unread

@@ -16,6 +16,7 @@ from pff_stream.errors import UsageError
 from pff_stream.settings.models import (
     CompileOptions,
     EvaluationOptions,
+    ExplainOptions,
     InputOptions,
     Inputs,
     Options,
@@ -180,6 +181,28 @@ class EncodeSettings(CommandSettings):
         """At least one input, and a file to write."""
         self.expect("triples", self.inputs.triples)
         self.expect("-o FILE", self.target.output)
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainSettings(CommandSettings):
+    """What `explain` was asked."""
+
+    needs: ClassVar[str] = "RULES TRIPLES... --triple S R O"
+    takes: ClassVar[tuple[str, ...]] = (
+        "triple", "rules", "triples", *InputOptions.names(), "budget_bytes", "reserve_bytes",
+        "fence",
+    )  # fmt: skip
+
+    inputs: Inputs = field(default_factory=Inputs)
+    explain: ExplainOptions = field(default_factory=ExplainOptions)
+    reading: InputOptions = field(default_factory=InputOptions)
+    resources: ResourceOptions = field(default_factory=ResourceOptions)
+
+    def validate(self) -> None:
+        """Rules, triples, and a triple to explain."""
+        self.expect("rules", self.inputs.rules)
+        self.expect("triples", self.inputs.triples)
+        self.expect("--triple", self.explain.triple)
 
 
 def _groups(kind: type[CommandSettings]) -> dict[str, type[Options]]:

@@ -247,6 +247,14 @@ class TargetOptions(Options):
 
 
 @dataclass(frozen=True, slots=True)
+class ExplainOptions(Options):
+    """What only `explain` is asked."""
+
+    triple: tuple[str, str, str] | None = None
+    """Subject, relation and object by name."""
+
+
+@dataclass(frozen=True, slots=True)
 class TalkOptions(Options):
     """How much is said on standard error, and in which form."""
 

@@ -53,6 +53,8 @@ class Option:
     """In a file, relative to the folder of that file."""
     repeats: bool = False
     """Whether it may stand several times; the field has all values."""
+    n_words: int = 1
+    """How many words of a command line make its value."""
 
     @property
     def key(self) -> str:
@@ -160,6 +162,12 @@ def _functional(value: object) -> tuple[str, ...]:
         if not relation or place not in ("subject", "object"):
             raise ValueError
     return tuple(values)
+
+
+def _triple(value: object) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)) or len(value) != 3:
+        raise ValueError
+    return tuple(_text(one) for one in value)
 
 
 def _path(value: object) -> str:
@@ -295,6 +303,9 @@ _TABLE = (
     Option("check", _flag, "yes or no", "Read and report only, write nothing."),
     Option("output", _file, "a file", "File to write; replaced at once when it is complete.",
            "FILE", environment=False, files=False),
+    Option("triple", _triple, "three names: subject, relation and object",
+           "The triple to explain, whether the graph has it or not.", "S R O",
+           environment=False, files=False, n_words=3),
     Option("config", _file, "a YAML file",
            "YAML file with option names as keys; paths in it are relative to it.",
            "FILE", files=False),

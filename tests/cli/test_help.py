@@ -27,7 +27,7 @@ def test_commands_work_inside_click(engine: FakeEngine) -> None:
     assert (ended.exit_code, ended.stdout) == (0, "a\tb\té\n")
 
 
-@pytest.mark.parametrize("name", ["plan", "run", "compile", "encode", "triples"])
+@pytest.mark.parametrize("name", ["plan", "run", "explain", "compile", "encode", "triples"])
 def test_help(command: Command, name: str) -> None:
     """Each command has help with an example, and every option of it names its variable."""
     ended = command(name, "--help")

@@ -1,0 +1,42 @@
+"""The command `explain`: why one triple is predicted."""
+
+from __future__ import annotations
+
+import click
+
+from pff_stream.cli import output
+from pff_stream.cli.engine import Engine
+from pff_stream.cli.options import options
+from pff_stream.cli.session import pass_engine, print_lines, working
+from pff_stream.settings.commands import ExplainSettings
+from pff_stream.settings.resolve import resolve
+
+
+@click.command(
+    epilog="\b\nExample:\n  pff-stream explain rules.pffr graph.pffg --triple ana knows bo"
+)
+@click.argument("rules", metavar="RULES", type=click.Path())
+@click.argument("triples", nargs=-1, required=True, metavar="TRIPLES...", type=click.Path())
+@click.option("--json", "as_json", is_flag=True, help="Print the explanation as one JSON object.")
+@options(ExplainSettings, without=["rules"])
+@pass_engine
+def explain(engine: Engine, /, triples: tuple[str, ...], as_json: bool, **_: object) -> int:
+    """Say which rules predict a triple, and why.
+
+    All of them, best first, each with the triples that it rests on, whether the graph has the
+    triple or not; and what stands in its place. Ends with 2 where a name is not known.
+    """
+    with working({"triples": triples}) as (layers, voice, observer):
+        from pff_stream.limits.fence import whole_tree
+
+        settings = resolve(ExplainSettings, layers)
+        with whole_tree(settings.resources):
+            found = engine.explain(settings, observer)
+        observer.close()
+        if as_json:
+            import json
+
+            output.say(json.dumps(found.to_json(), ensure_ascii=False))
+        else:
+            print_lines(found.lines(), voice)
+        return 0

@@ -1,0 +1,42 @@
+"""What every command of the command line begins and ends with: its options, logs and progress."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from pff_stream.cli import logs, output
+from pff_stream.cli.engine import Engine
+from pff_stream.cli.options import from_command_line
+from pff_stream.cli.progress import TerminalLine, choose_observer
+from pff_stream.observer import Observer
+from pff_stream.settings.models import TalkOptions
+from pff_stream.settings.resolve import Layers, gather, resolve
+
+pass_engine = click.make_pass_decorator(Engine, ensure=True)
+
+
+@contextmanager
+def working(given: dict[str, Any]) -> Iterator[tuple[Layers, TalkOptions, Observer]]:
+    """Sets up logs and progress as asked, and takes the progress off the screen at the end."""
+    layers = gather(from_command_line() | given, os.environ)
+    voice = resolve(TalkOptions, layers)
+    handler = logs.set_up(quiet=voice.quiet, verbose=voice.verbose, log_json=voice.log_json)
+    observer = choose_observer(sys.stderr, voice.quiet, voice.log_json)
+    if isinstance(observer, TerminalLine):
+        handler.before = observer.clear
+    try:
+        yield layers, voice, observer
+    finally:
+        observer.close()
+
+
+def print_lines(lines: Iterable[str], voice: TalkOptions, *, to_stderr: bool = False) -> None:
+    """Prints lines for people, none with --quiet."""
+    if not voice.quiet:
+        output.say("\n".join(lines), to_stderr=to_stderr)
