@@ -34,7 +34,6 @@ from pff_stream.report.records import Counts, read_records
 from pff_stream.rules.chunk import RuleChunk
 from pff_stream.rules.file import RuleFile
 from pff_stream.rules.sizes import RuleSizes
-from pff_stream.run.one_graph import encode_terms
 from pff_stream.settings.commands import ExplainSettings
 from pff_stream.triples._graph import GraphView
 from pff_stream.triples.graph import attach, verify
@@ -96,7 +95,10 @@ def explain(
                 fenced=resources.fence != "none",
             )
         )
-        before += preparation.encoded(encode_terms(graph), parent_bytes)
+        if graph.encoded is not None:
+            from pff_stream.run.one_graph import encode_terms
+
+            before += preparation.encoded(encode_terms(graph), parent_bytes)
         parent_bytes = measure_self().bytes
         sizes = _graph_sizes(graph), RuleSizes.of(opened.file)
         first = explain_plan(machine, before, parent_bytes, sizes)
@@ -277,9 +279,12 @@ class _Explainer:
     ) -> Iterator[Reason]:
         """Reasons with line and text, which the source chunks have; `found` is by source."""
         at = 0
-        for chunk in self._file.all_source_chunks():
-            end = chunk.first + len(chunk)
-            while at < len(found) and found[at][0] < end:
+        buffer = bytearray(self._file.max_source_chunk_bytes)
+        ends = np.cumsum(self._file.source_chunks["rules"], dtype=np.uint64)
+        while at < len(found):
+            index = int(np.searchsorted(ends, found[at][0], side="right"))
+            chunk = self._file.read_source_chunk(index, buffer)
+            while at < len(found) and found[at][0] < chunk.first + len(chunk):
                 source, confidence, violations, witness = found[at]
                 place = source - chunk.first
                 yield Reason(
@@ -290,8 +295,6 @@ class _Explainer:
                     witness=self._named(witness),
                 )
                 at += 1
-            if at == len(found):
-                return
 
     def _named(self, witness: bytes) -> tuple[Names, ...]:
         rows = np.frombuffer(witness, np.int32).reshape(-1, 3).tolist()

@@ -83,3 +83,51 @@ def test_documents(tmp_path: Path) -> None:
     )
     assert [reason.witness for reason in found.reasons] == [(("a", "code", "FIBRA200"),)]
     assert found.found.objects == ("50",)
+
+
+def test_shares_above_one_are_counted_instead() -> None:
+    """Where a rule has no confidence within 0..1, all are ordered by exact counts."""
+    rules = ["1\t1\t1.5\tknows(X,Y) <= likes(X,Y)", "1\t1\t0.1\tknows(X,bo) <= near(X,A)"]
+    triples = [("ana", "likes", "bo"), ("ana", "near", "cy"), ("ana", "knows", "dee")]
+    found = pff_stream.explain(rules, triples, ("ana", "knows", "bo"), reserve_bytes=0)
+    assert (found.ranked_by, [one.violations for one in found.reasons]) == ("exact", [1, 1])
+    assert [one.rule for one in found.reasons] == [1, 2]  # of one confidence: by their text
+
+
+def test_names_of_heads_are_known() -> None:
+    """An end that only the head of a rule names is explained; so is a relation."""
+    found = pff_stream.explain(
+        ["hates(X,zoe) <= likes(X,Y)"],
+        [("ana", "likes", "bo")],
+        ("ana", "hates", "zoe"),
+        reserve_bytes=0,
+    )
+    assert [reason.witness for reason in found.reasons] == [(("ana", "likes", "bo"),)]
+    assert (found.in_graph, found.found.objects_total) == (False, 0)
+
+
+def test_several_readings_are_settled_by_the_graph() -> None:
+    """A text that the names of the graph settle is explained by the reading that they choose."""
+    triples = [("a, b", "likes", "bo"), ("x(y", "near", "bo")]
+    rules = ["knows(X,c) <= likes(a, b,X)"]
+    found = pff_stream.explain(rules, triples, ("bo", "knows", "c"), reserve_bytes=0)
+    assert [reason.witness for reason in found.reasons] == [(("a, b", "likes", "bo"),)]
+
+
+def test_a_graph_larger_than_the_budget_is_read_where_it_lies(folder: Path) -> None:
+    """The plan takes no memory for a graph in a file, however large it is."""
+    from pff_stream.plan.explain import explain_plan
+    from pff_stream.rules.file import RuleFile
+    from pff_stream.rules.sizes import RuleSizes
+    from pff_stream.triples.terms import GraphSizes
+    from planner.machine import read_machine
+
+    with RuleFile(folder / "rules.pffr") as file:
+        rules = RuleSizes.of(file)
+    total = 1 << 30
+    machine = read_machine(0, total // 2)
+    plans = [
+        explain_plan(machine, [], 40 << 20, (GraphSizes(total, in_memory, 1000, 10), rules))
+        for in_memory in (False, True)
+    ]
+    assert [plan.fits for plan in plans] == [True, False]
