@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from functools import lru_cache
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pff_stream.errors import UsageError
+from pff_stream.notes import Notes
 
 if TYPE_CHECKING:
     from pff_stream.inputs import RulesGiven
@@ -37,8 +38,8 @@ TriplesInput: TypeAlias = "Path | Iterable[Path] | Iterable[tuple[str, str, str]
 
 def validate(
     rules: RulesInput, triples: TriplesInput, *, ordered: bool = True, **options: Any
-) -> Iterator[RuleOutcome]:
-    """Yields the outcome of every rule, one by one.
+) -> Outcomes:
+    """Yields the outcome of every rule, one by one; `notes` tells what was skipped.
 
     In source order, or with `ordered=False` as soon as each is known. `options` are the fields of
     `InputOptions`, `EvaluationOptions` and `ResourceOptions` (semantics, max_examples, workers,
@@ -46,7 +47,29 @@ def validate(
     `RefusedError`, `OutputError`.
     """
     settings, given_rules, given_triples = _inputs(rules, triples, options)
-    return _outcomes(settings, given_rules, given_triples, ordered)
+    return Outcomes(settings, given_rules, given_triples, ordered)
+
+
+class Outcomes(Iterator["RuleOutcome"]):
+    """The outcomes of a run, one by one; closed early, the run ends."""
+
+    def __init__(
+        self,
+        settings: RunSettings,
+        rules: Iterable[str] | None,
+        triples: list[Any] | None,
+        ordered: bool,
+    ) -> None:
+        self.notes = Notes()
+        """What was skipped or noticed: the inputs' from the first outcome on, all at the end."""
+        self._outcomes = _outcomes(settings, rules, triples, ordered, self.notes)
+
+    def __next__(self) -> RuleOutcome:
+        return next(self._outcomes)
+
+    def close(self) -> None:
+        """Ends the run, and closes what it opened."""
+        self._outcomes.close()
 
 
 def validate_rules(
@@ -124,7 +147,8 @@ def _outcomes(
     rules: RulesGiven | None,
     triples: list[Any] | None,
     ordered: bool,
-) -> Iterator[RuleOutcome]:
+    notes: Notes,
+) -> Generator[RuleOutcome]:
     from pff_stream.limits.room import check_room
 
     check_room()  # before numpy is imported, which would end the process
@@ -139,6 +163,7 @@ def _outcomes(
         prepared(settings, Silent(), rules, triples) as ready,
         started(ready, Silent()) as running,
     ):
+        notes.merge(ready.notes)
         work = running.work
         assert isinstance(work, RulesWork)  # a call has no manifest
         if ordered:

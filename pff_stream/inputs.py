@@ -21,6 +21,7 @@ from pff_stream.files.decoders import DecoderMemory
 from pff_stream.files.sources import STANDARD_INPUT, open_blocks, shown
 from pff_stream.files.temporary import temporary_file
 from pff_stream.files.writers import OpenFile
+from pff_stream.notes import REJECTED_RULES, Notes
 from pff_stream.observer import Tick, no_tick
 from pff_stream.rules._format import AUTO
 from pff_stream.rules.file import FORMAT, RuleFile
@@ -102,6 +103,15 @@ class Rules:
     """What decompressing the text took; 0 where it was not packed, or compiled before."""
     opened: OpenedFile | None
     """The file that was compiled before, else None."""
+
+    @property
+    def notes(self) -> Notes:
+        """What was skipped of them."""
+        if self.compiled is not None:
+            return self.compiled.notes
+        notes = Notes()
+        notes.count_more(REJECTED_RULES, self.file.rejected)
+        return notes
 
     @property
     def source(self) -> str:

@@ -83,7 +83,7 @@ def test_closing_early_ends_the_workers(data: Path) -> None:
     outcomes = validate(folder / "rules.tsv.gz", folder / "train.tsv.gz", ordered=False)
     next(outcomes)
     assert psutil.Process().children()
-    outcomes.close()  # type: ignore[attr-defined]
+    outcomes.close()
     assert not [
         child
         for child in psutil.Process().children()

@@ -26,6 +26,7 @@ from pff_stream.errors import OutputError
 from pff_stream.files.durable import naming
 from pff_stream.files.temporary import working_folder
 from pff_stream.inputs import AlteredError, GraphInput, Rules
+from pff_stream.notes import Notes
 from pff_stream.observer import Observer
 from pff_stream.report.records import Run as SpooledRun
 from pff_stream.report.run_table import RunTable
@@ -153,7 +154,11 @@ def unfinished_run(
         try:
             if settings.output.resume is None:
                 kept = _keep_inputs(state, settings.inputs, rules, graph)
-                write_settings(state, settings, inputs, kept)
+                notes = Notes()
+                notes.merge(rules.notes)
+                if graph.encoded is not None:
+                    notes.merge(graph.encoded.notes)
+                write_settings(state, settings, inputs, kept, notes)
             else:
                 _say(run, rules, observer)
             yield run

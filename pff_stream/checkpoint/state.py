@@ -22,6 +22,7 @@ from pff_stream.errors import KEPT, InputError, UsageError
 from pff_stream.files.durable import naming, synchronise_folder
 from pff_stream.files.lock import lock
 from pff_stream.files.writers import FileWriter, write_text
+from pff_stream.notes import Notes
 from pff_stream.report.folder import REMAINS, STATE, STATE_SETTINGS, check_folder, made_folder
 from pff_stream.settings.options import split_report
 
@@ -129,14 +130,22 @@ def _compare(out: str, kept: Mapping[str, Any], found: Mapping[str, Any]) -> Non
 
 
 def write_settings(
-    state: State, settings: RunSettings, inputs: Mapping[str, Any], kept: Mapping[str, str]
+    state: State,
+    settings: RunSettings,
+    inputs: Mapping[str, Any],
+    kept: Mapping[str, str],
+    notes: Notes,
 ) -> None:
-    """From here on the state counts; `kept` names inputs that lie in it."""
+    """From here on the state counts; `kept` names inputs that lie in it.
+
+    `notes` are those of the inputs: one that is kept does not tell them a second time.
+    """
     document = {
         "format_version": FORMAT_VERSION,
         "settings": as_kept(settings),
         "inputs": inputs,
         "kept": kept,
+        "notes": notes.to_json(),
     }
     write_text(os.path.join(state.path, STATE_SETTINGS), json.dumps(document, indent=2) + "\n")
     with naming(state.out):

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pff_stream.notes import Notes
 from pff_stream.report.records import Counts, Outcome
 from pff_stream.report.totals import RunTotals, Totals
 
@@ -33,6 +34,8 @@ class Summary:
     """Name of each input to the hash of its content."""
     run: Mapping[str, Json]
     """All that may differ from run to run: budget, peaks, workers, seconds, versions, retries."""
+    notes: Notes = field(default_factory=Notes)
+    """What was skipped or noticed."""
     labels: Mapping[str, Json] = field(default_factory=dict)
     """What a manifest says and nobody here reads: `execution_id`, `sequence`."""
 
@@ -60,6 +63,7 @@ class Summary:
                 "max_examples": totals.cut_by_max_examples > 0,
                 "max_violations": totals.cut_by_max_violations > 0,
             },
+            "notes": self.notes.to_json(),
             "semantics": self.semantics,
             "settings": self.settings,
             "inputs": self.inputs,
@@ -88,6 +92,7 @@ def read_summary(document: Mapping[str, Any]) -> Summary:
         settings=dict(document["settings"]),
         inputs=dict(document["inputs"]),
         run=dict(document["run"]),
+        notes=Notes.from_json(document["notes"]),
         labels={key: value for key, value in document.items() if key not in content},
     )
 

@@ -22,6 +22,7 @@ from pff_stream.errors import InputError, UsageError
 from pff_stream.files.durable import naming
 from pff_stream.files.known import check_text
 from pff_stream.files.sources import read_ahead
+from pff_stream.notes import REJECTED_RULES, Notes
 from pff_stream.rules._chunks import BUILDER_BYTES, MAX_CHUNK_RULES, NAME_TABLE_BYTES, ChunkBuilder
 from pff_stream.rules._format import AUTO, SEMANTICS
 from pff_stream.rules._runs import RUNS_FIXED_BYTES, SLOT_BYTES, SortedRuns
@@ -186,7 +187,17 @@ class _Compiling:
             touched_bytes=self._touched(touched_bytes, file_bytes, reading_bytes),
             source_hash=source_hash,
             seconds=time.perf_counter() - self._started,
+            notes=self._notes(source_name),
         )
+
+    def _notes(self, source_name: str) -> Notes:
+        notes = Notes()
+        first = self._rejections.first
+        for one in first:
+            reason = f"column {one.column}: found {one.found}, expected {one.expected}"
+            notes.add(REJECTED_RULES, source_name, one.line, reason)
+        notes.count_more(REJECTED_RULES, self._sink.rejected - len(first))
+        return notes
 
     def _read(self, blocks: Iterable[bytes], graph: GraphNames | None) -> tuple[bytes, int]:
         """Has the format read all blocks: the hash of the text, and the memory that it used."""

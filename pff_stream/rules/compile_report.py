@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pff_stream.notes import Notes
+
 FIRST_REJECTIONS = 20
 REASON_BYTES = 1024
 
@@ -68,3 +70,5 @@ class CompileReport:
     source_hash: bytes
     """blake2b-128 of the decompressed text."""
     seconds: float
+    notes: Notes
+    """What was skipped: rejected lines."""

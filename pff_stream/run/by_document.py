@@ -21,6 +21,7 @@ from pff_stream.execute.job import Job
 from pff_stream.files.temporary import temporary_file
 from pff_stream.files.writers import FileWriter
 from pff_stream.limits.fence import share_bytes
+from pff_stream.notes import Notes
 from pff_stream.observer import Observer
 from pff_stream.plan.by_document import (
     MAX_TABLE_RULES,
@@ -134,6 +135,7 @@ class DocumentsWork(Work):
         self._state = state
         self._listing = listing
         self._totals = RunTotals()
+        self.notes = Notes()
         self._out = ready.settings.output.out
         self._waiting: dict[int, tuple[DocumentTask, DocumentAnswer]] = {}
         """Answers that came before their turn: at most a window of them."""
@@ -187,6 +189,7 @@ class DocumentsWork(Work):
             self._state.finish()
 
     def _add(self, task: DocumentTask, answer: DocumentAnswer) -> None:
+        self.notes.merge(answer.notes)
         if answer.totals is None:
             self._totals.add_failed(Failure(task.document.name, answer.reason))
         else:
@@ -203,7 +206,7 @@ def _state(ready: Ready) -> Iterator[State]:
         if settings.output.resume is None:
             clear_tasks(state.out)
             kept = keep_rules(state, settings.inputs.rules, ready.rules)
-            write_settings(state, settings, inputs, kept)
+            write_settings(state, settings, inputs, kept, ready.rules.notes)
         yield state
 
 

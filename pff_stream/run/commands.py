@@ -83,12 +83,6 @@ def encode_triples(settings: EncodeSettings, observer: Observer) -> list[str]:
     counts = f"{report.n_triples:,} triples ({report.n_read:,} read)"
     names = f"{report.n_entities:,} entities, {report.n_relations:,} relations"
     lines = [f"{counts}, {names} ({report.seconds:.2f} s)"]
-    if report.n_bad:
-        counted = "1 bad triple was" if report.n_bad == 1 else f"{report.n_bad:,} bad triples were"
-        lines.append(f"{counted} skipped; the first:")
-        lines += [f"  {bad}" for bad in report.bad]
-    if report.n_comments:
-        lines.append(f"{report.n_comments:,} line{'s' * (report.n_comments > 1)} of comments")
     lines.append(f"{target}: {format_size(report.graph_bytes)}, mapping {report.mapping}")
     return lines
 

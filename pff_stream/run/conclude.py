@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from pff_stream.files.writers import FileWriter
 from pff_stream.limits.meter import MemoryMeter
+from pff_stream.notes import Notes
 from pff_stream.plan.accuracy import Compared, accuracy_lines
 from pff_stream.report.folder import SUMMARY
 from pff_stream.report.summary import (
@@ -36,6 +37,8 @@ class Result:
     lines: list[str]
     """What the run came to, for people; the reason is said after them."""
     totals: RunTotals
+    notes: Notes = field(default_factory=Notes)
+    """What was skipped or noticed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class Facts:
     compared: Sequence[Compared] = ()
     labels: Mapping[str, Json] = field(default_factory=dict)
     """What a manifest says of itself."""
+    notes: Notes = field(default_factory=Notes)
+    """What was skipped or noticed."""
     work: Mapping[str, Json] = field(default_factory=dict)
     """What the workers did: CPU seconds, edges, retries."""
 
@@ -65,7 +70,7 @@ def conclude(totals: RunTotals, facts: Facts) -> Result:
         on_bad_rule=settings.reading.on_bad_rule,
         fail_on_expression=settings.output.fail_on,
     )
-    return Result(judged.exit_code, judged.reason, _lines(totals, facts), totals)
+    return Result(judged.exit_code, judged.reason, _lines(totals, facts), totals, facts.notes)
 
 
 def summary_of(result: Result, facts: Facts) -> Summary:
@@ -75,6 +80,7 @@ def summary_of(result: Result, facts: Facts) -> Summary:
         semantics=facts.semantics,
         settings=facts.settings.result_options(),
         inputs=facts.inputs,
+        notes=facts.notes,
         labels=facts.labels,
         run=_run(result, facts),
     )

@@ -13,9 +13,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pff_stream.checkpoint.state import read_settings
 from pff_stream.execute.job import Job
 from pff_stream.inputs import Rules
 from pff_stream.limits.meter import MemoryMeter
+from pff_stream.notes import Notes
 from pff_stream.observer import Observer
 from pff_stream.plan.accuracy import Compared
 from pff_stream.plan.budget import MemoryBudget
@@ -55,6 +57,8 @@ class Documents(ABC):
 
     maps_large_files = True
     """Whether workers may map files that are larger than what else they hold."""
+    notes: Notes = Notes()
+    """What was noticed when they were opened."""
     labels: Mapping[str, Json] = {}
     """What a list of documents says of itself."""
 
@@ -80,6 +84,8 @@ class Work(ABC):
     unit: str
     """What is counted as progress, in the plural."""
     n_units: int
+    notes: Notes = Notes()
+    """What was noticed while it was at work, beside what its inputs told before."""
 
     @abstractmethod
     def tasks(self) -> Iterator[Any]:
@@ -148,6 +154,17 @@ class Ready:
     def hashes(self) -> dict[str, str]:
         """Hashes of the contents of all inputs, by name."""
         return {"rules": self.rules.source_hash.hex(), **self.documents.hashes}
+
+    @property
+    def notes(self) -> Notes:
+        """What was skipped and noticed in the inputs; of a resumed run what its beginning told."""
+        resumed = self.settings.output.resume
+        if resumed is not None:
+            return Notes.from_json(read_settings(resumed)["notes"])
+        notes = Notes()
+        notes.merge(self.rules.notes)
+        notes.merge(self.documents.notes)
+        return notes
 
     def check_inputs(self) -> None:
         """`AlteredError` where a file that workers read was written to since it was opened."""

@@ -38,6 +38,8 @@ class OneGraph(Documents):
 
     def __init__(self, graph: GraphInput) -> None:
         self.graph = graph
+        if graph.encoded is not None:
+            self.notes = graph.encoded.notes
         self.sizes: RunSizes
         """Set by `plan`."""
 

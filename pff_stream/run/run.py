@@ -12,6 +12,7 @@ from contextlib import ExitStack
 
 from pff_stream.errors import UsageError
 from pff_stream.limits.fence import threads_held
+from pff_stream.notes import Notes, say
 from pff_stream.observer import Observer
 from pff_stream.plan.sweep import Sweep, parse_sweep
 from pff_stream.report.folder import check_outputs
@@ -69,8 +70,11 @@ def run(
         with threads_held(ready.plan, settings.resources.fence):
             evaluate(running, observer)
         with ExitStack() as stack:
+            notes = ready.notes
+            notes.merge(running.work.notes)
+            say(running.work.notes)
             totals = running.work.totals(observer, stack)
-            facts = _facts(running)
+            facts = _facts(running, notes)
             result = conclude(totals, facts)
             summary = summary_of(result, facts)
             running.work.end(summary)
@@ -86,7 +90,7 @@ def run(
         return result
 
 
-def _facts(running: Running) -> Facts:
+def _facts(running: Running, notes: Notes) -> Facts:
     ready, work = running.ready, running.work
     return Facts(
         settings=ready.settings,
@@ -96,6 +100,7 @@ def _facts(running: Running) -> Facts:
         inputs=ready.hashes,
         seconds=ready.seconds,
         compared=work.compared(),
+        notes=notes,
         labels=ready.documents.labels,
         work={**work.facts(), "retried": running.retried},
     )

@@ -152,7 +152,8 @@ class TriplesSettings(CommandSettings):
 
     needs: ClassVar[str] = "at least one document"
     takes: ClassVar[tuple[str, ...]] = (
-        "triples", "format", "columns", "id_key", "mapping", "predicate", "max_document_bytes",
+        "triples", "format", "columns", "on_bad_triple", "id_key", "mapping", "predicate",
+        "max_document_bytes",
     )  # fmt: skip
 
     inputs: Inputs = field(default_factory=Inputs)
@@ -169,7 +170,7 @@ class EncodeSettings(CommandSettings):
 
     needs: ClassVar[str] = "TRIPLES... -o FILE"
     takes: ClassVar[tuple[str, ...]] = (
-        *TriplesSettings.takes, "output", "budget_bytes", "on_bad_triple",
+        *TriplesSettings.takes, "output", "budget_bytes",
     )  # fmt: skip
 
     inputs: Inputs = field(default_factory=Inputs)

@@ -8,42 +8,34 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pff_stream.errors import InputError
+from pff_stream.notes import BAD_TRIPLES, Notes, Place
 from pff_stream.settings.policy import too_many_rejected
 
-KEPT = 10
 
-
-@dataclass(frozen=True, slots=True)
-class BadTriple:
-    """One place in the input that is no triple."""
-
-    source: str
-    number: int
-    message: str
-    unit: str = "line"
-    """What is counted, from 1: lines of a file, or triples where these are not lines."""
-
-    def __str__(self) -> str:
-        return f"{self.source}, {self.unit} {self.number}: {self.message}"
-
-
-@dataclass(slots=True)
+@dataclass
 class BadTriples:
     """Counts bad triples and keeps the first ones; under `fail` the first one is raised."""
 
     policy: str = "fail"
     """`fail`, `skip`, or the share that may be bad (`P%`)."""
-    count: int = 0
-    first: list[BadTriple] = field(default_factory=list)
+    notes: Notes = field(default_factory=Notes)
+    """Bad triples, and whatever else a reader counts (`notes.add`)."""
+
+    @property
+    def count(self) -> int:
+        """How many triples were bad."""
+        return self.notes.count(BAD_TRIPLES)
+
+    @property
+    def first(self) -> tuple[Place, ...]:
+        """The first of them."""
+        return self.notes.first(BAD_TRIPLES)
 
     def add(self, source: str, number: int, message: str, unit: str = "line") -> None:
         """Raises `InputError` under the policy `fail`."""
-        bad = BadTriple(source, number, message, unit)
         if self.policy == "fail":
-            raise InputError(str(bad))
-        self.count += 1
-        if len(self.first) < KEPT:
-            self.first.append(bad)
+            raise InputError(str(Place(source, number, message, unit)))
+        self.notes.add(BAD_TRIPLES, source, number, message, unit=unit)
 
     def check(self, n_read: int) -> None:
         """`InputError` where the bad ones are more than their share of all, `n_read` good ones."""

@@ -16,6 +16,8 @@ from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
 from pff_stream.errors import RefusedError
+from pff_stream.notes import COMMENTS, LETTER_ENTITIES, READ_OTHERWISE, Notes
+from pff_stream.triples._encode import Encoder
 from pff_stream.triples.bad import BadTriples
 from pff_stream.triples.inputs import OpenedInputs, TripleInput
 from pff_stream.triples.options import EncodeOptions
@@ -125,11 +127,8 @@ def _encode_quietly(
         n_triples=encoder.n_triples,
         n_entities=counts[0],
         n_relations=counts[1],
-        n_bad=bad.count,
-        bad=tuple(bad.first),
         n_blank=encoder.n_blank,
-        n_comments=encoder.n_comments,
-        warnings=tuple(opened.warnings()),
+        notes=_notes(bad, opened, encoder),
         well_nested=bool(encoder.flags & 1),
         letter_entity=bool(encoder.flags & 2),
         entity_name_bytes=encoder.entity_name_bytes,
@@ -142,6 +141,16 @@ def _encode_quietly(
         read_seconds=read_seconds,
         seconds=time.perf_counter() - started,
     )
+
+
+def _notes(bad: BadTriples, opened: OpenedInputs, encoder: Encoder) -> Notes:
+    """All that was noticed while the inputs were read."""
+    notes = bad.notes
+    for warning in opened.warnings():
+        notes.add(READ_OTHERWISE, "", 0, warning)
+    notes.count_more(COMMENTS, encoder.n_comments)
+    notes.count_more(LETTER_ENTITIES, int(bool(encoder.flags & 2)))
+    return notes
 
 
 @contextmanager

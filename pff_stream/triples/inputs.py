@@ -6,7 +6,6 @@ Does not cover: what becomes of the lines (`encode`).
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import TypeAlias
 from pff_stream.errors import InputError, UsageError
 from pff_stream.files.decoders import PACKED_SUFFIXES, DecoderMemory, unpacked_name
 from pff_stream.files.sources import STANDARD_INPUT, open_blocks, shown
+from pff_stream.notes import READ_OTHERWISE, say
 from pff_stream.triples.bad import BadTriples
 from pff_stream.triples.formats.interface import (
     LineBlocks,
@@ -28,7 +28,6 @@ from pff_stream.triples.formats.tuples import Triple
 from pff_stream.triples.held import HeldMemory, Unlimited
 from pff_stream.triples.options import AUTO, EncodeOptions
 
-_logger = logging.getLogger("pff_stream")
 TripleInput: TypeAlias = "str | os.PathLike[str] | Iterable[Triple]"
 FIRST_BYTES = 4096
 """What a format is shown of an input; more where it begins with blanks."""
@@ -198,14 +197,20 @@ def triple_lines(inputs: Sequence[TripleInput], options: EncodeOptions) -> Itera
 def checked_lines(inputs: Sequence[TripleInput], options: EncodeOptions) -> Iterator[bytes]:
     """The same, every line checked and in the order subject, relation, object.
 
-    Raises `InputError` with file and line for a bad one. Warns behind the last one.
+    Bad ones are left out, or an `InputError`, as the options have it; what was noticed is said
+    behind the last one.
     """
-    bad = BadTriples("fail")
+    bad = BadTriples(options.on_bad_triple)
     inputs_opened = OpenedInputs(inputs, options, bad)
+    n_read = 0
     for opened in inputs_opened.all:
-        yield from checked(opened.name, opened.lines, bad)
+        for block in checked(opened.name, opened.lines, bad):
+            n_read += block.count(b"\n")
+            yield block
+    bad.check(n_read)
     for warning in inputs_opened.warnings():
-        _logger.warning("%s", warning)
+        bad.notes.add(READ_OTHERWISE, "", 0, warning)
+    say(bad.notes)
 
 
 def _first_bytes(blocks: Iterable[bytes]) -> tuple[bytes, list[bytes]]:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 
-from pff_stream.triples.bad import BadTriple
+from pff_stream.notes import BAD_TRIPLES, Notes, Place, say
 from pff_stream.triples.sizes import EncodeCounts
-
-_logger = logging.getLogger("pff_stream")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +17,10 @@ class EncodeReport:
     n_triples: int
     n_entities: int
     n_relations: int
-    n_bad: int
-    bad: tuple[BadTriple, ...]
-    """The first bad triples."""
     n_blank: int
     """Blank lines of TSV, which say nothing."""
-    n_comments: int
-    """Lines of TSV that begin with # and have not as many fields as the others."""
-    warnings: tuple[str, ...]
-    """What the formats read otherwise than it may have been meant, one sentence each."""
+    notes: Notes
+    """What was skipped, and read otherwise than it may have been meant."""
     well_nested: bool
     letter_entity: bool
     """An entity is named by one letter A to Z, which rules read as a variable."""
@@ -44,19 +36,17 @@ class EncodeReport:
     read_seconds: float
     seconds: float
 
+    @property
+    def n_bad(self) -> int:
+        """Bad triples that were skipped."""
+        return self.notes.count(BAD_TRIPLES)
+
+    @property
+    def bad(self) -> tuple[Place, ...]:
+        """The first bad triples."""
+        return self.notes.first(BAD_TRIPLES)
+
 
 def log_report(report: EncodeReport) -> None:
-    """Warns of what was read otherwise than it may have been meant."""
-    for warning in report.warnings:
-        _logger.warning("%s", warning)
-    if report.n_comments:
-        lines = (
-            "1 line that begins"
-            if report.n_comments == 1
-            else (f"{report.n_comments:,} lines that begin")
-        )
-        _logger.warning("%s with # and do not hold a triple: left out as comments", lines)
-    if report.letter_entity:
-        _logger.warning(
-            "an entity is named by one letter A to Z: a rule cannot name it, there it is a variable"
-        )
+    """Says what was skipped, and what was read otherwise than it may have been meant."""
+    say(report.notes)

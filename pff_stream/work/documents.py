@@ -22,6 +22,7 @@ from pff_stream.evaluate.chunk import evaluate_rules
 from pff_stream.execute.files import InputFile
 from pff_stream.files import _pages
 from pff_stream.files.writers import FileWriter
+from pff_stream.notes import Notes
 from pff_stream.report._merge import write_results
 from pff_stream.report.folder import FOLDER_FILES, SUMMARY, made_folder
 from pff_stream.report.outputs import folder_outputs, opened
@@ -36,9 +37,10 @@ from pff_stream.rules.file import RuleFile
 from pff_stream.settings.manifest import Document
 from pff_stream.settings.models import EvaluationOptions
 from pff_stream.triples._graph import GraphView
-from pff_stream.triples.encode import MAPPED_BYTES, TRIM_BYTES, PrivateGraph, encode
+from pff_stream.triples.encode import MAPPED_BYTES, TRIM_BYTES, PrivateGraph, encode_quietly
 from pff_stream.triples.inputs import triple_lines
 from pff_stream.triples.options import EncodeOptions
+from pff_stream.triples.report import EncodeReport
 from pff_stream.work.rules import hold_to
 from pff_stream.work.task import append_run
 
@@ -84,6 +86,8 @@ class DocumentAnswer(NamedTuple):
     """None where it could not be evaluated."""
     reason: str
     """Why it could not."""
+    notes: Notes = Notes()
+    """What was skipped or noticed in it."""
 
 
 def set_up(
@@ -95,7 +99,7 @@ def set_up(
 
     def answer(task: DocumentTask) -> DocumentAnswer:
         try:
-            return DocumentAnswer(checker.check(task.document), "")
+            return checker.check(task.document)
         except (InputError, RefusedError) as error:
             return DocumentAnswer(None, str(error))
 
@@ -113,7 +117,7 @@ class DocumentChecker:
         self._rules = RuleFile(arguments.rules.name)
         self._table = None if arguments.table is None else open_table(arguments.table.name)
 
-    def check(self, document: Document) -> Totals:
+    def check(self, document: Document) -> DocumentAnswer:
         """The totals of one document; with a folder its results are written there.
 
         Raises `InputError` for a document that cannot be read, `RefusedError` for one that does
@@ -121,15 +125,20 @@ class DocumentChecker:
         """
         if self._arguments.resumes and (done := self._finished(document)):
             return done
-        graph, input_hash = self._encoded(document)
+        graph, report = self._encoded(document)
+        # By the name in the manifest: the same from whatever folder the run was started.
+        shown = f"{document.name} ({os.path.basename(document.path)})"
+        notes = report.notes.renamed(document.path, shown)
         if self._table is not None and self._is_settled(graph):
-            return self._count(self._table, graph)
-        return self._write(document, graph, input_hash)
+            return DocumentAnswer(self._count(self._table, graph), "", notes)
+        totals = self._write(document, graph, report.input_hash, notes)
+        return DocumentAnswer(totals, "", notes)
 
-    def _encoded(self, document: Document) -> tuple[GraphView, bytes]:
-        room = PrivateGraph(self._arguments.options.memory_bytes)
-        report = encode([document.path], room, self._arguments.options)
-        return GraphView(room.buffer), report.input_hash
+    def _encoded(self, document: Document) -> tuple[GraphView, EncodeReport]:
+        options = self._arguments.options
+        room = PrivateGraph(options.memory_bytes)
+        report = encode_quietly([document.path], room, options)
+        return GraphView(room.buffer), report
 
     def _is_settled(self, graph: GraphView) -> bool:
         """Whether the names of this graph leave each rule the reading that the table has.
@@ -162,7 +171,9 @@ class DocumentChecker:
             worst=(),
         )
 
-    def _write(self, document: Document, graph: GraphView, input_hash: bytes) -> Totals:
+    def _write(
+        self, document: Document, graph: GraphView, input_hash: bytes, notes: Notes
+    ) -> Totals:
         """Evaluates all rules, merges their records, and writes them where there is a folder."""
         arguments = self._arguments
         with ExitStack() as stack:
@@ -198,6 +209,7 @@ class DocumentChecker:
                     settings=header.settings,
                     inputs=header.inputs,
                     run={},
+                    notes=notes,
                     labels=header.labels,
                 )
                 for writer in writers:
@@ -231,8 +243,8 @@ class DocumentChecker:
         for index, count in enumerate(self._rules.chunks["rules"]):
             evaluate_rules(evaluator, graph, self._rules.read_chunk(index), 0, int(count), keep)
 
-    def _finished(self, document: Document) -> Totals | None:
-        """The totals of a document whose results are there already, of this very content."""
+    def _finished(self, document: Document) -> DocumentAnswer | None:
+        """The answer of a document whose results are there already, of this very content."""
         arguments = self._arguments
         folder = os.path.join(arguments.out or "", document.folder)
         try:
@@ -247,7 +259,9 @@ class DocumentChecker:
             is_same = (
                 summary["inputs"] == hashes and summary["settings"] == arguments.result_options
             )
-            return totals_of(summary) if is_same else None
+            if not is_same:
+                return None
+            return DocumentAnswer(totals_of(summary), "", Notes.from_json(summary["notes"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None  # whatever is wrong with it, it is done again
 

@@ -21,6 +21,7 @@ import pytest
 
 from pff_stream.checkpoint import state
 from pff_stream.errors import OutputError
+from pff_stream.notes import Notes
 from pff_stream.report.folder import STATE
 from pff_stream.settings.commands import RunSettings
 from tests.run.faults import RESULTS, ROOT, Running, digest, is_finished
@@ -167,7 +168,7 @@ def test_folder_that_vanishes_while_its_state_is_made(
 
     monkeypatch.setattr(os, "open", vanishing)
     with pytest.raises(OutputError, match=r"/r: cannot be written: No such file"):
-        state.write_settings(made, RunSettings.of(rules="r", triples=("t",)), {}, {})
+        state.write_settings(made, RunSettings.of(rules="r", triples=("t",)), {}, {}, Notes())
 
 
 @pytest.mark.parametrize("place", ["file/r", "/proc/r", "/dev/null/r"])

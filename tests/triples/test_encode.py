@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pff_stream.errors import InputError, UsageError
+from pff_stream.notes import LETTER_ENTITIES
 from pff_stream.settings.columns import parse_columns
 from pff_stream.triples._encode import Encoder
 from pff_stream.triples._graph import GraphView
@@ -137,8 +138,8 @@ def test_flags() -> None:
     for name in ("a)b(", "((", ")"):
         assert not encoded([("a", name, "b")])[1].well_nested
         assert not encoded([("a", "r", name)])[1].well_nested
-    assert encoded([("a", "r", "Q")])[1].letter_entity
-    assert not encoded([("a", "Q", "QQ"), ("q", "r", "É")])[1].letter_entity
+    assert encoded([("a", "r", "Q")])[1].notes.count(LETTER_ENTITIES)
+    assert not encoded([("a", "Q", "QQ"), ("q", "r", "É")])[1].notes.count(LETTER_ENTITIES)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +171,7 @@ def test_bad_lines(tmp_path: Path, line: bytes, found: str, cut: int) -> None:
     assert message.startswith(f"{path}, line 2: found ") and found in message
     data, report = encoded(path, options=EncodeOptions(on_bad_triple="skip", block_bytes=cut))
     check(data, [("x", "y", "z"), ("x", "y", "w")])
-    assert report.n_bad == 1 and report.bad[0].number == 2 and found in report.bad[0].message
+    assert report.n_bad == 1 and report.bad[0].number == 2 and found in report.bad[0].reason
 
 
 def test_only_the_first_bad_lines_are_kept(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pff_stream.files.known import check_text
 from pff_stream.triples._encode import Encoder
 from pff_stream.triples._triple_lines import MAX_LINE_BYTES
+from pff_stream.triples.bad import BadTriples
 from pff_stream.triples.formats.interface import (
     LineBlocks,
     TripleFormat,
@@ -20,7 +21,6 @@ from pff_stream.triples.formats.interface import (
 )
 
 if TYPE_CHECKING:
-    from pff_stream.triples.bad import BadTriples
     from pff_stream.triples.options import EncodeOptions
 
 MAPPING = "tsv-1"
@@ -102,9 +102,10 @@ def checked(name: str, lines: LineBlocks, bad: BadTriples) -> Iterator[bytes]:
     """Whole lines, each in the order subject, relation, object, ended by a newline."""
     columns = lines.columns
     n_lines = 0
+    told = _Told(bad)
     for whole in _whole_lines(lines.blocks):
         # It holds the names of these lines alone, whatever the length of the file.
-        encoder = Encoder(bad)
+        encoder = Encoder(told)
         encoder.start_file(
             name,
             columns,
@@ -121,11 +122,30 @@ def checked(name: str, lines: LineBlocks, bad: BadTriples) -> Iterator[bytes]:
             if n_lines == 0:
                 ended = ended.removeprefix(_BYTE_ORDER_MARK)
             ended = ended.replace(b"\r\n", b"\n")
-        n_lines += ended.count(b"\n")
+        n_before, n_lines = n_lines, n_lines + ended.count(b"\n")
+        if told.numbers:
+            split = enumerate(ended[:-1].split(b"\n"), n_before + 1)
+            ended = b"".join(line + b"\n" for n, line in split if n not in told.numbers)
+            told.numbers.clear()
+        if not ended:
+            continue
         plain = (columns, lines.n_columns, lines.more_columns) == ((0, 1, 2), 3, False)
         if not plain or lines.cuts_dots or encoder.n_blank or encoder.n_comments:
             ended = b"".join(_picked(ended, lines))
         yield ended
+
+
+class _Told(BadTriples):
+    """Hands bad lines on, and remembers their numbers until they are left out."""
+
+    def __init__(self, bad: BadTriples) -> None:
+        super().__init__(bad.policy, bad.notes)
+        self.numbers: set[int] = set()
+
+    def add(self, source: str, number: int, message: str, unit: str = "line") -> None:
+        """`InputError` under the policy `fail`."""
+        super().add(source, number, message, unit)
+        self.numbers.add(number)
 
 
 def _picked(ended: bytes, lines: LineBlocks) -> Iterator[bytes]:

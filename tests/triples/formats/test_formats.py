@@ -87,7 +87,8 @@ def test_files_and_objects(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> 
     with caplog.at_level(logging.WARNING, "pff_stream"):
         _, report = encoded(*inputs, options=OPTIONS)  # type: ignore[arg-type]
     assert (report.n_triples, report.mapping) == (5, "tsv-1")
-    assert report.warnings == ("2 inputs of pairs",)
+    said = [one.reason for note in report.notes for one in note.first]
+    assert said == ["2 inputs of pairs"]
     assert [record.getMessage() for record in caplog.records] == ["2 inputs of pairs"]
     assert report.memory_counts.document_bytes >= 2 << 20
     lines = b"".join(checked_lines(inputs, OPTIONS))  # type: ignore[arg-type]
