@@ -107,11 +107,8 @@ class Rules:
     @property
     def notes(self) -> Notes:
         """What was skipped of them."""
-        if self.compiled is not None:
-            return self.compiled.notes
-        notes = Notes()
-        notes.count_more(REJECTED_RULES, self.file.rejected)
-        return notes
+        compiled = self.compiled
+        return compiled.notes if compiled else Notes.of(REJECTED_RULES, self.file.rejected)
 
     @property
     def source(self) -> str:

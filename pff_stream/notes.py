@@ -127,6 +127,13 @@ class Notes:
         if count:
             self._add(Note(kind, count))
 
+    @classmethod
+    def of(cls, kind: NoteKind, count: int) -> Notes:
+        """So many of one kind, without a place."""
+        notes = cls()
+        notes.count_more(kind, count)
+        return notes
+
     def merge(self, others: Notes) -> None:
         """Adds what others saw, behind what is here."""
         for note in others:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pff_stream.notes import BAD_TRIPLES, Notes, Place, say
+from pff_stream.notes import BAD_TRIPLES, COMMENTS, READ_OTHERWISE, Notes, Place, say
 from pff_stream.triples.sizes import EncodeCounts
 
 
@@ -40,6 +40,16 @@ class EncodeReport:
     def n_bad(self) -> int:
         """Bad triples that were skipped."""
         return self.notes.count(BAD_TRIPLES)
+
+    @property
+    def n_comments(self) -> int:
+        """Lines of TSV that begin with # and have not as many fields as the others."""
+        return self.notes.count(COMMENTS)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the formats read otherwise than it may have been meant, one sentence each."""
+        return tuple(place.reason for place in self.notes.first(READ_OTHERWISE))
 
     @property
     def bad(self) -> tuple[Place, ...]:

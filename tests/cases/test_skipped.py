@@ -58,12 +58,12 @@ def test_summary(folder: Path) -> None:
 
 def test_manifest(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Summed over the documents, and in the summary of each."""
+    (folder / "d.json").write_text('{"q": "b", "a": "me_myself_i"}')
     (folder / "m.yaml").write_text("tasks:\n  - one: d.json\n  - two: d.json\n")
     asked = ["run", "--manifest", "m.yaml", "--rules", "r.tsv", "--on-bad-triple", "skip"]
     main([*asked, "--out", "out"])
-    assert (
-        capfd.readouterr().err.count("2 bad triples were skipped; the first:\n  one (d.json)") == 1
-    )
+    said = "2 bad triples were skipped; the first:\n  one (d.json), line 1"
+    assert capfd.readouterr().err.count(said) == 1
     for path, count in {"": 2, "tasks/one": 1, "tasks/two": 1}.items():
         notes = json.loads((folder / "out" / path / "summary.json").read_bytes())["notes"]
         assert notes["bad_triples"]["count"] == count

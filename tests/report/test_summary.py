@@ -58,6 +58,7 @@ def test_json_document() -> None:
         "violations",
         "violations_written",
         "truncated",
+        "notes",
         "semantics",
         "settings",
         "inputs",
