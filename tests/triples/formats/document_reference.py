@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from pff_stream.notes import BAD_TRIPLES
 from pff_stream.triples.bad import BadTriples
 
 Triple = tuple[str, str, str]
@@ -19,7 +20,7 @@ class Counted(BadTriples):
 
     def add(self, source: str, number: int, message: str, unit: str = "line") -> None:
         """Counts it."""
-        self.count += 1
+        self.notes.add(BAD_TRIPLES, source, number, message, unit=unit)
 
 
 class Written(str):

@@ -44,7 +44,7 @@ def test_a_broken_line_is_skipped_as_that_line(line: str, message: str, cut: int
     assert lines == ["d#0\ta\t1", "d#2\ta\t3"]
     assert bad.count == 2 and bad.first[0].number == 2 and bad.first[1].number == 5
     if len(line) < 200 or "over" in message:
-        assert message in bad.first[0].message, bad.first[0].message
+        assert message in bad.first[0].reason, bad.first[0].reason
     if message != "extra data":  # two documents in a line are two
         with pytest.raises(InputError):
             read(f'{{"a": 1}}\n{line}\n', "fail", cut)
