@@ -23,10 +23,10 @@ from pff_stream.errors import UsageError
 from pff_stream.notes import Notes
 
 if TYPE_CHECKING:
-    from pff_stream.inputs import RulesGiven
     from pff_stream.report.explanation import Explanation
     from pff_stream.report.records import Record, RuleOutcome
     from pff_stream.rules.file import SourceChunk
+    from pff_stream.rules.given import RulesGiven
     from pff_stream.run.by_rules import RulesWork
     from pff_stream.settings.commands import RunSettings
     from pff_stream.triples._graph import GraphView
@@ -56,7 +56,7 @@ class Outcomes(Iterator["RuleOutcome"]):
     def __init__(
         self,
         settings: RunSettings,
-        rules: Iterable[str] | None,
+        rules: RulesGiven | None,
         triples: list[Any] | None,
         ordered: bool,
     ) -> None:

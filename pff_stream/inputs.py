@@ -37,10 +37,8 @@ from planner.mounts import is_memory
 
 if TYPE_CHECKING:
     from pff_stream.rules.compile_report import CompileReport
-    from pff_stream.rules.given import RuleGiven
+    from pff_stream.rules.given import RulesGiven
 
-RulesGiven: TypeAlias = "Iterable[RuleGiven]"
-"""Rules from a Python caller, instead of a path."""
 TriplesGiven: TypeAlias = "Sequence[TripleInput]"
 """Triples from a Python caller, instead of paths."""
 

@@ -37,12 +37,11 @@ def write_triples(path: Path, count: int) -> None:
             file.write(f"entity/{subject}\trelation_{pick.randrange(40)}\tentity/{object_}\n")
 
 
-def write_documents(path: Path, count: int) -> int:
-    """The example's document, many times over, as JSON Lines; the bytes of one."""
+def write_documents(path: Path, count: int) -> None:
+    """The example's document, many times over, as JSON Lines."""
     document = json.loads((EXAMPLE / "umls_document.json").read_bytes())
     line = json.dumps(document) + "\n"
     path.write_text(line * count, encoding="utf-8")
-    return len(line)
 
 
 def encoded(path: Path) -> EncodeReport:
@@ -71,8 +70,8 @@ def check_triples(report: Report, path: Path, count: int) -> None:
 
 def check_documents(report: Report, path: Path, count: int) -> None:
     """The Python side, for JSON Lines."""
-    document_bytes = write_documents(path, count)
-    encoded(path)
+    write_documents(path, count)
+    document_bytes = encoded(path).memory_counts.document_bytes
     peak = traced_peak(lambda: encoded(path))
     report.at_most(f"Python side, {count} documents", peak, python_side(document_bytes))
 

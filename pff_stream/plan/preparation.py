@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from pff_stream.errors import RefusedError
 from pff_stream.files.decoders import import_for
@@ -16,7 +17,6 @@ from pff_stream.files.sources import decoder_bytes
 from pff_stream.inputs import (
     CompileShare,
     Rules,
-    RulesGiven,
     TriplesGiven,
     is_graph_file,
     is_rule_file,
@@ -30,6 +30,9 @@ from planner.model import Phase, Term, peak_bytes
 from planner.plan import Plan
 from planner.sizes import format_size
 from planner.text import refusal
+
+if TYPE_CHECKING:
+    from pff_stream.rules.given import RulesGiven
 
 COMPILE, ENCODE = "compile", "encode"
 """Names of the phases."""

@@ -10,6 +10,8 @@ from pff_stream.errors import InputError
 
 RuleGiven: TypeAlias = "str | tuple[int, int, float, str]"
 """The text of a rule, or what a miner says of it: predicted, support, confidence, text."""
+RulesGiven: TypeAlias = Iterable[RuleGiven]
+"""Rules from a Python caller, instead of a path."""
 
 _BLOCK_BYTES = 64 * 1024
 _MAX_SHOWN = 200

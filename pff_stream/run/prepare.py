@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 from pff_stream.files.temporary import working_folder
-from pff_stream.inputs import RulesGiven, TriplesGiven, open_graph, open_rules
+from pff_stream.inputs import TriplesGiven, open_graph, open_rules
 from pff_stream.limits.meter import MemoryMeter
 from pff_stream.observer import Observer
 from pff_stream.plan.budget import MemoryBudget
@@ -15,6 +16,9 @@ from pff_stream.plan.preparation import COMPILE, ENCODE, Preparation
 from pff_stream.run.cut import Basis, Documents, Ready, timed
 from pff_stream.settings.commands import RunSettings
 from planner.probe import measure_self
+
+if TYPE_CHECKING:
+    from pff_stream.rules.given import RulesGiven
 
 
 @contextmanager

@@ -29,7 +29,7 @@ cdef extern from "Python.h":
 MAX_DEPTH = MOST_DEPTH
 MAX_DOCUMENT_BYTES = 0x7FFFFFFF
 """Places in a document are numbers of 31 bits."""
-BLOCK_BYTES = 1 << 18
+BLOCK_BYTES = 1 << 16
 """Lines that are held at once, or one that is longer."""
 SHOWN = 20
 """Characters of what was found, in a message."""
