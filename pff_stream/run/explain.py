@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from heapq import nsmallest
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from pff_stream.errors import RefusedError, UsageError
 from pff_stream.evaluate._kernel import BoundSearch, Evaluator
 from pff_stream.evaluate.bound import Candidates, NameBytes, Predicted, candidates, predicted
 from pff_stream.files.temporary import working_folder
-from pff_stream.inputs import GraphInput, Rules, RulesGiven, TriplesGiven, open_graph, open_rules
+from pff_stream.inputs import GraphInput, Rules, TriplesGiven, open_graph, open_rules
 from pff_stream.limits.fence import hold_tree, threads_held
 from pff_stream.observer import Observer
 from pff_stream.plan.budget import MemoryBudget
@@ -41,6 +42,9 @@ from pff_stream.triples.terms import GraphSizes
 from planner.probe import measure_self
 from planner.sizes import format_size
 from planner.text import refusal
+
+if TYPE_CHECKING:
+    from pff_stream.rules.given import RulesGiven
 
 SHOWN = 3
 """Names of what stands in the triple's place."""
