@@ -8,12 +8,16 @@ Does not start the workers: a program measures those that it really starts.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
 from planner import procfs
 
 _CACHE_VERSION = 2
+_CACHE_BYTES = 1 << 20
+_MOST_BYTES = 1 << 36
+_MOST_SECONDS = 3600.0
 
 
 class ProbeError(RuntimeError):
@@ -118,21 +122,56 @@ def _read_cache(path: str) -> dict[str, WorkerMemory]:
     import json
 
     try:
-        with open(path, encoding="utf-8") as file:
-            saved = json.load(file)
+        saved = json.loads(_cache_text(path))
         if saved["format_version"] != _CACHE_VERSION:
             return {}
         return {
             str(place): WorkerMemory(
-                ProcessMemory(**{name: int(size) for name, size in entry["worker"].items()}),
-                int(entry["helpers_bytes"]),
-                float(entry["start_seconds"]),
-                int(entry["growth_bytes"]),
+                ProcessMemory(**{name: _bytes(size) for name, size in entry["worker"].items()}),
+                _bytes(entry["helpers_bytes"]),
+                _seconds(entry["start_seconds"]),
+                _bytes(entry["growth_bytes"]),
             )
             for place, entry in saved["probes"].items()
+            if _bytes(sum(entry["worker"].values()))  # no worker takes nothing
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        OverflowError,
+    ):
         return {}
+
+
+def _cache_text(path: str) -> bytes:
+    """The whole file; ValueError where it is none of this user's, or longer than a cache."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.getuid():
+            raise ValueError(f"{path}: not a file of this user")
+        if found.st_size > _CACHE_BYTES:
+            raise ValueError(f"{path}: {found.st_size} bytes")
+        return os.pread(descriptor, _CACHE_BYTES, 0)
+    finally:
+        os.close(descriptor)
+
+
+def _bytes(value: object) -> int:
+    """What a process can hold; ValueError for anything else."""
+    if type(value) is not int or not 0 <= value <= _MOST_BYTES:
+        raise ValueError(f"{value!r}: expected bytes")
+    return value
+
+
+def _seconds(value: object) -> float:
+    if type(value) not in (int, float) or not 0 <= value < _MOST_SECONDS:  # type: ignore[operator]
+        raise ValueError(f"{value!r}: expected seconds")
+    return float(value)  # type: ignore[arg-type]
 
 
 def _write_cache(path: str, probes: Mapping[str, WorkerMemory]) -> None:

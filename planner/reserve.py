@@ -24,6 +24,8 @@ from planner.machine import Machine
 from planner.sizes import format_size
 from planner.watch import TreeWatch
 
+_MOST_DIGITS = 10
+_MOST_BYTES = 1 << 50
 _MOST_RUNS = 1000
 LOCK_SECONDS = 5.0
 """How long the folder's lock is waited for: whoever holds it may be stopped."""
@@ -198,17 +200,22 @@ class Reservation:
     def _look(self, path: str) -> Neighbour | None:
         """One of the files: the run that it stands for, None where that is dead or this one."""
         pid, dot, _ = os.path.basename(path).partition(".")
-        if not pid.isdigit() or not dot or (path == self._path and self._descriptor >= 0):
+        if not _is_number(pid) or not dot or (path == self._path and self._descriptor >= 0):
             return None
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except OSError:
+            flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+            descriptor = os.open(path, flags)
+        except (OSError, ValueError):
             return None
         try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return None
             _lock(descriptor)
         except BlockingIOError:
             text = os.pread(descriptor, 32, 0).strip()
             planned_bytes = int(text) if text.isdigit() else 0
+            if planned_bytes > _MOST_BYTES:  # nobody plans that
+                planned_bytes = 0
             return Neighbour(int(pid), planned_bytes, self._held_bytes(int(pid)))
         except OSError:
             return None
@@ -217,6 +224,11 @@ class Reservation:
             return None
         finally:
             os.close(descriptor)
+
+
+def _is_number(text: str) -> bool:
+    """Whether it can be a process id: `isdigit` alone takes a superscript for one."""
+    return text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
 
 
 def _lock(descriptor: int) -> None:

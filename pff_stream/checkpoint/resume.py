@@ -90,7 +90,10 @@ def _restored(out: str, layers: Layers) -> RunSettings:
     for name, kept in document["kept"].items():
         path = os.path.join(out, STATE, kept)
         values[name] = path if name == "rules" else (path,)
-    return RunSettings.of(**values | {"out": out, "resume": out, "overwrite": False})
+    try:
+        return RunSettings.of(**values | {"out": out, "resume": out, "overwrite": False})
+    except (TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{out}: found other settings than a run writes ({error})") from error
 
 
 def _comparable(name: str, value: Any) -> Any:

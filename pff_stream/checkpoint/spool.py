@@ -16,9 +16,11 @@ from typing import IO, Any
 
 from pff_stream.checkpoint.journal import Done, Journal, JournalReader, run_is_whole
 from pff_stream.checkpoint.state import (
+    KEPT_TRIPLES,
     State,
     copy_input,
     keep_rules,
+    open_private,
     state_folder,
     write_settings,
 )
@@ -36,7 +38,6 @@ from pff_stream.triples.graph import HEADER_BYTES
 from pff_stream.work.task import Task
 
 SPOOL, JOURNAL = "spool", "journal"
-KEPT_GRAPH = "graph.pffg"
 
 
 class UnfinishedRun:
@@ -55,11 +56,11 @@ class UnfinishedRun:
         self._whole = bytearray(len(rules.file.chunks))
         """1 for each chunk that is done; what is done of others is in `_parts`."""
         self._parts: dict[int, list[tuple[int, int]]] = {}
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_CREAT
         with naming(state.path), ExitStack() as stack:
 
             def opened(name: str) -> IO[bytes]:
-                descriptor = os.open(os.path.join(state.path, name), flags, 0o600)
+                descriptor = open_private(state.out, name, flags)
                 return stack.enter_context(open(descriptor, "r+b", buffering=0))
 
             self.spool, self._journal_file = opened(SPOOL), opened(JOURNAL)
@@ -199,6 +200,6 @@ def _keep_inputs(state: State, inputs: Inputs, rules: Rules, graph: GraphInput) 
     """Copies of inputs that cannot be read a second time, as they were compiled and encoded."""
     kept = keep_rules(state, inputs.rules, rules)
     if not all(os.path.isfile(path) for path in inputs.triples):
-        copy_input(graph.name, os.path.join(state.path, KEPT_GRAPH))
-        kept["triples"] = KEPT_GRAPH
+        copy_input(graph.name, os.path.join(state.path, KEPT_TRIPLES))
+        kept["triples"] = KEPT_TRIPLES
     return kept

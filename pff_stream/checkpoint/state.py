@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import shutil
+import stat
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 2
 """Of the settings, of the journal, and of the records in the spool."""
-KEPT_RULES = "rules.pffr"
+KEPT_RULES, KEPT_TRIPLES = "rules.pffr", "graph.pffg"
+_SETTINGS_BYTES = 16 << 20
 LOCK_SECONDS = 3.0
 """How long the workers of a run that was killed may take to be gone."""
 _COPY_BYTES = 1 << 20
@@ -50,7 +52,8 @@ class State:
     def lock(self) -> None:
         """Waits for what a dead run leaves; `UsageError` where a run is alive in this folder."""
         deadline = time.monotonic() + LOCK_SECONDS
-        self._lock = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._lock = os.open(self.path, flags)
         while lock(self._lock) is False:  # network file systems may have no locks
             if time.monotonic() > deadline:
                 raise UsageError(f"{self.out}: a run is at work in this folder")
@@ -153,14 +156,18 @@ def write_settings(
 
 
 def read_settings(out: str) -> dict[str, Any]:
-    """The document that `write_settings` wrote; `InputError` where it is another."""
+    """The document that `write_settings` wrote; `InputError` where it is another.
+
+    It is read only as a plain file in a folder of this user, and followed nowhere.
+    """
     path = os.path.join(out, STATE, STATE_SETTINGS)
+    check_private(out)
     try:
-        with open(path, encoding="utf-8") as file:
-            document = json.load(file)
+        with open(open_private(out, STATE_SETTINGS, os.O_RDONLY), encoding="utf-8") as file:
+            document = json.loads(file.read(_SETTINGS_BYTES))
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: found no JSON ({error}), expected what a run wrote") from error
     version = document.get("format_version") if isinstance(document, dict) else None
     if version != FORMAT_VERSION:
@@ -169,7 +176,79 @@ def read_settings(out: str) -> dict[str, Any]:
             "begun by another version of pff-stream, whose results this one cannot read; "
             f"begin it anew: --out {out} --overwrite"
         )
+    wrong = _wrong_part(document)
+    if wrong:
+        raise InputError(f"{path}: found other {wrong} than a run writes")
     return dict(document)
+
+
+def _wrong_part(document: Mapping[str, Any]) -> str:
+    """Which part of the settings no run wrote; empty where all may be."""
+    settings, inputs, kept = (document.get(name) for name in ("settings", "inputs", "kept"))
+    if not isinstance(settings, dict) or not isinstance(settings.get("rules"), str):
+        return "settings"
+    triples = settings.get("triples")
+    if not isinstance(triples, list) or not all(isinstance(one, str) for one in triples):
+        return "settings"
+    if not isinstance(inputs, dict):
+        return "inputs"
+    allowed = {"rules": KEPT_RULES, "triples": KEPT_TRIPLES}
+    if not isinstance(kept, dict) or not kept.items() <= allowed.items():
+        return "kept inputs"
+    return ""
+
+
+def check_private(out: str) -> None:
+    """`InputError` unless the state is a folder of this user, named by no link.
+
+    Somebody else's says what to read and where to write: it is not ours to go on with.
+    """
+    path = os.path.join(out, STATE)
+    try:
+        found = os.lstat(path)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+    if not stat.S_ISDIR(found.st_mode):
+        raise InputError(f"{path}: found no folder, expected the one that a run made")
+    if found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise InputError(f"{path}: others than this user may write there: it is not resumed")
+    with contextlib.closing(_Names(out)) as folder:
+        for name in folder.names():
+            one = os.stat(name, dir_fd=folder.descriptor, follow_symlinks=False)
+            if not stat.S_ISREG(one.st_mode) or one.st_uid != os.getuid() or one.st_nlink != 1:
+                raise InputError(f"{os.path.join(path, name)}: found no plain file of this user")
+
+
+class _Names:
+    """The folder `.unfinished`, opened without following a link."""
+
+    def __init__(self, out: str) -> None:
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        path = os.path.join(out, STATE)
+        try:
+            self.descriptor = os.open(path, flags)
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror or error}") from error
+
+    def names(self) -> list[str]:
+        """What lies in it."""
+        return os.listdir(self.descriptor)
+
+    def close(self) -> None:
+        """Closes it."""
+        os.close(self.descriptor)
+
+
+def open_private(out: str, name: str, flags: int) -> int:
+    """A descriptor of a plain file in the state, never of what a link leads to; raises OSError."""
+    with contextlib.closing(_Names(out)) as folder:
+        more = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        descriptor = os.open(name, flags | more, 0o600, dir_fd=folder.descriptor)
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_uid != os.getuid() or found.st_nlink != 1:
+        os.close(descriptor)
+        raise InputError(f"{os.path.join(out, STATE, name)}: found no plain file of this user")
+    return descriptor
 
 
 def as_kept(settings: RunSettings) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -34,6 +36,8 @@ SIZED_BY = InputOptions.names() + EvaluationOptions.names()
 _INPUTS = ("rules", "triples", "manifest", "documents")
 
 _log = logging.getLogger(__name__)
+
+_PLAN_BYTES = 16 << 20
 
 
 class MemoryBudget(Closing):
@@ -108,19 +112,28 @@ class MemoryBudget(Closing):
 def read_plan(path: str) -> Plan:
     """A plan as `plan -o` saved it; InputError where it is none, or settles nothing."""
     try:
-        with open(path, encoding="utf-8") as file:
-            plan = Plan.from_json(json.load(file))
+        plan = Plan.from_json(json.loads(_plan_text(path)))
     except OSError as error:
         raise InputError(f"--plan {path}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, OverflowError, AttributeError, TypeError) as error:
         raise InputError(f"--plan {path}: {error}") from error
     try:
         OPTIONS["workers"].read(plan.settings["workers"], path)
         OPTIONS["start_method"].read(plan.settings["start_method"], path)
         OPTIONS["workers"].read(plan.settings.get("window", 1), path)
-    except (KeyError, UsageError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, UsageError) as error:
         raise InputError(f"--plan {path}: not a plan of a run: {error}") from error
     return plan
+
+
+def _plan_text(path: str) -> bytes:
+    """The whole file; a pipe is not waited for, nor anything without end read."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    with open(descriptor, "rb", buffering=0) as file:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > _PLAN_BYTES:
+            raise ValueError(f"found no file of at most {_PLAN_BYTES} bytes, expected a saved plan")
+        return file.read(_PLAN_BYTES)
 
 
 def check_identity(path: str, saved: Settings, now: Settings) -> None:

@@ -12,6 +12,7 @@ import json
 import mmap
 import os
 import tempfile
+import weakref
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
@@ -105,6 +106,8 @@ def set_up(
 
     if arguments.share_bytes is not None:
         hold_to(arguments.share_bytes)
+    # A worker may be a thread: its files go when nobody can ask it any more.
+    weakref.finalize(answer, checker.close)
     return answer
 
 
@@ -116,6 +119,10 @@ class DocumentChecker:
         self._progress = progress
         self._rules = RuleFile(arguments.rules.name)
         self._table = None if arguments.table is None else open_table(arguments.table.name)
+
+    def close(self) -> None:
+        """Closes the rule file."""
+        self._rules.close()
 
     def check(self, document: Document) -> DocumentAnswer:
         """The totals of one document; with a folder its results are written there.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -88,7 +89,14 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], A
 
     if arguments.share_bytes is not None:
         hold_to(arguments.share_bytes)
+    # A worker may be a thread: its files go when nobody can ask it any more.
+    weakref.finalize(answer, _close, rules, spool)
     return answer
+
+
+def _close(rules: ChunkReader, spool: int) -> None:
+    rules.close()
+    os.close(spool)
 
 
 def _evaluator(
