@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
+from pff_stream.cli.printable import printable
+
 LOGGERS = ("pff_stream", "planner")
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -26,7 +28,7 @@ class PlainFormatter(logging.Formatter):
         text = f"pff-stream: {level}{record.getMessage()}"
         if record.exc_info:
             text += "\n" + self.formatException(record.exc_info)
-        return text
+        return printable(text)
 
 
 class JsonFormatter(logging.Formatter):

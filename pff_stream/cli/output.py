@@ -11,6 +11,7 @@ import sys
 from contextlib import suppress
 from typing import BinaryIO
 
+from pff_stream.cli.printable import printable
 from pff_stream.errors import OutputError
 
 
@@ -20,7 +21,7 @@ def say(text: str, *, to_stderr: bool = False) -> None:
     if stream is None or not text:
         return
     try:
-        stream.write(text + "\n")
+        stream.write(printable(text) + "\n")
         stream.flush()
     except (OSError, ValueError) as error:
         if not to_stderr and isinstance(error, OSError):

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TextIO
 
+from pff_stream.cli.printable import printable
 from pff_stream.observer import Silent
 
 Clock = Callable[[], float]
@@ -129,7 +130,7 @@ class TerminalLine:
     def note(self, text: str) -> None:
         """Writes `text` on a line of its own above the progress."""
         self.clear()
-        self._write(text + "\n")
+        self._write(printable(text) + "\n")
         self._next = 0.0
 
     def clear(self) -> None:
