@@ -196,11 +196,13 @@ def _writing(counts: EncodeCounts) -> dict[str, Formula]:
     if counts.graph_bytes is not None:
         graph = given("graph", counts.graph_bytes)
     # The largest relation may come last; repeated triples go only with their relation.
-    left = _spare(counts) + PAIR_BYTES * (given("read", counts.n_read) - _distinct(counts))
+    repeated = PAIR_BYTES * (given("read", counts.n_read) - _distinct(counts))
+    left = least(_pairs(counts), _spare(counts) + repeated)
     return {
         "graph": constant(0) if counts.graph_in_file else graph,
         "pairs": constant(0) if _is_spilled(counts) else left,
-        "spare": _spare(counts),
+        # Repeated pairs are dropped by now: only distinct ones are sorted once more.
+        "spare": least(_spare(counts), PAIR_BYTES * _distinct(counts)),
         "tables": _tables(counts),
         **_behind_reading(counts),
     }

@@ -39,15 +39,17 @@ def check(data: bytes) -> str:
 
 
 def read_slowly(data: bytes) -> tuple[list[Triple], list[int]]:
-    """All triples in order, and the numbers of the lines that are none."""
+    """All triples in order, and the numbers of the lines that are wrong."""
     lines = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
     if not lines[-1]:
         lines.pop()
-        # A mark of byte order alone is a first line without anything.
-        lines += [b""] if data == b"\xef\xbb\xbf" else []
     triples, bad = [], []
     for number, line in enumerate(lines, 1):
         columns = line.removesuffix(b"\r").split(b"\t")
+        if not line.removesuffix(b"\r").strip(b" \t"):
+            continue
+        if line.startswith(b"#") and len(columns) != 3:
+            continue
         if len(columns) != 3 or not all(columns) or b"\0" in line or not _is_text(line):
             bad.append(number)
         elif b"me_myself_i" in (columns[0], columns[2]):
@@ -71,8 +73,9 @@ TARGET = Target(
         b"\x05a\tr\tb\nb\tr\ta\r\n",
         b"\x3f\xef\xbb\xbfa\tr\tb\n\xc3\xa9\tq\t(n)\na\tr\tb\nX\tq\ta",
         b"\x01a\tme_myself_i\tb\nme_myself_i\tr\ta\n\n",
+        b"\x09# a comment\n#a\tr\tb\n \t\r\na\tr\tb\n#\n",
     ),
     (b"\t", b"\n", b"\r\n", b"\0", b"\xff", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"me_myself_i", b"a\tr\tb\n",
-     b"\xf0\x9f\x98\x80", b"\xc0\x80", b"\xf4\x90\x80\x80", b"(", b"A"),
+     b"\xf0\x9f\x98\x80", b"\xc0\x80", b"\xf4\x90\x80\x80", b"(", b"A", b"#", b"\n#", b" "),
     check,
 )  # fmt: skip

@@ -23,7 +23,7 @@ class Element:
     """One document as bytes, until they are taken, and where it stands."""
 
     raw: bytes | bytearray
-    """Nothing where it does not fit."""
+    """Nothing where it does not fit (`is_whole`)."""
     n_bytes: int
     index: int | None
     """Place in the file from 0; None for the only document of a file that is no JSON Lines."""
@@ -31,6 +31,11 @@ class Element:
     """Line of its first byte, from 1."""
     offset: int
     """Offset of its first byte in the decompressed file."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its bytes are here, and were not taken yet."""
+        return len(self.raw) == self.n_bytes
 
     def take(self) -> bytes | bytearray:
         """The bytes; nobody else holds them from now on."""
@@ -191,8 +196,8 @@ def split_lines(
 
 def _extend(element: Element, cursor: _Cursor, part: bytes) -> None:
     longer = element.n_bytes + len(part)
-    if len(element.raw) == element.n_bytes:
-        fits = longer <= cursor.max_document_bytes and cursor.memory.fits(longer)
+    if element.is_whole:
+        fits = longer <= cursor.max_document_bytes and cursor.memory.fits(gathered_bytes(longer))
         element.raw = _longer(element.raw, part) if fits else b""
     element.n_bytes = longer
 
@@ -271,7 +276,8 @@ def _element(cursor: _Cursor, scanner: ElementScanner, index: int) -> Element:
                 "smaller one (--max-document SIZE)"
             )
         if len(raw) == n_bytes:  # it fits as far as it was read
-            raw = _longer(raw, part) if cursor.memory.fits(n_bytes + len(part)) else b""
+            fits = cursor.memory.fits(gathered_bytes(n_bytes + len(part)))
+            raw = _longer(raw, part) if fits else b""
         n_bytes += len(part)
         if end >= 0:
             cursor.at = end
@@ -281,6 +287,11 @@ def _element(cursor: _Cursor, scanner: ElementScanner, index: int) -> Element:
                 f"{place}: found the end of the file in the document that begins here, expected "
                 "its end (is the file truncated?)"
             )
+
+
+def gathered_bytes(n_bytes: int) -> int:
+    """What gathering so many bytes takes: a bytearray that grows asks for an eighth more."""
+    return n_bytes + n_bytes // 8
 
 
 def _longer(raw: bytes | bytearray, part: bytes) -> bytes | bytearray:

@@ -142,11 +142,16 @@ class DocumentReader(TripleReader):
 
     def _check_document(self, source: str, element: Element, memory: HeldMemory) -> bool:
         """Has the walk take the document; raises `InputError` where it is none."""
-        if not memory.fits(element.n_bytes):  # nor will its longest value
-            place = f"{source}, line {element.line} (byte {element.offset})"
+        place = f"{source}, line {element.line} (byte {element.offset})"
+        if not element.is_whole:  # nor will it and its longest value
             memory.expect(2 * element.n_bytes, f"{place}: the document that begins here")
         raw = element.take()
-        fault = self._walk.check(raw)
+        try:
+            fault = self._walk.check(raw)
+        except MemoryError:
+            # Its tables did not fit: told of the document, and not only of what was read so far.
+            memory.expect(at_most(len(raw)), f"{place}: the document that begins here, at most,")
+            raise
         if fault is not None:
             raise _wrong(source, element, raw, *fault)
         return True
