@@ -80,12 +80,13 @@ class Place:
     number: int
     """From 1; 0 where the whole source is meant."""
     reason: str
+    """Empty where the kind of the note says all."""
     unit: str = "line"
     """What is numbered: lines of a file, or triples or rules where these are not lines."""
 
     def __str__(self) -> str:
         place = f"{self.source}, {self.unit} {self.number}" if self.number else self.source
-        return f"{place}: {self.reason}" if place else self.reason
+        return ": ".join(filter(None, (place, self.reason)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,8 @@ class Note:
             return "\n".join(map(str, self.first))
         if not self.first:
             return text
+        if not self.first[0].reason:  # all is said by the kind
+            return f"{text} (first: {self.first[0]})"
         return f"{text}; the first:" + "".join(f"\n  {place}" for place in self.first[:SAID])
 
 

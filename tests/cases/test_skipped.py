@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -95,3 +97,22 @@ def test_notes_add_up() -> None:
     assert len(two.first(BAD_TRIPLES)[0].reason) < 500
     assert Notes.from_json(json.loads(json.dumps(both.to_json()))) == both
     assert [str(note) for note in two][1] == "a sentence"
+
+
+def test_what_documents_have_is_summed_over_a_manifest(tmp_path: Path) -> None:
+    """Empty values and repeated keys are counted by name, not told once for each document."""
+    (tmp_path / "r.tsv").write_text("q(X,Y) <= r(X,Y)\n")
+    (tmp_path / "a.json").write_text('{"r": "", "r": "", "q": "b"}')
+    (tmp_path / "b.json").write_text('{"r": "", "q": ""}')
+    (tmp_path / "m.yaml").write_text("tasks:\n  - a: a.json\n  - b: b.json\n")
+    given = ["--rules", "r.tsv", "--manifest", "m.yaml", "--out", "out", "--fail-on", "none"]
+    done = subprocess.run(
+        [sys.executable, "-m", "pff_stream", "run", *given],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr.count("empty values give nothing") == 1
+    notes = json.loads((tmp_path / "out" / "summary.json").read_text())["notes"]
+    assert (notes["empty_values"]["count"], notes["repeated_keys"]["count"]) == (3, 1)

@@ -7,7 +7,7 @@ not cover: JSON-LD contexts, schemas, the order of array elements (dropped by th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from pff_stream.errors import InputError
 from pff_stream.files.decoders import unpacked_name
 from pff_stream.files.known import check_text
 from pff_stream.files.sources import STANDARD_INPUT, shown
+from pff_stream.notes import KEPT, NoteKind
 from pff_stream.triples.formats._document import MAX_DOCUMENT_BYTES, DocumentWalk
 from pff_stream.triples.formats.document_memory import at_most
 from pff_stream.triples.formats.elements import Element, split_elements, split_lines
@@ -25,7 +26,6 @@ from pff_stream.triples.formats.interface import (
     TripleSource,
 )
 from pff_stream.triples.formats.mapping import MAPPING, id_parts, stem_name
-from pff_stream.triples.notes import KEPT, Note
 
 if TYPE_CHECKING:
     from pff_stream.triples.bad import BadTriples
@@ -84,12 +84,11 @@ def document_stem(path: str) -> str:
 class DocumentReader(TripleReader):
     """Turns files of documents into triple lines, and remembers which file stems named documents.
 
-    `notes`: empty values, keys that stand twice, ids that may not be meant, by kind.
+    Notes of empty values, of keys that stand twice and of ids that may not be meant go to `bad`.
     """
 
     def __init__(self, options: DocumentOptions, bad: BadTriples) -> None:
         self.mapping = options.mapping
-        self.notes: dict[str, Note] = {}
         self._id_key = options.id_key
         self._documents = self._named = 0
         self._bad = bad
@@ -106,15 +105,16 @@ class DocumentReader(TripleReader):
         return LineBlocks(self.triple_blocks(str(source.given), source.blocks, source.memory))
 
     def warnings(self) -> list[str]:
-        """Of what was read otherwise than it may have been meant, and of ids that may be none."""
-        said = [_SAID[kind](note.count, note.first[0]) for kind, note in self.notes.items()]
-        if self._id_key is not None and self._documents and not self._named:
-            said.append(
+        """Of a key that was to name entities and named none."""
+        if self._id_key is None or not self._documents or self._named:
+            return []
+        return [
+            (
                 f"--id-key {self._id_key}: found in none of {self._documents} "
                 f"document{'s' * (self._documents > 1)}, which are named by their place instead "
                 "(keys inside of an object are written with a dot: _id.$oid)"
             )
-        return said
+        ]
 
     def triple_blocks(
         self, path: str, blocks: Iterable[bytes], memory: HeldMemory
@@ -197,11 +197,12 @@ class DocumentReader(TripleReader):
                 )
         memory.hold(walk.held_bytes)
         self._named += walk.named
-        for kind, (count, places) in walk.noted().items():
-            note = self.notes.setdefault(kind, Note())
-            wanted = places[: KEPT - len(note.first)]
-            lines = (element.line + walk.line_of(place) for place in wanted)
-            note.add(count, [f"{source}, line {line}" for line in lines])
+        for name, (count, places) in walk.noted().items():
+            kind = _NOTES[name]
+            for at in places[: KEPT - len(self._bad.notes.first(kind))]:
+                count -= 1
+                self._bad.notes.add(kind, source, element.line + walk.line_of(at), "")
+            self._bad.notes.count_more(kind, count)
         walk.release_document()
 
     def _claim_stem(self, source: str, stem: str) -> None:
@@ -226,29 +227,29 @@ class DocumentReader(TripleReader):
         self._bad.add(source, line, message)
 
 
-def _counted(count: int, one: str, several: str) -> str:
-    return f"1 {one}" if count == 1 else f"{count} {several}"
-
-
-_SAID: dict[str, Callable[[int, str], str]] = {
-    "empty values": lambda count, first: (
-        f"{_counted(count, 'empty value gives', 'empty values give')} nothing (first: {first})"
+_SAME_ID = (
+    "from what another object of the same id has under the same key: they become one entity; "
+    "several keys may tell them apart: --id-key resourceType,id"
+)
+_NOTES = {
+    "empty values": NoteKind(
+        "empty_values", "empty value gives nothing", "empty values give nothing"
     ),
-    "repeated keys": lambda count, first: (
-        f"{_counted(count, 'key stands', 'keys stand')} twice in one JSON object: the last one "
-        f"was taken (first: {first})"
+    "repeated keys": NoteKind(
+        "repeated_keys",
+        "key stands twice in one JSON object: the last one was taken",
+        "keys stand twice in one JSON object: the last one was taken",
     ),
-    "ids like paths": lambda count, first: (
-        f"{_counted(count, 'object has a path that is', 'objects have paths that are')} the id "
-        f"of another object, too: they become one entity (first: {first})"
+    "ids like paths": NoteKind(
+        "ids_like_paths",
+        "object has a path that is the id of another object, too: they become one entity",
+        "objects have paths that are the id of another object, too: they become one entity",
     ),
-    "ids of several": lambda count, first: (
-        f"{_counted(count, 'value differs', 'values differ')} from what another object of the "
-        f"same id has under the same key: they become one entity (first: {first}); several keys "
-        "may tell them apart: --id-key resourceType,id"
+    "ids of several": NoteKind(
+        "ids_of_several", f"value differs {_SAME_ID}", f"values differ {_SAME_ID}"
     ),
 }
-"""Sentences for how many, and where the first is."""
+"""What the walk notes, by its names."""
 
 
 def _wrong(

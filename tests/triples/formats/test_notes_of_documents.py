@@ -14,9 +14,10 @@ from pff_stream.triples.options import DocumentOptions
 
 def said(text: str, id_key: str | None = None, path: str = "d.json") -> list[str]:
     """The warnings of one file."""
-    reader = DocumentReader(DocumentOptions(id_key), BadTriples())
+    bad = BadTriples()
+    reader = DocumentReader(DocumentOptions(id_key), bad)
     list(reader.triple_blocks(path, [text.encode()], Unlimited()))
-    return reader.warnings()
+    return [*map(str, bad.notes), *reader.warnings()]
 
 
 @pytest.mark.parametrize(
