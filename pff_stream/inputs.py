@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING, TypeAlias
 from pff_stream.errors import InputError, OutputError
 from pff_stream.execute.files import InputFile
 from pff_stream.files.decoders import DecoderMemory
-from pff_stream.files.sources import STANDARD_INPUT, open_blocks, shown
+from pff_stream.files.known import is_graph_file, is_rule_file
+from pff_stream.files.sources import open_blocks, shown
 from pff_stream.files.temporary import temporary_file
 from pff_stream.files.writers import OpenFile
 from pff_stream.notes import REJECTED_RULES, Notes
 from pff_stream.observer import Tick, no_tick
 from pff_stream.rules._format import AUTO
-from pff_stream.rules.file import FORMAT, RuleFile
+from pff_stream.rules.file import RuleFile
 from pff_stream.settings.models import InputOptions
 from pff_stream.settings.policy import too_many_rejected
-from pff_stream.triples._graph import MAGIC
 from pff_stream.triples.graph import read_header
 from pff_stream.triples.inputs import TripleInput
 from pff_stream.triples.options import encode_options
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 TriplesGiven: TypeAlias = "Sequence[TripleInput]"
 """Triples from a Python caller, instead of paths."""
 
-_HEAD_BYTES = 64
 _logger = logging.getLogger("pff_stream")
 
 
@@ -154,27 +153,6 @@ class GraphInput:
     def in_memory(self) -> bool:
         """Whether its bytes are memory that cannot be reclaimed (else pages of a file)."""
         return self.store.backing == "memory"
-
-
-def is_rule_file(path: str) -> bool:
-    """Whether a file holds compiled rules: by what stands at its start, or else by its name."""
-    return path.endswith(".pffr") or FORMAT.encode() in _head(path)
-
-
-def is_graph_file(path: str) -> bool:
-    """Whether a file holds an encoded graph."""
-    return path.endswith(".pffg") or _head(path).startswith(MAGIC)
-
-
-def _head(path: str) -> bytes:
-    """The first bytes of a regular file; empty for anything else: its reader says what is wrong."""
-    try:
-        if path == STANDARD_INPUT or not os.path.isfile(path):
-            return b""
-        with open(path, "rb") as file:
-            return file.read(_HEAD_BYTES)
-    except OSError:
-        return b""
 
 
 @contextmanager

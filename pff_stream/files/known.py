@@ -5,7 +5,10 @@ So that a message names the cause, and not the first byte that is no UTF-8.
 
 from __future__ import annotations
 
+import os
+
 from pff_stream.errors import InputError
+from pff_stream.files.sources import STANDARD_INPUT
 
 _MARKS = (
     (b"\xff\xfe\0\0", "UTF-32 (byte order mark FF FE 00 00)"),
@@ -13,8 +16,10 @@ _MARKS = (
     (b"\xff\xfe", "UTF-16 (byte order mark FF FE)"),
     (b"\xfe\xff", "UTF-16 (byte order mark FE FF)"),
 )
+_GRAPH_MARK = b"PFFGRAPH"
+_RULES_MARK = b"pff-stream rules"
 _KINDS = (
-    (b"PFFGRAPH", "an encoded graph (.pffg)"),
+    (_GRAPH_MARK, "an encoded graph (.pffg)"),
     (b"PK\x03\x04", "a zip archive"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
     (b"\x04\x22\x4d\x18", "lz4 data"),
@@ -23,8 +28,28 @@ _KINDS = (
     (b"PAR1", "a Parquet file"),
     (b"SQLite format 3\0", "an SQLite database"),
 )
-_RULES_MARK = b"pff-stream rules"
 _FEW_BYTES = 64
+
+
+def is_rule_file(path: str) -> bool:
+    """Whether a file holds compiled rules: by what stands at its start, or else by its name."""
+    return path.endswith(".pffr") or _RULES_MARK in _first(path)
+
+
+def is_graph_file(path: str) -> bool:
+    """Whether a file holds an encoded graph."""
+    return path.endswith(".pffg") or _first(path).startswith(_GRAPH_MARK)
+
+
+def _first(path: str) -> bytes:
+    """The first bytes of a regular file; empty for anything else: its reader says what is wrong."""
+    try:
+        if path == STANDARD_INPUT or not os.path.isfile(path):
+            return b""
+        with open(path, "rb") as file:
+            return file.read(_FEW_BYTES)
+    except OSError:
+        return b""
 
 
 def check_text(name: str, first: bytes, expected: str) -> None:

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING
 
 from pff_stream.errors import RefusedError
 from pff_stream.files.decoders import import_for
+from pff_stream.files.known import is_graph_file, is_rule_file
 from pff_stream.files.sources import decoder_bytes
 from pff_stream.inputs import (
     CompileShare,
     Rules,
     TriplesGiven,
-    is_graph_file,
-    is_rule_file,
 )
 from pff_stream.plan import process_terms as processes
 from pff_stream.plan.sizes import ProcessCosts
