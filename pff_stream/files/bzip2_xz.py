@@ -14,6 +14,7 @@ from pff_stream.files.decoders import (
     DecoderMemory,
     RawSource,
     damaged,
+    next_part,
     truncated,
 )
 
@@ -66,8 +67,7 @@ def bzip2_blocks(
             yield from stream.blocks(block_bytes)
         except OSError as error:
             raise damaged(source, "bzip2", stream.at, error) from None
-        data = _following(source, stream.rest)
-        _check_follows(source, data, BZIP2_MAGIC, "bzip2")
+        data = next_part(source, stream.rest, BZIP2_MAGIC, "bzip2 stream")
 
 
 def xz_dictionary(first: bytes) -> int:
@@ -122,8 +122,7 @@ def xz_blocks(
                 yield block
         except lzma.LZMAError as error:
             raise damaged(source, "xz", stream.at, error) from None
-        data = _following(source, stream.rest)
-        _check_follows(source, data, XZ_MAGIC, "xz")
+        data = next_part(source, stream.rest, XZ_MAGIC, "xz stream")
 
 
 class _Stream:
@@ -157,26 +156,3 @@ class _Stream:
             data = b""
             if block:
                 yield block
-
-
-def _following(source: RawSource, data: bytes) -> bytes:
-    """What follows a stream, without the zeros that some pad with."""
-    data = data.lstrip(b"\0")
-    while not data:
-        data = source.read(RAW_BYTES)
-        if not data:
-            break
-        data = data.lstrip(b"\0")
-    return data
-
-
-def _check_follows(source: RawSource, data: bytes, magic: bytes, kind: str) -> None:
-    """`InputError` unless the file has ended or goes on with another stream."""
-    at = source.offset - len(data)
-    while 0 < len(data) < len(magic) and (more := source.read(RAW_BYTES)):
-        data += more
-    if data and not data.startswith(magic):
-        raise InputError(
-            f"{source.name}: byte {at}: found {data[:8]!r} after the {kind} data, "
-            f"expected another {kind} stream or the end of the file"
-        )

@@ -95,28 +95,24 @@ def gzip_blocks(source: RawSource, data: bytes, block_bytes: int) -> Iterator[by
             data = decoder.unconsumed_tail
             if block:
                 yield block
-        data = _after_member(source, decoder.unused_data)
-        while 0 < len(data) < 2:
-            more = source.read(RAW_BYTES)
-            if not more:
-                break
-            data += more
-        if data and not data.startswith(GZIP_MAGIC):
-            at = source.offset - len(data)
-            raise InputError(
-                f"{source.name}: byte {at}: found {data[:8]!r} after the gzip data, "
-                "expected another gzip member or the end of the file"
-            )
+        data = next_part(source, decoder.unused_data, GZIP_MAGIC, "gzip member")
 
 
-def _after_member(source: RawSource, data: bytes) -> bytes:
-    """What follows a gzip member, without the zeros that tapes and some tools pad with."""
+def next_part(source: RawSource, data: bytes, magic: bytes, part: str) -> bytes:
+    """What follows a member or stream: nothing, or the beginning of another one.
+
+    Skips the zeros that tapes and some tools pad with; `InputError` for anything else. `data` was
+    read behind the end already.
+    """
     data = data.lstrip(b"\0")
-    while not data:
-        data = source.read(RAW_BYTES)
-        if not data:
-            break
-        data = data.lstrip(b"\0")
+    while len(data) < len(magic) and (more := source.read(RAW_BYTES)):
+        data = (data + more).lstrip(b"\0")
+    if data and not data.startswith(magic):
+        at = source.offset - len(data)
+        raise InputError(
+            f"{source.name}: byte {at}: found {data[:8]!r} after the {part.split()[0]} data, "
+            f"expected another {part} or the end of the file"
+        )
     return data
 
 

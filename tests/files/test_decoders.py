@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pff_stream.errors import InputError, RefusedError
-from pff_stream.files.decoders import GZIP_BYTES, ZSTD_BYTES, DecoderMemory
+from pff_stream.files.decoders import GZIP_BYTES, RAW_BYTES, ZSTD_BYTES, DecoderMemory
 from pff_stream.files.sources import decoder_bytes, open_blocks
 
 if sys.version_info >= (3, 14):
@@ -130,3 +130,16 @@ def test_a_text_that_begins_like_bzip2(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"BZh9\tr\tb\n")
     assert read(path, DecoderMemory()) == b"BZh9\tr\tb\n" and decoder_bytes(path) == 0
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize("n_bytes", range(1, 6))
+def test_a_stream_that_begins_at_the_end_of_a_read(
+    tmp_path: Path, pack: Callable[[bytes], bytes], n_bytes: int
+) -> None:
+    """No byte of the next stream is lost where only a part of its mark was read already."""
+    first = pack(b"a\tr\tb\n")
+    padded = first + bytes(RAW_BYTES - n_bytes - len(first))
+    path = tmp_path / "packed"
+    path.write_bytes(padded + pack(b"c\tr\td\n"))
+    assert read(path, DecoderMemory()) == b"a\tr\tb\nc\tr\td\n"
