@@ -106,7 +106,7 @@ def commands() -> None:
     """Check very many mined Horn rules against a set of triples, in memory known beforehand.
 
     RULES is AnyBURL text or a compiled .pffr file; TRIPLES are TSV, JSON, JSON Lines or an
-    encoded .pffg graph. Text may be compressed (.gz, .zst); - is standard input.
+    encoded .pffg graph. Text may be packed by gzip, zstd, bzip2 or xz; - is standard input.
     """
 
 
