@@ -26,6 +26,7 @@ cdef class RuleSink:
     cdef int support_at
     cdef int confidence_at
     cdef uint64_t rules_with[MAX_COLUMNS]
+    cdef uint64_t rules_in_range[MAX_COLUMNS]
     # The source chunk; texts and reasons share one bound.
     cdef uint64_t first
     cdef uint64_t last_line

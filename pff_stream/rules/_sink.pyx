@@ -88,6 +88,11 @@ cdef class RuleSink:
         """How many rules have each column of the miner."""
         return {name: self.rules_with[i] for i, name in enumerate(self.names)}
 
+    @property
+    def in_range(self):
+        """How many rules have a share of at most 1 in each column; 0 for counts."""
+        return {name: self.rules_in_range[i] for i, name in enumerate(self.names)}
+
     def add(self, uint64_t line, str text, rule, values=None) -> None:
         """Adds the rule of a line (from 1, rising); rejects it where it is none that can be meant.
 
@@ -167,6 +172,7 @@ cdef class RuleSink:
             self.values[i][at] = self.row[i]
             if self.is_share[i]:
                 self.rules_with[i] += not isnan(self.row[i].share)
+                self.rules_in_range[i] += self.row[i].share <= 1    # none is below 0
             else:
                 self.rules_with[i] += self.row[i].count >= 0
         self.last_line = line

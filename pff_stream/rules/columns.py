@@ -30,6 +30,8 @@ class MinerColumn:
     """One sentence."""
     rules: int = 0
     """Rules that have it."""
+    in_range: int = 0
+    """Of those, the rules whose share is at most 1; 0 for counts."""
 
     @property
     def is_share(self) -> bool:
@@ -40,16 +42,28 @@ class MinerColumn:
 SUPPORT = MinerColumn("support", "<i8", "triples", "predictions that are in the miner's graph")
 CONFIDENCE = MinerColumn("confidence", "<f8", "share", "support by predictions")
 PREDICTIONS = MinerColumn("predictions", "<i8", "triples", "what the rule predicts")
+PCA_CONFIDENCE = MinerColumn(
+    "pca_confidence", "<f8", "share", "support by predictions, those of unknown subjects left out"
+)
+PCA_PREDICTIONS = MinerColumn(
+    "pca_predictions", "<i8", "triples", "predictions, those of unknown subjects left out"
+)
+HEAD_COVERAGE = MinerColumn(
+    "head_coverage", "<f8", "share", "support by all triples of the head's relation"
+)
 
 
-def packed(columns: Iterable[MinerColumn], rules: Mapping[str, int]) -> dict[str, Any]:
-    """The columns as the header has them, with how many rules have each."""
+def packed(
+    columns: Iterable[MinerColumn], rules: Mapping[str, int], in_range: Mapping[str, int]
+) -> dict[str, Any]:
+    """The columns as the header has them, with how many rules have each, and within 0..1."""
     return {
         column.name: {
             "dtype": column.dtype,
             "unit": column.unit,
             "meaning": column.meaning,
             "rules": rules[column.name],
+            "in_range": in_range[column.name],
         }
         for column in columns
     }
@@ -66,7 +80,7 @@ def _unpacked(name: object, fields: object) -> MinerColumn:
     if not isinstance(name, str) or not _NAME.match(name) or not isinstance(fields, dict):
         raise ValueError(f"a column {name!r}")
     dtype, unit, meaning = fields.get("dtype"), fields.get("unit"), fields.get("meaning")
-    rules = fields.get("rules")
+    rules, in_range = fields.get("rules"), fields.get("in_range")
     if dtype not in ("<i8", "<f8"):
         raise ValueError(f"column {name} of dtype {dtype!r}")
     for text in (unit, meaning):
@@ -74,4 +88,6 @@ def _unpacked(name: object, fields: object) -> MinerColumn:
             raise ValueError(f"column {name} with {text!r} for a text")
     if type(rules) is not int or not 0 <= rules < 1 << 63:
         raise ValueError(f"column {name} of {rules!r} rules")
-    return MinerColumn(name, dtype, str(unit), str(meaning), rules)
+    if type(in_range) is not int or not 0 <= in_range <= rules:
+        raise ValueError(f"column {name} of {in_range!r} rules within 0..1")
+    return MinerColumn(name, dtype, str(unit), str(meaning), rules, in_range)

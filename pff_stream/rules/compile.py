@@ -162,7 +162,7 @@ class _Compiling:
         try:
             source_hash, reading_bytes = self._read(blocks, graph)
             self._apply_policy(source_name, allowed)
-            columns = packed(self._format.columns, sink.columns)
+            columns = packed(self._format.columns, sink.columns, sink.in_range)
             writer.start(self._semantics, source_name, source_hash, columns)
             touched_bytes = runs.touched_bytes
             with naming(runs.place):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pff_stream.checkpoint.state import read_settings
 from pff_stream.execute.job import Job
+from pff_stream.findings.confidence import Ranking, ranking_of
 from pff_stream.inputs import Rules
 from pff_stream.limits.meter import MemoryMeter
 from pff_stream.notes import Notes
@@ -149,6 +150,11 @@ class Ready:
     def semantics(self) -> str:
         """What the run's semantics are: as asked for, else by the rule file."""
         return self.settings.reading.semantics or self.rules.file.semantics
+
+    @property
+    def ranking(self) -> Ranking:
+        """The confidence that rules are ranked by: as asked for, else by the rule file."""
+        return ranking_of(self.settings.evaluation.confidence, self.rules.file)
 
     @property
     def hashes(self) -> dict[str, str]:

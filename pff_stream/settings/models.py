@@ -133,6 +133,8 @@ class EvaluationOptions(Options):
     """Added to the predictions in every confidence."""
     assumption: str = "closed"
     """closed: every absent prediction is a violation; partial: only those that are not unknown."""
+    confidence: str | None = None
+    """miner, miner-pca, exact or partial: what rules are ranked by; None: by the rule file."""
     functional: tuple[str, ...] = ()
     """R=subject or R=object each: functional places that the graph is not asked for."""
     max_examples: int = 10

@@ -241,6 +241,12 @@ _TABLE = (
            "Whether every absent prediction is a violation (closed), or only where the graph has "
            "some fact of the relation with this value of its functional variable (partial).",
            "[closed|partial]", default="closed"),
+    Option("confidence", _choice("miner", "miner-pca", "exact", "partial"),
+           "miner, miner-pca, exact or partial",
+           "What rules are ranked by: the miner's column, its PCA column, support by predictions "
+           "on this graph (exact), or the same without the unknown ones (partial).",
+           "[miner|miner-pca|exact|partial]",
+           default="miner where every rule has it from 0 to 1, else exact"),
     Option("functional", _functional, "R=subject or R=object",
            "Functional variable of a relation, where the graph does not tell; may stand several "
            "times.", "R=[subject|object]", default="the side with more distinct entities",

@@ -13,7 +13,13 @@ from pff_stream.rules._format import CHUNK_COLUMNS, SOURCE_COLUMNS
 from pff_stream.rules.rule import MAX_BODY_ATOMS
 from tests.rules.altered import read_all, rewritten
 
-COLUMN = {"dtype": "<i8", "unit": "triples", "meaning": "what is counted", "rules": 1}
+COLUMN = {
+    "dtype": "<i8",
+    "unit": "triples",
+    "meaning": "what is counted",
+    "rules": 1,
+    "in_range": 0,
+}
 """A column of the miner as a header lists it."""
 
 
@@ -98,6 +104,9 @@ def test_wrong_indexes_are_refused(field: str, value: object) -> None:
         {"support": {**COLUMN, "rules": -1}},
         {"support": {**COLUMN, "rules": True}},
         {"support": {**COLUMN, "rules": 1.5}},
+        {"support": {**COLUMN, "in_range": -1}},
+        {"support": {**COLUMN, "in_range": 2}},
+        {"support": {**COLUMN, "in_range": None}},
     ],
 )
 def test_wrong_columns_of_the_miner_are_refused(columns: object) -> None:

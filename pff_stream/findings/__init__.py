@@ -1,0 +1,1 @@
+"""From exact counts to findings: which rules count first, and how much."""
