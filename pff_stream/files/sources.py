@@ -17,7 +17,7 @@ import sys
 from collections.abc import Generator, Iterator
 from queue import SimpleQueue
 from threading import Semaphore, Thread
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from pff_stream.errors import InputError
 from pff_stream.files.decoders import (
@@ -42,6 +42,15 @@ BLOCK_BYTES = 1 << 18
 BLOCKS_AHEAD = 4
 STANDARD_INPUT = "-"
 _DROP_BYTES = 1 << 20
+
+
+class Opener(Protocol):
+    """Opens an input: `open_blocks` does."""
+
+    def __call__(
+        self, path: str, block_bytes: int = ..., decoders: DecoderMemory | None = ...
+    ) -> Generator[bytes]:
+        """Its decompressed bytes, a block at a time."""
 
 
 def shown(path: str) -> str:

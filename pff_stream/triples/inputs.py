@@ -10,11 +10,11 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from pff_stream.errors import InputError, UsageError
 from pff_stream.files.decoders import PACKED_SUFFIXES, DecoderMemory, unpacked_name
-from pff_stream.files.sources import STANDARD_INPUT, open_blocks, shown
+from pff_stream.files.sources import STANDARD_INPUT, shown
 from pff_stream.notes import READ_OTHERWISE, say
 from pff_stream.triples.bad import BadTriples
 from pff_stream.triples.formats.interface import (
@@ -27,6 +27,9 @@ from pff_stream.triples.formats.tsv import MAPPING, checked
 from pff_stream.triples.formats.tuples import Triple
 from pff_stream.triples.held import HeldMemory, Unlimited
 from pff_stream.triples.options import AUTO, EncodeOptions
+
+if TYPE_CHECKING:
+    from pff_stream.triples._places import WantedPlaces
 
 TripleInput: TypeAlias = "str | os.PathLike[str] | Iterable[Triple]"
 FIRST_BYTES = 4096
@@ -47,6 +50,8 @@ class OpenedInput:
     lines: LineBlocks
     plain_bytes: int | None
     """Bytes of all its lines; None where that is not known before they are read."""
+    tells_places: bool = False
+    """Whether its reader tells where what is wanted stands."""
 
 
 class OpenedInputs:
@@ -63,13 +68,16 @@ class OpenedInputs:
         bad: BadTriples,
         memory: HeldMemory | None = None,
         decoders: DecoderMemory | None = None,
+        wanted: WantedPlaces | None = None,
     ) -> None:
-        """`memory` and `decoders` are told what reading takes."""
+        """`memory` and `decoders` are told what reading takes, readers what is looked for."""
         self._options = options
         self._bad = bad
         self._memory = memory or Unlimited()
         self._decoders = decoders or DecoderMemory()
+        self._wanted = wanted
         self._readers: dict[TripleFormat, TripleReader] = {}
+        self._telling: set[TripleFormat] = set()
         given = [os.fspath(path) if isinstance(path, os.PathLike) else path for path in inputs]
         if given.count(STANDARD_INPUT) > 1:
             raise UsageError("standard input (-) can be read only once")
@@ -101,11 +109,17 @@ class OpenedInputs:
             raise InputError(f"{name}: found {type(given).__name__}, expected triples")
         if matching not in self._readers:
             self._readers[matching] = matching.reader(self._options, self._bad)
+            if self._wanted is not None and self._readers[matching].find(self._wanted):
+                self._telling.add(matching)
         source = TripleSource(given, name, blocks, self._memory, first_bytes, beginning)
         reader = self._readers[matching]
         lines = reader.lines(source)
         return OpenedInput(
-            name, reader.mapping or matching.mapping, lines, _plain_bytes(given, lines)
+            name,
+            reader.mapping or matching.mapping,
+            lines,
+            _plain_bytes(given, lines),
+            matching in self._telling,
         )
 
     def _look_into(self, path: str) -> tuple[bytes, Iterator[bytes], Callable[[], bytes]]:
@@ -113,7 +127,8 @@ class OpenedInputs:
 
         A file is opened twice, so that of many inputs none is open before its turn.
         """
-        block_bytes, decoders = self._options.block_bytes, self._decoders
+        open_blocks, block_bytes = self._options.open, self._options.block_bytes
+        decoders = self._decoders
         if os.path.isfile(path):
             first, _ = _first_bytes(open_blocks(path, FIRST_BYTES, decoders))
 
@@ -167,7 +182,7 @@ def held_at_most(path: str, options: EncodeOptions) -> int:
 def _head(path: str, options: EncodeOptions) -> bytes:
     """The first bytes of a file; empty where it cannot be read, which is said when it is."""
     try:
-        with contextlib.closing(open_blocks(path, FIRST_BYTES)) as blocks:
+        with contextlib.closing(options.open(path, FIRST_BYTES)) as blocks:
             return _first_bytes(blocks)[0]
     except InputError:
         return b""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pff_stream.files.sources import BLOCK_BYTES
+from pff_stream.files.sources import BLOCK_BYTES, Opener, open_blocks
 from pff_stream.settings.columns import parse_columns
 from pff_stream.settings.models import InputOptions
 from pff_stream.triples.formats import FORMATS
@@ -50,6 +50,8 @@ class EncodeOptions:
     """What may be used: inputs that must need more are refused after their beginning."""
     spill_folder: str | None = None
     """Where triples lie that do not fit the memory; None: nowhere, and such inputs are refused."""
+    open: Opener = open_blocks
+    """What opens a path: another one also copies what can be read only once, or reads the copy."""
     formats: tuple[TripleFormat, ...] = FORMATS
     """Asked in this order which of them reads an input; a caller may put its own before them."""
 

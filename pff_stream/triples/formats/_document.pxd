@@ -10,6 +10,7 @@ cdef extern from "triples/formats/_json_text.h" nogil:
         PFF_LINE
         PFF_PATH
         PFF_DOTTED
+        PFF_POINTER
     Text pff_json_blanks(Text at, Text stop)
     Text pff_json_plain(Text at, Text stop)
     Text pff_json_string_end(Text at, Text stop, int* escapes)
@@ -198,6 +199,8 @@ cdef class DocumentWalk(DocumentCheck):
     cdef Array id_slots           # places among them + 1, by hash
     cdef uint64_t id_mask
     cdef bint looks_for_ids       # there are some
+    cdef size_t counted_at        # newlines before here were counted
+    cdef uint64_t counted
     cdef Array scalars
     cdef uint64_t n_scalars
     cdef uint64_t scalar_mask

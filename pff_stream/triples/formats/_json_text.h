@@ -11,7 +11,8 @@ enum {
     PFF_AS_IT_IS = 0,
     PFF_LINE = 1,  /* tab, newline and backslash as two characters: every name in a line */
     PFF_PATH = 2,  /* ~ / # as ~0 ~1 ~2: a key, or a stem, in the name of an object */
-    PFF_DOTTED = 4 /* ~ . as ~0 ~4: a key in a relation that is a path */
+    PFF_DOTTED = 4, /* ~ . as ~0 ~4: a key in a relation that is a path */
+    PFF_POINTER = 8 /* ~ / as ~0 ~1: a key in a JSON pointer (RFC 6901) */
 };
 
 static inline const unsigned char *pff_json_blanks(
@@ -141,12 +142,14 @@ static inline unsigned char *pff_json_put(unsigned char *out, unsigned char c, i
             c = c == '\t' ? 't' : c == '\n' ? 'n' : c;
         }
     }
-    if (how & (PFF_PATH | PFF_DOTTED)) {
+    if (how & (PFF_PATH | PFF_DOTTED | PFF_POINTER)) {
         unsigned char digit = 0;
         if (c == '~')
             digit = '0';
         else if (how & PFF_PATH)
             digit = c == '/' ? '1' : c == '#' ? '2' : 0;
+        else if (how & PFF_POINTER)
+            digit = c == '/' ? '1' : 0;
         else if (c == '.')
             digit = '4';
         if (digit) {
@@ -167,7 +170,7 @@ static inline unsigned char *pff_json_write(
         unsigned char c = *at++;
         uint32_t code;
         if (c != '\\') {
-            if (how & (PFF_PATH | PFF_DOTTED))
+            if (how & (PFF_PATH | PFF_DOTTED | PFF_POINTER))
                 out = pff_json_put(out, c, how);
             else
                 *out++ = c; /* no tab, no newline: they stand as escapes */

@@ -58,12 +58,12 @@ class CsvReader(TripleReader):
 
     def lines(self, source: TripleSource) -> LineBlocks:
         """The rows as lines."""
-        from pff_stream.triples.formats.rows import row_blocks
+        from pff_stream.triples.formats.rows import row_lines
 
         check_text(source.name, source.first_bytes, "CSV")
         delimiter, places, header = self._header(source)
         rows = self._rows(source, delimiter, places, header)
-        return LineBlocks(row_blocks(source, rows, self._bad))
+        return row_lines(source, rows, self._bad)
 
     def _header(self, source: TripleSource) -> tuple[str, tuple[int, ...], list[str]]:
         """The delimiter under which the first line names all columns, their places, all names."""

@@ -31,6 +31,8 @@ class Element:
     """Line of its first byte, from 1."""
     offset: int
     """Offset of its first byte in the decompressed file."""
+    in_array: bool = False
+    """Whether it is an element of the array that the file is."""
 
     @property
     def is_whole(self) -> bool:
@@ -230,7 +232,9 @@ def _array(cursor: _Cursor) -> Iterator[Element]:
     byte = cursor.peek()
     while byte != b"]" or index:
         if byte == b"{":
-            yield _element(cursor, scanner, index)
+            element = _element(cursor, scanner, index)
+            element.in_array = True
+            yield element
         elif byte != b"n" or not cursor.take(b"null"):
             raise _array_error(cursor, byte, start, "an object")
         index += 1

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from pff_stream.triples.formats.source import LineBlocks, TripleSource
 
 if TYPE_CHECKING:
+    from pff_stream.triples._places import WantedPlaces
     from pff_stream.triples.bad import BadTriples
     from pff_stream.triples.options import EncodeOptions
 
@@ -14,12 +15,19 @@ __all__ = ["LineBlocks", "TripleFormat", "TripleReader", "TripleSource"]
 
 
 class TripleReader(Protocol):
-    """Reads the inputs of one graph, one after the other. Not every one warns."""
+    """Reads the inputs of one graph, one after the other. Not every one warns, or finds places."""
 
     mapping: str | None = None  # where options choose another than the format's
 
     def lines(self, source: TripleSource) -> LineBlocks:
         """The lines of one input. What is no triple goes to the `BadTriples` of the reader."""
+
+    def find(self, wanted: WantedPlaces) -> bool:
+        """Before any lines: has `wanted` told of each of its triples where it stands.
+
+        False where lines are enough for that: a user's own, or such as know their numbers.
+        """
+        return False
 
     def warnings(self) -> list[str]:
         """What was read otherwise than it may have been meant, one sentence each."""

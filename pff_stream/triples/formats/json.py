@@ -28,6 +28,7 @@ from pff_stream.triples.formats.interface import (
 from pff_stream.triples.formats.mapping import MAPPING, id_parts, stem_name
 
 if TYPE_CHECKING:
+    from pff_stream.triples._places import WantedPlaces
     from pff_stream.triples.bad import BadTriples
     from pff_stream.triples.held import HeldMemory
     from pff_stream.triples.options import DocumentOptions, EncodeOptions
@@ -94,8 +95,9 @@ class DocumentReader(TripleReader):
         self._bad = bad
         self._injective = options.mapping != "json-1"
         self._most_bytes = min(options.max_document_bytes, MAX_DOCUMENT_BYTES)
-        by_path = options.predicate == "path"
-        self._walk = DocumentWalk(id_parts(options.id_key), self._injective, by_path)
+        self._naming = id_parts(options.id_key), self._injective, options.predicate == "path"
+        self._walk = DocumentWalk(*self._naming)
+        self._wanted: WantedPlaces | None = None
         self._stems: dict[str, int] = {}
         self._files = 0
 
@@ -103,6 +105,13 @@ class DocumentReader(TripleReader):
         """The lines of all documents of a file."""
         check_text(source.name, source.first_bytes, "JSON")
         return LineBlocks(self.triple_blocks(str(source.given), source.blocks, source.memory))
+
+    def find(self, wanted: WantedPlaces) -> bool:
+        """Documents are walked by what looks for them, and knows their pointers."""
+        from pff_stream.triples._places import PlaceWalk
+
+        self._walk, self._wanted = PlaceWalk(*self._naming, wanted), wanted
+        return True
 
     def warnings(self) -> list[str]:
         """Of a key that was to name entities and named none."""
@@ -196,6 +205,9 @@ class DocumentReader(TripleReader):
                     "ones (an id names an object shortly: --id-key KEY)"
                 )
         memory.hold(walk.held_bytes)
+        if self._wanted is not None:
+            before = f"/{element.index}" if element.in_array else ""
+            self._wanted.settle(source, lambda at: element.line + walk.line_of(at), before)
         self._named += walk.named
         for name, (count, places) in walk.noted().items():
             kind = _NOTES[name]

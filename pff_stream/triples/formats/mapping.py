@@ -6,11 +6,15 @@ does not. The rest of both is in `_document`.
 
 from __future__ import annotations
 
+import re
+
 MAPPING = "json-2"
 ID_KEYS = ("@id", "id", "msisdn")
 """Tried where no key is given."""
 _LINE = str.maketrans({"\t": "\\t", "\n": "\\n", "\\": "\\\\"})
 _PATH = str.maketrans({"~": "~0", "/": "~1", "#": "~2"})
+_WRITTEN = {"t": "\t", "n": "\n", "\\": "\\"}
+_EMPTY_KEY = re.compile(r"~(0*)3")
 _STEP = {"~3": "", "~4": ".", "~0": "~"}
 
 IdParts = tuple[tuple[tuple[str, ...], ...], ...]
@@ -47,3 +51,25 @@ def _unescaped(step: str) -> str:
     for written, meant in _STEP.items():
         step = step.replace(written, meant)
     return step
+
+
+def keys_of(relation: str, *, injective: bool, by_path: bool, path: str) -> list[str]:
+    """The keys that lead to the values of a relation from the object that has them.
+
+    `path` is what the relations of that object begin with, where they are paths. Of one that begins
+    with something else the last key is taken.
+    """
+    if by_path:
+        inside = relation.startswith(path)
+        inner = relation[len(path) :] if inside else relation.rpartition(".")[2]
+        written = inner.split(".") if injective else [inner]
+        return [_as_read(_unescaped(step) if injective else step) for step in written]
+    match = _EMPTY_KEY.fullmatch(relation) if injective else None
+    if match is not None:
+        return [f"~{match[1][1:]}3" if match[1] else ""]
+    return [_as_read(relation)]
+
+
+def _as_read(name: str) -> str:
+    """The name with tab, newline and backslash as they are."""
+    return re.sub(r"\\(.)", lambda found: _WRITTEN.get(found[1], found[0]), name)

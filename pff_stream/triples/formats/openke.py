@@ -58,10 +58,10 @@ class OpenKEReader(TripleReader):
 
     def lines(self, source: TripleSource) -> LineBlocks:
         """The triples with their names."""
-        from pff_stream.triples.formats.rows import row_blocks
+        from pff_stream.triples.formats.rows import row_lines
 
         check_text(source.name, source.first_bytes, "OpenKE triples")
-        return LineBlocks(row_blocks(source, self._rows(source), self._bad))
+        return row_lines(source, self._rows(source), self._bad)
 
     def warnings(self) -> list[str]:
         """Of files whose names are missing."""

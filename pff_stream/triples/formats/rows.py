@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from pff_stream.files.lines import BadLine, text_lines
-from pff_stream.triples.formats.interface import TripleSource
+from pff_stream.triples.formats.interface import LineBlocks, TripleSource
 
 if TYPE_CHECKING:
     from pff_stream.triples.bad import BadTriples
@@ -29,8 +29,24 @@ def numbered_lines(source: TripleSource, bad: BadTriples) -> Iterator[tuple[int,
     return text_lines(source.blocks, reject)
 
 
-def row_blocks(source: TripleSource, rows: Iterable[Row], bad: BadTriples) -> Iterator[bytes]:
-    """Blocks of whole lines; `bad` is told of rows with a name that no line can hold."""
+def row_lines(
+    source: TripleSource,
+    rows: Iterable[Row],
+    bad: BadTriples,
+    columns: tuple[int, int, int] = (0, 1, 2),
+) -> LineBlocks:
+    """Rows as lines that know where they stand; `bad` is told of those that no line can hold.
+
+    `columns` are the places of subject, relation and object in a row.
+    """
+    numbers: list[int] = []
+    return LineBlocks(_row_blocks(source, rows, bad, numbers), columns, numbers=numbers)
+
+
+def _row_blocks(
+    source: TripleSource, rows: Iterable[Row], bad: BadTriples, numbers: list[int]
+) -> Iterator[bytes]:
+    """Blocks of whole lines; `numbers` are those of the rows in the last one."""
     lines: list[str] = []
     for number, names in rows:
         line = "\t".join(names)
@@ -39,9 +55,11 @@ def row_blocks(source: TripleSource, rows: Iterable[Row], bad: BadTriples) -> It
             bad.add(source.name, number, message)
             continue
         lines.append(line)
+        numbers.append(number)
         if len(lines) == _BATCH:
             yield ("\n".join(lines) + "\n").encode()
             lines.clear()
+            numbers.clear()
     if lines:
         yield ("\n".join(lines) + "\n").encode()
 

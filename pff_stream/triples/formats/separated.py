@@ -66,7 +66,7 @@ class SeparatedReader(TripleReader):
 
     def lines(self, source: TripleSource) -> LineBlocks:
         """The rows as lines; `InputError` where the beginning is not of one kind."""
-        from pff_stream.triples.formats.rows import row_blocks
+        from pff_stream.triples.formats.rows import row_lines
 
         check_text(source.name, source.first_bytes, "triples")
         lines = _lines(source.beginning())
@@ -87,7 +87,7 @@ class SeparatedReader(TripleReader):
         kind = "blanks" if separator == " " else "commas"
         self._said.append(f"{source.name}: has no tabs: read as names separated by {kind}")
         rows = self._split(source, separator)
-        return LineBlocks(row_blocks(source, rows, self._bad), self._columns)
+        return row_lines(source, rows, self._bad, self._columns)
 
     def warnings(self) -> list[str]:
         """How files were read."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,3 +34,6 @@ class LineBlocks:
     n_columns: int = 3
     more_columns: bool = False  # a line may have others behind them
     cuts_dots: bool = False  # a full stop that stands apart at the end of a line is no part of it
+    numbers: Sequence[int] | None = None
+    """Of lines that a format made: where in its input each line of the last block stands, from 1;
+    None: nobody knows. A block then holds whole lines."""

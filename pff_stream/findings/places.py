@@ -1,0 +1,217 @@
+"""Where triples stand in the texts that a graph was made of: file, line, and the JSON pointer.
+
+One pass over all inputs for all that is asked for, by the readers that encode them. What is held
+grows with the number of places, beside what reading holds anyway: a block, a decoder, one document.
+Does not cover: which places a finding wants.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from pff_stream.errors import InputError
+from pff_stream.files.known import is_graph_file
+from pff_stream.files.sources import shown
+from pff_stream.notes import NoteKind, Notes
+from pff_stream.triples._places import FOUND_BYTES, WANTED_BYTES, PlaceLines, WantedPlaces
+from pff_stream.triples.bad import BadTriples
+from pff_stream.triples.formats.mapping import keys_of
+from pff_stream.triples.inputs import OpenedInput, OpenedInputs, TripleInput
+from pff_stream.triples.options import EncodeOptions
+
+if TYPE_CHECKING:
+    from pff_stream.files.decoders import DecoderMemory
+    from pff_stream.triples.held import HeldMemory
+
+Wanted: TypeAlias = "tuple[bytes, bytes, bytes | None]"
+"""A triple by the names of the graph: where it stands. `ANY` as subject or object: where the first
+triple stands that has the other two names. None as object: where a value of this relation would
+stand, that is at the object that names the subject, or in the first line whose subject it is."""
+ANY = b""
+
+NO_PLACES = NoteKind(
+    "no_places",
+    "input is no text that could be read again: where its triples stand is not told",
+    "inputs are no texts that could be read again: where their triples stand is not told",
+)
+_NAMES_SHOWN = 3
+
+
+class Place(NamedTuple):
+    """Where a triple stands, or would."""
+
+    file: str
+    """The input as the user named it."""
+    line: int
+    """From 1: the line of the value; of one that is not there, that of the object."""
+    pointer: str | None
+    """The JSON pointer (RFC 6901) from the document, or from the array that the file is; None for
+    lines of triples."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceSources:
+    """What a graph was made of."""
+
+    inputs: Sequence[TripleInput]
+    options: EncodeOptions
+    """Those that it was encoded with."""
+    input_hash: bytes | None
+    """As the graph's header has it; None: nothing is compared."""
+    input_hashes: Mapping[str, bytes] = field(default_factory=dict)
+    """By name, where some inputs are objects that cannot be read again."""
+
+
+def find_places(
+    sources: PlaceSources,
+    wanted: Sequence[Wanted],
+    *,
+    notes: Notes | None = None,
+    memory: HeldMemory | None = None,
+    decoders: DecoderMemory | None = None,
+) -> list[Place | None]:
+    """The place of each that is wanted, in their order; None where there is none.
+
+    `notes` are told of inputs that have no places. Raises `InputError` where an input is not what
+    it was when it was encoded, and what reading raises.
+    """
+    notes = Notes() if notes is None else notes
+    found: list[Place | None] = [None] * len(wanted)
+    given = list(sources.inputs)
+    graphs = [path for path in given if isinstance(path, str) and is_graph_file(path)]
+    if graphs or not wanted:
+        if wanted:
+            notes.add(NO_PLACES, graphs[0], 0, "")
+        return found
+    keys: dict[tuple[bytes, bytes, bytes], int] = {}
+    for one in wanted:
+        keys.setdefault(_key(one), len(keys))
+    looked_for = WantedPlaces(list(keys))
+    _Pass(sources, looked_for, notes).read(memory, decoders)
+    for number, one in enumerate(wanted):
+        met = looked_for.found[keys[_key(one)]]
+        if met is not None:
+            source, line, pointer, path = met
+            if one[2] is None and pointer is not None:
+                pointer += _relation_pointer(one[1], path, sources.options)
+            found[number] = Place(source, line, pointer)
+    return found
+
+
+def places_bytes(n: int, name_bytes: int, pointer_bytes: int) -> int:
+    """What `n` places take at most while they are looked for, beside what reading takes.
+
+    `name_bytes` are those of the names that are looked for, `pointer_bytes` those of all pointers.
+    """
+    return n * (WANTED_BYTES + FOUND_BYTES) + name_bytes + 2 * pointer_bytes
+
+
+def _key(wanted: Wanted) -> tuple[bytes, bytes, bytes]:
+    """What is looked for: of values that are not there, only the subject."""
+    subject, relation, object_ = wanted
+    return (subject, b"", b"") if object_ is None else (subject, relation, object_)
+
+
+def _relation_pointer(relation: bytes, path: bytes, options: EncodeOptions) -> str:
+    documents = options.documents
+    keys = keys_of(
+        relation.decode(),
+        injective=documents.mapping != "json-1",
+        by_path=documents.predicate == "path",
+        path=path.decode(),
+    )
+    return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys)
+
+
+class _Pass:
+    """Reads all inputs once, and compares them with those that were encoded."""
+
+    def __init__(self, sources: PlaceSources, wanted: WantedPlaces, notes: Notes) -> None:
+        self._sources = sources
+        self._wanted = wanted
+        self._notes = notes
+        self._lines: PlaceLines | None = None
+        # What is no triple was told when it was encoded.
+        policy = "fail" if sources.options.on_bad_triple == "fail" else "skip"
+        self._bad = BadTriples(policy)
+
+    def read(self, memory: HeldMemory | None, decoders: DecoderMemory | None) -> None:
+        """Reads all that is text; raises `InputError` where it is not what it was."""
+        sources = self._sources
+        for number, one in enumerate(sources.inputs, 1):
+            if not _is_path(one):
+                self._notes.add(NO_PLACES, f"triples given as input {number}", 0, "")
+        readable = [one for one in sources.inputs if _is_path(one)]
+        is_all = len(readable) == len(sources.inputs)
+        names = [shown(os.fspath(one)) for one in readable if isinstance(one, (str, os.PathLike))]
+        read = hashlib.blake2b(digest_size=16)
+        try:
+            opened = OpenedInputs(
+                readable, sources.options, self._bad, memory, decoders, self._wanted
+            )
+            for name, one in zip(names, opened.all, strict=True):
+                if not is_all:
+                    read = hashlib.blake2b(digest_size=16)
+                self._read_input(one, read.update)
+                if not is_all:
+                    _compare(read.digest(), sources.input_hashes.get(name), [name])
+        except InputError as error:
+            said = f"{error} (read again for places: when it was encoded it was another)"
+            raise InputError(said) from None
+        if is_all:
+            _compare(read.digest(), sources.input_hash, names)
+
+    def _read_input(self, opened: OpenedInput, update: Callable[[bytes], object]) -> None:
+        lines = opened.lines
+        if opened.tells_places or not (lines.is_raw or lines.numbers is not None):
+            if not opened.tells_places:
+                self._notes.add(NO_PLACES, opened.name, 0, "")
+            for block in lines.blocks:
+                update(block)
+            return
+        looks = self._lines = self._lines or PlaceLines(self._bad, self._wanted)
+        looks.start_file(
+            opened.name,
+            lines.columns,
+            verbatim=not lines.is_raw,
+            n_columns=lines.n_columns,
+            more_columns=lines.more_columns,
+            cuts_dots=lines.cuts_dots,
+        )
+        settle, numbers, before = self._wanted.settle, lines.numbers, 0
+        for block in lines.blocks:
+            update(block)
+            looks.feed(block)
+            if numbers is not None:
+                settle(opened.name, partial(_number, numbers, before))
+                before += len(numbers)
+        looks.end_file()
+        settle(opened.name, int)
+
+
+def _number(numbers: Sequence[int], before: int, line: int) -> int:
+    """Where a line stands that a format made: the lines of the block at hand have numbers."""
+    return numbers[line - before - 1]
+
+
+def _is_path(one: TripleInput) -> bool:
+    return isinstance(one, (str, os.PathLike))
+
+
+def _compare(found: bytes, expected: bytes | None, names: Sequence[str]) -> None:
+    if expected is None or found == expected:
+        return
+    shown_names = ", ".join(names[:_NAMES_SHOWN])
+    if len(names) > _NAMES_SHOWN:
+        shown_names = f"one of {shown_names} and {len(names) - _NAMES_SHOWN} more"
+    elif len(names) > 1:
+        shown_names = f"one of {shown_names}"
+    raise InputError(
+        f"{shown_names}: found the hash {found.hex()}, expected {expected.hex()}: it was changed "
+        "since it was encoded, so that no places can be told"
+    )
