@@ -154,10 +154,10 @@ class _Pass:
             opened = OpenedInputs(
                 readable, sources.options, self._bad, memory, decoders, self._wanted
             )
-            for name, one in zip(names, opened.all, strict=True):
+            for name, text in zip(names, opened.all, strict=True):
                 if not is_all:
                     read = hashlib.blake2b(digest_size=16)
-                self._read_input(one, read.update)
+                self._read_input(text, read.update)
                 if not is_all:
                     _compare(read.digest(), sources.input_hashes.get(name), [name])
         except InputError as error:
