@@ -10,13 +10,14 @@ from __future__ import annotations
 import logging
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from pff_stream.errors import InputError, OutputError
 from pff_stream.execute.files import InputFile
+from pff_stream.files.copies import copied
 from pff_stream.files.decoders import DecoderMemory
 from pff_stream.files.known import is_graph_file, is_rule_file
 from pff_stream.files.sources import open_blocks, shown
@@ -138,6 +139,8 @@ class GraphInput:
     """None where the graph was encoded before."""
     opened: OpenedFile | None
     """The file that was encoded before, else None."""
+    copies: Mapping[str, str] = field(default_factory=dict)
+    """By path, where inputs that can be read only once were copied to (`files/copies`)."""
 
     @property
     def name(self) -> str:
@@ -251,13 +254,15 @@ def open_graph(
     *,
     fenced: bool,
     tick: Tick = no_tick,
+    copy_bytes: int | None = None,
 ) -> Iterator[GraphInput]:
     """The encoded graph; raw triples are encoded first, by a process of its own, into memory.
 
     Of a graph that was encoded before only the header is read: its contents are to be verified.
     Encoding may use `memory_bytes`, the graph included; `tick` is called meanwhile. Triples and a
     graph that would take more go to files in `folder`, unless that is memory; `RefusedError` where
-    the rest does not fit.
+    the rest does not fit. `copy_bytes`: inputs that can be read only once are copied into `folder`,
+    with so much disk for all of them; None: they are not.
     """
     graphs = [path for path in inputs if isinstance(path, str) and is_graph_file(path)]
     if graphs:
@@ -276,6 +281,8 @@ def open_graph(
     overflow = None if is_memory(folder) else folder
     options = replace(encode_options(reading), memory_bytes=memory_bytes, spill_folder=overflow)
     with ExitStack() as stack:
+        copies = stack.enter_context(copied(inputs, folder, copy_bytes))
+        options = replace(options, open=copies)
 
         def encoded() -> tuple[GraphStore, EncodeReport]:
             store = stack.enter_context(GraphStore.in_memory())
@@ -292,7 +299,7 @@ def open_graph(
             _logger.warning("%s: it is started once more", error)
             stack.close()
             store, report = encoded()
-        yield _described(store, report)
+        yield replace(_described(store, report), copies=copies.made())
 
 
 def moved_out(graph: GraphInput, folder: str) -> GraphInput:
@@ -304,7 +311,7 @@ def moved_out(graph: GraphInput, folder: str) -> GraphInput:
     except OutputError as error:
         _logger.warning("the graph stays in memory: %s", error)
         return graph
-    return _described(graph.store, graph.encoded)
+    return replace(_described(graph.store, graph.encoded), copies=graph.copies)
 
 
 def _described(

@@ -32,7 +32,7 @@ def packed(path: str, writer: Writer) -> Writer:
     if lower.endswith(".gz"):
         compressor = zlib.compressobj(_GZIP_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
         return PackedWriter(path, writer, compressor)
-    return PackedWriter(path, writer, _zstd(path)) if lower.endswith(".zst") else writer
+    return PackedWriter(path, writer, zstd_compressor(path)) if lower.endswith(".zst") else writer
 
 
 class PackedWriter:
@@ -63,7 +63,8 @@ class PackedWriter:
             self._writer.write(memoryview(data))
 
 
-def _zstd(path: str) -> Any:
+def zstd_compressor(name: str, level: int = _ZSTD_LEVEL, window_log: int = _ZSTD_WINDOW_LOG) -> Any:
+    """What packs; `UsageError` with the name of the file where nothing is there that does."""
     try:
         if sys.version_info >= (3, 14):
             from compression import zstd
@@ -71,10 +72,9 @@ def _zstd(path: str) -> Any:
             from backports import zstd
     except ImportError:
         raise UsageError(
-            f"{path}: writing zstd needs the package backports.zstd (Python 3.14 brings its own)"
+            f"{name}: writing zstd needs the package backports.zstd (Python 3.14 brings its own)"
         ) from None
-    level, window = (
-        zstd.CompressionParameter.compression_level,
-        zstd.CompressionParameter.window_log,
+    parameter = zstd.CompressionParameter
+    return zstd.ZstdCompressor(
+        options={parameter.compression_level: level, parameter.window_log: window_log}
     )
-    return zstd.ZstdCompressor(options={level: _ZSTD_LEVEL, window: _ZSTD_WINDOW_LOG})

@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from pff_stream.errors import InputError
+from pff_stream.files.copies import CopiesOpener, is_read_once
 from pff_stream.files.known import is_graph_file
 from pff_stream.files.sources import shown
 from pff_stream.notes import NoteKind, Notes
@@ -63,6 +64,8 @@ class PlaceSources:
     """Those that it was encoded with."""
     input_hash: bytes | None
     """As the graph's header has it; None: nothing is compared."""
+    copies: Mapping[str, str] = field(default_factory=dict)
+    """By path, copies of inputs that cannot be read again (`files/copies`)."""
     input_hashes: Mapping[str, bytes] = field(default_factory=dict)
     """By name, where some inputs are objects that cannot be read again."""
 
@@ -143,17 +146,22 @@ class _Pass:
     def read(self, memory: HeldMemory | None, decoders: DecoderMemory | None) -> None:
         """Reads all that is text; raises `InputError` where it is not what it was."""
         sources = self._sources
+        readable: list[str] = []
         for number, one in enumerate(sources.inputs, 1):
-            if not _is_path(one):
-                self._notes.add(NO_PLACES, f"triples given as input {number}", 0, "")
-        readable = [one for one in sources.inputs if _is_path(one)]
+            path = os.fspath(one) if isinstance(one, (str, os.PathLike)) else None
+            if path is not None and (path in sources.copies or not is_read_once(path)):
+                readable.append(path)
+            else:
+                name = f"triples given as input {number}" if path is None else shown(path)
+                self._notes.add(NO_PLACES, name, 0, "")
         is_all = len(readable) == len(sources.inputs)
-        names = [shown(os.fspath(one)) for one in readable if isinstance(one, (str, os.PathLike))]
+        names = [shown(path) for path in readable]
         read = hashlib.blake2b(digest_size=16)
+        options = sources.options
+        if sources.copies:
+            options = replace(options, open=CopiesOpener(sources.copies))
         try:
-            opened = OpenedInputs(
-                readable, sources.options, self._bad, memory, decoders, self._wanted
-            )
+            opened = OpenedInputs(readable, options, self._bad, memory, decoders, self._wanted)
             for name, text in zip(names, opened.all, strict=True):
                 if not is_all:
                     read = hashlib.blake2b(digest_size=16)
@@ -197,10 +205,6 @@ class _Pass:
 def _number(numbers: Sequence[int], before: int, line: int) -> int:
     """Where a line stands that a format made: the lines of the block at hand have numbers."""
     return numbers[line - before - 1]
-
-
-def _is_path(one: TripleInput) -> bool:
-    return isinstance(one, (str, os.PathLike))
 
 
 def _compare(found: bytes, expected: bytes | None, names: Sequence[str]) -> None:

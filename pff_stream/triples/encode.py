@@ -109,7 +109,7 @@ def _encode_quietly(
     given = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
     try:
         opened = OpenedInputs(given, options, bad, reading, reading.decoders)
-        reading.read_all(opened)
+        reading.read_all(opened, each=_is_mixed(given))
         read_seconds = time.perf_counter() - started
         encoder = reading.encoder
         bad.check(encoder.n_read)
@@ -140,7 +140,14 @@ def _encode_quietly(
         input_hash=input_hash,
         read_seconds=read_seconds,
         seconds=time.perf_counter() - started,
+        input_hashes=reading.input_hashes,
     )
+
+
+def _is_mixed(inputs: Sequence[object]) -> bool:
+    """Whether there are several inputs, and not all of them can be read again."""
+    again = [isinstance(one, (str, os.PathLike)) and os.path.isfile(one) for one in inputs]
+    return len(inputs) > 1 and not all(again)
 
 
 def _notes(bad: BadTriples, opened: OpenedInputs, encoder: Encoder) -> Notes:

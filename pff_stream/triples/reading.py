@@ -53,6 +53,7 @@ class Reading:
             self.encoder = Encoder(bad, spill=spill, spill_bytes=self._spill_bytes)
         self._on_spill = on_spill
         self.hash = hashlib.blake2b(digest_size=16)
+        self.input_hashes: dict[str, bytes] = {}
         self._options = options
         self._memory_bytes = memory_bytes
         self._total_bytes: int | None = None  # of all inputs, where that is known
@@ -63,8 +64,8 @@ class Reading:
         self._most_bytes = 0  # together with what the encoder held then
         self._document_bytes = 0  # that the rest leaves of it, when all is read
 
-    def read_all(self, inputs: OpenedInputs) -> None:
-        """Reads everything."""
+    def read_all(self, inputs: OpenedInputs, *, each: bool = False) -> None:
+        """Reads everything; with `each` every input has a hash of its own, too."""
         self._total_bytes = inputs.plain_bytes()
         for opened in inputs.all:
             lines = opened.lines
@@ -76,7 +77,10 @@ class Reading:
                 more_columns=lines.more_columns,
                 cuts_dots=lines.cuts_dots,
             )
-            self._feed(lines.blocks)
+            own = hashlib.blake2b(digest_size=16) if each else None
+            self._feed(lines.blocks if own is None else _hashed(lines.blocks, own.update))
+            if own is not None:
+                self.input_hashes[opened.name] = own.digest()
         _pages.trim()  # what decoders and readers left free is not there when triples are sorted
         beside = self._most_bytes - self._encoder_bytes()
         self._document_bytes = max(beside, min(self._held_bytes, _SMALL_BYTES))
@@ -184,6 +188,12 @@ class Reading:
             f"{said}: at most about {format_size(needed)} are needed, "
             f"--budget {_enough(needed)}MiB would do"
         )
+
+
+def _hashed(blocks: Iterable[bytes], update: Callable[[bytes], object]) -> Iterable[bytes]:
+    for block in blocks:
+        update(block)
+        yield block
 
 
 def _enough(needed_bytes: int) -> int:

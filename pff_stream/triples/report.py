@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from pff_stream.notes import BAD_TRIPLES, COMMENTS, READ_OTHERWISE, Notes, Place, say
 from pff_stream.triples.sizes import EncodeCounts
@@ -35,6 +36,8 @@ class EncodeReport:
     """blake2b-128 of the triple lines, input after input."""
     read_seconds: float
     seconds: float
+    input_hashes: Mapping[str, bytes] = field(default_factory=dict)
+    """Of each input by its name, where there are several and some cannot be read again."""
 
     @property
     def n_bad(self) -> int:
