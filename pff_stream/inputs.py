@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
@@ -139,7 +139,7 @@ class GraphInput:
     """None where the graph was encoded before."""
     opened: OpenedFile | None
     """The file that was encoded before, else None."""
-    copies: Mapping[str, str] = field(default_factory=dict)
+    copies: dict[str, str] = field(default_factory=dict)
     """By path, where inputs that can be read only once were copied to (`files/copies`)."""
 
     @property

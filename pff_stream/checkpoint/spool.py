@@ -24,6 +24,7 @@ from pff_stream.checkpoint.state import (
     state_folder,
     write_settings,
 )
+from pff_stream.checkpoint.texts import keep_texts
 from pff_stream.errors import OutputError
 from pff_stream.files.durable import naming
 from pff_stream.files.temporary import working_folder
@@ -159,7 +160,8 @@ def unfinished_run(
                 notes.merge(rules.notes)
                 if graph.encoded is not None:
                     notes.merge(graph.encoded.notes)
-                write_settings(state, settings, inputs, kept, notes)
+                copies = keep_texts(state, graph.copies)
+                write_settings(state, settings, inputs, kept, copies, notes)
             else:
                 _say(run, rules, observer)
             yield run

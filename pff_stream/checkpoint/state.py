@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import stat
 import time
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 2
 """Of the settings, of the journal, and of the records in the spool."""
 KEPT_RULES, KEPT_TRIPLES = "rules.pffr", "graph.pffg"
+_KEPT_TEXT = re.compile(r"input-[0-9]+\.zst")
 _SETTINGS_BYTES = 16 << 20
 LOCK_SECONDS = 3.0
 """How long the workers of a run that was killed may take to be gone."""
@@ -137,9 +139,12 @@ def write_settings(
     settings: RunSettings,
     inputs: Mapping[str, Any],
     kept: Mapping[str, str],
+    copies: Mapping[str, str],
     notes: Notes,
 ) -> None:
     """From here on the state counts; `kept` names inputs that lie in it.
+
+    `copies` are texts of inputs that lie in it, by path, as `keep_texts` told them.
 
     `notes` are those of the inputs: one that is kept does not tell them a second time.
     """
@@ -148,6 +153,7 @@ def write_settings(
         "settings": as_kept(settings),
         "inputs": inputs,
         "kept": kept,
+        "texts": [{"name": path, "copy": copies.get(path)} for path in settings.inputs.triples],
         "notes": notes.to_json(),
     }
     write_text(os.path.join(state.path, STATE_SETTINGS), json.dumps(document, indent=2) + "\n")
@@ -195,7 +201,17 @@ def _wrong_part(document: Mapping[str, Any]) -> str:
     allowed = {"rules": KEPT_RULES, "triples": KEPT_TRIPLES}
     if not isinstance(kept, dict) or not kept.items() <= allowed.items():
         return "kept inputs"
+    texts = document.get("texts", [])
+    if not isinstance(texts, list) or not all(map(_is_text, texts)):
+        return "texts of inputs"
     return ""
+
+
+def _is_text(text: object) -> bool:
+    if not isinstance(text, dict) or not isinstance(text.get("name"), str):
+        return False
+    copy = text.get("copy")
+    return copy is None or (isinstance(copy, str) and _KEPT_TEXT.fullmatch(copy) is not None)
 
 
 def check_private(out: str) -> None:

@@ -76,7 +76,7 @@ class CopyingOpener(Opener):
         return {path: copy for path, copy in self.copies.items() if is_whole(copy)}
 
     def _copied(self, blocks: Iterable[bytes], copy: str) -> Generator[bytes]:
-        left = None
+        left: int | None = None
         with open(copy, "r+b", buffering=0) as file:
             opened = OpenFile(file.fileno(), copy)
             packer = zstd_compressor(copy, _LEVEL, _WINDOW_LOG)
@@ -90,7 +90,8 @@ class CopyingOpener(Opener):
                     if not fits:
                         os.ftruncate(file.fileno(), 0)
                 yield block
-            if fits and not _is_done(writer.commit):
+            fits = fits and _is_done(writer.commit)
+            if not fits or (left is not None and opened.written > left):
                 os.ftruncate(file.fileno(), 0)
 
 

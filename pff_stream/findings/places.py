@@ -66,6 +66,8 @@ class PlaceSources:
     """As the graph's header has it; None: nothing is compared."""
     copies: Mapping[str, str] = field(default_factory=dict)
     """By path, copies of inputs that cannot be read again (`files/copies`)."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """By path, as the user named it, where a run goes on from another folder."""
     input_hashes: Mapping[str, bytes] = field(default_factory=dict)
     """By name, where some inputs are objects that cannot be read again."""
 
@@ -85,6 +87,7 @@ def find_places(
     """
     notes = Notes() if notes is None else notes
     found: list[Place | None] = [None] * len(wanted)
+    names = {shown(path): shown(name) for path, name in sources.names.items()}
     given = list(sources.inputs)
     graphs = [path for path in given if isinstance(path, str) and is_graph_file(path)]
     if graphs or not wanted:
@@ -102,7 +105,7 @@ def find_places(
             source, line, pointer, path = met
             if one[2] is None and pointer is not None:
                 pointer += _relation_pointer(one[1], path, sources.options)
-            found[number] = Place(source, line, pointer)
+            found[number] = Place(names.get(source, source), line, pointer)
     return found
 
 

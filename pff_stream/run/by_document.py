@@ -206,7 +206,7 @@ def _state(ready: Ready) -> Iterator[State]:
         if settings.output.resume is None:
             clear_tasks(state.out)
             kept = keep_rules(state, settings.inputs.rules, ready.rules)
-            write_settings(state, settings, inputs, kept, ready.rules.notes)
+            write_settings(state, settings, inputs, kept, {}, ready.rules.notes)
         yield state
 
 

@@ -168,7 +168,7 @@ def test_folder_that_vanishes_while_its_state_is_made(
 
     monkeypatch.setattr(os, "open", vanishing)
     with pytest.raises(OutputError, match=r"/r: cannot be written: No such file"):
-        state.write_settings(made, RunSettings.of(rules="r", triples=("t",)), {}, {}, Notes())
+        state.write_settings(made, RunSettings.of(rules="r", triples=("t",)), {}, {}, {}, Notes())
 
 
 @pytest.mark.parametrize("place", ["file/r", "/proc/r", "/dev/null/r"])
