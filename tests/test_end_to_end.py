@@ -21,7 +21,7 @@ from tests.reference import Graph, differs_from_pyclause, parse_rule
 pytestmark = pytest.mark.thorough
 
 ROOT = str(Path(__file__).parent.parent)
-RESULTS = ("violations.jsonl", "rules.tsv", "outcomes.tsv")
+RESULTS = ("violations.jsonl", "rules.tsv", "outcomes.tsv", "metrics.tsv")
 
 
 def environment() -> dict[str, str]:

@@ -61,7 +61,7 @@ def test_each_document_has_its_folder(manifest: Path, tmp_path: Path) -> None:
         folder = out / "tasks" / name
         alone = tmp_path / f"alone-{name}"
         run("run", tmp_path / "rules.tsv", tmp_path / f"{name}.json", "--out", alone)
-        for file in ("violations.jsonl", "rules.tsv", "outcomes.tsv"):
+        for file in ("violations.jsonl", "rules.tsv", "outcomes.tsv", "metrics.tsv"):
             assert (folder / file).read_bytes() == (alone / file).read_bytes()
     assert not (out / "tasks" / "gone").exists()
 

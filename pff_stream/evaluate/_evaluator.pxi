@@ -217,6 +217,8 @@ cdef class Evaluator(Counter):
         record.counts[UNKNOWN] = self.unknown[rule]
         record.outcome = self.outcomes[rule]
         record.reason = self.reasons[rule]
+        if record.outcome <= VACUOUS and self.heads[rule].relation >= 0:
+            record.facts = self.graph.rows[2 * self.heads[rule].relation].n_edges
         self.results.start(&record)
         if self.outcomes[rule] == VIOLATED and self.max_examples > 0:
             if n_atoms == 0:

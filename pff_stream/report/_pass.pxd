@@ -10,6 +10,21 @@ from pff_stream.triples._graph cimport GraphView
 cdef enum:
     WORST = 10
 
+# Columns of the miner, in the order of `MINER` in _pass.pyx.
+cdef enum:
+    MINER_PREDICTIONS = 0
+    MINER_SUPPORT = 1
+    MINER_CONFIDENCE = 2
+    MINER_PCA_CONFIDENCE = 3
+    MINER_PCA_PREDICTIONS = 4
+    MINER_HEAD_COVERAGE = 5
+    N_MINER = 6
+
+# A column of the present source chunk as it lies in the file, at any address.
+cdef struct Column:
+    const unsigned char* values
+    uint8_t width                 # bytes of a value; 0: no rule of the chunk has one
+
 # A part of a buffer that somebody else holds.
 cdef struct Slice:
     const unsigned char* text
@@ -23,6 +38,7 @@ cdef struct Rule:
     Slice reason_text
     double miner_confidence       # NaN: none
     int64_t counts[N_COUNTS]
+    int64_t facts                 # triples of the head's relation
     int64_t examples              # in the parts read so far
     uint8_t outcome
     uint8_t reason
@@ -66,8 +82,9 @@ cdef class Pass:
     cdef const uint32_t[::1] text_ends
     cdef const uint32_t[::1] reason_ends
     cdef const unsigned char[::1] reasons
-    cdef const double[::1] miner_confidence
-    cdef Py_ssize_t at            # in the present source chunk
+    cdef Column miner[N_MINER]
+    cdef list miner_views         # what the columns lie in
+    cdef Py_ssize_t at            # in the present source chunk, of the next rule
     cdef Py_ssize_t n
     cdef uint64_t source          # ordinal of the next rule
     cdef uint32_t part
@@ -92,6 +109,8 @@ cdef class Pass:
     cdef int head(self, const unsigned char* ids, Slice* names) except -1
     cdef int body_triple(self, const unsigned char* ids, Slice* names) except -1
     cdef int64_t violations_of(self, const Rule* rule) noexcept
+    cdef int64_t miner_count(self, int column) noexcept
+    cdef double miner_share(self, int column) noexcept
     cdef object confidence(self, const Rule* rule)
     cdef int put_confidence(self, Sink* sink) except -1
     cdef int put_decimal(self, Sink* sink, double value) except -1
@@ -102,6 +121,7 @@ cdef class Pass:
     cdef int _read_part(self, Rule* rule) except -1
     cdef _bad_examples(self)
     cdef bint _next_chunk(self) except -1
+    cdef int _take_miner(self, chunk) except -1
     cdef int _entity(self, int32_t entity, Slice* name) except -1
     cdef int _relation(self, int32_t relation, Slice* name) except -1
     cdef int _keep_worst(self, int64_t violations) except -1

@@ -7,7 +7,8 @@ is checked before it is used, and counted. Does not format, and holds nothing th
 """
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.math cimport NAN
+from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
@@ -26,10 +27,23 @@ from pff_stream.report._record cimport (
     VIOLATED,
 )
 from pff_stream.report._runs cimport RunHeap
+from pff_stream.report._share cimport share_of
 from pff_stream.report._text cimport DECIMALS, Decimal, Sink, put_decimal
 from pff_stream.report.records import Counts
 from pff_stream.report.totals import Totals, WorstRule
+from pff_stream.rules.columns import (
+    CONFIDENCE,
+    HEAD_COVERAGE,
+    PCA_CONFIDENCE,
+    PCA_PREDICTIONS,
+    PREDICTIONS as MINED_PREDICTIONS,
+    SUPPORT as MINED_SUPPORT,
+)
 from pff_stream.triples._graph cimport GraphView
+
+cdef tuple MINER = (
+    MINED_PREDICTIONS, MINED_SUPPORT, CONFIDENCE, PCA_CONFIDENCE, PCA_PREDICTIONS, HEAD_COVERAGE
+)
 
 
 def pass_bytes():
@@ -132,7 +146,6 @@ cdef class Pass:
         rule.source = self.source
         rule.line = self.lines[self.at]
         rule.text = _slice(self.texts, self.text_ends, self.at)
-        rule.miner_confidence = self.miner_confidence[self.at]
         rejected = _slice(self.reasons, self.reason_ends, self.at)
         if heap.n and heap.header.source < rule.source:
             raise DamagedResultsError(f"damaged results: rule number {heap.header.source} is there twice")
@@ -148,6 +161,7 @@ cdef class Pass:
             self._read_counts(rule)
         self.at += 1
         self.source += 1
+        rule.miner_confidence = self.miner_share(MINER_CONFIDENCE)
         return True
 
     cdef int _read_counts(self, Rule* rule) except -1:
@@ -157,6 +171,7 @@ cdef class Pass:
         rule.outcome = self.heap.header.outcome
         rule.reason = self.heap.header.reason
         memcpy(rule.counts, self.heap.header.counts, sizeof(rule.counts))
+        rule.facts = self.heap.header.facts
         predictions = rule.counts[PREDICTIONS]
         support = rule.counts[SUPPORT]
         violations = self.violations_of(rule)
@@ -165,10 +180,13 @@ cdef class Pass:
             outcome = VIOLATED
         elif support or (predictions and not self.partial):
             outcome = SATISFIED
-        if rule.outcome <= VACUOUS and (rule.outcome != outcome or violations < 0):
+        if rule.outcome <= VACUOUS and (
+            rule.outcome != outcome or violations < 0 or rule.facts < support
+        ):
             raise DamagedResultsError(
                 f"damaged results: outcome {rule.outcome} of rule number {rule.source} with "
-                f"{predictions} predictions, {support} of them in the graph"
+                f"{predictions} predictions, {support} of them in the graph, which has "
+                f"{rule.facts} triples of the relation"
             )
         self.part = 0
         self._read_part(rule)
@@ -243,7 +261,8 @@ cdef class Pass:
         self.text_ends = None
         self.reasons = None
         self.reason_ends = None
-        self.miner_confidence = None
+        memset(self.miner, 0, sizeof(self.miner))
+        self.miner_views = None
         chunk = next(self.chunks, None)
         if chunk is None:
             return False
@@ -256,14 +275,56 @@ cdef class Pass:
         self.lines = _aligned(chunk.lines)
         self.text_ends = _aligned(chunk.text_ends)
         self.reason_ends = _aligned(chunk.rejected)
-        self.miner_confidence = _aligned(chunk.miner_confidence)
         self.at = 0
         self.n = self.lines.shape[0]
-        if self.miner_confidence.shape[0] != self.n:
-            raise PffStreamError("damaged rules: the columns of a chunk differ in length")
+        self._take_miner(chunk.miner)
         _check_ends(self.text_ends, self.texts.shape[0], self.n)
         _check_ends(self.reason_ends, self.reasons.shape[0], self.n)
         return True
+
+    cdef int _take_miner(self, columns) except -1:
+        """Points to the columns of the miner that the chunk has."""
+        cdef const unsigned char[::1] values
+        cdef Py_ssize_t width
+        self.miner_views = []
+        for i, column in enumerate(MINER):
+            found = columns.get(column.name)
+            if found is None or not self.n:
+                continue
+            values = memoryview(found).cast("B")
+            width = values.shape[0] // self.n
+            if width * self.n != values.shape[0] or width not in (1, 2, 4, 8):
+                raise PffStreamError("damaged rules: the columns of a chunk differ in length")
+            self.miner_views.append(values)
+            self.miner[i].values = &values[0]
+            self.miner[i].width = <uint8_t>width
+        return 0
+
+    cdef int64_t miner_count(self, int column) noexcept:
+        """What the present rule has in a column of counts; -1: nothing."""
+        cdef const Column* taken = &self.miner[column]
+        cdef const unsigned char* at = taken.values + (self.at - 1) * taken.width
+        cdef int16_t two
+        cdef int64_t eight
+        if taken.width == 0:
+            return -1
+        if taken.width == 1:
+            return <int8_t>at[0]
+        if taken.width == 2:
+            memcpy(&two, at, 2)
+            return two
+        if taken.width == 4:
+            return read_i32(at)
+        memcpy(&eight, at, 8)
+        return eight
+
+    cdef double miner_share(self, int column) noexcept:
+        """What the present rule has in a column of shares; NaN: nothing."""
+        cdef const Column* taken = &self.miner[column]
+        cdef double share = NAN
+        if taken.width == 8:
+            memcpy(&share, taken.values + 8 * (self.at - 1), 8)
+        return share
 
     # --- names ---------------------------------------------------------------------------------
 
@@ -325,17 +386,10 @@ cdef class Pass:
 
     cdef int put_confidence(self, Sink* sink) except -1:
         """The present rule's confidence, 0.0 without predictions."""
-        cdef uint64_t limit = <uint64_t>1 << 53
-        cdef int64_t predictions = self.rule.counts[PREDICTIONS]
+        cdef uint64_t predictions = self.rule.counts[PREDICTIONS]
         cdef double confidence = 0.0
         if predictions:
-            if <uint64_t>predictions < limit and self.unseen < limit:
-                # Both terms are exact, so the quotient is rounded once.
-                confidence = (
-                    <double>self.rule.counts[SUPPORT] / <double>(predictions + self.unseen)
-                )
-            else:
-                confidence = self.confidence(&self.rule)
+            confidence = share_of(self.rule.counts[SUPPORT], predictions + self.unseen)
         return put_decimal(sink, confidence, self.decimals)
 
     cdef int put_decimal(self, Sink* sink, double value) except -1:

@@ -11,7 +11,7 @@ cdef enum:
     N_COUNTS = 3
 
 cdef enum:
-    RECORD_BYTES = 24 + 8 * N_COUNTS
+    RECORD_BYTES = 32 + 8 * N_COUNTS
     EXAMPLES_BYTES = 20           # `EXAMPLES` of records.py
 
 cdef enum:
@@ -43,4 +43,5 @@ cdef struct Record:
     uint8_t reason
     uint16_t n_counts
     uint32_t n_examples
+    int64_t facts
     int64_t counts[N_COUNTS]

@@ -16,8 +16,11 @@ from typing import Any
 from pff_stream.errors import InputError
 from pff_stream.report.folder import SUMMARY, TASK_LIST, TASKS, is_unfinished
 from pff_stream.report.formats import FOLDER, file_name
-from pff_stream.report.formats.lines import Outcomes, Rules, Violations
+from pff_stream.report.formats.lines import Violations
+from pff_stream.report.formats.metrics import Metrics
+from pff_stream.report.read_metrics import read_metrics
 from pff_stream.report.records import Counts, Names, Outcome
+from pff_stream.report.result_lines import LINE_COPIES, MAX_LINE_BYTES, ResultLines, shown
 from pff_stream.report.streams import (
     DocumentSummary,
     Finding,
@@ -28,17 +31,10 @@ from pff_stream.report.streams import (
 from pff_stream.report.summary import Summary, read_summary
 from planner.formula import Formula, given
 
-MAX_LINE_BYTES = 1 << 20
-"""A longer line of results is not read back."""
-LINE_COPIES = 9
-"""A line as read, as text (of up to four bytes a character), and its strings."""
-
-_RULES, _OUTCOMES = file_name(Rules), file_name(Outcomes)
+_METRICS = file_name(Metrics)
 _VIOLATIONS = file_name(Violations)
-_SHOWN, _MAX_DIGITS = 80, 20
 _NOT_OURS = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
 """What reading JSON ends with that no run wrote."""
-_BY_WORD = {outcome.word: outcome for outcome in Outcome}
 
 
 def reading() -> Formula:
@@ -75,29 +71,21 @@ class DocumentResults:
         """Every rule, in the order of the rule file."""
         if self.summary is None:
             return
-        rules = _Lines(self._file(_RULES))
-        outcomes = _Lines(self._file(_OUTCOMES))
+        lines = ResultLines(self._file(_METRICS))
         found = [0] * len(Outcome)
-        before = 0
         partial = self.summary.settings.get("assumption") == "partial"
-        for text in outcomes:
-            metric = _metric(outcomes, text, rules, self.name, partial=partial)
-            if metric.line <= before:
-                raise outcomes.error(f"line {metric.line} of the rules", f"one after {before}")
-            before = metric.line
+        for metric in read_metrics(lines, self.name, partial=partial):
             found[metric.outcome] += 1
             yield metric
-        if next(iter(rules), None) is not None:
-            raise rules.error("a rule more", f"as many as {_OUTCOMES} has evaluated ones")
         expected = self.summary.totals.rules.outcomes
         if tuple(found) != expected:
-            raise outcomes.error(f"rules by outcome {found}", f"{list(expected)} by {SUMMARY}")
+            raise lines.error(f"rules by outcome {found}", f"{list(expected)} by {SUMMARY}")
 
     def findings(self) -> Iterator[Finding]:
         """Every violation that was written, in the order of its rules."""
         if self.summary is None:
             return
-        lines = _Lines(self._file(_VIOLATIONS))
+        lines = ResultLines(self._file(_VIOLATIONS))
         n, before = 0, 0
         for text in lines:
             finding = _finding(lines, text, self.name)
@@ -158,7 +146,7 @@ class FinishedRun:
         if not self.of_manifest:
             yield DocumentResults("", self.summary, "", self._files)
             return
-        lines = _Lines(os.path.join(self._folder, TASK_LIST))
+        lines = ResultLines(os.path.join(self._folder, TASK_LIST))
         n = 0
         for text in lines:
             n += 1
@@ -190,92 +178,7 @@ def _files(folder: str) -> dict[str, str]:
     return {name: path for name, path in paths.items() if os.path.isfile(path)}
 
 
-class _Lines:
-    """Lines of a file one by one, without their ends, and errors that name the present one."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.number = 0
-        self._lines = self._read()
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        return next(self._lines)
-
-    def _read(self) -> Iterator[str]:
-        try:
-            with open(self.path, "rb") as file:
-                while line := file.readline(MAX_LINE_BYTES):
-                    self.number += 1
-                    if not line.endswith(b"\n"):
-                        is_long = len(line) == MAX_LINE_BYTES
-                        found = "a line of 1 MiB or more" if is_long else "a line that is cut"
-                        raise self.error(found, "a shorter one" if is_long else "a whole one")
-                    yield line[:-1].decode("utf-8", "surrogateescape")
-        except OSError as error:
-            raise InputError(f"{self.path}: {error.strerror or error}") from error
-
-    def error(self, found: str, expected: str) -> InputError:
-        """The error for the present line; at the end, for the last."""
-        return InputError(f"{self.path}:{self.number}: found {found}, expected {expected}")
-
-
-def _metric(
-    outcomes: _Lines, text: str, rules: _Lines, document: str, *, partial: bool
-) -> RuleMetric:
-    """A line of outcomes, with the next one of rules where it was evaluated."""
-    line, *rest = text.split("\t")
-    if len(rest) != 2 or not _is_whole(line) or rest[0] not in _BY_WORD:
-        raise outcomes.error(_shown(text), "a line number, an outcome and a reason")
-    outcome, reason = _BY_WORD[rest[0]], rest[1]
-    if not outcome.evaluated:
-        return RuleMetric(int(line), outcome, reason, document=document)
-    counted = next(rules, None)
-    if counted is None:
-        raise rules.error("the end", f"a rule more: line {line} of the rules was evaluated")
-    try:
-        predictions, support, confidence, rule = counted.split("\t", 3)
-        if not (_is_whole(predictions) and _is_whole(support)):
-            raise ValueError
-        counts = Counts(int(predictions), int(support))
-        value = float(confidence)
-        if not 0 <= value <= 1:
-            raise ValueError
-    except ValueError:
-        raise rules.error(_shown(counted), "predictions, support, confidence, rule") from None
-    if outcome not in _outcomes_of(counts, partial=partial):
-        raise rules.error(
-            f"{predictions} predictions, {support} of them in the graph",
-            f"counts of a rule that is {outcome.word}, as {_OUTCOMES} says",
-        )
-    return RuleMetric(
-        line=int(line),
-        outcome=outcome,
-        reason=reason,
-        counts=counts,
-        confidence=value if counts.predictions else None,
-        text=rule,
-        document=document,
-    )
-
-
-def _outcomes_of(counts: Counts, *, partial: bool) -> tuple[Outcome, ...]:
-    """The outcomes that a rule with these counts can have; none: there are no such counts."""
-    if counts.support > counts.predictions:
-        return ()
-    if not counts.predictions:
-        return (Outcome.VACUOUS,)
-    if counts.support == counts.predictions:
-        return (Outcome.SATISFIED,)
-    if not partial:
-        return (Outcome.VIOLATED,)
-    # How many are unknown, the lines do not say.
-    return (Outcome.VIOLATED, Outcome.SATISFIED if counts.support else Outcome.VACUOUS)
-
-
-def _finding(lines: _Lines, text: str, document: str) -> Finding:
+def _finding(lines: ResultLines, text: str, document: str) -> Finding:
     try:
         found = _object(text)
         reason = FindingReason(
@@ -287,10 +190,10 @@ def _finding(lines: _Lines, text: str, document: str) -> Finding:
         )
         return Finding(_names(found["head"]), (reason,), document)
     except _NOT_OURS:
-        raise lines.error(_shown(text), "a violation as a run writes it") from None
+        raise lines.error(shown(text), "a violation as a run writes it") from None
 
 
-def _task(lines: _Lines, text: str, folder: str) -> DocumentResults:
+def _task(lines: ResultLines, text: str, folder: str) -> DocumentResults:
     """A line of the list of documents, with the results in its folder."""
     try:
         found = _object(text)
@@ -305,7 +208,7 @@ def _task(lines: _Lines, text: str, folder: str) -> DocumentResults:
         if parent != TASKS or own in ("", os.curdir, os.pardir):
             raise ValueError
     except _NOT_OURS:
-        raise lines.error(_shown(text), "a document as a run over a manifest lists it") from None
+        raise lines.error(shown(text), "a document as a run over a manifest lists it") from None
     path = os.path.join(folder, TASKS, own)
     summary = _summary(path)
     if counts != summary.totals.rules.counts:
@@ -336,12 +239,3 @@ def _names(value: Any) -> Names:
     if not type(subject) is type(relation) is type(object_) is str:
         raise TypeError
     return subject, relation, object_
-
-
-def _is_whole(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS
-
-
-def _shown(text: str) -> str:
-    """A line for a message: cut, and nothing in it that a terminal would take for more."""
-    return ascii(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")

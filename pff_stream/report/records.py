@@ -2,8 +2,9 @@
 
 A run is a range of a spool file that holds whole records, sorted by (source, part). Record, version
 2, little-endian: a header (`RECORD`: source u64, part u32, payload_bytes u32, outcome u8, reason
-u8, n_counts u16, n_examples u32, then n_counts x i64), then the payload. The counts are those of
-`Counts`, in its order; a record with another number of them is of another version.
+u8, n_counts u16, n_examples u32, facts i64, then n_counts x i64), then the payload. `facts` are all
+triples of the head's relation. The counts are those of `Counts`, in its order; a record with
+another number of them is of another version.
 
 - With examples: `EXAMPLES` (n_atoms u32, head relation i32, three lengths u32), the literals of the
   head's relation, subject and object, zeros up to a multiple of 4, then for each example subject,
@@ -54,7 +55,7 @@ class Counts(NamedTuple):
 
 NOTHING_COUNTED = Counts()
 
-RECORD = struct.Struct(f"<QIIBBHI{len(Counts._fields)}q")
+RECORD = struct.Struct(f"<QIIBBHIq{len(Counts._fields)}q")
 EXAMPLES = struct.Struct("<IiIII")
 RUN = struct.Struct("<IIQQ")
 """A run as `_merge` takes it: number of its file, CRC-32, offset and length in bytes."""
@@ -152,6 +153,8 @@ class Record:
     outcome: Outcome
     reason: Reason = Reason.NONE
     counts: Counts = NOTHING_COUNTED
+    facts: int = 0
+    """Triples of the graph that have the head's relation."""
     part: int = 0
     text: str = ""
     """The reason, with `Reason.TEXT`."""
@@ -234,6 +237,7 @@ def pack_record(record: Record) -> bytes:
             record.reason,
             len(record.counts),
             len(record.examples),
+            record.facts,
             *record.counts,
         )
         + payload
@@ -247,14 +251,16 @@ def read_records(run: bytes | memoryview) -> Iterator[Record]:
     while at < len(data):
         if len(data) - at < RECORD.size:
             raise DamagedResultsError(f"damaged results: byte {at}: a record ends in its header")
-        source, part, size, outcome, reason, n_counts, n, *counts = RECORD.unpack_from(data, at)
+        source, part, size, outcome, reason, n_counts, n, facts, *counts = RECORD.unpack_from(
+            data, at
+        )
         payload = data[at + RECORD.size : at + RECORD.size + size]
         try:
             if n_counts != len(counts):
                 raise ValueError(f"found {n_counts} counts, expected {len(counts)}")
             if len(payload) < size:
                 raise ValueError("a record ends in its payload")
-            record = Record(source, Outcome(outcome), Reason(reason), Counts(*counts), part)
+            record = Record(source, Outcome(outcome), Reason(reason), Counts(*counts), facts, part)
             yield _read_payload(record, payload, n)
         except (ValueError, struct.error) as error:
             raise DamagedResultsError(f"damaged results: byte {at}: {error}") from error

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pff_stream.report._runs import FAN_IN, MAX_RECORD_BYTES, WINDOW_BYTES
 
@@ -46,8 +46,8 @@ class SourceChunk(Protocol):
         """Why rules were rejected, one reason after another."""
 
     @property
-    def miner_confidence(self) -> NDArray[np.float64]:
-        """What the miner wrote beside each rule; NaN: nothing."""
+    def miner(self) -> Mapping[str, NDArray[Any]]:
+        """What the miner wrote beside each rule, by column, as it lies in the file."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pff_stream.report.records import NOTHING_COUNTED, Counts, Names, Outcome
 from pff_stream.report.summary import Json
@@ -37,6 +38,20 @@ class RunHeader:
     """What a manifest says of itself: `execution_id`, `sequence`."""
 
 
+class MinerValues(NamedTuple):
+    """What the miner wrote beside a rule, None where it wrote nothing."""
+
+    predictions: int | None = None
+    support: int | None = None
+    confidence: float | None = None
+    pca_confidence: float | None = None
+    pca_predictions: int | None = None
+    head_coverage: float | None = None
+
+
+NOTHING_MINED = MinerValues()
+
+
 @dataclass(frozen=True, slots=True)
 class RuleMetric:
     """What a run found out about one rule."""
@@ -50,9 +65,17 @@ class RuleMetric:
     confidence: float | None = None
     """support / (predictions + unseen); None without predictions."""
     text: str = ""
-    """The rule; empty where it was not evaluated, since no file of the results has it then."""
+    """The rule; of a line that could not be read with its tabs as `\\t`."""
     document: str = ""
     """Name of the document in its manifest; empty for a graph."""
+    violations: int = 0
+    """Under the assumption of the run."""
+    partial_confidence: float | None = None
+    """support / (predictions - unknown + unseen); None where that is 0."""
+    head_coverage: float | None = None
+    """support / all triples of the head's relation; None where there are none."""
+    miner: MinerValues = NOTHING_MINED
+    """What the miner wrote beside the rule."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ class Collected:
 
 def satisfied(source: int, n: int = 1) -> Record:
     """A rule whose predictions all hold."""
-    return Record(source, Outcome.SATISFIED, counts=Counts(n, n))
+    return Record(source, Outcome.SATISFIED, counts=Counts(n, n), facts=n)
 
 
 def violated(source: int, violations: int, examples: int = 0, part: int = 0) -> Record:
@@ -44,6 +44,7 @@ def violated(source: int, violations: int, examples: int = 0, part: int = 0) -> 
         source,
         Outcome.VIOLATED,
         counts=Counts(violations + 2, 2),
+        facts=4,
         part=part,
         head_relation=0,
         examples=kept,

@@ -12,14 +12,16 @@ import struct
 import tempfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
 
+from pff_stream.report.formats.metrics import HEADER
 from pff_stream.report.records import (
     REASON_TEXTS,
     Counts,
@@ -33,8 +35,10 @@ from pff_stream.report.records import (
 )
 from pff_stream.report.run_table import RunTable
 from pff_stream.report.spooled import Spooled
+from pff_stream.report.streams import NOTHING_MINED, MinerValues
 from pff_stream.triples._graph import GraphView
 from tests.report.layout import graph_of_names
+from tests.report.mined import mined, mined_columns
 
 WORDS = ("satisfied", "violated", "vacuous", "filtered", "too-large", "failed", "rejected")
 
@@ -47,7 +51,7 @@ class Line:
     text: str
     records: tuple[Record, ...] = ()
     rejected: str = ""
-    miner_confidence: float | None = None
+    mined: MinerValues = NOTHING_MINED
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,7 @@ class Expected:
     violations: bytes
     rules: bytes
     outcomes: bytes
+    metrics: bytes
     counts: tuple[int, ...]
     totals: tuple[int, int, int, int, int, int]
     """predictions, support, violations, written, cut by max_examples, cut by max_violations."""
@@ -85,7 +90,7 @@ class Chunk:
     text_ends: npt.NDArray[np.uint32]
     rejected: npt.NDArray[np.uint32]
     reasons: bytes
-    miner_confidence: npt.NDArray[np.float64]
+    miner: Mapping[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +110,7 @@ class Stored:
 
 def expected(case: Case, unseen: int = 0, max_violations: int = 10**6) -> Expected:
     """The report of a case, rule by rule."""
-    violations, rules, outcomes = [], [], []
+    violations, rules, outcomes, metrics = [], [], [], []
     heads: list[list[tuple[Names, tuple[Names, ...]]]] = []
     predictions = support = kept = left = 0
     left = max_violations
@@ -122,6 +127,7 @@ def expected(case: Case, unseen: int = 0, max_violations: int = 10**6) -> Expect
         outcome_counts[outcome] += 1
         reason = reason.replace("\t", r"\t").replace("\n", r"\n").replace("\r", r"\r")
         outcomes.append(f"{line.line}\t{WORDS[outcome]}\t{reason}\n")
+        metrics.append(outcomes[-1][:-1] + _metrics(line, outcome, unseen))
         kept += len(examples)
         shown = examples[:left]
         left -= len(shown)
@@ -142,7 +148,7 @@ def expected(case: Case, unseen: int = 0, max_violations: int = 10**6) -> Expect
                 "head": head,
                 "witness": witness,
                 "confidence": confidence,
-                "miner_confidence": line.miner_confidence,
+                "miner_confidence": line.mined.confidence,
             }
             text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
             violations.append(text + "\n")
@@ -152,11 +158,31 @@ def expected(case: Case, unseen: int = 0, max_violations: int = 10**6) -> Expect
         "".join(violations).encode(),
         "".join(rules).encode(),
         "".join(outcomes).encode(),
+        "".join((HEADER, *metrics)).encode(),
         tuple(outcome_counts[outcome] for outcome in Outcome),
         (predictions, support, wrong, written, wrong - kept, kept - written),
         worst[:10],
         heads,
     )
+
+
+def _metrics(line: Line, outcome: Outcome, unseen: int) -> str:
+    """The columns of metrics.tsv behind the reason."""
+    counted: list[int | float | None] = [None] * 8
+    if outcome <= Outcome.VACUOUS:
+        (predicted, supported, unknown), facts = line.records[0].counts, line.records[0].facts
+        decided, absent = predicted - unknown + unseen, predicted - supported
+        counted = [
+            *(predicted, supported, absent, unknown, absent),
+            supported / (predicted + unseen) if predicted else None,
+            supported / decided if decided else None,
+            supported / facts if facts else None,
+        ]
+    text = line.text
+    if outcome == Outcome.REJECTED:
+        text = text.replace("\t", r"\t")
+    cells = ["" if value is None else str(value) for value in (*counted, *line.mined)]
+    return "\t" + "\t".join((*cells, text)) + "\n"
 
 
 def _names(case: Case, record: Record, example: ExampleIds) -> tuple[Names, tuple[Names, ...]]:
@@ -210,7 +236,6 @@ def source_chunks(lines: Sequence[Line], chunk_rules: int = 3) -> list[Chunk]:
 def _chunk(first: int, lines: Sequence[Line]) -> Chunk:
     texts = [line.text.encode() for line in lines]
     reasons = [line.rejected.encode() for line in lines]
-    confidences = [line.miner_confidence for line in lines]
     return Chunk(
         first,
         np.array([line.line for line in lines], dtype="<u8"),
@@ -218,7 +243,7 @@ def _chunk(first: int, lines: Sequence[Line]) -> Chunk:
         np.cumsum([len(text) for text in texts]).astype("<u4"),
         np.cumsum([len(reason) for reason in reasons]).astype("<u4"),
         b"".join(reasons),
-        np.array([np.nan if value is None else value for value in confidences], dtype="<f8"),
+        mined_columns([line.mined for line in lines]),
     )
 
 
@@ -242,12 +267,12 @@ def cases(draw: st.DrawFn, max_lines: int = 12) -> Case:
     for source in range(draw(st.integers(0, max_lines))):
         at += draw(st.integers(1, 3))
         text = draw(rule_texts)
-        confidence = draw(st.one_of(st.none(), st.floats(0, 1), st.sampled_from((0.0, 1.0, 1e-5))))
+        said = draw(mined)
         if draw(st.integers(0, 4)) == 0:
-            lines.append(Line(at, text, rejected=draw(names), miner_confidence=confidence))
+            lines.append(Line(at, text, rejected=draw(names), mined=said))
         else:
             records = draw(_records(source, len(entities), len(relations)))
-            lines.append(Line(at, text, records, miner_confidence=confidence))
+            lines.append(Line(at, text, records, mined=said))
     return Case(entities, relations, tuple(lines))
 
 
@@ -258,10 +283,11 @@ def _records(draw: st.DrawFn, source: int, n_entities: int, n_relations: int) ->
         return draw(_violated(source, n_entities, n_relations))
     if outcome == Outcome.SATISFIED:
         n = draw(counts)
-        return (Record(source, outcome, counts=Counts(n, n)),)
+        facts = draw(st.sampled_from((n, 2**63 - 1)))
+        return (Record(source, outcome, counts=Counts(n, n), facts=facts),)
     reason = draw(st.sampled_from(Reason))
     text = draw(names) if reason == Reason.TEXT else ""
-    return (Record(source, outcome, reason, text=text),)
+    return (Record(source, outcome, reason, text=text, facts=draw(st.integers(0, 2))),)
 
 
 @st.composite
@@ -278,7 +304,13 @@ def _violated(
     parts = draw(st.lists(st.lists(example, max_size=4), min_size=1, max_size=3))
     violations = sum(map(len, parts)) + draw(st.integers(0 if any(parts) else 1, 9))
     support = draw(st.one_of(st.integers(0, 9), st.integers(0, 2**63 - 1 - violations)))
-    bare = Record(source, Outcome.VIOLATED, counts=Counts(support + violations, support))
+    unknown = draw(st.integers(0, violations))
+    bare = Record(
+        source,
+        Outcome.VIOLATED,
+        counts=Counts(support + violations, support, unknown),
+        facts=draw(st.sampled_from((support, min(support + 3, 2**63 - 1)))),
+    )
     full = replace(
         bare,
         n_atoms=n_atoms,

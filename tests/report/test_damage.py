@@ -105,6 +105,6 @@ def test_record_over_the_bound() -> None:
     """A record longer than `max_record_bytes` is taken for damage, up to it for good."""
     records = [violated(0, 50, 50)]
     with pytest.raises(PffStreamError, match="a payload of 420 bytes"):
-        write(case_of(records), records, max_record_bytes=467)
-    totals, _ = write(case_of(records), records, max_record_bytes=468, window_bytes=100)
+        write(case_of(records), records, max_record_bytes=475)
+    totals, _ = write(case_of(records), records, max_record_bytes=476, window_bytes=100)
     assert totals.violations_written == 50

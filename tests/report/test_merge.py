@@ -14,9 +14,12 @@ from hypothesis import strategies as st
 from pff_stream.errors import OutputError
 from pff_stream.report._merge import iterate, merge_bytes, write_results
 from pff_stream.report.formats._lines import OutcomeLines, RuleLines, ViolationLines
+from pff_stream.report.formats._metrics import MetricLines
 from pff_stream.report.formats.lines import BUFFER_BYTES
+from pff_stream.report.formats.metrics import HEADER
 from pff_stream.report.records import ExampleIds, Outcome, Reason, Record
 from pff_stream.report.spooled import MergeOptions
+from pff_stream.report.streams import MinerValues
 from tests.report.by_hand import Collected, case_of, satisfied, violated, write
 from tests.report.cases import Case, Line, cases, expected, source_chunks, stored
 
@@ -29,7 +32,7 @@ from tests.report.cases import Case, Line, cases, expected, source_chunks, store
         MergeOptions,
         unseen=st.sampled_from((0, 0, 5, 2**60)),
         max_violations=st.sampled_from((0, 1, 3, 10**6)),
-        window_bytes=st.sampled_from((48, 49, 64, 100, 1000, 32768)),
+        window_bytes=st.sampled_from((56, 57, 64, 100, 1000, 32768)),
         fan_in=st.sampled_from((2, 3, 128)),
     ),
     buffer_bytes=st.sampled_from((64, 65, 200, 1 << 18)),
@@ -43,7 +46,7 @@ def test_equals_slow_formatter(
 ) -> None:
     """Files and totals are the plain formatter's, whatever the runs, windows and buffers."""
     want = expected(case, options.unseen, options.max_violations)
-    violations, rules, outcomes = Collected(), Collected(), Collected()
+    violations, rules, outcomes, metrics = (Collected() for _ in range(4))
     with stored(case, assignment, chunk_rules) as there:
         totals = write_results(
             there.spooled,
@@ -51,12 +54,14 @@ def test_equals_slow_formatter(
                 ViolationLines(violations, buffer_bytes),
                 RuleLines(rules, buffer_bytes),
                 OutcomeLines(outcomes, buffer_bytes),
+                MetricLines(metrics, buffer_bytes),
             ],
             options,
         )
     assert violations.data == want.violations
     assert rules.data == want.rules
     assert outcomes.data == want.outcomes
+    assert HEADER.encode() + metrics.data == want.metrics
     assert totals.outcomes == want.counts
     assert want.totals == (
         totals.predictions,
@@ -83,7 +88,7 @@ def test_iterates_same_outcomes(case: Case, max_violations: int, fan_in: int) ->
     ]
     assert [[(v.head, v.witness) for v in each.examples] for each in found] == want.heads
     assert [each.miner_confidence for each in found] == [
-        line.miner_confidence for line in case.lines
+        line.mined.confidence for line in case.lines
     ]
     reasons = [
         f"{each.line}\t{each.outcome.word}\t"
@@ -190,7 +195,7 @@ def test_names_longer_than_buffers() -> None:
     long = 'long "name" ' * 1000
     record = replace(violated(0, 1), examples=(ExampleIds(0, 1, ((0, 0, 1),)),), n_atoms=1)
     case = Case((long, "x" * 5000), (long,), (Line(1, long, (record,)),))
-    _, data = write(case, [record], buffer_bytes=64, window_bytes=48)
+    _, data = write(case, [record], buffer_bytes=64, window_bytes=56)
     assert data == expected(case).violations
 
 
@@ -217,17 +222,23 @@ def test_memory_does_not_grow_with_rules() -> None:
 
 def test_unaligned_columns() -> None:
     """Columns that lie at odd addresses, as they may in a file, are read as any other."""
-    records = [violated(0, 1, 1), satisfied(1)]
-    case = case_of(records)
+    mined = MinerValues(70_000, 2**40, 0.25, 0.5, 300, 1.0)
+    case = case_of([violated(0, 1, 1), satisfied(1)])
+    case = replace(case, lines=tuple(replace(line, mined=mined) for line in case.lines))
     (chunk,) = source_chunks(case.lines)
     odd = replace(
         chunk,
         lines=np.frombuffer(b"x" + chunk.lines.tobytes(), "<u8", offset=1),
         text_ends=np.frombuffer(b"x" + chunk.text_ends.tobytes(), "<u4", offset=1),
         texts=np.frombuffer(bytes(chunk.texts), "u1"),
-        miner_confidence=np.frombuffer(b"x" + chunk.miner_confidence.tobytes(), "<f8", offset=1),
+        miner={
+            name: np.frombuffer(b"x" + column.tobytes(), column.dtype, offset=1)
+            for name, column in chunk.miner.items()
+        },
     )
-    out = Collected()
+    violations, metrics = Collected(), Collected()
     with stored(case) as there:
-        write_results(replace(there.spooled, chunks=[odd]), [ViolationLines(out, BUFFER_BYTES)])
-    assert out.data == expected(case).violations
+        lines = [ViolationLines(violations, BUFFER_BYTES), MetricLines(metrics, BUFFER_BYTES)]
+        write_results(replace(there.spooled, chunks=[odd]), lines)
+    assert violations.data == expected(case).violations
+    assert HEADER.encode() + metrics.data == expected(case).metrics

@@ -58,6 +58,7 @@ def test_layout_of_a_record() -> None:
         5,
         Outcome.VIOLATED,
         counts=Counts(9, 2, 4),
+        facts=7,
         part=1,
         n_atoms=1,
         relation=b"r",
@@ -67,13 +68,13 @@ def test_layout_of_a_record() -> None:
     )
     assert pack_record(record) == (
         bytes([5, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 44, 0, 0, 0])
-        + bytes([1, 0, 3, 0, 1, 0, 0, 0])
+        + bytes([1, 0, 3, 0, 1, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0])
         + bytes([9, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0])
         + bytes([1, 0, 0, 0, 255, 255, 255, 255, 1, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0])
         + b"rsuo"
         + bytes([255, 255, 255, 255, 3, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0])
     )
-    assert (RECORD.size, EXAMPLES.size, RUN.size) == (48, 20, 24)
+    assert (RECORD.size, EXAMPLES.size, RUN.size) == (56, 20, 24)
     assert header_bytes() == RECORD.size, "compiled code has as many counts"
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pff_stream.report.formats.lines import Outcomes, Rules, Violations
+from pff_stream.report.formats.metrics import Metrics
 
 if TYPE_CHECKING:
     from pff_stream.report.formats.interface import DrivenWriter, ResultWriter
 
-FOLDER: tuple[type[DrivenWriter], ...] = (Violations, Rules, Outcomes)
+FOLDER: tuple[type[DrivenWriter], ...] = (Violations, Rules, Outcomes, Metrics)
 """What the merge writes into a folder of results."""
 WRITERS: tuple[type[ResultWriter], ...] = (*FOLDER,)
 """All writers; a file's name chooses the first that has its suffix."""

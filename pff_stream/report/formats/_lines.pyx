@@ -10,8 +10,8 @@ from libc.stdint cimport uint32_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
-from pff_stream.report._pass cimport Formatter, Pass, Rule, Slice
-from pff_stream.report._record cimport N_OUTCOMES, N_REASONS, PREDICTIONS, REASON_TEXT, SUPPORT, VACUOUS
+from pff_stream.report._pass cimport Pass, Rule, Slice
+from pff_stream.report._record cimport N_OUTCOMES, PREDICTIONS, REASON_TEXT, SUPPORT, VACUOUS
 from pff_stream.report._text cimport (
     ESCAPED_BYTES,
     SHORT_BYTES,
@@ -39,9 +39,6 @@ def kept_bytes():
 
 cdef class Lines(Formatter):
     """Lines on their way to `out`, in a buffer of `buffer_bytes`."""
-
-    cdef object out
-    cdef Sink sink
 
     def __cinit__(self, *arguments):
         memset(&self.sink, 0, sizeof(Sink))
@@ -74,10 +71,6 @@ cdef class Lines(Formatter):
 cdef class OutcomeLines(Lines):
     """line, outcome, reason."""
 
-    cdef Slice reason_texts[N_REASONS]
-    cdef Slice outcome_words[N_OUTCOMES]
-    cdef list words               # what the slices are of
-
     def __init__(self, out, size_t buffer_bytes):
         Lines.__init__(self, out, buffer_bytes)
         self.words = [outcome.word.encode() for outcome in Outcome]
@@ -88,6 +81,11 @@ cdef class OutcomeLines(Lines):
             self.reason_texts[i] = _slice_of(word)
 
     cdef int rule(self, Pass at) except -1:
+        self.put_outcome(at)
+        return put_literal(&self.sink, b"\n")
+
+    cdef int put_outcome(self, Pass at) except -1:
+        """The line without its end."""
         cdef Rule* rule = &at.rule
         cdef Slice* word = &self.outcome_words[rule.outcome]
         cdef Slice* reason = &self.reason_texts[rule.reason]
@@ -97,8 +95,7 @@ cdef class OutcomeLines(Lines):
         put_literal(&self.sink, b"\t")
         put(&self.sink, <const char*>word.text, word.n)
         put_literal(&self.sink, b"\t")
-        put_field(&self.sink, reason.text, reason.n)
-        return put_literal(&self.sink, b"\n")
+        return put_field(&self.sink, reason.text, reason.n)
 
 
 cdef class RuleLines(Lines):

@@ -24,8 +24,8 @@ BUFFER_BYTES = 1 << 18
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
-class _LinesWriter(DrivenWriter):
-    """What the three have in common."""
+class LinesWriter(DrivenWriter):
+    """What writers of lines by rule have in common."""
 
     buffer_bytes = BUFFER_BYTES
     _lines: Lines
@@ -44,7 +44,7 @@ class _LinesWriter(DrivenWriter):
         self._lines.drain()
 
 
-class Violations(_LinesWriter):
+class Violations(LinesWriter):
     """A JSON object a violation, in the order of the rules."""
 
     name: ClassVar[str] = "violations"
@@ -77,7 +77,7 @@ class Violations(_LinesWriter):
             self._lines.put(_JSON.encode(document).encode("utf-8", "surrogateescape") + b"\n")
 
 
-class Rules(_LinesWriter):
+class Rules(LinesWriter):
     """AnyBURL's own columns with exact counts, of the rules that were evaluated."""
 
     name: ClassVar[str] = "rules"
@@ -98,7 +98,7 @@ class Rules(_LinesWriter):
             self._lines.put(line.encode("utf-8", "surrogateescape"))
 
 
-class Outcomes(_LinesWriter):
+class Outcomes(LinesWriter):
     """Line, outcome and reason of every rule."""
 
     name: ClassVar[str] = "outcomes"

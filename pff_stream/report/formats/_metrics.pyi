@@ -1,0 +1,3 @@
+from pff_stream.report.formats._lines import OutcomeLines
+
+class MetricLines(OutcomeLines): ...
