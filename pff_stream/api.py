@@ -186,7 +186,7 @@ class _SpoolReader:
         from pff_stream.triples.graph import attach
 
         self._spool = work.spool.fileno()
-        self._evaluation = work.ready.settings.evaluation
+        self._merging = work.merge_options()
         self._graph = attach(work.graph.name)
         file = work.file
         self._firsts = [0, *accumulate(int(n) for n in file.source_chunks["rules"])]
@@ -228,21 +228,19 @@ class _SpoolReader:
         record = parts[0]
         chunk, place = self._source(record.source)
         miner = float(chunk.miner_confidence[place])
-        unseen = self._evaluation.unseen
-        total = record.counts.predictions + unseen
         return RuleOutcome(
             line=int(chunk.lines[place]),
             text=chunk.text(place).decode("utf-8", "surrogateescape"),
             outcome=record.outcome,
             reason=record.reason.text or record.text,
             counts=record.counts,
-            confidence=record.counts.support / total if record.counts.predictions else None,
+            confidence=self._merging.confidence(record.counts),
             miner_confidence=None if miner != miner else miner,
             examples=tuple(
                 violation for part in parts for violation in _violations(part, self._graph.view)
             ),
-            partial_confidence=record.counts.partial_confidence(unseen),
-            partial=self._evaluation.partial,
+            partial_confidence=self._merging.partial_confidence(record.counts),
+            partial=self._merging.partial,
         )
 
     def _source(self, source: int) -> tuple[SourceChunk, int]:

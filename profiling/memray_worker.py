@@ -19,6 +19,7 @@ from typing import Any
 
 import memray
 
+from pff_stream.evaluate.options import EvaluatorOptions
 from pff_stream.evaluate.terms import evaluator_terms
 from pff_stream.execute.files import InputFile, OutputFile
 from pff_stream.rules.compile import compile_rules
@@ -91,12 +92,7 @@ def main() -> None:
             graph=InputFile(store.name, graph.graph_bytes, "", "the graph"),
             spool=OutputFile(str(folder / "spool")),
             semantics="object-identity",
-            max_examples=10,
-            min_support=0,
-            min_confidence=0.0,
-            max_work=None,
-            partial=False,
-            places=(),
+            options=EvaluatorOptions(),
             buffer_bytes=RESULT_BYTES,
         )
         for repeats in REPEATS:

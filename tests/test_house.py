@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.ways import SETTINGS, WORDS, files_of
+
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("pff_stream", "planner", "profiling", "tests", "docs", ".ci")
 MOST_LINES, MOST_IN_FUNCTION, MOST_PARAMETERS, MOST_IN_INTERFACE = 350, 60, 7, 60
+MOST_ON_A_WAY = 10
 FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 
 
@@ -50,3 +53,11 @@ def test_seams_are_narrow(seam: str) -> None:
     """The interface of each seam fits on a page."""
     text = (ROOT / "pff_stream" / seam / "interface.py").read_text(encoding="utf-8")
     assert text.count("\n") <= MOST_IN_INTERFACE
+
+
+def test_ways_of_settings_are_short() -> None:
+    """A setting passes few files from the command line to where it acts."""
+    ways = {setting: files_of(setting) for setting in SETTINGS}
+    assert {name: way for name, way in ways.items() if len(way) > MOST_ON_A_WAY} == {}
+    assert {name for name, way in ways.items() if len(way) < 2} == set()
+    assert WORDS <= ways.keys()

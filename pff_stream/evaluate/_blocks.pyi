@@ -1,6 +1,7 @@
 from collections.abc import Callable, Sequence
 
 from pff_stream.evaluate._kernel import Columns, Evaluator
+from pff_stream.evaluate.options import EvaluatorOptions
 from pff_stream.triples._graph import GraphView
 from pff_stream.triples._resident import ResidentRelations
 
@@ -12,14 +13,9 @@ class BlockEvaluator(Evaluator):
         graph: GraphView,
         semantics: str,
         resident: ResidentRelations,
+        options: EvaluatorOptions = ...,
         *,
         wide: bool = ...,
-        max_examples: int = ...,
-        min_support: int = ...,
-        min_confidence: float = ...,
-        max_work: int | None = ...,
-        partial: bool = ...,
-        functional: Sequence[tuple[bytes, str]] = ...,
         buffer_bytes: int = ...,
         progress: memoryview | bytearray | None = ...,
         way: int = ...,

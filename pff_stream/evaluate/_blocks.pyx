@@ -35,6 +35,7 @@ from pff_stream.triples._graph cimport CSR
 from pff_stream.triples._resident cimport ResidentRelations, WantedRow, row_room_bytes
 
 from pff_stream.evaluate._kernel import sorting_bytes
+from pff_stream.evaluate.options import EvaluatorOptions
 from pff_stream.triples._resident import rows_room_bytes
 
 include "_units.pxi"
@@ -59,9 +60,11 @@ def block_room_bytes(uint64_t n_chunks, uint64_t n_atoms, uint64_t n_rules, uint
 cdef class BlockEvaluator(UnitMaker):
     """An `Evaluator` whose graph's relations `resident` holds, a few at a time."""
 
-    def __init__(self, graph, semantics, ResidentRelations resident, **options):
+    def __init__(
+        self, graph, semantics, ResidentRelations resident, options=EvaluatorOptions(), **more
+    ):
         self.resident = resident
-        UnitMaker.__init__(self, graph, semantics, **options)
+        UnitMaker.__init__(self, graph, semantics, options, **more)
         resident.file.progress = self.scratch.progress
 
     def __dealloc__(self):

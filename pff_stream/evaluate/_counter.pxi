@@ -22,6 +22,8 @@ from pff_stream.report._record cimport (
 )
 from pff_stream.triples._graph cimport GraphView, CSR, find_row, has_pair
 
+from pff_stream.evaluate.options import EvaluatorOptions
+
 cdef extern from "stdlib.h":
     int posix_memalign(void** pointer, size_t alignment, size_t size) noexcept nogil
 
@@ -41,13 +43,11 @@ cdef uint64_t rule_room_bytes(uint64_t n_names, uint64_t n_atoms, uint64_t n_rul
 cdef class Counter:
     """Counts rules against one graph; a base of whoever takes rules from somewhere.
 
-    `semantics` is "object-identity" or "homomorphism"; `wide` allocates the vectors for 512 sources
-    at once; `progress` is a writable buffer of 8 bytes, a counter that moves while there is work;
-    with `max_work` a body whose work bound (`_work`) is over it is not counted: its rules are too
-    large; with `partial` an absent prediction is a violation only where it is decided (`_decided`), and
-    `functional` has (relation, "subject" or "object") for relations whose functional variable is not
-    to be found by the graph, by name as bytes; `way` forces one way of counting chains (0 chooses: the others are for tests and
-    benchmarks).
+    `semantics` is "object-identity" or "homomorphism"; `options` are `EvaluatorOptions`; `wide`
+    allocates the vectors for 512 sources at once; `progress` is a writable buffer of 8 bytes, a counter
+    that moves while there is work; `way` forces one way of counting chains (0 chooses: the others are
+    for tests and benchmarks). How the work of a body is bounded stands in `_work`, and where an absent
+    prediction is decided in `_decided`.
     """
 
     def __cinit__(self, *arguments, **options):
@@ -60,26 +60,22 @@ cdef class Counter:
         self,
         GraphView graph,
         str semantics,
+        options=EvaluatorOptions(),
         *,
         bint wide=True,
-        int64_t min_support=0,
-        double min_confidence=0.0,
-        max_work=None,
         unsigned char[::1] progress=None,
-        bint partial=False,
-        functional=(),
         int way=0,
     ):
         if semantics not in ("object-identity", "homomorphism"):
             raise ValueError(f"unknown semantics {semantics!r}")
         self.graph = graph
         self.way = way
-        self.min_support = min_support
-        self.min_confidence = min_confidence
-        self.partial = partial
-        self._take_places(functional)
-        self.bounds_work = max_work is not None
-        self.max_work = 0 if max_work is None else min(max_work, (1 << 64) - 1)
+        self.min_support = options.min_support
+        self.min_confidence = options.min_confidence
+        self.partial = options.partial
+        self._take_places(options.functional)
+        self.bounds_work = options.max_work is not None
+        self.max_work = min(options.max_work, (1 << 64) - 1) if self.bounds_work else 0
         self.work.rows = graph.rows
         self.work.n_entities = graph.n_entities
         self.scratch.distinct = semantics == "object-identity"

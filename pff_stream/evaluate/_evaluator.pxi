@@ -38,21 +38,20 @@ def chunk_room_bytes(uint64_t n_names, uint64_t n_atoms, uint64_t n_rules):
 cdef class Evaluator(Counter):
     """Evaluates chunks of rules against one graph; one evaluator a worker or thread.
 
-    At most `max_examples` violations of a rule are written; results go through a buffer of
-    `buffer_bytes`. All other options are those of a `Counter`.
+    Results go through a buffer of `buffer_bytes`. All else is that of a `Counter`.
     """
 
     def __init__(
         self,
         graph,
         semantics,
+        options=EvaluatorOptions(),
         *,
-        int64_t max_examples=10,
         size_t buffer_bytes=1 << 20,
-        **options,
+        **more,
     ):
-        Counter.__init__(self, graph, semantics, **options)
-        self.max_examples = max_examples
+        Counter.__init__(self, graph, semantics, options, **more)
+        self.max_examples = options.max_examples
         self.results = ResultBuffer(buffer_bytes, self.sorts_results())
 
     def __dealloc__(self):

@@ -1,9 +1,10 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pff_stream.evaluate.options import EvaluatorOptions
 from pff_stream.rules._table import RuleTable
 from pff_stream.triples._graph import GraphView
 
@@ -51,13 +52,9 @@ class Counter:
         self,
         graph: GraphView,
         semantics: str,
+        options: EvaluatorOptions = ...,
         *,
         wide: bool = ...,
-        min_support: int = ...,
-        min_confidence: float = ...,
-        max_work: int | None = ...,
-        partial: bool = ...,
-        functional: Sequence[tuple[bytes, str]] = ...,
         progress: memoryview | bytearray | None = ...,
         way: int = ...,
     ) -> None: ...
@@ -74,14 +71,9 @@ class Evaluator(Counter):
         self,
         graph: GraphView,
         semantics: str,
+        options: EvaluatorOptions = ...,
         *,
         wide: bool = ...,
-        max_examples: int = ...,
-        min_support: int = ...,
-        min_confidence: float = ...,
-        max_work: int | None = ...,
-        partial: bool = ...,
-        functional: Sequence[tuple[bytes, str]] = ...,
         buffer_bytes: int = ...,
         progress: memoryview | bytearray | None = ...,
         way: int = ...,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from pff_stream.execute.interface import Crew, Executor, FixedCosts
@@ -124,6 +125,11 @@ class Threads:
 
 EXECUTORS: tuple[Executor, ...] = (Fork(), ForkServer(), Spawn(), Threads())
 """In order of preference."""
+
+
+def executor_of(settings: Mapping[str, object]) -> Executor:
+    """The executor that the settings of a plan name."""
+    return executor_named(str(settings["start_method"]))
 
 
 def executor_named(name: str) -> Executor:

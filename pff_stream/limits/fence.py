@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pff_stream.errors import UsageError
-from pff_stream.execute.executors import executor_named
+from pff_stream.execute.executors import executor_of
 from pff_stream.execute.interface import Executor
 from pff_stream.settings.models import ResourceOptions
 from planner.fence import MemoryGroup, data_limit, limit_data, restore_data_limit
@@ -51,7 +51,7 @@ def worker_bytes(plan: Plan) -> int:
 
 
 def _executor(plan: Plan) -> Executor:
-    return executor_named(str(plan.settings["start_method"]))
+    return executor_of(plan.settings)
 
 
 @contextmanager

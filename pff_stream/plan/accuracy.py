@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pff_stream.evaluate.terms import CHUNKS, SCRATCH
-from pff_stream.execute.executors import executor_named
+from pff_stream.execute.executors import executor_of
 from pff_stream.triples.terms import GRAPH
 from pff_stream.work.task import Held
 from planner.model import KERNEL, PROCESSES
@@ -45,7 +45,7 @@ def compared(plan: Plan, readings: Sequence[Reading], workers: int, held: Held) 
     cannot see them from within (the first pages of it were charged before it could enter one).
     """
     terms = next((phase.terms for phase in plan.phases if phase.name == "evaluate"), plan.terms)
-    executor = executor_named(str(plan.settings["start_method"]))
+    executor = executor_of(plan.settings)
     of_workers = all(held) and not executor.shares_memory
     arrays = {
         SCRATCH: workers * held.evaluator_bytes,

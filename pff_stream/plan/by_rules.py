@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from pff_stream.errors import UsageError
-from pff_stream.execute.executors import executor_named
+from pff_stream.execute.executors import executor_of
 from pff_stream.plan.blocks import BlockSizes, announced, does_not_fit
 from pff_stream.plan.sizes import (
     BLOCKS,
@@ -182,7 +182,7 @@ def predicted_speed(settings: Settings, blocks: BlockSizes | None = None) -> flo
         speed *= BLOCKS_SPEED
         if blocks is not None and int(settings["resident_bytes"] or 0) < _roomy_bytes(blocks):
             speed *= TIGHT_SPEED
-    return speed * executor_named(str(settings["start_method"])).speed
+    return speed * executor_of(settings).speed
 
 
 def _roomy_bytes(blocks: BlockSizes) -> int:

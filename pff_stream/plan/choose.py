@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pff_stream.execute.executors import executor_of
 from pff_stream.plan.costs import Costs, probed, safe_here, spare_methods, usable_method
 from pff_stream.plan.workload import Workload
 from pff_stream.settings.models import ResourceOptions
@@ -51,14 +52,14 @@ def _plan_run(
     budget_bytes = machine.budget_bytes
     if fixed is not None:
         workload.check_saved(fixed)
-        method = str(fixed["start_method"])
+        method = executor_of(fixed).name
         methods = [method]
     else:
         method = usable_method(resources, costs)
         methods = [method, *spare_methods(resources)]
 
     def build(candidate: Settings) -> list[Phase]:
-        found = probed(costs, str(candidate["start_method"]))
+        found = probed(costs, executor_of(candidate).name)
         return [*before, *costs.phases, *workload.phases(found, candidate)]
 
     def has_room(candidate: Settings) -> bool:
@@ -100,7 +101,7 @@ def _notes(
 ) -> list[str]:
     notes = too_many(resources, machine)
     notes += why_fewer(resources, machine, workload.n_tasks, workload.unit, chosen)
-    if chosen is not None and chosen["start_method"] in spare_methods(resources):
+    if chosen is not None and executor_of(chosen).name in spare_methods(resources):
         notes.append("threads instead of processes: as many processes do not fit the budget")
     return notes
 

@@ -38,14 +38,14 @@ class Costs:
     """What probes held that were made now and not taken from the cache."""
     _probed: dict[str, WorkerMemory] = field(default_factory=dict)
 
-    def of(self, start_method: str) -> ProcessCosts:
+    def of(self, method: str) -> ProcessCosts:
         """What the parent and one worker cost under a start method."""
-        if start_method not in self._probed:
-            path, probe = cache_path(), partial(self._probe, start_method)
-            self._probed[start_method] = (
-                cached_probe(path, _cache_key(start_method), probe) if path else probe()
+        if method not in self._probed:
+            path, probe = cache_path(), partial(self._probe, method)
+            self._probed[method] = (
+                cached_probe(path, _cache_key(method), probe) if path else probe()
             )
-        probed = self._probed[start_method]
+        probed = self._probed[method]
         return ProcessCosts(
             self.parent_bytes + probed.growth_bytes,
             probed.worker.bytes,
@@ -53,19 +53,19 @@ class Costs:
             "measured here by a probe",
         )
 
-    def _probe(self, start_method: str) -> WorkerMemory:
+    def _probe(self, method: str) -> WorkerMemory:
         """Two workers where they share pages and the budget allows it, else one."""
         from pff_stream.plan.probe import PROBE_OWN_BYTES, probe_pool
 
-        fixed = executor_named(start_method).costs()
+        fixed = executor_named(method).costs()
         roomy = self.parent_bytes + fixed.probe_bytes <= self.budget_bytes
         workers = fixed.probed_workers if roomy else 1
-        self.meter.begin(probe_name(start_method), quick=True)
+        self.meter.begin(probe_name(method), quick=True)
         try:
             try:
-                found = probe_pool(start_method, self.folder, workers, self.meter)
+                found = probe_pool(method, self.folder, workers, self.meter)
             except WorkersFailedError:  # somebody's kill may have met it
-                found = probe_pool(start_method, self.folder, workers, self.meter)
+                found = probe_pool(method, self.folder, workers, self.meter)
         except WorkersFailedError as error:
             raise ProbeError(f"a worker cannot be started here: {error}") from error
         finally:
@@ -75,7 +75,7 @@ class Costs:
         # What the probe left in this process is there in the run, too.
         _pages.trim()
         self.parent_bytes = max(self.parent_bytes, measure_self().bytes - found.growth_bytes)
-        self.phases.append(probe_phase(start_method, costs, workers, PROBE_OWN_BYTES))
+        self.phases.append(probe_phase(method, costs, workers, PROBE_OWN_BYTES))
         return found
 
 
@@ -108,12 +108,12 @@ def cache_path() -> str | None:
     return os.path.join(folder, "probe.json")
 
 
-def _cache_key(start_method: str) -> dict[str, str]:
+def _cache_key(method: str) -> dict[str, str]:
     import msgpack
     import numpy as np
 
     return {
-        "start": start_method,
+        "start": method,
         "program": f"{_PROBE_VERSION} {os.path.basename(sys.argv[0])}",
         "python": sys.version,
         "numpy": np.__version__,

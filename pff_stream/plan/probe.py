@@ -16,6 +16,7 @@ from itertools import cycle, islice
 from typing import IO
 
 from pff_stream.errors import WorkersFailedError
+from pff_stream.evaluate.options import EvaluatorOptions
 from pff_stream.evaluate.terms import evaluator_terms
 from pff_stream.execute.call import Ask, CallDiedError, call
 from pff_stream.execute.executors import executor_named
@@ -61,7 +62,7 @@ TRIPLES = [(f"e{i % 7}", f"r{i % 3}", f"e{i % 5}") for i in range(40)]
 CHAINS = "r0(X,Y) <= r1(X,Y)\nr0(X,e1) <= r1(X,A), r2(A,e2)\nr1(X,Y) <= r0(X,A), r2(A,Y)\n"
 
 
-def probe_pool(start_method: str, folder: str, workers: int, meter: MemoryMeter) -> WorkerMemory:
+def probe_pool(method: str, folder: str, workers: int, meter: MemoryMeter) -> WorkerMemory:
     """Costs of each of `workers` of a start method; temporary files are made in `folder`.
 
     `meter` is asked again and again, as in a run.
@@ -81,12 +82,7 @@ def probe_pool(start_method: str, folder: str, workers: int, meter: MemoryMeter)
             spool=OutputFile(spool_path),
             semantics=rules.semantics,
             wide=True,
-            max_examples=10,
-            min_support=0,
-            min_confidence=0.0,
-            max_work=None,
-            partial=False,
-            places=(),
+            options=EvaluatorOptions(),
             n_rules=rules.rules,
             max_body_atoms=rules.max_body_atoms,
             buffer_bytes=RESULT_BYTES,
@@ -97,9 +93,7 @@ def probe_pool(start_method: str, folder: str, workers: int, meter: MemoryMeter)
         )
         gc.collect()
         before_bytes = meter.watch.sample()
-        measured, during_bytes, after_bytes = _run(
-            start_method, rules, arguments, spool, workers, meter
-        )
+        measured, during_bytes, after_bytes = _run(method, rules, arguments, spool, workers, meter)
         seconds = time.perf_counter() - began
     growth_bytes = max(0, after_bytes - before_bytes)
     terms = evaluator_terms(n_entities, sizes, RESULT_BYTES, wide=True)
@@ -123,7 +117,7 @@ def _shared(file: IO[bytes], name: str) -> InputFile:
 
 
 def _run(
-    start_method: str,
+    method: str,
     rules: RuleFile,
     arguments: WorkerArguments,
     spool: IO[bytes],
@@ -144,7 +138,7 @@ def _run(
         preload=("pff_stream.work.rules",),
         starts_together=True,
     )
-    crew = executor_named(start_method).crew(job)
+    crew = executor_named(method).crew(job)
     with Pool(crew, window=4 * workers, split=split_task) as pool:
         for result in pool.imap_unordered(islice(cycle(tasks), TASKS * workers)):
             if isinstance(result, Poisoned):

@@ -55,7 +55,7 @@ def sizes_of_run(
     folder: str,
     cores: int,
 ) -> RunSizes:
-    """The sizes of a run over one graph; its spool is in `folder` where it keeps none."""
+    """The sizes of a run over one graph; its spool is in `folder`."""
     of_rules = RuleSizes.of(rules.file)
     return RunSizes(
         graph=GraphSizes(graph.total_bytes, graph.in_memory, graph.n_entities, graph.n_relations),
@@ -64,9 +64,9 @@ def sizes_of_run(
             of_rules,
             merged_outputs(output),
             report_outputs(output.report),
-            max_examples=evaluation.max_examples,
+            evaluation=evaluation,
             buffer_bytes=RESULT_BYTES,
-            in_memory=is_memory(output.out or folder),
+            in_memory=is_memory(folder),
         ),
         bounds_work=evaluation.max_work is not None,
         cores=cores,

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from pff_stream.errors import UsageError
+from pff_stream.execute.executors import executor_of
 from planner.plan import Plan
 from planner.sizes import format_size
 
@@ -53,7 +54,7 @@ class Sweep:
         ]
         for plan in self.plans:
             fits = "yes" if plan.fits else "no"
-            named = (plan.settings["workers"], plan.settings["start_method"])
+            named = (plan.settings["workers"], executor_of(plan.settings).name)
             peak, phase = format_size(plan.peak_bytes), plan.peak_phase.name
             lines.append(f"{named[0]!s:>7}  {named[1]!s:<12}  {peak:>10}  {phase:<10}  {fits}")
         return "\n".join(lines)

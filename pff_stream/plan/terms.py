@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pff_stream.evaluate.terms import block_terms, evaluator_terms, work_bounds
-from pff_stream.execute.executors import executor_named
+from pff_stream.execute.executors import executor_of
 from pff_stream.plan import process_terms as processes
 from pff_stream.plan.sizes import (
     ProcessCosts,
@@ -76,7 +76,7 @@ def worker_terms(
 
 def _evaluate_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) -> list[Term]:
     workers = busy_workers(sizes, settings)
-    executor = executor_named(str(settings["start_method"]))
+    executor = executor_of(settings)
     own = worker_terms(
         sizes,
         wide=bool(settings["wide"]),
@@ -119,15 +119,15 @@ def _held_behind(sizes: RunSizes) -> list[Term]:
     return [*graph, *spool_in_memory(sizes.results)]
 
 
-def probe_name(start_method: str) -> str:
+def probe_name(method: str) -> str:
     """The phase in which costs of a start method are found."""
-    return f"probe of {start_method}"
+    return f"probe of {method}"
 
 
-def probe_phase(start_method: str, costs: ProcessCosts, workers: int, own_bytes: int) -> Phase:
+def probe_phase(method: str, costs: ProcessCosts, workers: int, own_bytes: int) -> Phase:
     """What a probe held that was made for this plan."""
     return Phase(
-        probe_name(start_method),
+        probe_name(method),
         [
             processes.parent(costs),
             processes.probed_workers(costs, workers, own_bytes),

@@ -47,7 +47,7 @@ cdef class _Decoder(Pass):
             confidence=self.confidence(rule),
             miner_confidence=None if isnan(rule.miner_confidence) else rule.miner_confidence,
             examples=tuple(examples),
-            partial_confidence=counts.partial_confidence(self.unseen),
+            partial_confidence=self.partial_confidence(counts),
             partial=self.partial,
         )
 

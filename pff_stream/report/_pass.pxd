@@ -112,6 +112,7 @@ cdef class Pass:
     cdef int64_t miner_count(self, int column) noexcept
     cdef double miner_share(self, int column) noexcept
     cdef object confidence(self, const Rule* rule)
+    cdef object partial_confidence(self, counts)
     cdef int put_confidence(self, Sink* sink) except -1
     cdef int put_decimal(self, Sink* sink, double value) except -1
     cdef int _give_examples(self, list formatters) except -1

@@ -384,6 +384,10 @@ cdef class Pass:
             return None
         return int(rule.counts[SUPPORT]) / (int(rule.counts[PREDICTIONS]) + int(self.unseen))
 
+    cdef object partial_confidence(self, counts):
+        """support / (predictions - unknown + unseen), of `Counts`; None where that is 0."""
+        return counts.partial_confidence(self.unseen)
+
     cdef int put_confidence(self, Sink* sink) except -1:
         """The present rule's confidence, 0.0 without predictions."""
         cdef uint64_t predictions = self.rule.counts[PREDICTIONS]

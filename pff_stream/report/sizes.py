@@ -11,6 +11,7 @@ from pff_stream.report.outputs import Output, merged_terms, report_terms
 from pff_stream.report.records import EXAMPLES, RECORD
 from pff_stream.report.streams import OutputSizes
 from pff_stream.rules.sizes import RuleSizes
+from pff_stream.settings.models import EvaluationOptions
 from planner.model import Term
 
 LEAST_FAN_IN = 8
@@ -46,14 +47,15 @@ def result_sizes(
     outputs: Sequence[Output[DrivenWriter]],
     reports: Sequence[Output[ResultWriter]] = (),
     *,
-    max_examples: int,
+    evaluation: EvaluationOptions,
     buffer_bytes: int,
     in_memory: bool,
 ) -> ResultSizes:
     """The sizes of what all rules can leave in a spool; whether that is memory, is told."""
     # An example is a pair and, for each atom of the body, a triple.
     example_bytes = (2 + 3 * rules.body_atoms) * _ID_BYTES
-    record_bytes = RECORD.size + EXAMPLES.size + min(max_examples, MOST_EXAMPLES) * example_bytes
+    n_examples = min(evaluation.max_examples, MOST_EXAMPLES)
+    record_bytes = RECORD.size + EXAMPLES.size + n_examples * example_bytes
     results_bytes = rules.n_rules * record_bytes
     # A run ends where the next record does not fit behind it any more.
     chunk_runs = 1 + -(-2 * rules.chunk_rules * record_bytes // buffer_bytes)

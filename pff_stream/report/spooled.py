@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from pff_stream.report.records import Counts
     from pff_stream.report.run_table import RunTable
+    from pff_stream.settings.models import EvaluationOptions
     from pff_stream.triples._graph import GraphView
 
 MAX_VIOLATIONS = 1_000_000
@@ -82,3 +84,23 @@ class MergeOptions:
     """Read ahead of each of them."""
     max_record_bytes: int = MAX_RECORD_BYTES
     """A longer record is taken for damage."""
+
+    def confidence(self, counts: Counts) -> float | None:
+        """The support by the predictions and unseen ones; None without predictions."""
+        if not counts.predictions:
+            return None
+        return counts.support / (counts.predictions + self.unseen)
+
+    def partial_confidence(self, counts: Counts) -> float | None:
+        """The support by the decided predictions and unseen ones; None where that is 0."""
+        return counts.partial_confidence(self.unseen)
+
+
+def merge_options(evaluation: EvaluationOptions, temporary_dir: str) -> MergeOptions:
+    """The settings in the terms of a merge."""
+    return MergeOptions(
+        unseen=evaluation.unseen,
+        partial=evaluation.partial,
+        max_violations=evaluation.max_violations,
+        temporary_dir=temporary_dir,
+    )

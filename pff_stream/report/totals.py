@@ -33,12 +33,12 @@ class Totals:
     counts: Counts
     """Summed over the rules that were evaluated."""
     violations: int
-    violations_written: int
-    cut_by_max_examples: int
+    violations_written: int = 0
+    cut_by_max_examples: int = 0
     """Violations that the workers did not keep."""
-    cut_by_max_violations: int
+    cut_by_max_violations: int = 0
     """Violations that were kept, but not written; 0 where nothing was to be written."""
-    worst: tuple[WorstRule, ...]
+    worst: tuple[WorstRule, ...] = ()
     """At most ten rules, most violations first, ties by line."""
 
     @property

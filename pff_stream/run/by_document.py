@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pff_stream.checkpoint.state import State, keep_rules, state_folder, write_settings
+from pff_stream.evaluate.options import evaluator_options
 from pff_stream.execute.files import InputFile
 from pff_stream.execute.job import Job
 from pff_stream.files.temporary import temporary_file
@@ -34,6 +35,7 @@ from pff_stream.plan.choose import plan_run
 from pff_stream.report.folder import TASK_LIST, TASKS, clear_tasks
 from pff_stream.report.outputs import report_outputs, report_terms
 from pff_stream.report.records import Outcome
+from pff_stream.report.spooled import merge_options
 from pff_stream.report.streams import OutputSizes
 from pff_stream.report.summary import Json, Summary
 from pff_stream.report.totals import Failure, RunTotals
@@ -228,9 +230,7 @@ def _write_table(ready: Ready, stack: ExitStack) -> InputFile | None:
 
 def _arguments(ready: Ready, table: InputFile | None) -> DocumentArguments:
     settings = ready.settings
-    out, evaluation = settings.output.out, settings.evaluation
-    if out is None:  # counts only
-        evaluation = evaluation.replace(max_examples=0)
+    out = settings.output.out
     return DocumentArguments(
         rules=ready.rules.shared,
         rules_hash=ready.rules.source_hash.hex(),
@@ -238,7 +238,8 @@ def _arguments(ready: Ready, table: InputFile | None) -> DocumentArguments:
             encode_options(settings.reading), memory_bytes=document_room(ready.plan.settings)
         ),
         semantics=ready.semantics,
-        evaluation=evaluation,
+        counting=evaluator_options(settings.evaluation, examples=out is not None),
+        merging=merge_options(settings.evaluation, ready.folder),
         result_options=settings.result_options(),
         temporary=ready.folder,
         out=None if out is None else os.path.join(out, TASKS),

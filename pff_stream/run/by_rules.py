@@ -10,11 +10,12 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING
 
 from pff_stream.checkpoint.spool import UnfinishedRun
 from pff_stream.errors import DamagedResultsError
+from pff_stream.evaluate.options import evaluator_options
 from pff_stream.execute.files import OutputFile
 from pff_stream.execute.job import Job
 from pff_stream.inputs import GraphInput, Rules
@@ -34,7 +35,7 @@ from pff_stream.report.formats import file_name
 from pff_stream.report.formats.interface import DrivenWriter
 from pff_stream.report.outputs import Output, merged_outputs, opened, placed
 from pff_stream.report.records import Outcome, Reason, Record, pack_record
-from pff_stream.report.spooled import MergeOptions, Spooled
+from pff_stream.report.spooled import MergeOptions, Spooled, merge_options
 from pff_stream.report.streams import RunHeader
 from pff_stream.report.summary import Json, Summary
 from pff_stream.report.totals import RunTotals, Totals
@@ -207,13 +208,8 @@ class RulesWork(Work):
 
     def merge_options(self) -> MergeOptions:
         """How its plan has them merged."""
-        return MergeOptions(
-            unseen=self.ready.settings.evaluation.unseen,
-            partial=self.ready.settings.evaluation.partial,
-            max_violations=self.ready.settings.evaluation.max_violations,
-            temporary_dir=self.ready.folder,
-            fan_in=self.sizes.results.fan_in,
-        )
+        options = merge_options(self.ready.settings.evaluation, self.ready.folder)
+        return replace(options, fan_in=self.sizes.results.fan_in)
 
     def _merge(self, formatters: Sequence[Formatter]) -> Totals:
         """One pass over the spool in the order of the rules, which formatters write down."""
@@ -237,19 +233,14 @@ class RulesWork(Work):
 
     def _worker_arguments(self) -> WorkerArguments:
         ready, sizes = self.ready, self.sizes.rules
-        evaluation, plan = ready.settings.evaluation, ready.plan
+        plan = ready.plan
         return WorkerArguments(
             graph=self.graph.shared,
             rules=ready.rules.shared,
             spool=self._shared_spool,
             semantics=ready.semantics,
             wide=bool(plan.settings["wide"]),
-            max_examples=evaluation.max_examples,
-            min_support=evaluation.min_support or 0,
-            min_confidence=evaluation.min_confidence or 0.0,
-            max_work=evaluation.max_work,
-            partial=evaluation.partial,
-            places=evaluation.places,
+            options=evaluator_options(ready.settings.evaluation),
             n_rules=self.file.rules,
             max_body_atoms=self.file.max_body_atoms,
             buffer_bytes=RESULT_BYTES,

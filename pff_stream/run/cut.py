@@ -42,6 +42,8 @@ class Basis:
     rules: Rules
     folder: str
     """Where temporary files go."""
+    spool_folder: str
+    """Where what is found goes until it is merged."""
     costs: Costs
     """What processes cost, with both inputs open."""
     before: Sequence[Phase]

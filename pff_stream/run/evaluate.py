@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pff_stream.errors import InputError, RefusedError
-from pff_stream.execute.executors import executor_named
+from pff_stream.execute.executors import executor_of
 from pff_stream.execute.interface import Executor
 from pff_stream.execute.pool import Poisoned, Pool
 from pff_stream.files import _pages
@@ -48,7 +48,7 @@ def started(ready: Ready, observer: Observer) -> Iterator[Running]:
     with ExitStack() as stack:
         work = ready.documents.begin(ready, observer, stack)
         observer.phase("evaluate", work.n_units, work.unit)
-        executor = executor_named(str(plan.settings["start_method"]))
+        executor = executor_of(plan.settings)
         yield Running(ready, work, executor)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from pff_stream.errors import RefusedError, UsageError
 from pff_stream.evaluate._kernel import BoundSearch, Evaluator
 from pff_stream.evaluate.bound import Candidates, NameBytes, Predicted, candidates, predicted
+from pff_stream.evaluate.options import COUNTS_ONLY
 from pff_stream.files.temporary import working_folder
 from pff_stream.inputs import GraphInput, Rules, TriplesGiven, open_graph, open_rules
 from pff_stream.limits.fence import hold_tree, threads_held
@@ -224,7 +225,7 @@ class _Explainer:
         self._counter = None
         if not scan.by_miner:
             self._counter = Evaluator(
-                view, semantics, wide=False, max_examples=0, buffer_bytes=RESULT_BYTES
+                view, semantics, COUNTS_ONLY, wide=False, buffer_bytes=RESULT_BYTES
             )
 
     def explain(self, room_bytes: int) -> Explanation:

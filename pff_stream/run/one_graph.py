@@ -77,7 +77,7 @@ class OneGraph(Documents):
                 basis.settings.output,
                 basis.rules,
                 self.graph,
-                basis.folder,
+                basis.spool_folder,
                 budget.machine.cores,
             )
 

@@ -30,7 +30,8 @@ def prepared(
 ) -> Iterator[Ready]:
     """Compiles, encodes and plans; given rules and triples stand in for the settings' paths."""
     inputs, reading, resources = settings.inputs, settings.reading, settings.resources
-    folder = working_folder(settings.output.out)
+    out = settings.output.out
+    folder = working_folder(out)
     seconds: dict[str, float] = {}
     meter = MemoryMeter(observer)
     meter.begin(COMPILE, quick=True, alone=True)
@@ -78,6 +79,6 @@ def prepared(
             before += preparation.encoded(encode_terms(graph), parent_bytes)
         meter.begin("plan")
         costs = measure_costs(machine.budget_bytes, folder, meter)
-        basis = Basis(settings, budget, opened, folder, costs, before)
+        basis = Basis(settings, budget, opened, folder, out or folder, costs, before)
         plan = documents.plan(basis)
         yield Ready(settings, budget, folder, opened, documents, plan, meter, seconds)

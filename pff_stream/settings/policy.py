@@ -67,9 +67,9 @@ def allowed_share(on_bad_rule: str) -> Fraction:
     return _share(form)
 
 
-def too_many_rejected(on_bad_rule: str, rejected: int, rules: int) -> bool:
-    """Whether `rejected` of `rules` lines are more than `fail`, `skip` or `P%` bears."""
-    return rejected > allowed_share(on_bad_rule) * rules
+def too_many_rejected(on_bad_rule: str, rejected: int, n_rules: int) -> bool:
+    """Whether `rejected` of `n_rules` lines are more than `fail`, `skip` or `P%` bears."""
+    return rejected > allowed_share(on_bad_rule) * n_rules
 
 
 def _read(pattern: re.Pattern[str], value: object) -> re.Match[str]:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pff_stream.errors import InputError, RefusedError
 from pff_stream.evaluate._kernel import Evaluator, TableCounter
 from pff_stream.evaluate.chunk import evaluate_rules
+from pff_stream.evaluate.options import EvaluatorOptions
 from pff_stream.execute.files import InputFile
 from pff_stream.files import _pages
 from pff_stream.files.writers import FileWriter
@@ -36,7 +37,6 @@ from pff_stream.report.totals import RunTotals, Totals
 from pff_stream.rules._table import RuleTable
 from pff_stream.rules.file import RuleFile
 from pff_stream.settings.manifest import Document
-from pff_stream.settings.models import EvaluationOptions
 from pff_stream.triples._graph import GraphView
 from pff_stream.triples.encode import MAPPED_BYTES, TRIM_BYTES, PrivateGraph, encode_quietly
 from pff_stream.triples.inputs import triple_lines
@@ -57,7 +57,8 @@ class DocumentArguments(NamedTuple):
     rules_hash: str
     options: EncodeOptions
     semantics: str
-    evaluation: EvaluationOptions
+    counting: EvaluatorOptions
+    merging: MergeOptions
     result_options: dict[str, Json]
     """The options that change results, as the summaries name them."""
     temporary: str
@@ -157,13 +158,12 @@ class DocumentChecker:
 
     def _count(self, table: RuleTable, graph: GraphView) -> Totals:
         """Totals without records: only what the graph can match is counted."""
-        evaluation = self._arguments.evaluation
+        arguments = self._arguments
         counter = TableCounter(
             graph,
-            self._arguments.semantics,
+            arguments.semantics,
+            arguments.counting,
             wide=False,
-            partial=evaluation.partial,
-            functional=evaluation.places,
             progress=self._progress.address,
         )
         (satisfied, violated, vacuous, filtered), sums = counter.count_table(table)
@@ -171,11 +171,7 @@ class DocumentChecker:
         return Totals(
             outcomes=(satisfied, violated, vacuous, filtered, 0, 0, self._rules.rejected),
             counts=counts,
-            violations=counts.violations(partial=evaluation.partial),
-            violations_written=0,
-            cut_by_max_examples=0,
-            cut_by_max_violations=0,
-            worst=(),
+            violations=counts.violations(partial=arguments.counting.partial),
         )
 
     def _write(
@@ -192,12 +188,7 @@ class DocumentChecker:
             self._evaluate(graph, spool.fileno(), runs)
             chunks = self._rules.all_source_chunks()
             spooled = Spooled(graph, [spool.fileno()], runs, chunks)
-            options = MergeOptions(
-                unseen=arguments.evaluation.unseen,
-                partial=arguments.evaluation.partial,
-                max_violations=arguments.evaluation.max_violations,
-                temporary_dir=arguments.temporary,
-            )
+            options = arguments.merging
             if arguments.out is None:
                 return write_results(spooled, (), options)
             path = os.path.join(arguments.out, document.folder)
@@ -228,17 +219,12 @@ class DocumentChecker:
 
     def _evaluate(self, graph: GraphView, spool: int, runs: RunTable) -> None:
         """Evaluates every chunk; adds the places of the results to `runs`."""
-        arguments, evaluation = self._arguments, self._arguments.evaluation
+        arguments = self._arguments
         evaluator = Evaluator(
             graph,
             arguments.semantics,
+            arguments.counting,
             wide=False,
-            max_examples=evaluation.max_examples,
-            min_support=evaluation.min_support or 0,
-            min_confidence=evaluation.min_confidence or 0.0,
-            max_work=evaluation.max_work,
-            partial=evaluation.partial,
-            functional=evaluation.places,
             buffer_bytes=arguments.buffer_bytes,
             progress=self._progress.address,
         )

@@ -106,19 +106,14 @@ def _evaluator(
 
     The third is what this process held before it made that room.
     """
-    options: dict[str, Any] = {
+    told: dict[str, Any] = {
         "wide": arguments.wide,
-        "max_examples": arguments.max_examples,
-        "min_support": arguments.min_support,
-        "min_confidence": arguments.min_confidence,
-        "max_work": arguments.max_work,
-        "partial": arguments.partial,
-        "functional": arguments.places,
+        "options": arguments.options,
         "buffer_bytes": arguments.buffer_bytes,
         "progress": progress.address,
     }
     if arguments.resident_bytes is None:
-        plain = Evaluator(graph, arguments.semantics, **options)
+        plain = Evaluator(graph, arguments.semantics, **told)
         held_bytes = _status_bytes(b"RssAnon")
         plain.reserve(*arguments.chunk_counts)
 
@@ -132,7 +127,7 @@ def _evaluator(
     from pff_stream.triples._resident import ResidentRelations
 
     resident = ResidentRelations(graph, arguments.graph.name, arguments.resident_bytes)
-    in_blocks = BlockEvaluator(graph, arguments.semantics, resident, **options)
+    in_blocks = BlockEvaluator(graph, arguments.semantics, resident, **told)
     held_bytes = _status_bytes(b"RssAnon")
     together = arguments.chunks_together
     in_blocks.reserve_together(together, *(together * count for count in arguments.chunk_counts))

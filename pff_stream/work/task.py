@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
+from pff_stream.evaluate.options import EvaluatorOptions
 from pff_stream.execute.files import InputFile, OutputFile
 from pff_stream.files.durable import naming
 from pff_stream.rules.chunk_reader import Place
@@ -31,14 +32,7 @@ class WorkerArguments(NamedTuple):
     semantics: str
     wide: bool
     """Whether the evaluator holds vectors for 512 sources at once."""
-    max_examples: int
-    min_support: int
-    min_confidence: float
-    max_work: int | None
-    partial: bool
-    """Whether unknown predictions are no violations."""
-    places: tuple[tuple[bytes, str], ...]
-    """Functional places that were given."""
+    options: EvaluatorOptions
     n_rules: int
     """Rules of the file, rejected ones included."""
     max_body_atoms: int

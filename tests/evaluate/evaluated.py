@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pff_stream.evaluate._kernel import Evaluator
+from pff_stream.evaluate.options import EvaluatorOptions
 from pff_stream.report.records import ExampleIds, Record
 from pff_stream.report.records import read_records as read_run
 from pff_stream.rules.chunk import RuleChunk
@@ -42,6 +43,13 @@ class Result:
     parts: int = 0
 
 
+def told(options: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of an evaluator: those of `EvaluatorOptions` as one, the others as they are."""
+    of_rules = {name: options[name] for name in EvaluatorOptions._fields if name in options}
+    others = {name: value for name, value in options.items() if name not in of_rules}
+    return {"options": EvaluatorOptions(**of_rules), **others}
+
+
 def run(
     graph: GraphView,
     chunk: RuleChunk,
@@ -53,7 +61,7 @@ def run(
     `options` are those of the evaluator; by default it is wide, with small bounds.
     """
     small: dict[str, Any] = {"wide": True, "max_examples": 3, "buffer_bytes": 4096}
-    evaluator = Evaluator(graph, semantics, **small | options)
+    evaluator = Evaluator(graph, semantics, **told(small | options))
     handed: list[bytes] = []
     evaluator.evaluate(chunk, 0, chunk.n_rules, lambda view: handed.append(bytes(view)))
     results: dict[int, Result] = {}

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from pff_stream.errors import InputError
 from pff_stream.evaluate._blocks import BlockEvaluator
 from pff_stream.evaluate._kernel import Evaluator, largest_need
+from pff_stream.evaluate.options import EvaluatorOptions
 from pff_stream.report.records import RECORD
 from pff_stream.rules.chunk import RuleChunk, build_chunk
 from pff_stream.rules.formats.anyburl import Reading, read_rule
@@ -29,7 +30,7 @@ from pff_stream.triples._graph import GraphView
 from pff_stream.triples._resident import ResidentRelations, side_bytes
 from pff_stream.triples.bad import BadTriples
 from tests import strategies
-from tests.evaluate.evaluated import Result, read_records
+from tests.evaluate.evaluated import Result, read_records, told
 from tests.examples import examples
 from tests.graphs import chunk_of_rules
 from tests.reference import Atom, Const, Rule, Triple, Var, evaluate, why_rejected
@@ -64,7 +65,7 @@ def run(
     **more: Any,
 ) -> tuple[dict[int, Result], list[bytes], tuple[int, int]]:
     """Evaluates a chunk; results by source, each run as handed out, and the sums."""
-    more |= {"max_examples": 3, "buffer_bytes": 4096}
+    more = told(more | {"max_examples": 3, "buffer_bytes": 4096})
     evaluator = (
         Evaluator(graph, semantics, **more)
         if resident is None
@@ -208,9 +209,8 @@ def test_chunks_taken_together(max_work: int | None) -> None:
         before = list(graph.triples())
         for room in (0, 1, 3, 8, 60, 2000):
             resident = ResidentRelations(graph, path, room * PAGE)
-            evaluator = BlockEvaluator(
-                graph, "object-identity", resident, max_examples=3, max_work=max_work
-            )
+            options = EvaluatorOptions(max_examples=3, max_work=max_work)
+            evaluator = BlockEvaluator(graph, "object-identity", resident, options)
             for _ in range(2):
                 found: dict[int, Result] = {}
                 found_sums = evaluator.evaluate_together(ranges, partial(_read_into, graph, found))

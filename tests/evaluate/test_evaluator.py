@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pff_stream.evaluate._kernel import Evaluator, TableCounter, scratch_bytes
+from pff_stream.evaluate.options import EvaluatorOptions
 from pff_stream.rules._table import RuleTable, TableBuilder
 from tests import strategies
 from tests.evaluate.evaluated import OUTCOMES, WAYS, Result, read_records, run
@@ -138,9 +139,8 @@ def test_filters_use_the_miners_columns() -> None:
         miner_support=[1, 9, 9, -1],
         miner_confidence=[0.9, 0.1, 0.9, float("nan")],
     )
-    evaluator = Evaluator(
-        graph_of([("a", "r", "b")]), "object-identity", min_support=2, min_confidence=0.5
-    )
+    options = EvaluatorOptions(min_support=2, min_confidence=0.5)
+    evaluator = Evaluator(graph_of([("a", "r", "b")]), "object-identity", options)
     handed: list[bytes] = []
     evaluator.evaluate(chunk, 0, 4, lambda view: handed.append(bytes(view)))
     results: dict[int, Result] = {}

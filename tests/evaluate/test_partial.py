@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pff_stream.evaluate._kernel import TableCounter
+from pff_stream.evaluate.options import EvaluatorOptions
 from pff_stream.rules._table import RuleTable, TableBuilder
 from pff_stream.triples._graph import GraphView
 from pff_stream.triples._resident import ResidentRelations
@@ -126,9 +127,8 @@ def test_table(data: st.DataObject) -> None:
         builder.add(chunk_of_rules(rules))
     buffer = bytearray(builder.size())
     builder.write_into(buffer)
-    outcomes, counts = TableCounter(graph, semantics, partial=partial).count_table(
-        RuleTable(buffer)
-    )
+    counter = TableCounter(graph, semantics, EvaluatorOptions(partial=partial))
+    outcomes, counts = counter.count_table(RuleTable(buffer))
     results, _ = run(graph, chunk_of_rules(rules), semantics, partial=partial)
     found = list(results.values())
     words = [result.outcome for result in found]

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from pff_stream.errors import InputError
 from pff_stream.evaluate._kernel import Evaluator
+from pff_stream.evaluate.options import EvaluatorOptions
 from pff_stream.triples.graph import attach, verify
 from tests.fuzz.target import ACCEPTED, REFUSED, SEEDS, Target, check_message, edits
 from tests.graphs import chunk_of_rules
@@ -108,9 +109,9 @@ def _check_counts(name: str, layout: Layout) -> None:
         for id_, entity in enumerate(layout.entities):
             assert view.entity_id(entity) == id_ and view.entity_name(id_) == entity
         for semantics in ("object-identity", "homomorphism"):
-            sums = Evaluator(view, semantics, max_examples=3, buffer_bytes=4096).evaluate(
-                CHUNK, 0, len(RULES), lambda records: None
-            )
+            sums = Evaluator(
+                view, semantics, EvaluatorOptions(max_examples=3), buffer_bytes=4096
+            ).evaluate(CHUNK, 0, len(RULES), lambda records: None)
             if len(triples) > MOST_TRIPLES:
                 continue
             assert sums == _sums(tuple(triples), semantics)

@@ -17,6 +17,7 @@ import msgpack
 from pff_stream.errors import DamagedResultsError, InputError
 from pff_stream.evaluate._kernel import Evaluator, TableCounter
 from pff_stream.evaluate.chunk import evaluate_rules
+from pff_stream.evaluate.options import EvaluatorOptions
 from pff_stream.report._merge import iterate
 from pff_stream.report.records import Outcome, Run
 from pff_stream.report.run_table import RunTable
@@ -159,13 +160,13 @@ def _check_counts(chunk: RuleChunk) -> None:
     buffer = bytearray(builder.size())
     builder.write_into(buffer)
     for semantics in ("object-identity", "homomorphism"):
-        evaluator = Evaluator(VIEW, semantics, max_examples=2, buffer_bytes=4096, max_work=None)
+        evaluator = Evaluator(VIEW, semantics, EvaluatorOptions(max_examples=2), buffer_bytes=4096)
         sums = evaluator.evaluate(chunk, 0, chunk.n_rules, lambda records: None)
         assert TableCounter(VIEW, semantics).count_table(RuleTable(buffer))[1][:2] == sums
         if len(plain) == chunk.n_rules:
             found = [_counts(rule, semantics) for rule in plain.values()]
             assert sums == (sum(n for n, _ in found), sum(support for _, support in found))
-        Evaluator(VIEW, semantics, max_work=5, wide=False).evaluate(
+        Evaluator(VIEW, semantics, EvaluatorOptions(max_work=5), wide=False).evaluate(
             chunk, 0, chunk.n_rules, lambda records: None
         )
 
@@ -201,7 +202,9 @@ def _check_report(rules: RuleFile, chunks: list[RuleChunk]) -> None:
             yield rules.read_source_chunk(index)
 
     try:
-        evaluator = Evaluator(VIEW, rules.semantics, max_examples=2, buffer_bytes=4096)
+        evaluator = Evaluator(
+            VIEW, rules.semantics, EvaluatorOptions(max_examples=2), buffer_bytes=4096
+        )
         for chunk in chunks:
             evaluate_rules(evaluator, VIEW, chunk, 0, chunk.n_rules, append)
         spooled = Spooled(VIEW, [fd], RunTable(runs), source_chunks())

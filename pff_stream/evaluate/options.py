@@ -1,0 +1,41 @@
+"""What an evaluator is told of a run: which rules it counts, as what, and what it keeps of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from pff_stream.settings.models import EvaluationOptions
+
+
+class EvaluatorOptions(NamedTuple):
+    """Names and numbers only: made once by whoever starts a run, and handed on as one."""
+
+    max_examples: int = 10
+    """Violations of a rule that are written, at most."""
+    min_support: int = 0
+    """Rules below it in the miner's column are filtered."""
+    min_confidence: float = 0.0
+    """Rules below it in the miner's column are filtered."""
+    max_work: int | None = None
+    """Rules of bodies whose work bound is over it are too large, and are not counted."""
+    partial: bool = False
+    """Whether an absent prediction is a violation only where it is decided."""
+    functional: tuple[tuple[bytes, str], ...] = ()
+    """(relation, "subject" or "object") for relations whose functional variable the graph is not
+    asked for."""
+
+
+def evaluator_options(evaluation: EvaluationOptions, *, examples: bool = True) -> EvaluatorOptions:
+    """The settings in the terms of an evaluator; without `examples` it only counts."""
+    return EvaluatorOptions(
+        max_examples=evaluation.max_examples if examples else 0,
+        min_support=evaluation.min_support or 0,
+        min_confidence=evaluation.min_confidence or 0.0,
+        max_work=evaluation.max_work,
+        partial=evaluation.partial,
+        functional=evaluation.places,
+    )
+
+
+COUNTS_ONLY = EvaluatorOptions(max_examples=0)
