@@ -26,13 +26,14 @@ from pff_stream.files.writers import OpenFile
 from pff_stream.notes import REJECTED_RULES, Notes
 from pff_stream.observer import Tick, no_tick
 from pff_stream.rules._format import AUTO
+from pff_stream.rules.compile_report import no_rules
 from pff_stream.rules.file import RuleFile
 from pff_stream.settings.models import InputOptions
 from pff_stream.settings.policy import too_many_rejected
 from pff_stream.triples.graph import read_header
 from pff_stream.triples.inputs import TripleInput
 from pff_stream.triples.options import encode_options
-from pff_stream.triples.report import EncodeReport
+from pff_stream.triples.report import EncodeReport, no_triples
 from pff_stream.triples.store import GraphStore
 from planner.mounts import is_memory
 
@@ -209,6 +210,8 @@ def open_rules(
 def _compiled_before(file: RuleFile, path: str, reading: InputOptions) -> Rules:
     """A rule file as it is; `InputError` where it is not what the options ask for."""
     opened = OpenedFile(path, file.fileno())
+    if file.rules == 0:
+        raise no_rules(path)
     if reading.rule_format not in (AUTO, file.rule_format):
         raise InputError(
             f"{path}: found rules that were compiled from {file.rule_format}, "
@@ -271,7 +274,8 @@ def open_graph(
                 f"{graphs[0]}: found an encoded graph among {len(inputs)} inputs, "
                 "expected it alone: encode all triples into one graph"
             )
-        read_header(graphs[0])
+        if read_header(graphs[0]).n_triples == 0:
+            raise no_triples(graphs[0])
         with GraphStore.existing(graphs[0]) as store:
             opened = OpenedFile(graphs[0], store.fileno())
             yield _described(store, None, opened)

@@ -61,10 +61,10 @@ def triples(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("rules_text", "triples_text", "code", "words"),
     [
-        ("", TRIPLES, 0, "0 rules"),
-        ("# nothing\n", TRIPLES, 0, "0 rules"),
-        (RULE, "", 0, "1 vacuous"),
-        ("", "", 0, "0 rules"),
+        ("", TRIPLES, 2, "found no rule"),
+        ("# nothing\n", TRIPLES, 2, "found no rule"),
+        (RULE, "", 2, "found no triple"),
+        ("", "", 2, "found no rule"),
         # The entity A cannot be named by a rule: warned once.
         (RULE, TRIPLES + "A\tr\tB\nB\th\tA\n", 1, "named by one letter A to Z"),
         (
@@ -79,7 +79,7 @@ def triples(tmp_path: Path) -> Path:
 def test_borders(
     rules_text: str, triples_text: str, code: int, words: str, rules: Path, triples: Path
 ) -> None:
-    """Nothing to do is no error; what may be meant otherwise is said once."""
+    """Nothing to check is an error; what may be meant otherwise is said once."""
     rules.write_text(rules_text, newline="")
     triples.write_text(triples_text, newline="")
     assert run("run", rules, triples, code=code).count(words) == 1

@@ -36,7 +36,7 @@ from pff_stream.rules._writer import (
     Temporary,
 )
 from pff_stream.rules.columns import packed
-from pff_stream.rules.compile_report import CompileReport, Rejections
+from pff_stream.rules.compile_report import CompileReport, Rejections, no_rules
 from pff_stream.rules.formats import FORMATS, named
 from pff_stream.rules.formats.interface import GraphNames, RuleFormat
 from pff_stream.settings.policy import allowed_share
@@ -110,8 +110,8 @@ def compile_rules(
 
     With `destination=None` all is read and counted and nothing written. With a graph, its names
     settle ambiguous texts. More rejected lines than the options allow are an InputError, raised
-    before anything is written. OutputError where a file cannot be written, UsageError for a wrong
-    option.
+    before anything is written, and so is a source without rules. OutputError where a file cannot be
+    written, UsageError for a wrong option.
     """
     options = options or RuleOptions()
     allowed = allowed_share(options.on_bad_rule)
@@ -237,6 +237,8 @@ class _Compiling:
 
     def _apply_policy(self, source_name: str, allowed: Fraction) -> None:
         sink, first = self._sink, self._rejections.first
+        if sink.rules == 0:
+            raise no_rules(source_name)
         if not sink.rejected:
             return
         count = f"{sink.rejected} of {sink.rules} rule lines could not be read"

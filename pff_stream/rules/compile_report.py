@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pff_stream.errors import InputError
 from pff_stream.notes import Notes
 
 FIRST_REJECTIONS = 20
 REASON_BYTES = 1024
+
+
+def no_rules(source: str) -> InputError:
+    """The error for rules that are none: nothing would be checked."""
+    return InputError(f"{source}: found no rule, expected at least one")
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,7 +235,9 @@ def _arguments(ready: Ready, table: InputFile | None) -> DocumentArguments:
         rules=ready.rules.shared,
         rules_hash=ready.rules.source_hash.hex(),
         options=replace(
-            encode_options(settings.reading), memory_bytes=document_room(ready.plan.settings)
+            encode_options(settings.reading),
+            memory_bytes=document_room(ready.plan.settings),
+            needs_triples=False,  # one without any is a document that is not checked
         ),
         semantics=ready.semantics,
         counting=evaluator_options(settings.evaluation, examples=out is not None),

@@ -25,6 +25,7 @@ def compile_rules(settings: CompileSettings, observer: Observer) -> list[str]:
 
     from pff_stream.rules import compile as compiler
     from pff_stream.triples.graph import attach, verify
+    from pff_stream.triples.report import no_triples
 
     observer.phase("compile", None)
     compiler_bytes, decoder_share = _share(settings.inputs.rules, settings.resources.budget_bytes)
@@ -37,6 +38,8 @@ def compile_rules(settings: CompileSettings, observer: Observer) -> list[str]:
         if asked.graph is not None:
             verify(asked.graph)
             graph = stack.enter_context(attach(asked.graph)).view
+            if graph.n_triples == 0:
+                raise no_triples(asked.graph)
         report = compiler.compile_rules(
             open_blocks(path, compiler.BLOCK_BYTES, DecoderMemory(decoder_share)),
             output,

@@ -15,14 +15,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
-from pff_stream.errors import RefusedError
+from pff_stream.errors import InputError, RefusedError
 from pff_stream.notes import COMMENTS, LETTER_ENTITIES, READ_OTHERWISE, Notes
 from pff_stream.triples._encode import Encoder
 from pff_stream.triples.bad import BadTriples
 from pff_stream.triples.inputs import OpenedInputs, TripleInput
 from pff_stream.triples.options import EncodeOptions
 from pff_stream.triples.reading import Reading
-from pff_stream.triples.report import EncodeReport, log_report
+from pff_stream.triples.report import EncodeReport, log_report, no_triples
 from pff_stream.triples.sizes import beside_graph
 from planner.sizes import format_size
 
@@ -30,6 +30,8 @@ MAPPED_BYTES, TRIM_BYTES = 1 << 19, 1 << 20
 """For a process that encodes: allocations from here on are mappings, which go when they are freed,
 and so does so much at the end of the heap. As it comes these sizes move while a program runs, and
 with them its peak."""
+_NAMED = 3
+"""Inputs that an error names."""
 _logger = logging.getLogger("pff_stream")
 
 
@@ -113,6 +115,8 @@ def _encode_quietly(
         read_seconds = time.perf_counter() - started
         encoder = reading.encoder
         bad.check(encoder.n_read)
+        if options.needs_triples and not encoder.n_read:
+            raise _no_triples(opened, bad, encoder)
         encoder.finish_reading()
         size_bytes = encoder.size()
         memory_counts = reading.counts(size_bytes)
@@ -148,6 +152,18 @@ def _is_mixed(inputs: Sequence[object]) -> bool:
     """Whether there are several inputs, and not all of them can be read again."""
     again = [isinstance(one, (str, os.PathLike)) and os.path.isfile(one) for one in inputs]
     return len(inputs) > 1 and not all(again)
+
+
+def _no_triples(opened: OpenedInputs, bad: BadTriples, encoder: Encoder) -> InputError:
+    """Says what there was instead."""
+    names = [one.name for one in opened.all]
+    sources = ", ".join([*names[:_NAMED], "..."] if len(names) > _NAMED else names)
+    found = {"blank line": encoder.n_blank, "comment": encoder.n_comments, "bad triple": bad.count}
+    others = ", ".join(
+        f"{count:,} {thing}{'s' * (count > 1)}" for thing, count in found.items() if count
+    )
+    listed = "".join(f"\n  {place}" for place in bad.first)
+    return no_triples(sources, others, listed)
 
 
 def _notes(bad: BadTriples, opened: OpenedInputs, encoder: Encoder) -> Notes:

@@ -52,14 +52,17 @@ class EncodeOptions:
     """Where triples lie that do not fit the memory; None: nowhere, and such inputs are refused."""
     open: Opener = open_blocks
     """What opens a path: another one also copies what can be read only once, or reads the copy."""
+    needs_triples: bool = False
+    """Whether inputs without a triple are an error."""
     formats: tuple[TripleFormat, ...] = FORMATS
     """Asked in this order which of them reads an input; a caller may put its own before them."""
 
 
 def encode_options(reading: InputOptions) -> EncodeOptions:
-    """How triples are read, in the terms of the encoder."""
+    """How triples are read for a graph of their own, in the terms of the encoder."""
     columns = parse_columns(reading.columns)
     return EncodeOptions(
+        needs_triples=True,
         columns=columns.places,
         n_columns=columns.n,
         more_columns=columns.more,

@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pff_stream.errors import InputError
 from pff_stream.notes import BAD_TRIPLES, COMMENTS, READ_OTHERWISE, Notes, Place, say
 from pff_stream.triples.sizes import EncodeCounts
+
+
+def no_triples(sources: str, others: str = "", listed: str = "") -> InputError:
+    """The error for triples that are none; `others` says what was found instead."""
+    found = f", only {others}" if others else ""
+    return InputError(f"{sources}: found no triple{found}, expected at least one{listed}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,11 +113,11 @@ def test_header_and_counts() -> None:
         compile_rules([], None, source_name="x", options=RuleOptions(semantics="other"))
 
 
-def test_nothing_to_compile() -> None:
-    """No rules make a rule file without chunks."""
-    for content in (b"", b"# only\n\n"):
-        with compiled(content) as (report, file):
-            assert (report.rules, file.rules, len(file.chunks), len(file.source_chunks)) == (0,) * 4
+@pytest.mark.parametrize("content", [b"", b"# only\n\n", b"\xef\xbb\xbf"])
+def test_nothing_to_compile(content: bytes) -> None:
+    """No rules make no rule file."""
+    with pytest.raises(InputError, match="found no rule"), compiled(content):
+        pass
 
 
 def test_rules_lie_in_the_order_of_their_keys() -> None:
