@@ -46,7 +46,7 @@ SOURCES = (
     b"h(X,Y) <= r(X,Y)\nh(X,Y) <= r(X,A), q(A,Y)\nh(Y,X) <= r(X,A), q(A,Y)\nh(X,Y) <= r(X,A), "
     b"r(A,B), r(B,Y)\nh(X,Y) <= r(X,A), r(A,B), r(B,C), q(C,Y)\nh(X,X) <= r(X,A), q(B,A)\n"
     b"h(me_myself_i,Y) <= \nh(a,b) <= r(a,b)\nh(X,a) <= r(X,Y), q(Y,Z)\nh(X,me_myself_i) <= r(X,d)\n",
-    b"",
+    b"bad\tline\n",
 )
 BASES = [compiled_bytes(source) for source in SOURCES]
 COLUMNS = ("atoms", "heads", "rule_body", "body_ends", "name_ends", "names", "name_hashes")
