@@ -19,7 +19,13 @@ from pff_stream.files.copies import CopiesOpener, is_read_once
 from pff_stream.files.known import is_graph_file
 from pff_stream.files.sources import shown
 from pff_stream.notes import NoteKind, Notes
-from pff_stream.triples._places import FOUND_BYTES, WANTED_BYTES, PlaceLines, WantedPlaces
+from pff_stream.triples._places import (
+    FOUND_BYTES,
+    WANTED_BYTES,
+    PlaceLines,
+    WantedPlaces,
+    pointer_bytes,
+)
 from pff_stream.triples.bad import BadTriples
 from pff_stream.triples.formats.mapping import keys_of
 from pff_stream.triples.inputs import OpenedInput, OpenedInputs, TripleInput
@@ -40,7 +46,13 @@ NO_PLACES = NoteKind(
     "input is no text that could be read again: where its triples stand is not told",
     "inputs are no texts that could be read again: where their triples stand is not told",
 )
+LONG_POINTERS = NoteKind(
+    "long_pointers",
+    "place is told by its line alone: its pointer is too long",
+    "places are told by their lines alone: their pointers are too long",
+)
 _NAMES_SHOWN = 3
+_MOST_BYTES_OF_A_CHARACTER = 4
 
 
 class Place(NamedTuple):
@@ -99,22 +111,25 @@ def find_places(
         keys.setdefault(_key(one), len(keys))
     looked_for = WantedPlaces(list(keys))
     _Pass(sources, looked_for, notes).read(memory, decoders)
+    notes.count_more(LONG_POINTERS, looked_for.n_long)
     for number, one in enumerate(wanted):
         met = looked_for.found[keys[_key(one)]]
         if met is not None:
-            source, line, pointer, path = met
+            source, line, text, path = met
+            pointer = None if text is None else text.decode()
             if one[2] is None and pointer is not None:
                 pointer += _relation_pointer(one[1], path, sources.options)
             found[number] = Place(names.get(source, source), line, pointer)
     return found
 
 
-def places_bytes(n: int, name_bytes: int, pointer_bytes: int) -> int:
-    """What `n` places take at most while they are looked for, beside what reading takes.
+def places_bytes(n: int, name_bytes: int) -> int:
+    """What looking for `n` places takes at most, beside what reading takes.
 
-    `name_bytes` are those of the names that are looked for, `pointer_bytes` those of all pointers.
+    `name_bytes` are those of the names that are looked for.
     """
-    return n * (WANTED_BYTES + FOUND_BYTES) + name_bytes + 2 * pointer_bytes
+    texts = (2 + _MOST_BYTES_OF_A_CHARACTER) * pointer_bytes(n)
+    return n * (WANTED_BYTES + FOUND_BYTES) + name_bytes + texts
 
 
 def _key(wanted: Wanted) -> tuple[bytes, bytes, bytes]:

@@ -23,11 +23,21 @@ cdef extern from "_names.h":
 
 cdef enum:
     NUMBER_BYTES = 10             # of an index
+    LONGEST_POINTER = 1 << 16
+    LEAST_TEXT = 1 << 20
+    TEXT_OF_ONE = 128
+
+cdef uint64_t NO_END = <uint64_t>-1
 
 WANTED_BYTES = sizeof(Key) + 4 * sizeof(uint64_t) + sizeof(Hit)
 """What one that is looked for takes at most, beside its names and what is found of it."""
-FOUND_BYTES = 240
+FOUND_BYTES = 512
 """What a place takes as Python objects, beside its pointer."""
+
+
+def pointer_bytes(n):
+    """What the pointers of `n` places may take together, in UTF-8."""
+    return max(LEAST_TEXT, n * TEXT_OF_ONE)
 
 
 cdef class WantedPlaces:
@@ -95,6 +105,7 @@ cdef class WantedPlaces:
             (<uint64_t*>self.slots.at)[slot] = (key.hash & ~<uint64_t>0xFFFFFFFF) | self.n
             self.left[key.kind] += 1
         self.n_left, self.subjects_left = self.n, self.left[SUBJECT]
+        self.text_room = pointer_bytes(n)
 
     @property
     def held_bytes(self):
@@ -107,7 +118,7 @@ cdef class WantedPlaces:
             + self.text_bytes
         )
 
-    def settle(self, str source, line_of, str before=None):
+    def settle(self, str source, line_of, bytes before=None):
         """Turns what was met since the last time into places.
 
         `line_of` says the line in `source` from what was told of each (a line, a place in a
@@ -126,8 +137,8 @@ cdef class WantedPlaces:
             i = number
             pointer = None
             path = b""
-            if before is not None:
-                pointer = before + texts[hits[i].start : hits[i].pointer_end].decode()
+            if before is not None and hits[i].start != NO_END:
+                pointer = before + texts[hits[i].start : hits[i].pointer_end]
                 path = texts[hits[i].pointer_end : hits[i].path_end]
             self.found[hits[i].key] = (source, line_of(at), pointer, path)
         self.n_hits = self.text_bytes = 0
@@ -223,6 +234,12 @@ cdef class PlaceLines(TripleLines):
 cdef class PlaceWalk(DocumentWalk):
     """Looks for what is wanted in documents, while their lines are made."""
 
+    def __cinit__(self, *_, **__):
+        memset(&self.pointer, 0, sizeof(Array))
+
+    def __dealloc__(self):
+        release(&self.pointer)
+
     def __init__(self, id_parts, bint injective, bint by_path, WantedPlaces wanted):
         DocumentWalk.__init__(self, id_parts, injective, by_path)
         self.wanted = wanted
@@ -230,6 +247,7 @@ cdef class PlaceWalk(DocumentWalk):
     def begin(self, bytes name):
         """The next walk is from the start of the document; `name` is its name without an id."""
         DocumentWalk.begin(self, name)
+        self.n_steps = 0
         if not self._look_for_object():
             raise MemoryError
 
@@ -281,54 +299,86 @@ cdef class PlaceWalk(DocumentWalk):
         return self.wanted._hit(key, frame.at, BY_POINTER) and self._place(self.depth, first, True)
 
     cdef bint _place(self, Py_ssize_t n_frames, uint64_t first, bint is_object) noexcept nogil:
-        """Writes the pointer of what was just met, if anything was; False: there is no memory."""
-        cdef const Frame* frame
-        cdef Text name, last, stop = self.raw + self.n_bytes
+        """Keeps the pointer of what was just met, if anything was; False: there is no memory."""
+        cdef const Frame* frame = &self.frames[self.depth]
+        cdef uint64_t i, end = 0, size = 0, start
         cdef unsigned char* at
-        cdef unsigned char digits[NUMBER_BYTES]
-        cdef uint64_t start = self.wanted.text_bytes, end = start, index, size, i
-        cdef int escapes = 0, n
         cdef Hit* hit
         if self.wanted.n_hits == first:
             return True
-        for i in range(<uint64_t>n_frames):
-            frame = &self.frames[i]
-            if frame.is_object:
-                name = self.raw + frame.key + 1
-                last = pff_json_string_end(name, stop, &escapes)
-                if not reserve(&self.wanted.texts, end + 2 * (last - name) + 1):
-                    return False
-                at = <unsigned char*>self.wanted.texts.at + end
-                at[0] = 47                                    # /
-                at = pff_json_write(name, last, at + 1, PFF_POINTER)
-            else:
-                if not reserve(&self.wanted.texts, end + NUMBER_BYTES + 1):
-                    return False
-                at = <unsigned char*>self.wanted.texts.at + end
-                at[0] = 47
-                at += 1
-                index, n = frame.index, 0
-                while n == 0 or index:
-                    digits[n] = <unsigned char>(48 + index % 10)
-                    index //= 10
-                    n += 1
-                while n:
-                    n -= 1
-                    at[0] = digits[n]
-                    at += 1
-            end = at - <unsigned char*>self.wanted.texts.at
-        frame = &self.frames[self.depth]
-        size = frame.prefix_end - frame.relation if is_object else 0
-        if size:
-            if not reserve(&self.wanted.texts, end + size):
+        if not self._point(n_frames, &end):
+            return False
+        if is_object:
+            size = frame.prefix_end - frame.relation
+        if end == NO_END or end + size > self.wanted.text_room:
+            self.wanted.n_long += self.wanted.n_hits - first
+            start, end, size = NO_END, 0, 0
+        else:
+            start = self.wanted.text_bytes
+            if not reserve(&self.wanted.texts, start + end + size):
                 return False
-            memcpy(
-                <unsigned char*>self.wanted.texts.at + end,
-                <const unsigned char*>self.relations.at + frame.relation,
-                size,
-            )
-        self.wanted.text_bytes = end + size
+            at = <unsigned char*>self.wanted.texts.at + start
+            memcpy(at, self.pointer.at, end)
+            memcpy(at + end, <const unsigned char*>self.relations.at + frame.relation, size)
+            self.wanted.text_bytes += end + size
+            self.wanted.text_room -= end + size
         for i in range(first, self.wanted.n_hits):
             hit = <Hit*>self.wanted.hits.at + i
-            hit.start, hit.pointer_end, hit.path_end = start, end, end + size
+            hit.start, hit.pointer_end, hit.path_end = start, start + end, start + end + size
+        return True
+
+    cdef bint _point(self, Py_ssize_t n_frames, uint64_t* end) noexcept nogil:
+        """The pointer of the value at hand, in `pointer`: only what is new of it is written."""
+        cdef const Frame* frame
+        cdef uint32_t place
+        cdef Py_ssize_t i
+        end[0] = 0
+        for i in range(n_frames):
+            frame = &self.frames[i]
+            place = frame.key if frame.is_object else frame.index
+            if (
+                i >= self.n_steps
+                or self.steps[i].at != place
+                or self.steps[i].is_object != frame.is_object
+            ):
+                if end[0] != NO_END and not self._step(frame, end):
+                    return False
+                self.steps[i].at, self.steps[i].is_object = place, frame.is_object
+                self.steps[i].end = end[0]
+                self.n_steps = i + 1
+            end[0] = self.steps[i].end
+        return True
+
+    cdef bint _step(self, const Frame* frame, uint64_t* end) noexcept nogil:
+        """Writes one step of the pointer behind `end`."""
+        cdef Text name = NULL, last = NULL, stop = self.raw + self.n_bytes
+        cdef unsigned char* at
+        cdef unsigned char digits[NUMBER_BYTES]
+        cdef uint32_t index = frame.index
+        cdef uint64_t size = NUMBER_BYTES
+        cdef int escapes = 0, n = 0
+        if frame.is_object:
+            name = self.raw + frame.key + 1
+            last = pff_json_string_end(name, stop, &escapes)
+            size = 2 * (last - name)
+        if end[0] + size + 1 > LONGEST_POINTER:
+            end[0] = NO_END
+            return True
+        if not reserve(&self.pointer, end[0] + size + 1):
+            return False
+        at = <unsigned char*>self.pointer.at + end[0]
+        at[0] = 47                                            # /
+        at += 1
+        if frame.is_object:
+            at = pff_json_write(name, last, at, PFF_POINTER)
+        else:
+            while n == 0 or index:
+                digits[n] = <unsigned char>(48 + index % 10)
+                index //= 10
+                n += 1
+            while n:
+                n -= 1
+                at[0] = digits[n]
+                at += 1
+        end[0] = at - <unsigned char*>self.pointer.at
         return True

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import json
 import lzma
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from pff_stream.errors import InputError
-from pff_stream.findings.places import ANY, NO_PLACES, Place, PlaceSources, Wanted, find_places
+from pff_stream.findings.places import (
+    ANY,
+    LONG_POINTERS,
+    NO_PLACES,
+    Place,
+    PlaceSources,
+    Wanted,
+    find_places,
+    places_bytes,
+)
 from pff_stream.notes import Notes
 from pff_stream.settings.models import InputOptions
 from pff_stream.triples.encode import PrivateGraph, encode_quietly
@@ -142,3 +153,39 @@ def test_changed_since(tmp_path: Path) -> None:
     written(Path(path), "a\tr\n")
     with pytest.raises(InputError, match=r"a\.tsv, line 1: .*when it was encoded it was another"):
         find_places(sources, [(b"a", b"r", b"b")])
+
+
+@pytest.mark.parametrize("key", ["k" * 3_000_000, "k" * 3000, "~/" * 400])
+def test_long_pointers(tmp_path: Path, key: str) -> None:
+    """Many places in an object with a long pointer: what is held is bounded, lines are told."""
+    n = 2000
+    document = {
+        key: {"id": "x", "nested": [{"id": "y", "b": "c"}]} | {f"a{i}": i for i in range(n)}
+    }
+    path = written(tmp_path / "a.json", json.dumps(document, indent=0))
+    wanted: list[Wanted] = [(b"x", b"a%d" % i, b"%d" % i) for i in range(n)]
+    wanted += [(b"y", b"b", b"c"), (b"y", b"q", None), (b"x", b"q", None)]
+    report = encode_quietly([path], PrivateGraph(), EncodeOptions())
+    sources = PlaceSources([path], EncodeOptions(), report.input_hash)
+    notes = Notes()
+    tracemalloc.start()
+    found = find_places(sources, wanted, notes=notes)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 24 and places_bytes(n, 0) < 1 << 23
+    assert [place and place.line for place in found] == [*range(10, n + 10), 7, 5, 2]
+    pointers = [place.pointer for place in found if place and place.pointer is not None]
+    assert len(pointers) + notes.count(LONG_POINTERS) == len(wanted)
+    step = "/" + key.replace("~", "~0").replace("/", "~1")
+    assert len(pointers) == (0 if len(key) > 1 << 16 else len(pointers))
+    assert all(pointer.startswith(step) for pointer in pointers)
+
+
+def test_what_can_be_wanted() -> None:
+    """What is asked for is two names, or a subject: nothing else can be looked for."""
+    from pff_stream.triples._places import WantedPlaces
+
+    for triple in ((b"", b"r", b""), (b"s", b"", b"o"), (b"", b"", b"")):
+        with pytest.raises(ValueError, match="expected two names or a subject"):
+            WantedPlaces([triple])
+    assert WantedPlaces([]).found == []

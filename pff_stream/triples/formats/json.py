@@ -206,7 +206,7 @@ class DocumentReader(TripleReader):
                 )
         memory.hold(walk.held_bytes)
         if self._wanted is not None:
-            before = f"/{element.index}" if element.in_array else ""
+            before = f"/{element.index}".encode() if element.in_array else b""
             self._wanted.settle(source, lambda at: element.line + walk.line_of(at), before)
         self._named += walk.named
         for name, (count, places) in walk.noted().items():
