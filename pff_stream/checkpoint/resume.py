@@ -15,6 +15,7 @@ from typing import Any
 from pff_stream.checkpoint.state import absolute, read_settings
 from pff_stream.errors import InputError, UsageError
 from pff_stream.report.folder import STATE, SUMMARY, is_unfinished
+from pff_stream.report.summary import Summary, read_summary
 from pff_stream.settings.commands import RunSettings
 from pff_stream.settings.models import OutputOptions, ResourceOptions
 from pff_stream.settings.options import OPTIONS
@@ -31,6 +32,9 @@ class Finished:
     exit_code: int
     reason: str
     lines: list[str]
+    fail_on: str
+    """What decided about its exit code."""
+    summary: Summary
 
 
 def run_settings(layers: Layers) -> RunSettings:
@@ -49,9 +53,11 @@ def finished_run(layers: Layers) -> Finished | None:
     path = os.path.join(str(out), SUMMARY)
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            run = json.load(file)["run"]
+            summary = read_summary(json.load(file))
+        run: Any = summary.run
         lines = [str(line) for line in run["lines"]]
-        return Finished(int(run["exit_code"]), str(run["reason"]), lines)
+        code, reason = int(run["exit_code"]), str(run["reason"])
+        return Finished(code, reason, lines, str(run["fail_on"]), summary)
     except FileNotFoundError:
         raise UsageError(
             f"--resume {out}: found neither a finished run ({SUMMARY}) nor an unfinished one "

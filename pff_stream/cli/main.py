@@ -64,17 +64,23 @@ command line is stronger than the environment, the environment stronger than fil
 """
 
 
-def _end(result: Result | Finished, voice: TalkOptions, *, to_stderr: bool = False) -> int:
-    """Says what a run came to, and last why its exit code is not 0; returns the code.
+def _end(
+    result: Result | Finished, fail_on: str, voice: TalkOptions, *, to_stderr: bool = False
+) -> int:
+    """Says what a run came to, and last the verdict; returns the exit code.
 
-    Violations are results, said where results are; what went wrong is an error.
+    What --fail-on names is a result, said where results are; what went wrong is an error. Both are
+    said with --quiet, too.
     """
-    violated = [f"exit code 1: {result.reason}"] if result.exit_code == 1 else []
-    print_lines([*result.lines, *violated], voice, to_stderr=to_stderr)
-    if result.exit_code > 1:
+    code = result.exit_code
+    passed = [f"Passed (--fail-on {fail_on})"] if code == 0 else []
+    print_lines([*result.lines, *passed], voice, to_stderr=to_stderr)
+    if code == 1:
+        output.say(f"Failed: {result.reason}", to_stderr=to_stderr)
+    elif code:
         output.flush()
-        logs.error(f"exit code {result.exit_code}: {result.reason}")
-    return result.exit_code
+        logs.error(f"exit code {code}: {result.reason}")
+    return code
 
 
 def _version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
@@ -186,13 +192,19 @@ def run(engine: Engine, /, inputs: tuple[str, ...], **_: object) -> int:
             if said(layers, ("report",)):
                 folder = str(said(layers, ("resume",))["resume"])
                 _report(engine, folder, layers, voice, observer)
-            return _end(ended, voice)
+            asked = said(layers, ("fail_on",)).get("fail_on")
+            if asked is not None:
+                from pff_stream.run.verdict import judged_again
+
+                ended = judged_again(ended, str(asked))
+            return _end(ended, ended.fail_on, voice)
         settings = run_settings(layers)
 
         with whole_tree(settings.resources):  # before the engine is imported, and numpy with it
             result = engine.run(settings, observer)
         observer.close()
-        return _end(result, voice, to_stderr=settings.output.talks_on_stderr)
+        to_stderr = settings.output.talks_on_stderr
+        return _end(result, settings.output.fail_on, voice, to_stderr=to_stderr)
 
 
 @commands.command(epilog="\b\nExample:\n  pff-stream report results --report report.md")

@@ -21,7 +21,7 @@ from pff_stream.report.summary import (
     worst_lines,
 )
 from pff_stream.report.totals import RunTotals
-from pff_stream.run.verdict import verdict
+from pff_stream.run.verdict import NOTHING_FOUND, Judged, verdict
 from pff_stream.settings.commands import RunSettings
 from planner.plan import Plan
 from planner.sizes import format_size
@@ -60,6 +60,8 @@ class Facts:
     """What was skipped or noticed."""
     work: Mapping[str, Json] = field(default_factory=dict)
     """What the workers did: CPU seconds, edges, retries."""
+    findings: Judged = NOTHING_FOUND
+    """What of the findings the verdict may be about."""
 
 
 def conclude(totals: RunTotals, facts: Facts) -> Result:
@@ -69,6 +71,7 @@ def conclude(totals: RunTotals, facts: Facts) -> Result:
         totals,
         on_bad_rule=settings.reading.on_bad_rule,
         fail_on_expression=settings.output.fail_on,
+        findings=facts.findings,
     )
     return Result(judged.exit_code, judged.reason, _lines(totals, facts), totals, facts.notes)
 
@@ -165,6 +168,9 @@ def _run(result: Result, facts: Facts) -> dict[str, Json]:
         "exit_code": result.exit_code,
         "reason": result.reason,
         "lines": result.lines,
+        "fail_on": facts.settings.output.fail_on,
+        "new": facts.findings.new,
+        "best_score": facts.findings.best_score,
     }
 
 

@@ -25,6 +25,7 @@ from pff_stream.settings.models import (
     TargetOptions,
 )
 from pff_stream.settings.options import OPTIONS
+from pff_stream.settings.policy import asks_for_new, asks_for_score
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,16 @@ class RunSettings(CommandSettings):
             raise UsageError(
                 "--report: found with --manifest alone, expected --out DIR besides: a report over "
                 "many documents is made from their folders"
+            )
+        if asks_for_new(self.output.fail_on):
+            raise UsageError(
+                f"--fail-on: found {self.output.fail_on} without --baseline FILE, expected both: "
+                "new are the findings that an earlier run had not"
+            )
+        if asks_for_score(self.output.fail_on):
+            raise UsageError(
+                f"--fail-on: found {self.output.fail_on} in a run that looks for no findings, "
+                "expected findings whose score is asked for"
             )
 
     def result_options(self) -> dict[str, Any]:

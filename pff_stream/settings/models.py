@@ -200,7 +200,7 @@ class OutputOptions(Options):
     overwrite: bool = False
     """Whether an unfinished run in `out` is replaced."""
     fail_on: str = "violations"
-    """What ends the command with 1: violations, none, count>N or rate>P (0.05 or 5%)."""
+    """What ends the command with 1, by conditions with commas between (see `policy`)."""
 
     def validate(self) -> None:
         """A run that is resumed keeps its folder."""

@@ -6,27 +6,36 @@ through this table, so that a value means the same and fails the same wherever i
 
 from __future__ import annotations
 
-import math
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from pff_stream.errors import UsageError
 from pff_stream.execute.executors import EXECUTORS
-from pff_stream.settings.columns import EXPECTED, parse_columns
-from pff_stream.settings.policy import read_bad_rule, read_fail_on
+from pff_stream.settings.columns import EXPECTED
+from pff_stream.settings.policy import FAIL_ON, read_bad_rule, read_fail_on
+from pff_stream.settings.values import (
+    read_choice,
+    read_columns,
+    read_file,
+    read_flag,
+    read_fraction,
+    read_functional,
+    read_id_key,
+    read_path,
+    read_several,
+    read_size,
+    read_text,
+    read_triple,
+    read_whole,
+)
 
 PREFIX = "PFF_STREAM_"
 _SHOWN = 80
 """So much of a wrong value is shown."""
-MAX_COUNT = 2**63 - 1
 
-_WHOLE = re.compile(r"[0-9]+(?:_[0-9]+)*", re.ASCII)
 _REPORT = re.compile(r"(?:([a-z][a-z0-9-]*)=)?(.+)", re.ASCII | re.DOTALL)
-_YES = ("1", "true", "yes", "on")
 _START_METHODS = tuple(executor.name for executor in EXECUTORS)
-_NO = ("0", "false", "no", "off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,247 +86,136 @@ class Option:
             raise UsageError(f"{origin}: found {found}, expected {self.expected}") from None
 
 
-def _whole(minimum: int) -> Callable[[object], int]:
-    """Reads a whole number from `minimum` to 2**63 - 1; digits may be grouped by underscores."""
-
-    def parse(value: object) -> int:
-        if isinstance(value, str):
-            if not _WHOLE.fullmatch(value.strip()):
-                raise ValueError
-            value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise TypeError
-        if not minimum <= value <= MAX_COUNT:
-            raise ValueError
-        return value
-
-    return parse
-
-
-def _size(minimum: int) -> Callable[[object], int]:
-    """Reads bytes from a number or from text such as 512MiB; at least `minimum` bytes."""
-
-    def parse(value: object) -> int:
-        if isinstance(value, str):
-            from planner.sizes import parse_size
-
-            value = parse_size(value)
-        return _whole(minimum)(value)
-
-    return parse
-
-
-def _choice(*choices: str) -> Callable[[object], str]:
-    def parse(value: object) -> str:
-        if not isinstance(value, str) or value not in choices:
-            raise ValueError
-        return value
-
-    return parse
-
-
-def _fraction(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise TypeError
-    number = float(value)
-    if not math.isfinite(number) or not 0 <= number <= 1:
-        raise ValueError
-    return number
-
-
-def _flag(value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    text = str(value).strip().lower()
-    if text not in _YES + _NO:
-        raise ValueError
-    return text in _YES
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError
-    return value
-
-
-def _id_key(value: object) -> str:
-    text = _text(value)
-    parts = text.split(",")
-    if len(parts) > 8 or text.count(".") > 20 or not all(part.strip() for part in parts):
-        raise ValueError
-    return text
-
-
-def _several(value: object) -> tuple[str, ...]:
-    """One value, or a list of them."""
-    values = value if isinstance(value, (list, tuple)) else (value,)
-    return tuple(_path(one) for one in values)
-
-
-def _functional(value: object) -> tuple[str, ...]:
-    """One R=subject or R=object, or a list of them."""
-    values = value if isinstance(value, (list, tuple)) else (value,)
-    for one in values:
-        relation, _, place = _text(one).rpartition("=")
-        if not relation or place not in ("subject", "object"):
-            raise ValueError
-    return tuple(values)
-
-
-def _triple(value: object) -> tuple[str, ...]:
-    if not isinstance(value, (list, tuple)) or len(value) != 3:
-        raise ValueError
-    return tuple(_text(one) for one in value)
-
-
-def _path(value: object) -> str:
-    text = os.fspath(value) if isinstance(value, (str, os.PathLike)) else ""
-    if not isinstance(text, str) or not text or "\0" in text:
-        raise ValueError
-    return text
-
-
-def _file(value: object) -> str:
-    text = _path(value)
-    if text == "-":
-        raise ValueError
-    return text
-
-
-def _columns(value: object) -> str:
-    text = _text(value)
-    if parse_columns(text).names:
-        return text
-    return ",".join(part.strip() for part in text.lower().split(","))
-
-
 _TABLE = (
-    Option("rules", _path, "a rule file or - for standard input",
+    Option("rules", read_path, "a rule file or - for standard input",
            "Rules for --manifest: AnyBURL text (.gz, .zst, -) or a compiled .pffr file.",
            "RULES", is_path=True),
-    Option("manifest", _file, "a YAML file (it is read more than once, so not -)",
+    Option("manifest", read_file, "a YAML file (it is read more than once, so not -)",
            "YAML file that lists many documents, each checked as a graph of its own.",
            "FILE", is_path=True),
-    Option("budget", _size(1), "a size from 1 byte, such as 512MiB or 4G",
+    Option("budget", read_size(1), "a size from 1 byte, such as 512MiB or 4G",
            "Memory of all processes together is never more than this.",
            "SIZE", "budget_bytes", "what the machine allows"),
-    Option("reserve", _size(0), "a size, such as 512MiB or 0",
+    Option("reserve", read_size(0), "a size, such as 512MiB or 0",
            "Left alone, of the machine's available memory.",
            "SIZE", "reserve_bytes", "512MiB"),
-    Option("workers", _whole(1), "a whole number from 1",
+    Option("workers", read_whole(1), "a whole number from 1",
            "Exactly so many workers: it fits or is refused, and is never lowered.",
            "N", default="chosen by the plan"),
-    Option("max-workers", _whole(1), "a whole number from 1",
+    Option("max-workers", read_whole(1), "a whole number from 1",
            "The plan chooses at most so many workers.",
            "N", default="cores that may be used"),
-    Option("start-method", _choice(*_START_METHODS),
+    Option("start-method", read_choice(*_START_METHODS),
            f"{', '.join(_START_METHODS[:-1])} or {_START_METHODS[-1]}",
            "How workers are started.", f"[{'|'.join(_START_METHODS)}]",
            default="chosen by the plan: processes, or threads where those do not fit"),
-    Option("fence", _choice("auto", "rlimit", "cgroup", "none"), "auto, rlimit, cgroup or none",
+    Option("fence", read_choice("auto", "rlimit", "cgroup", "none"), "auto, rlimit, cgroup or none",
            "Kernel limits: each worker by its share (rlimit), also all processes together by the "
            "budget (cgroup; auto: where that can be).",
            "[auto|rlimit|cgroup|none]", default="auto"),
-    Option("plan", _file, "a plan saved with `plan -o`",
+    Option("plan", read_file, "a plan saved with `plan -o`",
            "Take workers, start method and window from it; refused when the inputs changed.",
            "FILE", files=False),
-    Option("semantics", _choice("object-identity", "homomorphism"),
+    Option("semantics", read_choice("object-identity", "homomorphism"),
            "object-identity or homomorphism",
            "Whether distinct variables stand for distinct entities (object-identity) "
            "or may coincide (homomorphism).",
            "[object-identity|homomorphism]", default="by the rule format"),
-    Option("rule-format", _text, "the name of a rule format",
+    Option("rule-format", read_text, "the name of a rule format",
            "Format of the rules: a name, or auto, by what the text begins with.",
            "NAME", default="auto"),
-    Option("min-confidence", _fraction, "a number from 0 to 1",
+    Option("min-confidence", read_fraction, "a number from 0 to 1",
            "Leave out rules below this confidence in the miner's column.", "X"),
-    Option("min-support", _whole(0), "a whole number from 0",
+    Option("min-support", read_whole(0), "a whole number from 0",
            "Leave out rules below this support in the miner's column.", "N"),
-    Option("max-work", _whole(0), "a whole number from 0",
+    Option("max-work", read_whole(0), "a whole number from 0",
            "Leave out rules whose work bound is over it, as too-large; none by default.", "N"),
-    Option("unseen", _whole(0), "a whole number from 0",
+    Option("unseen", read_whole(0), "a whole number from 0",
            "Unseen negatives, added to the predictions in every confidence.", "N", default="0"),
-    Option("assumption", _choice("closed", "partial"), "closed or partial",
+    Option("assumption", read_choice("closed", "partial"), "closed or partial",
            "Whether every absent prediction is a violation (closed), or only where the graph has "
            "some fact of the relation with this value of its functional variable (partial).",
            "[closed|partial]", default="closed"),
-    Option("confidence", _choice("miner", "miner-pca", "exact", "partial"),
+    Option("confidence", read_choice("miner", "miner-pca", "exact", "partial"),
            "miner, miner-pca, exact or partial",
            "What rules are ranked by: the miner's column, its PCA column, support by predictions "
            "on this graph (exact), or the same without the unknown ones (partial).",
            "[miner|miner-pca|exact|partial]",
            default="miner where every rule has it from 0 to 1, else exact"),
-    Option("functional", _functional, "R=subject or R=object",
+    Option("functional", read_functional, "R=subject or R=object",
            "Functional variable of a relation, where the graph does not tell; may stand several "
            "times.", "R=[subject|object]", default="the side with more distinct entities",
            repeats=True),
-    Option("max-examples", _whole(0), "a whole number from 0",
+    Option("max-examples", read_whole(0), "a whole number from 0",
            "Violations shown per rule, each with its witness; counts stay exact.",
            "N", default="10"),
-    Option("max-violations", _whole(0), "a whole number from 0",
+    Option("max-violations", read_whole(0), "a whole number from 0",
            "Violations written in all, in the order of the output; counts stay exact.",
            "N", default="1000000"),
-    Option("out", _file, "a folder", "Folder for all results.", "DIR", is_path=True),
-    Option("violations", _path, "a file or - for standard output",
+    Option("out", read_file, "a folder", "Folder for all results.", "DIR", is_path=True),
+    Option("violations", read_path, "a file or - for standard output",
            "File for the violations (JSON Lines; .gz and .zst: packed); with - all talk goes to "
            "standard error.",
            "FILE|-", default="DIR/violations.jsonl", is_path=True),
-    Option("report", _several, "a file, or NAME=FILE",
+    Option("report", read_several, "a file, or NAME=FILE",
            "Make a report of the results, in the form that the file's name ends with or that NAME "
            "says; may stand several times.", "[NAME=]FILE", environment=False, files=False,
            repeats=True),
-    Option("resume", _file, "the folder of an unfinished run",
+    Option("resume", read_file, "the folder of an unfinished run",
            "Go on with the unfinished run in this folder: inputs and settings are its own, workers "
            "and budget may differ.", "DIR", environment=False, files=False),
-    Option("overwrite", _flag, "yes or no", "Replace an unfinished run in --out."),
+    Option("overwrite", read_flag, "yes or no", "Replace an unfinished run in --out."),
     Option("fail-on", read_fail_on,
-           "violations, none, count>N or rate>P (at most 1 or 100%)",
+           f"{FAIL_ON}; several with commas between",
            "What makes the command end with 1: any violation, nothing, more than N violations, "
-           "or more than P violations per prediction (0.05 or 5%).",
-           "[violations|none|count>N|rate>P]", default="violations"),
+           "more than the share P of violations among violations and support (0.05 or 5%), "
+           "findings that --baseline has not, a finding of score S, or that no rule had a "
+           "prediction; several with commas between.",
+           "[violations|none|count>N|rate>P|new|new>N|score>=S|nothing-checked][,...]",
+           default="violations"),
     Option("on-bad-rule", read_bad_rule, "fail, skip or a percentage such as 1%",
            "A rule that cannot be read: fail at the first, skip all, or fail over this share.",
            "[fail|skip|P%]", default="1%"),
     Option("on-bad-triple", read_bad_rule, "fail, skip or a percentage such as 1%",
            "A line that is no triple: fail at the first, skip all, or fail over this share.",
            "[fail|skip|P%]", default="fail"),
-    Option("format", _text, "the name of a triple format",
+    Option("format", read_text, "the name of a triple format",
            "Format of the triples: tsv, json, csv (a line of column names first), openke "
            "(train2id.txt), or auto, by name and content.", "NAME", default="auto"),
-    Option("columns", _columns, EXPECTED,
+    Option("columns", read_columns, EXPECTED,
            "Order of subject, relation and object in TSV triples; _ is a column that is ignored, "
            "... any others behind. With --format csv the names of three columns.",
            "s,p,o", default="s,p,o"),
-    Option("id-key", _id_key, "a key of the documents, or up to 8 with commas between",
+    Option("id-key", read_id_key, "a key of the documents, or up to 8 with commas between",
            "Key that names an entity in JSON documents; several (resourceType,id) together, "
            "or keys inside of it (_id.$oid).",
            "KEY[,KEY...]", default="@id, id or msisdn"),
-    Option("mapping", _choice("json-1", "json-2"), "json-1 or json-2",
+    Option("mapping", read_choice("json-1", "json-2"), "json-1 or json-2",
            "How objects of JSON documents are named by their paths; json-1: without escapes, as "
            "before.",
            "[json-1|json-2]", default="json-2"),
-    Option("predicate", _choice("key", "path"), "key or path",
+    Option("predicate", read_choice("key", "path"), "key or path",
            "Relation of a JSON value: its key, or its keys from the top joined by dots.",
            "[key|path]", default="key"),
-    Option("max-document", _size(1), "a size from 1 byte, such as 64MiB",
+    Option("max-document", read_size(1), "a size from 1 byte, such as 64MiB",
            "A larger JSON document is an error.", "SIZE", "max_document_bytes", "64MiB"),
-    Option("graph", _file, "an encoded graph", "Settle names of several readings with this graph.",
-           "GRAPH", is_path=True),
-    Option("chunk-rules", _whole(1), "a whole number from 1 to 4096",
+    Option("graph", read_file, "an encoded graph",
+           "Settle names of several readings with this graph.", "GRAPH", is_path=True),
+    Option("chunk-rules", read_whole(1), "a whole number from 1 to 4096",
            "Rules that a worker takes at once, at most: fewer take less memory and more time.",
            "N", default="4096"),
-    Option("check", _flag, "yes or no", "Read and report only, write nothing."),
-    Option("output", _file, "a file", "File to write; replaced at once when it is complete.",
+    Option("check", read_flag, "yes or no", "Read and report only, write nothing."),
+    Option("output", read_file, "a file", "File to write; replaced at once when it is complete.",
            "FILE", environment=False, files=False),
-    Option("triple", _triple, "three names: subject, relation and object",
+    Option("triple", read_triple, "three names: subject, relation and object",
            "The triple to explain, whether the graph has it or not.", "S R O",
            environment=False, files=False, n_words=3),
-    Option("config", _file, "a YAML file",
+    Option("config", read_file, "a YAML file",
            "YAML file with option names as keys; paths in it are relative to it.",
            "FILE", files=False),
-    Option("quiet", _flag, "yes or no", "Say nothing but errors."),
-    Option("verbose", _flag, "yes or no", "Say more; with a traceback where something broke."),
-    Option("log-json", _flag, "yes or no", "Write logs as JSON, one object a line."),
+    Option("quiet", read_flag, "yes or no", "Say nothing but errors."),
+    Option("verbose", read_flag, "yes or no", "Say more; with a traceback where something broke."),
+    Option("log-json", read_flag, "yes or no", "Write logs as JSON, one object a line."),
 )  # fmt: skip
 
 

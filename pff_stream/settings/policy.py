@@ -7,6 +7,7 @@ count is on the wrong side by rounding.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pff_stream.errors import UsageError
@@ -15,42 +16,99 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
 _NUMBER = r"(?P<number>[0-9]{1,18}(?:\.[0-9]{1,18})?)"
-_FAIL_ON = re.compile(
-    rf"(?P<word>violations|none)|count>(?P<count>[0-9]{{1,18}})|rate>{_NUMBER}(?P<percent>%?)",
+_CONDITION = re.compile(
+    rf"(?P<word>violations|none|new|nothing-checked)|(?P<of>count|new)>(?P<count>[0-9]{{1,18}})"
+    rf"|rate>{_NUMBER}(?P<percent>%?)|score>=(?P<score>[0-9]{{1,18}}(?:\.[0-9]{{1,18}})?)",
     re.ASCII,
 )
+FAIL_ON = "violations, none, count>N, rate>P, new, new>N, score>=S or nothing-checked"
+"""What a condition can be, for messages."""
 _BAD_RULE = re.compile(rf"(?P<word>fail|skip)|{_NUMBER}(?P<percent>%)", re.ASCII)
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a run came to, as conditions ask for it."""
+
+    violations: int
+    support: int
+    """Predictions that are triples of the graph."""
+    predictions: int
+    new: int | None = None
+    """Findings that an earlier run had not; None: they were not compared."""
+    best_score: float | None = None
+    """Of all findings; None without any."""
+
+
 def read_fail_on(value: object) -> str:
-    """The expression without spaces; ValueError where it is none."""
-    return _read(_FAIL_ON, value)[0]
+    """The conditions without spaces, commas between them; ValueError where it is none."""
+    if not isinstance(value, str):
+        raise ValueError
+    conditions = value.replace(" ", "").split(",")
+    for one in conditions:
+        _condition(one)
+    if "none" in conditions and len(conditions) > 1:
+        raise ValueError
+    return ",".join(conditions)
 
 
 def read_bad_rule(value: object) -> str:
     """The same of `fail`, `skip` or `P%`."""
-    return _read(_BAD_RULE, value)[0]
+    return _read(value)[0]
 
 
-def fail_on(expression: str, *, violations: int, predictions: int) -> bool:
-    """Whether so many violations of so many predictions are what `expression` names.
+def fails_on(expression: str, checked: Checked) -> list[str]:
+    """The conditions of `expression` that a run meets, in their order.
 
     `violations`: there is one; `none`: never; `count>N`: more than N violations; `rate>P`: more
-    than the share P of all predictions are violations, P as 0.05 or 5% (without predictions the
-    rate is 0). Spaces do not matter. `UsageError` for anything else.
+    than the share P of support and violations together are violations, P as 0.05 or 5% (without
+    either the rate is 0); `new`, `new>N`: findings that the baseline has not; `score>=S`: a finding
+    has this score; `nothing-checked`: no rule had a prediction. `UsageError` for anything else.
     """
     try:
-        form = _read(_FAIL_ON, expression)
+        conditions = read_fail_on(expression).split(",")
     except ValueError:
         raise UsageError(
-            f"--fail-on: found {expression!r}, expected violations, none, count>N or rate>P "
-            "(P as 0.05 or 5%, at most 1)"
+            f"--fail-on: found {expression!r}, expected {FAIL_ON}; several with commas between"
         ) from None
-    if form["count"] is not None:
-        return violations > int(form["count"])
+    return [one for one in conditions if _holds(_condition(one), checked)]
+
+
+def asks_for_new(expression: str) -> bool:
+    """Whether a condition of `--fail-on` is about findings that a baseline has not."""
+    return any(one.startswith("new") for one in expression.split(","))
+
+
+def asks_for_score(expression: str) -> bool:
+    """Whether a condition of `--fail-on` is about the scores of findings."""
+    return any(one.startswith("score") for one in expression.split(","))
+
+
+def _holds(form: re.Match[str], checked: Checked) -> bool:
+    word = form["word"] or form["of"]
+    if form["score"] is not None:
+        return checked.best_score is not None and checked.best_score >= float(form["score"])
     if form["number"] is not None:
-        return violations > _share(form) * predictions
-    return form["word"] == "violations" and violations > 0
+        decided = checked.support + checked.violations
+        return checked.violations > _share(form["number"], form["percent"]) * decided
+    if word == "nothing-checked":
+        return not checked.predictions
+    if word == "none":
+        return False
+    found = (checked.new or 0) if word == "new" else checked.violations
+    return found > int(form["count"] or 0)
+
+
+def _condition(text: str) -> re.Match[str]:
+    """The parts of a condition; ValueError where it is none."""
+    form = _CONDITION.fullmatch(text)
+    if form is None:
+        raise ValueError
+    if form["number"] is not None and _share(form["number"], form["percent"]) > 1:
+        raise ValueError
+    if form["score"] is not None and float(form["score"]) > 1:
+        raise ValueError
+    return form
 
 
 def allowed_share(on_bad_rule: str) -> Fraction:
@@ -59,12 +117,12 @@ def allowed_share(on_bad_rule: str) -> Fraction:
     `UsageError` for anything else.
     """
     try:
-        form = _read(_BAD_RULE, on_bad_rule)
+        form = _read(on_bad_rule)
     except ValueError:
         raise UsageError(
             f"--on-bad-rule {on_bad_rule!r}: expected fail, skip or a share as 1%"
         ) from None
-    return _share(form)
+    return _allowed(form)
 
 
 def too_many_rejected(on_bad_rule: str, rejected: int, n_rules: int) -> bool:
@@ -72,16 +130,20 @@ def too_many_rejected(on_bad_rule: str, rejected: int, n_rules: int) -> bool:
     return rejected > allowed_share(on_bad_rule) * n_rules
 
 
-def _read(pattern: re.Pattern[str], value: object) -> re.Match[str]:
-    form = pattern.fullmatch(value.replace(" ", "")) if isinstance(value, str) else None
-    if form is None or (form["number"] is not None and _share(form) > 1):
+def _read(value: object) -> re.Match[str]:
+    form = _BAD_RULE.fullmatch(value.replace(" ", "")) if isinstance(value, str) else None
+    if form is None or (form["number"] is not None and _allowed(form) > 1):
         raise ValueError
     return form
 
 
-def _share(form: re.Match[str]) -> Fraction:
+def _allowed(form: re.Match[str]) -> Fraction:
+    if form["number"] is None:
+        return _share(str(int(form["word"] == "skip")), "")
+    return _share(form["number"], form["percent"])
+
+
+def _share(number: str, percent: str) -> Fraction:
     from fractions import Fraction  # not where options are only listed
 
-    if form["number"] is None:
-        return Fraction(form["word"] == "skip")
-    return Fraction(form["number"]) / (100 if form["percent"] else 1)
+    return Fraction(number) / (100 if percent else 1)

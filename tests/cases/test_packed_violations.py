@@ -22,7 +22,7 @@ def test_packed_violations(tmp_path: Path, suffix: str) -> None:
     for name in ("v.jsonl", f"v{suffix}"):
         path = tmp_path / name
         result = CliRunner().invoke(commands, ["run", *inputs, "--violations", str(path)])
-        assert "exit code 1:" in result.output
+        assert "Failed: " in result.output
         read.append(b"".join(open_blocks(path)))
     assert read[0] == read[1] and json.loads(read[0])["rule"] == 1
     assert path.read_bytes() != read[0]

@@ -70,21 +70,22 @@ def test_run_ends_as_the_engine_says(
 ) -> None:
     """The exit code is the engine's, and why it is not 0 is the last that is said.
 
-    Violations are a result, on standard output; the rest is an error, said with --quiet, too.
+    Violations are a result, on standard output; the rest is an error; --quiet leaves only these.
     """
     reason = "of this" if code else ""
     engine.result = replace(engine.result, exit_code=code, reason=reason)
     ended = command("run", *INPUTS, *options)
-    reason = f"exit code {code}: of this\n"
-    out = "satisfied 1\nviolated 0\n" + reason * (code == 1)
-    error = f"pff-stream: error: {reason}" if code > 1 else ""
-    assert (ended.code, ended.out, ended.err) == (code, "" if options else out, error)
+    talk = "" if options else "satisfied 1\nviolated 0\n"
+    said = {0: "" if options else "Passed (--fail-on violations)\n", 1: "Failed: of this\n"}
+    error = f"pff-stream: error: exit code {code}: of this\n" if code > 1 else ""
+    assert (ended.code, ended.out, ended.err) == (code, talk + said.get(code, ""), error)
 
 
 def test_violations_own_standard_output(command: Command) -> None:
     """With --violations - the summary moves to standard error."""
     ended = command("run", *INPUTS, "--violations", "-")
-    assert (ended.out, ended.err) == ("", "satisfied 1\nviolated 0\n")
+    talk = "satisfied 1\nviolated 0\nPassed (--fail-on violations)\n"
+    assert (ended.out, ended.err) == ("", talk)
 
 
 def test_quiet(command: Command, engine: FakeEngine) -> None:

@@ -29,7 +29,7 @@ def check(folder: Path, kind: int, soft: int) -> None:
     """A run ends with its verdict, or with 3 and one line."""
     done = started(["run", *inputs(folder)], limited(kind, soft))
     if done.returncode == 1:
-        assert "exit code 1: " in done.stdout
+        assert "Failed: " in done.stdout
         return
     assert done.returncode == 3, (soft, done.stderr)
     assert "pff-stream: error: " in done.stderr
@@ -80,4 +80,4 @@ def test_descriptors_for_many_workers(tmp_path: Path, descriptors: int, method: 
     prepare = limited(resource.RLIMIT_NOFILE, descriptors)
     done = started(["run", *inputs(tmp_path), *options], prepare)
     assert done.returncode in (1, 3), done.stderr
-    assert done.returncode == 3 or "exit code 1: " in done.stdout
+    assert done.returncode == 3 or "Failed: " in done.stdout

@@ -151,5 +151,5 @@ def test_output_that_is_not_ready(tmp_path: Path, number: int) -> None:
     os.close(writing)
     if number == 1:
         reader.join()
-        assert b"exit code 1: " in found
+        assert b"Failed: " in found
     os.close(reading)

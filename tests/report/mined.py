@@ -1,4 +1,4 @@
-"""What a miner says of rules: values by hypothesis, and the columns that a rule file has of them."""
+"""What a miner says of rules: values by hypothesis, and the columns of a rule file with them."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def totals(violations: int = 0, **outcomes: int) -> Totals:
     ("violations", "outcomes", "fails", "code", "reason"),
     [
         (0, {"satisfied": 2}, False, 0, ""),
-        (3, {"violated": 2}, False, 1, "3 violations of 100 predictions (--fail-on violations)"),
+        (3, {"violated": 2}, False, 1, "3 violations (--fail-on violations)"),
         (3, {"violated": 1, "failed": 1}, False, 4, "1 rule could not be evaluated"),
         (3, {"violated": 1, "failed": 1, "rejected": 1}, True, 2, "1 of 3 rules could not be read"),
         (3, {"violated": 1, "rejected": 1}, False, 2, "1 of 2 rules could not be read"),
@@ -126,10 +126,63 @@ def test_one_form_of_summary(inputs: Path) -> None:
         assert one[key] == other[key], key
     assert set(one["inputs"]) == {"rules", "triples"}
     assert set(other["inputs"]) == {"rules", "manifest"}
-    assert (
-        one["run"]["reason"]
-        == other["run"]["reason"]
-        == ("1 violation of 1 prediction (--fail-on violations)")
-    )
+    assert one["run"]["reason"] == other["run"]["reason"] == ("1 violation (--fail-on violations)")
     again = command(inputs, "run", "--resume", "many")
     assert (again.returncode, again.stdout) == (1, many.stdout)
+
+
+@pytest.mark.thorough
+def test_the_verdict_is_the_last_line(inputs: Path) -> None:
+    """Also with --quiet where it is not 0; the conditions that are met are named."""
+    (inputs / "rules.tsv").write_text("likes(X,Y) <= knows(X,Y)\nlikes(X,Y) <= likes(X,Y)\n")
+    good = ("run", "rules.tsv", "good.json")
+    failed = "Failed: 1 violation (--fail-on violations)"
+    assert last_said(command(inputs, *good)) == failed
+    quiet = command(inputs, *good, "--quiet")
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (1, failed + "\n", "")
+    several = command(inputs, *good, "--fail-on", "count>5, rate>40%, count>0")
+    assert several.returncode == 1
+    assert last_said(several) == (
+        "Failed: 1 violation of 2 decided predictions (--fail-on rate>40%), "
+        "1 violation (--fail-on count>0)"
+    )
+    passed = command(inputs, *good, "--fail-on", "count>5,rate>50%")
+    assert (passed.returncode, last_said(passed)) == (0, "Passed (--fail-on count>5,rate>50%)")
+    quiet = command(inputs, *good, "--fail-on", "none", "--quiet")
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
+    to_stderr = command(inputs, *good, "--violations", "-")
+    assert last_said(to_stderr) == failed
+    assert len(to_stderr.stdout.splitlines()) == 1
+
+
+@pytest.mark.thorough
+def test_nothing_checked(inputs: Path) -> None:
+    """No prediction at all ends with 1 where that is asked for, whatever else is."""
+    (inputs / "rules.tsv").write_text("likes(X,Y) <= hates(X,Y)\n")
+    good = ("run", "rules.tsv", "good.json", "--fail-on")
+    assert command(inputs, *good, "violations").returncode == 0
+    ended = command(inputs, *good, "violations,nothing-checked")
+    assert ended.returncode == 1
+    assert last_said(ended) == "Failed: no rule had a prediction (--fail-on nothing-checked)"
+
+
+@pytest.mark.thorough
+def test_a_finished_run_is_judged_again(inputs: Path) -> None:
+    """`--resume` may name other conditions; without any the verdict is that of the run."""
+    (inputs / "rules.tsv").write_text("likes(X,Y) <= knows(X,Y)\n")
+    assert command(inputs, "run", "rules.tsv", "good.json", "--out", "r").returncode == 1
+    again = command(inputs, "run", "--resume", "r")
+    assert last_said(again) == "Failed: 1 violation (--fail-on violations)"
+    other = command(inputs, "run", "--resume", "r", "--fail-on", "count>1")
+    assert (other.returncode, last_said(other)) == (0, "Passed (--fail-on count>1)")
+    new = command(inputs, "run", "--resume", "r", "--fail-on", "new")
+    assert new.returncode == 2
+    assert "--fail-on: found new, but the run had no --baseline" in new.stderr
+
+
+@pytest.mark.thorough
+def test_new_needs_a_baseline(inputs: Path) -> None:
+    """It is checked before anything is evaluated."""
+    ended = command(inputs, "run", "rules.tsv", "good.json", "--fail-on", "violations,new>3")
+    assert ended.returncode == 2
+    assert "--fail-on: found violations,new>3 without --baseline FILE" in ended.stderr
