@@ -185,10 +185,10 @@ def test_a_triple_format_and_bad_lines(newcomer: Newcomer) -> None:
     newcomer.follow("Add a triple format in one file")
     for line, said in (
         ("ana likes bob", "a.arrows, line 4: found 'ana likes bob', expected subject -relation-"),
-        ("ana -likes-> me_myself_i", "a.arrows, triple 4: found the entity me_myself_i"),
+        ("ana -likes-> me_myself_i", "a.arrows, line 4: found the entity me_myself_i"),
         (
             "ana -likes-> \tb",
-            "a.arrows, triple 4: found 'ana\\tlikes\\t\\tb', expected three names",
+            "a.arrows, line 4: found 'ana\\tlikes\\t\\tb', expected three names",
         ),
     ):
         (newcomer.folder / "a.arrows").write_text(f"{ARROWS}{line}\n")

@@ -155,6 +155,18 @@ def test_changed_since(tmp_path: Path) -> None:
         find_places(sources, [(b"a", b"r", b"b")])
 
 
+def test_space_may_change(tmp_path: Path) -> None:
+    """A document laid out anew has the same triples: its places are those of now."""
+    path = written(tmp_path / "a.json", '{"id": "a", "b": ["c"]}')
+    report = encode_quietly([path], PrivateGraph(), EncodeOptions())
+    sources = PlaceSources([path], EncodeOptions(), report.input_hash)
+    written(tmp_path / "a.json", '{"id": "a",\n "b": [null,\n "\\u0063"]}')
+    assert find_places(sources, [(b"a", b"b", b"c")]) == [Place(path, 3, "/b/1")]
+    written(tmp_path / "a.json", '{"id": "a", "b": ["d"]}')
+    with pytest.raises(InputError, match="changed since it was encoded"):
+        find_places(sources, [(b"a", b"b", b"c")])
+
+
 @pytest.mark.parametrize("key", ["k" * 3_000_000, "k" * 3000, "~/" * 400])
 def test_long_pointers(tmp_path: Path, key: str) -> None:
     """Many places in an object with a long pointer: what is held is bounded, lines are told."""
