@@ -30,10 +30,13 @@ from pff_stream.triples.bad import BadTriples
 from pff_stream.triples.formats.mapping import keys_of
 from pff_stream.triples.inputs import OpenedInput, OpenedInputs, TripleInput
 from pff_stream.triples.options import EncodeOptions
+from planner.formula import given
+from planner.model import Term
 
 if TYPE_CHECKING:
     from pff_stream.files.decoders import DecoderMemory
     from pff_stream.triples.held import HeldMemory
+    from pff_stream.triples.sizes import EncodeCounts
 
 Wanted: TypeAlias = "tuple[bytes, bytes, bytes | None]"
 """A triple by the names of the graph: where it stands. `ANY` as subject or object: where the first
@@ -53,6 +56,8 @@ LONG_POINTERS = NoteKind(
 )
 _NAMES_SHOWN = 3
 _MOST_BYTES_OF_A_CHARACTER = 4
+_BLOCKS = 3
+_SOURCE = "constants of the code"
 
 
 class Place(NamedTuple):
@@ -123,13 +128,22 @@ def find_places(
     return found
 
 
-def places_bytes(n: int, name_bytes: int) -> int:
-    """What looking for `n` places takes at most, beside what reading takes.
+def place_terms(n: int, name_bytes: int, encoded: EncodeCounts | None = None) -> list[Term]:
+    """What looking for `n` places takes at most; `name_bytes` are those of the names looked for.
 
-    `name_bytes` are those of the names that are looked for.
+    `encoded` says what reading the same texts took.
     """
-    texts = (2 + _MOST_BYTES_OF_A_CHARACTER) * pointer_bytes(n)
-    return n * (WANTED_BYTES + FOUND_BYTES) + name_bytes + texts
+    places = (WANTED_BYTES + FOUND_BYTES) * given("places", n)
+    texts = (2 + _MOST_BYTES_OF_A_CHARACTER) * given("pointers", pointer_bytes(n))
+    terms = [Term.of("places", places + given("names", name_bytes) + texts, _SOURCE)]
+    if encoded is not None:
+        read = "what reading the same texts took when they were encoded"
+        terms += [
+            Term.of("blocks", _BLOCKS * given("block", encoded.block_bytes), _SOURCE),
+            Term.of("decoder", given("decoder", encoded.decoder_bytes), read),
+            Term.of("document", given("document", encoded.document_bytes), read),
+        ]
+    return terms
 
 
 def _key(wanted: Wanted) -> tuple[bytes, bytes, bytes]:
@@ -187,8 +201,9 @@ class _Pass:
                 if not is_all:
                     _compare(read.digest(), sources.input_hashes.get(name), [name])
         except InputError as error:
-            said = f"{error} (read again for places: when it was encoded it was another)"
-            raise InputError(said) from None
+            raise InputError(
+                f"{error} (read again to tell places: it is not what it was when it was encoded)"
+            ) from None
         if is_all:
             _compare(read.digest(), sources.input_hash, names)
 

@@ -24,7 +24,7 @@ cdef extern from "_names.h":
 cdef enum:
     NUMBER_BYTES = 10             # of an index
     LONGEST_POINTER = 1 << 16
-    LEAST_TEXT = 1 << 20
+    LEAST_TEXT = LONGEST_POINTER
     TEXT_OF_ONE = 128
 
 cdef uint64_t NO_END = <uint64_t>-1
