@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pff_stream.errors import InputError
+from pff_stream.files.packing import zstd_compressor
 from pff_stream.findings.places import (
     ANY,
     LONG_POINTERS,
@@ -37,6 +38,12 @@ def places(
     options = options or EncodeOptions()
     report = encode_quietly(inputs, PrivateGraph(), options)
     return find_places(PlaceSources(inputs, options, report.input_hash), wanted)
+
+
+def zstd(data: bytes) -> bytes:
+    """Packed."""
+    packer = zstd_compressor("")
+    return bytes(packer.compress(data) + packer.flush())
 
 
 def written(path: Path, text: str) -> str:
@@ -117,7 +124,7 @@ def test_every_format(
 
 
 @pytest.mark.parametrize(("suffix", "pack"), [
-    (".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress)
+    (".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress), (".zst", zstd)
 ])  # fmt: skip
 def test_packed(tmp_path: Path, suffix: str, pack: object) -> None:
     """Lines are those of the text."""
