@@ -28,7 +28,7 @@ from pff_stream.observer import Tick, no_tick
 from pff_stream.rules._format import AUTO
 from pff_stream.rules.compile_report import no_rules
 from pff_stream.rules.file import RuleFile
-from pff_stream.settings.models import InputOptions
+from pff_stream.settings.models import InputOptions, ResourceOptions
 from pff_stream.settings.policy import too_many_rejected
 from pff_stream.triples.graph import read_header
 from pff_stream.triples.inputs import TripleInput
@@ -40,6 +40,7 @@ from planner.mounts import is_memory
 if TYPE_CHECKING:
     from pff_stream.rules.compile_report import CompileReport
     from pff_stream.rules.given import RulesGiven
+    from pff_stream.rules.share import CompileShare
 
 TriplesGiven: TypeAlias = "Sequence[TripleInput]"
 """Triples from a Python caller, instead of paths."""
@@ -76,16 +77,6 @@ class OpenedFile:
             self._is_replaced = True
         if self._is_replaced:
             _logger.warning("%s: replaced during the run, which goes on with the old", self.path)
-
-
-@dataclass(frozen=True, slots=True)
-class CompileShare:
-    """What compiling text may use."""
-
-    compiler_bytes: int
-    """All but the decoder."""
-    decoder_bytes: int
-    """To decompress the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +172,7 @@ def open_rules(
 
     with temporary_file(folder) as (output, name):
         destination = OpenFile(output.fileno(), f"temporary file in {folder}")
-        decoders = DecoderMemory(share.decoder_bytes)
+        decoders = DecoderMemory(share.decoder_bytes, share.window_bytes)
         blocks = open_blocks(path, BLOCK_BYTES, decoders) if given is None else lines_of(given)
         report = compile_rules(
             _watched(blocks, tick),
@@ -255,7 +246,7 @@ def open_graph(
     folder: str,
     memory_bytes: int,
     *,
-    fenced: bool,
+    resources: ResourceOptions,
     tick: Tick = no_tick,
     copy_bytes: int | None = None,
 ) -> Iterator[GraphInput]:
@@ -283,7 +274,11 @@ def open_graph(
     from pff_stream.triples.encode_process import EncoderKilledError, encode_in_process
 
     overflow = None if is_memory(folder) else folder
-    options = replace(encode_options(reading), memory_bytes=memory_bytes, spill_folder=overflow)
+    window_bytes = resources.max_window_bytes
+    options = replace(
+        encode_options(reading, window_bytes), memory_bytes=memory_bytes, spill_folder=overflow
+    )
+    fence_bytes = None if resources.fence == "none" else memory_bytes
     with ExitStack() as stack:
         copies = stack.enter_context(copied(inputs, folder, copy_bytes))
         options = replace(options, open=copies)
@@ -291,9 +286,8 @@ def open_graph(
         def encoded() -> tuple[GraphStore, EncodeReport]:
             store = stack.enter_context(GraphStore.in_memory())
             store.overflow_folder = overflow
-            return store, encode_in_process(
-                inputs, options, store, fence_bytes=memory_bytes if fenced else None, tick=tick
-            )
+            report = encode_in_process(inputs, options, store, fence_bytes=fence_bytes, tick=tick)
+            return store, report
 
         try:
             store, report = encoded()

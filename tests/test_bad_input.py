@@ -18,8 +18,9 @@ import pytest
 
 from pff_stream.errors import InputError, OutputError
 from pff_stream.files.writers import FileWriter, write_text
-from pff_stream.inputs import CompileShare, open_graph, open_rules
-from pff_stream.settings.models import InputOptions
+from pff_stream.inputs import open_graph, open_rules
+from pff_stream.rules.share import CompileShare
+from pff_stream.settings.models import InputOptions, ResourceOptions
 from pff_stream.triples.graph import HEADER_BYTES
 from tests.reference import Graph, evaluate, parse_rule
 
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.thorough
 
 ROOT = Path(__file__).parent.parent
 RULE = "h(X,Y) <= r(X,Y)\n"
+RESOURCES = ResourceOptions()
 TRIPLES = "a\tr\tb\nb\tr\tc\na\th\tb\n"
 
 
@@ -204,7 +206,9 @@ def test_files_replaced_during_the_run(tmp_path: Path, rules: Path, triples: Pat
         open_rules(
             str(compiled), InputOptions(), str(tmp_path), CompileShare(32 << 20, 0)
         ) as opened,
-        open_graph([str(encoded)], InputOptions(), str(tmp_path), 64 << 20, fenced=True) as graph,
+        open_graph(
+            [str(encoded)], InputOptions(), str(tmp_path), 64 << 20, resources=ResourceOptions()
+        ) as graph,
         _replaced(compiled),
         _replaced(encoded),
     ):
@@ -247,7 +251,9 @@ def test_a_damaged_header_is_not_planned_with(tmp_path: Path, rules: Path, tripl
         encoded.write_bytes(good[:at] + bytes([good[at] ^ 1 << at % 8]) + good[at + 1 :])
         with (
             pytest.raises(InputError, match=r"g\.pffg"),
-            open_graph([str(encoded)], InputOptions(), str(tmp_path), 64 << 20, fenced=True),
+            open_graph(
+                [str(encoded)], InputOptions(), str(tmp_path), 64 << 20, resources=ResourceOptions()
+            ),
         ):
             pass
     encoded.write_bytes(good[:40] + b"\x7f" + good[41:])

@@ -7,7 +7,7 @@ import click
 from pff_stream.cli import output
 from pff_stream.cli.engine import Engine
 from pff_stream.cli.options import options
-from pff_stream.cli.session import pass_engine, print_lines, working
+from pff_stream.cli.session import fenced, pass_engine, print_lines, working
 from pff_stream.settings.commands import ExplainSettings
 from pff_stream.settings.resolve import resolve
 
@@ -27,10 +27,8 @@ def explain(engine: Engine, /, triples: tuple[str, ...], as_json: bool, **_: obj
     triple or not; and what stands in its place. Ends with 2 where a name is not known.
     """
     with working({"triples": triples}) as (layers, voice, observer):
-        from pff_stream.limits.fence import whole_tree
-
         settings = resolve(ExplainSettings, layers)
-        with whole_tree(settings.resources):
+        with fenced(settings.resources):
             found = engine.explain(settings, observer)
         observer.close()
         if as_json:

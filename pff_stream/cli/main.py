@@ -18,7 +18,7 @@ from pff_stream.cli import logs, output, streams
 from pff_stream.cli.engine import Engine
 from pff_stream.cli.explain import explain
 from pff_stream.cli.options import click_option, options, rules_and_triples
-from pff_stream.cli.session import pass_engine, print_lines, working
+from pff_stream.cli.session import fenced, pass_engine, print_lines, working
 from pff_stream.errors import UsageError
 from pff_stream.limits.room import check_descriptors
 from pff_stream.observer import Observer
@@ -145,15 +145,16 @@ def plan(
         written = others["output"]
         target = None if written is None else OPTIONS["output"].read(written, "-o")
         made: Plan | Sweep
-        if sweep is None:
-            made = engine.make_plan(settings, observer)
-            from planner.text import refusal, table
+        with fenced(settings.resources):
+            if sweep is None:
+                made = engine.make_plan(settings, observer)
+                from planner.text import refusal, table
 
-            shown = table(made)
-            refused = "" if made.fits else refusal(made)
-        else:
-            made = engine.make_sweep(settings, sweep, observer)
-            shown, refused = made.table(), ""
+                shown = table(made)
+                refused = "" if made.fits else refusal(made)
+            else:
+                made = engine.make_sweep(settings, sweep, observer)
+                shown, refused = made.table(), ""
         observer.close()
         text = json.dumps(made.to_json(), indent=2, ensure_ascii=False)
         if target is not None:
@@ -185,7 +186,6 @@ def run(engine: Engine, /, inputs: tuple[str, ...], **_: object) -> int:
     """
     with working(rules_and_triples(inputs)) as (layers, voice, observer):
         from pff_stream.checkpoint.resume import finished_run, run_settings
-        from pff_stream.limits.fence import whole_tree
 
         ended = finished_run(layers)
         if ended is not None:
@@ -200,7 +200,7 @@ def run(engine: Engine, /, inputs: tuple[str, ...], **_: object) -> int:
             return _end(ended, ended.fail_on, voice)
         settings = run_settings(layers)
 
-        with whole_tree(settings.resources):  # before the engine is imported, and numpy with it
+        with fenced(settings.resources):  # before the engine is imported, and numpy with it
             result = engine.run(settings, observer)
         observer.close()
         to_stderr = settings.output.talks_on_stderr
@@ -243,7 +243,8 @@ def compile_(engine: Engine, /, **_: object) -> int:
     """
     with working({}) as (layers, voice, observer):
         settings = resolve(CompileSettings, layers)
-        lines = engine.compile_rules(settings, observer)
+        with fenced(settings.resources):
+            lines = engine.compile_rules(settings, observer)
         observer.close()
         print_lines(lines, voice)
         return 0
@@ -260,7 +261,8 @@ def encode(engine: Engine, /, triples: tuple[str, ...], **_: object) -> int:
     """
     with working({"triples": triples}) as (layers, voice, observer):
         settings = resolve(EncodeSettings, layers)
-        lines = engine.encode_triples(settings, observer)
+        with fenced(settings.resources):
+            lines = engine.encode_triples(settings, observer)
         observer.close()
         print_lines(lines, voice)
         return 0
@@ -277,7 +279,8 @@ def triples(engine: Engine, /, triples: tuple[str, ...], **_: object) -> int:
     """
     with working({"triples": triples}) as (layers, _voice, _observer):
         settings = resolve(TriplesSettings, layers)
-        engine.print_triples(settings, output.standard_output())
+        with fenced(settings.resources):
+            engine.print_triples(settings, output.standard_output())
         return 0
 
 

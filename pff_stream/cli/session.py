@@ -15,7 +15,7 @@ from pff_stream.cli.engine import Engine
 from pff_stream.cli.options import from_command_line
 from pff_stream.cli.progress import TerminalLine, choose_observer
 from pff_stream.observer import Observer
-from pff_stream.settings.models import TalkOptions
+from pff_stream.settings.models import ResourceOptions, TalkOptions
 from pff_stream.settings.resolve import Layers, gather, resolve
 
 pass_engine = click.make_pass_decorator(Engine, ensure=True)
@@ -40,3 +40,12 @@ def print_lines(lines: Iterable[str], voice: TalkOptions, *, to_stderr: bool = F
     """Prints lines for people, none with --quiet."""
     if not voice.quiet:
         output.say("\n".join(lines), to_stderr=to_stderr)
+
+
+@contextmanager
+def fenced(resources: ResourceOptions) -> Iterator[None]:
+    """Holds the command to its budget where the kernel can, before anything heavy is imported."""
+    from pff_stream.limits.fence import whole_tree
+
+    with whole_tree(resources):
+        yield

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from pff_stream.errors import InputError
+from pff_stream.errors import RefusedError
 from pff_stream.files.decoders import (
     BZIP2_MAGIC,
-    LARGEST_WINDOW_LOG,
     RAW_BYTES,
     XZ_MAGIC,
     DecoderMemory,
@@ -17,12 +16,13 @@ from pff_stream.files.decoders import (
     next_part,
     truncated,
 )
+from planner.sizes import format_size
 
 BZIP2_BYTES = 1 << 19
 XZ_BYTES = 1 << 20
 """What decoders take beside the blocks of bzip2 and the dictionary of xz: state, the module."""
 _BLOCK_BYTES = 100_000
-_LARGEST_DICTIONARY = 1 << LARGEST_WINDOW_LOG
+_LARGEST_DICTIONARY = 0xFFFFFFFF
 _LZMA2 = 0x21
 _XZ_HEADER_BYTES = 12
 
@@ -60,7 +60,7 @@ def bzip2_blocks(
 
     while data:
         needed = bzip2_bytes(data)
-        decoders.expect(source, needed)
+        decoders.expect(source, source.offset - len(data), 0, needed)
         decoders.met(source, needed)
         stream = _Stream(source, "bzip2", bz2.BZ2Decompressor(), data)
         try:
@@ -73,12 +73,10 @@ def bzip2_blocks(
 def xz_dictionary(first: bytes) -> int:
     """The dictionary of the first block of a file that begins with `first`, in bytes.
 
-    The largest that is accepted where it is unclear; none of a file without blocks.
+    None of a file without blocks, and none where it is unclear: the decoder refuses such a block.
     """
     at = _XZ_HEADER_BYTES
-    if len(first) < at + 6:
-        return _LARGEST_DICTIONARY
-    if not first[at]:
+    if len(first) < at + 6 or not first[at]:
         return 0
     flags, at = first[at + 1], at + 2
     for is_there in (flags & 0x40, flags & 0x80):  # sizes, 7 bits a byte
@@ -91,9 +89,15 @@ def xz_dictionary(first: bytes) -> int:
         name, n_properties = first[at], first[at + 1]
         if name == _LZMA2 and n_properties == 1:
             bits = first[at + 2] & 0x3F
-            return min(2 | bits & 1, 3) << (bits // 2 + 11) if bits < 40 else 0xFFFFFFFF
+            return (2 | bits & 1) << (bits // 2 + 11) if bits < 40 else _LARGEST_DICTIONARY
         at += 2 + n_properties
-    return _LARGEST_DICTIONARY
+    return 0
+
+
+def _xz_header_bytes(first: bytes) -> int:
+    """How much of a file has to be at hand to know the dictionary of its first block."""
+    at = _XZ_HEADER_BYTES
+    return at + 4 * (first[at] + 1) if len(first) > at else 2 * at
 
 
 def xz_blocks(
@@ -103,16 +107,12 @@ def xz_blocks(
     import lzma
 
     while data:
-        while len(data) < 2 * _XZ_HEADER_BYTES and (more := source.read(RAW_BYTES)):
+        while len(data) < _xz_header_bytes(data) and (more := source.read(RAW_BYTES)):
             data += more
-        dictionary, made = xz_dictionary(data), 0
-        if dictionary > _LARGEST_DICTIONARY:
-            raise InputError(
-                f"{source.name}: byte {source.offset - len(data)}: found xz data with a dictionary "
-                f"of {dictionary >> 20} MiB, expected at most {_LARGEST_DICTIONARY >> 20} MiB"
-            )
-        decoders.expect(source, dictionary + XZ_BYTES)
-        # A later block with a larger dictionary is an error of the decoder.
+        at, first, made = source.offset - len(data), xz_dictionary(data), 0
+        decoders.expect(source, at, first, XZ_BYTES)
+        # Later blocks may have another one, which is seen by nobody but the decoder.
+        dictionary = max(first, decoders.later_window_bytes(XZ_BYTES))
         limited = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=dictionary + XZ_BYTES)
         stream = _Stream(source, "xz", limited, data)
         try:
@@ -121,6 +121,12 @@ def xz_blocks(
                 decoders.met(source, min(dictionary, made) + XZ_BYTES)
                 yield block
         except lzma.LZMAError as error:
+            if "limit" in str(error):
+                raise RefusedError(
+                    f"refused: {source.name}: at or after byte {stream.at}: found a block whose "
+                    f"dictionary is larger than {format_size(dictionary)}, expected at most that "
+                    "of the first block, or what --max-window SIZE and the budget allow"
+                ) from None
             raise damaged(source, "xz", stream.at, error) from None
         data = next_part(source, stream.rest, XZ_MAGIC, "xz stream")
 

@@ -25,10 +25,10 @@ from pff_stream.files.decoders import (
     BZIP2_MAGIC,
     GZIP_BYTES,
     GZIP_MAGIC,
-    LARGEST_WINDOW_LOG,
     PACKED_SUFFIXES,
     RAW_BYTES,
     SNIFF_BYTES,
+    WINDOW_BYTES,
     XZ_MAGIC,
     ZSTD_BYTES,
     DecoderMemory,
@@ -42,6 +42,9 @@ BLOCK_BYTES = 1 << 18
 BLOCKS_AHEAD = 4
 STANDARD_INPUT = "-"
 _DROP_BYTES = 1 << 20
+USUAL_DECODER_BYTES = WINDOW_BYTES + ZSTD_BYTES
+"""Kept free for a decoder where it is not known before what it takes."""
+_NO_LIMIT = 1 << 63
 
 
 class Opener(Protocol):
@@ -77,7 +80,7 @@ def open_blocks(
         if first.startswith(GZIP_MAGIC):
             decoders.met(source, GZIP_BYTES)
             yield from gzip_blocks(source, first, block_bytes)
-        elif is_zstd(first, name):
+        elif is_zstd(first):
             yield from zstd_blocks(source, first, block_bytes, decoders)
         elif _is_bzip2(first):
             from pff_stream.files.bzip2_xz import bzip2_blocks
@@ -129,32 +132,44 @@ def read_ahead(blocks: Generator[bytes]) -> Generator[bytes]:
         thread.join()
 
 
-def decoder_bytes(path: str | os.PathLike[str]) -> int:
+def may_be_packed(path: str) -> bool:
+    """Whether a decompressor may be needed, by the name: what comes through a pipe has none."""
+    return path.lower().endswith(PACKED_SUFFIXES) or not os.path.isfile(path)
+
+
+def decoder_bytes(path: str | os.PathLike[str], window_bytes: int | None = None) -> int:
     """Bytes that the decompressor of `path` needs beside the blocks (0 where nothing is packed).
 
-    Read from the first frame; a file that cannot be read twice (standard input, a pipe) gives the
-    largest that is accepted.
+    Read from the first frame; `RefusedError` where its window is over `window_bytes`. 0 of what
+    cannot be read twice (standard input, a pipe): its window is looked at when it is there.
     """
     name = os.fspath(path)
-    largest = (1 << LARGEST_WINDOW_LOG) + ZSTD_BYTES
     if name == STANDARD_INPUT:
-        return largest
+        return 0
     try:
         if not stat.S_ISREG(os.stat(name).st_mode):
-            return largest
+            return 0
     except OSError as error:
         raise _unreadable(name, error) from None
     with _open(name) as file:
-        first = _Source(file, name).start()
+        source = _Source(file, name)
+        first = source.start()
+    window, beside = _decoder(first)
+    DecoderMemory(_NO_LIMIT, window_bytes).expect(source, 0, window, beside)
+    return window + beside
+
+
+def _decoder(first: bytes) -> tuple[int, int]:
+    """What the decompressor of a file takes that begins so: its window, and all else."""
     if first.startswith(GZIP_MAGIC):
-        return GZIP_BYTES
-    if is_zstd(first, name):
-        return zstd_window(first) + ZSTD_BYTES
+        return 0, GZIP_BYTES
+    if is_zstd(first):
+        return zstd_window(first), ZSTD_BYTES
     if not (_is_bzip2(first) or first.startswith(XZ_MAGIC)):
-        return 0
+        return 0, 0
     from pff_stream.files.bzip2_xz import XZ_BYTES, bzip2_bytes, xz_dictionary
 
-    return bzip2_bytes(first) if _is_bzip2(first) else xz_dictionary(first) + XZ_BYTES
+    return (0, bzip2_bytes(first)) if _is_bzip2(first) else (xz_dictionary(first), XZ_BYTES)
 
 
 def _is_bzip2(first: bytes) -> bool:

@@ -2,7 +2,8 @@
 
 The second line of defence: what the plan says is what the code allocates, and a mistake in either
 is a clean failure of one task here, instead of a machine that stands still. Does not cover: the
-limits themselves (`planner.fence`), the one that a worker sets (`worker.hold_to`), the encoder's.
+limits themselves (`planner.fence`), the one that a worker sets (`work.rules.hold_to`), the
+encoder's.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pff_stream.errors import UsageError
+from pff_stream.execute.call import usual_method
 from pff_stream.execute.executors import executor_of
 from pff_stream.execute.interface import Executor
 from pff_stream.settings.models import ResourceOptions
@@ -20,6 +22,8 @@ from planner.machine import Machine, UnknownBudgetError, read_machine
 from planner.plan import Plan
 
 GROUP_NAME = "pff-stream"
+PARENT = "parent"
+"""Name of the term that stands for this process."""
 SLACK_BYTES = 16 << 20
 """Address space of a worker beyond its terms: the limit counts what is mapped, touched or not, and
 an allocator keeps arenas that are partly used."""
@@ -33,12 +37,12 @@ _group: MemoryGroup | None = None
 """The group that this process is in; one process runs one command."""
 
 
-def share_bytes(plan: Plan, fence: str) -> int | None:
+def share_bytes(plan: Plan, resources: ResourceOptions) -> int | None:
     """What a worker process may map beyond its set-up; None where it is not fenced by itself.
 
     Its part of every term that is counted by workers, in the phase that has most of them.
     """
-    if fence == "none" or not _executor(plan).fences_workers:
+    if resources.fence == "none" or not _executor(plan).fences_workers:
         return None
     return worker_bytes(plan) + SLACK_BYTES
 
@@ -55,24 +59,63 @@ def _executor(plan: Plan) -> Executor:
 
 
 @contextmanager
-def threads_held(plan: Plan, fence: str) -> Iterator[None]:
+def threads_held(plan: Plan, resources: ResourceOptions) -> Iterator[None]:
     """Holds this whole process to what its workers may take, where they are threads of it.
 
     The limit is taken back at the end: the merge has a plan of its own.
     """
-    if fence == "none" or not _executor(plan).shares_memory:
+    if resources.fence == "none" or not _executor(plan).shares_memory:
         yield
         return
     workers = int(plan.settings.get("workers") or 1)
+    with _held(workers * (worker_bytes(plan) + THREAD_BYTES) + SLACK_BYTES):
+        yield
+
+
+@contextmanager
+def phase_held(share_bytes: int, resources: ResourceOptions, threads: int = 0) -> Iterator[None]:
+    """Holds this process to `share_bytes` more than it has now, beside what allocators keep.
+
+    `threads` will be started meanwhile. A process that has threads of its own is left alone: what
+    they allocate is none of ours, and would fail by our limit. The limit is taken back at the end.
+    """
+    if resources.fence == "none" or usual_method() != "fork":
+        yield
+        return
+    with _held(share_bytes + threads * THREAD_BYTES + SLACK_BYTES):
+        yield
+
+
+@contextmanager
+def _held(share_bytes: int) -> Iterator[None]:
     before = data_limit()
-    reason = limit_data(workers * (worker_bytes(plan) + THREAD_BYTES) + SLACK_BYTES)
+    reason = limit_data(max(0, share_bytes))
     if reason is not None:
-        _log.debug("threads are not fenced: %s", reason)
+        _log.debug("this process is not fenced: %s", reason)
+    elif before is not None and 0 <= before < (data_limit() or 0):
+        restore_data_limit(before)  # what is set from outside stays the lower one
     try:
         yield
     finally:
         if before is not None and reason is None:
             restore_data_limit(before)
+
+
+def fenced_bytes(share_bytes: int, resources: ResourceOptions) -> int | None:
+    """What a process of its own is held to; None where nothing is."""
+    return None if resources.fence == "none" else share_bytes
+
+
+@contextmanager
+def planned_phase_held(plan: Plan, name: str, resources: ResourceOptions) -> Iterator[None]:
+    """The same by what the plan has for a phase, beside this process; without one nothing."""
+    for phase in plan.phases:
+        if phase.name == name:
+            own = sum(term.bytes for term in phase.terms if term.name != PARENT)
+            with phase_held(own, resources):
+                yield
+            return
+    yield
 
 
 @contextmanager
@@ -122,7 +165,7 @@ def read_limits(resources: ResourceOptions) -> Machine:
     return machine
 
 
-def hold_tree(plan: Plan) -> None:
+def hold_tree(budget_bytes: int) -> None:
     """Lowers the limit of the whole tree, where it has one, to the budget of an accepted plan."""
-    if _group is not None and (reason := _group.set_limit(plan.budget_bytes)):
+    if _group is not None and (reason := _group.set_limit(budget_bytes)):
         _log.debug("the control group keeps its limit: %s", reason)

@@ -10,8 +10,9 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pff_stream.errors import UsageError
+from pff_stream.errors import InputError, RefusedError, UsageError
 from pff_stream.files.decoders import PACKED_SUFFIXES
+from pff_stream.files.sources import decoder_bytes
 from pff_stream.plan import process_terms as processes
 from pff_stream.plan.sizes import ProcessCosts
 from pff_stream.plan.terms import report_phase
@@ -137,6 +138,16 @@ class DocumentsWorkload(Workload):
 def document_room(settings: Settings) -> int:
     """What a document may take in a worker."""
     return int(settings["document_bytes"] or 0)
+
+
+def decoder_at_most(path: str, window_bytes: int | None) -> int:
+    """What decompressing a document takes, by its first frame; 0 where it will fail, later."""
+    if not path.lower().endswith(PACKED_SUFFIXES):
+        return 0
+    try:
+        return decoder_bytes(path, window_bytes)
+    except (InputError, RefusedError):
+        return 0
 
 
 def likely_bytes(path: str) -> int:

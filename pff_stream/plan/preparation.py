@@ -15,15 +15,13 @@ from pff_stream.errors import RefusedError
 from pff_stream.files.decoders import import_for
 from pff_stream.files.known import is_graph_file, is_rule_file
 from pff_stream.files.sources import decoder_bytes
-from pff_stream.inputs import (
-    CompileShare,
-    Rules,
-    TriplesGiven,
-)
+from pff_stream.inputs import Rules, TriplesGiven
+from pff_stream.observer import Observer
 from pff_stream.plan import process_terms as processes
 from pff_stream.plan.sizes import ProcessCosts
 from pff_stream.rules import terms as rule_terms
-from pff_stream.settings.models import COMPILE_BYTES, InputOptions, Inputs
+from pff_stream.rules.share import CompileShare
+from pff_stream.settings.models import InputOptions, Inputs, ResourceOptions
 from planner.machine import Machine
 from planner.model import Phase, Term, peak_bytes
 from planner.plan import Plan
@@ -46,9 +44,14 @@ class Preparation:
     """
 
     def __init__(
-        self, inputs: Inputs, rules: RulesGiven | None, triples: TriplesGiven | None
+        self,
+        inputs: Inputs,
+        rules: RulesGiven | None,
+        triples: TriplesGiven | None,
+        resources: ResourceOptions,
     ) -> None:
         """Given rules and triples stand in for the paths of the inputs."""
+        self._resources = resources
         given: Iterable[object] = inputs.triples if triples is None else triples
         self._rules = [inputs.rules] if rules is None else []
         self._triples = [path for path in given if isinstance(path, str)]
@@ -74,21 +77,22 @@ class Preparation:
         Raises `RefusedError` before anything is read where even the least that preparing takes does
         not fit. What is compiled and encoded already is planned from its headers.
         """
-        compiler_bytes = decoder = 0
+        decoder = 0
         phases = []
         if self.compiles:
             from pff_stream.rules.compile import MIN_MEMORY_BYTES
 
-            compiler_bytes, decoder = MIN_MEMORY_BYTES, _decoder_bytes(self._rules)
-            least = rule_terms.least_terms(compiler_bytes, decoder)
+            decoder = self._decoder_bytes(self._rules)
+            least = rule_terms.least_terms(MIN_MEMORY_BYTES, decoder)
             phases.append(self._compile_phase(parent_bytes, least))
         if self.encodes:
             phases.append(self._least_encode_phase(parent_bytes))
         _check(phases, machine)
         left = machine.budget_bytes - parent_bytes
         if self.compiles:
-            compiler_bytes = max(compiler_bytes, min(COMPILE_BYTES, left - decoder))
-        return CompileShare(compiler_bytes, left - compiler_bytes)
+            path = self._rules[0] if self._rules else ""
+            return CompileShare.of(path, decoder, left, self._resources.max_window_bytes)
+        return CompileShare(0, left)
 
     def encoder_bytes(self, machine: Machine, parent_bytes: int) -> int:
         """Bytes for encoding, the graph included: what is left beside the processes.
@@ -99,22 +103,21 @@ class Preparation:
             _check([self._least_encode_phase(parent_bytes)], machine)
         return machine.budget_bytes - self._encode_phase(parent_bytes, []).bytes
 
-    def bound_note(self, reading: InputOptions, encoder_bytes: int) -> str | None:
-        """What to say where the inputs may take more than encoding may use, and may not."""
+    def note_bound(self, reading: InputOptions, encoder_bytes: int, observer: Observer) -> None:
+        """Says where the inputs may take more than encoding may use, and may not."""
         if not self.encodes:
-            return None
+            return
         from pff_stream.triples.inputs import held_at_most
         from pff_stream.triples.options import encode_options
 
         options = encode_options(reading)
         bounds = [(held_at_most(path, options), path) for path in self._triples]
         most, path = max(bounds, default=(0, ""))
-        if most <= encoder_bytes:
-            return None
-        return (
-            f"{path}: reading it takes at most {format_size(most)}, by its size; "
-            f"{format_size(encoder_bytes)} may be used: it is read as far as that goes"
-        )
+        if most > encoder_bytes:
+            observer.note(
+                f"{path}: reading it takes at most {format_size(most)}, by its size; "
+                f"{format_size(encoder_bytes)} may be used: it is read as far as that goes"
+            )
 
     def compiled(self, rules: Rules, parent_bytes: int) -> list[Phase]:
         """The phase that compiled them; none where they were compiled before."""
@@ -133,7 +136,17 @@ class Preparation:
     def _least_encode_phase(self, parent_bytes: int) -> Phase:
         from pff_stream.triples.sizes import least_terms
 
-        return self._encode_phase(parent_bytes, least_terms(_decoder_bytes(self._triples)))
+        return self._encode_phase(parent_bytes, least_terms(self._decoder_bytes(self._triples)))
+
+    def _decoder_bytes(self, paths: Sequence[str]) -> int:
+        """What decompressing one of the files takes at most, by its first frame.
+
+        What comes through a pipe tells nothing before it is read: its decoder is bounded then.
+        """
+        files = [path for path in paths if os.path.isfile(path)]
+        return max(
+            (decoder_bytes(path, self._resources.max_window_bytes) for path in files), default=0
+        )
 
     def _encode_phase(self, parent_bytes: int, terms: Sequence[Term]) -> Phase:
         own = processes.encoder_process(self._encoder_method)
@@ -152,11 +165,3 @@ def _check(phases: Sequence[Phase], machine: Machine) -> None:
 
 def _parent(parent_bytes: int) -> Term:
     return processes.parent(ProcessCosts(parent_bytes, 0, 0, "measured here"))
-
-
-def _decoder_bytes(paths: Sequence[str]) -> int:
-    """What decompressing one of the files takes at most, by its first frame.
-
-    What comes through a pipe tells nothing before it is read: its decoder is bounded then.
-    """
-    return max((decoder_bytes(path) for path in paths if os.path.isfile(path)), default=0)

@@ -28,6 +28,7 @@ from pff_stream.plan.by_document import (
     MAX_TABLE_RULES,
     DocumentSizes,
     DocumentsWorkload,
+    decoder_at_most,
     document_room,
     likely_bytes,
 )
@@ -86,8 +87,9 @@ class Listed(Documents):
         for document in self.manifest.documents():
             text_bytes = text_at_most(document.path, options)
             held_bytes = held_at_most(document.path, options)
-            most = max(most, document_at_most(text_bytes, held_bytes))
-            likely = max(likely, likely_bytes(document.path))
+            decoder = decoder_at_most(document.path, basis.settings.resources.max_window_bytes)
+            most = max(most, document_at_most(text_bytes, held_bytes) + decoder)
+            likely = max(likely, likely_bytes(document.path) + decoder)
             total += text_bytes
         n_documents = self.manifest.n_documents
         rules = RuleSizes.of(basis.rules.file)
@@ -238,6 +240,7 @@ def _arguments(ready: Ready, table: InputFile | None) -> DocumentArguments:
             encode_options(settings.reading),
             memory_bytes=document_room(ready.plan.settings),
             needs_triples=False,  # one without any is a document that is not checked
+            window_bytes=settings.resources.max_window_bytes,
         ),
         semantics=ready.semantics,
         counting=evaluator_options(settings.evaluation, examples=out is not None),
@@ -248,7 +251,7 @@ def _arguments(ready: Ready, table: InputFile | None) -> DocumentArguments:
         resumes=settings.output.resume is not None,
         buffer_bytes=RESULT_BYTES,
         table=table,
-        share_bytes=share_bytes(ready.plan, settings.resources.fence),
+        share_bytes=share_bytes(ready.plan, settings.resources),
     )
 
 

@@ -249,7 +249,7 @@ class RulesWork(Work):
             room_bytes=decoding(sizes, self._together).value,
             resident_bytes=resident_bytes(plan.settings),
             chunks_together=self._together,
-            share_bytes=share_bytes(plan, ready.settings.resources.fence),
+            share_bytes=share_bytes(plan, ready.settings.resources),
         )
 
 

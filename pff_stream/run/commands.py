@@ -11,9 +11,11 @@ from pff_stream.files.decoders import DecoderMemory
 from pff_stream.files.sources import decoder_bytes, open_blocks, shown
 from pff_stream.files.temporary import working_folder
 from pff_stream.files.writers import FileWriter
+from pff_stream.limits.fence import fenced_bytes, hold_tree, phase_held
 from pff_stream.observer import Observer
+from pff_stream.rules.share import CompileShare
 from pff_stream.settings.commands import CompileSettings, EncodeSettings, TriplesSettings
-from pff_stream.settings.models import COMPILE_BYTES
+from pff_stream.settings.models import ResourceOptions
 from planner.machine import read_machine
 from planner.probe import measure_self
 from planner.sizes import format_size
@@ -28,9 +30,13 @@ def compile_rules(settings: CompileSettings, observer: Observer) -> list[str]:
     from pff_stream.triples.report import no_triples
 
     observer.phase("compile", None)
-    compiler_bytes, decoder_share = _share(settings.inputs.rules, settings.resources.budget_bytes)
     path, target, asked = settings.inputs.rules, settings.target.output, settings.compile
+    resources = settings.resources
+    share = _share(path, resources)
+    decoders = DecoderMemory(share.decoder_bytes, share.window_bytes)
+    is_file = os.path.isfile(path)
     with ExitStack() as stack:
+        stack.enter_context(phase_held(share.bytes, resources, threads=1))
         output = None
         if target is not None:
             output = stack.enter_context(FileWriter(target))
@@ -41,16 +47,16 @@ def compile_rules(settings: CompileSettings, observer: Observer) -> list[str]:
             if graph.n_triples == 0:
                 raise no_triples(asked.graph)
         report = compiler.compile_rules(
-            open_blocks(path, compiler.BLOCK_BYTES, DecoderMemory(decoder_share)),
+            open_blocks(path, compiler.BLOCK_BYTES, decoders),
             output,
             source_name=shown(path),
             options=compiler.RuleOptions(
                 rule_format=settings.reading.rule_format,
                 on_bad_rule=settings.reading.on_bad_rule,
-                memory_bytes=compiler_bytes,
+                memory_bytes=share.compiler_bytes,
                 temporary_directory=working_folder(_parent(target)),
                 chunk_rules=asked.chunk_rules,
-                ahead=os.path.isfile(path),
+                ahead=is_file,
             ),
             graph=graph,
         )
@@ -75,14 +81,17 @@ def encode_triples(settings: EncodeSettings, observer: Observer) -> list[str]:
     observer.phase("encode", None, "triples")
     target = settings.target.output
     assert target is not None  # checked by the settings
-    share = _headroom(settings.resources.budget_bytes)
+    resources, paths = settings.resources, list(settings.inputs.triples)
+    share = _headroom(resources)
     options = replace(
         encode_options(settings.reading),
         memory_bytes=share,
+        window_bytes=resources.max_window_bytes,
         spill_folder=working_folder(_parent(target)),
     )
+    fence_bytes = fenced_bytes(share, resources)
     with GraphStore.at_path(target) as store:
-        report = encode_in_process(list(settings.inputs.triples), options, store, fence_bytes=share)
+        report = encode_in_process(paths, options, store, fence_bytes=fence_bytes)
     counts = f"{report.n_triples:,} triples ({report.n_read:,} read)"
     names = f"{report.n_entities:,} entities, {report.n_relations:,} relations"
     lines = [f"{counts}, {names} ({report.seconds:.2f} s)"]
@@ -95,10 +104,16 @@ def print_triples(settings: TriplesSettings, stream: BinaryIO) -> None:
     from pff_stream.triples.inputs import checked_lines
     from pff_stream.triples.options import encode_options
 
+    resources = settings.resources
+    share = _headroom(resources)
+    options = replace(
+        encode_options(settings.reading),
+        memory_bytes=share,
+        window_bytes=resources.max_window_bytes,
+    )
     try:
-        stream.writelines(
-            checked_lines(list(settings.inputs.triples), encode_options(settings.reading))
-        )
+        with phase_held(share, resources):
+            stream.writelines(checked_lines(list(settings.inputs.triples), options))
         stream.flush()
     except BrokenPipeError:
         raise
@@ -106,32 +121,32 @@ def print_triples(settings: TriplesSettings, stream: BinaryIO) -> None:
         raise OutputError(f"standard output: {error.strerror or error}") from error
 
 
-def _headroom(budget_bytes: int | None) -> int:
+def _headroom(resources: ResourceOptions) -> int:
     """Bytes that may be used beside what this process holds already."""
-    machine = read_machine(0, budget_bytes)
+    machine = read_machine(0, resources.budget_bytes)
     headroom = machine.budget_bytes - measure_self().bytes
     if headroom <= 0:
         raise RefusedError(
             f"refused: the program alone holds {format_size(measure_self().bytes)}, "
             f"budget {format_size(machine.budget_bytes)} ({machine.budget_source})"
         )
+    hold_tree(machine.budget_bytes)
     return headroom
 
 
-def _share(path: str, budget_bytes: int | None) -> tuple[int, int]:
+def _share(path: str, resources: ResourceOptions) -> CompileShare:
     """What compiling a file may use, and its decoder; `RefusedError` where the least is more."""
     from pff_stream.rules.compile import MIN_MEMORY_BYTES
 
-    headroom = _headroom(budget_bytes)
-    decoder = decoder_bytes(path) if os.path.isfile(path) else 0
+    headroom, most = _headroom(resources), resources.max_window_bytes
+    decoder = decoder_bytes(path, most) if os.path.isfile(path) else 0
     if headroom < MIN_MEMORY_BYTES + decoder:
         least = measure_self().bytes + MIN_MEMORY_BYTES + decoder
         raise RefusedError(
             f"refused: compiling needs {format_size(least)} at least, the budget leaves "
             f"{format_size(max(0, headroom))}; --budget {-(-least // (1 << 20))}MiB would do"
         )
-    compiler_bytes = min(COMPILE_BYTES, headroom - decoder)
-    return compiler_bytes, headroom - compiler_bytes
+    return CompileShare.of(path, decoder, headroom, most)
 
 
 def _parent(path: str | None) -> str | None:

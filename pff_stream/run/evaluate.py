@@ -40,7 +40,7 @@ def started(ready: Ready, observer: Observer) -> Iterator[Running]:
     plan = ready.plan
     if not plan.fits:
         raise RefusedError(refusal(plan))
-    hold_tree(plan)
+    hold_tree(plan.budget_bytes)
     for note in plan.notes:
         observer.note(note)
     ready.meter.begin("evaluate", alone=not ready.documents.maps_large_files)

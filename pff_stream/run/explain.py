@@ -36,6 +36,7 @@ from pff_stream.report.records import Counts, read_records
 from pff_stream.rules.chunk import RuleChunk
 from pff_stream.rules.file import RuleFile
 from pff_stream.rules.sizes import RuleSizes
+from pff_stream.run.prepare import rules_held
 from pff_stream.settings.commands import ExplainSettings
 from pff_stream.triples._graph import GraphView
 from pff_stream.triples.graph import attach, verify
@@ -83,11 +84,12 @@ def explain(
     with ExitStack() as stack:
         budget = stack.enter_context(MemoryBudget(resources))
         machine = budget.machine
-        preparation = Preparation(inputs, rules, triples)
+        preparation = Preparation(inputs, rules, triples, resources)
         parent_bytes = measure_self().bytes
         share = preparation.agree(machine, parent_bytes)
         observer.phase(COMPILE, None)
-        opened = stack.enter_context(open_rules(inputs.rules, reading, folder, share, rules))
+        with rules_held(share, resources, rules):
+            opened = stack.enter_context(open_rules(inputs.rules, reading, folder, share, rules))
         before = preparation.compiled(opened, parent_bytes)
         observer.phase(ENCODE, None, "triples")
         parent_bytes = measure_self().bytes
@@ -97,7 +99,7 @@ def explain(
                 reading,
                 folder,
                 preparation.encoder_bytes(machine, parent_bytes),
-                fenced=resources.fence != "none",
+                resources=resources,
             )
         )
         if graph.encoded is not None:
@@ -130,9 +132,9 @@ def explain(
         )
         if not plan.fits:
             raise RefusedError(refusal(plan))
-        hold_tree(plan)
+        hold_tree(plan.budget_bytes)
         semantics = reading.semantics or opened.file.semantics
-        with threads_held(plan, resources.fence):
+        with threads_held(plan, resources):
             room = int(plan.settings["reasons_bytes"] or 0)
             explained = _Explainer(opened, view, semantics, names, scan).explain(room)
         for file in (opened.opened, graph.opened):

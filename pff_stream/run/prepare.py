@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from pff_stream.files.temporary import working_folder
 from pff_stream.inputs import TriplesGiven, open_graph, open_rules
+from pff_stream.limits.fence import phase_held
 from pff_stream.limits.meter import MemoryMeter
 from pff_stream.observer import Observer
 from pff_stream.plan.budget import MemoryBudget
@@ -19,6 +20,18 @@ from planner.probe import measure_self
 
 if TYPE_CHECKING:
     from pff_stream.rules.given import RulesGiven
+    from pff_stream.rules.share import CompileShare
+    from pff_stream.settings.models import ResourceOptions
+
+
+def rules_held(
+    share: CompileShare, resources: ResourceOptions, rules: RulesGiven | None
+) -> AbstractContextManager[None]:
+    """Holds this process to its share while it compiles.
+
+    What a caller's own rules allocate is none of ours.
+    """
+    return nullcontext() if rules is not None else phase_held(share.bytes, resources)
 
 
 @contextmanager
@@ -38,11 +51,11 @@ def prepared(
     with ExitStack() as stack:
         budget = stack.enter_context(MemoryBudget(resources))
         machine = budget.machine
-        preparation = Preparation(inputs, rules, triples)
+        preparation = Preparation(inputs, rules, triples, resources)
         parent_bytes = measure_costs(machine.budget_bytes, folder, meter).parent_bytes
         share = preparation.agree(machine, parent_bytes)
         observer.phase(COMPILE, None)
-        with timed(seconds, COMPILE):
+        with rules_held(share, resources, rules), timed(seconds, COMPILE):
             opened = stack.enter_context(
                 open_rules(inputs.rules, reading, folder, share, rules, meter.tick)
             )
@@ -59,9 +72,7 @@ def prepared(
             meter.begin(ENCODE, quick=True, alone=True)
             parent_bytes = measure_self().bytes
             encoder_bytes = preparation.encoder_bytes(machine, parent_bytes)
-            note = preparation.bound_note(reading, encoder_bytes)
-            if note is not None:
-                observer.note(note)
+            preparation.note_bound(reading, encoder_bytes, observer)
             with timed(seconds, ENCODE):
                 graph = stack.enter_context(
                     open_graph(
@@ -69,7 +80,7 @@ def prepared(
                         reading,
                         folder,
                         encoder_bytes,
-                        fenced=resources.fence != "none",
+                        resources=resources,
                         tick=meter.tick,
                     )
                 )
@@ -80,5 +91,7 @@ def prepared(
         meter.begin("plan")
         costs = measure_costs(machine.budget_bytes, folder, meter)
         basis = Basis(settings, budget, opened, folder, out or folder, costs, before)
-        plan = documents.plan(basis)
+        # A probe's workers, as far as they are threads, are in it.
+        with phase_held(machine.budget_bytes, resources, threads=2):
+            plan = documents.plan(basis)
         yield Ready(settings, budget, folder, opened, documents, plan, meter, seconds)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from pff_stream.errors import UsageError
-from pff_stream.limits.fence import threads_held
+from pff_stream.limits.fence import planned_phase_held, threads_held
 from pff_stream.notes import Notes, say
 from pff_stream.observer import Observer
 from pff_stream.plan.sweep import Sweep, parse_sweep
@@ -67,13 +67,14 @@ def run(
     reports = report_outputs(wanted.report)
     with prepared(settings, observer) as ready, started(ready, observer) as running:
         begun(running)
-        with threads_held(ready.plan, settings.resources.fence):
+        with threads_held(ready.plan, settings.resources):
             evaluate(running, observer)
         with ExitStack() as stack:
             notes = ready.notes
             notes.merge(running.work.notes)
             say(running.work.notes)
-            totals = running.work.totals(observer, stack)
+            with planned_phase_held(ready.plan, "merge", settings.resources):
+                totals = running.work.totals(observer, stack)
             facts = _facts(running, notes)
             result = conclude(totals, facts)
             summary = summary_of(result, facts)
@@ -83,7 +84,8 @@ def run(
         if reports:
             ready.meter.begin("report", quick=True)
             results = running.work.results(summary)
-            write_reports(results, reports, observer, ready.meter.tick)
+            with planned_phase_held(ready.plan, "report", settings.resources):
+                write_reports(results, reports, observer, ready.meter.tick)
             ready.meter.tick(now=True)
             result.lines.extend(report_lines(facts))
         running.work.finish()

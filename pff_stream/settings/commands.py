@@ -138,8 +138,8 @@ class CompileSettings(CommandSettings):
 
     needs: ClassVar[str] = "RULES"
     takes: ClassVar[tuple[str, ...]] = (
-        "rules", "output", "check", "graph", "budget_bytes", "rule_format", "on_bad_rule",
-        "chunk_rules",
+        "rules", "output", "check", "graph", "budget_bytes", "max_window_bytes", "fence",
+        "rule_format", "on_bad_rule", "chunk_rules",
     )  # fmt: skip
 
     inputs: Inputs = field(default_factory=Inputs)
@@ -164,11 +164,12 @@ class TriplesSettings(CommandSettings):
     needs: ClassVar[str] = "at least one document"
     takes: ClassVar[tuple[str, ...]] = (
         "triples", "format", "columns", "on_bad_triple", "id_key", "mapping", "predicate",
-        "max_document_bytes",
+        "max_document_bytes", "budget_bytes", "max_window_bytes", "fence",
     )  # fmt: skip
 
     inputs: Inputs = field(default_factory=Inputs)
     reading: InputOptions = field(default_factory=InputOptions)
+    resources: ResourceOptions = field(default_factory=ResourceOptions)
 
     def validate(self) -> None:
         """At least one input."""
@@ -180,9 +181,7 @@ class EncodeSettings(CommandSettings):
     """What `encode` was asked to do."""
 
     needs: ClassVar[str] = "TRIPLES... -o FILE"
-    takes: ClassVar[tuple[str, ...]] = (
-        *TriplesSettings.takes, "output", "budget_bytes",
-    )  # fmt: skip
+    takes: ClassVar[tuple[str, ...]] = (*TriplesSettings.takes, "output")
 
     inputs: Inputs = field(default_factory=Inputs)
     reading: InputOptions = field(default_factory=InputOptions)
@@ -202,7 +201,7 @@ class ExplainSettings(CommandSettings):
     needs: ClassVar[str] = "RULES TRIPLES... --triple S R O"
     takes: ClassVar[tuple[str, ...]] = (
         "triple", "rules", "triples", *InputOptions.names(), "budget_bytes", "reserve_bytes",
-        "fence",
+        "max_window_bytes", "fence",
     )  # fmt: skip
 
     inputs: Inputs = field(default_factory=Inputs)

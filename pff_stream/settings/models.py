@@ -167,6 +167,8 @@ class ResourceOptions(Options):
     """Ceiling for the plan's choice; None: cores that may be used."""
     start_method: str | None = None
     """fork, spawn, forkserver or thread; None: chosen by the plan."""
+    max_window_bytes: int | None = None
+    """Largest window to decompress with; None: what the budget has room for."""
     fence: str = "auto"
     """auto, rlimit, cgroup or none: limits that the kernel holds the processes to."""
     plan: str | None = None

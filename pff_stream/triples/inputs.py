@@ -12,8 +12,13 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias
 
-from pff_stream.errors import InputError, UsageError
-from pff_stream.files.decoders import PACKED_SUFFIXES, DecoderMemory, unpacked_name
+from pff_stream.errors import InputError, RefusedError, UsageError
+from pff_stream.files.decoders import (
+    PACKED_SUFFIXES,
+    WINDOW_BYTES,
+    DecoderMemory,
+    unpacked_name,
+)
 from pff_stream.files.sources import STANDARD_INPUT, shown
 from pff_stream.notes import READ_OTHERWISE, say
 from pff_stream.triples.bad import BadTriples
@@ -25,7 +30,7 @@ from pff_stream.triples.formats.interface import (
 )
 from pff_stream.triples.formats.tsv import MAPPING, checked
 from pff_stream.triples.formats.tuples import Triple
-from pff_stream.triples.held import HeldMemory, Unlimited
+from pff_stream.triples.held import Bounded, HeldMemory, Unlimited
 from pff_stream.triples.options import AUTO, EncodeOptions
 
 if TYPE_CHECKING:
@@ -111,7 +116,9 @@ class OpenedInputs:
             self._readers[matching] = matching.reader(self._options, self._bad)
             if self._wanted is not None and self._readers[matching].find(self._wanted):
                 self._telling.add(matching)
-        source = TripleSource(given, name, blocks, self._memory, first_bytes, beginning)
+        source = TripleSource(
+            given, name, blocks, self._memory, first_bytes, beginning, self._decoders
+        )
         reader = self._readers[matching]
         lines = reader.lines(source)
         return OpenedInput(
@@ -181,11 +188,14 @@ def held_at_most(path: str, options: EncodeOptions) -> int:
 
 def _head(path: str, options: EncodeOptions) -> bytes:
     """The first bytes of a file; empty where it cannot be read, which is said when it is."""
+    decoders = DecoderMemory(window_bytes=WINDOW_BYTES)
     try:
-        with contextlib.closing(options.open(path, FIRST_BYTES)) as blocks:
+        with contextlib.closing(options.open(path, FIRST_BYTES, decoders)) as blocks:
             return _first_bytes(blocks)[0]
     except InputError:
         return b""
+    except RefusedError:  # it may be anything
+        return b"{"
 
 
 def text_at_most(path: str, options: EncodeOptions) -> int:
@@ -205,8 +215,20 @@ def triple_lines(inputs: Sequence[TripleInput], options: EncodeOptions) -> Itera
 
     Lines of files that hold such lines come as they are, in whatever columns.
     """
-    for opened in OpenedInputs(inputs, options, BadTriples(options.on_bad_triple)).all:
+    for opened in _bounded(inputs, options, BadTriples(options.on_bad_triple)).all:
         yield from opened.lines.blocks
+
+
+def _bounded(
+    inputs: Sequence[TripleInput], options: EncodeOptions, bad: BadTriples
+) -> OpenedInputs:
+    """The inputs, whose readers and decoders together take what the options allow."""
+    limit, most = options.memory_bytes, options.window_bytes
+    if limit is None:
+        return OpenedInputs(inputs, options, bad, None, DecoderMemory(None, most))
+    memory = Bounded(limit)
+    decoders = DecoderMemory(limit, most, lambda: memory.held_bytes)
+    return OpenedInputs(inputs, options, bad, memory, decoders)
 
 
 def checked_lines(inputs: Sequence[TripleInput], options: EncodeOptions) -> Iterator[bytes]:
@@ -216,7 +238,7 @@ def checked_lines(inputs: Sequence[TripleInput], options: EncodeOptions) -> Iter
     behind the last one.
     """
     bad = BadTriples(options.on_bad_triple)
-    inputs_opened = OpenedInputs(inputs, options, bad)
+    inputs_opened = _bounded(inputs, options, bad)
     n_read = 0
     for opened in inputs_opened.all:
         for block in checked(opened.name, opened.lines, bad):

@@ -48,6 +48,8 @@ class EncodeOptions:
     block_bytes: int = BLOCK_BYTES
     memory_bytes: int | None = None
     """What may be used: inputs that must need more are refused after their beginning."""
+    window_bytes: int | None = None
+    """The largest window to decompress with; None: what the memory has room for."""
     spill_folder: str | None = None
     """Where triples lie that do not fit the memory; None: nowhere, and such inputs are refused."""
     open: Opener = open_blocks
@@ -58,10 +60,11 @@ class EncodeOptions:
     """Asked in this order which of them reads an input; a caller may put its own before them."""
 
 
-def encode_options(reading: InputOptions) -> EncodeOptions:
+def encode_options(reading: InputOptions, window_bytes: int | None = None) -> EncodeOptions:
     """How triples are read for a graph of their own, in the terms of the encoder."""
     columns = parse_columns(reading.columns)
     return EncodeOptions(
+        window_bytes=window_bytes,
         needs_triples=True,
         columns=columns.places,
         n_columns=columns.n,

@@ -59,8 +59,9 @@ class Reading:
         self._total_bytes: int | None = None  # of all inputs, where that is known
         self._read_bytes = 0
         self._asked_bytes = 0
-        self.decoders = DecoderMemory(memory_bytes)
-        self._held_bytes = 0  # by readers at most, at any time
+        self.decoders = DecoderMemory(memory_bytes, options.window_bytes, self._beside_decoders)
+        self._held_now = 0  # by readers
+        self._held_bytes = 0  # by them at most, at any time
         self._most_bytes = 0  # together with what the encoder held then
         self._document_bytes = 0  # that the rest leaves of it, when all is read
 
@@ -106,7 +107,13 @@ class Reading:
         """A reader holds so many bytes now, beside names and records."""
         if n_bytes > _SMALL_BYTES:
             self._most_bytes = max(self._most_bytes, n_bytes + self._encoder_bytes())
+        self._held_now = n_bytes
         self._held_bytes = max(self._held_bytes, n_bytes)
+
+    def _beside_decoders(self) -> int:
+        """What is held beside them while a part of an input is about to be decoded."""
+        counts = replace(self.counts(None), decoder_bytes=0, document_bytes=0)
+        return reading_bytes(counts) + self._held_now
 
     def _encoder_bytes(self) -> int:
         """What reading holds now, beside what readers hold."""

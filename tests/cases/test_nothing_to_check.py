@@ -17,8 +17,9 @@ import pytest
 import pff_stream
 from pff_stream.cli.main import main
 from pff_stream.errors import InputError
-from pff_stream.inputs import CompileShare, open_rules
+from pff_stream.inputs import open_rules
 from pff_stream.rules._writer import RuleFileWriter
+from pff_stream.rules.share import CompileShare
 from pff_stream.settings.models import COMPILE_BYTES, InputOptions
 from pff_stream.triples.encode import encode
 from pff_stream.triples.store import GraphStore

@@ -146,7 +146,7 @@ def test_pipes(tmp_path: Path) -> None:
     writer.start()
     assert b"".join(open_blocks(path)) == DATA
     writer.join()
-    assert decoder_bytes("-") > 1 << 27 and decoder_bytes(path) > 1 << 27
+    assert decoder_bytes("-") == decoder_bytes(path) == 0  # its window is looked at when it comes
 
 
 def test_an_error_of_the_disk_names_the_byte(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from pff_stream.errors import InputError
 from pff_stream.findings.places import NO_PLACES, Place, PlaceSources, Wanted, find_places
 from pff_stream.inputs import open_graph
 from pff_stream.notes import Notes
-from pff_stream.settings.models import InputOptions
+from pff_stream.settings.models import InputOptions, ResourceOptions
 from pff_stream.triples.options import encode_options
 
 DOCUMENT = b'{"id": "doc",\n "r": "y"}'
@@ -24,10 +24,12 @@ STANDARD_INPUT = """
 import sys
 from pff_stream.findings.places import *
 from pff_stream.inputs import open_graph
-from pff_stream.settings.models import InputOptions
+from pff_stream.settings.models import InputOptions, ResourceOptions
 from pff_stream.triples.options import encode_options
-reading = InputOptions()
-with open_graph(["-"], reading, sys.argv[1], 1 << 28, fenced=False, copy_bytes=1000) as graph:
+reading, resources = InputOptions(), ResourceOptions(fence="none")
+with open_graph(
+    ["-"], reading, sys.argv[1], 1 << 28, resources=resources, copy_bytes=1000
+) as graph:
     options = encode_options(reading)
     sources = PlaceSources(["-"], options, graph.input_hash, graph.copies)
     print(find_places(sources, [(b"doc", b"r", b"y"), (b"doc", b"q", None)]))
@@ -45,7 +47,12 @@ def test_a_pipe_among_files(tmp_path: Path, copy_bytes: int | None) -> None:
     inputs, notes, reading = [str(pipe), str(file)], Notes(), InputOptions()
     room = 1 << 28
     with open_graph(
-        inputs, reading, str(tmp_path), room, fenced=False, copy_bytes=copy_bytes
+        inputs,
+        reading,
+        str(tmp_path),
+        room,
+        resources=ResourceOptions(fence="none"),
+        copy_bytes=copy_bytes,
     ) as graph:
         thread.join()
         assert graph.encoded is not None

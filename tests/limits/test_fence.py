@@ -41,10 +41,10 @@ def plan_of(workers: int, start_method: str) -> Plan:
 def test_share_is_what_the_plan_gives_a_worker() -> None:
     """The share is a worker's part of the terms and the stated slack, whatever their number."""
     for workers in (1, 3):
-        share = fence.share_bytes(plan_of(workers, "fork"), "auto")
+        share = fence.share_bytes(plan_of(workers, "fork"), ResourceOptions())
         assert share == 30 * MIB + fence.SLACK_BYTES
-    assert fence.share_bytes(plan_of(2, "fork"), "none") is None
-    assert fence.share_bytes(plan_of(2, "thread"), "rlimit") is None
+    assert fence.share_bytes(plan_of(2, "fork"), ResourceOptions(fence="none")) is None
+    assert fence.share_bytes(plan_of(2, "thread"), ResourceOptions(fence="rlimit")) is None
 
 
 @linux
@@ -93,14 +93,14 @@ def test_within_its_share_a_worker_is_not_hindered() -> None:
 def test_threads_are_held_together_and_let_go() -> None:
     """With threads the limit is on the whole process, for as long as they work."""
     before = resource.getrlimit(resource.RLIMIT_DATA)
-    with fence.threads_held(plan_of(2, "thread"), "auto"):
+    with fence.threads_held(plan_of(2, "thread"), ResourceOptions()):
         with pytest.raises(MemoryError):
             bytearray(1 << 30)
         bytearray(32 * MIB)
     assert resource.getrlimit(resource.RLIMIT_DATA) == before
     bytearray(256 * MIB)
     for plan, kind in ((plan_of(2, "thread"), "none"), (plan_of(2, "fork"), "auto")):
-        with fence.threads_held(plan, kind):
+        with fence.threads_held(plan, ResourceOptions(fence=kind)):
             assert resource.getrlimit(resource.RLIMIT_DATA) == before
 
 
@@ -144,7 +144,7 @@ from planner.plan import Plan
 resources = ResourceOptions(budget_bytes=200 << 20, fence="cgroup")
 with fence.whole_tree(resources):
     machine = fence.read_limits(resources)
-    fence.hold_tree(Plan([Phase("run", [])], machine.budget_bytes, ""))
+    fence.hold_tree(machine.budget_bytes)
     group = fence._group
     name = "memory.limit_in_bytes" if group.version == 1 else "memory.max"
     limit = int(open(f"{group.path}/{name}").read())

@@ -7,6 +7,7 @@ that has none names itself.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -25,13 +26,14 @@ if TYPE_CHECKING:
     from pff_stream.files.lines import BadLine
     from pff_stream.triples.bad import BadTriples
     from pff_stream.triples.formats.rows import Row
-    from pff_stream.triples.held import HeldMemory
     from pff_stream.triples.options import EncodeOptions
 
 ENTITIES, RELATIONS = "entity2id.txt", "relation2id.txt"
 NAME_BYTES = 220
 """What a name of ordinary length takes with its number, in a table of Python."""
-_LEAST_LINE_BYTES = 4
+_ORDINARY_BYTES = 140
+_GROWING_BYTES = 80
+_ASK_LINES = 1000
 
 
 class OpenKEFormat(TripleFormat):
@@ -55,6 +57,7 @@ class OpenKEReader(TripleReader):
     def __init__(self, bad: BadTriples) -> None:
         self._bad = bad
         self._said: list[str] = []
+        self._held_bytes = 0
 
     def lines(self, source: TripleSource) -> LineBlocks:
         """The triples with their names."""
@@ -71,6 +74,7 @@ class OpenKEReader(TripleReader):
         from pff_stream.triples.formats.rows import numbered_lines
 
         folder = "" if source.given == STANDARD_INPUT else os.path.dirname(str(source.given))
+        self._held_bytes = 0
         entities = self._names(os.path.join(folder, ENTITIES), source)
         relations = self._names(os.path.join(folder, RELATIONS), source)
         wanted, n_rows = None, 0
@@ -105,21 +109,29 @@ class OpenKEReader(TripleReader):
             said = f"{source.name}: no {os.path.basename(path)} beside it: numbers name the {kind}"
             self._said.append(said)
             return None
-        return read_names(path, source.memory)
+        names, self._held_bytes = read_names(path, source, self._held_bytes)
+        return names
 
 
-def read_names(path: str, memory: HeldMemory) -> dict[str, str]:
-    """The names of a file by their numbers; `InputError` for one that is no such file."""
+def read_names(path: str, source: TripleSource, held_bytes: int) -> tuple[dict[str, str], int]:
+    """The names of a file by their numbers, and what is held with them.
+
+    `held_bytes` is held beside them. `InputError` for a file that is no such one, `RefusedError`
+    where they do not fit.
+    """
     from pff_stream.files.lines import text_lines
 
     def reject(bad: BadLine) -> None:
         raise InputError(f"{path}, line {bad.number}: found {bad.found}, expected {bad.expected}")
 
-    size = os.path.getsize(path)
-    memory.expect(NAME_BYTES * (size // _LEAST_LINE_BYTES) // 4 + size, f"{path}: its names")
+    memory, what = source.memory, f"{path}: its names"
     found: dict[str, str] = {}
     seen: set[str] = set()
-    for number, line in text_lines(open_blocks(path), reject):
+    for number, line in text_lines(open_blocks(path, decoders=source.decoders), reject):
+        if not number % _ASK_LINES:  # its size tells little, and nothing of a packed one
+            # Tables that grow stand beside those that they are copied from.
+            memory.expect(held_bytes + _GROWING_BYTES * len(found), what)
+            memory.hold(held_bytes)
         name, _, text = line.strip().rpartition("\t" if "\t" in line else " ")
         name = name.strip()
         if number == 1 or not line.strip():
@@ -132,8 +144,11 @@ def read_names(path: str, memory: HeldMemory) -> dict[str, str]:
             raise InputError(f"{path}, line {number}: found {what} twice, expected it once")
         found[text] = name
         seen.add(name)
-    memory.hold(NAME_BYTES * len(found))
-    return found
+        long_bytes = sys.getsizeof(name) + sys.getsizeof(text) - _ORDINARY_BYTES
+        held_bytes += NAME_BYTES + max(0, long_bytes)
+    memory.expect(held_bytes, what)
+    memory.hold(held_bytes)
+    return found, held_bytes
 
 
 def _name(names: dict[str, str] | None, number: str) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pff_stream.files.decoders import DecoderMemory
     from pff_stream.triples.held import HeldMemory
 
 
@@ -21,6 +22,7 @@ class TripleSource:
     first_bytes: bytes = b""  # that `matches` was shown
     beginning: Callable[[], bytes] = bytes
     """The first thousand lines, whole, or as many as a MiB holds; before blocks are read."""
+    decoders: DecoderMemory | None = None  # for files that are read beside it
 
 
 @dataclass(frozen=True, slots=True)
