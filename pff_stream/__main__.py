@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-_SHORT = (
-    b"pff-stream: error: refused: out of memory, or of open files, while the program starts "
-    b"(see `ulimit -a`)\n"
+STACK_BYTES = 256 << 10
+"""What is needed for the deepest recursion that Python does not refuse (over 128 KiB)."""
+_SMALL_STACK = (
+    b"pff-stream: error: refused: a stack of %d KiB is needed at least (RLIMIT_STACK is %d KiB)\n"
 )
+_SHORT = b"pff-stream: error: refused: out of memory, or of open files, while the program starts"
 
 
 def _end(said: bytes, code: int) -> NoReturn:
@@ -31,6 +33,33 @@ def _end(said: bytes, code: int) -> NoReturn:
     except OSError:
         pass
     os._exit(code)
+
+
+_limits = b" (see `ulimit -a`)"
+"""Those of this process, as soon as they are known."""
+
+
+def _look_at_limits() -> None:
+    """Reads them while there is room: behind a failed import there may be none.
+
+    On a stack that is too small, recursion would end the process before Python could refuse it.
+    """
+    global _limits
+    try:
+        from pff_stream.limits.set_limits import limits_set, soft_limit
+
+        stack = soft_limit("RLIMIT_STACK")
+        if stack is not None and stack < STACK_BYTES:
+            _end(_SMALL_STACK % (STACK_BYTES >> 10, stack >> 10), 3)
+        found = limits_set("RLIMIT_AS", "RLIMIT_DATA", "RLIMIT_STACK", "RLIMIT_NOFILE")
+        _limits = found.encode() or _limits
+    except Exception:
+        return
+
+
+def _end_short() -> NoReturn:
+    """Ends the process where it lacks memory or descriptors, and says what limits it has."""
+    _end(_SHORT + _limits + b"\n", 3)
 
 
 def _interrupted(*_: object) -> NoReturn:
@@ -56,7 +85,15 @@ def _occupy_streams() -> None:
                 if os.open(os.devnull, flags) == descriptor:
                     os.set_inheritable(descriptor, True)
             except OSError:
-                _end(_SHORT, 3)
+                _end_short()
+
+
+def _is_short(error: Exception) -> bool:
+    try:
+        from pff_stream.limits.room import has_room, is_of_loader
+    except Exception:
+        return True  # not even this can be imported
+    return not has_room() or (isinstance(error, ImportError) and is_of_loader(str(error)))
 
 
 def _command() -> Callable[[], int]:
@@ -64,10 +101,10 @@ def _command() -> Callable[[], int]:
     try:
         from pff_stream.cli.main import main as command
     except (MemoryError, OSError, SystemError):  # the last where even an exception has no room
-        _end(_SHORT, 3)
+        _end_short()
     except Exception as error:
-        if "failed to map" in str(error) or "annot allocate" in str(error):
-            _end(_SHORT, 3)
+        if _is_short(error):
+            _end_short()
         sys.excepthook(type(error), error, error.__traceback__)
         os._exit(70)
     return command
@@ -81,6 +118,7 @@ def main() -> int:
         os.environ.setdefault(name, "1")
     # Imports make no garbage worth a collection; the command turns it on again behind them.
     gc.disable()
+    _look_at_limits()
     _occupy_streams()
     # Until the command has set itself up there is nothing to clean up; a KeyboardInterrupt would
     # show a trace, or be swallowed by a callback of the import.
@@ -97,7 +135,7 @@ def main() -> int:
     except KeyboardInterrupt:  # before or behind all that it sets up
         _interrupted()
     except MemoryError:
-        _end(_SHORT, 3)
+        _end_short()
     # The interpreter collects twice more at its end; what is frozen it leaves alone (30 ms).
     gc.freeze()
     return code

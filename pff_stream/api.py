@@ -112,6 +112,9 @@ def explain(
     `options` are the fields of `InputOptions` and `ResourceOptions`. Raises `UsageError` where a
     name of the triple is not known, else as `validate`.
     """
+    from pff_stream.limits.room import check_room
+
+    check_room()  # before numpy is imported, which would end the process
     from pff_stream.observer import Silent
     from pff_stream.run import explain as run
     from pff_stream.settings.commands import ExplainSettings

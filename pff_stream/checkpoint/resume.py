@@ -14,6 +14,7 @@ from typing import Any
 
 from pff_stream.checkpoint.state import absolute, read_settings
 from pff_stream.errors import InputError, UsageError
+from pff_stream.limits.room import check_room
 from pff_stream.report.folder import STATE, SUMMARY, is_unfinished
 from pff_stream.report.summary import Summary, read_summary
 from pff_stream.settings.commands import RunSettings
@@ -38,7 +39,11 @@ class Finished:
 
 
 def run_settings(layers: Layers) -> RunSettings:
-    """The settings of a run: as said, or with `--resume` those of the folder."""
+    """The settings of a run: as said, or with `--resume` those of the folder.
+
+    `RefusedError` where there is no room for numpy, by which a manifest is read.
+    """
+    check_room()
     out = said(layers, ("resume",)).get("resume")
     if out is None:
         return resolve(RunSettings, layers)

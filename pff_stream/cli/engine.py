@@ -64,6 +64,7 @@ class Engine:
 
     def explain(self, settings: ExplainSettings, observer: Observer) -> Explanation:
         """Finds the rules that predict one triple."""
+        check_room()
         from pff_stream.run import explain
 
         _collect_from_here()

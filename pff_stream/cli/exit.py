@@ -19,7 +19,8 @@ from typing import TextIO
 
 from pff_stream.cli import logs
 from pff_stream.errors import KEPT, PffStreamError
-from pff_stream.limits.room import shortage
+from pff_stream.limits.room import has_room, shortage
+from pff_stream.limits.set_limits import limits_set
 
 BUG, OUTPUT, MEMORY = 70, 74, 3
 INTERRUPTED, CLOSED, TERMINATED = 130, 141, 143
@@ -30,7 +31,7 @@ NEEDED_FILES = 20
 _AGAIN_SECONDS = 0.001
 
 _TOO_MANY_FILES = frozenset({errno.EMFILE, errno.ENFILE})
-_DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
+_DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
 _MEMORY_HINT = "; lower --budget or --workers, or see what `pff-stream plan` says"
 _REPORT = "this is a bug in pff-stream; please report it with the output of --verbose"
 
@@ -131,12 +132,18 @@ def _judge(problem: BaseException) -> tuple[int, str]:
         return (problem.code if isinstance(problem.code, int) else int(bool(problem.code))), ""
     if isinstance(problem, MemoryError):
         return MEMORY, f"{shortage(problem)}{_MEMORY_HINT}"
-    if isinstance(problem, OSError) and problem.errno in _DISK_ERRORS:
+    if isinstance(problem, OSError) and (
+        problem.errno in _DISK_ERRORS
+        or (problem.errno == errno.EBADF and _is_for_reading(sys.stdout))
+    ):
         return OUTPUT, f"output could not be written: {problem}"
     short = shortage(problem)
     if short is not None:
         return MEMORY, f"refused: {short}"
-    return BUG, f"{type(problem).__name__}: {problem}; {_REPORT}"
+    said = f"{type(problem).__name__}: {problem}"
+    if not has_room():
+        return MEMORY, f"refused: out of memory{limits_set('RLIMIT_AS', 'RLIMIT_DATA')}: {said}"
+    return BUG, f"{said}; {_REPORT}"
 
 
 def _causes(problem: BaseException) -> Iterator[BaseException]:
@@ -166,6 +173,17 @@ def _is_closed_output(problem: BaseException) -> bool:
     if any(isinstance(cause, BrokenPipeError) for cause in _causes(problem)):
         return _reader_is_gone(sys.stdout)
     return False
+
+
+def _is_for_reading(stream: TextIO | None) -> bool:
+    """Whether a stream that is to be written to was opened for reading."""
+    import fcntl
+
+    try:
+        flags = fcntl.fcntl(stream.fileno(), fcntl.F_GETFL) if stream is not None else 0
+    except (OSError, ValueError):
+        return False
+    return stream is not None and flags & os.O_ACCMODE == os.O_RDONLY
 
 
 def _reader_is_gone(stream: TextIO | None) -> bool:

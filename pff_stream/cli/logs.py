@@ -18,6 +18,8 @@ from pff_stream.cli.printable import printable
 LOGGERS = ("pff_stream", "planner")
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
+_SILENCE = logging.NullHandler()
+
 
 class PlainFormatter(logging.Formatter):
     """`pff-stream: message`, with the level where it is worth a look or wanted."""
@@ -80,6 +82,9 @@ def set_up(
         logger = logging.getLogger(name)
         logger.addHandler(handler)
         logger.setLevel(level)
+    if not logging.root.handlers:
+        # Else a library that logs (hashlib, where memory is short) would have all be said twice.
+        logging.root.addHandler(_SILENCE)
     return handler
 
 
@@ -90,6 +95,7 @@ def tear_down() -> None:
         for handler in [h for h in logger.handlers if isinstance(h, TalkHandler)]:
             logger.removeHandler(handler)
         logger.setLevel(logging.NOTSET)
+    logging.root.removeHandler(_SILENCE)
 
 
 def error(message: str, *, trace: bool = False) -> None:

@@ -52,6 +52,7 @@ def serve_forks(control_fd: int, preload: Sequence[str]) -> NoReturn:
             answer = await_exit(number, 1.0)
             children.discard(number)
         control.send(RESPONSE.pack(answer))
+    control.close()
     for child in children:
         os.kill(child, signal.SIGKILL)
         await_exit(child, 1.0)

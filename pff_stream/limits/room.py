@@ -12,35 +12,55 @@ import os
 import sys
 
 from pff_stream.errors import RefusedError
+from pff_stream.limits.set_limits import limits_set
 
 DATA_BYTES = 48 << 20
 """Private memory that importing numpy and the compiled parts maps (measured: 40 + 5 MiB)."""
 ADDRESS_BYTES = 104 << 20
 """Addresses that it maps, libraries included (measured: 82 + 7 MiB)."""
+LEAST_BYTES = 8 << 20
+"""Private memory that must be left where something else than want of memory is to blame."""
 DESCRIPTORS = 17
 """Of a run with one worker, beside standard input, output and error."""
 _SCARCE = frozenset({errno.ENOMEM, errno.EAGAIN, errno.EMFILE, errno.ENFILE})
-_LOADER_SAYS = ("failed to map segment", "cannot allocate", "cannot apply additional memory")
+_LOADER_SAYS = (
+    "failed to map segment", "out of memory", "cannot allocate", "cannot create", "cannot map",
+    "cannot extend", "cannot apply additional memory", "cannot change memory",
+)  # fmt: skip
+"""Words of the dynamic linker for no room."""
 
 
 def check_room() -> None:
     """`RefusedError` where numpy cannot be imported within the limits of this process."""
     if "numpy" in sys.modules:
         return
-    import mmap
+    if _can_map(ADDRESS_BYTES, for_data=False):
+        if _can_map(DATA_BYTES, for_data=True):
+            return
+        n_bytes = DATA_BYTES
+    else:
+        n_bytes = ADDRESS_BYTES
+    raise RefusedError(
+        f"refused: the program needs {n_bytes >> 20} MiB for what it imports"
+        f"{limits_set('RLIMIT_AS', 'RLIMIT_DATA')}"
+    )
 
-    private = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
-    for n_bytes, protection in (
-        (ADDRESS_BYTES, mmap.PROT_READ),
-        (DATA_BYTES, mmap.PROT_READ | mmap.PROT_WRITE),
-    ):
-        try:
-            mmap.mmap(-1, n_bytes, flags=private, prot=protection).close()
-        except (OSError, MemoryError):
-            raise RefusedError(
-                f"refused: the program needs {n_bytes >> 20} MiB for what it imports"
-                f"{_limits('RLIMIT_AS', 'RLIMIT_DATA')}"
-            ) from None
+
+def has_room() -> bool:
+    """Whether there is room to go on at all; without it any statement fails, in any words."""
+    return _can_map(LEAST_BYTES, for_data=True)
+
+
+def _can_map(n_bytes: int, *, for_data: bool) -> bool:
+    try:
+        import mmap
+
+        protection = mmap.PROT_READ | (mmap.PROT_WRITE if for_data else 0)
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+        mmap.mmap(-1, n_bytes, flags=flags, prot=protection).close()
+    except (ImportError, OSError, MemoryError):
+        return False
+    return True
 
 
 def check_descriptors() -> None:
@@ -59,7 +79,7 @@ def check_descriptors() -> None:
     if len(opened) < DESCRIPTORS:
         raise RefusedError(
             f"refused: {len(opened)} more files can be opened, at least {DESCRIPTORS} are needed"
-            f"{_limits('RLIMIT_NOFILE')}"
+            f"{limits_set('RLIMIT_NOFILE')}"
         )
 
 
@@ -70,15 +90,17 @@ def shortage(problem: BaseException) -> str | None:
     while cause is not None and id(cause) not in seen:
         seen.add(id(cause))
         if isinstance(cause, OSError) and cause.errno == errno.EAGAIN and _is_plain(cause):
-            return f"no more processes or threads can be started{_limits('RLIMIT_NPROC')}"
+            return f"no more processes or threads can be started{limits_set('RLIMIT_NPROC')}"
         if (
             isinstance(cause, MemoryError)
             or (isinstance(cause, OSError) and cause.errno == errno.ENOMEM)
-            or (isinstance(cause, ImportError) and _is_of_loader(str(cause)))
+            or (isinstance(cause, ImportError) and is_of_loader(str(cause)))
         ):
-            return f"out of memory{_limits('RLIMIT_AS', 'RLIMIT_DATA')}"
+            return f"out of memory{limits_set('RLIMIT_AS', 'RLIMIT_DATA')}"
         if isinstance(cause, RuntimeError) and str(cause) == "can't start new thread":
-            return f"no thread can be started{_limits('RLIMIT_NPROC', 'RLIMIT_AS', 'RLIMIT_STACK')}"
+            return (
+                f"no thread can be started{limits_set('RLIMIT_NPROC', 'RLIMIT_AS', 'RLIMIT_STACK')}"
+            )
         cause = cause.__cause__ or cause.__context__
     return None
 
@@ -88,23 +110,6 @@ def _is_plain(error: OSError) -> bool:
     return not isinstance(error, BlockingIOError) or not hasattr(error, "characters_written")
 
 
-def _is_of_loader(message: str) -> bool:
+def is_of_loader(message: str) -> bool:
+    """Whether a module could not be loaded for want of memory."""
     return any(words in message.lower() for words in _LOADER_SAYS)
-
-
-def _limits(*names: str) -> str:
-    """The limits of this process by these names, as far as they are set."""
-    try:
-        import resource
-    except (ImportError, MemoryError):
-        return ""
-    found = []
-    for name in names:
-        number = getattr(resource, name, None)
-        if number is None:
-            continue
-        soft = resource.getrlimit(number)[0]
-        if soft != resource.RLIM_INFINITY:
-            is_bytes = name in ("RLIMIT_AS", "RLIMIT_DATA", "RLIMIT_STACK")
-            found.append(f"{name} is {f'{soft / (1 << 20):.1f} MiB' if is_bytes else soft}")
-    return f" ({', '.join(found)})" if found else ""

@@ -142,9 +142,10 @@ def _share(path: str, resources: ResourceOptions) -> CompileShare:
     decoder = decoder_bytes(path, most) if os.path.isfile(path) else 0
     if headroom < MIN_MEMORY_BYTES + decoder:
         least = measure_self().bytes + MIN_MEMORY_BYTES + decoder
+        source = read_machine(0, resources.budget_bytes).budget_source
         raise RefusedError(
             f"refused: compiling needs {format_size(least)} at least, the budget leaves "
-            f"{format_size(max(0, headroom))}; --budget {-(-least // (1 << 20))}MiB would do"
+            f"{format_size(max(0, headroom))} ({source}); {-(-least // (1 << 20))}MiB would do"
         )
     return CompileShare.of(path, decoder, headroom, most)
 

@@ -4,36 +4,31 @@ from __future__ import annotations
 
 import resource
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.hostile.starting import inputs, started
+from pff_stream.__main__ import STACK_BYTES
+from tests.hostile.starting import (
+    COMMANDS,
+    arguments,
+    inputs,
+    limited,
+    started,
+    verdict,
+)
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits as Linux has them")
 
 DATA, ADDRESSES = resource.RLIMIT_DATA, resource.RLIMIT_AS
 
 
-def limited(kind: int, soft: int) -> Callable[[], None]:
-    """Sets a limit in the new process."""
-
-    def prepare() -> None:
-        resource.setrlimit(kind, (soft, soft))
-
-    return prepare
-
-
-def check(folder: Path, kind: int, soft: int) -> None:
-    """A run ends with its verdict, or with 3 and one line."""
-    done = started(["run", *inputs(folder)], limited(kind, soft))
-    if done.returncode == 1:
-        assert "Failed: " in done.stdout
-        return
-    assert done.returncode == 3, (soft, done.stderr)
-    assert "pff-stream: error: " in done.stderr
-    assert "Traceback" not in done.stderr and "bug" not in done.stderr
+def check(folder: Path, kind: int, soft: int, command: str = "run") -> None:
+    """A command does its work, or ends with 3 and one line that names a limit."""
+    done = started(arguments(command, folder), limited(kind, soft))
+    if not verdict(done, command):
+        assert done.returncode == 3, (soft, done.stderr)
+        assert "RLIMIT_" in done.stderr
 
 
 @pytest.mark.parametrize("mib", [8, 30, 44, 52])
@@ -55,11 +50,40 @@ def test_limit_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.thorough
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_limit(tmp_path: Path, command: str) -> None:
+    """Every command, from what hardly starts an interpreter to what is enough for some."""
+    for mib in (11, 30, 47):
+        check(tmp_path, DATA, mib << 20, command)
+    for mib in (62, 100):
+        check(tmp_path, ADDRESSES, mib << 20, command)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("kind", [DATA, ADDRESSES])
-def test_every_limit(tmp_path: Path, kind: int) -> None:
-    """From what hardly starts an interpreter to what is enough."""
-    for mib in range(16, 90, 3) if kind == DATA else range(30, 180, 6):
-        check(tmp_path, kind, mib << 20)
+def test_limits_without_gaps(tmp_path: Path, command: str, kind: int) -> None:
+    """The same for every limit."""
+    for mib in range(8, 90) if kind == DATA else [*range(24, 180), *range(180, 600, 20)]:
+        check(tmp_path, kind, mib << 20, command)
+
+
+@pytest.mark.parametrize("kib", [128, 200])
+def test_small_stack(tmp_path: Path, kib: int) -> None:
+    """Recursion on it would end the process by a signal: refused, with the need."""
+    done = started(["run", *inputs(tmp_path)], limited(resource.RLIMIT_STACK, kib << 10))
+    assert done.returncode == 3
+    assert f"a stack of 256 KiB is needed at least (RLIMIT_STACK is {kib} KiB)" in done.stderr
+
+
+def test_stack_that_is_enough(tmp_path: Path) -> None:
+    """The deepest recursion there is, that of JSON without end, is refused on it, as on others."""
+    (tmp_path / "plan.json").write_text("[" * 100_000)
+    (tmp_path / "deep.json").write_text('{"a":' * 490 + "1" + "}" * 490)
+    prepare = limited(resource.RLIMIT_STACK, STACK_BYTES)
+    saved = str(tmp_path / "plan.json")
+    assert started(["run", *inputs(tmp_path), "--plan", saved], prepare).returncode == 2
+    assert started(["triples", str(tmp_path / "deep.json")], prepare).returncode == 0
 
 
 @pytest.mark.parametrize("descriptors", [8, 16])
