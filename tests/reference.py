@@ -77,7 +77,8 @@ class Expected:
     outcome: str
     """`satisfied`, `violated`, `vacuous` or `rejected`."""
     reason: str = ""
-    """For `vacuous`: `relation`, `constant` or `no match`; for `rejected`: what is wrong."""
+    """For `vacuous`: `relation`, `constant` or `no match`; for `rejected`: what is wrong;
+    for `violated`: `head relation` where the graph does not have it."""
     predictions: frozenset[Triple] = frozenset()
     support: int = 0
     confidence: float | None = None
@@ -148,6 +149,7 @@ def evaluate(
     shown = tuple(wrong[:max_examples])
     return Expected(
         outcome="violated" if wrong else "satisfied",
+        reason="head relation" if wrong and rule.head.relation not in graph.by_relation else "",
         predictions=predictions,
         support=support,
         confidence=support / (len(predictions) + unseen),

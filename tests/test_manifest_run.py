@@ -52,7 +52,8 @@ def test_each_document_has_its_folder(manifest: Path, tmp_path: Path) -> None:
     )
     assert ended.returncode == 4, ended.stderr
     summary = json.loads((out / "summary.json").read_text())
-    assert summary["documents"] == {"total": 5, "violated": 2, "satisfied": 1, "failed": 2}
+    became = {"violated": 2, "satisfied": 0, "unchecked": 1, "failed": 2}
+    assert summary["documents"] == {"total": 5, **became}
     assert (summary["execution_id"], summary["sequence"]) == ("run-7", [1, 2])
     tasks = [json.loads(line) for line in (out / "tasks.jsonl").read_text().splitlines()]
     assert [task["task"] for task in tasks] == ["ana", "dee", "fay", "broken one", "gone"]
@@ -81,7 +82,7 @@ def test_counts_without_a_folder(manifest: Path, tmp_path: Path) -> None:
         timeout=60,
     )
     assert ended.returncode == 4
-    assert "5 documents: 2 violated, 1 satisfied, 2 failed" in ended.stdout
+    assert "5 documents: 2 violated, 1 unchecked, 2 failed" in ended.stdout
     assert f"{summary['predictions']} predictions" in ended.stdout
     assert f"{summary['violations']} violations" in ended.stdout
 

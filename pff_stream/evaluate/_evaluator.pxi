@@ -12,6 +12,7 @@ from libc.string cimport memset
 from pff_stream.report._record cimport (
     ALL_UNKNOWN,
     FILTERED,
+    HEAD_RELATION_ABSENT,
     N_COUNTS,
     NOTHING_MATCHES,
     PREDICTIONS,
@@ -196,6 +197,8 @@ cdef class Evaluator(Counter):
                 self.reasons[rule] = NOTHING_MATCHES
         elif self.violations_of(rule):
             self.outcomes[rule] = VIOLATED
+            if self.heads[rule].relation < 0:
+                self.reasons[rule] = HEAD_RELATION_ABSENT
         elif self.partial and self.support[rule] == 0:
             self.outcomes[rule] = VACUOUS
             self.reasons[rule] = ALL_UNKNOWN

@@ -64,7 +64,7 @@ class Counter:
 class TableCounter(Counter):
     def count_table(
         self, table: RuleTable
-    ) -> tuple[tuple[int, int, int, int], tuple[int, int, int]]: ...
+    ) -> tuple[tuple[int, int, int, int], tuple[int, int, int], int]: ...
 
 class Evaluator(Counter):
     def __init__(

@@ -14,16 +14,22 @@ cdef extern from "_names.h":
     uint64_t pff_name_hash(const unsigned char* name, size_t length) noexcept nogil
 
 
+cdef enum:
+    HEADS_ABSENT = 4              # behind the first four outcomes
+    N_TALLIED = 5
+
+
 cdef class TableCounter(Counter):
     """Counts tables of rules against one graph."""
 
     def count_table(self, RuleTable table):
         """Counts all rules of a table; writes no records.
 
-        Returns ((satisfied, violated, vacuous, filtered) rules, (predictions, support, unknown)). The
-        names of the graph are looked up in the table, and only bodies that they can match are counted.
+        Returns ((satisfied, violated, vacuous, filtered) rules, (predictions, support, unknown), and
+        how many violated rules have a head relation that the graph has not). The names of the graph
+        are looked up in the table, and only bodies that they can match are counted.
         """
-        cdef uint64_t tally[4]
+        cdef uint64_t tally[N_TALLIED]
         cdef int64_t sums[N_COUNTS]
         memset(tally, 0, sizeof(tally))
         memset(sums, 0, sizeof(sums))
@@ -44,7 +50,9 @@ cdef class TableCounter(Counter):
         tally[FILTERED] = table.n_filtered
         tally[VACUOUS] = table.n_rules - table.n_filtered - tally[SATISFIED] - tally[VIOLATED]
         return (
-            (tally[0], tally[1], tally[2], tally[3]), (sums[PREDICTIONS], sums[SUPPORT], sums[UNKNOWN])
+            (tally[0], tally[1], tally[2], tally[3]),
+            (sums[PREDICTIONS], sums[SUPPORT], sums[UNKNOWN]),
+            tally[HEADS_ABSENT],
         )
 
     cdef void _set_names(self, RuleTable table, bint known) noexcept nogil:
@@ -148,6 +156,7 @@ cdef class TableCounter(Counter):
             if self.outcomes[rule] != FILTERED and self.predictions[rule] > 0:
                 if self.violations_of(rule):
                     tally[VIOLATED] += 1
+                    tally[HEADS_ABSENT] += self.heads[rule].relation < 0
                 elif self.support[rule] or not self.partial:
                     tally[SATISFIED] += 1     # else all predictions are unknown: vacuous
                 sums[PREDICTIONS] += self.predictions[rule]

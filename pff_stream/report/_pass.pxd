@@ -2,7 +2,7 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
-from pff_stream.report._record cimport N_COUNTS, N_OUTCOMES
+from pff_stream.report._record cimport N_COUNTS, N_OUTCOMES, N_REASONS
 from pff_stream.report._runs cimport RunHeap
 from pff_stream.report._text cimport Decimal, Sink
 from pff_stream.triples._graph cimport GraphView
@@ -96,6 +96,7 @@ cdef class Pass:
     cdef Decimal* decimals        # confidences that were written before, by whichever formatter
     # totals
     cdef uint64_t outcomes[N_OUTCOMES]
+    cdef uint64_t by_reason[N_REASONS]
     cdef uint64_t sums[N_COUNTS]  # of counts; what is over 2**62 goes to `more`
     cdef uint64_t kept            # examples
     cdef list more

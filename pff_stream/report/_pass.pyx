@@ -17,6 +17,7 @@ from pff_stream.report._record cimport (
     EXAMPLES_BYTES,
     N_COUNTS,
     N_OUTCOMES,
+    N_REASONS,
     PREDICTIONS,
     REASON_TEXT,
     REJECTED,
@@ -407,6 +408,7 @@ cdef class Pass:
         cdef int64_t violations = self.violations_of(rule)
         cdef int i
         self.outcomes[rule.outcome] += 1
+        self.by_reason[rule.reason] += 1
         if rule.outcome > VACUOUS:
             return 0
         for i in range(N_COUNTS):
@@ -451,6 +453,7 @@ cdef class Pass:
         ])
         return Totals(
             outcomes=tuple([self.outcomes[i] for i in range(N_OUTCOMES)]),
+            reasons=tuple([self.by_reason[i] for i in range(N_REASONS)]),
             counts=counts,
             violations=violations,
             violations_written=written,

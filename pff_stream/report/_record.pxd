@@ -33,7 +33,8 @@ cdef enum:
     OVER_MAX_WORK = 6
     REASON_TEXT = 7
     ALL_UNKNOWN = 8
-    N_REASONS = 9
+    HEAD_RELATION_ABSENT = 9
+    N_REASONS = 10
 
 cdef struct Record:
     uint64_t source

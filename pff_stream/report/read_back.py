@@ -61,7 +61,7 @@ class DocumentResults:
         totals = self.summary.totals.rules
         return DocumentSummary(
             name=self.name,
-            outcome="violated" if totals.violations else "satisfied",
+            outcome=totals.word,
             violated_rules=totals.count(Outcome.VIOLATED),
             counts=totals.counts,
             violations=totals.violations,
@@ -201,7 +201,7 @@ def _task(lines: ResultLines, text: str, folder: str) -> DocumentResults:
         outcome = _checked(found["outcome"], str)
         if outcome == "failed":
             return DocumentResults(name, None, _checked(found["reason"], str), {})
-        if outcome not in ("satisfied", "violated"):
+        if outcome not in ("satisfied", "violated", "unchecked"):
             raise ValueError
         counts = Counts(*(_checked(found.get(one, 0), int) for one in Counts._fields))
         parent, own = os.path.split(where)

@@ -98,6 +98,7 @@ class Reason(IntEnum):
     OVER_MAX_WORK = 6
     TEXT = 7
     ALL_UNKNOWN = 8
+    HEAD_RELATION_ABSENT = 9
 
     @property
     def text(self) -> str:
@@ -115,7 +116,15 @@ REASON_TEXTS: Mapping[Reason, str] = {
     Reason.OVER_MAX_WORK: "work bound over --max-work",
     Reason.TEXT: "",
     Reason.ALL_UNKNOWN: "all predictions unknown",
+    Reason.HEAD_RELATION_ABSENT: "head relation not in the graph",
 }
+
+VACUOUS_REASONS = (
+    Reason.RELATION_ABSENT,
+    Reason.CONSTANT_ABSENT,
+    Reason.NOTHING_MATCHES,
+    Reason.ALL_UNKNOWN,
+)
 
 Ids = tuple[int, int, int]
 """(subject, relation, object), ids of the graph."""

@@ -111,7 +111,7 @@ class DocumentSummary:
     name: str
     """As the manifest has it; empty for a graph."""
     outcome: str
-    """`satisfied`, `violated` or `failed`."""
+    """`satisfied`, `violated`, `unchecked` (no rule made a prediction) or `failed`."""
     reason: str = ""
     """Why it failed."""
     violated_rules: int = 0

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pff_stream.notes import Notes
-from pff_stream.report.records import Counts, Outcome
+from pff_stream.report.records import VACUOUS_REASONS, Counts, Outcome, Reason
 from pff_stream.report.totals import RunTotals, Totals
 
 FORMAT_VERSION = 2
@@ -47,13 +47,9 @@ class Summary:
         return {
             "format_version": FORMAT_VERSION,
             **self.labels,
-            "documents": {
-                "total": documents.documents,
-                "violated": documents.violated,
-                "satisfied": documents.satisfied,
-                "failed": documents.failed,
-            },
+            "documents": {"total": documents.documents, **documents.by_outcome},
             "rules": rules,
+            "reasons": {reason.text: totals.because(reason) for reason in Reason if reason.text},
             "predictions": totals.predictions,
             "support": totals.support,
             "unknown": totals.counts.unknown,
@@ -81,10 +77,8 @@ def read_summary(document: Mapping[str, Any]) -> Summary:
 
     Raises KeyError, TypeError or ValueError where it is no such document, or of another version.
     """
-    documents = document["documents"]
-    totals = RunTotals.restored(
-        totals_of(document), *(int(documents[word]) for word in ("violated", "satisfied", "failed"))
-    )
+    documents = {word: int(count) for word, count in document["documents"].items()}
+    totals = RunTotals.restored(totals_of(document), documents)
     content = Summary(totals, "", {}, {}, {}).to_json()
     return Summary(
         totals=totals,
@@ -113,7 +107,7 @@ def totals_of(document: Mapping[str, Any]) -> Totals:
         violations_written=int(document["violations_written"]),
         cut_by_max_examples=int(cut["max_examples"]),
         cut_by_max_violations=int(cut["max_violations"]),
-        worst=(),
+        reasons=tuple(int(document["reasons"].get(reason.text, 0)) for reason in Reason),
     )
 
 
@@ -126,19 +120,31 @@ def summary_lines(
         f"{totals.count(outcome):,} {outcome.word}" for outcome in Outcome if totals.count(outcome)
     )
     if lists_documents:
-        kinds = {"violated": run.violated, "satisfied": run.satisfied, "failed": run.failed}
-        became = ", ".join(f"{count:,} {word}" for word, count in kinds.items() if count)
+        became = ", ".join(f"{count:,} {word}" for word, count in run.by_outcome.items() if count)
         yield f"{number(run.documents, 'document')}: {became}"
         checks = number(totals.rules, "check")
         yield f"{checks} of a rule on a document ({semantics})" + (f": {found}" if found else "")
     else:
         yield f"{number(totals.rules, 'rule')} ({semantics})" + (f": {found}" if found else "")
+    yield from reason_lines(totals)
     yield (
         f"{number(totals.predictions, 'prediction')}, {totals.support:,} of them in the graph, "
         f"{number(totals.violations, 'violation')}"
         + (f", {totals.counts.unknown:,} unknown" if partial else "")
     )
     yield from cap_lines(totals)
+
+
+def reason_lines(totals: Totals) -> Iterator[str]:
+    """Why rules are vacuous, where that is known of all, and how many have an unknown head."""
+    found = {reason: totals.because(reason) for reason in VACUOUS_REASONS}
+    if totals.count(Outcome.VACUOUS) == sum(found.values()) > 0:
+        yield "vacuous: " + ", ".join(
+            f"{count:,} {reason.text}" for reason, count in found.items() if count
+        )
+    if totals.because(Reason.HEAD_RELATION_ABSENT):
+        reason = Reason.HEAD_RELATION_ABSENT
+        yield f"violated: {totals.because(reason):,} {reason.text}"
 
 
 def failure_lines(run: RunTotals) -> Iterator[str]:

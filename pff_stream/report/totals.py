@@ -5,9 +5,10 @@ A graph is a list of one document. Not done here: counting, writing, judging.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pff_stream.report.records import Counts, Outcome
+from pff_stream.report.records import Counts, Outcome, Reason
 
 WORST_RULES = 10
 SHOWN_FAILURES = 10
@@ -40,6 +41,9 @@ class Totals:
     """Violations that were kept, but not written; 0 where nothing was to be written."""
     worst: tuple[WorstRule, ...] = ()
     """At most ten rules, most violations first, ties by line."""
+    reasons: tuple[int, ...] = (0,) * len(Reason)
+    """Rules by reason, in the order of `Reason`; why rules are vacuous is not known where all rules
+    were counted at once, by what the names of a small document can match."""
 
     @property
     def predictions(self) -> int:
@@ -56,9 +60,20 @@ class Totals:
         """All rules."""
         return sum(self.outcomes)
 
+    @property
+    def word(self) -> str:
+        """What became of the document: `unchecked` where no rule made a prediction."""
+        if self.violations:
+            return "violated"
+        return "satisfied" if self.predictions else "unchecked"
+
     def count(self, outcome: Outcome) -> int:
         """Rules with this outcome."""
         return self.outcomes[outcome]
+
+    def because(self, reason: Reason) -> int:
+        """Rules that have their outcome for this reason."""
+        return self.reasons[reason]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +88,7 @@ class RunTotals:
     """Totals over all documents of a run; bounded whatever their number."""
 
     def __init__(self) -> None:
-        self.violated = self.satisfied = self.failed = 0
+        self.violated = self.satisfied = self.unchecked = self.failed = 0
         """Documents by what became of them."""
         self.failures: list[Failure] = []
         """The first documents that failed."""
@@ -87,17 +102,28 @@ class RunTotals:
         return run
 
     @classmethod
-    def restored(cls, totals: Totals, violated: int, satisfied: int, failed: int) -> RunTotals:
-        """The totals of so many documents, as a summary has them."""
+    def restored(cls, totals: Totals, documents: Mapping[str, int]) -> RunTotals:
+        """The totals of so many documents by what became of them, as a summary has them."""
         run = cls()
         run._sum = totals
-        run.violated, run.satisfied, run.failed = violated, satisfied, failed
+        run.violated, run.satisfied = documents["violated"], documents["satisfied"]
+        run.unchecked, run.failed = documents["unchecked"], documents["failed"]
         return run
+
+    @property
+    def by_outcome(self) -> dict[str, int]:
+        """Documents by what became of them; the sum is all of them."""
+        return {
+            "violated": self.violated,
+            "satisfied": self.satisfied,
+            "unchecked": self.unchecked,
+            "failed": self.failed,
+        }
 
     @property
     def documents(self) -> int:
         """All documents."""
-        return self.violated + self.satisfied + self.failed
+        return sum(self.by_outcome.values())
 
     @property
     def rules(self) -> Totals:
@@ -109,10 +135,10 @@ class RunTotals:
 
     def add(self, totals: Totals) -> None:
         """Takes a document that was evaluated."""
-        if totals.violations:
-            self.violated += 1
-        else:
-            self.satisfied += 1
+        word = totals.word
+        self.violated += word == "violated"
+        self.satisfied += word == "satisfied"
+        self.unchecked += word == "unchecked"
         before = self._sum
         if before is None:
             self._sum = totals
@@ -125,6 +151,7 @@ class RunTotals:
             cut_by_max_examples=before.cut_by_max_examples + totals.cut_by_max_examples,
             cut_by_max_violations=before.cut_by_max_violations + totals.cut_by_max_violations,
             worst=(),
+            reasons=tuple(map(int.__add__, before.reasons, totals.reasons)),
         )
 
     def add_failed(self, failure: Failure) -> None:

@@ -265,7 +265,7 @@ def _line(task: DocumentTask, answer: DocumentAnswer) -> bytes:
         line |= {"outcome": "failed", "reason": answer.reason}
     else:
         line |= {
-            "outcome": "violated" if totals.violations else "satisfied",
+            "outcome": totals.word,
             "violated_rules": totals.count(Outcome.VIOLATED),
             "predictions": totals.predictions,
             "support": totals.support,

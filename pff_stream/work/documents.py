@@ -28,7 +28,7 @@ from pff_stream.notes import Notes
 from pff_stream.report._merge import write_results
 from pff_stream.report.folder import FOLDER_FILES, SUMMARY, made_folder
 from pff_stream.report.outputs import folder_outputs, opened
-from pff_stream.report.records import Counts, Run
+from pff_stream.report.records import Counts, Reason, Run
 from pff_stream.report.run_table import RunTable
 from pff_stream.report.spooled import MergeOptions, Spooled
 from pff_stream.report.streams import RunHeader
@@ -166,12 +166,15 @@ class DocumentChecker:
             wide=False,
             progress=self._progress.address,
         )
-        (satisfied, violated, vacuous, filtered), sums = counter.count_table(table)
+        (satisfied, violated, vacuous, filtered), sums, heads_absent = counter.count_table(table)
         counts = Counts(*sums)
         return Totals(
             outcomes=(satisfied, violated, vacuous, filtered, 0, 0, self._rules.rejected),
             counts=counts,
             violations=counts.violations(partial=arguments.counting.partial),
+            reasons=tuple(
+                heads_absent if reason is Reason.HEAD_RELATION_ABSENT else 0 for reason in Reason
+            ),
         )
 
     def _write(

@@ -25,6 +25,7 @@ REASONS = (
     "work",
     "",
     "all unknown",
+    "head relation",
 )
 
 WAYS = {"chosen": 0, "forward": 1, "backward": 2, "wide forward": 3, "wide backward": 4}

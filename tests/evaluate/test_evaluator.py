@@ -76,8 +76,9 @@ def test_table_counts_the_same(data: st.DataObject) -> None:
     table = RuleTable(buffer)
     expected = [result for chunk in chunks for result in run(graph, chunk, semantics)[0].values()]
     for _ in range(2):  # a table serves one graph after the other
-        outcomes, sums = TableCounter(graph, semantics).count_table(table)
+        outcomes, sums, heads_absent = TableCounter(graph, semantics).count_table(table)
         words = [result.outcome for result in expected]
+        assert heads_absent == [result.reason for result in expected].count("head relation")
         assert outcomes == tuple(words.count(word) for word in OUTCOMES[:4])
         assert sums[:2] == (
             sum(result.predictions for result in expected),

@@ -128,7 +128,7 @@ def test_table(data: st.DataObject) -> None:
     buffer = bytearray(builder.size())
     builder.write_into(buffer)
     counter = TableCounter(graph, semantics, EvaluatorOptions(partial=partial))
-    outcomes, counts = counter.count_table(RuleTable(buffer))
+    outcomes, counts, _ = counter.count_table(RuleTable(buffer))
     results, _ = run(graph, chunk_of_rules(rules), semantics, partial=partial)
     found = list(results.values())
     words = [result.outcome for result in found]
