@@ -76,6 +76,22 @@ static inline int pff_well_nested(const unsigned char *at, size_t length) {
     return depth == 0;
 }
 
+/* Whether blanks in a rule may be part of this name: it has some around it, or `),` in it, with or
+   without blanks before the comma, which elsewhere part the atoms of a rule. */
+static inline int pff_has_blanks(const unsigned char *at, size_t length) {
+    if (length > 1 && (at[0] == ' ' || at[length - 1] == ' '))
+        return 1;
+    const unsigned char *stop = at + length;
+    while ((at = memchr(at, ')', (size_t)(stop - at))) != NULL) {
+        do
+            at++;
+        while (at < stop && *at == ' ');
+        if (at < stop && *at == ',')
+            return 1;
+    }
+    return 0;
+}
+
 /* Whether it can be a name: not empty, no NUL, no tab, no newline, UTF-8. */
 static inline int pff_is_name(const unsigned char *at, size_t length) {
     unsigned char high = 0;

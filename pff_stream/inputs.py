@@ -23,14 +23,14 @@ from pff_stream.files.known import is_graph_file, is_rule_file
 from pff_stream.files.sources import open_blocks, shown
 from pff_stream.files.temporary import temporary_file
 from pff_stream.files.writers import OpenFile
-from pff_stream.notes import REJECTED_RULES, Notes
+from pff_stream.notes import BLANKS_IN_RULES, REJECTED_RULES, Notes
 from pff_stream.observer import Tick, no_tick
 from pff_stream.rules._format import AUTO
 from pff_stream.rules.compile_report import no_rules
 from pff_stream.rules.file import RuleFile
 from pff_stream.settings.models import InputOptions, ResourceOptions
 from pff_stream.settings.policy import too_many_rejected
-from pff_stream.triples.graph import read_header
+from pff_stream.triples.graph import attach, read_header
 from pff_stream.triples.inputs import TripleInput
 from pff_stream.triples.options import encode_options
 from pff_stream.triples.report import EncodeReport, no_triples
@@ -93,12 +93,29 @@ class Rules:
     """What decompressing the text took; 0 where it was not packed, or compiled before."""
     opened: OpenedFile | None
     """The file that was compiled before, else None."""
+    blanks_are_names: bool = False
+    """Whether the graph has the names that have blanks around them in the rules."""
 
     @property
     def notes(self) -> Notes:
-        """What was skipped of them."""
-        compiled = self.compiled
-        return compiled.notes if compiled else Notes.of(REJECTED_RULES, self.file.rejected)
+        """What was skipped of them, or read otherwise than it stands."""
+        if self.compiled is not None:
+            notes = self.compiled.notes
+        else:
+            notes = Notes.of(REJECTED_RULES, self.file.rejected)
+            notes.count_more(BLANKS_IN_RULES, self.file.blanks)
+        if self.blanks_are_names:
+            return Notes(note for note in notes if note.kind is not BLANKS_IN_RULES)
+        return notes
+
+    def beside(self, graph: GraphInput) -> Rules:
+        """The same rules, once it is known which graph they are read by."""
+        if not self.file.blanks:
+            return self
+        from pff_stream.evaluate.chunk import blanks_are_names
+
+        with attach(graph.name) as attached:
+            return replace(self, blanks_are_names=blanks_are_names(self.file, attached.view))
 
     @property
     def source(self) -> str:

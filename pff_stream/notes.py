@@ -56,6 +56,11 @@ BAD_TRIPLES = NoteKind("bad_triples", "bad triple was skipped", "bad triples wer
 REJECTED_RULES = NoteKind(
     "rejected_rules", "rule line could not be read", "rule lines could not be read"
 )
+BLANKS_IN_RULES = NoteKind(
+    "blanks_in_rules",
+    "rule has blanks around its names: they are left out where the graph has no such name",
+    "rules have blanks around their names: they are left out where the graph has no such name",
+)
 COMMENTS = NoteKind(
     "comments",
     "line that begins with # and does not hold a triple: left out as comments",

@@ -15,16 +15,19 @@ from numpy.typing import NDArray
 
 from pff_stream.errors import InputError
 from pff_stream.evaluate._kernel import rejected_record
+from pff_stream.rules._format import FLAG_AMBIGUOUS, FLAG_BLANKS, FLAG_UNSETTLED
 
 if TYPE_CHECKING:
     from pff_stream.evaluate._blocks import BlockEvaluator
     from pff_stream.evaluate._kernel import Evaluator
     from pff_stream.rules.chunk import RuleChunk
-    from pff_stream.rules.rule import Rule
+    from pff_stream.rules.file import RuleFile
+    from pff_stream.rules.rule import Lookup, Rule
     from pff_stream.triples._graph import GraphView
 
-FLAG_AMBIGUOUS = 1
-FLAG_UNSETTLED = 2
+
+_LOOKED_AT = 64
+"""Rules with blanks that say whether a graph has such names."""
 
 Flush = Callable[[memoryview], object]
 
@@ -56,7 +59,44 @@ def evaluate_together(
 
 def doubtful_flags(graph: GraphView) -> int:
     """The flags of rules that the names of this graph have to settle."""
-    return FLAG_UNSETTLED if graph.well_nested else FLAG_AMBIGUOUS | FLAG_UNSETTLED
+    flags = FLAG_UNSETTLED
+    if not graph.well_nested:
+        flags |= FLAG_AMBIGUOUS
+    if graph.has_blanks:
+        flags |= FLAG_BLANKS
+    return flags
+
+
+def blanks_are_names(file: RuleFile, graph: GraphView) -> bool:
+    """Whether the graph has the names that have blanks around them in the rules.
+
+    The first rules that are met are looked at.
+    """
+    from pff_stream.rules.formats import named
+
+    rule_format = named(file.rule_format)
+    if not graph.has_blanks or rule_format is None:
+        return False
+    left = _LOOKED_AT
+    for index in range(len(file.chunks)):
+        chunk = file.read_chunk(index)
+        for rule in np.flatnonzero(chunk.flags & FLAG_BLANKS)[:left]:
+            text = chunk.text(int(rule))
+            plain = rule_format.settle(text, lambda name: False, lambda name: False)
+            if plain == rule_format.settle(text, *_names_of(graph)):
+                return False
+            left -= 1
+        if not left:
+            break
+    return True
+
+
+def _names_of(graph: GraphView) -> tuple[Lookup, Lookup]:
+    """Whether it has an entity, and a relation."""
+    return (
+        lambda name: graph.entity_id(name) >= 0,
+        lambda name: graph.relation_id(name) >= 0,
+    )
 
 
 def _evaluate_doubtful(
@@ -110,11 +150,7 @@ def settled(
     places: list[int] = []
     unread: list[tuple[int, bytes]] = []
     for rule in rules[np.argsort(chunk.sources[rules])]:
-        result = rule_format.settle(
-            chunk.text(int(rule)),
-            lambda name: graph.entity_id(name) >= 0,
-            lambda name: graph.relation_id(name) >= 0,
-        )
+        result = rule_format.settle(chunk.text(int(rule)), *_names_of(graph))
         if isinstance(result, Rejected):
             unread.append((int(chunk.sources[rule]), str(result).encode()))
         else:

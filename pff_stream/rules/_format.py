@@ -21,6 +21,8 @@ FLAG_AMBIGUOUS = 1
 """Several readings had a variable in each atom; a graph's names may choose another."""
 FLAG_UNSETTLED = 2
 """Several readings are left; the columns hold the first of them."""
+FLAG_BLANKS = 4
+"""Read without blanks around names; a graph that has names with these may choose otherwise."""
 
 CHUNK_COLUMNS: Mapping[str, str] = {
     "names": "u1",

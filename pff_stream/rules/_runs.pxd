@@ -11,6 +11,7 @@ cdef enum:
     ANALYSED = 8  # SETTLED and SEVERAL are known
     NAMED = 16  # all names are in the graph
     NAMES_KNOWN = 32  # NAMED is known
+    BLANKS = 64  # DIRECT but for blanks around names, which are left out
 
 cdef struct Head:
     # A distinct head text; the text follows. A term is 0 (a constant of the text), a letter, or

@@ -18,6 +18,9 @@ cdef class RuleSink:
     cdef readonly uint64_t rejected
     cdef readonly uint64_t unsettled
     cdef readonly uint64_t ambiguous
+    cdef readonly uint64_t blanks       # rules with blanks that were left out
+    cdef readonly list first_blanks     # the first of them: line and text
+    cdef bint has_blanks                # whether the rule at hand is one
     cdef Value row[MAX_COLUMNS]         # of the rule at hand
     # Columns of the miner.
     cdef tuple names

@@ -11,6 +11,8 @@ class RuleSink:
     rejected: int
     unsettled: int
     ambiguous: int
+    blanks: int
+    first_blanks: list[tuple[int, str]]
     def __init__(
         self,
         runs: SortedRuns,

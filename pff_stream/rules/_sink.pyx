@@ -29,6 +29,8 @@ cdef enum:
     REASON_BYTES = 1024
     CONSTANT = 0x7F
     FLAG_AMBIGUOUS = 1
+    FLAG_BLANKS = 4
+    KEPT_PLACES = 10
 
 
 def sink_bytes(int n_columns):
@@ -54,6 +56,7 @@ cdef class RuleSink:
         self.source_sink = source_sink
         self.on_reject = on_reject
         self.reasons = []
+        self.first_blanks = []
         self.names = tuple([column.name for column in columns])
         self.n_columns = len(columns)
         self.support_at = self.confidence_at = -1
@@ -143,7 +146,8 @@ cdef class RuleSink:
     ) noexcept nogil:
         """Adds a rule of head and body in the run; `reserve` comes before these are looked up."""
         self.ambiguous += flags & 1
-        self.unsettled += flags >> 1
+        self.unsettled += flags >> 1 & 1
+        self.has_blanks = flags & FLAG_BLANKS
         self.runs.add_rule(
             head, body, self.rules,
             self.row[self.support_at].count if self.support_at >= 0 else -1,
@@ -164,6 +168,13 @@ cdef class RuleSink:
         """Keeps the text at `text_at` and the row as those of the next rule of the source."""
         cdef int i
         cdef size_t at = self.n_kept
+        if self.has_blanks:
+            self.has_blanks = False
+            self.blanks += 1
+            if self.blanks <= KEPT_PLACES:
+                with gil:
+                    text = PyBytes_FromStringAndSize(<const char *>self.text_at(), length)
+                    self.first_blanks.append((line, text.decode("utf-8", "replace")))
         self.texts_used += length
         self.lines[at] = line
         self.text_ends[at] = <uint32_t>self.texts_used

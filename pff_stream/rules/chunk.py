@@ -118,7 +118,7 @@ def _check_texts(chunk: RuleChunk) -> None:
         raise ValueError(f"column texts has {chunk.text(bad)[:40]!r}, which is no rule text")
     flagged = chunk.flags != 0
     has_text = chunk.text_ends != np.concatenate(([0], chunk.text_ends[:-1]))
-    if bool((flagged != has_text).any()) or (len(flagged) and int(chunk.flags.max()) > 3):
+    if bool((flagged != has_text).any()) or (len(flagged) and int(chunk.flags.max()) > 7):
         raise ValueError("column flags does not agree with column texts")
 
 

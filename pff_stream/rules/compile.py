@@ -8,7 +8,6 @@ lines and reports. It does not open sources and does not replace destinations.
 from __future__ import annotations
 
 import hashlib
-import logging
 import re
 import tempfile
 import time
@@ -22,7 +21,7 @@ from pff_stream.errors import InputError, UsageError
 from pff_stream.files.durable import naming
 from pff_stream.files.known import check_text
 from pff_stream.files.sources import read_ahead
-from pff_stream.notes import REJECTED_RULES, Notes
+from pff_stream.notes import BLANKS_IN_RULES, REJECTED_RULES, Notes
 from pff_stream.rules._chunks import BUILDER_BYTES, MAX_CHUNK_RULES, NAME_TABLE_BYTES, ChunkBuilder
 from pff_stream.rules._format import AUTO, SEMANTICS
 from pff_stream.rules._runs import RUNS_FIXED_BYTES, SLOT_BYTES, SortedRuns
@@ -49,8 +48,6 @@ BLOCK_BYTES = 64 * 1024
 _FIRST_BYTES = 4096
 _LOOKED_AT = 10
 _JSON = re.compile(rb'\s*(?:\[\s*)?\{\s*(?:"|\})')
-
-_log = logging.getLogger("pff_stream")
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +175,7 @@ class _Compiling:
             rejections=tuple(self._rejections.first),
             unsettled=sink.unsettled,
             ambiguous=sink.ambiguous,
+            blanks=sink.blanks,
             columns=sink.columns,
             bodies=self._builder.bodies,
             chunks=writer.evaluation.chunks,
@@ -197,6 +195,9 @@ class _Compiling:
             reason = f"column {one.column}: found {one.found}, expected {one.expected}"
             notes.add(REJECTED_RULES, source_name, one.line, reason)
         notes.count_more(REJECTED_RULES, self._sink.rejected - len(first))
+        for line, text in self._sink.first_blanks:
+            notes.add(BLANKS_IN_RULES, source_name, line, text)
+        notes.count_more(BLANKS_IN_RULES, self._sink.blanks - len(self._sink.first_blanks))
         return notes
 
     def _read(self, blocks: Iterable[bytes], graph: GraphNames | None) -> tuple[bytes, int]:
@@ -222,6 +223,7 @@ class _Compiling:
             "rejected": sink.rejected,
             "unsettled": sink.unsettled,
             "ambiguous": sink.ambiguous,
+            "blanks": sink.blanks,
             "bodies": builder.bodies,
             "filters": 0,
             "max_body_atoms": builder.max_body_atoms,
@@ -243,7 +245,6 @@ class _Compiling:
             return
         count = f"{sink.rejected} of {sink.rules} rule lines could not be read"
         if sink.rejected <= allowed * sink.rules:
-            _log.warning("%s: %s; the first: %s", source_name, count, first[0])
             return
         listed = "".join(f"\n  {rejection}" for rejection in first)
         on_bad_rule = self._options.on_bad_rule

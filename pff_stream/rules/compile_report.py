@@ -61,6 +61,8 @@ class CompileReport:
     """Rules that only a graph's names can settle."""
     ambiguous: int
     """Rules whose text had several readings with a variable in each atom."""
+    blanks: int
+    """Rules that were read without blanks around names, as a graph may have them."""
     columns: Mapping[str, int]
     """How many rules have each column of the miner."""
     bodies: int
@@ -77,4 +79,4 @@ class CompileReport:
     """blake2b-128 of the decompressed text."""
     seconds: float
     notes: Notes
-    """What was skipped: rejected lines."""
+    """What was skipped, and what was read otherwise than it stands."""

@@ -72,6 +72,8 @@ class RuleFile(ChunkReader):
     rejected: int
     unsettled: int
     ambiguous: int
+    blanks: int
+    """Rules that were read without blanks around names, as a graph may have them."""
     bodies: int
     max_chunk_bytes: int
     max_chunk_rules: int
@@ -150,7 +152,8 @@ class RuleFile(ChunkReader):
             setattr(self, name, self._count(self.counts.get(name), name, offset))
         for name in SIZES:
             setattr(self, name, self._count(index.get(name), name, offset))
-        if self.ambiguous:
+        self.blanks = self.counts.get("blanks", 0)
+        if self.ambiguous or self.blanks:
             # Only here: few files have texts that a worker needs the format for.
             from pff_stream.rules.formats import named
 

@@ -12,6 +12,7 @@ from pff_stream.files.sources import decoder_bytes, open_blocks, shown
 from pff_stream.files.temporary import working_folder
 from pff_stream.files.writers import FileWriter
 from pff_stream.limits.fence import fenced_bytes, hold_tree, phase_held
+from pff_stream.notes import say
 from pff_stream.observer import Observer
 from pff_stream.rules.share import CompileShare
 from pff_stream.settings.commands import CompileSettings, EncodeSettings, TriplesSettings
@@ -62,7 +63,7 @@ def compile_rules(settings: CompileSettings, observer: Observer) -> list[str]:
         )
     counts = f"{report.rules:,} rules, {report.bodies:,} distinct bodies"
     lines = [f"{counts}, {report.rejected:,} rejected ({report.seconds:.2f} s)"]
-    lines += [f"{shown(path)}: {rejection}" for rejection in report.rejections]
+    say(report.notes)
     if report.unsettled:
         lines.append(
             f"{report.unsettled:,} rules have several readings: `run` settles them by the graph"

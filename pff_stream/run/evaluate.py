@@ -17,6 +17,7 @@ from pff_stream.execute.interface import Executor
 from pff_stream.execute.pool import Poisoned, Pool
 from pff_stream.files import _pages
 from pff_stream.limits.fence import hold_tree
+from pff_stream.notes import say
 from pff_stream.observer import Observer
 from pff_stream.run.cut import Ready, Work, timed
 from planner.text import refusal
@@ -47,6 +48,7 @@ def started(ready: Ready, observer: Observer) -> Iterator[Running]:
     ready.meter.promise(plan, ready.settings.resources.reserve_bytes)
     with ExitStack() as stack:
         work = ready.documents.begin(ready, observer, stack)
+        say(ready.rules.notes)
         observer.phase("evaluate", work.n_units, work.unit)
         executor = executor_of(plan.settings)
         yield Running(ready, work, executor)

@@ -22,6 +22,7 @@ from pff_stream.evaluate.options import COUNTS_ONLY
 from pff_stream.files.temporary import working_folder
 from pff_stream.inputs import GraphInput, Rules, TriplesGiven, open_graph, open_rules
 from pff_stream.limits.fence import hold_tree, threads_held
+from pff_stream.notes import say
 from pff_stream.observer import Observer
 from pff_stream.plan.budget import MemoryBudget
 from pff_stream.plan.explain import (
@@ -115,6 +116,7 @@ def explain(
         if graph.opened is not None:
             large = first.peak_bytes + graph.total_bytes > machine.budget_bytes
             verify(graph.name, graph.opened.path, drops=large)
+        say(opened.beside(graph).notes)
         view = stack.enter_context(attach(graph.name)).view
         names = _name_bytes(_wanted(settings))
         scan = _scan(opened, view, names)

@@ -102,6 +102,7 @@ class OneGraph(Documents):
                 verify(self.graph.name, self.graph.opened.path, drops=in_blocks)
         elif in_blocks:
             self.graph.store.drop_cached()
+        ready.rules = ready.rules.beside(self.graph)
         kept = None
         if ready.settings.output.out is None:
             spool, path = stack.enter_context(temporary_file(ready.folder))

@@ -34,6 +34,7 @@ from planner.plan import Plan
 def make_plan(settings: RunSettings, observer: Observer) -> Plan:
     """The plan that `run` would make; nothing is evaluated."""
     with prepared(settings, observer) as ready:
+        say(ready.rules.notes)
         return ready.plan
 
 
@@ -44,6 +45,7 @@ def make_sweep(settings: RunSettings, text: str, observer: Observer) -> Sweep:
         if getattr(settings.resources, name) is not None:
             raise UsageError(f"--sweep: found together with --{name}, expected one of the two")
     with prepared(settings, observer) as ready:
+        say(ready.rules.notes)
         return Sweep(tuple(ready.budget.sweep(counts)))
 
 

@@ -23,12 +23,14 @@ cdef extern from "_names.h":
 cdef extern from "_text.h":
     bint pff_is_name(const unsigned char* at, size_t length) noexcept nogil
     bint pff_well_nested(const unsigned char* at, size_t length) noexcept nogil
+    bint pff_has_blanks(const unsigned char* at, size_t length) noexcept nogil
 
 cdef enum:
     HEADER_BYTES = 256
     RECORD_BYTES = 80
     WELL_NESTED = 1
     LETTER_ENTITY = 2
+    HAS_BLANKS = 4
     MOST_STEPS = 64               # of a look-up in the name index, on average; a good one takes 1.5
 
 MAGIC = b"PFFGRAPH"
@@ -319,6 +321,8 @@ cdef class GraphView:
                 flags[0] &= ~<uint32_t>WELL_NESTED
             if entities and length == 1 and 65 <= name[0] <= 90:
                 flags[0] |= LETTER_ENTITY
+            if pff_has_blanks(name, length):
+                flags[0] |= HAS_BLANKS
             slot = pff_name_hash(name, length) & mask
             while slots[slot] != i + 1:
                 if slots[slot] == 0:
@@ -463,3 +467,8 @@ cdef class GraphView:
     def well_nested(self):
         """Whether every name of the graph is well nested in ( and )."""
         return bool(self.flags & FLAG_WELL_NESTED)
+
+    @property
+    def has_blanks(self):
+        """Whether blanks in a rule may be part of a name of the graph."""
+        return bool(self.flags & HAS_BLANKS)

@@ -9,6 +9,7 @@ cdef extern from "triples/_arrays.h":
     void* pff_grow(void* old, size_t old_bytes, size_t new_bytes) noexcept nogil
     void pff_release(void* at, size_t bytes) noexcept nogil
     bint pff_well_nested(const unsigned char* at, size_t length) noexcept nogil
+    bint pff_has_blanks(const unsigned char* at, size_t length) noexcept nogil
     void pff_fetch(const void* at) noexcept nogil
 
 ctypedef const unsigned char* Text
@@ -44,6 +45,7 @@ cdef struct Names:
     uint64_t mask                 # slots - 1
     bint nested
     bint letter
+    bint blanks
 
 
 cdef inline bint reserve(Array* array, size_t needed) noexcept nogil:
@@ -156,6 +158,7 @@ cdef inline Problem intern(
     (<uint32_t*>names.slots.at)[slot] = <uint32_t>names.n
     names.nested = names.nested and pff_well_nested(name, length)
     names.letter = names.letter or (length == 1 and 65 <= name[0] <= 90)
+    names.blanks = names.blanks or pff_has_blanks(name, length)
     return GOOD
 
 

@@ -100,9 +100,12 @@ cdef class TripleLines:
 
     @property
     def flags(self):
-        """1: every name is well nested in ( and ); 2: an entity is named by one letter A to Z."""
+        """1: every name is well nested in ( and ); 2: an entity is named by one letter A to Z;
+        4: blanks in a rule may be part of a name."""
         return (1 if self.entities.nested and self.relations.nested else 0) | (
             2 if self.entities.letter else 0
+        ) | (
+            4 if self.entities.blanks or self.relations.blanks else 0
         )
 
     def start_file(

@@ -154,7 +154,11 @@ class DocumentChecker:
         A text with several readings is settled by the names of each graph, where they can.
         """
         rules = self._rules
-        return not rules.unsettled and (graph.well_nested or not rules.ambiguous)
+        return not (
+            rules.unsettled
+            or (rules.ambiguous and not graph.well_nested)
+            or (rules.blanks and graph.has_blanks)
+        )
 
     def _count(self, table: RuleTable, graph: GraphView) -> Totals:
         """Totals without records: only what the graph can match is counted."""

@@ -23,7 +23,8 @@ from pff_stream.evaluate._kernel import Evaluator, largest_need
 from pff_stream.evaluate.options import EvaluatorOptions
 from pff_stream.report.records import RECORD
 from pff_stream.rules.chunk import RuleChunk, build_chunk
-from pff_stream.rules.formats.anyburl import Reading, read_rule
+from pff_stream.rules.formats._readings import Reading
+from pff_stream.rules.formats.anyburl import read_rule
 from pff_stream.rules.keys import name_hash
 from pff_stream.triples._encode import Encoder
 from pff_stream.triples._graph import GraphView

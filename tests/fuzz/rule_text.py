@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import isfinite
 
 from pff_stream.rules.compile import MIN_MEMORY_BYTES
-from pff_stream.rules.formats.anyburl import Unsettled, read_rule, settle
+from pff_stream.rules.formats._readings import Unsettled
+from pff_stream.rules.formats.anyburl import read_rule, settle
 from pff_stream.rules.rule import Rejected
 from tests.fuzz.target import ACCEPTED, REFUSED, Target
 from tests.rules.compiled import Names, compiled, decoded_file, expected

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from pff_stream.rules.formats.anyburl import SELF, Atom, Reading, is_variable
+from pff_stream.rules.formats._readings import SELF, Atom, Reading, is_variable
 
 Listed = tuple[Atom, ...]
 """Head and body atoms, names verbatim."""

@@ -12,7 +12,7 @@ from pff_stream.rules.chunk import RuleChunk
 from pff_stream.rules.compile import RuleOptions, compile_rules
 from pff_stream.rules.compile_report import CompileReport
 from pff_stream.rules.file import RuleFile
-from pff_stream.rules.formats.anyburl import Reading
+from pff_stream.rules.formats._readings import Reading
 from pff_stream.rules.keys import variable_numbers
 from pff_stream.rules.rule import Atom, Rule
 

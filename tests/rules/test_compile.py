@@ -23,7 +23,8 @@ from pff_stream.rules.compile import (
     compile_memory,
     compile_rules,
 )
-from pff_stream.rules.formats.anyburl import Reading, read_rule
+from pff_stream.rules.formats._readings import Reading
+from pff_stream.rules.formats.anyburl import read_rule
 from pff_stream.rules.keys import name_hash, rule_keys
 from pff_stream.settings.models import MOST_CHUNK_RULES
 from tests.rules.compiled import (

@@ -10,13 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pff_stream.rules.formats.anyburl import (
-    SELF,
-    Unsettled,
-    is_variable,
-    read_rule,
-    settle,
-)
+from pff_stream.rules.formats._readings import SELF, Unsettled, is_variable
+from pff_stream.rules.formats.anyburl import read_rule, settle
 from pff_stream.rules.rule import Rejected
 from tests.examples import examples
 from tests.rules.compiled import Names, compiled, decoded_file, expected
@@ -41,12 +36,15 @@ def assert_fast_path_agrees(given_lines: Sequence[bytes], names: Names | None) -
             assert ordinal not in found
             assert source.reason(ordinal) == str(result)
         elif isinstance(result, Unsettled):
-            assert found[ordinal] == expected(result.readings[0], flags=3)
+            first = result.readings[0]
+            assert found[ordinal] == expected(first, flags=3 + 4 * first.blanks)
         else:
-            assert found[ordinal] == expected(result, flags=int(result.ambiguous))
+            flag = int(result.ambiguous) + 4 * result.blanks
+            assert found[ordinal] == expected(result, flags=flag)
     flags = [flag for flag, _, _ in found.values()]
     assert report.ambiguous == sum(flag & 1 for flag in flags)
-    assert report.unsettled == sum(flag >> 1 for flag in flags)
+    assert report.unsettled == sum(flag >> 1 & 1 for flag in flags)
+    assert report.blanks == sum(flag >> 2 for flag in flags)
     assert report.rejected == len(given_lines) - len(found)
 
 

@@ -12,7 +12,8 @@ from pff_stream.errors import InputError
 from pff_stream.rules._format import CHUNK_COLUMNS
 from pff_stream.rules.chunk import RuleChunk, build_chunk
 from pff_stream.rules.file import RuleFile
-from pff_stream.rules.formats.anyburl import Reading, read_rule
+from pff_stream.rules.formats._readings import Reading
+from pff_stream.rules.formats.anyburl import read_rule
 from pff_stream.rules.keys import name_hash
 from pff_stream.rules.rule import Atom, Rule, Variable
 from tests.rules.altered import CONTENT, read_all

@@ -169,7 +169,7 @@ HARMFUL: list[tuple[str, Callable[[bytes], bytes | None]]] = [
     ("sources", lambda column: b"\xff" * 8 + column[8:]),
     ("flags", lambda column: b"\1" + column[1:]),
     ("flags", lambda column: bytes(len(column))),
-    ("flags", lambda column: column.replace(b"\3", b"\4")),
+    ("flags", lambda column: column.replace(b"\3", b"\x08")),
     ("text_ends", lambda column: int32(1) + column[4:]),
     ("text_ends", lambda column: int32(-1) + column[4:]),
     ("miner_confidence", lambda column: np.array(np.inf).tobytes() + column[8:]),

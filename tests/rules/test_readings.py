@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pff_stream.rules.formats.anyburl import (
+from pff_stream.rules.formats._readings import (
     Atom,
     Reading,
     Unsettled,
-    read_rule,
+    read_verbatim,
     write_rule,
 )
 from pff_stream.rules.rule import Rejected
@@ -24,7 +24,7 @@ from tests.rules.texts import known_names, texts
 def test_reading_is_narrowing_the_list_of_all_readings(text: bytes) -> None:
     """The chart leaves exactly what the five steps leave of the list of all readings."""
     left, ambiguous = left_after_narrowing(text)
-    assert_same(read_rule(text), left, ambiguous)
+    assert_same(read_verbatim(text), left, ambiguous)
 
 
 @given(texts, known_names, known_names)
@@ -35,7 +35,7 @@ def test_reading_with_a_graph_is_narrowing_the_list(
     """The same with the names of a graph."""
     names = Names(set(entities), set(relations))
     left, ambiguous = left_after_narrowing(text, names.has_entity, names.has_relation)
-    result = read_rule(text, names.has_entity, names.has_relation)
+    result = read_verbatim(text, names.has_entity, names.has_relation)
     assert_same(result, left, ambiguous)
 
 
@@ -70,4 +70,4 @@ def test_what_is_written_reads_back(data: st.DataObject) -> None:
     head = (data.draw(name), data.draw(st.sampled_from(bound)), data.draw(st.sampled_from(bound)))
     atoms = [Atom(*(part.encode() for part in atom)) for atom in (head, *body)]
     reading = Reading(atoms[0], tuple(atoms[1:]))
-    assert read_rule(write_rule(reading)) == reading
+    assert read_verbatim(write_rule(reading)) == reading

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from hypothesis import strategies as st
 
 PIECES = (
@@ -24,7 +26,16 @@ rule_texts = st.builds(
 )
 """Whole rules, at times unsafe."""
 
-texts = st.one_of(rule_texts, rule_texts, pieced_texts, raw_texts).map(str.encode)
+
+@st.composite
+def _with_blanks(draw: st.DrawFn) -> str:
+    """A rule with blanks where people write them."""
+    parts = re.split("([(),]|<=)", draw(rule_texts))
+    around = st.sampled_from(("", "", " ", "  "))
+    return "".join(draw(around) + part if index else part for index, part in enumerate(parts))
+
+
+texts = st.one_of(rule_texts, rule_texts, _with_blanks(), pieced_texts, raw_texts).map(str.encode)
 """One text of any kind, never blank as a line unless of spaces."""
 
 known_names = st.frozensets(

@@ -14,11 +14,12 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memchr, memcmp, memcpy
 
 from pff_stream.rules.formats._anyburl_parse cimport (
-    Span, is_letter, parse_direct, parse_settled, parse_integer, parse_real,
+    Span, has_blank_letter, has_blank_names, is_letter, parse_direct, parse_integer, parse_plain,
+    parse_real, parse_settled,
 )
 from pff_stream.rules._chunks cimport LINE_BYTES
 from pff_stream.rules._runs cimport (
-    ANALYSED, DIRECT, NAMED, NAMES_KNOWN, SETTLED, SEVERAL, Body, Head, SortedRuns,
+    ANALYSED, BLANKS, DIRECT, NAMED, NAMES_KNOWN, SETTLED, SEVERAL, Body, Head, SortedRuns,
 )
 from pff_stream.rules._sink cimport RuleSink
 
@@ -40,6 +41,7 @@ cdef enum:
     RULE_BYTES = 12
     CONSTANT = 0x7F
     FLAG_AMBIGUOUS = 1
+    FLAG_BLANKS = 4
 
 cdef const uint8_t *SELF = b"me_myself_i"
 WHOLE = "a whole number of at most 18 digits"
@@ -206,7 +208,8 @@ cdef class AnyBurlReader:
         """One rule text: kept for the source chunk, and read into the run."""
         cdef uint8_t *kept = self.sink.text_at()
         cdef const uint8_t *at
-        cdef size_t arrow = 0
+        cdef const uint8_t *closed
+        cdef size_t arrow = 0, body_at = 0
         cdef int arrows = 0, good = 0
         memcpy(kept, text, length)
         if length >= 3 and memcmp(kept + length - 3, b" <=", 3) == 0:
@@ -223,21 +226,32 @@ cdef class AnyBurlReader:
                 and (at - 1)[0] == 32 and at[1] == 61 and at[2] == 32
             ):
                 arrows += 1
-                if at - 1 > kept and (at - 2)[0] == 41:
+                closed = at - 1
+                while closed > kept and (closed - 1)[0] == 32:
+                    closed -= 1
+                if closed > kept and (closed - 1)[0] == 41:
                     good += 1
-                    arrow = at - 1 - kept
+                    arrow = closed - kept
+                    body_at = at + 3 - kept
             at += 1
-        if good == 1 and self._read(kept, length, arrow, arrows == 1):
+        if good == 1 and self._read(kept, length, arrow, body_at, arrows == 1):
             return self.sink.keep(self.line, length)
         with gil:
             return self._read_slowly(text - line, kept, length)
 
     cdef int _read(
-        self, const uint8_t *text, size_t length, size_t arrow, bint single
+        self, const uint8_t *text, size_t length, size_t arrow, size_t body_at, bint single
     ) except -1 nogil:
         """Reads a text with one place for its arrow; 0 leaves it to `read_text`."""
-        cdef const uint8_t *body_text = text + arrow + 4
-        cdef uint32_t body_bytes = <uint32_t>(length - arrow - 4)
+        cdef const uint8_t *body_text = text + body_at
+        cdef uint32_t body_bytes = <uint32_t>(length - body_at)
+        cdef bint has_blanks = body_at - arrow > 4
+        while body_bytes and body_text[body_bytes - 1] == 32:
+            body_bytes -= 1               # what is left of nothing but blanks
+        if body_bytes:
+            body_bytes = <uint32_t>(length - body_at)
+        elif length > body_at:
+            has_blanks = True
         cdef uint64_t hashed = pff_name_hash(text, arrow)
         cdef uint32_t head_entry = self.runs.find(False, text, <uint32_t>arrow, hashed)
         cdef uint32_t body_entry, flags = 0
@@ -251,7 +265,13 @@ cdef class AnyBurlReader:
             body_entry = self._new_body(body_text, body_bytes, hashed)
         head = self.runs.head_at(head_entry)
         body = self.runs.body_at(body_entry)
-        if not (single and head.state & DIRECT and body.state & DIRECT):
+        if has_blanks or (head.state | body.state) & BLANKS:
+            if self.names_decide or not (
+                single and head.state & (DIRECT | BLANKS) and body.state & (DIRECT | BLANKS)
+            ):
+                return 0
+            flags = FLAG_BLANKS
+        elif not (single and head.state & DIRECT and body.state & DIRECT):
             if not head.state & ANALYSED:
                 self._analyse_head(head)
             if not body.state & ANALYSED:
@@ -285,8 +305,10 @@ cdef class AnyBurlReader:
     ) noexcept nogil:
         cdef uint32_t entry = self.runs.add_head(text, length, hashed)
         cdef Head *head = self.runs.head_at(entry)
-        if parse_direct(text, length, True, self.spans) == 1 and set_head(head, text, self.spans):
-            head.state = DIRECT
+        if parse_direct(text, length, True, self.spans) == 1:
+            head.state = BLANKS if has_blank_names(text, self.spans, 1) else DIRECT
+            if not set_head(head, text, self.spans):
+                head.state = 0
         return entry
 
     cdef uint32_t _new_body(
@@ -299,8 +321,16 @@ cdef class AnyBurlReader:
         cdef size_t key_bytes = 0
         if n < 0:
             # A body that is not direct is never looked at for anything else.
-            n = parse_settled(text, length, False, self.spans, &state)
-            state |= ANALYSED
+            n = parse_plain(text, length, self.spans)
+            state = BLANKS
+            if n < 0:
+                n = parse_settled(text, length, False, self.spans, &state)
+                state |= ANALYSED
+                if may_be_meant_otherwise(text, length, self.spans, n):
+                    n = -1
+                    state = ANALYSED
+        elif has_blank_names(text, self.spans, n):
+            state = BLANKS
         if n >= 0:
             key_bytes = write_body(body, text, self.spans, n, self.runs.new_key())
         self.runs.set_key(entry, key_bytes)
@@ -311,7 +341,10 @@ cdef class AnyBurlReader:
         """Adds what a head is where the text as a whole is not direct."""
         cdef const uint8_t *text = <const uint8_t *>head + sizeof(Head)
         cdef int state = 0
-        if parse_settled(text, head.text_bytes, True, self.spans, &state) == 1:
+        cdef int n = parse_settled(text, head.text_bytes, True, self.spans, &state)
+        if may_be_meant_otherwise(text, head.text_bytes, self.spans, n):
+            state = 0
+        elif n == 1:
             set_head(head, text, self.spans)
         head.state |= ANALYSED | <uint8_t>(state & (SETTLED | SEVERAL))
         return 0
@@ -322,7 +355,9 @@ cdef class AnyBurlReader:
         cdef const uint8_t *key = text + body.text_bytes
         cdef int state = 0
         cdef int n = parse_settled(text, body.text_bytes, False, self.spans, &state)
-        if n != 65535 - ((<int>key[0] << 8) | key[1]):
+        if n != 65535 - ((<int>key[0] << 8) | key[1]) or (
+            may_be_meant_otherwise(text, body.text_bytes, self.spans, n)
+        ):
             state = 0
         body.state |= ANALYSED | <uint8_t>(state & (SETTLED | SEVERAL))
         return 0
@@ -384,10 +419,36 @@ cdef inline bint is_self(const uint8_t *name, size_t length) noexcept nogil:
     return length == SELF_BYTES and memcmp(name, SELF, SELF_BYTES) == 0
 
 
+cdef inline bint may_be_meant_otherwise(
+    const uint8_t *text, uint32_t length, const Span *spans, int n
+) noexcept nogil:
+    """Whether a name has blanks around it, or the text a variable with such."""
+    return has_blank_names(text, spans, n) or has_blank_letter(text, length)
+
+
+cdef inline void trim(const uint8_t *text, uint32_t *at, uint32_t *n_bytes) noexcept nogil:
+    """Leaves the blanks around a name out; blanks alone are a name."""
+    cdef uint32_t start = at[0], end = start + n_bytes[0]
+    if text[start] != 32 and text[end - 1] != 32:
+        return
+    while start < end and text[start] == 32:
+        start += 1
+    if start == end:
+        return
+    while text[end - 1] == 32:
+        end -= 1
+    at[0], n_bytes[0] = start, end - start
+
+
 cdef bint set_head(Head *head, const uint8_t *text, const Span *span) noexcept nogil:
     """Fills a head from its span, `me_myself_i` resolved; 0 where it is on both sides."""
     cdef uint32_t subject_at = span.opened + 1, subject_bytes = span.comma - subject_at
     cdef uint32_t object_at = span.comma + 1, object_bytes = span.end - 1 - object_at
+    head.relation_at = span.start
+    head.relation_bytes = span.opened - span.start
+    trim(text, &head.relation_at, &head.relation_bytes)
+    trim(text, &subject_at, &subject_bytes)
+    trim(text, &object_at, &object_bytes)
     cdef bint subject_is_self = is_self(text + subject_at, subject_bytes)
     cdef bint object_is_self = is_self(text + object_at, object_bytes)
     if subject_is_self and object_is_self:
@@ -396,8 +457,6 @@ cdef bint set_head(Head *head, const uint8_t *text, const Span *span) noexcept n
         subject_at, subject_bytes = object_at, object_bytes
     elif object_is_self:
         object_at, object_bytes = subject_at, subject_bytes
-    head.relation_at = span.start
-    head.relation_bytes = span.opened - span.start
     head.subject_at, head.subject_bytes = subject_at, subject_bytes
     head.object_at, head.object_bytes = object_at, object_bytes
     head.subject = text[subject_at] if is_letter(text + subject_at, subject_bytes) else 0
@@ -412,7 +471,8 @@ cdef size_t write_body(
     """Writes the key of a body and numbers its variables; 0 where an atom cannot be meant."""
     cdef uint8_t *at = out + 3
     cdef const uint8_t *terms[2]
-    cdef size_t lengths[2]
+    cdef uint32_t lengths[2]
+    cdef uint32_t place, n_bytes
     cdef uint8_t next_number = 1
     cdef uint8_t letter
     cdef int i, j
@@ -420,14 +480,17 @@ cdef size_t write_body(
     out[1] = <uint8_t>((65535 - n) & 255)
     out[2] = 0
     for i in range(n):
-        memcpy(at, text + spans[i].start, spans[i].opened - spans[i].start)
-        at += spans[i].opened - spans[i].start
+        place, n_bytes = spans[i].start, spans[i].opened - spans[i].start
+        trim(text, &place, &n_bytes)
+        memcpy(at, text + place, n_bytes)
+        at += n_bytes
         at[0] = 0
         at += 1
-        terms[0] = text + spans[i].opened + 1
-        lengths[0] = spans[i].comma - spans[i].opened - 1
-        terms[1] = text + spans[i].comma + 1
-        lengths[1] = spans[i].end - spans[i].comma - 2
+        for j in range(2):
+            place = (spans[i].comma if j else spans[i].opened) + 1
+            n_bytes = (spans[i].end - 1 if j else spans[i].comma) - place
+            trim(text, &place, &n_bytes)
+            terms[j], lengths[j] = text + place, n_bytes
         if is_self(terms[0], lengths[0]):
             if is_self(terms[1], lengths[1]):
                 return 0

@@ -9,6 +9,9 @@ cdef struct Span:
 
 cdef bint is_letter(const uint8_t *name, size_t length) noexcept nogil
 cdef int parse_direct(const uint8_t *text, uint32_t length, bint head, Span *spans) noexcept nogil
+cdef int parse_plain(const uint8_t *text, uint32_t length, Span *spans) noexcept nogil
+cdef bint has_blank_names(const uint8_t *text, const Span *spans, int n) noexcept nogil
+cdef bint has_blank_letter(const uint8_t *text, uint32_t length) noexcept nogil
 cdef int parse_settled(
     const uint8_t *text, uint32_t length, bint head, Span *spans, int *state
 ) noexcept nogil

@@ -72,6 +72,76 @@ cdef int parse_direct(const uint8_t *text, uint32_t length, bint head, Span *spa
         at += 2
 
 
+cdef int parse_plain(const uint8_t *text, uint32_t length, Span *spans) noexcept nogil:
+    """The same with blanks around names and before commas; -1 where it takes more separators."""
+    cdef uint32_t at = 0
+    cdef int n = 0, i
+    cdef uint32_t marks[3]
+    cdef const uint8_t *wanted = b"(,)"
+    while True:
+        spans[n].start = at
+        for i in range(3):
+            marks[i] = at
+            while at < length and text[at] != 40 and text[at] != 41 and text[at] != 44:
+                at += 1
+            if at == length or at == marks[i] or text[at] != wanted[i]:
+                return -1
+            marks[i] = at
+            at += 1
+        spans[n].opened, spans[n].comma, spans[n].end = marks[0], marks[1], at
+        n += 1
+        if at == length:
+            return n
+        while at < length and text[at] == 32:
+            at += 1
+        if at + 1 >= length or text[at] != 44 or text[at + 1] != 32:
+            return -1
+        at += 2
+
+
+cdef inline bint _is_blank_name(const uint8_t *text, uint32_t start, uint32_t end) noexcept nogil:
+    """Whether a name has blanks around it; blanks alone are a name."""
+    if text[start] != 32 and text[end - 1] != 32:
+        return False
+    while start < end and text[start] == 32:
+        start += 1
+    return start < end
+
+
+cdef bint has_blank_names(const uint8_t *text, const Span *spans, int n) noexcept nogil:
+    """Whether a name of `n` atoms has blanks around it."""
+    cdef int i
+    for i in range(n):
+        if (
+            _is_blank_name(text, spans[i].start, spans[i].opened)
+            or _is_blank_name(text, spans[i].opened + 1, spans[i].comma)
+            or _is_blank_name(text, spans[i].comma + 1, spans[i].end - 1)
+        ):
+            return True
+    return False
+
+
+cdef bint has_blank_letter(const uint8_t *text, uint32_t length) noexcept nogil:
+    """Whether a letter stands with blanks around it where a term may be."""
+    cdef uint32_t at, end, n_blanks
+    for at in range(length):
+        if text[at] != 40 and text[at] != 44:
+            continue
+        end = at + 1
+        while end < length and text[end] == 32:
+            end += 1
+        if end == length or not is_letter(text + end, 1):
+            continue
+        n_blanks = end - at - 1
+        end += 1
+        while end < length and text[end] == 32:
+            n_blanks += 1
+            end += 1
+        if n_blanks and end < length and (text[end] == 41 or text[end] == 44):
+            return True
+    return False
+
+
 cdef uint32_t _ends_of_atoms(
     const uint8_t *text, uint32_t length, bint head, uint32_t *ends
 ) noexcept nogil:

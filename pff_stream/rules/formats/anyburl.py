@@ -1,33 +1,41 @@
-"""Reads one AnyBURL rule text exactly, however ambiguous: the specification of the fast compiler.
+"""AnyBURL's rules: the specification of the fast compiler, and the format that reads lines of them.
 
-Names are neither quoted nor escaped, so a separator may also be part of a name and a text may
-have exponentially many readings. They are never listed: each step that narrows them asks a chart
-(dynamic programme over the places where an atom can end) whether any reading is left, and only
-what is left after the last step is written out. The work on one text is bounded by `MAX_STEPS`.
-
-A worker imports this module, so it imports nothing heavy. It holds no state.
+Names are read verbatim (`_readings`) where the names of a graph say so, else without the blanks
+around them (`_blanks`). A worker imports this module, so it imports nothing heavy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pff_stream.rules import rule
-from pff_stream.rules._format import FLAG_AMBIGUOUS, FLAG_UNSETTLED
+from pff_stream.rules._format import FLAG_AMBIGUOUS, FLAG_BLANKS, FLAG_UNSETTLED
 from pff_stream.rules.columns import CONFIDENCE, PREDICTIONS, SUPPORT
-from pff_stream.rules.formats._chart import (
-    MAX_TEXT_MEMORY_BYTES,
-    NAMES,
-    NESTED,
-    SAFE,
-    VARIABLE,
-    Chart,
-    Path,
-    Solution,
-    Span,
-    TooManyWaysError,
+from pff_stream.rules.formats._blanks import (
+    BlankChart,
+    has_blank_names,
+    has_blanks,
+    may_be_meant_otherwise,
+    plain_path,
+    trimmed,
+    without,
+)
+from pff_stream.rules.formats._chart import MAX_TEXT_MEMORY_BYTES, Chart, Path
+from pff_stream.rules.formats._readings import (
+    MAX_READINGS,
+    Named,
+    Reading,
+    Unsettled,
+    checked,
+    completed,
+    direct_path,
+    is_variable,
+    narrowed,
+    read_verbatim,
+    show,
+    with_self,
 )
 from pff_stream.rules.formats.interface import RuleFormat
 from pff_stream.rules.keys import rule_keys
@@ -37,68 +45,31 @@ if TYPE_CHECKING:
     from pff_stream.rules._sink import RuleSink
     from pff_stream.rules.formats.interface import GraphNames
 
-ARROW = b" <= "
-SELF = b"me_myself_i"
-MAX_READINGS = 64
-ATOM_FORM = "relation(term,term)"
-_SHOWN = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Atom:
-    """One atom; a term of exactly one letter A-Z is a variable, any other a constant."""
-
-    relation: bytes
-    subject: bytes
-    object: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A rule as it is meant: `me_myself_i` resolved, no body atoms for a zero rule."""
-
-    head: Atom
-    body: tuple[Atom, ...]
-    over_objects: bool = False
-    """The zero rule `h(me_myself_i,Y) <= `: stands for each object of h, not for each subject."""
-    ambiguous: bool = field(default=False, compare=False)
-    """Several readings were left after the first step, so a graph's names may choose another."""
-
-    def rule(self) -> rule.Rule:
-        """The same in the terms of all formats."""
-        body = tuple(_rule_atom(atom) for atom in self.body)
-        return rule.Rule(_rule_atom(self.head), body, self.over_objects)
-
-
-@dataclass(frozen=True, slots=True)
-class Unsettled:
-    """Several readings are left and only a graph's names can choose; at most 64 are listed."""
-
-    readings: tuple[Reading, ...]
-
-
-def is_variable(term: bytes) -> bool:
-    """Whether a term is a variable: exactly one upper-case letter A to Z."""
-    return len(term) == 1 and b"A" <= term <= b"Z"
-
 
 def read_rule(
     text: bytes, has_entity: Lookup | None = None, has_relation: Lookup | None = None
 ) -> Reading | Unsettled | Rejected:
-    """The reading of one rule text (valid UTF-8, no line end), with or without a graph's names."""
-    if text.endswith(ARROW[:-1]):
-        text += b" "
-    direct = _direct_path(text)
-    if direct is not None:
-        return _checked(text, direct, ambiguous=False)
-    if (has_entity is None) != (has_relation is None):
-        raise ValueError("names are looked up with both functions or with neither")
-    chart = Chart(text, _with_self(has_entity), has_relation)
-    try:
-        return _narrowed(chart, with_graph=has_entity is not None)
-    except TooManyWaysError:
-        found = "a text with too many separators inside its names to tell them apart"
-        return Rejected(1, found, "a rule that can be read within bounded work")
+    """The reading of one rule text (valid UTF-8, no line end), with or without a graph's names.
+
+    A name with blanks around it is the graph's where that has it so; else it is meant without.
+    """
+    text = completed(text)
+    as_it_stands = read_verbatim(text, has_entity, has_relation)
+    if not has_blanks(text):
+        return as_it_stands
+    if has_entity is not None and has_relation is not None:
+        if _has_all(as_it_stands, has_entity, has_relation):
+            return as_it_stands
+        named = _named_by(has_entity, has_relation)
+    else:
+        named = _trimmed
+    path = plain_path(text)
+    if path is not None:
+        return _of_path(text, path, named)
+    if isinstance(as_it_stands, Reading) and not may_be_meant_otherwise(text, as_it_stands.spans):
+        return as_it_stands
+    chart = BlankChart(without(text), with_self(has_entity), has_relation)
+    return _meant(text, as_it_stands, chart, named, with_graph=has_entity is not None)
 
 
 def settle(text: bytes, has_entity: Lookup, has_relation: Lookup) -> Reading | Rejected:
@@ -111,167 +82,73 @@ def settle(text: bytes, has_entity: Lookup, has_relation: Lookup) -> Reading | R
     return Rejected(1, f"{count} readings: {shown}", "one reading with names of the graph")
 
 
-def show(reading: Reading) -> str:
-    """A reading with every name quoted, since all readings of a text look the same without."""
-    atoms = [_show_atom(atom) for atom in (reading.head, *reading.body)]
-    return f"{atoms[0]} <= {', '.join(atoms[1:])}".rstrip()
+def _trimmed(name: bytes, is_relation: bool) -> bytes:
+    return trimmed(name)
 
 
-def write_rule(reading: Reading) -> bytes:
-    """The text of a reading as AnyBURL writes it (`me_myself_i` stays resolved)."""
-    head, *body = (
-        b"%b(%b,%b)" % (atom.relation, atom.subject, atom.object)
-        for atom in (reading.head, *reading.body)
+def _named_by(has_entity: Lookup, has_relation: Lookup) -> Named:
+    """Each name as the graph has it, with its blanks or without."""
+
+    def named(name: bytes, is_relation: bool) -> bytes:
+        has = has_relation if is_relation else has_entity
+        return name if is_variable(name) or has(name) else trimmed(name)
+
+    return named
+
+
+def _has_all(
+    result: Reading | Unsettled | Rejected, has_entity: Lookup, has_relation: Lookup
+) -> bool:
+    """Whether it is one reading, and the graph has all of its names."""
+    return isinstance(result, Reading) and all(
+        has_relation(atom.relation)
+        and all(is_variable(term) or has_entity(term) for term in (atom.subject, atom.object))
+        for atom in (result.head, *result.body)
     )
-    return head + ARROW + b", ".join(body)
 
 
-def _with_self(has_entity: Lookup | None) -> Lookup | None:
-    if has_entity is None:
-        return None
-    return lambda name: name == SELF or has_entity(name)
+def _of_path(text: bytes, path: Path, named: Named) -> Reading | Rejected:
+    """The reading of a text that is clear but for its blanks."""
+    result = checked(text, path, False, named)
+    if isinstance(result, Rejected):
+        return result
+    is_plain = direct_path(text) == path and not has_blank_names(text, path)
+    return result if is_plain else replace(result, blanks=True)
 
 
-def _direct_path(text: bytes) -> Path | None:
-    """The spans of a text with no more `(`, `)` and `,` than its separators need, else None."""
-    arrow = text.find(ARROW)
-    if arrow < 0 or text.find(ARROW, arrow + 1) >= 0:
-        return None
-    start = arrow + len(ARROW)
-    ends = [(0, arrow)]
-    while start < len(text):
-        end = text.find(b", ", start)
-        if end < 0:
-            end = len(text)
-        elif end + 2 == len(text):
-            return None
-        ends.append((start, end))
-        start = end + 2
-    spans = [_direct_span(text, start, end) for start, end in ends]
-    return [span for span in spans if span] if all(spans) else None
+def _meant(
+    text: bytes,
+    as_it_stands: Reading | Unsettled | Rejected,
+    chart: Chart,
+    named: Named,
+    with_graph: bool,
+) -> Reading | Unsettled | Rejected:
+    """What is meant by a text whose separators are not clear, blanks left out."""
+    without_blanks = narrowed(chart, with_graph=with_graph, named=named)
+    if _n_atoms(without_blanks) > _n_atoms(as_it_stands):
+        result = without_blanks
+    elif isinstance(as_it_stands, Rejected):
+        return as_it_stands
+    else:
+        found = [checked(text, one.spans, one.ambiguous, named) for one in _all(as_it_stands)]
+        readings = tuple(one for one in found if isinstance(one, Reading))
+        if len(readings) < 2:
+            result = (*readings, *found)[0]
+        else:
+            result = Unsettled(readings)
+    if isinstance(result, Rejected) or result == as_it_stands:
+        return result
+    marked = [replace(one, blanks=True) for one in _all(result)]
+    return marked[0] if isinstance(result, Reading) else Unsettled(tuple(marked))
 
 
-def _direct_span(text: bytes, start: int, end: int) -> Span | None:
-    opened, comma = text.find(b"(", start, end), text.find(b",", start, end)
-    counts = [text.count(mark, start, end) for mark in (b"(", b",", b")")]
-    if counts != [1, 1, 1] or text[end - 1 : end] != b")":
-        return None
-    if not start < opened < comma - 1 < end - 3:
-        return None
-    return start, opened, comma, end
+def _all(result: Reading | Unsettled) -> tuple[Reading, ...]:
+    return (result,) if isinstance(result, Reading) else result.readings
 
 
-def _narrowed(chart: Chart, *, with_graph: bool) -> Reading | Unsettled | Rejected:
-    """Steps (1) to (5) of the format: each narrows only where it leaves any reading."""
-    filters = VARIABLE
-    solution = chart.solve(filters)
-    if solution is None:
-        filters = 0
-        solution = chart.solve(filters)
-    if solution is None:
-        return _malformed(chart)
-    ambiguous = solution.has_several()
-    for step in (NAMES, SAFE, NESTED) if with_graph else (SAFE, NESTED):
-        narrower = chart.solve(filters | step)
-        if narrower is not None:
-            filters |= step
-            solution = narrower
-    return _chosen(chart, solution, ambiguous)
-
-
-def _chosen(chart: Chart, solution: Solution, ambiguous: bool) -> Reading | Unsettled | Rejected:
-    left = solution.longest(MAX_READINGS)
-    if len(left) == 1 or not solution.filters & SAFE:
-        return _checked(chart.text, left[0], ambiguous)
-    return Unsettled(tuple(_reading(chart.text, path, ambiguous=True) for path in left))
-
-
-def _checked(text: bytes, path: Path, ambiguous: bool) -> Reading | Rejected:
-    """The reading of one choice of spans, unless it is unsafe or cannot be meant."""
-    for start, opened, comma, end in path:
-        if text[opened + 1 : comma] == SELF and text[comma + 1 : end - 1] == SELF:
-            found = f"me_myself_i on both sides of {_shown(text[start:end])}"
-            return _rejected(text, opened + 1, found, "another term on one side")
-    reading = _reading(text, path, ambiguous)
-    head = {term for term in (reading.head.subject, reading.head.object) if is_variable(term)}
-    if not reading.body:
-        if len(head) < 2:
-            return reading
-        return _rejected(
-            text, path[0][1] + 1, "two variables in the head of a zero rule", "at most one"
-        )
-    for atom in reading.body:
-        head -= {atom.subject, atom.object}
-    if not head:
-        return reading
-    name = min(head)
-    _, opened, comma, _ = path[0]
-    at = opened + 1 if text[opened + 1 : comma] == name else comma + 1
-    found = f"variable {name.decode()} of the head in no body atom"
-    for start, opened, _, _ in path[1:]:
-        if b")" in text[start:opened]:
-            # Two atoms, as whoever wrote them meant it, with another mark between them.
-            found += f", read as one atom of the relation {_shown(text[start:opened])}"
-            return _rejected(text, at, found, "body atoms apart by ', '")
-    return _rejected(text, at, found, "every variable of the head in the body")
-
-
-def _reading(text: bytes, path: Path, ambiguous: bool) -> Reading:
-    head, *body = (_atom(text, span) for span in path)
-    _, opened, comma, _ = path[0]
-    over_objects = not body and text[opened + 1 : comma] == SELF and is_variable(head.object)
-    return Reading(head, tuple(body), over_objects, ambiguous)
-
-
-def _atom(text: bytes, span: Span) -> Atom:
-    start, opened, comma, end = span
-    subject, object_ = text[opened + 1 : comma], text[comma + 1 : end - 1]
-    if subject == SELF:
-        subject = object_
-    elif object_ == SELF:
-        object_ = subject
-    return Atom(text[start:opened], subject, object_)
-
-
-def _malformed(chart: Chart) -> Rejected:
-    """Says where a text stops to be a rule: at the last place that atoms before it reach."""
-    text = chart.text
-    if not text:
-        return Rejected(1, "an empty text", f"{ATOM_FORM} <= {ATOM_FORM}, ...")
-    if ARROW not in text:
-        found = f"{_shown(text)} without ' <= '"
-        return _rejected(text, len(text), found, "a head and a body apart by ' <= '")
-    at = chart.farthest(0)
-    if at == 0:
-        found = _shown(text[: text.index(ARROW)])
-        return _rejected(text, 0, found, f"a head {ATOM_FORM} before ' <= '")
-    found = _shown(text[at:]) if at < len(text) else "the end of the text"
-    return _rejected(text, at, found, f"a body atom {ATOM_FORM}, then ', ' or the end")
-
-
-def _rejected(text: bytes, at: int, found: str, expected: str) -> Rejected:
-    return Rejected(len(text[:at].decode("utf-8", "replace")) + 1, found, expected)
-
-
-def _shown(name: bytes) -> str:
-    shown = name.decode("utf-8", "replace")
-    return repr(shown if len(shown) <= _SHOWN else shown[: _SHOWN - 3] + "...")
-
-
-def _show_atom(atom: Atom) -> str:
-    relation, subject, object_ = (
-        _shown(name).replace("'", '"') if not is_variable(name) else name.decode()
-        for name in (atom.relation, atom.subject, atom.object)
-    )
-    return f"{relation}({subject},{object_})"
-
-
-def _rule_atom(atom: Atom) -> rule.Atom:
-    subject, object_ = (
-        rule.Variable(term.decode()) if is_variable(term) else term.decode()
-        for term in (atom.subject, atom.object)
-    )
-    return rule.Atom(atom.relation.decode(), subject, object_)
+def _n_atoms(result: Reading | Unsettled | Rejected) -> int:
+    """Atoms of the body; a text that is rejected has less than any."""
+    return -1 if isinstance(result, Rejected) else len(_all(result)[0].body)
 
 
 class AnyBurlFormat(RuleFormat):
@@ -330,6 +207,8 @@ def _answer(
     if isinstance(result, Rejected):
         return result.column, result.found, result.expected
     if isinstance(result, Unsettled):
-        flags = FLAG_AMBIGUOUS | FLAG_UNSETTLED
-        return (flags, *rule_keys(result.readings[0].rule()))
-    return (FLAG_AMBIGUOUS if result.ambiguous else 0, *rule_keys(result.rule()))
+        first = result.readings[0]
+        flags = FLAG_AMBIGUOUS | FLAG_UNSETTLED | FLAG_BLANKS * first.blanks
+        return (flags, *rule_keys(first.rule()))
+    flags = FLAG_AMBIGUOUS * result.ambiguous | FLAG_BLANKS * result.blanks
+    return (flags, *rule_keys(result.rule()))

@@ -6,16 +6,15 @@ import time
 
 import pytest
 
-from pff_stream.rules.formats.anyburl import (
+from pff_stream.rules.formats._readings import (
     Atom,
     Reading,
     Unsettled,
     is_variable,
-    read_rule,
-    settle,
     show,
     write_rule,
 )
+from pff_stream.rules.formats.anyburl import read_rule, settle
 from pff_stream.rules.rule import Rejected
 from tests.rules.compiled import Names
 

@@ -18,7 +18,8 @@ from pff_stream.rules.columns import CONFIDENCE, PREDICTIONS, SUPPORT, MinerColu
 from pff_stream.rules.compile import MIN_ARENA_BYTES
 from pff_stream.rules.file import RuleFile
 from pff_stream.rules.formats import FORMATS
-from pff_stream.rules.formats.anyburl import Reading, read_rule
+from pff_stream.rules.formats._readings import Reading
+from pff_stream.rules.formats.anyburl import read_rule
 from pff_stream.rules.formats.interface import GraphNames, RuleFormat
 from pff_stream.rules.rule import MAX_BODY_ATOMS, MAX_NAME_BYTES, Atom, Rule, Variable
 from tests.examples import examples
