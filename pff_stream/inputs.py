@@ -20,6 +20,7 @@ from pff_stream.execute.files import InputFile
 from pff_stream.files.copies import copied
 from pff_stream.files.decoders import DecoderMemory
 from pff_stream.files.known import is_graph_file, is_rule_file
+from pff_stream.files.opened import OpenedFile
 from pff_stream.files.sources import open_blocks, shown
 from pff_stream.files.temporary import temporary_file
 from pff_stream.files.writers import OpenFile
@@ -46,37 +47,6 @@ TriplesGiven: TypeAlias = "Sequence[TripleInput]"
 """Triples from a Python caller, instead of paths."""
 
 _logger = logging.getLogger("pff_stream")
-
-
-class AlteredError(InputError):
-    """An input was written to while it was read: nothing that was computed is to be trusted."""
-
-
-class OpenedFile:
-    """A compiled or encoded file that is read for as long as a run lasts."""
-
-    def __init__(self, path: str, descriptor: int) -> None:
-        self.path = path
-        self._descriptor = descriptor
-        self._before = os.fstat(descriptor)
-        self._is_replaced = False
-
-    def check(self) -> None:
-        """`AlteredError` where it was written to or cut since it was opened.
-
-        Where its name leads to another file by now, the run goes on with this one, and says so.
-        """
-        before, now = self._before, os.fstat(self._descriptor)
-        if (before.st_size, before.st_mtime_ns) != (now.st_size, now.st_mtime_ns):
-            raise AlteredError(f"{self.path}: was written to during the run, which is void")
-        if self._is_replaced:
-            return
-        try:
-            self._is_replaced = not os.path.samestat(before, os.stat(self.path))
-        except OSError:
-            self._is_replaced = True
-        if self._is_replaced:
-            _logger.warning("%s: replaced during the run, which goes on with the old", self.path)
 
 
 @dataclass(frozen=True, slots=True)

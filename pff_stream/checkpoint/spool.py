@@ -27,8 +27,9 @@ from pff_stream.checkpoint.state import (
 from pff_stream.checkpoint.texts import keep_texts
 from pff_stream.errors import OutputError
 from pff_stream.files.durable import naming
+from pff_stream.files.opened import AlteredError
 from pff_stream.files.temporary import working_folder
-from pff_stream.inputs import AlteredError, GraphInput, Rules
+from pff_stream.inputs import GraphInput, Rules
 from pff_stream.notes import Notes
 from pff_stream.observer import Observer
 from pff_stream.report.records import Run as SpooledRun

@@ -23,7 +23,6 @@ from pff_stream.rules.compile import (
     compile_memory,
     compile_rules,
 )
-from pff_stream.rules.formats._readings import Reading
 from pff_stream.rules.formats.anyburl import read_rule
 from pff_stream.rules.keys import name_hash, rule_keys
 from pff_stream.settings.models import MOST_CHUNK_RULES
@@ -131,7 +130,7 @@ def test_rules_lie_in_the_order_of_their_keys() -> None:
     keys = {}
     for ordinal in order:
         result = read_rule(texts[ordinal])
-        reading = result if isinstance(result, Reading) else result.readings[0]  # type: ignore[union-attr]
+        reading = getattr(result, "readings", (result,))[0]
         keys[ordinal] = (*rule_keys(reading.rule()), ordinal)
     assert order == sorted(keys, key=lambda ordinal: keys[ordinal])
     assert report.bodies == len({body for body, _, _ in keys.values()})
