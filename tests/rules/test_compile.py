@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -129,9 +130,8 @@ def test_rules_lie_in_the_order_of_their_keys() -> None:
     order = [int(source) for chunk in chunks for source in chunk.sources]
     keys = {}
     for ordinal in order:
-        result = read_rule(texts[ordinal])
-        reading = getattr(result, "readings", (result,))[0]
-        keys[ordinal] = (*rule_keys(reading.rule()), ordinal)
+        result: Any = read_rule(texts[ordinal])
+        keys[ordinal] = (*rule_keys(getattr(result, "readings", (result,))[0].rule()), ordinal)
     assert order == sorted(keys, key=lambda ordinal: keys[ordinal])
     assert report.bodies == len({body for body, _, _ in keys.values()})
     for chunk in chunks:
