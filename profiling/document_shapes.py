@@ -117,14 +117,14 @@ def flat_array(n_bytes: int) -> str:
 
 
 def empty_arrays(n_bytes: int) -> str:
-    """They give nothing."""
-    return '{"v":[' + ",".join(["[]"] * (n_bytes // 3)) + "]}"
+    """They give nothing, beside one triple."""
+    return '{"w":1,"v":[' + ",".join(["[]"] * (n_bytes // 3)) + "]}"
 
 
 def deep_arrays(n_bytes: int) -> str:
     """The densest text for a parser: two bytes for a list of one."""
     one = "[" * DENSEST_DEPTH + "]" * DENSEST_DEPTH
-    return '{"v":[' + ",".join([one] * (n_bytes // (len(one) + 1))) + "]}"
+    return '{"w":1,"v":[' + ",".join([one] * (n_bytes // (len(one) + 1))) + "]}"
 
 
 def deep_objects(n_bytes: int) -> str:

@@ -86,7 +86,7 @@ def test_a_document_that_takes_more_than_its_room_is_refused_alone(tmp_path: Pat
     done = run(*given, "--budget=60MiB")
     assert done.returncode == 4
     assert "failed: dense: refused: " in done.stdout
-    assert "2 documents: 1 satisfied, 1 failed" in done.stdout
+    assert "2 documents: 1 unchecked, 1 failed" in done.stdout
     assert "a document takes at most 131." in done.stderr
     assert run(*given).returncode == 0
 
