@@ -175,7 +175,10 @@ def _outcomes(
                 yield from iterate(work.spooled(graph.view), work.merge_options())
             return
         ready.rules.check_complete()
-        with closing(_SpoolReader(work)) as reader, closing(answers(running, Silent())) as found:
+        with (
+            closing(_SpoolReader(work)) as reader,
+            closing(answers(running, work, Silent())) as found,
+        ):
             yield from reader.rejected()
             for answer in found:
                 for run in answer.runs:

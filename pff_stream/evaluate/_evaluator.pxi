@@ -214,6 +214,7 @@ cdef class Evaluator(Counter):
         memset(&record, 0, sizeof(Record))
         record.source = source
         record.n_counts = N_COUNTS
+        record.place = self.heads[rule].place
         record.counts[PREDICTIONS] = self.predictions[rule]
         record.counts[SUPPORT] = self.support[rule]
         record.counts[UNKNOWN] = self.unknown[rule]

@@ -12,13 +12,14 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from pff_stream.errors import InputError
 from pff_stream.files.copies import CopiesOpener, is_read_once
 from pff_stream.files.known import is_graph_file
 from pff_stream.files.sources import shown
 from pff_stream.notes import NoteKind, Notes
+from pff_stream.report.streams import Place
 from pff_stream.triples._places import (
     FOUND_BYTES,
     WANTED_BYTES,
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from pff_stream.files.decoders import DecoderMemory
     from pff_stream.triples.held import HeldMemory
     from pff_stream.triples.sizes import EncodeCounts
+
+__all__ = ["ANY", "NO_PLACES", "Place", "PlaceSources", "Wanted", "find_places"]
 
 Wanted: TypeAlias = "tuple[bytes, bytes, bytes | None]"
 """A triple by the names of the graph: where it stands. `ANY` as subject or object: where the first
@@ -58,18 +61,6 @@ _NAMES_SHOWN = 3
 _MOST_BYTES_OF_A_CHARACTER = 4
 _BLOCKS = 3
 _SOURCE = "constants of the code"
-
-
-class Place(NamedTuple):
-    """Where a triple stands, or would."""
-
-    file: str
-    """The input as the user named it."""
-    line: int
-    """From 1: the line of the value; of one that is not there, that of the object."""
-    pointer: str | None
-    """The JSON pointer (RFC 6901) from the document, or from the array that the file is; None for
-    lines of triples."""
 
 
 @dataclass(frozen=True, slots=True)

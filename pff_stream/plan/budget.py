@@ -19,6 +19,7 @@ from pff_stream.errors import InputError, UsageError
 from pff_stream.limits.fence import read_limits
 from pff_stream.settings.models import (
     EvaluationOptions,
+    FindingsOptions,
     InputOptions,
     ResourceOptions,
 )
@@ -31,7 +32,7 @@ from planner.reserve import Reservation, less_pending
 Make = Callable[[ResourceOptions, Machine, "Settings | None"], Plan]
 """Plans for resources on a machine; the settings of a saved plan, where there is one, are fixed."""
 
-SIZED_BY = InputOptions.names() + EvaluationOptions.names()
+SIZED_BY = InputOptions.names() + EvaluationOptions.names() + FindingsOptions.names()
 """Options that change what a run finds and holds, beside those that a plan chooses."""
 _INPUTS = ("rules", "triples", "manifest", "documents")
 

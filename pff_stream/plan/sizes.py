@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pff_stream.findings.terms import BATCH
 from pff_stream.inputs import GraphInput, Rules
 from pff_stream.plan.blocks import BlockSizes, bounded
-from pff_stream.report.outputs import merged_outputs, report_outputs
+from pff_stream.report.outputs import (
+    found_outputs,
+    merged_outputs,
+    merged_terms,
+    report_outputs,
+)
 from pff_stream.report.sizes import ResultSizes, result_sizes
+from pff_stream.report.streams import OutputSizes
 from pff_stream.rules.sizes import RuleSizes
-from pff_stream.settings.models import EvaluationOptions, OutputOptions
+from pff_stream.settings.commands import RunSettings
 from pff_stream.triples.graph import attach
 from pff_stream.triples.terms import GraphSizes
 from pff_stream.work.task import RESULT_BYTES
-from planner.model import Settings
+from planner.model import Settings, Term
 from planner.mounts import is_memory
 
 MEMORY, FILE, BLOCKS = "memory", "file", "file, in blocks"
@@ -29,10 +36,23 @@ class RunSizes:
     results: ResultSizes
     bounds_work: bool
     """Whether the work of a body is bounded before it is begun (--max-work)."""
+    findings: FindingSizes | None
+    """What findings depend on; None: none are looked for."""
     cores: int
     """Cores that the processes may use."""
     blocks: BlockSizes | None
     """What reading the graph in blocks depends on; None where it is in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class FindingSizes:
+    """Sizes of what findings are made of and written to."""
+
+    n: int
+    """Findings that are written; `BATCH` where all are."""
+    max_reasons: int
+    outputs: tuple[Term, ...]
+    """What their writers hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +68,7 @@ class ProcessCosts:
 
 
 def sizes_of_run(
-    evaluation: EvaluationOptions,
-    output: OutputOptions,
+    settings: RunSettings,
     rules: Rules,
     graph: GraphInput,
     folder: str,
@@ -57,6 +76,7 @@ def sizes_of_run(
 ) -> RunSizes:
     """The sizes of a run over one graph; its spool is in `folder`."""
     of_rules = RuleSizes.of(rules.file)
+    evaluation, output = settings.evaluation, settings.output
     return RunSizes(
         graph=GraphSizes(graph.total_bytes, graph.in_memory, graph.n_entities, graph.n_relations),
         rules=of_rules,
@@ -69,9 +89,19 @@ def sizes_of_run(
             in_memory=is_memory(folder),
         ),
         bounds_work=evaluation.max_work is not None,
+        findings=_finding_sizes(settings, of_rules),
         cores=cores,
         blocks=_block_sizes(graph, of_rules.body_atoms),
     )
+
+
+def _finding_sizes(settings: RunSettings, rules: RuleSizes) -> FindingSizes | None:
+    outputs = found_outputs(settings.output)
+    n = settings.findings.number(outputs)
+    if n == 0:
+        return None
+    terms = merged_terms(outputs, OutputSizes(rules=rules.n_rules))
+    return FindingSizes(BATCH if n is None else n, settings.findings.max_reasons, tuple(terms))
 
 
 def _block_sizes(graph: GraphInput, max_body_atoms: int) -> BlockSizes | None:

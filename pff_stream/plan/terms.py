@@ -10,8 +10,10 @@ from collections.abc import Sequence
 
 from pff_stream.evaluate.terms import block_terms, evaluator_terms, work_bounds
 from pff_stream.execute.executors import executor_of
+from pff_stream.findings.terms import joining_terms, listing_terms, ranking_terms
 from pff_stream.plan import process_terms as processes
 from pff_stream.plan.sizes import (
+    FindingSizes,
     ProcessCosts,
     RunSizes,
     busy_workers,
@@ -26,9 +28,21 @@ from planner.model import Input, Phase, Settings, Term
 
 def run_phases(sizes: RunSizes, costs: ProcessCosts, settings: Settings) -> list[Phase]:
     """The phases of a run from the moment that both inputs are ready."""
+    evaluate = _evaluate_terms(sizes, costs, settings)
+    merge = _merge_terms(sizes, costs, holds_names=holds_names(settings))
+    found = sizes.findings
+    if found is None:
+        phases = [Phase("evaluate", evaluate), Phase("merge", merge)]
+    else:
+        written = [*sizes.results.outputs, *found.outputs]
+        phases = [
+            Phase("evaluate", evaluate),
+            Phase("merge", [*merge, *ranking_terms(), *found.outputs]),
+            Phase("list", [*evaluate, *listing_terms(sizes.rules.n_rules), *written]),
+            Phase("join", [*_join_terms(sizes, costs, found), *written]),
+        ]
     return [
-        Phase("evaluate", _evaluate_terms(sizes, costs, settings)),
-        Phase("merge", _merge_terms(sizes, costs, holds_names=holds_names(settings))),
+        *phases,
         *report_phase(costs, sizes.results.reports, _held_behind(sizes)),
     ]
 
@@ -109,6 +123,17 @@ def _merge_terms(sizes: RunSizes, costs: ProcessCosts, *, holds_names: bool) -> 
         relation_tables(sizes.graph),
         *held,
         *merge_terms(sizes.results, sizes.rules),
+        processes.kernel_memory(1, 1),
+    ]
+
+
+def _join_terms(sizes: RunSizes, costs: ProcessCosts, found: FindingSizes) -> list[Term]:
+    joined = joining_terms(found.n, found.max_reasons, sizes.rules.body_atoms)
+    return [
+        processes.parent(costs),
+        *_held_behind(sizes),
+        relation_tables(sizes.graph),
+        *joined,
         processes.kernel_memory(1, 1),
     ]
 

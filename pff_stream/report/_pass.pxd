@@ -42,6 +42,7 @@ cdef struct Rule:
     int64_t examples              # in the parts read so far
     uint8_t outcome
     uint8_t reason
+    uint8_t place                 # of the head's functional variable
     bint has_record               # and so maybe more parts
 
 # The examples of the present part, checked to lie inside its payload.
@@ -90,6 +91,8 @@ cdef class Pass:
     cdef uint32_t part
     cdef Rule rule
     cdef Examples examples
+    cdef dict withdrawn           # rules whose results are void, by ordinal, with the reason
+    cdef bytes withdrawn_text
     cdef uint64_t unseen
     cdef bint partial             # whether unknown predictions are no violations
     cdef uint64_t examples_left   # until the cap
@@ -119,6 +122,7 @@ cdef class Pass:
     cdef int _give_examples(self, list formatters) except -1
     cdef int count(self) except -1
     cdef object totals(self, uint64_t written, bint writes)
+    cdef int _withdraw(self, Rule* rule) except -1
     cdef int _read_counts(self, Rule* rule) except -1
     cdef int _read_part(self, Rule* rule) except -1
     cdef _bad_examples(self)

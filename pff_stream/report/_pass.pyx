@@ -6,7 +6,7 @@ was not rejected when it was compiled. A missing or doubled one is an error. Eve
 is checked before it is used, and counted. Does not format, and holds nothing that grows.
 """
 
-from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.math cimport NAN
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
@@ -15,6 +15,7 @@ from libc.string cimport memcpy, memset
 from pff_stream.errors import DamagedResultsError, PffStreamError
 from pff_stream.report._record cimport (
     EXAMPLES_BYTES,
+    FAILED,
     N_COUNTS,
     N_OUTCOMES,
     N_REASONS,
@@ -92,6 +93,7 @@ cdef class Pass:
         self.chunks = iter(spooled.chunks)
         self.at = self.n = 0
         self.source = 0
+        self.withdrawn = dict(options.withdrawn)
         self.unseen = options.unseen
         self.partial = options.partial
         self.examples_left = min(options.max_violations, (1 << 63) - 1)
@@ -158,6 +160,8 @@ cdef class Pass:
             raise DamagedResultsError(
                 f"damaged results: rule number {rule.source} (line {rule.line}) has no result"
             )
+        elif self.withdrawn and self.source in self.withdrawn:
+            self._withdraw(rule)
         else:
             self._read_counts(rule)
         self.at += 1
@@ -165,12 +169,27 @@ cdef class Pass:
         rule.miner_confidence = self.miner_share(MINER_CONFIDENCE)
         return True
 
+    cdef int _withdraw(self, Rule* rule) except -1:
+        """Makes a failed rule of it, and passes over its record and all further parts."""
+        while True:
+            self.heap.fetch()
+            self.heap.advance()
+            if self.heap.n == 0 or self.heap.header.source != rule.source:
+                break
+        self.withdrawn_text = self.withdrawn[rule.source].encode()
+        rule.outcome = FAILED
+        rule.reason = REASON_TEXT
+        rule.reason_text.text = <const unsigned char*>PyBytes_AS_STRING(self.withdrawn_text)
+        rule.reason_text.n = len(self.withdrawn_text)
+        return 0
+
     cdef int _read_counts(self, Rule* rule) except -1:
         cdef int64_t predictions, support, violations
         cdef uint8_t outcome
         rule.has_record = True
         rule.outcome = self.heap.header.outcome
         rule.reason = self.heap.header.reason
+        rule.place = self.heap.header.place
         memcpy(rule.counts, self.heap.header.counts, sizeof(rule.counts))
         rule.facts = self.heap.header.facts
         predictions = rule.counts[PREDICTIONS]

@@ -2,7 +2,7 @@
 #
 # What it means is said in records.py: `RECORD` packs the same bytes, `Counts` names the counts, and
 # `Outcome` and `Reason` the codes. Types only: nothing is imported for it at run time.
-from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 cdef enum:
     PREDICTIONS = 0
@@ -42,7 +42,8 @@ cdef struct Record:
     uint32_t payload_bytes
     uint8_t outcome
     uint8_t reason
-    uint16_t n_counts
+    uint8_t n_counts
+    uint8_t place                 # of the functional variable of the head: 0 subject, 1 object
     uint32_t n_examples
     int64_t facts
     int64_t counts[N_COUNTS]

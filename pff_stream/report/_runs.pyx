@@ -299,7 +299,7 @@ cdef class RunHeap:
         if header.n_counts != N_COUNTS:
             raise self._damaged(run, 0, f"{header.n_counts} counts, expected {N_COUNTS}")
         if (
-            header.outcome >= N_OUTCOMES or header.reason >= N_REASONS
+            header.outcome >= N_OUTCOMES or header.reason >= N_REASONS or header.place > 1
             or not _plausible(header.counts)
         ):
             raise self._damaged(run, 0, "counts or outcome out of range")

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from pff_stream.report.streams import Found
+
 WIDTH = 80
 Names = tuple[str, str, str]
 """Subject, relation, object."""
@@ -28,18 +30,6 @@ class Reason:
     """Of the rule on this graph, where they were counted (kind `exact`), else None."""
     witness: tuple[Names, ...]
     """The triples of one grounding, an atom of the body each; empty for a rule without a body."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What stands in the triple's place: totals, and the first three of each by name."""
-
-    objects: tuple[str, ...]
-    """Of (subject, relation, ?)."""
-    objects_total: int
-    subjects: tuple[str, ...]
-    """Of (?, relation, object)."""
-    subjects_total: int
 
 
 @dataclass(frozen=True, slots=True)

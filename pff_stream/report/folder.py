@@ -17,6 +17,7 @@ from pff_stream.errors import OutputError, UsageError
 from pff_stream.files.named import is_beside
 from pff_stream.files.writers import STANDARD_OUTPUT, check_output
 from pff_stream.report.formats import FOLDER, file_name
+from pff_stream.report.formats.findings import Findings
 
 SUMMARY = "summary.json"
 TASKS = "tasks"
@@ -30,7 +31,7 @@ REMAINS = ".finished"
 
 FOLDER_FILES = tuple(file_name(writer) for writer in FOLDER)
 """What the merge writes."""
-_FILES = frozenset([*FOLDER_FILES, SUMMARY, TASK_LIST])
+_FILES = frozenset([*FOLDER_FILES, file_name(Findings), SUMMARY, TASK_LIST])
 
 
 @contextmanager

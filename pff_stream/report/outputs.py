@@ -25,6 +25,7 @@ from pff_stream.files.writers import (
 )
 from pff_stream.observer import Observer, Tick, no_tick
 from pff_stream.report.formats import FOLDER, WRITERS, file_name
+from pff_stream.report.formats.findings import Findings
 from pff_stream.report.formats.interface import DrivenWriter, ResultWriter
 from pff_stream.report.formats.lines import Violations
 from pff_stream.report.streams import OutputSizes, RunHeader
@@ -82,8 +83,15 @@ def merged_outputs(asked: OutputOptions) -> list[Output[DrivenWriter]]:
     return [Output(Violations(), asked.violations), *kept]
 
 
-def merged_terms(outputs: Sequence[Output[DrivenWriter]], sizes: OutputSizes) -> list[Term]:
-    """What the writers of a merge hold."""
+def found_outputs(asked: OutputOptions) -> list[Output[ResultWriter]]:
+    """Where findings go: into the folder, else to what reports are made from, or nowhere."""
+    if asked.out is not None:
+        return [Output(Findings(), os.path.join(asked.out, file_name(Findings)))]
+    return [Output(Findings(), None)] if asked.report else []
+
+
+def merged_terms(outputs: Sequence[Output[AnyWriter]], sizes: OutputSizes) -> list[Term]:
+    """What the writers of results hold."""
     terms = [
         term if output.path is not None else replace(term, name=f"{term.name} for reports")
         for output in outputs

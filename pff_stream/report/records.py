@@ -2,9 +2,10 @@
 
 A run is a range of a spool file that holds whole records, sorted by (source, part). Record, version
 2, little-endian: a header (`RECORD`: source u64, part u32, payload_bytes u32, outcome u8, reason
-u8, n_counts u16, n_examples u32, facts i64, then n_counts x i64), then the payload. `facts` are all
-triples of the head's relation. The counts are those of `Counts`, in its order; a record with
-another number of them is of another version.
+u8, n_counts u8, place u8, n_examples u32, facts i64, then n_counts x i64), then the payload. Facts
+are all triples of the head's relation. The place is that of the head's functional variable: 0
+subject, 1 object. The counts are those of `Counts`, in its order; a record with another number of
+them is of another version.
 
 - With examples: `EXAMPLES` (n_atoms u32, head relation i32, three lengths u32), the literals of the
   head's relation, subject and object, zeros up to a multiple of 4, then for each example subject,
@@ -21,12 +22,15 @@ millions of records is `_merge`.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import NamedTuple
 
 from pff_stream.errors import DamagedResultsError
+
+Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
+"""What JSON can say."""
 
 
 class Counts(NamedTuple):
@@ -47,15 +51,15 @@ class Counts(NamedTuple):
         """Absent predictions; with `partial` without the unknown ones."""
         return self.absent - self.unknown if partial else self.absent
 
-    def partial_confidence(self, unseen: int = 0) -> float | None:
-        """The support by the decided predictions and `unseen` ones; None where that is 0."""
-        decided = self.predictions - self.unknown + unseen
+    def partial_confidence(self, more: int = 0) -> float | None:
+        """The support by the decided predictions and so many more; None where that is 0."""
+        decided = self.predictions - self.unknown + more
         return self.support / decided if decided else None
 
 
 NOTHING_COUNTED = Counts()
 
-RECORD = struct.Struct(f"<QIIBBHIq{len(Counts._fields)}q")
+RECORD = struct.Struct(f"<QIIBBBBIq{len(Counts._fields)}q")
 EXAMPLES = struct.Struct("<IiIII")
 RUN = struct.Struct("<IIQQ")
 """A run as `_merge` takes it: number of its file, CRC-32, offset and length in bytes."""
@@ -167,6 +171,8 @@ class Record:
     part: int = 0
     text: str = ""
     """The reason, with `Reason.TEXT`."""
+    place: int = 0
+    """Of the head's functional variable: 0 subject, 1 object."""
     n_atoms: int = 0
     """Body atoms, the length of every witness."""
     head_relation: int = LITERAL
@@ -245,6 +251,7 @@ def pack_record(record: Record) -> bytes:
             record.outcome,
             record.reason,
             len(record.counts),
+            record.place,
             len(record.examples),
             record.facts,
             *record.counts,
@@ -260,16 +267,16 @@ def read_records(run: bytes | memoryview) -> Iterator[Record]:
     while at < len(data):
         if len(data) - at < RECORD.size:
             raise DamagedResultsError(f"damaged results: byte {at}: a record ends in its header")
-        source, part, size, outcome, reason, n_counts, n, facts, *counts = RECORD.unpack_from(
-            data, at
-        )
+        source, part, size, *fields = RECORD.unpack_from(data, at)
+        outcome, reason, n_counts, place, n, facts, *counts = fields
         payload = data[at + RECORD.size : at + RECORD.size + size]
         try:
             if n_counts != len(counts):
                 raise ValueError(f"found {n_counts} counts, expected {len(counts)}")
             if len(payload) < size:
                 raise ValueError("a record ends in its payload")
-            record = Record(source, Outcome(outcome), Reason(reason), Counts(*counts), facts, part)
+            codes = Outcome(outcome), Reason(reason)
+            record = Record(source, *codes, Counts(*counts), facts, part, place=place)
             yield _read_payload(record, payload, n)
         except (ValueError, struct.error) as error:
             raise DamagedResultsError(f"damaged results: byte {at}: {error}") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pff_stream.report._runs import FAN_IN, MAX_RECORD_BYTES, WINDOW_BYTES
@@ -82,6 +82,8 @@ class MergeOptions:
     """Runs that are read at once."""
     window_bytes: int = WINDOW_BYTES
     """Read ahead of each of them."""
+    withdrawn: Mapping[int, str] = field(default_factory=dict)
+    """Rules by ordinal whose results are void, with the reason: they have failed."""
     max_record_bytes: int = MAX_RECORD_BYTES
     """A longer record is taken for damage."""
 

@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from pff_stream.report.records import NOTHING_COUNTED, Counts, Names, Outcome
-from pff_stream.report.summary import Json
+from pff_stream.report.records import NOTHING_COUNTED, Counts, Json, Names, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +77,18 @@ class RuleMetric:
     """What the miner wrote beside the rule."""
 
 
+class Place(NamedTuple):
+    """Where a triple stands, or would."""
+
+    file: str
+    """The input as the user named it."""
+    line: int
+    """From 1: the line of the value; of one that is not there, that of the object."""
+    pointer: str | None
+    """The JSON pointer (RFC 6901) from the document, or from the array that the file is; None for
+    lines of triples."""
+
+
 @dataclass(frozen=True, slots=True)
 class FindingReason:
     """One rule of which a finding is a violation."""
@@ -88,9 +99,27 @@ class FindingReason:
     witness: tuple[Names, ...]
     """One triple per body atom, in the order of the body."""
     confidence: float
-    """support / (predictions + unseen)."""
+    """Of the kind that rules are ranked by."""
     miner_confidence: float | None = None
     """What the miner wrote beside the rule; None where it wrote nothing."""
+    where: tuple[Place | None, ...] = ()
+    """Of each triple of the witness; empty where no places are told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What stands in the triple's place: totals, and the first three of each by name."""
+
+    objects: tuple[str, ...] = ()
+    """Of (subject, relation, ?)."""
+    objects_total: int = 0
+    subjects: tuple[str, ...] = ()
+    """Of (?, relation, object)."""
+    subjects_total: int = 0
+
+
+CONFLICT, ABSENT = "conflict", "absent"
+"""Kinds of findings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +128,26 @@ class Finding:
 
     triple: Names
     reasons: tuple[FindingReason, ...]
-    """The rules that predict it, the best first. Until findings are joined by triple it is one."""
+    """The first of the rules that predict it, the best first."""
     document: str = ""
     """Name of the document in its manifest; empty for a graph."""
+    key: str = ""
+    """The same for the same triple of the same document: 16 hex digits."""
+    kind: str = ABSENT
+    """`conflict` where the functional variable of one of its rules has a fact of the relation."""
+    score: float = 0.0
+    ranked_by: str = ""
+    """Confidence, score and assumption, as `miner/max/closed`."""
+    floor: float | None = None
+    found: Found = field(default_factory=Found)
+    where: Place | None = None
+    """Of the value that stands there, else of what it would belong to."""
+    reasons_total: int = 0
+    message: str = ""
+    by_object: bool = False
+    """Whether the functional variable of its first rule is the object."""
+    new: bool | None = None
+    """Whether the baseline has it not; None without a baseline."""
 
 
 @dataclass(frozen=True, slots=True)

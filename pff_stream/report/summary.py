@@ -7,17 +7,15 @@ the same for the same inputs and settings, except under its key `run`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pff_stream.notes import Notes
-from pff_stream.report.records import VACUOUS_REASONS, Counts, Outcome, Reason
+from pff_stream.report.records import VACUOUS_REASONS, Counts, Json, Outcome, Reason
 from pff_stream.report.totals import RunTotals, Totals
 
 FORMAT_VERSION = 2
-
-Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 
 _LONGEST_TEXT = 500
 
@@ -59,6 +57,7 @@ class Summary:
                 "max_examples": totals.cut_by_max_examples > 0,
                 "max_violations": totals.cut_by_max_violations > 0,
             },
+            "findings": None if documents.findings is None else documents.findings.to_json(),
             "notes": self.notes.to_json(),
             "semantics": self.semantics,
             "settings": self.settings,

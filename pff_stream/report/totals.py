@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pff_stream.report.found import FoundTotals
 from pff_stream.report.records import Counts, Outcome, Reason
 
 WORST_RULES = 10
@@ -84,6 +85,11 @@ class Failure:
     reason: str
 
 
+def not_looked_at(totals: Totals) -> int:
+    """Rules that nothing is known of, wherever results are called complete."""
+    return sum(map(totals.count, (Outcome.TOO_LARGE, Outcome.FAILED, Outcome.REJECTED)))
+
+
 class RunTotals:
     """Totals over all documents of a run; bounded whatever their number."""
 
@@ -93,6 +99,8 @@ class RunTotals:
         self.failures: list[Failure] = []
         """The first documents that failed."""
         self._sum: Totals | None = None
+        self.findings: FoundTotals | None = None
+        """What the findings come to; None where none were looked for."""
 
     @classmethod
     def of(cls, totals: Totals) -> RunTotals:

@@ -14,7 +14,7 @@ for the subjects of the relation and, where both terms are variables, 1 for its 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -75,6 +75,22 @@ class RuleChunk:
     def text(self, rule: int) -> bytes:
         """The text of a rule whose flags are not 0; empty for the others."""
         return piece(self.texts, self.text_ends, rule)
+
+    def some(self, places: npt.NDArray[np.intp], sources: npt.NDArray[np.uint64]) -> RuleChunk:
+        """A chunk of the rules at these places (ascending), under other source ordinals."""
+        lengths = np.diff(self.text_ends, prepend=np.uint32(0))[places]
+        texts = [self.text(int(place)) for place in places[lengths > 0]]
+        return replace(
+            self,
+            rule_body=self.rule_body[places],
+            heads=self.heads.reshape(-1, 3)[places].reshape(-1),
+            sources=sources,
+            flags=self.flags[places],
+            miner_support=self.miner_support[places],
+            miner_confidence=self.miner_confidence[places],
+            texts=np.frombuffer(b"".join(texts), np.uint8),
+            text_ends=np.cumsum(lengths, dtype=np.uint32),
+        )
 
 
 def piece(blob: npt.NDArray[np.uint8], ends: npt.NDArray[np.uint32], index: int) -> bytes:

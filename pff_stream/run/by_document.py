@@ -35,14 +35,14 @@ from pff_stream.plan.by_document import (
 from pff_stream.plan.choose import plan_run
 from pff_stream.report.folder import TASK_LIST, TASKS, clear_tasks
 from pff_stream.report.outputs import report_outputs, report_terms
-from pff_stream.report.records import Outcome
+from pff_stream.report.records import Json, Outcome
 from pff_stream.report.spooled import merge_options
 from pff_stream.report.streams import OutputSizes
-from pff_stream.report.summary import Json, Summary
+from pff_stream.report.summary import Summary
 from pff_stream.report.totals import Failure, RunTotals
 from pff_stream.rules._table import TableBuilder
 from pff_stream.rules.sizes import RuleSizes
-from pff_stream.run.cut import Basis, Documents, Ready, Work
+from pff_stream.run.cut import Basis, CarryOut, Documents, Ready, Work
 from pff_stream.settings.manifest import Manifest, read_manifest
 from pff_stream.settings.models import ResourceOptions
 from pff_stream.triples.inputs import held_at_most, text_at_most
@@ -175,7 +175,7 @@ class DocumentsWork(Work):
             self._next_number += 1
         return 1
 
-    def totals(self, observer: Observer, stack: ExitStack) -> RunTotals:
+    def totals(self, carry_out: CarryOut, observer: Observer, stack: ExitStack) -> RunTotals:
         """The sums; the list of documents is complete."""
         if self._listing is not None:
             self._listing.commit()

@@ -7,7 +7,6 @@ is merged in the order of the rules into every output. The parent keeps 24 bytes
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -18,8 +17,11 @@ from pff_stream.errors import DamagedResultsError
 from pff_stream.evaluate.options import evaluator_options
 from pff_stream.execute.files import OutputFile
 from pff_stream.execute.job import Job
+from pff_stream.findings.found import Described
+from pff_stream.findings.order import ChosenRules
+from pff_stream.findings.places import PlaceSources
 from pff_stream.inputs import GraphInput, Rules
-from pff_stream.limits.fence import share_bytes
+from pff_stream.limits.fence import planned_phase_held, share_bytes
 from pff_stream.observer import Observer
 from pff_stream.plan.accuracy import Compared, compared
 from pff_stream.plan.sizes import (
@@ -32,18 +34,21 @@ from pff_stream.plan.sizes import (
 from pff_stream.report._merge import write_results
 from pff_stream.report._pass import Formatter
 from pff_stream.report.formats import file_name
-from pff_stream.report.formats.interface import DrivenWriter
-from pff_stream.report.outputs import Output, merged_outputs, opened, placed
-from pff_stream.report.records import Outcome, Reason, Record, pack_record
+from pff_stream.report.formats.interface import DrivenWriter, ResultWriter
+from pff_stream.report.outputs import Output, found_outputs, merged_outputs, opened, placed
+from pff_stream.report.records import Json, Outcome, Reason, Record, pack_record
 from pff_stream.report.spooled import MergeOptions, Spooled, merge_options
-from pff_stream.report.streams import RunHeader
-from pff_stream.report.summary import Json, Summary
-from pff_stream.report.totals import RunTotals, Totals
+from pff_stream.report.streams import Finding, RunHeader
+from pff_stream.report.summary import Summary
+from pff_stream.report.totals import RunTotals, Totals, not_looked_at
 from pff_stream.rules.file import RuleFile
 from pff_stream.rules.terms import decoding
-from pff_stream.run.cut import Ready, Work
+from pff_stream.run.cut import CarryOut, Ready, Work, timed
+from pff_stream.run.findings import GraphFindings, Wanted, WithdrawnError
+from pff_stream.run.listing import Listing
 from pff_stream.triples._graph import GraphView
 from pff_stream.triples.graph import attach
+from pff_stream.triples.options import encode_options
 from pff_stream.work.rules import set_up
 from pff_stream.work.tally import Evaluation
 from pff_stream.work.task import (
@@ -98,9 +103,10 @@ class RulesWork(Work):
         settings = ready.plan.settings
         self._workers = busy_workers(self.sizes, settings)
         self._together = chunks_together(settings)
+        self._told = self._worker_arguments()
         self.job = Job(
             set_up=set_up,
-            arguments=(self._worker_arguments(),),
+            arguments=(self._told,),
             workers=self._workers,
             preload=("pff_stream.work.rules",),
             starts_together=len(self.file.chunks) < GATHERED_TASKS * self._workers,
@@ -108,11 +114,15 @@ class RulesWork(Work):
         self.window = int(settings["window"] or 1)
         self._outputs: list[Output[DrivenWriter]] = []
         self._writers: list[DrivenWriter] = []
+        self._found_outputs: list[Output[ResultWriter]] = []
+        self._found_writers: list[ResultWriter] = []
 
     def place_outputs(self, stack: ExitStack) -> None:
         """Says where results go; `stack` closes temporary files when the run is over."""
         outputs = merged_outputs(self.ready.settings.output)
         self._outputs = placed(outputs, self.ready.folder, stack)
+        found = found_outputs(self.ready.settings.output)
+        self._found_outputs = placed(found, self.ready.folder, stack)
 
     def tasks(self) -> Iterator[Task]:
         """Chunks in the order of the file, less what was done before the run was resumed."""
@@ -156,21 +166,61 @@ class RulesWork(Work):
         if self.kept is not None:
             self.kept.journal.tick()
 
-    def totals(self, observer: Observer, stack: ExitStack) -> RunTotals:
-        """Merges the spool in the order of the rules into everything that was asked for."""
+    def totals(self, carry_out: CarryOut, observer: Observer, stack: ExitStack) -> RunTotals:
+        """Merges the spool in the order of the rules into everything that was asked for.
+
+        Then finds what is wanted. A rule that kills its worker there has failed: its counts are
+        withdrawn, and all is merged again.
+        """
+        withdrawn: dict[int, str] = {}
+        while True:
+            try:
+                with ExitStack() as attempt:
+                    totals = self._reported(withdrawn, carry_out, observer, attempt)
+                    stack.enter_context(attempt.pop_all())
+                    return totals
+            except WithdrawnError as error:
+                withdrawn.update(error.failed)
+
+    def _reported(
+        self,
+        withdrawn: Mapping[int, str],
+        carry_out: CarryOut,
+        observer: Observer,
+        stack: ExitStack,
+    ) -> RunTotals:
         observer.phase("merge", self.file.rules)
         self._meter.begin("merge", quick=True)
-        began = time.perf_counter()
-        self._writers = stack.enter_context(opened(self._outputs, self._header()))
-        totals = self._merge([writer.formatter for writer in self._writers])
-        observer.advance(self.file.rules)
-        self._meter.tick(now=True)
-        self.ready.seconds["merge"] = time.perf_counter() - began
-        return RunTotals.of(totals)
+        header = self._header()
+        self._writers = stack.enter_context(opened(self._outputs, header))
+        self._found_writers = stack.enter_context(opened(self._found_outputs, header))
+        formatters = [writer.formatter for writer in self._writers]
+        wanted = self._wanted()
+        graph = stack.enter_context(attach(self.graph.name)).view
+        finder = None
+        if wanted is not None:
+            finder = GraphFindings(wanted, self.ready, self._listing, self._place_sources())
+            formatters.append(stack.enter_context(finder.ranked()))
+        held = planned_phase_held(self.ready.plan, "merge", self.ready.settings.resources)
+        with timed(self.ready.seconds, "merge"), held:
+            run = RunTotals.of(self._merge(graph, formatters, withdrawn))
+            observer.advance(self.file.rules)
+            self._meter.tick(now=True)
+        if finder is not None:
+            observer.phase("list", self.n_units, self.unit)
+            with timed(self.ready.seconds, "findings"):
+                run.findings = finder.make(graph, carry_out, self._take_finding)
+            run.findings.not_looked_at = not_looked_at(run.rules)
+            self._meter.tick(now=True)
+        return run
+
+    def _take_finding(self, finding: Finding) -> None:
+        for writer in self._found_writers:
+            writer.finding(finding)
 
     def end(self, summary: Summary) -> None:
         """Tells the writers what the run came to."""
-        for writer in self._writers:
+        for writer in (*self._writers, *self._found_writers):
             writer.end(summary)
 
     def results(self, summary: Summary) -> FinishedRun:
@@ -178,6 +228,7 @@ class RulesWork(Work):
         from pff_stream.report.read_back import FinishedRun
 
         files = {file_name(one.writer): str(one.path) for one in self._outputs}
+        files |= {file_name(one.writer): str(one.path) for one in self._found_outputs}
         return FinishedRun.just_now(summary, files)
 
     def finish(self) -> None:
@@ -211,21 +262,45 @@ class RulesWork(Work):
         options = merge_options(self.ready.settings.evaluation, self.ready.folder)
         return replace(options, fan_in=self.sizes.results.fan_in)
 
-    def _merge(self, formatters: Sequence[Formatter]) -> Totals:
+    def _merge(
+        self, graph: GraphView, formatters: Sequence[Formatter], withdrawn: Mapping[int, str]
+    ) -> Totals:
         """One pass over the spool in the order of the rules, which formatters write down."""
         ready = self.ready
-        with attach(self.graph.name) as graph, ExitStack() as stack:
+        with ExitStack() as stack:
             if holds_names(ready.plan.settings):
                 from pff_stream.triples._resident_names import ResidentNames
 
-                names = ResidentNames(graph.view, self.graph.name)
+                names = ResidentNames(graph, self.graph.name)
                 stack.callback(names.close)
             with rules_blamed(ready.rules):
-                totals: Totals = write_results(
-                    self.spooled(graph.view), formatters, self.merge_options()
-                )
+                options = replace(self.merge_options(), withdrawn=withdrawn)
+                totals: Totals = write_results(self.spooled(graph), formatters, options)
         ready.check_inputs()
         return totals
+
+    def _wanted(self) -> Wanted | None:
+        """The findings that are looked for; None: none."""
+        settings = self.ready.settings
+        options, evaluation = settings.findings, settings.evaluation
+        n = options.number(self._found_outputs)
+        if n == 0:
+            return None
+        kind = self.ready.ranking.kind
+        ranked_by = f"{kind.word}/{options.score}/{evaluation.assumption}"
+        described = Described(ranked_by, options.floor, by_score=options.score != "max")
+        return Wanted(n, options, kind, described)
+
+    def _listing(self, chosen: ChosenRules, first: int, spool: tuple[IO[bytes], str]) -> Listing:
+        return Listing(self.file, self.job, self.window, chosen, first, spool)
+
+    def _place_sources(self) -> PlaceSources | None:
+        """What the graph was made of, where it can be read again."""
+        triples = self.ready.settings.inputs.triples
+        if not triples or not all(os.path.isfile(path) for path in triples):
+            return None
+        options = encode_options(self.ready.settings.reading)
+        return PlaceSources(triples, options, self.graph.input_hash)
 
     def _header(self) -> RunHeader:
         ready = self.ready

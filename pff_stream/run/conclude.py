@@ -13,13 +13,8 @@ from pff_stream.limits.meter import MemoryMeter
 from pff_stream.notes import Notes
 from pff_stream.plan.accuracy import Compared, accuracy_lines
 from pff_stream.report.folder import SUMMARY
-from pff_stream.report.summary import (
-    Json,
-    Summary,
-    failure_lines,
-    summary_lines,
-    worst_lines,
-)
+from pff_stream.report.records import Json
+from pff_stream.report.summary import Summary, failure_lines, summary_lines, worst_lines
 from pff_stream.report.totals import RunTotals
 from pff_stream.run.verdict import NOTHING_FOUND, Judged, verdict
 from pff_stream.settings.commands import RunSettings

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pff_stream.checkpoint.state import read_settings
 from pff_stream.execute.job import Job
@@ -23,7 +23,8 @@ from pff_stream.observer import Observer
 from pff_stream.plan.accuracy import Compared
 from pff_stream.plan.budget import MemoryBudget
 from pff_stream.plan.costs import Costs
-from pff_stream.report.summary import Json, Summary
+from pff_stream.report.records import Json
+from pff_stream.report.summary import Summary
 from pff_stream.report.totals import RunTotals
 from pff_stream.settings.commands import RunSettings
 from planner.model import Phase
@@ -77,8 +78,8 @@ class Documents(ABC):
         """`AlteredError` where a file that the workers read was written to since it was opened."""
 
 
-class Work(ABC):
-    """A run at work: its tasks, and what becomes of their answers."""
+class Tasks(ABC):
+    """Tasks for a pool of workers, and what becomes of their answers."""
 
     job: Job
     """What the workers are told."""
@@ -87,8 +88,6 @@ class Work(ABC):
     unit: str
     """What is counted as progress, in the plural."""
     n_units: int
-    notes: Notes = Notes()
-    """What was noticed while it was at work, beside what its inputs told before."""
 
     @abstractmethod
     def tasks(self) -> Iterator[Any]:
@@ -109,18 +108,28 @@ class Work(ABC):
     def tick(self) -> None:  # noqa: B027  # only some have a journal
         """Called again and again while tasks are at work."""
 
-    @abstractmethod
-    def totals(self, observer: Observer, stack: ExitStack) -> RunTotals:
-        """What all answers come to; writes the results, whose files `stack` keeps or abandons."""
 
-    def end(self, summary: Summary) -> None:  # noqa: B027  # only some have open writers
+class Work(Tasks):
+    """A run at work, from its first task to its last output."""
+
+    notes: Notes = Notes()
+    """What was noticed while it was at work, beside what its inputs told before."""
+
+    @abstractmethod
+    def totals(self, carry_out: CarryOut, observer: Observer, stack: ExitStack) -> RunTotals:
+        """What all answers come to; writes the results, whose files `stack` keeps or abandons.
+
+        What is to be found out besides is carried out by the same workers.
+        """
+
+    def end(self, summary: Summary) -> None:  # only some have open writers
         """The last that the writers of the results are told."""
 
     @abstractmethod
     def results(self, summary: Summary) -> FinishedRun:
         """All that was written, as reports read it back."""
 
-    def finish(self) -> None:  # noqa: B027  # only some have a state
+    def finish(self) -> None:  # only some have a state
         """All results have their names: nothing is left to be resumed."""
 
     def facts(self) -> Mapping[str, Json]:
@@ -130,6 +139,10 @@ class Work(ABC):
     def compared(self) -> list[Compared]:
         """The terms of the plan beside what was measured."""
         return []
+
+
+CarryOut: TypeAlias = "Callable[[Tasks], None]"
+"""Has all tasks answered by workers as the plan has them."""
 
 
 @dataclass(slots=True)

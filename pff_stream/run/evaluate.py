@@ -19,7 +19,7 @@ from pff_stream.files import _pages
 from pff_stream.limits.fence import hold_tree
 from pff_stream.notes import say
 from pff_stream.observer import Observer
-from pff_stream.run.cut import Ready, Work, timed
+from pff_stream.run.cut import Ready, Tasks, Work, timed
 from planner.text import refusal
 
 
@@ -56,15 +56,20 @@ def started(ready: Ready, observer: Observer) -> Iterator[Running]:
 
 def evaluate(run: Running, observer: Observer) -> None:
     """Has all tasks answered, and ends as an error where an input was altered meanwhile."""
-    with timed(run.ready.seconds, "evaluate"):
-        for _ in answers(run, observer):
+    carry_out(run, run.work, "evaluate", observer)
+
+
+def carry_out(run: Running, work: Tasks, phase: str, observer: Observer) -> None:
+    """The same for tasks of a later phase."""
+    with timed(run.ready.seconds, phase):
+        for _ in answers(run, work, observer):
             pass
     run.ready.check_inputs()
 
 
-def answers(run: Running, observer: Observer) -> Generator[Any]:
+def answers(run: Running, work: Tasks, observer: Observer) -> Generator[Any]:
     """Has all tasks answered, in any order; yields each answer when it is kept."""
-    work, meter = run.work, run.ready.meter
+    meter = run.ready.meter
     check_inputs = run.ready.check_inputs
 
     def look_after() -> None:
@@ -92,7 +97,7 @@ def answers(run: Running, observer: Observer) -> Generator[Any]:
             observer.advance(n_units)
             meter.tick()
         meter.tick(now=True)
-        run.retried = pool.retried
+        run.retried += pool.retried
     # What threads allocated here, and what is free of the rest: the merge has a plan of its own.
     _pages.trim()
 

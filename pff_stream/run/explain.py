@@ -32,8 +32,9 @@ from pff_stream.plan.explain import (
     explain_plan,
 )
 from pff_stream.plan.preparation import COMPILE, ENCODE, Preparation
-from pff_stream.report.explanation import Explanation, Found, Names, Reason
+from pff_stream.report.explanation import Explanation, Names, Reason
 from pff_stream.report.records import Counts, read_records
+from pff_stream.report.streams import Found
 from pff_stream.rules.chunk import RuleChunk
 from pff_stream.rules.file import RuleFile
 from pff_stream.rules.sizes import RuleSizes

@@ -73,8 +73,7 @@ class OneGraph(Documents):
 
         def measure() -> None:
             self.sizes = sizes_of_run(
-                basis.settings.evaluation,
-                basis.settings.output,
+                basis.settings,
                 basis.rules,
                 self.graph,
                 basis.spool_folder,

@@ -25,7 +25,7 @@ from pff_stream.run.conclude import (
     summary_of,
     write_summary,
 )
-from pff_stream.run.evaluate import Running, evaluate, started
+from pff_stream.run.evaluate import Running, carry_out, evaluate, started
 from pff_stream.run.prepare import prepared
 from pff_stream.settings.commands import RunSettings
 from planner.plan import Plan
@@ -75,8 +75,9 @@ def run(
             notes = ready.notes
             notes.merge(running.work.notes)
             say(running.work.notes)
-            with planned_phase_held(ready.plan, "merge", settings.resources):
-                totals = running.work.totals(observer, stack)
+            totals = running.work.totals(
+                lambda tasks: carry_out(running, tasks, "list", observer), observer, stack
+            )
             facts = _facts(running, notes)
             result = conclude(totals, facts)
             summary = summary_of(result, facts)

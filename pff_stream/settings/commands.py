@@ -17,6 +17,7 @@ from pff_stream.settings.models import (
     CompileOptions,
     EvaluationOptions,
     ExplainOptions,
+    FindingsOptions,
     InputOptions,
     Inputs,
     Options,
@@ -82,6 +83,7 @@ class RunSettings(CommandSettings):
     inputs: Inputs = field(default_factory=Inputs)
     reading: InputOptions = field(default_factory=InputOptions)
     evaluation: EvaluationOptions = field(default_factory=EvaluationOptions)
+    findings: FindingsOptions = field(default_factory=FindingsOptions)
     resources: ResourceOptions = field(default_factory=ResourceOptions)
     output: OutputOptions = field(default_factory=OutputOptions)
 
@@ -113,7 +115,7 @@ class RunSettings(CommandSettings):
 
         Values are those that JSON has, so that what was saved compares.
         """
-        found = {**self.evaluation.values(), **self.reading.values()}
+        found = {**self.evaluation.values(), **self.findings.values(), **self.reading.values()}
         return {n: list(one) if isinstance(one, tuple) else one for n, one in found.items()}
 
 

@@ -19,6 +19,8 @@ from pff_stream.settings.options import OPTIONS, split_functional, split_report
 MIB = 1024 * 1024
 MOST_CHUNK_RULES = 4096
 """What the compiler has room for (`rules._chunks`; a test compares)."""
+KEPT_FINDINGS, SHOWN_FINDINGS = 1000, 20
+"""Findings that are looked for unless it is said: for a file, and for a terminal."""
 COMPILE_BYTES = 32 * MIB
 """What compiling takes at most, where the budget leaves so much."""
 
@@ -154,6 +156,31 @@ class EvaluationOptions(Options):
 
 
 @dataclass(frozen=True, slots=True)
+class FindingsOptions(Options):
+    """Which findings are looked for, and in what order they come; changes results."""
+
+    findings: str | int | None = None
+    """The first N of them, or `all`; None: by what they are for."""
+    floor: float | None = None
+    """All rules of this confidence or more are in force; None: as many as N findings take."""
+    score: str = "max"
+    """max or noisy-or."""
+    max_reasons: int = 10
+    """Reasons written for each, best first."""
+
+    def number(self, is_kept: object) -> int | None:
+        """How many are looked for, where they are kept in a file or not; None: all of them."""
+        if self.findings is None:
+            return KEPT_FINDINGS if is_kept else SHOWN_FINDINGS
+        return None if self.findings == "all" else int(self.findings)
+
+    def validate(self) -> None:
+        """A cut by single confidence is not exact for noisy-or."""
+        if self.score == "noisy-or" and self.floor is None:
+            raise UsageError("--score noisy-or: found without --floor, expected --floor C besides")
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceOptions(Options):
     """Memory and processes of a run; changes no byte of the results."""
 
@@ -171,6 +198,8 @@ class ResourceOptions(Options):
     """Largest window to decompress with; None: what the budget has room for."""
     fence: str = "auto"
     """auto, rlimit, cgroup or none: limits that the kernel holds the processes to."""
+    max_disk_bytes: int = 4 << 30
+    """What findings may be made in, of temporary files; where it cuts, results are fewer."""
     plan: str | None = None
     """Path of a saved plan to honour; None: a plan is made."""
 

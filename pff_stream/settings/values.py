@@ -71,6 +71,11 @@ def read_fraction(value: object) -> float:
     return number
 
 
+def read_findings(value: object) -> str | int:
+    """Reads a whole number from 0, or `all`."""
+    return "all" if value == "all" else read_whole(0)(value)
+
+
 def read_flag(value: object) -> bool:
     """Yes or no, in one of the usual words."""
     if isinstance(value, bool):

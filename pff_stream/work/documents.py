@@ -28,11 +28,11 @@ from pff_stream.notes import Notes
 from pff_stream.report._merge import write_results
 from pff_stream.report.folder import FOLDER_FILES, SUMMARY, made_folder
 from pff_stream.report.outputs import folder_outputs, opened
-from pff_stream.report.records import Counts, Reason, Run
+from pff_stream.report.records import Counts, Json, Reason, Run
 from pff_stream.report.run_table import RunTable
 from pff_stream.report.spooled import MergeOptions, Spooled
 from pff_stream.report.streams import RunHeader
-from pff_stream.report.summary import Json, Summary, totals_of
+from pff_stream.report.summary import Summary, totals_of
 from pff_stream.report.totals import RunTotals, Totals
 from pff_stream.rules._table import RuleTable
 from pff_stream.rules.file import RuleFile

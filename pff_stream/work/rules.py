@@ -8,6 +8,7 @@ else (a test keeps it so: every import here is paid once a worker).
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
 import time
 import weakref
@@ -15,12 +16,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pff_stream.evaluate._kernel import Evaluator
 from pff_stream.evaluate.chunk import evaluate_rules, evaluate_together
 from pff_stream.files import _pages
 from pff_stream.rules.chunk_reader import ChunkReader
 from pff_stream.triples.graph import attach
-from pff_stream.work.task import Answer, Held, Run, Task, WorkerArguments, append_run
+from pff_stream.work.task import Answer, Held, Listed, Run, Task, WorkerArguments, append_run
 
 with contextlib.suppress(ImportError):  # Windows
     # Here and not where it is used: imported before the fork, it is shared by all workers.
@@ -51,6 +54,7 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], A
     )
     if arguments.resident_bytes is not None:
         graph.read_alone()
+    listed = None if arguments.listed is None else _ListedRules(arguments.listed)
     before_bytes = _status_bytes(b"RssAnon")
     evaluator, evaluate, evaluator_bytes = _evaluator(graph.view, progress, arguments)
     spool = os.open(arguments.spool.name, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
@@ -72,6 +76,8 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], A
 
     def answer(task: Task) -> Answer:
         ranges = [(rules.read(one.place, buffer), one.start, one.stop) for one in task.ranges]
+        if listed is not None:
+            ranges = [chosen for one in ranges if (chosen := listed.of(*one)) is not None]
         runs: list[Run] = []
         writing_seconds = 0.0
 
@@ -92,6 +98,25 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], A
     # A worker may be a thread: its files go when nobody can ask it any more.
     weakref.finalize(answer, _close, rules, spool)
     return answer
+
+
+class _ListedRules:
+    """Picks the rules of a chunk whose violations are to be listed."""
+
+    def __init__(self, listed: Listed) -> None:
+        self._first = listed.first
+        with open(listed.ranks.name, "rb") as file:
+            mapped = mmap.mmap(file.fileno(), 0, mmap.MAP_SHARED, mmap.PROT_READ)
+        self._ranks = np.frombuffer(mapped, np.uint32)
+
+    def of(self, chunk: RuleChunk, start: int, stop: int) -> tuple[RuleChunk, int, int] | None:
+        """Those of the range, each under its rank; None where there are none."""
+        ranks = self._ranks[chunk.sources[start:stop]]
+        places = np.flatnonzero(ranks > self._first)
+        if not len(places):
+            return None
+        chosen = chunk.some(places + start, ranks[places].astype(np.uint64) - np.uint64(1))
+        return chosen, 0, chosen.n_rules
 
 
 def _close(rules: ChunkReader, spool: int) -> None:

@@ -20,6 +20,15 @@ from pff_stream.rules.file import RuleFile
 NOWHERE = Place(0, 0, 0, 0, 0)
 
 
+class Listed(NamedTuple):
+    """Which rules of a file are evaluated, and what their records say in place of the source."""
+
+    ranks: InputFile
+    """u32 for each rule of the file: 0, or its rank and 1."""
+    first: int
+    """The least rank that is listed."""
+
+
 class WorkerArguments(NamedTuple):
     """Everything a worker is told once; files and sizes, so that any executor can send it."""
 
@@ -51,6 +60,8 @@ class WorkerArguments(NamedTuple):
     """How many chunks a task is of at most, where the graph is read in blocks."""
     share_bytes: int | None = None
     """Private memory that it may map beyond what it holds when it is set up; None: no fence."""
+    listed: Listed | None = None
+    """The rules that are evaluated, to list their violations; None: all of them."""
 
 
 class Task(NamedTuple):

@@ -29,4 +29,6 @@ def sized(
         n_outputs=0,
         reports=(),
     )
-    return RunSizes(graph, rules, results, bounds_work=False, cores=cores, blocks=blocks)
+    return RunSizes(
+        graph, rules, results, bounds_work=False, findings=None, cores=cores, blocks=blocks
+    )

@@ -73,6 +73,7 @@ def runs(draw: st.DrawFn) -> tuple[RunSizes, ProcessCosts, Settings]:
         rules=rules,
         results=results,
         bounds_work=draw(st.booleans()),
+        findings=None,
         cores=draw(st.integers(1, 64)),
         blocks=blocks,
     )

@@ -116,7 +116,7 @@ def test_partial_completeness() -> None:
     """Unknown predictions are no violations where the assumption is partial completeness."""
     counts = Counts(9, 2, 4)
     assert (counts.violations(partial=False), counts.violations(partial=True)) == (7, 3)
-    assert (counts.partial_confidence(), counts.partial_confidence(unseen=5)) == (2 / 5, 2 / 10)
+    assert (counts.partial_confidence(), counts.partial_confidence(5)) == (2 / 5, 2 / 10)
     assert Counts(4, 0, 4).partial_confidence() is None
     outcome = RuleOutcome(
         1, "h(X,Y) <= ", Outcome.VIOLATED, "", counts, 2 / 9, None, (), partial=True

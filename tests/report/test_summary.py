@@ -59,6 +59,7 @@ def test_json_document() -> None:
         "violations",
         "violations_written",
         "truncated",
+        "findings",
         "notes",
         "semantics",
         "settings",

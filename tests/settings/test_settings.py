@@ -22,6 +22,7 @@ from pff_stream.settings.commands import (
 )
 from pff_stream.settings.models import (
     EvaluationOptions,
+    FindingsOptions,
     InputOptions,
     Inputs,
     Options,
@@ -318,7 +319,7 @@ def test_values_are_the_whole_of_the_settings() -> None:
     """What a folder keeps and a summary shows makes the same settings again."""
     settings = RunSettings.of(**INPUTS, budget_bytes=5, max_examples=3, columns="o,p,s")
     assert RunSettings.of(**settings.values()) == settings
-    names = (*EvaluationOptions.names(), *InputOptions.names())
+    names = (*EvaluationOptions.names(), *FindingsOptions.names(), *InputOptions.names())
     saved = json.loads(json.dumps({name: settings.values()[name] for name in names}))
     assert settings.result_options() == saved
 

@@ -1,0 +1,40 @@
+# Violations as workers listed them, joined by triple.
+from libc.stdint cimport int32_t, uint32_t, uint64_t
+
+from pff_stream.findings._sorted cimport Sorter
+from pff_stream.report._record cimport Record
+from pff_stream.triples._graph cimport GraphView
+
+
+# The violations of one triple.
+cdef struct Group:
+    unsigned char triple[12]      # subject, relation, object, each high byte first
+    uint32_t first                # rank of its first rule
+    uint32_t total                # reasons
+    uint32_t kept
+    unsigned char sides           # 1: the functional variable of a reason is the subject, 2: the object
+    double score
+
+
+cdef class Joined:
+    cdef GraphView graph
+    cdef Sorter listed            # by triple, then by rank
+    cdef Sorter found             # in the order of findings
+    cdef uint32_t max_reasons
+    cdef dict entities            # names that the graph has not, and their numbers
+    cdef dict relations
+    cdef list entity_names
+    cdef list relation_names
+    cdef unsigned char* entry
+    cdef size_t used
+    cdef size_t room
+    cdef readonly uint64_t violations
+
+    cdef int _add_record(
+        self, const Record* record, const unsigned char* payload, size_t size
+    ) except -1
+    cdef bint _is_before(self, int32_t entity, bytes name) except -1
+    cdef int _reserve(self, size_t n) except -1
+    cdef int _put(self, const void* at, size_t n) except -1
+    cdef int _emit(self, const Group* group, bytes reasons, bint by_score) except -1
+

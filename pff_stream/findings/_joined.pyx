@@ -1,0 +1,318 @@
+# distutils: extra_compile_args = -O3
+"""Violations of many rules joined by triple, in the order of findings; memory does not grow with them.
+
+Workers list the violations of each rule as result records whose source is the rule's rank. Each becomes
+an entry of one external sort: subject, relation, object, rank (4 bytes each, high byte first), the place
+of the functional variable, the witness. In that order the reasons of a triple lie side by side, the best
+first. What is joined goes to a second sort, in the order of findings.
+
+An entry of that: the score's bits inverted (8 bytes, only where findings are ordered by it), the rank of
+the first rule, the three names, each with a NUL behind it (names have none); then `TAIL` of `listed.py`,
+and `REASON` with its witness (int32 x 3 an atom) for each reason that is kept.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.math cimport exp
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdlib cimport free, realloc
+from libc.string cimport memcmp, memcpy, memset
+
+from pff_stream.errors import DamagedResultsError
+from pff_stream.findings._sorted cimport Sorter
+from pff_stream.report._record cimport EXAMPLES_BYTES, N_COUNTS, RECORD_BYTES, VIOLATED, Record
+from pff_stream.triples._graph cimport CSR, GraphView, find_row
+
+cdef enum:
+    TRIPLE_BYTES = 12
+    FRONT_BYTES = 17              # in front of a witness, as violations are sorted
+    ATOM_BYTES = 12
+
+
+cdef inline void put_u32(unsigned char* at, uint32_t value) noexcept nogil:
+    at[0] = <unsigned char>(value >> 24)
+    at[1] = <unsigned char>(value >> 16)
+    at[2] = <unsigned char>(value >> 8)
+    at[3] = <unsigned char>value
+
+
+cdef inline uint32_t get_u32(const unsigned char* at) noexcept nogil:
+    return (
+        <uint32_t>at[0] << 24 | <uint32_t>at[1] << 16 | <uint32_t>at[2] << 8 | <uint32_t>at[3]
+    )
+
+
+cdef class Joined:
+    """Takes runs of records (`add`), tells new triples by rank, and gives findings in order."""
+
+    def __init__(self, GraphView graph, Sorter listed, Sorter found, uint32_t max_reasons):
+        self.graph = graph
+        self.listed = listed
+        self.found = found
+        self.max_reasons = max_reasons
+        self.entities, self.relations = {}, {}
+        self.entity_names, self.relation_names = [], []
+
+    def __dealloc__(self):
+        free(self.entry)
+
+    def entity(self, uint64_t number):
+        """The name of an entity, also of one that only heads of rules have."""
+        n = self.graph.n_entities
+        return self.entity_names[number - n] if number >= n else self.graph.entity_name(number)
+
+    def relation(self, uint64_t number):
+        """The name of a relation, also of one that only heads of rules have."""
+        n = self.graph.n_relations
+        return self.relation_names[number - n] if number >= n else self.graph.relation_name(number)
+
+    # --- violations ----------------------------------------------------------------------------
+
+    def add(self, const unsigned char[::1] run):
+        """Takes the violations of a run of records; `DamagedResultsError` where it is none."""
+        cdef Record record
+        cdef size_t at = 0, end = run.shape[0]
+        while at < end:
+            if end - at < RECORD_BYTES:
+                raise _damaged(at)
+            memcpy(&record, &run[at], RECORD_BYTES)
+            at += RECORD_BYTES
+            if record.payload_bytes > end - at or record.n_counts != N_COUNTS or record.place > 1:
+                raise _damaged(at)
+            if record.outcome == VIOLATED and record.n_examples:
+                self._add_record(&record, &run[at], record.payload_bytes)
+            at += record.payload_bytes
+
+    cdef int _add_record(
+        self, const Record* record, const unsigned char* payload, size_t size
+    ) except -1:
+        cdef uint32_t fields[5]
+        cdef size_t at = EXAMPLES_BYTES, stride, names_bytes
+        cdef uint32_t ids[2]
+        cdef int32_t pair[2]
+        cdef uint32_t numbers[3]
+        cdef uint32_t i
+        cdef unsigned char* entry
+        if size < EXAMPLES_BYTES:
+            raise _damaged(record.source)
+        memcpy(fields, payload, EXAMPLES_BYTES)
+        names_bytes = <size_t>fields[2] + fields[3] + fields[4]
+        if names_bytes > size - at:
+            raise _damaged(record.source)
+        literals = [
+            PyBytes_FromStringAndSize(<const char*>payload + at, fields[2]),
+            PyBytes_FromStringAndSize(<const char*>payload + at + fields[2], fields[3]),
+            PyBytes_FromStringAndSize(<const char*>payload + at + fields[2] + fields[3], fields[4]),
+        ]
+        at = (at + names_bytes + 3) & ~<size_t>3
+        stride = 8 + ATOM_BYTES * <size_t>fields[0]
+        if at > size or (size - at) // stride != record.n_examples or (size - at) % stride:
+            raise _damaged(record.source)
+        numbers[1] = fields[1]
+        if <int32_t>fields[1] == -1:
+            numbers[1] = _numbered(
+                literals[0], self.relations, self.relation_names, self.graph.n_relations
+            )
+        elif fields[1] >= self.graph.n_relations:
+            raise _damaged(record.source)
+        ids[0] = ids[1] = 0xFFFFFFFF
+        if fields[3]:
+            ids[0] = _numbered(
+                literals[1], self.entities, self.entity_names, self.graph.n_entities
+            )
+        if fields[4]:
+            ids[1] = _numbered(
+                literals[2], self.entities, self.entity_names, self.graph.n_entities
+            )
+        self.used = 0
+        self._reserve(FRONT_BYTES + stride)
+        for i in range(record.n_examples):
+            memcpy(pair, payload + at, 8)
+            numbers[0] = pair[0] if pair[0] != -1 else ids[0]
+            numbers[2] = pair[1] if pair[1] != -1 else ids[1]
+            entry = self.entry
+            put_u32(entry, numbers[0])
+            put_u32(entry + 4, numbers[1])
+            put_u32(entry + 8, numbers[2])
+            put_u32(entry + TRIPLE_BYTES, <uint32_t>record.source)
+            entry[16] = record.place
+            memcpy(entry + FRONT_BYTES, payload + at + 8, stride - 8)
+            self.listed.add(entry, FRONT_BYTES + stride - 8)
+            at += stride
+        self.violations += record.n_examples
+        return 0
+
+    # --- triples -------------------------------------------------------------------------------
+
+    def new_by_rank(self, Py_ssize_t n_ranks):
+        """How many triples have each rank as that of their first rule: uint32, `n_ranks` of them."""
+        import numpy as np
+
+        counted = np.zeros(max(1, n_ranks), np.uint32)
+        cdef uint32_t[::1] counts = counted
+        cdef unsigned char triple[TRIPLE_BYTES]
+        cdef const unsigned char* entry
+        cdef bint is_first = True
+        cdef size_t n
+        cdef uint32_t rank
+        self.listed.begin()
+        while (entry := self.listed.take(&n)) != NULL:
+            if is_first or memcmp(entry, triple, TRIPLE_BYTES):
+                is_first = False
+                memcpy(triple, entry, TRIPLE_BYTES)
+                rank = get_u32(entry + TRIPLE_BYTES)
+                if rank >= <size_t>n_ranks:
+                    raise _damaged(rank)
+                counts[rank] += 1
+        return counted[:n_ranks]
+
+    def rank(self, uint32_t cut, const double[::1] logs=None):
+        """Gives `found` all triples of rules up to rank `cut`; returns how many there are.
+
+        With `logs` (by rank, log1p(-confidence)) they are ordered by noisy-or.
+        """
+        cdef Group group
+        cdef const unsigned char* entry
+        cdef size_t n
+        cdef uint32_t rank, n_witness
+        cdef uint64_t total = 0
+        cdef double sum_of_logs = 0
+        cdef bint by_score = logs is not None
+        reasons = bytearray()
+        memset(&group, 0, sizeof(Group))
+        self.listed.begin()
+        while True:
+            entry = self.listed.take(&n)
+            if entry != NULL:
+                rank = get_u32(entry + TRIPLE_BYTES)
+                if rank > cut:
+                    continue
+                if group.total and memcmp(entry, group.triple, TRIPLE_BYTES) == 0:
+                    pass
+                else:
+                    if group.total:
+                        group.score = 1 - exp(sum_of_logs)
+                        self._emit(&group, bytes(reasons), by_score)
+                    memcpy(group.triple, entry, TRIPLE_BYTES)
+                    group.first = rank
+                    group.total = group.kept = 0
+                    group.sides = 0
+                    sum_of_logs = 0
+                    reasons.clear()
+                    total += 1
+                group.total += 1
+                group.sides |= 2 if entry[16] else 1
+                if by_score:
+                    sum_of_logs += logs[rank]
+                if group.kept < self.max_reasons:
+                    group.kept += 1
+                    n_witness = <uint32_t>((n - FRONT_BYTES) // ATOM_BYTES)
+                    reasons += PyBytes_FromStringAndSize(<const char*>&rank, 4)
+                    reasons += PyBytes_FromStringAndSize(<const char*>&n_witness, 4)
+                    reasons += PyBytes_FromStringAndSize(<const char*>entry + 16, n - 16)
+            else:
+                if group.total:
+                    group.score = 1 - exp(sum_of_logs)
+                    self._emit(&group, bytes(reasons), by_score)
+                return total
+
+    cdef int _emit(self, const Group* group, bytes reasons, bint by_score) except -1:
+        cdef uint32_t ids[3]
+        cdef uint64_t bits
+        cdef unsigned char packed[8]
+        cdef int i
+        self.used = 0
+        if by_score:
+            memcpy(&bits, &group.score, 8)
+            put_u32(packed, <uint32_t>(~bits >> 32))
+            put_u32(packed + 4, <uint32_t>~bits)
+            self._put(packed, 8)
+        put_u32(packed, group.first)
+        self._put(packed, 4)
+        for i in range(3):
+            ids[i] = get_u32(group.triple + 4 * i)
+            name = self.relation(ids[i]) if i == 1 else self.entity(ids[i])
+            # With the NUL that ends every bytes object.
+            self._put(PyBytes_AS_STRING(name), len(name) + 1)
+        self._put(ids, sizeof(ids))
+        self._put(&group.total, 4)
+        self._put(&group.kept, 4)
+        self._put(&group.score, 8)
+        self._put(&group.sides, 1)
+        self._put(PyBytes_AS_STRING(reasons), len(reasons))
+        return self.found.add(self.entry, self.used)
+
+    def __iter__(self):
+        """The entries of all findings, in order."""
+        return iter(self.found)
+
+    # --- what stands in a triple's place ---------------------------------------------------------
+
+    def standing(self, uint64_t relation, bint of_object, uint64_t entity, Py_ssize_t n):
+        """The first `n` objects of (entity, relation, ?) by name, and how many there are; with
+        `of_object` the subjects of (?, relation, entity)."""
+        cdef const CSR* rows
+        cdef int64_t row
+        cdef uint32_t edge, total
+        cdef list first = []
+        if relation >= self.graph.n_relations or entity >= self.graph.n_entities:
+            return [], 0
+        rows = &self.graph.rows[2 * relation + of_object]
+        row = find_row(rows, <int32_t>entity)
+        if row < 0:
+            return [], 0
+        total = rows.offsets[row + 1] - rows.offsets[row]
+        for edge in range(rows.offsets[row], rows.offsets[row + 1]):
+            if len(first) == n and not self._is_before(rows.values[edge], first[n - 1]):
+                continue
+            first.append(self.graph.entity_name(rows.values[edge]))
+            first.sort()
+            del first[n:]
+        return first, total
+
+    cdef bint _is_before(self, int32_t entity, bytes name) except -1:
+        """Whether the entity's name comes before this one."""
+        cdef uint64_t begin = self.graph.entity_ends[entity - 1] if entity else 0
+        cdef size_t n = self.graph.entity_ends[entity] - begin
+        cdef size_t n_name = len(name)
+        cdef int order = memcmp(
+            self.graph.entity_blob + begin, PyBytes_AS_STRING(name), min(n, n_name)
+        )
+        return order < 0 or (order == 0 and n < n_name)
+
+    def most_values(self, uint64_t relation, bint of_object):
+        """The most objects that a subject of the relation has; with `of_object` the other way."""
+        if relation >= self.graph.n_relations:
+            return 0
+        return self.graph.rows[2 * relation + of_object].max_degree
+
+    # --- packing -------------------------------------------------------------------------------
+
+    cdef int _reserve(self, size_t n) except -1:
+        cdef void* larger
+        if self.used + n > self.room:
+            larger = realloc(self.entry, 2 * (self.used + n))
+            if larger == NULL:
+                raise MemoryError
+            self.entry = <unsigned char*>larger
+            self.room = 2 * (self.used + n)
+        return 0
+
+    cdef int _put(self, const void* at, size_t n) except -1:
+        self._reserve(n)
+        memcpy(self.entry + self.used, at, n)
+        self.used += n
+        return 0
+
+
+cdef uint32_t _numbered(bytes name, dict numbers, list names, uint64_t first) except? 0xFFFFFFFF:
+    """The number of a name that the graph has not, behind the graph's own."""
+    number = numbers.get(name)
+    if number is None:
+        number = first + len(names)
+        numbers[name] = number
+        names.append(name)
+    return <uint32_t>number
+
+
+cdef _damaged(at):
+    return DamagedResultsError(f"damaged results: the violations that were listed, at {at}")

@@ -1,0 +1,10 @@
+from pff_stream.findings._sorted import Sorter
+from pff_stream.report._pass import Formatter
+
+class Ranking(Formatter):
+    without_value: int
+    below_floor: int
+    violations: int
+    def __init__(
+        self, by_text: Sorter, order: Sorter, kind: int, floor: float | None = ...
+    ) -> None: ...

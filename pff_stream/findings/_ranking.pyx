@@ -1,0 +1,148 @@
+# distutils: extra_compile_args = -O3
+"""Puts the violated rules of a run in order while the results are merged.
+
+The order of rules is confidence (descending), violations (ascending), text (bytes), line. A rule whose
+text an earlier line has is no rule of its own: it comes right behind that one, marked. To find it,
+rules are sorted by text first; no rule stays in memory.
+
+An entry of the order: confidence (a double's bits inverted, so that the highest comes first), violations,
+text, NUL, line, source (8 bytes each, high byte first), then the confidence of this line itself (8
+bytes), whether it repeats an earlier line, and the place of the head's functional variable.
+"""
+
+from libc.math cimport NAN, isnan
+from libc.stdint cimport uint64_t
+from libc.stdlib cimport free, realloc
+from libc.string cimport memcmp, memcpy
+
+from pff_stream.findings._rank cimport MINER_PCA, rank_confidence
+from pff_stream.findings._sorted cimport Sorter
+from pff_stream.report._pass cimport MINER_PCA_CONFIDENCE, Formatter, Pass, Rule
+from pff_stream.report._record cimport VIOLATED
+
+cdef enum:
+    # Behind the text and its NUL, as entries are sorted by text and as they are in order.
+    REST_BYTES = 33
+    FRONT_BYTES = 16              # confidence and violations, in front of the text
+    TAIL_BYTES = 26
+
+
+cdef inline void put_u64(unsigned char* at, uint64_t value) noexcept:
+    cdef int i
+    for i in range(7, -1, -1):
+        at[i] = <unsigned char>value
+        value >>= 8
+
+
+cdef inline uint64_t inverted(double confidence) noexcept:
+    """Bits that are the smaller the greater the confidence (0 or more) is."""
+    cdef uint64_t bits
+    memcpy(&bits, &confidence, 8)
+    return ~bits
+
+
+cdef class Ranking(Formatter):
+    """Gives `order` all violated rules that have a confidence of this `Kind`, and `floor` or more.
+
+    `by_text` and `order` are empty sorters; the first is closed when the pass is over.
+    """
+
+    def __init__(self, Sorter by_text, Sorter order, int kind, floor=None):
+        self.by_text = by_text
+        self.order = order
+        self.kind = kind
+        self.floor = -1.0 if floor is None else floor
+
+    def __dealloc__(self):
+        free(self.entry)
+
+    cdef int _reserve(self, size_t n) except -1:
+        cdef void* larger
+        if n > self.room:
+            larger = realloc(self.entry, 2 * n)
+            if larger == NULL:
+                raise MemoryError
+            self.entry = <unsigned char*>larger
+            self.room = 2 * n
+        return 0
+
+    cdef int rule(self, Pass at) except -1:
+        cdef Rule* rule = &at.rule
+        cdef size_t n = rule.text.n
+        cdef double confidence
+        cdef unsigned char* rest
+        if rule.outcome != VIOLATED:
+            return 0
+        confidence = rank_confidence(
+            self.kind, rule.counts, at.unseen, rule.miner_confidence,
+            at.miner_share(MINER_PCA_CONFIDENCE) if self.kind == MINER_PCA else NAN,
+        )
+        if isnan(confidence):
+            self.without_value += 1
+            return 0
+        self._reserve(n + 1 + REST_BYTES)
+        memcpy(self.entry, rule.text.text, n)
+        self.entry[n] = 0
+        rest = self.entry + n + 1
+        put_u64(rest, rule.line)
+        put_u64(rest + 8, rule.source)
+        put_u64(rest + 16, <uint64_t>at.violations_of(rule))
+        memcpy(rest + 24, &confidence, 8)
+        rest[32] = rule.place
+        return self.by_text.add(self.entry, n + 1 + REST_BYTES)
+
+    cdef int finish(self) except -1:
+        cdef const unsigned char* entry
+        cdef unsigned char* first = NULL
+        cdef size_t n, n_first = 0, room = 0
+        cdef void* larger
+        cdef bint repeats
+        self.by_text.begin()
+        try:
+            while (entry := self.by_text.take(&n)) != NULL:
+                # The text, with its NUL, is all but the rest.
+                repeats = n == n_first and memcmp(entry, first, n - REST_BYTES) == 0
+                if not repeats:
+                    if n > room:
+                        larger = realloc(first, 2 * n)
+                        if larger == NULL:
+                            raise MemoryError
+                        first = <unsigned char*>larger
+                        room = 2 * n
+                    memcpy(first, entry, n)
+                    n_first = n
+                self._add_in_order(entry, n, first, repeats)
+        finally:
+            free(first)
+        self.by_text.close()
+        return 0
+
+    cdef int _add_in_order(
+        self, const unsigned char* entry, size_t n, const unsigned char* first, bint repeats
+    ) except -1:
+        """Adds a rule to the order at the place of the first line that has its text."""
+        cdef size_t n_text = n - REST_BYTES
+        cdef const unsigned char* rest = entry + n_text
+        cdef double confidence
+        cdef unsigned char* tail
+        cdef uint64_t violations = 0
+        cdef int i
+        memcpy(&confidence, first + n_text + 24, 8)
+        if confidence < self.floor:
+            self.below_floor += 1
+            return 0
+        for i in range(8):
+            violations = violations << 8 | rest[16 + i]
+        if not repeats:
+            self.violations += violations
+        self._reserve(FRONT_BYTES + n_text + TAIL_BYTES)
+        put_u64(self.entry, inverted(confidence))
+        memcpy(self.entry + 8, rest + 16, 8)
+        memcpy(self.entry + FRONT_BYTES, entry, n_text)
+        tail = self.entry + FRONT_BYTES + n_text
+        memcpy(tail, rest, 16)
+        memcpy(tail + 16, rest + 24, 8)
+        tail[24] = repeats
+        tail[25] = rest[32]
+        return self.order.add(self.entry, FRONT_BYTES + n_text + TAIL_BYTES)
+

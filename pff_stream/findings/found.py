@@ -1,0 +1,155 @@
+"""Findings as objects, in their order: names, reasons with witnesses, what stands in their place.
+
+They are made one by one of the entries of `_joined`. Not done here: how many there are to be, and
+where they stand in the input.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from pff_stream.findings.message import key_of, message_of
+from pff_stream.report.records import Names
+from pff_stream.report.streams import ABSENT, CONFLICT, Finding, FindingReason, Found
+
+if TYPE_CHECKING:
+    from pff_stream.findings._joined import Joined
+    from pff_stream.findings.order import ChosenRules, RankedRule
+
+SHOWN = 3
+"""Names of what stands in a triple's place."""
+KEPT_RULES = 256
+"""Rules that are held while their findings are made: the best are met again and again."""
+_SCORE_BYTES, _RANK_BYTES = 8, 4
+TAIL = struct.Struct("<5IdB")
+"""Subject, relation, object, reasons in all, reasons kept, noisy-or, functional variables."""
+REASON = struct.Struct("<IIB")
+"""Rank, atoms of the witness, whether the functional variable is the object."""
+_ATOM = struct.Struct("<3i")
+_SUBJECT_SIDE, _OBJECT_SIDE = 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What is the same of all findings of one document."""
+
+    ranked_by: str
+    """Confidence, score and assumption."""
+    floor: float | None
+    by_score: bool
+    """Whether they are ordered by noisy-or."""
+    document: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A finding as it was packed."""
+
+    names: tuple[bytes, bytes, bytes]
+    ids: tuple[int, int, int]
+    first: int
+    """Rank of its first rule."""
+    total: int
+    noisy_or: float
+    sides: int
+    reasons: tuple[tuple[int, bool, bytes], ...]
+    """Rank, whether the functional variable is the object, witness."""
+
+    @classmethod
+    def unpacked(cls, entry: bytes, *, by_score: bool) -> _Entry:
+        begin = (_SCORE_BYTES if by_score else 0) + _RANK_BYTES
+        first = int.from_bytes(entry[begin - _RANK_BYTES : begin], "big")
+        subject, relation, object_, _ = entry[begin:].split(b"\0", 3)
+        at = begin + len(subject) + len(relation) + len(object_) + 3
+        *ids, total, kept, noisy_or, sides = TAIL.unpack_from(entry, at)
+        at += TAIL.size
+        reasons = []
+        for _ in range(kept):
+            rank, n_atoms, by_object = REASON.unpack_from(entry, at)
+            at += REASON.size
+            reasons.append((rank, bool(by_object), entry[at : at + _ATOM.size * n_atoms]))
+            at += _ATOM.size * n_atoms
+        return cls(
+            (subject, relation, object_),
+            (ids[0], ids[1], ids[2]),
+            first,
+            total,
+            noisy_or,
+            sides,
+            tuple(reasons),
+        )
+
+
+class FoundFindings:
+    """All findings that were joined and ranked, best first; as often as they are asked for."""
+
+    def __init__(self, joined: Joined, chosen: ChosenRules, described: Described) -> None:
+        self._joined = joined
+        self._described = described
+        self._rule = lru_cache(KEPT_RULES)(chosen.rule)
+
+    def __iter__(self) -> Iterator[Finding]:
+        by_score = self._described.by_score
+        for entry in self._joined:
+            yield self._finding(_Entry.unpacked(entry, by_score=by_score))
+
+    def _finding(self, entry: _Entry) -> Finding:
+        subject, relation, object_ = entry.ids
+        described, joined = self._described, self._joined
+        objects, n_objects = joined.standing(relation, False, subject, SHOWN)
+        subjects, n_subjects = joined.standing(relation, True, object_, SHOWN)
+        found = Found(
+            tuple(map(_text, objects)), n_objects, tuple(map(_text, subjects)), n_subjects
+        )
+        is_conflict = (entry.sides & _SUBJECT_SIDE and n_objects) or (
+            entry.sides & _OBJECT_SIDE and n_subjects
+        )
+        triple = _names(*entry.names)
+        reasons = tuple(self._reason(*one) for one in entry.reasons)
+        by_object = entry.reasons[0][1]
+        score = entry.noisy_or if described.by_score else self._rule(entry.first).confidence
+        return Finding(
+            triple=triple,
+            reasons=reasons,
+            document=described.document,
+            key=key_of(described.document, triple),
+            kind=CONFLICT if is_conflict else ABSENT,
+            score=score,
+            ranked_by=described.ranked_by,
+            floor=described.floor,
+            found=found,
+            reasons_total=entry.total,
+            message=message_of(
+                triple,
+                found,
+                reasons[0].witness,
+                by_object=by_object,
+                is_single=joined.most_values(relation, by_object) == 1,
+            ),
+            by_object=by_object,
+        )
+
+    def _reason(self, rank: int, by_object: bool, witness: bytes) -> FindingReason:
+        rule: RankedRule = self._rule(rank)
+        joined = self._joined
+        return FindingReason(
+            line=rule.line,
+            text=_text(rule.text),
+            witness=tuple(
+                _names(joined.entity(s), joined.relation(r), joined.entity(o))
+                for s, r, o in _ATOM.iter_unpack(witness)
+            ),
+            confidence=rule.own_confidence,
+        )
+
+
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", "surrogateescape")
+
+
+def _names(subject: bytes, relation: bytes, object_: bytes) -> Names:
+    return _text(subject), _text(relation), _text(object_)

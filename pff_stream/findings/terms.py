@@ -1,0 +1,59 @@
+"""What making findings holds, as terms; and what it writes to temporary files."""
+
+from __future__ import annotations
+
+from pff_stream.findings._sorted import BUFFER_BYTES, sorter_bytes
+from planner.formula import given
+from planner.model import Term
+
+BATCH = 1000
+"""Findings that are held at once, to look up their places in one pass over the input."""
+FINDING_BYTES, REASON_BYTES, ATOM_BYTES = 2600, 500, 420
+"""A finding, a reason and a triple of a witness as objects, with names of 40 bytes."""
+_NAMES_BYTES = 110
+_RANK_BYTES = 4
+_SOURCE = "constants of the code"
+
+
+def violation_bytes(body_atoms: int) -> int:
+    """What a violation takes in temporary files: listed, sorted by triple and merged, joined."""
+    witness = 12 * body_atoms
+    listed = 8 + witness
+    by_triple = 4 + 17 + witness
+    joined = 4 + 45 + _NAMES_BYTES + 9 + witness
+    return listed + 2 * (by_triple + joined)
+
+
+def ranking_terms() -> list[Term]:
+    """The two sorts that put rules in order while results are merged."""
+    sorts = 2 * given("sort", sorter_bytes())
+    return [Term.of("rules in order", sorts, _SOURCE)]
+
+
+def listing_terms(n_rules: int) -> list[Term]:
+    """What is held while workers list violations: the order of the rules, and their ranks."""
+    ranks = given("rules", n_rules) * _RANK_BYTES
+    return [
+        Term.of("rules in order", given("sort", sorter_bytes()), _SOURCE),
+        Term.of("ranks of rules", ranks, "header of the rule file"),
+    ]
+
+
+def joining_terms(n: int, max_reasons: int, body_atoms: int) -> list[Term]:
+    """The join of violations, and `n` findings at once on their way to an output."""
+    each = FINDING_BYTES + min(max_reasons, BATCH) * (REASON_BYTES + body_atoms * ATOM_BYTES)
+    return [
+        Term.of("findings sorted", 3 * given("sort", sorter_bytes()), _SOURCE),
+        Term.of("findings written", given("findings", min(n, BATCH)) * given("finding", each),
+                "constants of the code; names of 40 bytes", at_most=True),
+    ]  # fmt: skip
+
+
+__all__ = [
+    "BATCH",
+    "BUFFER_BYTES",
+    "joining_terms",
+    "listing_terms",
+    "ranking_terms",
+    "violation_bytes",
+]

@@ -1,0 +1,58 @@
+"""Findings with the places of what stands there and of what the reasons say, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from pff_stream.findings.places import ANY, PlaceSources, Wanted, find_places
+from pff_stream.notes import Notes
+from pff_stream.report.records import Names
+from pff_stream.report.streams import Finding, Place
+
+
+class Places:
+    """Looks places up in the texts that the graph was made of; None where there are none."""
+
+    def __init__(self, sources: PlaceSources | None) -> None:
+        self._sources = sources
+        self.notes = Notes()
+
+    def of(self, findings: Sequence[Finding]) -> list[Finding]:
+        """The same with their places, found in one pass."""
+        if self._sources is None or not findings:
+            return list(findings)
+        wanted: list[Wanted] = []
+        for one in findings:
+            wanted.append(_instead(one))
+            wanted += [_bytes(fact) for reason in one.reasons for fact in reason.witness]
+        notes = Notes()
+        found = iter(find_places(self._sources, wanted, notes=notes))
+        if not self.notes:
+            self.notes = notes
+        return [_placed(one, next(found), found) for one in findings]
+
+
+def _placed(finding: Finding, where: Place | None, places: Iterator[Place | None]) -> Finding:
+    reasons = tuple(
+        replace(reason, where=tuple(next(places) for _ in reason.witness))
+        for reason in finding.reasons
+    )
+    return replace(finding, where=where, reasons=reasons)
+
+
+def _instead(finding: Finding) -> Wanted:
+    """What stands in the finding's place: the first of it in the input, else what it belongs to."""
+    subject, relation, object_ = _bytes(finding.triple)
+    if finding.by_object:
+        if finding.found.subjects_total:
+            return ANY, relation, object_
+        return subject, relation, None
+    if finding.found.objects_total:
+        return subject, relation, ANY
+    return subject, relation, None
+
+
+def _bytes(triple: Names) -> tuple[bytes, bytes, bytes]:
+    subject, relation, object_ = (name.encode("utf-8", "surrogateescape") for name in triple)
+    return subject, relation, object_

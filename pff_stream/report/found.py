@@ -1,0 +1,70 @@
+"""What the findings of a run come to: how many there are, and the first of them for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pff_stream.report.streams import ABSENT, CONFLICT, Finding
+
+if TYPE_CHECKING:
+    from pff_stream.report.records import Json
+
+SHOWN_FINDINGS = 20
+
+
+@dataclass(slots=True)
+class FoundTotals:
+    """What is said of all findings; exact, whatever was written."""
+
+    ranked_by: str
+    """Confidence, score and assumption, as `miner/max/closed`."""
+    floor: float | None = None
+    """As it was asked for."""
+    written: int = 0
+    total: int = 0
+    """Triples that rules in force predict and the graph does not have."""
+    rules_in_force: int = 0
+    confidence: float | None = None
+    """Of the last rule in force; None: there is none."""
+    is_all: bool = True
+    """Whether all violated rules that have a confidence (of the floor or more) are in force."""
+    without_value: int = 0
+    """Violated rules that have no confidence of this kind: not in force."""
+    not_looked_at: int = 0
+    """Rules that are too-large, rejected or failed."""
+    cut_by_max_disk: bool = False
+    disk_bytes: int = 0
+    """Temporary files that they were made in, at most."""
+    kinds: dict[str, int] = field(default_factory=lambda: {CONFLICT: 0, ABSENT: 0})
+    """Of those that were written."""
+    first: list[Finding] = field(default_factory=list)
+    """The best, for people."""
+
+    def take(self, finding: Finding) -> None:
+        """Counts one that is written."""
+        self.written += 1
+        self.kinds[finding.kind] += 1
+        if len(self.first) < SHOWN_FINDINGS:
+            self.first.append(finding)
+
+    @property
+    def best_score(self) -> float | None:
+        """Of the best finding; None: there is none."""
+        return self.first[0].score if self.first else None
+
+    def to_json(self) -> dict[str, Json]:
+        """For `summary.json`."""
+        return {
+            "ranked_by": self.ranked_by,
+            "floor": self.floor,
+            "written": self.written,
+            "total": self.total,
+            "rules_in_force": self.rules_in_force,
+            "confidence": self.confidence,
+            "all_rules": self.is_all,
+            "without_confidence": self.without_value,
+            "not_looked_at": self.not_looked_at,
+            "cut_by_max_disk": self.cut_by_max_disk,
+            **self.kinds,
+        }

@@ -1,0 +1,196 @@
+"""Findings of a graph: the order of rules, a round that lists their violations, the join, places.
+
+The order comes of the merge (`findings._ranking`). Rules are chosen in it until they have as many
+violations as findings are wanted; workers list those (`listing`); the join counts distinct triples,
+and where there are too few, more rules are chosen. All of it lies in temporary files.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import IO, TypeAlias
+
+import numpy as np
+
+from pff_stream.errors import RefusedError
+from pff_stream.files.temporary import temporary_file
+from pff_stream.findings._joined import Joined
+from pff_stream.findings._ranking import Ranking
+from pff_stream.findings._sorted import Sorter
+from pff_stream.findings.found import Described, FoundFindings
+from pff_stream.findings.order import ChosenRules
+from pff_stream.findings.places import PlaceSources
+from pff_stream.findings.terms import BATCH, violation_bytes
+from pff_stream.findings.where import Places
+from pff_stream.limits.fence import planned_phase_held
+from pff_stream.report.found import FoundTotals
+from pff_stream.report.streams import Finding
+from pff_stream.run.cut import CarryOut, Ready
+from pff_stream.run.listing import Listing
+from pff_stream.settings.models import FindingsOptions
+from pff_stream.triples._graph import GraphView
+from planner.sizes import format_size
+
+MakesListing: TypeAlias = "Callable[[ChosenRules, int, tuple[IO[bytes], str]], Listing]"
+"""Of the rules that were chosen, those from a rank on; and the spool for their violations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which findings are looked for."""
+
+    n: int | None
+    """The first so many; None: all."""
+    options: FindingsOptions
+    kind: int
+    """Of confidence."""
+    described: Described
+
+    @property
+    def limit(self) -> int | None:
+        """Distinct triples with which enough rules are in force; None: all rules are."""
+        return None if self.options.floor is not None else self.n
+
+
+class WithdrawnError(Exception):
+    """Rules killed their workers when their violations were listed: their counts are void."""
+
+    def __init__(self, failed: dict[int, str]) -> None:
+        super().__init__()
+        self.failed = failed
+
+
+class GraphFindings:
+    """Makes the findings of one graph, from the merge of its counts on."""
+
+    def __init__(
+        self, wanted: Wanted, ready: Ready, listing: MakesListing, sources: PlaceSources | None
+    ) -> None:
+        self._wanted = wanted
+        self._ready = ready
+        self._listing = listing
+        self._places = Places(sources)
+        self._order: Sorter
+        self.ranking: Ranking
+
+    @contextmanager
+    def ranked(self) -> Iterator[Ranking]:
+        """What puts the rules in order while they are merged."""
+        folder = self._ready.folder
+        self._order = Sorter(folder)
+        self.ranking = Ranking(
+            Sorter(folder), self._order, self._wanted.kind, self._wanted.options.floor
+        )
+        try:
+            yield self.ranking
+        finally:
+            self._order.close()
+
+    def make(
+        self, graph: GraphView, carry_out: CarryOut, take: Callable[[Finding], None]
+    ) -> FoundTotals:
+        """Finds, and gives `take` as many as are wanted, in order."""
+        wanted = self._wanted
+        totals = FoundTotals(wanted.described.ranked_by, wanted.options.floor)
+        totals.without_value = self.ranking.without_value
+        with ExitStack() as stack:
+            folder = self._ready.folder
+            file = self._ready.rules.file
+            chosen = ChosenRules(self._order, file.rules, folder, stack)
+            listed, found = Sorter(folder), Sorter(folder)
+            stack.callback(listed.close)
+            stack.callback(found.close)
+            joined = Joined(graph, listed, found, wanted.options.max_reasons)
+            disk = _Disk(wanted, file.max_body_atoms, self._ready)
+            cut = self._choose(chosen, joined, carry_out, disk)
+            if cut < 0:
+                totals.is_all = chosen.is_all
+                return totals
+            stack.enter_context(
+                planned_phase_held(self._ready.plan, "join", self._ready.settings.resources)
+            )
+            by_score = wanted.described.by_score
+            totals.total = joined.rank(cut, chosen.logs() if by_score else None)
+            totals.rules_in_force = cut + 1
+            totals.confidence = chosen.rule(cut).confidence
+            totals.is_all = chosen.is_all and cut + 1 == chosen.n
+            totals.cut_by_max_disk = disk.is_full
+            findings = islice(FoundFindings(joined, chosen, wanted.described), wanted.n)
+            places = self._places
+            while batch := list(islice(findings, BATCH)):
+                for finding in places.of(batch):
+                    totals.take(finding)
+                    take(finding)
+            totals.disk_bytes = disk.used_bytes + listed.spilled_bytes + found.spilled_bytes
+        return totals
+
+    def _choose(self, chosen: ChosenRules, joined: Joined, carry_out: CarryOut, disk: _Disk) -> int:
+        """Lists violations until there are enough distinct triples; the rank of the last rule."""
+        limit = self._wanted.limit
+        more = limit
+        while True:
+            first = chosen.n
+            chosen.extend(more, disk.room(chosen.violations))
+            if chosen.n > first:
+                disk.check(chosen)
+                self._list(chosen, first, joined, carry_out)
+            if limit is None:
+                return chosen.n - 1
+            new = joined.new_by_rank(chosen.n)
+            reached = np.flatnonzero(np.cumsum(new, dtype=np.uint64) >= limit)
+            if len(reached):
+                return chosen.with_repeats(int(reached[0]))
+            if chosen.is_all or chosen.n == first:
+                disk.is_full = not chosen.is_all
+                return chosen.n - 1
+            more = 2 * (limit - int(new.sum(dtype=np.uint64)))
+
+    def _list(self, chosen: ChosenRules, first: int, joined: Joined, carry_out: CarryOut) -> None:
+        """Has the violations of the rules from rank `first` on listed, and takes them in."""
+        meter = self._ready.meter
+        with ExitStack() as stack:
+            spool = stack.enter_context(temporary_file(self._ready.folder))
+            listing = self._listing(chosen, first, spool)
+            stack.callback(listing.close)
+            meter.begin("list")
+            carry_out(listing)
+            if listing.failed:
+                raise WithdrawnError(listing.failed)
+            meter.begin("join", quick=True)
+            for run in meter.over(listing.listed()):
+                joined.add(run)
+
+
+class _Disk:
+    """What is on disk for findings, at most, against `--max-disk` and what is free."""
+
+    def __init__(self, wanted: Wanted, body_atoms: int, ready: Ready) -> None:
+        self._wanted = wanted
+        self._each = violation_bytes(body_atoms)
+        free = shutil.disk_usage(ready.folder).free // 2
+        self._cap = min(ready.settings.resources.max_disk_bytes, free)
+        self._cap_name = "--max-disk" if self._cap < free else "half of the free disk"
+        self.is_full = False
+        self.used_bytes = 0
+
+    def room(self, violations: int) -> int | None:
+        """How many more violations may be listed; None: as many as there are, or it is refused."""
+        if self._wanted.n is None or self._wanted.options.floor is not None:
+            return None
+        return max(0, self._cap // self._each - violations)
+
+    def check(self, chosen: ChosenRules) -> None:
+        """Refuses what does not fit, where all violations were asked for."""
+        need = chosen.violations * self._each
+        if need > self._cap and self.room(0) is None:
+            raise RefusedError(
+                f"refused: {chosen.violations:,} violations of {chosen.n:,} rules take up to "
+                f"{format_size(need)} of temporary files to be listed, and {self._cap_name} is "
+                f"{format_size(self._cap)}; a higher --floor, --findings N without --floor, or "
+                f"--max-disk {format_size(need)} would do"
+            )
+        self.used_bytes = min(need, self._cap)

@@ -1,0 +1,111 @@
+"""The second round of a run over a graph: workers list the violations of the chosen rules."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import IO
+
+from pff_stream.errors import DamagedResultsError
+from pff_stream.execute.files import InputFile, OutputFile
+from pff_stream.execute.job import Job
+from pff_stream.files import _pages
+from pff_stream.files.durable import naming
+from pff_stream.findings.order import ChosenRules
+from pff_stream.report.records import RUN, Run
+from pff_stream.report.run_table import RunTable
+from pff_stream.rules.file import RuleFile
+from pff_stream.run.cut import Tasks
+from pff_stream.work.task import (
+    Answer,
+    Listed,
+    Task,
+    WorkerArguments,
+    split_task,
+    together,
+    whole_chunks,
+)
+
+ALL_VIOLATIONS = (1 << 63) - 1
+_READ_RUNS = 256
+
+
+class Listing(Tasks):
+    """The chunks of the rule file once more: of each the chosen rules, from rank `first` on."""
+
+    unit = "rules"
+
+    def __init__(
+        self,
+        file: RuleFile,
+        counting: Job,
+        window: int,
+        chosen: ChosenRules,
+        first: int,
+        spool: tuple[IO[bytes], str],
+    ) -> None:
+        """`counting` is the job that counted all rules: the same workers, told of the ranks."""
+        arguments = counting.arguments[0]
+        assert isinstance(arguments, WorkerArguments)
+        self._file = file
+        self._chosen = chosen
+        self._first = first
+        self._spool = spool[0]
+        self._together = arguments.chunks_together
+        ranks = InputFile(chosen.path, 4 * max(1, file.rules), f"ranks to {chosen.n}", "ranks")
+        told = arguments._replace(
+            spool=OutputFile(spool[1]),
+            options=arguments.options._replace(max_examples=ALL_VIOLATIONS),
+            listed=Listed(ranks, first),
+        )
+        self.job = dataclasses.replace(counting, arguments=(told,), starts_together=False)
+        self.n_units = file.rules - file.rejected
+        self.window = window
+        self.runs = RunTable()
+        self.spooled_bytes = 0
+        self.failed: dict[int, str] = {}
+        """Rules that killed their worker, by source, with the cause."""
+
+    def tasks(self) -> Iterator[Task]:
+        """All chunks: which rules were chosen is looked up where a chunk is read."""
+        tasks = whole_chunks(self._file)
+        return together(tasks, self._together) if self._together > 1 else tasks
+
+    def split(self, task: Task) -> Sequence[Task]:
+        """Halves of its ranges, then of its rules."""
+        return split_task(task)
+
+    def poisoned(self, task: Task, cause: str) -> Answer:
+        """Notes the chosen rules of the task as failed."""
+        for one in task.ranges:
+            sources = self._file.read_chunk(one.chunk).sources[one.start : one.stop]
+            for source in sources.tolist():
+                if self._chosen.is_chosen(source, self._first):
+                    self.failed[source] = f"killed its worker: {cause}"
+        return Answer((), 0.0, 0)
+
+    def take(self, task: Task, answer: Answer) -> int:
+        """Notes where the violations are."""
+        self.runs.add(Run(0, run.crc32, run.offset, run.length) for run in answer.runs)
+        self.spooled_bytes += sum(run.length for run in answer.runs)
+        return task.n_rules
+
+    def listed(self) -> Iterator[memoryview]:
+        """All runs of records, in any order; `DamagedResultsError` where one is not what it was."""
+        descriptor = self._spool.fileno()
+        for first in range(0, len(self.runs), _READ_RUNS):
+            for run in map(Run._make, RUN.iter_unpack(self.runs.read(first, _READ_RUNS))):
+                with naming("the violations that were listed"):
+                    records = os.pread(descriptor, run.length, run.offset)
+                if len(records) < run.length or zlib.crc32(records) != run.crc32:
+                    raise DamagedResultsError(
+                        f"damaged results: listed violations at byte {run.offset}"
+                    )
+                _pages.drop(descriptor, run.offset, run.length)
+                yield memoryview(records)
+
+    def close(self) -> None:
+        """Forgets where they are."""
+        self.runs.close()
