@@ -172,6 +172,8 @@ cdef class BlockEvaluator(UnitMaker):
                     self.reasons[taken.first_rule + rule] = 0
                     self.outcomes[taken.first_rule + rule] = self.filter(
                         taken.first_rule + rule,
+                        taken.names,
+                        taken.name_ends,
                         miner_support[start + rule],
                         miner_confidence[start + rule],
                     )

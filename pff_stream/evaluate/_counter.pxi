@@ -17,6 +17,7 @@ from pff_stream.report._record cimport (
     RELATION_ABSENT,
     SATISFIED,
     TOO_LARGE,
+    RELATION_NOT_ASKED,
     UNDER_CONFIDENCE,
     UNDER_SUPPORT,
 )
@@ -72,6 +73,7 @@ cdef class Counter:
         self.way = way
         self.min_support = options.min_support
         self.min_confidence = options.min_confidence
+        self.asked = AskedRelations(options.relations)
         self.partial = options.partial
         self._take_places(options.functional)
         self.bounds_work = options.max_work is not None
@@ -244,7 +246,16 @@ cdef class Counter:
         else:
             head.place = self.functional_place(head.relation) if head.relation >= 0 else 0
 
-    cdef uint8_t filter(self, Py_ssize_t rule, int64_t support, double confidence) noexcept nogil:
+    cdef uint8_t filter(
+        self, Py_ssize_t rule, const unsigned char* names, const uint32_t* name_ends,
+        int64_t support, double confidence
+    ) noexcept nogil:
+        """FILTERED, with the reason, for a rule that is not to be counted; names are the chunk's."""
+        cdef int32_t relation = self.heads[rule].relation_name
+        cdef uint32_t begin = name_ends[relation - 1] if relation else 0
+        if not self.asked.has(names + begin, name_ends[relation] - begin):
+            self.reasons[rule] = RELATION_NOT_ASKED
+            return FILTERED
         if support >= 0 and support < self.min_support:
             self.reasons[rule] = UNDER_SUPPORT
             return FILTERED

@@ -129,7 +129,8 @@ cdef class Evaluator(Counter):
                 self.unknown[rule] = 0
                 self.reasons[rule] = 0
                 self.outcomes[rule] = self.filter(
-                    rule, miner_support[start + rule], miner_confidence[start + rule]
+                    rule, results.names, results.name_ends, miner_support[start + rule],
+                    miner_confidence[start + rule]
                 )
             n_written = in_source_order(
                 rules.sources, rules.flags, skipped, rules.n_rules, self.order, self.spare

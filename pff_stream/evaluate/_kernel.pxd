@@ -4,6 +4,7 @@ from libc.stdlib cimport realloc
 from libc.string cimport memset
 
 from pff_stream.report._record cimport Record
+from pff_stream.rules._asked cimport AskedRelations
 from pff_stream.triples._graph cimport GraphView, CSR, find_row
 
 
@@ -221,6 +222,7 @@ cdef class Counter:
     cdef uint64_t max_work
     cdef int64_t min_support
     cdef double min_confidence
+    cdef AskedRelations asked
     cdef bint partial             # whether an absent prediction is a violation only where it is decided
     cdef bint subjects_only       # a graph of documents: the subject is functional of every relation
     cdef int n_placed
@@ -252,7 +254,10 @@ cdef class Counter:
     cdef bint is_decided(self, const Head* head, int32_t left, int32_t right) noexcept nogil
     cdef int64_t violations_of(self, Py_ssize_t rule) noexcept nogil
     cdef void set_head(self, Py_ssize_t rule, const int32_t* columns) noexcept nogil
-    cdef uint8_t filter(self, Py_ssize_t rule, int64_t support, double confidence) noexcept nogil
+    cdef uint8_t filter(
+        self, Py_ssize_t rule, const unsigned char* names, const uint32_t* name_ends,
+        int64_t support, double confidence
+    ) noexcept nogil
     cdef uint8_t resolve_body(self, const int32_t* columns, int n_atoms, Body* body) noexcept nogil
     cdef int32_t _resolve_term(self, int32_t term, Body* body, uint8_t* reason) noexcept nogil
     cdef int count_body(

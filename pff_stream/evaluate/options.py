@@ -21,19 +21,31 @@ class EvaluatorOptions(NamedTuple):
     """Rules of bodies whose work bound is over it are too large, and are not counted."""
     partial: bool = False
     """Whether an absent prediction is a violation only where it is decided."""
+    relations: tuple[tuple[bytes, bool], ...] = ()
+    """Rules of other head relations are filtered: names, and whether each is a prefix; none: all
+    relations are asked for."""
     functional: tuple[tuple[bytes, str], ...] = ()
     """(relation, "subject" or "object") for relations whose functional variable the graph is not
     asked for."""
 
 
-def evaluator_options(evaluation: EvaluationOptions, *, examples: bool = True) -> EvaluatorOptions:
-    """The settings in the terms of an evaluator; without `examples` it only counts."""
+def evaluator_options(
+    evaluation: EvaluationOptions,
+    relations: tuple[tuple[bytes, bool], ...] = (),
+    *,
+    examples: bool = True,
+) -> EvaluatorOptions:
+    """The settings in the terms of an evaluator; without `examples` it only counts.
+
+    `relations` are those of `--relation`, as `rules.asked` has settled them.
+    """
     return EvaluatorOptions(
         max_examples=evaluation.max_examples if examples else 0,
         min_support=evaluation.min_support or 0,
         min_confidence=evaluation.min_confidence or 0.0,
         max_work=evaluation.max_work,
         partial=evaluation.partial,
+        relations=relations,
         functional=evaluation.places,
     )
 

@@ -34,7 +34,8 @@ cdef enum:
     REASON_TEXT = 7
     ALL_UNKNOWN = 8
     HEAD_RELATION_ABSENT = 9
-    N_REASONS = 10
+    RELATION_NOT_ASKED = 10
+    N_REASONS = 11
 
 cdef struct Record:
     uint64_t source

@@ -103,6 +103,7 @@ class Reason(IntEnum):
     TEXT = 7
     ALL_UNKNOWN = 8
     HEAD_RELATION_ABSENT = 9
+    RELATION_NOT_ASKED = 10
 
     @property
     def text(self) -> str:
@@ -121,6 +122,7 @@ REASON_TEXTS: Mapping[Reason, str] = {
     Reason.TEXT: "",
     Reason.ALL_UNKNOWN: "all predictions unknown",
     Reason.HEAD_RELATION_ABSENT: "head relation not in the graph",
+    Reason.RELATION_NOT_ASKED: "head relation not asked for",
 }
 
 VACUOUS_REASONS = (

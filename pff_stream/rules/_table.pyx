@@ -12,6 +12,8 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcmp, memcpy, memset
 
+from pff_stream.rules._asked cimport AskedRelations
+
 cdef enum:
     N_HEADER = 32
     FIRST_SLOTS = 1024
@@ -42,7 +44,8 @@ cdef int _append(Growing* array, const void* data, size_t n_bytes) except -1:
 cdef class TableBuilder:
     """Takes the chunks of a rule file, then writes the table.
 
-    `min_support` and `min_confidence` are applied to the miner's columns here, once for all graphs.
+    `min_support` and `min_confidence` are applied to the miner's columns here, once for all graphs,
+    and so are the head relations that were asked for (see `AskedRelations`).
     """
 
     cdef Growing names
@@ -61,8 +64,10 @@ cdef class TableBuilder:
     cdef uint64_t max_body_atoms
     cdef int64_t min_support
     cdef double min_confidence
+    cdef AskedRelations asked
 
-    def __init__(self, int64_t min_support=0, double min_confidence=0.0):
+    def __init__(self, int64_t min_support=0, double min_confidence=0.0, relations=()):
+        self.asked = AskedRelations(relations)
         self.min_support = min_support
         self.min_confidence = min_confidence
         self.slots = <uint32_t*>calloc(FIRST_SLOTS, 4)
@@ -104,9 +109,10 @@ cdef class TableBuilder:
         cdef const int64_t[::1] support = chunk.miner_support
         cdef const double[::1] confidence = chunk.miner_confidence
         cdef Py_ssize_t i, rule = 0, n_rules = rule_body.shape[0]
-        cdef uint32_t begin = 0, body, atom
+        cdef uint32_t begin = 0, begin_name, body, atom
         cdef int32_t triple[3]
         cdef uint8_t reason
+        cdef int32_t relation
         cdef int32_t* numbers = <int32_t*>malloc(4 * max(1, name_ends.shape[0]))
         if numbers == NULL:
             raise MemoryError
@@ -126,7 +132,13 @@ cdef class TableBuilder:
                     _renumber(&heads[3 * rule], numbers, triple)
                     _append(&self.heads, triple, 12)
                     reason = 0
-                    if support[rule] >= 0 and support[rule] < self.min_support:
+                    relation = heads[3 * rule]
+                    begin_name = name_ends[relation - 1] if relation else 0
+                    if not self.asked.has(
+                        &names[0] + begin_name, name_ends[relation] - begin_name
+                    ):
+                        reason = 10
+                    elif support[rule] >= 0 and support[rule] < self.min_support:
                         reason = 4
                     elif confidence[rule] == confidence[rule] and (
                         confidence[rule] < self.min_confidence

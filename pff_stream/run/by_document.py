@@ -219,7 +219,9 @@ def _write_table(ready: Ready, stack: ExitStack) -> InputFile | None:
     evaluation, file = ready.settings.evaluation, ready.rules.file
     if file.rules > MAX_TABLE_RULES or evaluation.max_work is not None:
         return None
-    builder = TableBuilder(evaluation.min_support or 0, evaluation.min_confidence or 0.0)
+    builder = TableBuilder(
+        evaluation.min_support or 0, evaluation.min_confidence or 0.0, ready.relations
+    )
     for index in range(len(file.chunks)):
         builder.add(file.read_chunk(index))
     target, path = stack.enter_context(temporary_file(ready.folder))
@@ -243,7 +245,7 @@ def _arguments(ready: Ready, table: InputFile | None) -> DocumentArguments:
             window_bytes=settings.resources.max_window_bytes,
         ),
         semantics=ready.semantics,
-        counting=evaluator_options(settings.evaluation, examples=out is not None),
+        counting=evaluator_options(settings.evaluation, ready.relations, examples=out is not None),
         merging=merge_options(settings.evaluation, ready.folder),
         result_options=settings.result_options(),
         temporary=ready.folder,

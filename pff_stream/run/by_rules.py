@@ -315,7 +315,7 @@ class RulesWork(Work):
             spool=self._shared_spool,
             semantics=ready.semantics,
             wide=bool(plan.settings["wide"]),
-            options=evaluator_options(ready.settings.evaluation),
+            options=evaluator_options(ready.settings.evaluation, ready.relations),
             n_rules=self.file.rules,
             max_body_atoms=self.file.max_body_atoms,
             buffer_bytes=RESULT_BYTES,

@@ -26,6 +26,7 @@ from pff_stream.plan.costs import Costs
 from pff_stream.report.records import Json
 from pff_stream.report.summary import Summary
 from pff_stream.report.totals import RunTotals
+from pff_stream.rules.asked import Relations
 from pff_stream.settings.commands import RunSettings
 from planner.model import Phase
 from planner.plan import Plan
@@ -160,6 +161,8 @@ class Ready:
     """Measures from the beginning of the run to its end."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall time by phase."""
+    relations: Relations = ()
+    """The head relations that were asked for; none: all."""
 
     @property
     def semantics(self) -> str:

@@ -14,6 +14,7 @@ from pff_stream.observer import Observer
 from pff_stream.plan.budget import MemoryBudget
 from pff_stream.plan.costs import measure_costs
 from pff_stream.plan.preparation import COMPILE, ENCODE, Preparation
+from pff_stream.rules.asked import asked_relations
 from pff_stream.run.cut import Basis, Documents, Ready, timed
 from pff_stream.settings.commands import RunSettings
 from planner.probe import measure_self
@@ -43,9 +44,8 @@ def prepared(
 ) -> Iterator[Ready]:
     """Compiles, encodes and plans; given rules and triples stand in for the settings' paths."""
     inputs, reading, resources = settings.inputs, settings.reading, settings.resources
-    out = settings.output.out
+    out, seconds = settings.output.out, dict[str, float]()
     folder = working_folder(out)
-    seconds: dict[str, float] = {}
     meter = MemoryMeter(observer)
     meter.begin(COMPILE, quick=True, alone=True)
     with ExitStack() as stack:
@@ -60,6 +60,7 @@ def prepared(
                 open_rules(inputs.rules, reading, folder, share, rules, meter.tick)
             )
         before = preparation.compiled(opened, parent_bytes)
+        relations = asked_relations(settings.evaluation.relation, opened.file)
         documents: Documents
         if inputs.manifest is not None:
             from pff_stream.run.by_document import Listed
@@ -94,4 +95,4 @@ def prepared(
         # A probe's workers, as far as they are threads, are in it.
         with phase_held(machine.budget_bytes, resources, threads=2):
             plan = documents.plan(basis)
-        yield Ready(settings, budget, folder, opened, documents, plan, meter, seconds)
+        yield Ready(settings, budget, folder, opened, documents, plan, meter, seconds, relations)

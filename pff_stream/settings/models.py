@@ -135,6 +135,8 @@ class EvaluationOptions(Options):
     """Added to the predictions in every confidence."""
     assumption: str = "closed"
     """closed: every absent prediction is a violation; partial: only those that are not unknown."""
+    relation: tuple[str, ...] = ()
+    """Head relations, or prefixes as `R*`: other rules are filtered; none: all."""
     confidence: str | None = None
     """miner, miner-pca, exact or partial: what rules are ranked by; None: by the rule file."""
     functional: tuple[str, ...] = ()

@@ -23,6 +23,7 @@ from pff_stream.settings.values import (
     read_fraction,
     read_functional,
     read_id_key,
+    read_names,
     read_path,
     read_several,
     read_size,
@@ -129,6 +130,10 @@ _TABLE = (
            "Leave out rules below this confidence in the miner's column.", "X"),
     Option("min-support", read_whole(0), "a whole number from 0",
            "Leave out rules below this support in the miner's column.", "N"),
+    Option("relation", read_names, "a relation, or R* for all that begin with R",
+           "Check only rules whose head has this relation; R* as a prefix where no rule has a "
+           "relation of that name; may stand several times.",
+           "R", default="all", repeats=True),
     Option("max-work", read_whole(0), "a whole number from 0",
            "Leave out rules whose work bound is over it, as too-large; none by default.", "N"),
     Option("unseen", read_whole(0), "a whole number from 0",

@@ -108,6 +108,12 @@ def read_several(value: object) -> tuple[str, ...]:
     return tuple(read_path(one) for one in values)
 
 
+def read_names(value: object) -> tuple[str, ...]:
+    """One name, or a list of them."""
+    values = value if isinstance(value, (list, tuple)) else (value,)
+    return tuple(read_text(one) for one in values)
+
+
 def read_functional(value: object) -> tuple[str, ...]:
     """One R=subject or R=object, or a list of them."""
     values = value if isinstance(value, (list, tuple)) else (value,)
