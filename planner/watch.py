@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from planner import procfs
 
@@ -30,9 +31,24 @@ class Reading:
     rollup: bytes | None = None
     """The kernel's own text; two processes in one address space have the same."""
     resident_bytes: int = 0
-    """Its pages in memory, of any kind, shared ones whole (VmRSS)."""
+    """Its pages in memory, of any kind, shared ones whole, of the same moments as its share."""
     high_bytes: int = 0
     """The most that this ever was (VmHWM)."""
+
+
+def whole(read: Callable[[], Reading]) -> Reading:
+    """What `read` says of a process; of several readings the least, where the kernel's are torn.
+
+    A rollup is no single moment: the kernel goes over the mappings one by one, and while one is
+    freed and another filled, both may be counted. Then more pages are resident in it than ever
+    were, by the mark that is read behind it.
+    """
+    found = read()
+    for _ in range(_ATTEMPTS - 1):
+        if found.resident_bytes <= found.high_bytes or not found.rollup:
+            break
+        found = min(found, read(), key=lambda one: one.resident_bytes)
+    return found
 
 
 def _read(process: str, pid: int) -> Reading:
@@ -41,12 +57,15 @@ def _read(process: str, pid: int) -> Reading:
     status = procfs.read_bytes(f"{process}/status")
     anon = procfs.field_bytes(rollup, b"Pss_Anon")
     shared = procfs.field_bytes(rollup, b"Pss_Shmem")
+    # From the rollup, too: what it counted of this process is taken off the mark by it.
+    resident = procfs.field_bytes(rollup, b"Rss")
     if anon is None:  # not readable: another user's, or an old kernel
         anon = procfs.field_bytes(status, b"RssAnon")
     if shared is None:
         shared = procfs.field_bytes(status, b"RssShmem")
+    if resident is None:
+        resident = procfs.field_bytes(status, b"VmRSS")
     tables = procfs.field_bytes(status, b"VmPTE")
-    resident = procfs.field_bytes(status, b"VmRSS")
     high = procfs.field_bytes(status, b"VmHWM")
     return Reading(pid, anon or 0, shared or 0, tables or 0, rollup, resident or 0, high or 0)
 
@@ -208,7 +227,7 @@ class TreeWatch:
             above = readings.get(parent)
             if above and self._is_same_memory and self._is_same_memory(pid, parent):
                 continue
-            reading = _read(f"{self._proc}/{pid}", pid)
+            reading = whole(partial(_read, f"{self._proc}/{pid}", pid))
             if above is not None and reading.rollup and above.rollup == reading.rollup:
                 continue
             readings[pid] = reading

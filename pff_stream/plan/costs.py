@@ -15,7 +15,7 @@ from pff_stream.execute.executors import EXECUTORS, executor_named
 from pff_stream.files import _pages
 from pff_stream.limits.meter import MemoryMeter
 from pff_stream.plan.sizes import ProcessCosts
-from pff_stream.plan.terms import probe_name, probe_phase
+from pff_stream.plan.terms import PROBE_INPUTS, probe_inputs_phase, probe_phase
 from pff_stream.settings.models import ResourceOptions
 from planner.model import Phase
 from planner.probe import ProbeError, WorkerMemory, cached_probe, measure_self
@@ -60,7 +60,9 @@ class Costs:
         fixed = executor_named(method).costs()
         roomy = self.parent_bytes + fixed.probe_bytes <= self.budget_bytes
         workers = fixed.probed_workers if roomy else 1
-        self.meter.begin(probe_name(method), quick=True)
+        self.meter.begin(PROBE_INPUTS, quick=True, alone=True)
+        if all(phase.name != PROBE_INPUTS for phase in self.phases):
+            self.phases.append(probe_inputs_phase(self.parent_bytes))
         try:
             try:
                 found = probe_pool(method, self.folder, workers, self.meter)

@@ -25,6 +25,8 @@ from pff_stream.execute.pool import Job, Poisoned, Pool
 from pff_stream.files import _pages
 from pff_stream.files.temporary import temporary_file
 from pff_stream.limits.meter import MemoryMeter
+from pff_stream.observer import Tick, no_tick
+from pff_stream.plan.terms import probe_name
 from pff_stream.report._merge import write_results
 from pff_stream.report.spooled import Spooled
 from pff_stream.rules.file import RuleFile
@@ -52,6 +54,8 @@ N_RULES = 4096
 process has free already, which a smaller one would leave alone."""
 SHARE_BYTES = 1 << 30
 """Of a fence, which a run's workers set as well."""
+STACK_BYTES = 16 << 10
+"""What a thread touches of its stack, at least; nobody else measures that apart."""
 INPUT_TRIES = 4
 """So often a child that is killed while it makes the probe's inputs is started."""
 PROBE_OWN_BYTES = 7 << 18
@@ -72,7 +76,8 @@ def probe_pool(method: str, folder: str, workers: int, meter: MemoryMeter) -> Wo
         rule_file, rules_path = stack.enter_context(temporary_file(folder))
         graph_file, graph_name = stack.enter_context(temporary_file(folder))
         spool, spool_path = stack.enter_context(temporary_file(folder))
-        make_inputs(rule_file, graph_file)
+        make_inputs(rule_file, graph_file, tick=meter.tick)
+        meter.begin(probe_name(method), quick=True)
         with RuleFile(rule_file.fileno()) as rules, attach(graph_name) as graph:
             sizes, n_entities = RuleSizes.of(rules), graph.view.n_entities
         rules = stack.enter_context(RuleFile(rule_file.fileno()))
@@ -100,7 +105,8 @@ def probe_pool(method: str, folder: str, workers: int, meter: MemoryMeter) -> Wo
     own = sum(term.bytes for term in terms)
     if not measured:
         each_bytes = (during_bytes - before_bytes - growth_bytes) // workers - own
-        return WorkerMemory(ProcessMemory(max(0, each_bytes), 0, 0), 0, seconds, growth_bytes)
+        thread = ProcessMemory(max(STACK_BYTES, each_bytes), 0, 0)
+        return WorkerMemory(thread, 0, seconds, growth_bytes)
     largest = max(measured, key=lambda one: one.bytes)
     worker = ProcessMemory(
         max(0, largest.anon_bytes - own), largest.page_table_bytes, largest.data_bytes
@@ -184,18 +190,22 @@ def write_inputs(rule_file: IO[bytes], graph_file: IO[bytes]) -> None:
 
 
 def make_inputs(
-    rule_file: IO[bytes], graph_file: IO[bytes], write: WriteInputs = write_inputs
+    rule_file: IO[bytes],
+    graph_file: IO[bytes],
+    write: WriteInputs = write_inputs,
+    tick: Tick = no_tick,
 ) -> None:
     """Writes both inputs, in a child where that can be had: what it takes is not the run's.
 
-    Raises what `write` raises, and `WorkersFailedError` where each child was killed.
+    `tick` is called while it works. Raises what `write` raises, and `WorkersFailedError` where each
+    child was killed.
     """
     if not executor_named("fork").is_safe_here():  # an interpreter would take longer than that
         write(rule_file, graph_file)
         return
     for _ in range(INPUT_TRIES):
         try:
-            call(_write, write, rule_file, graph_file, method="fork")
+            call(_write, write, rule_file, graph_file, method="fork", tick=tick)
         except CallDiedError:  # killed
             for file in (rule_file, graph_file):
                 file.seek(0)

@@ -11,6 +11,8 @@ TASK_BYTES = 2048
 """A task or an answer under way, with its pipe and its objects."""
 ENCODER_BYTES = {"fork": 4 << 20, "spawn": 12 << 20}
 """What the process that encodes comes to hold alone, beside what it encodes, by how it starts."""
+PROBE_INPUTS_BYTES = 12 << 20
+"""What the process comes to hold that makes the inputs of a probe."""
 KERNEL_BYTES, KERNEL_PROCESS_BYTES, KERNEL_CORE_BYTES = 1280 << 10, 88 << 10, 256 << 10
 """Kernel memory: stacks, file tables, sockets; and what a control group's counter is ahead of the
 use on each core (it charges 64 pages at a time). In about one run of 45 that is 1 MiB more: the
@@ -43,6 +45,12 @@ def probed_workers(costs: ProcessCosts, workers: int, own_bytes: int) -> Term:
     each = given("worker", costs.worker_bytes) + given("own", own_bytes)
     one = Term.of("probed workers", each, "measured here")
     return one.for_each(workers, once=helpers(costs))
+
+
+def probe_inputs() -> Term:
+    """The process that makes the inputs of a probe, or this one meanwhile."""
+    source = "constant: what it comes to hold"
+    return Term.of("inputs of the probe", constant(PROBE_INPUTS_BYTES), source)
 
 
 def encoder_process(method: str) -> Term:

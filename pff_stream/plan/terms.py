@@ -144,9 +144,19 @@ def _held_behind(sizes: RunSizes) -> list[Term]:
     return [*graph, *spool_in_memory(sizes.results)]
 
 
+PROBE_INPUTS = "inputs of the probe"
+
+
 def probe_name(method: str) -> str:
     """The phase in which costs of a start method are found."""
     return f"probe of {method}"
+
+
+def probe_inputs_phase(parent_bytes: int) -> Phase:
+    """What is held while the inputs of a probe are made, before anything is measured."""
+    costs = ProcessCosts(parent_bytes, 0, 0, "measured here")
+    terms = [processes.parent(costs), processes.probe_inputs(), processes.kernel_memory(2, 2)]
+    return Phase(PROBE_INPUTS, terms)
 
 
 def probe_phase(method: str, costs: ProcessCosts, workers: int, own_bytes: int) -> Phase:

@@ -11,11 +11,12 @@ import time
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from planner.watch import PhasePeak, Reading, TreeWatch
+from planner.watch import PhasePeak, Reading, TreeWatch, whole
 from tests.planner.fake_machine import MIB
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -127,6 +128,20 @@ def test_what_may_not_be_read_is_estimated(tmp_path: Path) -> None:
     write_process(tmp_path, 10, 1, 1000)
     (tmp_path / "proc/10/smaps_rollup").unlink()
     assert TreeWatch(10, root=str(tmp_path)).sample() == (99 + 4) * 1024
+
+
+@pytest.mark.parametrize(("read", "wanted"), [([90, 70], 70), ([90, 85, 60], 60), ([80], 80)])
+def test_what_was_never_there_together_is_read_again(read: list[int], wanted: int) -> None:
+    """A rollup that counts more than ever was resident is torn; one that does not is whole."""
+    readings = iter(Reading(1, one, 0, 0, b"rollup", one, 80) for one in [*read, 0])
+    assert whole(partial(next, readings)).anon_bytes == wanted
+
+
+def test_marks_that_the_kernel_keeps_loosely_are_borne() -> None:
+    """Where all readings are above the mark, the least is taken, and nothing waited for."""
+    readings = iter(Reading(1, one, 0, 0, b"rollup", one, 80) for one in (90, 82, 85))
+    assert whole(partial(next, readings)).anon_bytes == 82
+    assert next(readings, None) is None
 
 
 @linux
