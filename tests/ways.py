@@ -8,7 +8,6 @@ too, as `graph`, a file counts that reads the setting off its group.
 from __future__ import annotations
 
 import re
-from dataclasses import fields
 from functools import cache
 from pathlib import Path
 
@@ -39,9 +38,9 @@ def groups() -> dict[str, str]:
     kinds = [one for one in vars(commands).values() if isinstance(one, type)]
     found = [kind for kind in kinds if issubclass(kind, commands.CommandSettings)]
     return {
-        field.name: getattr(field.default_factory, "__name__", "")
+        name: getattr(group, "__name__", "")
         for kind in found
-        for field in fields(kind)
+        for name, group in kind.kinds().items()
     }
 
 

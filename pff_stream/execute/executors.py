@@ -9,10 +9,12 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pff_stream.execute.interface import Crew, Executor, FixedCosts
-from pff_stream.execute.job import Job
+
+if TYPE_CHECKING:
+    from pff_stream.execute.job import Job
 
 KIB, MIB = 1 << 10, 1 << 20
 

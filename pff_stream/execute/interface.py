@@ -1,14 +1,13 @@
-"""The seam of executors: who carries out the tasks of a pool. `--start-method` names an executor.
-
-Window, retries, splits and what is found to be poisoned stay with the pool and its queue.
-"""
+"""The seam of executors: who carries out the tasks of a pool; its queue tells them which."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from pff_stream.execute.job import Job
 from pff_stream.execute.queue import Answer, Task, TaskQueue
+
+if TYPE_CHECKING:
+    from pff_stream.execute.job import Job
 
 
 class FixedCosts(NamedTuple):

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
 
 
-@dataclass(frozen=True, slots=True)
-class Completed(Generic[Task, Answer]):
+class Completed(NamedTuple, Generic[Task, Answer]):
     """A task (or a part of one that was split) with its answer."""
 
     task: Task
@@ -24,8 +22,7 @@ class Completed(Generic[Task, Answer]):
     """Wall time in the worker."""
 
 
-@dataclass(frozen=True, slots=True)
-class Poisoned(Generic[Task]):
+class Poisoned(NamedTuple, Generic[Task]):
     """A task that cannot be split and that its worker dies of, or runs out of memory with."""
 
     task: Task

@@ -13,9 +13,9 @@ import tempfile
 import time
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pff_stream.errors import InputError, UsageError
 from pff_stream.files.durable import naming
@@ -39,6 +39,9 @@ from pff_stream.rules.compile_report import CompileReport, Rejections, no_rules
 from pff_stream.rules.formats import FORMATS, named
 from pff_stream.rules.formats.interface import GraphNames, RuleFormat
 from pff_stream.settings.policy import allowed_share
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 DEFAULT_MEMORY_BYTES = 32 * 1024 * 1024
 MIN_MEMORY_BYTES = 14 * 1024 * 1024
@@ -152,7 +155,11 @@ class _Compiling:
         )
 
     def run(
-        self, blocks: Iterable[bytes], source_name: str, allowed: Fraction, graph: GraphNames | None
+        self,
+        blocks: Iterable[bytes],
+        source_name: str,
+        allowed: Fraction | int,
+        graph: GraphNames | None,
     ) -> CompileReport:
         """Reads everything, then writes everything."""
         sink, runs, writer = self._sink, self._runs, self._writer
@@ -237,7 +244,7 @@ class _Compiling:
         held = max(reading_bytes, chunk_bytes)
         return fixed + rules_bytes + held + min(2 * DROP_BYTES, file_bytes)
 
-    def _apply_policy(self, source_name: str, allowed: Fraction) -> None:
+    def _apply_policy(self, source_name: str, allowed: Fraction | int) -> None:
         sink, first = self._sink, self._rejections.first
         if sink.rules == 0:
             raise no_rules(source_name)

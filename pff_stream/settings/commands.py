@@ -7,12 +7,11 @@ A command takes its groups apart: a stage is given one group, not all of them. T
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self, cast
 
 from pff_stream.errors import UsageError
+from pff_stream.settings.frozen import Frozen, made
 from pff_stream.settings.models import (
     CompileOptions,
     EvaluationOptions,
@@ -29,8 +28,7 @@ from pff_stream.settings.options import OPTIONS
 from pff_stream.settings.policy import asks_for_new, asks_for_score
 
 
-@dataclass(frozen=True, slots=True)
-class CommandSettings:
+class CommandSettings(Frozen):
     """Base of what a command is told: its fields are groups of options, made by default."""
 
     needs: ClassVar[str] = ""
@@ -53,12 +51,12 @@ class CommandSettings:
     @classmethod
     def of(cls, **values: Any) -> Self:
         """The settings with these values by field, each in its group, the others by default."""
-        made = {}
+        groups = {}
         for name, kind in _groups(cls).items():
-            made[name] = kind(**{one: values.pop(one) for one in kind.names() if one in values})
+            groups[name] = kind(**{one: values.pop(one) for one in kind.names() if one in values})
         if values:
             raise TypeError(f"{cls.__name__} has no option {min(values)!r}")
-        return cls(**made)
+        return cls(**groups)
 
     def values(self) -> dict[str, Any]:
         """Every field of every group."""
@@ -71,7 +69,6 @@ class CommandSettings:
             raise UsageError(f"found no {name}, expected {self.needs}")
 
 
-@dataclass(frozen=True, slots=True)
 class RunSettings(CommandSettings):
     """Everything that `plan` and `run` can be told.
 
@@ -80,12 +77,12 @@ class RunSettings(CommandSettings):
 
     needs: ClassVar[str] = "RULES TRIPLES... or --manifest FILE --rules RULES"
 
-    inputs: Inputs = field(default_factory=Inputs)
-    reading: InputOptions = field(default_factory=InputOptions)
-    evaluation: EvaluationOptions = field(default_factory=EvaluationOptions)
-    findings: FindingsOptions = field(default_factory=FindingsOptions)
-    resources: ResourceOptions = field(default_factory=ResourceOptions)
-    output: OutputOptions = field(default_factory=OutputOptions)
+    inputs: Inputs = made(default_factory=Inputs)
+    reading: InputOptions = made(default_factory=InputOptions)
+    evaluation: EvaluationOptions = made(default_factory=EvaluationOptions)
+    findings: FindingsOptions = made(default_factory=FindingsOptions)
+    resources: ResourceOptions = made(default_factory=ResourceOptions)
+    output: OutputOptions = made(default_factory=OutputOptions)
 
     def validate(self) -> None:
         """Rules, and one source of triples."""
@@ -119,22 +116,20 @@ class RunSettings(CommandSettings):
         return {n: list(one) if isinstance(one, tuple) else one for n, one in found.items()}
 
 
-@dataclass(frozen=True, slots=True)
 class ReportSettings(CommandSettings):
     """What `report` was asked to make of a finished run."""
 
     needs: ClassVar[str] = "DIR --report FILE"
     takes: ClassVar[tuple[str, ...]] = ("report", "budget_bytes")
 
-    output: OutputOptions = field(default_factory=OutputOptions)
-    resources: ResourceOptions = field(default_factory=ResourceOptions)
+    output: OutputOptions = made(default_factory=OutputOptions)
+    resources: ResourceOptions = made(default_factory=ResourceOptions)
 
     def validate(self) -> None:
         """At least one report."""
         self.expect("--report FILE", self.output.report)
 
 
-@dataclass(frozen=True, slots=True)
 class CompileSettings(CommandSettings):
     """What `compile` was asked to do."""
 
@@ -144,11 +139,11 @@ class CompileSettings(CommandSettings):
         "rule_format", "on_bad_rule", "chunk_rules",
     )  # fmt: skip
 
-    inputs: Inputs = field(default_factory=Inputs)
-    target: TargetOptions = field(default_factory=TargetOptions)
-    compile: CompileOptions = field(default_factory=CompileOptions)
-    resources: ResourceOptions = field(default_factory=ResourceOptions)
-    reading: InputOptions = field(default_factory=InputOptions)
+    inputs: Inputs = made(default_factory=Inputs)
+    target: TargetOptions = made(default_factory=TargetOptions)
+    compile: CompileOptions = made(default_factory=CompileOptions)
+    resources: ResourceOptions = made(default_factory=ResourceOptions)
+    reading: InputOptions = made(default_factory=InputOptions)
 
     def validate(self) -> None:
         """Rules, and either a file is written or --check was asked for."""
@@ -159,7 +154,6 @@ class CompileSettings(CommandSettings):
             raise UsageError(f"found {found}, expected one of the two")
 
 
-@dataclass(frozen=True, slots=True)
 class TriplesSettings(CommandSettings):
     """What `triples` was asked to print."""
 
@@ -169,26 +163,25 @@ class TriplesSettings(CommandSettings):
         "max_document_bytes", "budget_bytes", "max_window_bytes", "fence",
     )  # fmt: skip
 
-    inputs: Inputs = field(default_factory=Inputs)
-    reading: InputOptions = field(default_factory=InputOptions)
-    resources: ResourceOptions = field(default_factory=ResourceOptions)
+    inputs: Inputs = made(default_factory=Inputs)
+    reading: InputOptions = made(default_factory=InputOptions)
+    resources: ResourceOptions = made(default_factory=ResourceOptions)
 
     def validate(self) -> None:
         """At least one input."""
         self.expect("triples", self.inputs.triples)
 
 
-@dataclass(frozen=True, slots=True)
 class EncodeSettings(CommandSettings):
     """What `encode` was asked to do."""
 
     needs: ClassVar[str] = "TRIPLES... -o FILE"
     takes: ClassVar[tuple[str, ...]] = (*TriplesSettings.takes, "output")
 
-    inputs: Inputs = field(default_factory=Inputs)
-    reading: InputOptions = field(default_factory=InputOptions)
-    target: TargetOptions = field(default_factory=TargetOptions)
-    resources: ResourceOptions = field(default_factory=ResourceOptions)
+    inputs: Inputs = made(default_factory=Inputs)
+    reading: InputOptions = made(default_factory=InputOptions)
+    target: TargetOptions = made(default_factory=TargetOptions)
+    resources: ResourceOptions = made(default_factory=ResourceOptions)
 
     def validate(self) -> None:
         """At least one input, and a file to write."""
@@ -196,7 +189,6 @@ class EncodeSettings(CommandSettings):
         self.expect("-o FILE", self.target.output)
 
 
-@dataclass(frozen=True, slots=True)
 class ExplainSettings(CommandSettings):
     """What `explain` was asked."""
 
@@ -206,10 +198,10 @@ class ExplainSettings(CommandSettings):
         "max_window_bytes", "fence",
     )  # fmt: skip
 
-    inputs: Inputs = field(default_factory=Inputs)
-    explain: ExplainOptions = field(default_factory=ExplainOptions)
-    reading: InputOptions = field(default_factory=InputOptions)
-    resources: ResourceOptions = field(default_factory=ResourceOptions)
+    inputs: Inputs = made(default_factory=Inputs)
+    explain: ExplainOptions = made(default_factory=ExplainOptions)
+    reading: InputOptions = made(default_factory=InputOptions)
+    resources: ResourceOptions = made(default_factory=ResourceOptions)
 
     def validate(self) -> None:
         """Rules, triples, and a triple to explain."""
@@ -220,7 +212,7 @@ class ExplainSettings(CommandSettings):
 
 def _groups(kind: type[CommandSettings]) -> dict[str, type[Options]]:
     """The groups of a command by field: each is what makes it where nothing is given."""
-    return {one.name: cast(type[Options], one.default_factory) for one in dataclasses.fields(kind)}
+    return cast(dict[str, type[Options]], kind.kinds())
 
 
 def _in_order_of_table(names: Iterable[str]) -> tuple[str, ...]:

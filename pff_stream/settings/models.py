@@ -8,12 +8,11 @@ checked here, wherever they come from. Sizes are bytes. Not done here: which gro
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
 from typing import Any, Self
 
 from pff_stream.errors import UsageError
 from pff_stream.settings.columns import EXPECTED, parse_columns
+from pff_stream.settings.frozen import Frozen
 from pff_stream.settings.options import OPTIONS, split_functional, split_report
 
 MIB = 1024 * 1024
@@ -25,8 +24,7 @@ COMPILE_BYTES = 32 * MIB
 """What compiling takes at most, where the budget leaves so much."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Frozen):
     """Base of all groups: every field is checked by the option that fills it."""
 
     def __post_init__(self) -> None:
@@ -38,7 +36,7 @@ class Options:
         for name in names:
             value, option = getattr(self, name), OPTIONS[name]
             if value is not None:
-                object.__setattr__(self, name, option.read(value, f"--{option.name}"))
+                self.__dict__[name] = option.read(value, f"--{option.name}")
 
     def validate(self) -> None:
         """UsageError where fields contradict each other."""
@@ -46,23 +44,18 @@ class Options:
     @classmethod
     def names(cls) -> tuple[str, ...]:
         """All fields."""
-        return tuple(one.name for one in dataclasses.fields(cls))
+        return cls.fields()
 
     @classmethod
     def of(cls, **values: Any) -> Self:
         """The group with these values by field, the others by default."""
         return cls(**values)
 
-    def replace(self, **changes: Any) -> Self:
-        """The same group with some fields changed, checked again."""
-        return dataclasses.replace(self, **changes)
-
     def values(self) -> dict[str, Any]:
         """Every field with its value."""
         return {name: getattr(self, name) for name in self.names()}
 
 
-@dataclass(frozen=True, slots=True)
 class Inputs(Options):
     """Paths of what is read."""
 
@@ -78,7 +71,7 @@ class Inputs(Options):
         # No option fills them: TRIPLES only stand on a command line.
         given = (self.triples,) if isinstance(self.triples, str) else self.triples
         paths = tuple(str(OPTIONS["rules"].read(path, "TRIPLES")) for path in given)
-        object.__setattr__(self, "triples", paths)
+        self.__dict__["triples"] = paths
         self.validate()
 
     def validate(self) -> None:
@@ -87,7 +80,6 @@ class Inputs(Options):
             raise UsageError("found - more than once, expected standard input for one input only")
 
 
-@dataclass(frozen=True, slots=True)
 class InputOptions(Options):
     """How rules and triples are read and understood; changes results and sizes."""
 
@@ -121,7 +113,6 @@ class InputOptions(Options):
             )
 
 
-@dataclass(frozen=True, slots=True)
 class EvaluationOptions(Options):
     """Which rules are evaluated, and what is counted and kept of them; changes results."""
 
@@ -157,7 +148,6 @@ class EvaluationOptions(Options):
         return tuple(split_functional(one) for one in self.functional)
 
 
-@dataclass(frozen=True, slots=True)
 class FindingsOptions(Options):
     """Which findings are looked for, and in what order they come; changes results."""
 
@@ -182,7 +172,6 @@ class FindingsOptions(Options):
             raise UsageError("--score noisy-or: found without --floor, expected --floor C besides")
 
 
-@dataclass(frozen=True, slots=True)
 class ResourceOptions(Options):
     """Memory and processes of a run; changes no byte of the results."""
 
@@ -218,7 +207,6 @@ class ResourceOptions(Options):
             )
 
 
-@dataclass(frozen=True, slots=True)
 class OutputOptions(Options):
     """Where results go, and what a command makes of them; changes no byte of the results."""
 
@@ -255,7 +243,6 @@ class OutputOptions(Options):
         return "-" in (self.violations, *self.report_paths)
 
 
-@dataclass(frozen=True, slots=True)
 class CompileOptions(Options):
     """What only `compile` is asked."""
 
@@ -273,7 +260,6 @@ class CompileOptions(Options):
             raise UsageError(f"--chunk-rules: found {self.chunk_rules}, expected {expected}")
 
 
-@dataclass(frozen=True, slots=True)
 class TargetOptions(Options):
     """The one file that `compile`, `encode` and `plan` write."""
 
@@ -281,7 +267,6 @@ class TargetOptions(Options):
     """Its path; None: none is written."""
 
 
-@dataclass(frozen=True, slots=True)
 class ExplainOptions(Options):
     """What only `explain` is asked."""
 
@@ -289,7 +274,6 @@ class ExplainOptions(Options):
     """Subject, relation and object by name."""
 
 
-@dataclass(frozen=True, slots=True)
 class TalkOptions(Options):
     """How much is said on standard error, and in which form."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pff_stream.errors import UsageError
 from pff_stream.execute.executors import EXECUTORS
@@ -40,8 +40,7 @@ _REPORT = re.compile(r"(?:([a-z][a-z0-9-]*)=)?(.+)", re.ASCII | re.DOTALL)
 _START_METHODS = tuple(executor.name for executor in EXECUTORS)
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """One option: `read` turns text or a native value into the value of the settings' field."""
 
     name: str

@@ -7,8 +7,7 @@ count is on the wrong side by rounding.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pff_stream.errors import UsageError
 
@@ -26,8 +25,7 @@ FAIL_ON = "violations, none, count>N, rate>P, new, new>N, score>=S or nothing-ch
 _BAD_RULE = re.compile(rf"(?P<word>fail|skip)|{_NUMBER}(?P<percent>%)", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(NamedTuple):
     """What a run came to, as conditions ask for it."""
 
     violations: int
@@ -104,14 +102,14 @@ def _condition(text: str) -> re.Match[str]:
     form = _CONDITION.fullmatch(text)
     if form is None:
         raise ValueError
-    if form["number"] is not None and _share(form["number"], form["percent"]) > 1:
+    if form["number"] is not None and _is_over_all(form["number"], form["percent"]):
         raise ValueError
     if form["score"] is not None and float(form["score"]) > 1:
         raise ValueError
     return form
 
 
-def allowed_share(on_bad_rule: str) -> Fraction:
+def allowed_share(on_bad_rule: str) -> Fraction | int:
     """The share of rules that may be rejected: 0 for `fail`, 1 for `skip`, P/100 for `P%`.
 
     `UsageError` for anything else.
@@ -132,18 +130,27 @@ def too_many_rejected(on_bad_rule: str, rejected: int, n_rules: int) -> bool:
 
 def _read(value: object) -> re.Match[str]:
     form = _BAD_RULE.fullmatch(value.replace(" ", "")) if isinstance(value, str) else None
-    if form is None or (form["number"] is not None and _allowed(form) > 1):
+    if form is None or (
+        form["number"] is not None and _is_over_all(form["number"], form["percent"])
+    ):
         raise ValueError
     return form
 
 
-def _allowed(form: re.Match[str]) -> Fraction:
+def _allowed(form: re.Match[str]) -> Fraction | int:
     if form["number"] is None:
-        return _share(str(int(form["word"] == "skip")), "")
+        return int(form["word"] == "skip")
     return _share(form["number"], form["percent"])
 
 
+def _is_over_all(number: str, percent: str) -> bool:
+    """Whether a share is more than 1."""
+    whole, _, part = number.partition(".")
+    most = 100 if percent else 1
+    return int(whole) > most or (int(whole) == most and bool(part.strip("0")))
+
+
 def _share(number: str, percent: str) -> Fraction:
-    from fractions import Fraction  # not where options are only listed
+    from fractions import Fraction  # not where options are only read
 
     return Fraction(number) / (100 if percent else 1)

@@ -7,15 +7,15 @@ own keys, then defaults. Not done here: what a value means (`options`) and wheth
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypeVar
 
 from pff_stream.errors import UsageError
 from pff_stream.settings.options import OPTIONS
-from pff_stream.settings.yaml import Placed, read_mapping
+
+if TYPE_CHECKING:
+    from pff_stream.settings.yaml import Placed
 
 
 class Named(Protocol):
@@ -33,8 +33,7 @@ class Named(Protocol):
 S = TypeVar("S", bound=Named)
 
 
-@dataclass(frozen=True, slots=True)
-class FileOptions:
+class FileOptions(NamedTuple):
     """Options that a file sets, by field, with what is needed for messages and paths."""
 
     path: str
@@ -52,8 +51,7 @@ class FileOptions:
         return value
 
 
-@dataclass(frozen=True, slots=True)
-class Layers:
+class Layers(NamedTuple):
     """Everything that was said, apart by who said it; `given` is by field."""
 
     given: Mapping[str, object]
@@ -70,7 +68,9 @@ def gather(given: Mapping[str, object], environ: Mapping[str, str]) -> Layers:
     path = _said(layers, "config")
     if path is None:
         return layers
-    return dataclasses.replace(layers, config=file_options(str(path), read_mapping(str(path))))
+    from pff_stream.settings.yaml import read_mapping
+
+    return layers._replace(config=file_options(str(path), read_mapping(str(path))))
 
 
 def resolve(kind: type[S], layers: Layers) -> S:
