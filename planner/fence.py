@@ -217,7 +217,7 @@ class MemoryGroup:
         if str(os.getpid()) not in members:
             # A group below any other one could be free of the limits that bind us now.
             return "our own group is not visible here"
-        self._remove_stale()
+        _remove_stale(self._base, self._name, self._root)
         try:
             if group.version == 1:
                 return self._make_v1()
@@ -289,20 +289,26 @@ class MemoryGroup:
         self.path = ""
         return True
 
-    def _remove_stale(self) -> None:
-        """Remove groups of our name whose process is dead; those still in use refuse it."""
-        start = f"{self._name}-"
+
+def remove_stale_groups(name: str, root: str = "/") -> None:
+    """Removes the groups of a name whose process is dead, where this process could make one."""
+    root = root.rstrip("/")
+    for group in own_groups("memory", root):
+        _remove_stale(root + group.directory, name, root)
+
+
+def _remove_stale(base: str, name: str, root: str) -> None:
+    """Those below one group; those that still have processes refuse it."""
+    start = f"{name}-"
+    try:
+        found = [one for one in os.listdir(base) if one.startswith(start)]
+    except OSError:
+        return
+    for one in found:
+        pid = one[len(start) :]
+        if not pid.isdigit() or os.path.exists(f"{root}/proc/{pid}"):
+            continue
         try:
-            names = os.listdir(self._base)
+            os.rmdir(f"{base}/{one}")
         except OSError:
-            return
-        for name in names:
-            pid = name[len(start) :]
-            if not name.startswith(start) or not pid.isdigit():
-                continue
-            if os.path.exists(f"{self._root}/proc/{pid}"):
-                continue
-            try:
-                os.rmdir(f"{self._base}/{name}")
-            except OSError:
-                pass
+            pass

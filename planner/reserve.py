@@ -62,6 +62,13 @@ def tree_bytes(pid: int) -> int:
     return TreeWatch(pid).sample()
 
 
+def remove_stale_reservations(name: str) -> None:
+    """Removes the files that dead runs left, and their folder where no other run is in it."""
+    if os.path.isdir(runtime_folder(name)):
+        with Reservation(name, held_bytes=lambda pid: 0) as own, own.alone():
+            own.neighbours()
+
+
 class Reservation:
     """What this process plans, told to the other runs of its user, and theirs.
 

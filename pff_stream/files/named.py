@@ -5,10 +5,12 @@ The name carries the creator's process id, and the creator holds a lock on the f
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from pff_stream.files.lock import lock
 
+SHARED_MEMORY = "/dev/shm"
 _PREFIX = "pff-stream-graph-"
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -22,6 +24,45 @@ def temporary_folder() -> str:
 def named_file(folder: str) -> tuple[int, str]:
     """A new file in `folder` (descriptor, path), readable by this user alone; raises `OSError`."""
     return _made(os.path.join(folder, _PREFIX), 0o600)
+
+
+def unnamed_beside(path: str) -> int | None:
+    """A new file in the same folder that has no name yet; None where it cannot get one later.
+
+    Not every file system can. Its permissions are those that the user's umask leaves.
+    """
+    unnamed = getattr(os, "O_TMPFILE", 0)
+    if not unnamed:
+        return None
+    flags = unnamed | os.O_RDWR | os.O_CLOEXEC
+    folder = os.path.dirname(path) or os.curdir
+    with contextlib.suppress(OSError):
+        probe, partial = os.open(folder, flags, 0o666), name_beside(path)
+        try:
+            give_name(probe, partial)
+        finally:
+            os.close(probe)
+        os.unlink(partial)
+        return os.open(folder, flags, 0o666)
+    return None
+
+
+def give_name(descriptor: int, path: str) -> None:
+    """Gives an unnamed file a name; fails where there is one already."""
+    folder = os.open("/proc/self/fd", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        # Without a folder's descriptor CPython calls link(2), which does not follow on Linux.
+        os.link(str(descriptor), path, src_dir_fd=folder, follow_symlinks=True)
+    finally:
+        os.close(folder)
+
+
+def name_to_keep(descriptor: int, path: str) -> str:
+    """The name that an unnamed file has now, beside `path`, which it is to become."""
+    lock(descriptor, shared=True)
+    partial = name_beside(path)
+    give_name(descriptor, partial)
+    return partial
 
 
 def file_beside(path: str) -> tuple[int, str]:

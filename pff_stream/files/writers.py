@@ -19,8 +19,12 @@ from typing import Protocol, Self
 from pff_stream.errors import OutputError
 from pff_stream.files import _pages
 from pff_stream.files.durable import naming, replace_file
-from pff_stream.files.lock import lock
-from pff_stream.files.named import file_beside, name_beside, remove_stale_beside
+from pff_stream.files.named import (
+    file_beside,
+    name_to_keep,
+    remove_stale_beside,
+    unnamed_beside,
+)
 
 STANDARD_OUTPUT = "-"
 WINDOW_BYTES = 1 << 16
@@ -141,9 +145,11 @@ class TemporaryWriter(_Descriptor):
 
     def __init__(self, folder: _Path | None = None) -> None:
         where = os.fspath(folder) if folder is not None else tempfile.gettempdir()
-        with naming(f"temporary file in {where}"):
-            descriptor, path = tempfile.mkstemp(prefix=".pff-stream-", dir=where)
-            os.unlink(path)
+        with (
+            naming(f"temporary file in {where}"),
+            tempfile.TemporaryFile(prefix=".pff-stream-", buffering=0, dir=where) as file,
+        ):
+            descriptor = os.dup(file.fileno())
         super().__init__(descriptor, f"temporary file in {where}", drops_behind=True)
 
 
@@ -185,10 +191,7 @@ class FileWriter(_Descriptor):
             with naming(self.path):
                 os.fsync(self._descriptor)
                 if not self._partial:
-                    lock(self._descriptor, shared=True)
-                    partial = name_beside(self.path)
-                    _give_name(self._descriptor, partial)
-                    self._partial = partial
+                    self._partial = name_to_keep(self._descriptor, self.path)
                 replace_file(self._partial, self.path)
                 self._partial = ""
                 self._close()
@@ -206,21 +209,10 @@ class FileWriter(_Descriptor):
 
     def _open(self) -> int:
         """A new file, without a name where that can be had and given later."""
-        mode = 0o666
         remove_stale_beside(self.path)
-        unnamed = getattr(os, "O_TMPFILE", 0)
-        if unnamed:
-            # Not every file system can, and it must be known now whether a name can be given.
-            flags = unnamed | os.O_WRONLY | os.O_CLOEXEC
-            folder = os.path.dirname(self.path) or os.curdir
-            with contextlib.suppress(OSError):
-                probe, partial = os.open(folder, flags, mode), name_beside(self.path)
-                try:
-                    _give_name(probe, partial)
-                finally:
-                    os.close(probe)
-                os.unlink(partial)
-                return os.open(folder, flags, mode)
+        unnamed = unnamed_beside(self.path)
+        if unnamed is not None:
+            return unnamed
         descriptor, self._partial = file_beside(self.path)
         return descriptor
 
@@ -272,13 +264,3 @@ def _is_special(path: _Path) -> bool:
     except OSError:
         return False
     return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
-
-
-def _give_name(descriptor: int, path: str) -> None:
-    """Gives an unnamed file a name; fails where there is one already."""
-    folder = os.open("/proc/self/fd", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        # Without a folder's descriptor CPython calls link(2), which does not follow on Linux.
-        os.link(str(descriptor), path, src_dir_fd=folder, follow_symlinks=True)
-    finally:
-        os.close(folder)

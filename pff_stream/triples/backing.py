@@ -10,9 +10,8 @@ import os
 
 from pff_stream.errors import OutputError
 from pff_stream.files.durable import synchronise
-from pff_stream.files.named import named_file, remove_stale, temporary_folder
+from pff_stream.files.named import SHARED_MEMORY, named_file, remove_stale, temporary_folder
 
-SHARED_MEMORY = "/dev/shm"
 _WINDOW_BYTES = 1 << 20
 
 

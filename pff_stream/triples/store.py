@@ -18,14 +18,16 @@ from pff_stream.closing import Closing
 from pff_stream.errors import InputError, OutputError, RefusedError
 from pff_stream.files.durable import naming, replace_file, synchronise
 from pff_stream.files.named import (
+    SHARED_MEMORY,
     file_beside,
+    name_to_keep,
     named_file,
     remove_stale,
     remove_stale_beside,
     temporary_folder,
+    unnamed_beside,
 )
 from pff_stream.triples.backing import (
-    SHARED_MEMORY,
     allocate,
     drop,
     fd_name,
@@ -99,6 +101,11 @@ class GraphStore(Closing):
             )
         remove_stale_beside(target)
         with naming(os.fspath(path)):
+            unnamed = unnamed_beside(target)
+            if unnamed is not None:
+                if fd_name(unnamed) is not None:
+                    return cls("path", unnamed, None, target)
+                os.close(unnamed)
             fd, temporary = file_beside(target)
         return cls("path", fd, temporary, target)
 
@@ -246,8 +253,10 @@ class GraphStore(Closing):
         self._sealed = True
 
     def _publish(self) -> None:
-        assert self._path is not None and self._target is not None
+        assert self._target is not None
         os.fsync(self._fd)
+        if self._path is None:
+            self._path = name_to_keep(self._fd, self._target)
         replace_file(self._path, self._target)
         self._path = None
 

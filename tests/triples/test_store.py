@@ -273,7 +273,8 @@ def test_room_without_fallocate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_remains_of_the_dead_are_removed(tmp_path: Path) -> None:
     """A killed creator's file goes at the next start; a living one's and others' files stay."""
     code = (
-        "import sys, time; from pff_stream.triples.store import GraphStore;"
+        "import os, sys, time; vars(os).pop('O_TMPFILE', None);"
+        "from pff_stream.triples.store import GraphStore;"
         "s = GraphStore.named([sys.argv[1]]); t = GraphStore.at_path(sys.argv[1] + '/g');"
         "print('ready', flush=True); time.sleep(60)"
     )
