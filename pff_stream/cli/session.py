@@ -14,7 +14,6 @@ from pff_stream.cli import logs, output
 from pff_stream.cli.engine import Engine
 from pff_stream.cli.options import from_command_line
 from pff_stream.cli.progress import TerminalLine, choose_observer
-from pff_stream.limits.leftovers import remove_leftovers
 from pff_stream.observer import Observer
 from pff_stream.settings.models import ResourceOptions, TalkOptions
 from pff_stream.settings.resolve import Layers, gather, resolve
@@ -28,6 +27,8 @@ def working(given: dict[str, Any]) -> Iterator[tuple[Layers, TalkOptions, Observ
     layers = gather(from_command_line() | given, os.environ)
     voice = resolve(TalkOptions, layers)
     handler = logs.set_up(quiet=voice.quiet, verbose=voice.verbose, log_json=voice.log_json)
+    from pff_stream.limits.leftovers import remove_leftovers  # not for --help
+
     remove_leftovers()
     observer = choose_observer(sys.stderr, voice.quiet, voice.log_json)
     if isinstance(observer, TerminalLine):
