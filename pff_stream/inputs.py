@@ -36,6 +36,7 @@ from pff_stream.triples.inputs import TripleInput
 from pff_stream.triples.options import encode_options
 from pff_stream.triples.report import EncodeReport, no_triples
 from pff_stream.triples.store import GraphStore
+from pff_stream.words import counted
 from planner.mounts import is_memory
 
 if TYPE_CHECKING:
@@ -197,8 +198,8 @@ def _compiled_before(file: RuleFile, path: str, reading: InputOptions) -> Rules:
         )
     if too_many_rejected(reading.on_bad_rule, file.rejected, file.rules):
         raise InputError(
-            f"{path}: {file.rejected} of {file.rules} rule lines could not be read when it "
-            f"was compiled, more than --on-bad-rule {reading.on_bad_rule} allows"
+            f"{path}: {file.rejected:,} of {counted(file.rules, 'rule line')} could not be read "
+            f"when it was compiled, more than --on-bad-rule {reading.on_bad_rule} allows"
         )
     # The descriptor's name: workers read this file even if the path is replaced meanwhile.
     name = f"/proc/{os.getpid()}/fd/{file.fileno()}"

@@ -19,6 +19,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from pff_stream.words import counted
+
 KEPT = 10
 """Places of each name that are kept, the first ones."""
 SAID = 5
@@ -49,7 +51,7 @@ class NoteKind:
         """So many of it, in words; nothing where its places say all."""
         if not self.one:
             return ""
-        return f"{count:,} {self.one if count == 1 else self.many}"
+        return counted(count, self.one, self.many)
 
 
 BAD_TRIPLES = NoteKind("bad_triples", "bad triple was skipped", "bad triples were skipped")

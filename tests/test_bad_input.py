@@ -133,7 +133,7 @@ def test_bombs_take_bounded_memory(tmp_path: Path, rules: Path, triples: Path) -
     cases = (
         ((rules, tmp_path / "t.tsv.gz"), "line 1"),
         ((rules, tmp_path / "t.json.gz", "--max-document", "1MiB"), "line 1"),
-        ((tmp_path / "r.tsv.gz", triples), "1 of 1 rule lines could not be read"),
+        ((tmp_path / "r.tsv.gz", triples), "1 of 1 rule line could not be read"),
     )
     # What a process was before it became another program counts in its peak: a small one starts it.
     measuring = (

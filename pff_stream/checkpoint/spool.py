@@ -37,6 +37,7 @@ from pff_stream.report.run_table import RunTable
 from pff_stream.settings.commands import RunSettings
 from pff_stream.settings.models import Inputs
 from pff_stream.triples.graph import HEADER_BYTES
+from pff_stream.words import counted
 from pff_stream.work.task import Task
 
 SPOOL, JOURNAL = "spool", "journal"
@@ -176,11 +177,11 @@ def unfinished_run(
 
 def _say(run: UnfinishedRun, rules: Rules, observer: Observer) -> None:
     n_rules = rules.file.rules - rules.file.rejected
-    observer.note(f"resumed: {run.n_rules:,} of {n_rules:,} rules are done")
+    observer.note(f"resumed: {run.n_rules:,} of {counted(n_rules, 'rule')} are done")
     if run.cut_bytes:
-        observer.note(f"the journal was torn: {run.cut_bytes} bytes at its end are cut")
+        observer.note(f"the journal was torn: {counted(run.cut_bytes, 'byte')} at its end are cut")
     if run.lost:
-        observer.note(f"results of {run.lost:,} tasks are damaged: they are evaluated again")
+        observer.note(f"results of {counted(run.lost, 'task')} are damaged and evaluated again")
 
 
 def _described(rules: Rules, graph: GraphInput) -> dict[str, str]:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from pff_stream.words import counted
+
 STALL_SECONDS = 60.0
 SET_UP_STALL_SECONDS = 60.0
 """A worker that sets up, imports included, may stand still for so long at least."""
@@ -36,7 +38,9 @@ class Job:
 
     def __post_init__(self) -> None:
         if self.workers < 1 or self.stall_seconds <= 0:
-            raise ValueError(f"{self.workers} workers, stall after {self.stall_seconds} s")
+            raise ValueError(
+                f"{counted(self.workers, 'worker')}, stall after {self.stall_seconds} s"
+            )
 
     @property
     def wait_seconds(self) -> float:

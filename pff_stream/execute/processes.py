@@ -29,6 +29,7 @@ from pff_stream.execute.messages import ERROR, MEMORY, READY, RemoteTraceback
 from pff_stream.execute.queue import Answer, Item, Task, TaskQueue
 from pff_stream.execute.shared_page import SharedPage
 from pff_stream.execute.worker_main import BEGUN_WORD, PROGRESS_WORD, work
+from pff_stream.words import counted
 
 QUICK_SECONDS = 0.02
 """A task is sent ahead only after one that was over sooner: behind a long one it would wait while
@@ -266,8 +267,8 @@ class ProcessCrew(Generic[Task, Answer]):
         self._failed_starts_in_a_row += 1
         if self._failed_starts_in_a_row >= FAILED_STARTS_LIMIT * len(self._workers):
             raise WorkersFailedError(
-                f"{self._failed_starts_in_a_row} workers in a row ended before they began any "
-                f"task; the last one: {cause}"
+                f"{counted(self._failed_starts_in_a_row, 'worker')} in a row ended before they "
+                f"began any task; the last one: {cause}"
             )
         if self._failed_starts[slot] > 1:
             pause = min(

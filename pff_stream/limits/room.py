@@ -13,6 +13,7 @@ import sys
 
 from pff_stream.errors import RefusedError
 from pff_stream.limits.set_limits import limits_set
+from pff_stream.words import counted
 
 DATA_BYTES = 48 << 20
 """Private memory that importing numpy and the compiled parts maps (measured: 40 + 5 MiB)."""
@@ -78,7 +79,8 @@ def check_descriptors() -> None:
             os.close(descriptor)
     if len(opened) < DESCRIPTORS:
         raise RefusedError(
-            f"refused: {len(opened)} more files can be opened, at least {DESCRIPTORS} are needed"
+            f"refused: {counted(len(opened), 'more file')} can be opened, "
+            f"at least {DESCRIPTORS} are needed"
             f"{limits_set('RLIMIT_NOFILE')}"
         )
 

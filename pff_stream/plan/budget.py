@@ -24,6 +24,7 @@ from pff_stream.settings.models import (
     ResourceOptions,
 )
 from pff_stream.settings.options import OPTIONS
+from pff_stream.words import counted
 from planner.machine import Machine, profile
 from planner.model import Settings
 from planner.plan import Plan
@@ -80,7 +81,7 @@ class MemoryBudget(Closing):
             workers = int(self._saved.settings["workers"] or 1)
             if ceiling is not None and workers > ceiling:
                 raise UsageError(
-                    f"--plan {self._resources.plan}: found {workers} workers, "
+                    f"--plan {self._resources.plan}: found {counted(workers, 'worker')}, "
                     f"expected at most {ceiling} (--max-workers)"
                 )
         with self._reservation.alone():

@@ -12,6 +12,7 @@ from pff_stream.execute.executors import executor_of
 from pff_stream.plan.costs import Costs, probed, safe_here, spare_methods, usable_method
 from pff_stream.plan.workload import Workload
 from pff_stream.settings.models import ResourceOptions
+from pff_stream.words import counted
 from planner.machine import Machine
 from planner.model import Phase, Setting, Settings
 from planner.plan import Plan
@@ -117,13 +118,13 @@ def why_fewer(
         return []
     workers = int(chosen["workers"] or 1)
     asked = resources.max_workers or machine.cores
-    said = f"{workers} instead of {asked} workers"
+    said = f"{workers} instead of {counted(asked, 'worker')}"
     if workers < min(asked, machine.cores, max(1, pieces)):
         return [f"{said}: more do not fit the budget"]
     if resources.max_workers is None or workers >= asked:
         return []
     if workers == machine.cores:
-        return [f"{said}: {machine.cores} cores may be used ({machine.cores_source})"]
+        return [f"{said}: {counted(machine.cores, 'core')} may be used ({machine.cores_source})"]
     return [f"{said}: there is no more work to share out than {pieces} {unit}"]
 
 
@@ -131,8 +132,8 @@ def too_many(resources: ResourceOptions, machine: Machine) -> list[str]:
     """A warning where more workers are asked for than cores may be used."""
     if resources.workers is None or resources.workers <= machine.cores:
         return []
-    cores = f"{machine.cores} cores ({machine.cores_source})"
-    return [f"{resources.workers} workers on {cores}: more than can work at once"]
+    cores = f"{counted(machine.cores, 'core')} ({machine.cores_source})"
+    return [f"{counted(resources.workers, 'worker')} on {cores}: more than can work at once"]
 
 
 def _plan(

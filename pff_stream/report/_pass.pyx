@@ -33,6 +33,7 @@ from pff_stream.report._share cimport share_of
 from pff_stream.report._text cimport DECIMALS, Decimal, Sink, put_decimal
 from pff_stream.report.records import Counts
 from pff_stream.report.totals import Totals, WorstRule
+from pff_stream.words import counted
 from pff_stream.rules.columns import (
     CONFIDENCE,
     HEAD_COVERAGE,
@@ -142,7 +143,7 @@ cdef class Pass:
                 if heap.n:
                     raise DamagedResultsError(
                         f"damaged results: rule number {heap.header.source} is not in the source, "
-                        f"which has {self.source} rules"
+                        f"which has {counted(self.source, 'rule')}"
                     )
                 return False
         memset(rule, 0, sizeof(Rule))
@@ -205,8 +206,8 @@ cdef class Pass:
         ):
             raise DamagedResultsError(
                 f"damaged results: outcome {rule.outcome} of rule number {rule.source} with "
-                f"{predictions} predictions, {support} of them in the graph, which has "
-                f"{rule.facts} triples of the relation"
+                f"{counted(predictions, 'prediction')}, {support} of them in the graph, which has "
+                f"{counted(rule.facts, 'triple')} of the relation"
             )
         self.part = 0
         self._read_part(rule)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pff_stream.report.streams import Found
+from pff_stream.words import counted
 
 WIDTH = 80
 Names = tuple[str, str, str]
@@ -87,12 +88,12 @@ class Explanation:
             width,
         )
         n = len(self.reasons)
-        rules = "1 rule predicts it" if n == 1 else f"{n:,} rules predict it"
+        rules = counted(n, "rule predicts it", "rules predict it")
         lines += ["", f"{rules}, by {self.ranked_by} confidence" if n else "no rule predicts it"]
         for reason in self.reasons:
             lines += ["", *self._reason(reason, width)]
         if self.not_looked_at:
-            lines += ["", f"{self.not_looked_at:,} rules could not be read: not looked at"]
+            lines += ["", f"{counted(self.not_looked_at, 'rule')} could not be read: not looked at"]
         return lines
 
     def _reason(self, reason: Reason, width: int) -> Iterator[str]:

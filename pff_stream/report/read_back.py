@@ -29,6 +29,7 @@ from pff_stream.report.streams import (
     RunHeader,
 )
 from pff_stream.report.summary import Summary, read_summary
+from pff_stream.words import counted
 from planner.formula import Formula, given
 
 _METRICS = file_name(Metrics)
@@ -97,7 +98,7 @@ class DocumentResults:
             yield finding
         expected = self.summary.totals.rules.violations_written
         if n != expected:
-            raise lines.error(f"{n} violations", f"{expected} by {SUMMARY}")
+            raise lines.error(counted(n, "violation"), f"{expected} by {SUMMARY}")
 
     def _file(self, name: str) -> str:
         try:
@@ -153,7 +154,7 @@ class FinishedRun:
             yield _task(lines, text, self._folder)
         expected = self.summary.totals.documents
         if n != expected:
-            raise lines.error(f"{n} documents", f"{expected} by {SUMMARY}")
+            raise lines.error(counted(n, "document"), f"{expected} by {SUMMARY}")
 
 
 def _summary(folder: str) -> Summary:

@@ -10,6 +10,7 @@ from pff_stream.report.formats.metrics import COLUMNS, HEADER
 from pff_stream.report.records import Counts, Outcome
 from pff_stream.report.result_lines import ResultLines, shown
 from pff_stream.report.streams import MinerValues, RuleMetric
+from pff_stream.words import counted
 
 _COUNTED = COLUMNS[3:8]
 _SHARES = COLUMNS[8:11]
@@ -32,8 +33,8 @@ def read_metrics(lines: ResultLines, document: str, *, partial: bool) -> Iterato
             raise lines.error(shown(text), "a rule with its outcome and counts") from None
         if metric.outcome not in outcomes_of(metric.counts, metric.outcome, partial=partial):
             raise lines.error(
-                f"{metric.counts.predictions} predictions, {metric.counts.support} of them in the "
-                f"graph, {metric.counts.unknown} unknown",
+                f"{counted(metric.counts.predictions, 'prediction')}, {metric.counts.support} "
+                f"of them in the graph, {metric.counts.unknown} unknown",
                 f"counts of a rule that is {metric.outcome.word}",
             )
         if metric.line <= before:

@@ -14,6 +14,7 @@ from typing import Any
 from pff_stream.notes import Notes
 from pff_stream.report.records import VACUOUS_REASONS, Counts, Json, Outcome, Reason
 from pff_stream.report.totals import RunTotals, Totals
+from pff_stream.words import counted
 
 FORMAT_VERSION = 2
 
@@ -120,15 +121,15 @@ def summary_lines(
     )
     if lists_documents:
         became = ", ".join(f"{count:,} {word}" for word, count in run.by_outcome.items() if count)
-        yield f"{number(run.documents, 'document')}: {became}"
-        checks = number(totals.rules, "check")
+        yield f"{counted(run.documents, 'document')}: {became}"
+        checks = counted(totals.rules, "check")
         yield f"{checks} of a rule on a document ({semantics})" + (f": {found}" if found else "")
     else:
-        yield f"{number(totals.rules, 'rule')} ({semantics})" + (f": {found}" if found else "")
+        yield f"{counted(totals.rules, 'rule')} ({semantics})" + (f": {found}" if found else "")
     yield from reason_lines(totals)
     yield (
-        f"{number(totals.predictions, 'prediction')}, {totals.support:,} of them in the graph, "
-        f"{number(totals.violations, 'violation')}"
+        f"{counted(totals.predictions, 'prediction')}, {totals.support:,} of them in the graph, "
+        f"{counted(totals.violations, 'violation')}"
         + (f", {totals.counts.unknown:,} unknown" if partial else "")
     )
     yield from cap_lines(totals)
@@ -171,12 +172,12 @@ def cap_lines(totals: Totals) -> Iterator[str]:
     """One line for each cap that cut something."""
     if totals.cut_by_max_examples:
         yield (
-            f"--max-examples left out {number(totals.cut_by_max_examples, 'violation')} "
+            f"--max-examples left out {counted(totals.cut_by_max_examples, 'violation')} "
             "(counted, without example)"
         )
     if totals.cut_by_max_violations:
         yield (
-            f"--max-violations left out {number(totals.cut_by_max_violations, 'example')} "
+            f"--max-violations left out {counted(totals.cut_by_max_violations, 'example')} "
             f"after the first {totals.violations_written:,}"
         )
 
@@ -193,10 +194,5 @@ def visible(text: str) -> str:
 def _title(totals: Totals) -> str:
     violated, shown = totals.count(Outcome.VIOLATED), len(totals.worst)
     if shown < violated:
-        return f"the {shown} of {violated:,} violated rules with the most violations:"
+        return f"the {shown} of {counted(violated, 'violated rule')} with the most violations:"
     return "violated rules, most violations first:"
-
-
-def number(n: int, thing: str) -> str:
-    """So many of a thing, in words."""
-    return f"{n:,} {thing}" if n == 1 else f"{n:,} {thing}s"

@@ -24,6 +24,7 @@ import numpy.typing as npt
 from pff_stream.rules._chunks import find_bad_name, find_bad_text
 from pff_stream.rules._format import CHUNK_COLUMNS, FLAG_AMBIGUOUS
 from pff_stream.rules.rule import MAX_BODY_ATOMS, MAX_VARIABLES
+from pff_stream.words import counted
 
 if TYPE_CHECKING:
     from pff_stream.rules.rule import Atom, Rule, Variable
@@ -110,7 +111,7 @@ def chunk_of(
     views = {name: _view(columns, name) for name in CHUNK_COLUMNS}
     chunk = RuleChunk(**views, rule_format=rule_format, origin=origin)  # type: ignore[arg-type]
     if chunk.n_rules != n_rules or chunk.n_bodies != n_bodies:
-        found = f"{chunk.n_rules} rules and {chunk.n_bodies} bodies"
+        found = f"{counted(chunk.n_rules, 'rule')} and {counted(chunk.n_bodies, 'body', 'bodies')}"
         raise ValueError(f"{found}, expected {n_rules} and {n_bodies}")
     _check_lengths(chunk)
     check_ends("name_ends", chunk.name_ends, len(chunk.names))

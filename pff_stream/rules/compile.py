@@ -39,6 +39,7 @@ from pff_stream.rules.compile_report import CompileReport, Rejections, no_rules
 from pff_stream.rules.formats import FORMATS, named
 from pff_stream.rules.formats.interface import GraphNames, RuleFormat
 from pff_stream.settings.policy import allowed_share
+from pff_stream.words import counted
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -250,7 +251,7 @@ class _Compiling:
             raise no_rules(source_name)
         if not sink.rejected:
             return
-        count = f"{sink.rejected} of {sink.rules} rule lines could not be read"
+        count = f"{sink.rejected:,} of {counted(sink.rules, 'rule line')} could not be read"
         if sink.rejected <= allowed * sink.rules:
             return
         listed = "".join(f"\n  {rejection}" for rejection in first)

@@ -26,6 +26,7 @@ from pff_stream.rules.chunk import RuleChunk
 from pff_stream.rules.chunk_reader import ChunkReader, Place
 from pff_stream.rules.columns import MinerColumn, unpacked
 from pff_stream.rules.source_chunk import SourceChunk, source_chunk_of
+from pff_stream.words import counted
 
 __all__ = ["FORMAT", "FORMAT_VERSION", "RECORD", "SEMANTICS", "RuleFile", "SourceChunk"]
 
@@ -163,7 +164,9 @@ class RuleFile(ChunkReader):
             self._refuse(offset, f"{self.counts['filters']} filter atoms", "none: not evaluated")
         for column in self.columns:
             if column.rules > self.rules:
-                self._refuse(offset, f"{column.rules} rules with {column.name}", f"{self.rules}")
+                self._refuse(
+                    offset, f"{counted(column.rules, 'rule')} with {column.name}", f"{self.rules}"
+                )
         at = int(index["header_bytes"])
         for name, largest in (
             ("chunks", self.max_chunk_bytes),
@@ -180,10 +183,10 @@ class RuleFile(ChunkReader):
         for name, held in (("rules", self.max_chunk_rules), ("bodies", self.bodies)):
             if len(self.chunks) and int(self.chunks[name].max()) > held:
                 self._refuse(offset, f"a chunk of {self.chunks[name].max()} {name}", f"{held}")
-        counted = int(self.source_chunks["rules"].sum(dtype=np.uint64))
+        in_source = int(self.source_chunks["rules"].sum(dtype=np.uint64))
         evaluated = int(self.chunks["rules"].sum(dtype=np.uint64))
-        if counted != self.rules or evaluated != self.rules - self.rejected:
-            found = f"{counted} rules in source chunks and {evaluated} in evaluation chunks"
+        if in_source != self.rules or evaluated != self.rules - self.rejected:
+            found = f"{in_source} rules in source chunks and {evaluated} in evaluation chunks"
             self._refuse(offset, found, f"{self.rules} and {self.rules - self.rejected}")
 
     def _check_records(

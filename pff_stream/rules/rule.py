@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from pff_stream.words import counted
+
 MAX_VARIABLES = 26
 """Distinct variables of a rule."""
 MAX_BODY_ATOMS = 8191
@@ -66,9 +68,9 @@ class Rule:
         """What was found that no rule can have, and what was expected instead; else None."""
         known = self.variables()
         if len(known) > MAX_VARIABLES:
-            return f"{len(known)} variables", f"at most {MAX_VARIABLES}"
+            return counted(len(known), "variable"), f"at most {MAX_VARIABLES}"
         if len(self.body) > MAX_BODY_ATOMS:
-            return f"{len(self.body)} body atoms", f"at most {MAX_BODY_ATOMS}"
+            return counted(len(self.body), "body atom"), f"at most {MAX_BODY_ATOMS}"
         if not self.body and len(known) > 1:
             return "two variables in the head of a rule without a body", "at most one"
         for term in self.head.terms:

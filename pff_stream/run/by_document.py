@@ -48,6 +48,7 @@ from pff_stream.settings.models import ResourceOptions
 from pff_stream.triples.inputs import held_at_most, text_at_most
 from pff_stream.triples.options import encode_options
 from pff_stream.triples.sizes import document_at_most
+from pff_stream.words import counted
 from pff_stream.work.documents import (
     DocumentAnswer,
     DocumentArguments,
@@ -104,7 +105,7 @@ class Listed(Documents):
         inputs = {
             "rules": basis.rules.source_hash.hex(),
             **self.hashes,
-            "documents": f"{n_documents} of {total} bytes",
+            "documents": f"{n_documents} of {counted(total, 'byte')}",
         }
         return basis.budget.agree(make, inputs | basis.settings.result_options())
 

@@ -17,6 +17,7 @@ from pff_stream.observer import Observer
 from pff_stream.rules.share import CompileShare
 from pff_stream.settings.commands import CompileSettings, EncodeSettings, TriplesSettings
 from pff_stream.settings.models import ResourceOptions
+from pff_stream.words import counted
 from planner.machine import read_machine
 from planner.probe import measure_self
 from planner.sizes import format_size
@@ -61,15 +62,16 @@ def compile_rules(settings: CompileSettings, observer: Observer) -> list[str]:
             ),
             graph=graph,
         )
-    counts = f"{report.rules:,} rules, {report.bodies:,} distinct bodies"
+    bodies = counted(report.bodies, "distinct body", "distinct bodies")
+    counts = f"{counted(report.rules, 'rule')}, {bodies}"
     lines = [f"{counts}, {report.rejected:,} rejected ({report.seconds:.2f} s)"]
     say(report.notes)
     if report.unsettled:
-        lines.append(
-            f"{report.unsettled:,} rules have several readings: `run` settles them by the graph"
-        )
+        said = counted(report.unsettled, "rule has several readings", "rules have several readings")
+        lines.append(f"{said}: `run` settles that by the graph")
     if target is not None:
-        lines.append(f"{target}: {format_size(report.file_bytes)} in {report.chunks:,} chunks")
+        chunks = counted(report.chunks, "chunk")
+        lines.append(f"{target}: {format_size(report.file_bytes)} in {chunks}")
     return lines
 
 
@@ -93,8 +95,9 @@ def encode_triples(settings: EncodeSettings, observer: Observer) -> list[str]:
     fence_bytes = fenced_bytes(share, resources)
     with GraphStore.at_path(target) as store:
         report = encode_in_process(paths, options, store, fence_bytes=fence_bytes)
-    counts = f"{report.n_triples:,} triples ({report.n_read:,} read)"
-    names = f"{report.n_entities:,} entities, {report.n_relations:,} relations"
+    counts = f"{counted(report.n_triples, 'triple')} ({report.n_read:,} read)"
+    entities = counted(report.n_entities, "entity", "entities")
+    names = f"{entities}, {counted(report.n_relations, 'relation')}"
     lines = [f"{counts}, {names} ({report.seconds:.2f} s)"]
     lines.append(f"{target}: {format_size(report.graph_bytes)}, mapping {report.mapping}")
     return lines

@@ -43,6 +43,7 @@ from pff_stream.settings.commands import ExplainSettings
 from pff_stream.triples._graph import GraphView
 from pff_stream.triples.graph import attach, verify
 from pff_stream.triples.terms import GraphSizes
+from pff_stream.words import counted
 from planner.probe import measure_self
 from planner.sizes import format_size
 from planner.text import refusal
@@ -258,8 +259,9 @@ class _Explainer:
                 held = sum(REASON_BYTES + REASON_ATOM_BYTES * len(one[3]) // 12 for one in found)
                 if held > room_bytes:
                     raise RefusedError(
-                        f"refused: {len(found):,} rules and more predict this triple, which takes "
-                        f"more than the {format_size(room_bytes)} that the budget leaves for them"
+                        f"refused: {counted(len(found), 'rule')} and more predict this triple, "
+                        f"which takes more than the {format_size(room_bytes)} that the budget "
+                        "leaves for them"
                     )
         found.sort(key=lambda one: one[0])
         return list(self._with_texts(found))

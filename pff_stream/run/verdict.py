@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, cast
 
 from pff_stream.errors import UsageError
 from pff_stream.report.records import Outcome
-from pff_stream.report.summary import number
 from pff_stream.report.totals import RunTotals
 from pff_stream.settings.policy import Checked, asks_for_new, fails_on, too_many_rejected
+from pff_stream.words import counted
 
 if TYPE_CHECKING:
     from pff_stream.checkpoint.resume import Finished
@@ -49,16 +49,16 @@ def verdict(
     rejected, rules = totals.count(Outcome.REJECTED), totals.rules
     if too_many_rejected(on_bad_rule, rejected, rules):
         evaluated = run.documents - run.failed
-        over = f" over {evaluated:,} documents" * (evaluated > 1)
+        over = f" over {counted(evaluated, 'document')}" * (evaluated > 1)
         return Verdict(
             BAD_INPUT,
-            f"{rejected:,} of {number(rules, 'rule')}{over} could not be read, "
+            f"{rejected:,} of {counted(rules, 'rule')}{over} could not be read, "
             f"more than --on-bad-rule {on_bad_rule} allows",
         )
     failed = totals.count(Outcome.FAILED)
     if run.failed or failed:
-        what = [f"{run.failed:,} of {number(run.documents, 'document')}"] * bool(run.failed)
-        what += [number(failed, "rule")] * bool(failed)
+        what = [f"{run.failed:,} of {counted(run.documents, 'document')}"] * bool(run.failed)
+        what += [counted(failed, "rule")] * bool(failed)
         return Verdict(INCOMPLETE, f"{' and '.join(what)} could not be evaluated")
     checked = Checked(
         violations=totals.violations,
@@ -99,7 +99,7 @@ def _reason(condition: str, checked: Checked) -> str:
         return f"a finding of score {checked.best_score!r}"
     if condition == "nothing-checked":
         return "no rule had a prediction"
-    found = number(checked.violations, "violation")
+    found = counted(checked.violations, "violation")
     if condition.startswith("rate"):
-        return f"{found} of {number(checked.violations + checked.support, 'decided prediction')}"
+        return f"{found} of {counted(checked.violations + checked.support, 'decided prediction')}"
     return found

@@ -21,6 +21,7 @@ from typing import Any
 from pff_stream.errors import InputError
 from pff_stream.files.decoders import PACKED_SUFFIXES
 from pff_stream.settings.yaml import Placed, YamlEvents, line_of
+from pff_stream.words import counted
 
 NAME_FROM_PATH = "msisdn"
 """The key of a task that gives it no name: the file's stem does."""
@@ -78,8 +79,8 @@ class Manifest:
                 yield Document(name, folder, path)
         if n_documents != self.n_documents:
             raise InputError(
-                f"{self.path}: found {n_documents} tasks, expected {self.n_documents} as before: "
-                "it was changed while it was in use"
+                f"{self.path}: found {counted(n_documents, 'task')}, "
+                f"expected {self.n_documents} as before: it was changed while it was in use"
             )
 
 

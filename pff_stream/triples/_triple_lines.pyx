@@ -14,6 +14,7 @@ from libc.string cimport memchr, memcmp, memcpy, memset
 
 from pff_stream.errors import InputError, OutputError
 from pff_stream.triples.hints import hint
+from pff_stream.words import counted
 from pff_stream.triples._name_table cimport (
     BLANK, COLUMNS, EMPTY, GOOD, MAX_NAMES, MEMORY, NUL, SELF_NAME, TOO_LONG_NAME, UTF8,
     Array, Problem, Text, fetch_end, fetch_name, fetch_slot, free_names, grow_slots, intern,
@@ -422,7 +423,7 @@ cdef class TripleLines:
             message = f"found a blank line, {expected}"
         elif self.problem == COLUMNS:
             n = line.count(b"\t") + 1
-            message = f"found {n} column{'s' if n > 1 else ''} in {shown}, {expected}"
+            message = f"found {counted(n, 'column')} in {shown}, {expected}"
             if not self.verbatim:
                 message += hint(line, n, self.is_wide)
         elif self.problem == EMPTY:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pff_stream.errors import InputError
 from pff_stream.notes import BAD_TRIPLES, Notes, Place
 from pff_stream.settings.policy import too_many_rejected
+from pff_stream.words import counted
 
 
 @dataclass
@@ -43,6 +44,6 @@ class BadTriples:
         if self.count and too_many_rejected(self.policy, self.count, n_all):
             listed = "".join(f"\n  {bad}" for bad in self.first)
             raise InputError(
-                f"{self.count} of {n_all} triples could not be read, more than --on-bad-triple "
-                f"{self.policy} allows; the first:{listed}"
+                f"{self.count:,} of {counted(n_all, 'triple')} could not be read, more than "
+                f"--on-bad-triple {self.policy} allows; the first:{listed}"
             )

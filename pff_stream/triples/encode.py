@@ -24,6 +24,7 @@ from pff_stream.triples.options import EncodeOptions
 from pff_stream.triples.reading import Reading
 from pff_stream.triples.report import EncodeReport, log_report, no_triples
 from pff_stream.triples.sizes import beside_graph
+from pff_stream.words import counted
 from planner.sizes import format_size
 
 MAPPED_BYTES, TRIM_BYTES = 1 << 19, 1 << 20
@@ -159,9 +160,7 @@ def _no_triples(opened: OpenedInputs, bad: BadTriples, encoder: Encoder) -> Inpu
     names = [one.name for one in opened.all]
     sources = ", ".join([*names[:_NAMED], "..."] if len(names) > _NAMED else names)
     found = {"blank line": encoder.n_blank, "comment": encoder.n_comments, "bad triple": bad.count}
-    others = ", ".join(
-        f"{count:,} {thing}{'s' * (count > 1)}" for thing, count in found.items() if count
-    )
+    others = ", ".join(counted(count, thing) for thing, count in found.items() if count)
     listed = "".join(f"\n  {place}" for place in bad.first)
     return no_triples(sources, others, listed)
 

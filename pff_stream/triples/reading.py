@@ -16,6 +16,7 @@ from pff_stream.files import _pages
 from pff_stream.files.decoders import DecoderMemory
 from pff_stream.triples._encode import Encoder
 from pff_stream.triples.sizes import FILES_BYTES, EncodeCounts, reading_bytes
+from pff_stream.words import counted
 from planner.sizes import format_size
 
 if TYPE_CHECKING:
@@ -183,8 +184,9 @@ class Reading:
     def refusal(self) -> RefusedError:
         """Says how far it came, and what would do."""
         said = (
-            f"refused: out of memory while encoding, after {self.encoder.n_read} triples with "
-            f"{self.encoder.n_entities} entities"
+            "refused: out of memory while encoding, "
+            f"after {counted(self.encoder.n_read, 'triple')} with "
+            f"{counted(self.encoder.n_entities, 'entity', 'entities')}"
         )
         if self._memory_bytes is not None:
             said += f"; {format_size(self._memory_bytes)} may be used"

@@ -68,7 +68,7 @@ def test_full_stops_that_some_lines_have(tmp_path: Path) -> None:
     assert "end in a blank" in said(case / "trailing-blank.tsv")
     many = "".join(f"a\tr\tb{i} .\n" for i in range(999))
     path = written(tmp_path, "a.tsv", many + "a\tr\tc\n")
-    assert "a\tr\tb0 .\n" in lines(path) and "999 of the first 1000" in said(path)
+    assert "a\tr\tb0 .\n" in lines(path) and "999 of the first 1,000" in said(path)
     path = written(tmp_path, "b.tsv", many + "a\tr\td .\na\tr\tc\na\tr\te.\n")
     assert lines(path).endswith("a\tr\tb998\na\tr\td\na\tr\tc\na\tr\te.\n")
     assert refused(written(tmp_path, "c.tsv", "a\tr\tb\nc\tr\td\t.\n")).count("4 columns") == 1
@@ -156,7 +156,7 @@ def test_openke(tmp_path: Path) -> None:
     written(tmp_path, "relation2id.txt", "2\n/in 0\n/of 1\n")
     assert lines(path, options=options) == "/m/1\t/in\tNew York\nNew York\t/of\t/m/1\n"
     for text, found in (
-        ("3\n0 1 0\n", "found 1 triples, expected 3"),
+        ("3\n0 1 0\n", "found 1 triple, expected 3"),
         ("1\n0 2 0\n", "line 2: found '0 2 0', expected numbers of entity2id.txt"),
         ("0 1 0\n", "line 1: found '0 1 0', expected the number of triples"),
         ("1\n0 1\n", "line 2: found '0 1', expected three numbers"),

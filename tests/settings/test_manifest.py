@@ -166,7 +166,7 @@ def test_changed_in_use(tmp_path: Path) -> None:
     """A manifest that shrinks between its two readings is noticed."""
     manifest = manifest_of(tmp_path, "tasks: [{a: b}, {c: d}]")
     (tmp_path / "manifest.yaml").write_text("tasks: [{a: b}]")
-    with pytest.raises(InputError, match="found 1 tasks, expected 2 as before"):
+    with pytest.raises(InputError, match="found 1 task, expected 2 as before"):
         list(manifest.documents())
     assert read_manifest(manifest.path).n_documents == 1
 

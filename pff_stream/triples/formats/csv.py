@@ -17,6 +17,7 @@ from pff_stream.triples.formats.interface import (
     TripleSource,
 )
 from pff_stream.triples.formats.tsv import MAPPING
+from pff_stream.words import counted
 
 if TYPE_CHECKING:
     from pff_stream.triples.bad import BadTriples
@@ -97,7 +98,7 @@ class CsvReader(TripleReader):
             if len(row) == len(header):
                 yield number, [row[place] for place in places]
             elif any(row):
-                found = f"found {len(row)} columns in {delimiter.join(row)[:80]!r}"
+                found = f"found {counted(len(row), 'column')} in {delimiter.join(row)[:80]!r}"
                 self._bad.add(source.name, number, f"{found}, expected {len(header)}")
 
 

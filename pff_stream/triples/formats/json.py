@@ -26,6 +26,7 @@ from pff_stream.triples.formats.interface import (
     TripleSource,
 )
 from pff_stream.triples.formats.mapping import MAPPING, id_parts, stem_name
+from pff_stream.words import counted
 
 if TYPE_CHECKING:
     from pff_stream.triples._places import WantedPlaces
@@ -117,11 +118,11 @@ class DocumentReader(TripleReader):
         """Of a key that was to name entities and named none."""
         if self._id_key is None or not self._documents or self._named:
             return []
+        found = counted(self._documents, "document")
         return [
             (
-                f"--id-key {self._id_key}: found in none of {self._documents} "
-                f"document{'s' * (self._documents > 1)}, which are named by their place instead "
-                "(keys inside of an object are written with a dot: _id.$oid)"
+                f"--id-key {self._id_key}: found in none of {found}, which are named by "
+                "their place instead (keys inside of an object are written with a dot: _id.$oid)"
             )
         ]
 

@@ -21,6 +21,7 @@ from pff_stream.triples.formats.interface import (
     TripleSource,
 )
 from pff_stream.triples.formats.tsv import MAPPING
+from pff_stream.words import counted
 
 if TYPE_CHECKING:
     from pff_stream.files.lines import BadLine
@@ -99,7 +100,8 @@ class OpenKEReader(TripleReader):
                 self._bad.add(source.name, number, f"found {line[:80]!r}, {expected}")
         if wanted is not None and wanted != n_rows:
             raise InputError(
-                f"{source.name}: found {n_rows} triples, expected {wanted} by its first line"
+                f"{source.name}: found {counted(n_rows, 'triple')}, "
+                f"expected {wanted} by its first line"
             )
 
     def _names(self, path: str, source: TripleSource) -> dict[str, str] | None:

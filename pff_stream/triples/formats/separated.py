@@ -19,6 +19,7 @@ from pff_stream.triples.formats.interface import (
     TripleSource,
 )
 from pff_stream.triples.formats.tsv import MAPPING
+from pff_stream.words import counted
 
 if TYPE_CHECKING:
     from pff_stream.triples.bad import BadTriples
@@ -115,7 +116,7 @@ class SeparatedReader(TripleReader):
         self._bad.add(
             source.name,
             number,
-            f"found {n} column{'s' * (n != 1)} in {line[:80]!r}, expected subject, relation, "
+            f"found {counted(n, 'column')} in {line[:80]!r}, expected subject, relation, "
             f"object separated by {kind}, as in the lines at the beginning",
         )
 

@@ -19,6 +19,7 @@ from pff_stream.triples.formats.interface import (
     TripleReader,
     TripleSource,
 )
+from pff_stream.words import counted
 
 if TYPE_CHECKING:
     from pff_stream.triples.options import EncodeOptions
@@ -81,13 +82,14 @@ class TsvReader(TripleReader):
             return True
         if n_dots:
             self._said.append(
-                f"{source.name}: {n_dots} of the first {len(ends)} lines end in a full stop behind "
-                "a blank, which is read as it stands: it is left out only where all lines have it"
+                f"{source.name}: {n_dots} of the first {counted(len(ends), 'line')} end in a full "
+                "stop behind a blank, which is read as it stands: it is left out only where all "
+                "lines have it"
             )
         if n_blanks:
             self._said.append(
-                f"{source.name}: {n_blanks} of the first {len(ends)} lines end in a blank, which "
-                "is part of the last name"
+                f"{source.name}: {n_blanks} of the first {counted(len(ends), 'line')} end in a "
+                "blank, which is part of the last name"
             )
         return False
 
