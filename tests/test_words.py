@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import pytest
 
 from pff_stream.words import counted
-
-PACKAGE = Path(__file__).parent.parent / "pff_stream"
 
 
 @pytest.mark.parametrize(
@@ -25,10 +20,3 @@ PACKAGE = Path(__file__).parent.parent / "pff_stream"
 def test_counted(n: int, thing: tuple[str, ...], expected: str) -> None:
     """One of a thing is not several."""
     assert counted(n, *thing) == expected
-
-
-def test_one_way() -> None:
-    """No other part makes a plural of its own."""
-    own = re.compile(r"""(['"]s['"] (if|\*)|\{[a-z_.]+:,\} [a-z]+s\b(?! (of|as)\b))""")
-    for path in [*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.pyx")]:
-        assert own.findall(path.read_text(encoding="utf-8")) == [], path
