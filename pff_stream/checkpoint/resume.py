@@ -36,6 +36,9 @@ class Finished:
     fail_on: str
     """What decided about its exit code."""
     summary: Summary
+    findings: None = None
+    memory_lines: tuple[str, ...] = ()
+    """Both were said when it ended."""
 
 
 def run_settings(layers: Layers) -> RunSettings:

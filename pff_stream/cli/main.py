@@ -7,6 +7,7 @@ answers at once. Meanings of options are in `settings.options`, exit codes in `c
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -73,8 +74,15 @@ def _end(
     said with --quiet, too.
     """
     code = result.exit_code
+    found = result.findings
+    if found is not None and not voice.quiet:
+        from pff_stream.report.terminal import finding_lines
+
+        width = shutil.get_terminal_size().columns
+        output.say_spans(finding_lines(found, width), to_stderr=to_stderr)
     passed = [f"Passed (--fail-on {fail_on})"] if code == 0 else []
-    print_lines([*result.lines, *passed], voice, to_stderr=to_stderr)
+    more = result.memory_lines if voice.verbose else []
+    print_lines([*result.lines, *more, *passed], voice, to_stderr=to_stderr)
     if code == 1:
         output.say(f"Failed: {result.reason}", to_stderr=to_stderr)
     elif code:

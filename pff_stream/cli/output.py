@@ -8,11 +8,19 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from pff_stream.cli.printable import printable
 from pff_stream.errors import OutputError
+
+if TYPE_CHECKING:
+    from pff_stream.report.terminal import Line
+
+PLAIN = "plain"
+_COLOURS = {"strong": "1", "place": "1", "new": "1;31", "expected": "33", "faint": "2"}
+"""SGR codes by what a span is."""
 
 
 def say(text: str, *, to_stderr: bool = False) -> None:
@@ -26,6 +34,38 @@ def say(text: str, *, to_stderr: bool = False) -> None:
     except (OSError, ValueError) as error:
         if not to_stderr and isinstance(error, OSError):
             raise OutputError(f"standard output: {error.strerror or error}") from error
+
+
+def say_spans(lines: Iterable[Line], *, to_stderr: bool = False) -> None:
+    """Writes lines of spans, coloured where the stream is a terminal that allows it."""
+    stream = sys.stderr if to_stderr else sys.stdout
+    if stream is None:
+        return
+    paints = _allows_colour(stream)
+    texts = [
+        "".join(_painted(printable(span.text), span.kind if paints else PLAIN) for span in line)
+        for line in lines
+    ]
+    try:
+        stream.write("".join(f"{text.rstrip()}\n" for text in texts))
+        stream.flush()
+    except (OSError, ValueError) as error:
+        if not to_stderr and isinstance(error, OSError):
+            raise OutputError(f"standard output: {error.strerror or error}") from error
+
+
+def _allows_colour(stream: TextIO) -> bool:
+    """By NO_COLOR and FORCE_COLOR (no-color.org, force-color.org), else where it is a terminal."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _painted(text: str, kind: str) -> str:
+    code = _COLOURS.get(kind)
+    return f"\x1b[{code}m{text}\x1b[0m" if code and text.strip() else text
 
 
 def standard_output() -> BinaryIO:

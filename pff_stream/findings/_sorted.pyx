@@ -107,7 +107,9 @@ cdef class Sorter:
         return 0 if self.file is None else self.file.written
 
     def close(self):
-        """Closes the file, if there is one; nothing can be read or added any more."""
+        """Gives back all memory and the file; nothing can be read or added any more."""
+        free(self.buffer)
+        self.buffer = NULL
         self.n = self.used = 0
         self.n_open = 0
         self.runs = []
@@ -126,6 +128,8 @@ cdef class Sorter:
             # The windows of runs that were being read lie in the buffer.
             self.n_open = 0
             self.n = self.used = 0
+        if self.buffer == NULL:
+            raise ValueError("the sorter is closed")
         self.longest = max(self.longest, need)
         if need > self.capacity // 3 or self.used + need + (self.n + 2) * sizeof(uint32_t) > self.capacity:
             if self.n:

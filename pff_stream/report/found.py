@@ -33,6 +33,8 @@ class FoundTotals:
     """Violated rules that have no confidence of this kind: not in force."""
     not_looked_at: int = 0
     """Rules that are too-large, rejected or failed."""
+    new: int | None = None
+    """Findings that the baseline has not; None: there is no baseline."""
     cut_by_max_disk: bool = False
     disk_bytes: int = 0
     """Temporary files that they were made in, at most."""

@@ -13,6 +13,7 @@ from pff_stream.limits.meter import MemoryMeter
 from pff_stream.notes import Notes
 from pff_stream.plan.accuracy import Compared, accuracy_lines
 from pff_stream.report.folder import SUMMARY
+from pff_stream.report.found import FoundTotals
 from pff_stream.report.records import Json
 from pff_stream.report.summary import Summary, failure_lines, summary_lines, worst_lines
 from pff_stream.report.totals import RunTotals
@@ -32,8 +33,15 @@ class Result:
     lines: list[str]
     """What the run came to, for people; the reason is said after them."""
     totals: RunTotals
+    memory_lines: list[str]
+    """Memory by phase and by groups of terms, planned and measured: for those who ask for more."""
     notes: Notes = field(default_factory=Notes)
     """What was skipped or noticed."""
+
+    @property
+    def findings(self) -> FoundTotals | None:
+        """What the findings come to; None where none were looked for."""
+        return self.totals.findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,9 @@ def conclude(totals: RunTotals, facts: Facts) -> Result:
         fail_on_expression=settings.output.fail_on,
         findings=facts.findings,
     )
-    return Result(judged.exit_code, judged.reason, _lines(totals, facts), totals, facts.notes)
+    memory_lines = accuracy_lines(facts.plan, _measured(facts), facts.compared)
+    lines = _lines(totals, facts)
+    return Result(judged.exit_code, judged.reason, lines, totals, memory_lines, facts.notes)
 
 
 def summary_of(result: Result, facts: Facts) -> Summary:
@@ -110,14 +120,13 @@ def _lines(totals: RunTotals, facts: Facts) -> list[str]:
     lines += failure_lines(totals)
     if settings.output.out is not None:
         lines.append(f"results: {settings.output.out}")
-    elif not lists_documents:
+    elif not lists_documents and totals.findings is None:
         lines += worst_lines(totals.rules)
     lines.append(
         f"peak memory: planned {format_size(plan.peak_bytes)}, "
         f"measured {format_size(facts.meter.peak_bytes)}, "
         f"budget {format_size(plan.budget_bytes)}"
     )
-    lines += accuracy_lines(plan, _measured(facts), facts.compared)
     return lines
 
 

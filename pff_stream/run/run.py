@@ -17,6 +17,7 @@ from pff_stream.observer import Observer
 from pff_stream.plan.sweep import Sweep, parse_sweep
 from pff_stream.report.folder import check_outputs
 from pff_stream.report.outputs import check_reports, report_outputs, write_reports
+from pff_stream.report.totals import RunTotals
 from pff_stream.run.conclude import (
     Facts,
     Result,
@@ -27,6 +28,7 @@ from pff_stream.run.conclude import (
 )
 from pff_stream.run.evaluate import Running, carry_out, evaluate, started
 from pff_stream.run.prepare import prepared
+from pff_stream.run.verdict import NOTHING_FOUND, Judged
 from pff_stream.settings.commands import RunSettings
 from planner.plan import Plan
 
@@ -78,7 +80,7 @@ def run(
             totals = running.work.totals(
                 lambda tasks: carry_out(running, tasks, "list", observer), observer, stack
             )
-            facts = _facts(running, notes)
+            facts = _facts(running, notes, totals)
             result = conclude(totals, facts)
             summary = summary_of(result, facts)
             running.work.end(summary)
@@ -90,12 +92,14 @@ def run(
             with planned_phase_held(ready.plan, "report", settings.resources):
                 write_reports(results, reports, observer, ready.meter.tick)
             ready.meter.tick(now=True)
-            result.lines.extend(report_lines(facts))
+            result.memory_lines.extend(report_lines(facts))
         running.work.finish()
         return result
 
 
-def _facts(running: Running, notes: Notes) -> Facts:
+def _facts(running: Running, notes: Notes, totals: RunTotals) -> Facts:
+    found = totals.findings
+
     ready, work = running.ready, running.work
     return Facts(
         settings=ready.settings,
@@ -106,6 +110,7 @@ def _facts(running: Running, notes: Notes) -> Facts:
         seconds=ready.seconds,
         compared=work.compared(),
         notes=notes,
+        findings=NOTHING_FOUND if found is None else Judged(found.new, found.best_score),
         labels=ready.documents.labels,
         work={**work.facts(), "retried": running.retried},
     )

@@ -26,7 +26,7 @@ class FakeEngine(Engine):
     def __init__(self) -> None:
         self.settings: Any = None
         self.plan = small_plan()
-        self.result = Result(0, "", ["satisfied 1", "violated 0"], RunTotals())
+        self.result = Result(0, "", ["satisfied 1", "violated 0"], RunTotals(), [])
         self.work: Callable[[], None] = lambda: None
 
     def make_plan(self, settings: object, observer: object) -> Plan:

@@ -1,4 +1,4 @@
-"""Findings by their definition: all violations of all rules, sorted and joined; slow and obvious."""
+"""Findings by their definition: all violations of all rules, sorted, joined; slow and obvious."""
 
 from __future__ import annotations
 
