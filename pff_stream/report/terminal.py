@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from pff_stream.report.found import FoundTotals
 from pff_stream.report.streams import ABSENT, CONFLICT, Finding, Found
-from pff_stream.report.summary import number, visible
+from pff_stream.report.summary import visible
+from pff_stream.words import counted
 
 PLAIN, STRONG, PLACE, NEW, EXPECTED, FAINT = "plain", "strong", "place", "new", "expected", "faint"
 CUT = "…"
@@ -50,7 +51,7 @@ def finding_lines(found: FoundTotals, width: int) -> Iterator[Line]:
 def _of_all(found: FoundTotals) -> str:
     """How many there are, above what, and of which kinds."""
     if not found.first:
-        looked = number(found.rules_in_force, "violated rule")
+        looked = counted(found.rules_in_force, "violated rule")
         return f"no findings ({looked} in force)" if found.rules_in_force else "no findings"
     kind = found.ranked_by.partition("/")[0]
     above = "" if found.confidence is None else f" at {found.confidence:.3g} and above ({kind})"
@@ -62,9 +63,9 @@ def _of_all(found: FoundTotals) -> str:
     said = f"the first {shown} of {whole}" if found.written > shown else whole
     said += f"{above}; {found.kinds[ABSENT]:,} absent, {found.kinds[CONFLICT]:,} in conflict"
     if found.without_value:
-        said += f"; {number(found.without_value, 'rule')} without a confidence from 0 to 1"
+        said += f"; {counted(found.without_value, 'rule')} without a confidence from 0 to 1"
     if found.not_looked_at:
-        said += f"; {number(found.not_looked_at, 'rule')} not looked at"
+        said += f"; {counted(found.not_looked_at, 'rule')} not looked at"
     return said + "."
 
 
@@ -149,15 +150,15 @@ def _block(finding: Finding, width: int) -> Iterator[Line]:
     said, _, _ = finding.message.partition(", because ")
     yield [Span(_cut(f"  {visible(said)}", width), EXPECTED)]
     best = finding.reasons[0]
-    for number_of, fact in enumerate(best.witness):
-        at = best.where[number_of] if number_of < len(best.where) else None
+    for place_of, fact in enumerate(best.witness):
+        at = best.where[place_of] if place_of < len(best.where) else None
         subject, relation, value = map(visible, fact)
         told = f"{subject} {relation} = {value}"
         line = ""
         if at is not None:
             told = f"{visible(at.pointer)} = {value}" if at.pointer is not None else told
             line = f"(line {at.line})"
-        lead = "  because  " if number_of == 0 else "           "
+        lead = "  because  " if place_of == 0 else "           "
         room = width - len(lead) - (len(line) + _GAP if line else 0)
         yield [Span(lead), Span(_cut(told, room).ljust(room) if line else _cut(told, room)),
                Span(" " * _GAP + line, FAINT)]  # fmt: skip
@@ -168,7 +169,7 @@ def _block(finding: Finding, width: int) -> Iterator[Line]:
     yield [Span(lead, FAINT), Span(_cut(visible(best.text), room).ljust(room)),
            Span(" " * _GAP + of, FAINT)]  # fmt: skip
     if finding.reasons_total > 1:
-        yield [Span(f"  and {number(finding.reasons_total - 1, 'rule')} more", FAINT)]
+        yield [Span(f"  and {counted(finding.reasons_total - 1, 'rule')} more", FAINT)]
 
 
 def _cut(text: str, room: int) -> str:

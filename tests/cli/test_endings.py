@@ -20,6 +20,8 @@ from pff_stream.cli.main import main
 class Result:
     exit_code = 0
     lines = ["done"]
+    findings = None
+    memory_lines = ()
 def work():
     try:
         {body}
