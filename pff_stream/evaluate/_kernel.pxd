@@ -3,8 +3,9 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport realloc
 from libc.string cimport memset
 
-from pff_stream.report._record cimport Record
+from pff_stream.report._record cimport N_COUNTS, Record
 from pff_stream.rules._asked cimport AskedRelations
+from pff_stream.rules._table cimport RuleTable
 from pff_stream.triples._graph cimport GraphView, CSR, find_row
 
 
@@ -371,6 +372,39 @@ cdef class Evaluator(Counter):
     cdef Domain _candidates(self, const Body* body, int32_t variable) noexcept nogil
     cdef int _write_pairs(self, Py_ssize_t rule, Body* body) except -1 nogil
     cdef void _free(self, const Body* body) noexcept nogil
+
+
+# A violated rule of a table.
+cdef struct TableViolated:
+    uint32_t row                  # of the table
+    uint32_t body
+    uint32_t source               # ordinal in the rule file
+    bint by_object                # whether the functional variable of its head is the object
+    int64_t violations
+    int64_t counts[N_COUNTS]
+
+
+cdef class TableCounter(Evaluator):
+    cdef bint keeps_violated
+    cdef TableViolated* violated
+    cdef uint32_t violated_room
+    cdef readonly uint32_t n_violated
+
+    cdef void _set_names(self, RuleTable table, bint known) noexcept nogil
+    cdef int _count_matching(
+        self, RuleTable table, uint64_t* tally, int64_t* sums
+    ) except -1 nogil
+    cdef int64_t _name_of(self, RuleTable table, int32_t entity) noexcept nogil
+    cdef int _count_list(
+        self, RuleTable table, uint32_t first, int32_t relation, int direction, int32_t constant,
+        uint64_t* tally, int64_t* sums
+    ) except -1 nogil
+    cdef int _count_table_body(
+        self, RuleTable table, uint32_t body, uint32_t start, uint64_t* tally, int64_t* sums
+    ) except -1 nogil
+    cdef int _keep_violated(
+        self, RuleTable table, uint32_t body, uint32_t first, Py_ssize_t rule
+    ) except -1 nogil
 
 
 # --- what blocks call ----------------------------------------------------------------------------

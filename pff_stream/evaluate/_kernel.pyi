@@ -38,6 +38,7 @@ def scratch_bytes(n_entities: int, wide: bool) -> int: ...
 def chunk_room_bytes(n_names: int, n_atoms: int, n_rules: int) -> int: ...
 def bound_room_bytes(n_names: int, n_atoms: int) -> int: ...
 def rejected_record(source: int, reason: bytes) -> bytes: ...
+def violated_rule_bytes() -> int: ...
 def sorting_bytes(buffer_bytes: int) -> int: ...
 def largest_need(
     graph: GraphView,
@@ -61,11 +62,6 @@ class Counter:
     @property
     def edges(self) -> int: ...
 
-class TableCounter(Counter):
-    def count_table(
-        self, table: RuleTable
-    ) -> tuple[tuple[int, int, int, int], tuple[int, int, int], int]: ...
-
 class Evaluator(Counter):
     def __init__(
         self,
@@ -87,6 +83,29 @@ class Evaluator(Counter):
         flush: Callable[[memoryview], object],
         skipped: int = ...,
     ) -> tuple[int, int]: ...
+
+class TableCounter(Evaluator):
+    n_violated: int
+    def __init__(
+        self,
+        graph: GraphView,
+        semantics: str,
+        options: EvaluatorOptions = ...,
+        *,
+        wide: bool = ...,
+        progress: memoryview | bytearray | None = ...,
+        way: int = ...,
+    ) -> None: ...
+    def count_table(
+        self, table: RuleTable, *, keeps_violated: bool = ...
+    ) -> tuple[tuple[int, int, int, int], tuple[int, int, int], int]: ...
+    def list_violations(
+        self,
+        table: RuleTable,
+        places: NDArray[np.uint32],
+        first: int,
+        flush: Callable[[memoryview], object],
+    ) -> None: ...
 
 class BoundSearch(Evaluator):
     def __init__(self, graph: GraphView, semantics: str) -> None: ...

@@ -1,9 +1,11 @@
 """Counts of a whole rule table against a small graph: only what its names can match is looked at.
 
-Writes no records. The table is the work of `pff_stream/rules/_table.pyx`.
+Writes no records but those of violations that are listed. The table is the work of
+`pff_stream/rules/_table.pyx`.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdlib cimport free, realloc
 from libc.string cimport memset
 
 from pff_stream.report._record cimport FILTERED, N_COUNTS, PREDICTIONS, SATISFIED, SUPPORT, UNKNOWN, VACUOUS, VIOLATED
@@ -18,16 +20,32 @@ cdef enum:
     HEADS_ABSENT = 4              # behind the first four outcomes
     N_TALLIED = 5
 
+EXAMPLES = (1 << 63) - 1          # all violations of a rule are listed
 
-cdef class TableCounter(Counter):
-    """Counts tables of rules against one graph."""
 
-    def count_table(self, RuleTable table):
+def violated_rule_bytes():
+    """Bytes that a counter keeps of a violated rule."""
+    return sizeof(TableViolated)
+
+
+cdef class TableCounter(Evaluator):
+    """Counts tables of rules against one graph, and lists the violations of some of them."""
+
+    def __init__(self, graph, semantics, options=EvaluatorOptions(), **more):
+        Evaluator.__init__(
+            self, graph, semantics, options._replace(max_examples=EXAMPLES), buffer_bytes=0, **more
+        )
+
+    def __dealloc__(self):
+        free(self.violated)
+
+    def count_table(self, RuleTable table, *, bint keeps_violated=False):
         """Counts all rules of a table; writes no records.
 
         Returns ((satisfied, violated, vacuous, filtered) rules, (predictions, support, unknown), and
         how many violated rules have a head relation that the graph has not). The names of the graph
-        are looked up in the table, and only bodies that they can match are counted.
+        are looked up in the table, and only bodies that they can match are counted. With
+        `keeps_violated` it notes which rules are violated, for `list_violations`.
         """
         cdef uint64_t tally[N_TALLIED]
         cdef int64_t sums[N_COUNTS]
@@ -35,6 +53,8 @@ cdef class TableCounter(Counter):
         memset(sums, 0, sizeof(sums))
         self.reserve_rules(0, table.max_body_atoms, table.max_body_rules)
         self.reserve_body(max(1, table.max_body_atoms))
+        self.keeps_violated = keeps_violated
+        self.n_violated = 0
         cdef int32_t* entity_ids = self.entity_ids
         cdef int32_t* relation_ids = self.relation_ids
         self.entity_ids = table.entity_ids
@@ -55,6 +75,48 @@ cdef class TableCounter(Counter):
             tally[HEADS_ABSENT],
         )
 
+    def list_violations(
+        self, RuleTable table, const uint32_t[::1] places, uint64_t first, flush
+    ):
+        """Lists all violations of rules that were found violated, by their places among those.
+
+        Result records go to `flush(memoryview)` in runs; the source of the first rule is `first`,
+        that of the next one is one more.
+        """
+        cdef Py_ssize_t i
+        cdef ResultBuffer results = self.results
+        cdef const TableViolated* violated
+        cdef uint32_t body, start
+        cdef int32_t* entity_ids = self.entity_ids
+        cdef int32_t* relation_ids = self.relation_ids
+        cdef int n
+        results.names = table.names
+        results.name_ends = table.name_ends
+        results.flush = flush
+        self.entity_ids = table.entity_ids
+        self.relation_ids = table.relation_ids
+        try:
+            with nogil:
+                self._set_names(table, True)
+                for i in range(places.shape[0]):
+                    violated = &self.violated[places[i]]
+                    self.set_head(0, table.heads + 3 * violated.row)
+                    self.reasons[0] = 0
+                    self.outcomes[0] = SATISFIED
+                    self.predictions[0] = violated.counts[PREDICTIONS]
+                    self.support[0] = violated.counts[SUPPORT]
+                    self.unknown[0] = violated.counts[UNKNOWN]
+                    body = violated.body
+                    start = table.body_ends[body - 1] if body else 0
+                    n = <int>(table.body_ends[body] - start)
+                    self.write_rule(0, first + <uint64_t>i, table.atoms + 3 * start, n)
+                results.hand_out()
+        finally:
+            self._set_names(table, False)
+            self.entity_ids = entity_ids
+            self.relation_ids = relation_ids
+            results.flush = None
+
     cdef void _set_names(self, RuleTable table, bint known) noexcept nogil:
         """Enters the ids of the graph's names beside those names that the rules use as well, or -1."""
         cdef uint64_t i, start = 0
@@ -71,9 +133,9 @@ cdef class TableCounter(Counter):
                 table.relation_ids[name] = <int32_t>i if known else -1
             start = self.graph.relation_ends[i]
 
-    cdef void _count_matching(
+    cdef int _count_matching(
         self, RuleTable table, uint64_t* tally, int64_t* sums
-    ) noexcept nogil:
+    ) except -1 nogil:
         """Every body without atoms, without constants, or with a constant beside its relation."""
         cdef uint64_t relation, start = 0, at
         cdef uint32_t key
@@ -103,15 +165,16 @@ cdef class TableCounter(Counter):
                             table, table.constant_bodies[at & table.constant_mask],
                             <int32_t>name, direction, <int32_t>constant, tally, sums
                         )
+        return 0
 
-    cdef inline int64_t _name_of(self, RuleTable table, int32_t entity) noexcept nogil:
+    cdef int64_t _name_of(self, RuleTable table, int32_t entity) noexcept nogil:
         cdef uint64_t start = self.graph.entity_ends[entity - 1] if entity else 0
         return _name_in(table, self.graph.entity_blob, start, self.graph.entity_ends[entity])
 
-    cdef void _count_list(
+    cdef int _count_list(
         self, RuleTable table, uint32_t first, int32_t relation, int direction, int32_t constant,
         uint64_t* tally, int64_t* sums
-    ) noexcept nogil:
+    ) except -1 nogil:
         """Counts the bodies of a list that have this key (relation -1: all of them)."""
         cdef uint32_t body, start
         cdef int32_t key_relation = -1, key_constant = -1
@@ -134,16 +197,22 @@ cdef class TableCounter(Counter):
                     continue
             table.visited[body] = table.epoch
             self._count_table_body(table, body, start, tally, sums)
+        return 0
 
-    cdef void _count_table_body(
+    cdef int _count_table_body(
         self, RuleTable table, uint32_t body, uint32_t start, uint64_t* tally, int64_t* sums
-    ) noexcept nogil:
+    ) except -1 nogil:
         cdef uint32_t first = table.rule_ends[body - 1] if body else 0
         cdef Py_ssize_t rule, n = table.rule_ends[body] - first
         cdef uint32_t atom
+        for rule in range(n):
+            if not table.filtered[first + rule]:
+                break
+        else:
+            return 0                          # filtered, all of them
         for atom in range(start, table.body_ends[body]):
             if table.relation_ids[table.atoms[3 * atom]] < 0:
-                return                        # vacuous, as all that is not tallied
+                return 0                      # vacuous, as all that is not tallied
         for rule in range(n):
             self.set_head(rule, table.heads + 3 * (first + rule))
             self.predictions[rule] = UNCOUNTED
@@ -157,11 +226,40 @@ cdef class TableCounter(Counter):
                 if self.violations_of(rule):
                     tally[VIOLATED] += 1
                     tally[HEADS_ABSENT] += self.heads[rule].relation < 0
+                    if self.keeps_violated:
+                        self._keep_violated(table, body, first, rule)
                 elif self.support[rule] or not self.partial:
                     tally[SATISFIED] += 1     # else all predictions are unknown: vacuous
                 sums[PREDICTIONS] += self.predictions[rule]
                 sums[SUPPORT] += self.support[rule]
                 sums[UNKNOWN] += self.unknown[rule]
+        return 0
+
+    cdef int _keep_violated(
+        self, RuleTable table, uint32_t body, uint32_t first, Py_ssize_t rule
+    ) except -1 nogil:
+        cdef TableViolated* violated
+        cdef void* larger
+        cdef size_t room
+        if self.n_violated == self.violated_room:
+            room = min(max(<size_t>256, 2 * <size_t>self.violated_room), <size_t>table.n_rules)
+            larger = realloc(self.violated, room * sizeof(TableViolated))
+            if larger == NULL:
+                with gil:
+                    raise MemoryError
+            self.violated = <TableViolated*>larger
+            self.violated_room = <uint32_t>room
+        violated = &self.violated[self.n_violated]
+        violated.row = first + <uint32_t>rule
+        violated.body = body
+        violated.source = table.sources[violated.row]
+        violated.by_object = self.heads[rule].place != 0
+        violated.violations = self.violations_of(rule)
+        violated.counts[PREDICTIONS] = self.predictions[rule]
+        violated.counts[SUPPORT] = self.support[rule]
+        violated.counts[UNKNOWN] = self.unknown[rule]
+        self.n_violated += 1
+        return 0
 
 
 cdef inline int64_t _name_in(

@@ -18,7 +18,8 @@ from pff_stream.report.streams import ABSENT, CONFLICT, Finding, FindingReason, 
 
 if TYPE_CHECKING:
     from pff_stream.findings._joined import Joined
-    from pff_stream.findings.order import ChosenRules, RankedRule
+    from pff_stream.findings.choose import Order
+    from pff_stream.findings.order import RankedRule
 
 SHOWN = 3
 """Names of what stands in a triple's place."""
@@ -87,7 +88,7 @@ class _Entry:
 class FoundFindings:
     """All findings that were joined and ranked, best first; as often as they are asked for."""
 
-    def __init__(self, joined: Joined, chosen: ChosenRules, described: Described) -> None:
+    def __init__(self, joined: Joined, chosen: Order, described: Described) -> None:
         self._joined = joined
         self._described = described
         self._rule = lru_cache(KEPT_RULES)(chosen.rule)

@@ -11,7 +11,7 @@ cdef class RuleTable:
     cdef readonly uint64_t n_filtered
     cdef readonly uint64_t max_body_rules
     cdef readonly uint64_t max_body_atoms
-    cdef const uint64_t* name_ends
+    cdef const uint32_t* name_ends
     cdef const unsigned char* names
     cdef const uint32_t* slots
     cdef uint64_t slot_mask
@@ -20,6 +20,7 @@ cdef class RuleTable:
     cdef const uint32_t* rule_ends      # per body: end of its rules
     cdef const int32_t* heads
     cdef const uint8_t* filtered        # per rule: 0 or the reason
+    cdef const uint32_t* sources        # per rule: its ordinal in the rule file
     cdef const uint32_t* next_body      # the next body of the same list, 0 = none, else body + 1
     cdef const uint32_t* relation_bodies    # per name: bodies without constants that start with it
     cdef const uint32_t* constant_bodies    # hash of (relation, direction, constant): lists

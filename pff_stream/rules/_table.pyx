@@ -17,6 +17,7 @@ from pff_stream.rules._asked cimport AskedRelations
 cdef enum:
     N_HEADER = 32
     FIRST_SLOTS = 1024
+    N_SECTIONS = 13
 
 
 cdef struct Growing:
@@ -56,6 +57,7 @@ cdef class TableBuilder:
     cdef Growing rule_ends
     cdef Growing heads
     cdef Growing filtered
+    cdef Growing sources
     cdef uint32_t* slots
     cdef uint64_t slot_mask
     cdef uint64_t n_constants
@@ -85,6 +87,7 @@ cdef class TableBuilder:
         free(self.rule_ends.data)
         free(self.heads.data)
         free(self.filtered.data)
+        free(self.sources.data)
 
     @property
     def held_bytes(self):
@@ -92,7 +95,7 @@ cdef class TableBuilder:
         return (
             self.names.capacity + self.name_ends.capacity + self.hashes.capacity
             + self.atoms.capacity + self.body_ends.capacity + self.rule_ends.capacity
-            + self.heads.capacity + self.filtered.capacity
+            + self.heads.capacity + self.filtered.capacity + self.sources.capacity
             + 4 * (self.slot_mask + 1)
         )
 
@@ -106,6 +109,7 @@ cdef class TableBuilder:
         cdef const uint32_t[::1] rule_body = chunk.rule_body
         cdef const int32_t[::1] heads = chunk.heads
         cdef const uint8_t[::1] flags = chunk.flags
+        cdef const uint64_t[::1] sources = chunk.sources
         cdef const int64_t[::1] support = chunk.miner_support
         cdef const double[::1] confidence = chunk.miner_confidence
         cdef Py_ssize_t i, rule = 0, n_rules = rule_body.shape[0]
@@ -146,6 +150,7 @@ cdef class TableBuilder:
                         reason = 5
                     self.n_filtered += reason != 0
                     _append(&self.filtered, &reason, 1)
+                    self._end(&self.sources, sources[rule])
                     rule += 1
                 self.max_body_rules = max(self.max_body_rules, <uint64_t>(rule - i))
                 self._end(&self.body_ends, self.atoms.used // 12)
@@ -156,13 +161,13 @@ cdef class TableBuilder:
     cdef int _end(self, Growing* array, uint64_t end) except -1:
         cdef uint32_t value = <uint32_t>end
         if end > 0xFFFFFFFE:
-            raise OverflowError("more rules than a table can number")
+            raise OverflowError("more rules or longer names than a table can number")
         return _append(array, &value, 4)
 
     cdef int32_t _intern(self, const unsigned char* name, size_t length, uint64_t hash) except -1:
-        cdef uint64_t* ends = <uint64_t*>self.name_ends.data
+        cdef uint32_t* ends = <uint32_t*>self.name_ends.data
         cdef uint64_t* hashes = <uint64_t*>self.hashes.data
-        cdef uint64_t n = self.name_ends.used // 8, start, end, slot = hash & self.slot_mask
+        cdef uint64_t n = self.name_ends.used // 4, start, slot = hash & self.slot_mask
         cdef uint32_t at
         while self.slots[slot]:
             at = self.slots[slot] - 1
@@ -174,8 +179,7 @@ cdef class TableBuilder:
             slot = (slot + 1) & self.slot_mask
         self.slots[slot] = <uint32_t>(n + 1)
         _append(&self.names, name, length)
-        end = self.names.used
-        _append(&self.name_ends, &end, 8)
+        self._end(&self.name_ends, self.names.used)
         _append(&self.hashes, &hash, 8)
         if 2 * (n + 1) > self.slot_mask:
             self._grow_slots()
@@ -187,7 +191,7 @@ cdef class TableBuilder:
         cdef uint32_t* slots = <uint32_t*>calloc(mask + 1, 4)
         if slots == NULL:
             raise MemoryError
-        for i in range(self.name_ends.used // 8):
+        for i in range(self.name_ends.used // 4):
             slot = hashes[i] & mask
             while slots[slot]:
                 slot = (slot + 1) & mask
@@ -199,18 +203,18 @@ cdef class TableBuilder:
 
     def size(self):
         """Bytes of the table."""
-        return self._offsets()[12]
+        return self._offsets()[N_SECTIONS]
 
     def _offsets(self):
-        n_names = self.name_ends.used // 8
+        n_names = self.name_ends.used // 4
         n_bodies = self.body_ends.used // 4
         constants = 1024
         while constants < 2 * n_bodies:
             constants *= 2
         sizes = [
-            8 * n_names, self.names.used, 4 * (self.slot_mask + 1), self.atoms.used,
+            4 * n_names, self.names.used, 4 * (self.slot_mask + 1), self.atoms.used,
             self.body_ends.used, self.rule_ends.used, self.heads.used, self.filtered.used,
-            4 * n_bodies, 4 * max(1, n_names), 4 * constants, 4,
+            4 * n_bodies, 4 * max(1, n_names), 4 * constants, 4, self.sources.used,
         ]
         end = 8 * N_HEADER
         offsets = [end]
@@ -228,11 +232,11 @@ cdef class TableBuilder:
         offsets = self._offsets()
         PyObject_GetBuffer(buffer, &view, PyBUF_SIMPLE | PyBUF_WRITABLE)
         try:
-            if <uint64_t>view.len < <uint64_t>offsets[12]:
+            if <uint64_t>view.len < <uint64_t>offsets[N_SECTIONS]:
                 raise ValueError("the buffer is too small for the table")
             base = <unsigned char*>view.buf
             memset(header, 0, sizeof(header))
-            header[0] = self.name_ends.used // 8
+            header[0] = self.name_ends.used // 4
             header[1] = self.body_ends.used // 4
             header[2] = self.heads.used // 12
             header[3] = self.n_filtered
@@ -240,7 +244,7 @@ cdef class TableBuilder:
             header[5] = self.max_body_atoms
             header[6] = self.slot_mask
             header[7] = self.n_constants - 1
-            for i in range(12):
+            for i in range(N_SECTIONS):
                 header[8 + i] = offsets[i]
             memcpy(base, header, sizeof(header))
             self._copy(base + header[8], &self.name_ends)
@@ -251,7 +255,8 @@ cdef class TableBuilder:
             self._copy(base + header[13], &self.rule_ends)
             self._copy(base + header[14], &self.heads)
             self._copy(base + header[15], &self.filtered)
-            memset(base + header[16], 0, offsets[12] - header[16])
+            self._copy(base + header[20], &self.sources)
+            memset(base + header[16], 0, header[20] - header[16])
             self._index(
                 <uint32_t*>(base + header[16]), <uint32_t*>(base + header[17]),
                 <uint32_t*>(base + header[18]), <uint32_t*>(base + header[19]),
@@ -324,7 +329,7 @@ cdef class RuleTable:
         self.max_body_atoms = header[5]
         self.slot_mask = header[6]
         self.constant_mask = header[7]
-        self.name_ends = <const uint64_t*>(base + header[8])
+        self.name_ends = <const uint32_t*>(base + header[8])
         self.names = base + header[9]
         self.slots = <const uint32_t*>(base + header[10])
         self.atoms = <const int32_t*>(base + header[11])
@@ -336,6 +341,7 @@ cdef class RuleTable:
         self.relation_bodies = <const uint32_t*>(base + header[17])
         self.constant_bodies = <const uint32_t*>(base + header[18])
         self.plain_bodies = <const uint32_t*>(base + header[19])
+        self.sources = <const uint32_t*>(base + header[20])
         self.entity_ids = <int32_t*>malloc(4 * max(1, self.n_names))
         self.relation_ids = <int32_t*>malloc(4 * max(1, self.n_names))
         self.visited = <uint32_t*>calloc(max(1, self.n_bodies), 4)

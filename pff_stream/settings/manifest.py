@@ -40,6 +40,8 @@ class Document:
     """Folder of its results: the name made safe, different for every task of the manifest."""
     path: str
     """The document, relative paths resolved against the manifest's folder."""
+    written: str = ""
+    """The path as the manifest has it, for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +72,14 @@ class Manifest:
         counts: dict[str, int] = {}
         n_documents = 0
         with YamlEvents(self.path) as events:
-            for name, path in _entries(events):
+            base = os.path.dirname(events.path)
+            for name, written in _entries(events):
                 n_documents += 1
                 folder = folder_of(name)
                 if _hash(name) in self.repeated:
                     counts[name] = counts.get(name, 0) + 1
                     folder += f"~{counts[name]}" if counts[name] > 1 else ""
-                yield Document(name, folder, path)
+                yield Document(name, folder, os.path.join(base, written), written)
         if n_documents != self.n_documents:
             raise InputError(
                 f"{self.path}: found {counted(n_documents, 'task')}, "
@@ -121,8 +124,7 @@ def _read(_absolute: str, path: str, _inode: int, _size: int, _modified_ns: int)
 def _entries(
     events: YamlEvents, others: dict[str, Placed] | None = None
 ) -> Iterator[tuple[str, str]]:
-    """Yields name and resolved path of each task; fills `others` with the other keys."""
-    base = os.path.dirname(events.path)
+    """Yields name and written path of each task; fills `others` with the other keys."""
     seen: set[str] = set()
     for key, event in events.document():
         if key in seen:
@@ -134,8 +136,7 @@ def _entries(
                 others[key] = value
             continue
         for item in events.items(event, "a list of entries `- name: path`"):
-            name, path = _entry(events, item)
-            yield name, os.path.join(base, path)
+            yield _entry(events, item)
 
 
 def _entry(events: YamlEvents, item: Any) -> tuple[str, str]:

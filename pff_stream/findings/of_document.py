@@ -1,0 +1,119 @@
+"""Findings of one small graph, in the process that counted it: the same as a run over it gives.
+
+With a rule table nothing is done for a rule that is not violated: the counter notes the violated
+ones, few of them are chosen in their order, and their violations are listed from the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from pff_stream.findings._joined import Joined
+from pff_stream.findings._sorted import Sorter
+from pff_stream.findings._table_order import TableOrder
+from pff_stream.findings.choose import Order, choose
+from pff_stream.findings.found import Described, FoundFindings
+
+if TYPE_CHECKING:
+    from pff_stream.evaluate._kernel import TableCounter
+    from pff_stream.findings.catalogue import RuleCatalogue
+    from pff_stream.report.streams import Finding
+    from pff_stream.rules._table import RuleTable
+    from pff_stream.triples._graph import GraphView
+
+SORT_BYTES = 256 << 10
+"""What each of the sorts holds before it takes a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class WantedOfDocument:
+    """Which findings are looked for in each document."""
+
+    n: int | None
+    """The first so many; None: all."""
+    kind: int
+    """Of confidence."""
+    ranked_by: str
+    """Confidence, score and assumption, as `miner/max/closed`."""
+    max_reasons: int = 10
+    floor: float | None = None
+    by_score: bool = False
+    """Whether they are ordered by noisy-or."""
+    unseen: int = 0
+    folder: str | None = None
+    """For temporary files, where sorts take them; None: the system's."""
+    max_disk_bytes: int | None = None
+
+    @property
+    def limit(self) -> int | None:
+        """Distinct triples with which enough rules are in force; None: all rules are."""
+        return None if self.floor is not None else self.n
+
+
+class DocumentFindings:
+    """The findings of one document, best first: made as they are asked for, as often as they are."""
+
+    def __init__(
+        self,
+        graph: GraphView,
+        order: Order,
+        wanted: WantedOfDocument,
+        document: str,
+        list_from: Callable[[int, Joined], None],
+    ) -> None:
+        """`list_from` lists the violations of the rules from a rank on."""
+        self._wanted = wanted
+        with ExitStack() as stack:
+            listed = self._sorter(stack)
+            found = self._sorter(stack)
+            joined = Joined(graph, listed, found, wanted.max_reasons)
+            cut = choose(order, joined, wanted.limit, lambda first: list_from(first, joined))
+            logs = order.logs() if wanted.by_score else None
+            self.total: int = joined.rank(cut, logs) if cut >= 0 else 0
+            """Triples that rules in force predict and the graph does not have."""
+            self.rules_in_force = cut + 1
+            self.is_all = order.is_all and cut + 1 == order.n
+            """Whether all violated rules that have a confidence (of the floor or more) are in force."""
+            self.confidence = order.rule(cut).confidence if cut >= 0 else None
+            """Of the last rule in force."""
+            listed.close()
+            described = Described(wanted.ranked_by, wanted.floor, wanted.by_score, document)
+            self._findings = FoundFindings(joined, order, described)
+            self._stack = stack.pop_all()
+
+    def __len__(self) -> int:
+        n = self._wanted.n
+        return self.total if n is None else min(n, self.total)
+
+    def __iter__(self) -> Iterator[Finding]:
+        return islice(iter(self._findings), len(self))
+
+    def close(self) -> None:
+        """Closes what it was sorted in; nothing can be asked any more."""
+        self._stack.close()
+
+    def _sorter(self, stack: ExitStack) -> Sorter:
+        sorter = Sorter(self._wanted.folder, SORT_BYTES, max_bytes=self._wanted.max_disk_bytes)
+        stack.callback(sorter.close)
+        return sorter
+
+
+def findings_of_table(
+    graph: GraphView,
+    rules: tuple[RuleTable, RuleCatalogue],
+    counter: TableCounter,
+    wanted: WantedOfDocument,
+    document: str = "",
+) -> DocumentFindings:
+    """Those of a graph that `counter` has counted the table against, noting what is violated."""
+    table, catalogue = rules
+    order = TableOrder(catalogue, counter, wanted.kind, wanted.floor, wanted.unseen)
+
+    def list_from(first: int, joined: Joined) -> None:
+        counter.list_violations(table, order.places(first), first, joined.add)
+
+    return DocumentFindings(graph, order, wanted, document, list_from)
