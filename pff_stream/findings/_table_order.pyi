@@ -26,7 +26,7 @@ class TableOrder:
         counter: TableCounter,
         kind: int,
         floor: float | None = ...,
-        unseen: int = ...,
+        more: int = ...,
     ) -> None: ...
     @property
     def is_all(self) -> bool: ...

@@ -126,10 +126,10 @@ cdef int by_text(const void* one, const void* other) noexcept nogil:
 cdef class TableOrder:
     """The violated rules of the table that `counter` has counted, ranked by this `Kind`.
 
-    `floor`: rules below it are not in force.
+    `floor`: rules below it are not in force; `more`: predictions of each that the graph does not make.
     """
 
-    def __init__(self, catalogue, TableCounter counter, int kind, floor=None, uint64_t unseen=0):
+    def __init__(self, catalogue, TableCounter counter, int kind, floor=None, uint64_t more=0):
         cdef const double[::1] confidences = catalogue.confidences
         cdef const uint32_t[::1] texts = catalogue.orders
         cdef double least = -1.0 if floor is None else floor
@@ -147,7 +147,7 @@ cdef class TableOrder:
         for i in range(counter.n_violated):
             violated = &counter.violated[i]
             stated = confidences[violated.source] if is_stated else NAN
-            confidence = rank_confidence(kind, violated.counts, unseen, stated, stated)
+            confidence = rank_confidence(kind, violated.counts, more, stated, stated)
             if isnan(confidence):
                 self.without_value += 1
                 continue

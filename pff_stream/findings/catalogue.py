@@ -2,8 +2,8 @@
 
 Written once for all documents, mapped by every worker: only the pages of rules that are told are
 read. Its columns, in the byte order of the machine: lines u64, ends of the texts u64, the
-confidences that rules are ranked by f64 (none where they are counted), the places of the texts among
-all texts u32; then the texts.
+confidences that rules are ranked by f64 (none where they are counted), the places of the texts
+among all texts u32; then the texts.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def _kept(chunk: SourceChunk, min_support: int, min_confidence: float) -> NDArra
 
 
 def _append(target: IO[bytes], data: NDArray[np.uint8]) -> None:
-    with memoryview(data) as view:
+    with memoryview(data.data) as view:
         rest = view[:]
         while len(rest):
             rest = rest[target.write(rest) :]

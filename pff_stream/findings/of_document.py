@@ -43,7 +43,8 @@ class WantedOfDocument:
     floor: float | None = None
     by_score: bool = False
     """Whether they are ordered by noisy-or."""
-    unseen: int = 0
+    more_predictions: int = 0
+    """Of each rule, beside those on this graph: what `--unseen` says."""
     folder: str | None = None
     """For temporary files, where sorts take them; None: the system's."""
     max_disk_bytes: int | None = None
@@ -55,7 +56,7 @@ class WantedOfDocument:
 
 
 class DocumentFindings:
-    """The findings of one document, best first: made as they are asked for, as often as they are."""
+    """The findings of one document, best first; each is made when it is asked for."""
 
     def __init__(
         self,
@@ -77,7 +78,7 @@ class DocumentFindings:
             """Triples that rules in force predict and the graph does not have."""
             self.rules_in_force = cut + 1
             self.is_all = order.is_all and cut + 1 == order.n
-            """Whether all violated rules that have a confidence (of the floor or more) are in force."""
+            """Whether all violated rules of a confidence (of the floor or more) are in force."""
             self.confidence = order.rule(cut).confidence if cut >= 0 else None
             """Of the last rule in force."""
             listed.close()
@@ -111,7 +112,7 @@ def findings_of_table(
 ) -> DocumentFindings:
     """Those of a graph that `counter` has counted the table against, noting what is violated."""
     table, catalogue = rules
-    order = TableOrder(catalogue, counter, wanted.kind, wanted.floor, wanted.unseen)
+    order = TableOrder(catalogue, counter, wanted.kind, wanted.floor, wanted.more_predictions)
 
     def list_from(first: int, joined: Joined) -> None:
         counter.list_violations(table, order.places(first), first, joined.add)
