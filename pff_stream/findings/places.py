@@ -132,7 +132,9 @@ def place_terms(n: int, name_bytes: int, encoded: EncodeCounts | None = None) ->
         terms += [
             Term.of("blocks", _BLOCKS * given("block", encoded.block_bytes), _SOURCE),
             Term.of("decoder", given("decoder", encoded.decoder_bytes), read),
-            Term.of("document", given("document", encoded.document_bytes), read),
+            Term.of(
+                "document", given("document", max(encoded.document_bytes, encoded.held_bytes)), read
+            ),
         ]
     return terms
 

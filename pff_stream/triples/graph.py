@@ -166,7 +166,8 @@ def check_start(name: str, start: bytes, length: int) -> None:
     """Raises `InputError` where `start` (24 bytes) begins no graph of `length` bytes."""
     if not start.startswith(MAGIC):
         raise InputError(
-            f"{name}: byte 0: found {start[:8]!r}, expected {MAGIC!r}: this is no encoded graph"
+            f"{name}: byte 0: found {start[:8]!r}, expected {MAGIC!r}: this is no encoded "
+            "graph; `pff-stream encode TRIPLES -o graph.pffg` makes one"
         )
     version = int.from_bytes(start[8:12], "little")
     if version != FORMAT_VERSION:

@@ -183,7 +183,9 @@ def held_at_most(path: str, options: EncodeOptions) -> int:
         is_named = unpacked_name(path).lower().endswith(_TELLING_SUFFIXES)
         first_bytes = b"" if is_named else _head(path, options)
     matching = format_of(path, first_bytes, options)
-    return matching.held_at_most(text_at_most(path, options), options) if matching else 0
+    if matching is None:
+        return 0
+    return matching.held_at_most(path, text_at_most(path, options), options)
 
 
 def _head(path: str, options: EncodeOptions) -> bytes:

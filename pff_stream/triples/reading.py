@@ -136,6 +136,7 @@ class Reading:
             document_bytes=self._document_bytes,
             spilled_at_bytes=self._spill_bytes if encoder.spilled else None,
             block_bytes=self._options.block_bytes,
+            held_bytes=self._held_bytes,
         )
 
     def _feed(self, blocks: Iterable[bytes]) -> None:

@@ -62,6 +62,8 @@ class EncodeCounts:
     """What triples took in memory when they went to files; None: they did not."""
     graph_in_file: bool = False
     block_bytes: int = BLOCK_BYTES
+    held_bytes: int = 0
+    """What readers held at most, at any time."""
 
 
 def names_formula(counts: EncodeCounts) -> Formula:

@@ -111,3 +111,11 @@ def test_what_is_no_rule_is_named(rule: object) -> None:
     with pytest.raises(InputError, match=expected) as caught:
         list(pff_stream.validate([rule], TRIPLES))  # type: ignore[list-item]
     assert len(str(caught.value)) < 400
+
+
+def test_a_graph_that_is_not_encoded(inputs: tuple[Path, Path]) -> None:
+    """Says what makes an encoded one."""
+    rules, triples = inputs
+    found = command("compile", rules, "--check", "--graph", triples)
+    assert found.returncode == 2
+    assert f"{triples}: byte 0" in found.stderr and "`pff-stream encode TRIPLES" in found.stderr

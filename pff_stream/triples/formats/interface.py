@@ -45,8 +45,8 @@ class TripleFormat(Protocol):
     def matches(self, given: object, first_bytes: bytes) -> bool:
         """Whether it reads `given`; `first_bytes` of a path are decompressed, of an object none."""
 
-    def held_at_most(self, n_bytes: int, options: EncodeOptions) -> int:
-        """A bound on what its reader holds beside blocks, for `n_bytes` of input, decompressed."""
+    def held_at_most(self, path: str, n_bytes: int, options: EncodeOptions) -> int:
+        """A bound on what reading a path of `n_bytes`, decompressed, holds beside blocks."""
         return 0
 
     def reader(self, options: EncodeOptions, bad: BadTriples) -> TripleReader:

@@ -58,7 +58,7 @@ class JsonFormat(TripleFormat):
         name = unpacked_name(given).lower()
         return name.endswith(_SUFFIXES) or (not name.endswith(".tsv") and is_json(first_bytes))
 
-    def held_at_most(self, n_bytes: int, options: EncodeOptions) -> int:
+    def held_at_most(self, path: str, n_bytes: int, options: EncodeOptions) -> int:
         """One document, as dense as can be."""
         return at_most(min(n_bytes, options.documents.max_document_bytes))
 

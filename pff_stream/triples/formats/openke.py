@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pff_stream.errors import InputError
+from pff_stream.errors import InputError, RefusedError
 from pff_stream.files.known import check_text
 from pff_stream.files.sources import STANDARD_INPUT, open_blocks
 from pff_stream.triples.formats.interface import (
@@ -47,6 +47,12 @@ class OpenKEFormat(TripleFormat):
         """Never by itself."""
         return False
 
+    def held_at_most(self, path: str, n_bytes: int, options: EncodeOptions) -> int:
+        """The names beside it, of which there is one in each line."""
+        return sum(
+            _names_at_most(os.path.join(_folder(path), name)) for name in (ENTITIES, RELATIONS)
+        )
+
     def reader(self, options: EncodeOptions, bad: BadTriples) -> OpenKEReader:
         """Needs no options."""
         return OpenKEReader(bad)
@@ -74,7 +80,7 @@ class OpenKEReader(TripleReader):
     def _rows(self, source: TripleSource) -> Iterator[Row]:
         from pff_stream.triples.formats.rows import numbered_lines
 
-        folder = "" if source.given == STANDARD_INPUT else os.path.dirname(str(source.given))
+        folder = _folder(str(source.given))
         self._held_bytes = 0
         entities = self._names(os.path.join(folder, ENTITIES), source)
         relations = self._names(os.path.join(folder, RELATIONS), source)
@@ -151,6 +157,28 @@ def read_names(path: str, source: TripleSource, held_bytes: int) -> tuple[dict[s
     memory.expect(held_bytes, what)
     memory.hold(held_bytes)
     return found, held_bytes
+
+
+def _folder(path: str) -> str:
+    """Where the names of triples are looked for."""
+    return "" if path == STANDARD_INPUT else os.path.dirname(path)
+
+
+def _names_at_most(path: str) -> int:
+    """What the names of a file take, by its lines and bytes; nothing where they cannot be read."""
+    if not os.path.isfile(path):
+        return 0
+    n_lines = n_bytes = 0
+    character_bytes = 1
+    try:
+        for block in open_blocks(path):
+            n_lines += block.count(b"\n")
+            n_bytes += len(block)
+            if not block.isascii():
+                character_bytes = 4
+    except (InputError, RefusedError):
+        return 0
+    return (NAME_BYTES + _GROWING_BYTES) * n_lines + character_bytes * n_bytes
 
 
 def _name(names: dict[str, str] | None, number: str) -> str | None:

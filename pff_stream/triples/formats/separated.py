@@ -18,7 +18,7 @@ from pff_stream.triples.formats.interface import (
     TripleReader,
     TripleSource,
 )
-from pff_stream.triples.formats.tsv import MAPPING
+from pff_stream.triples.formats.tsv import COLUMN_NAMES, LETTER_NAMES, MAPPING
 from pff_stream.words import counted
 
 if TYPE_CHECKING:
@@ -31,10 +31,6 @@ KNOWN_SUFFIXES = (
     ".owl", ".xml", ".pffg", ".pffr",
 )  # fmt: skip
 """Of files that are never read so."""
-COLUMN_NAMES = frozenset(
-    ("subject", "predicate", "object", "relation", "head", "tail", "subj", "pred", "obj", "source",
-     "target", "s", "p", "o", "h", "r", "t")
-)  # fmt: skip
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -80,7 +76,7 @@ class SeparatedReader(TripleReader):
             raise InputError(f"{source.name}: its beginning {what}, {expected}")
         separator = separators[0]
         first = _fields(lines[0], separator)
-        if sum(name.lower() in COLUMN_NAMES for name in first) > 1:
+        if sum(name.lower() in (COLUMN_NAMES | LETTER_NAMES) for name in first) > 1:
             raise InputError(
                 f"{source.name}, line 1: found column names in {lines[0][:80]!r}, {expected}; "
                 f"--format csv --columns {','.join(first)} reads a file with column names"

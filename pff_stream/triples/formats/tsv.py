@@ -6,7 +6,7 @@ Does not split lines: `_triple_lines` does, and says what is wrong with one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pff_stream.files.known import check_text
@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from pff_stream.triples.options import EncodeOptions
 
 MAPPING = "tsv-1"
+COLUMN_NAMES = frozenset(
+    ("subject", "predicate", "object", "relation", "relationship", "property", "head", "tail",
+     "subj", "pred", "obj", "rel", "source", "target", "from", "to", "node1", "label", "node2")
+)  # fmt: skip
+"""What columns of triples are called."""
+LETTER_NAMES = frozenset("spohrt")
 _DOTS = (b" .", b"\t.")
 _MAYBE_ODD = re.compile(rb"(?: |[ \t]\.)\r?(?:\n|\Z)")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -56,6 +62,7 @@ class TsvReader(TripleReader):
         """The bytes of the file."""
         check_text(source.name, source.first_bytes, "triples")
         options = self._options
+        self._look_for_header(source)
         cuts_dots = self._cuts_dots(source)
         return LineBlocks(
             source.blocks,
@@ -69,6 +76,19 @@ class TsvReader(TripleReader):
     def warnings(self) -> list[str]:
         """Of full stops and blanks at the ends of lines."""
         return self._said
+
+    def _look_for_header(self, source: TripleSource) -> None:
+        """Says so where the first line looks like names of columns; it is a triple like all."""
+        first = source.first_bytes.removeprefix(_BYTE_ORDER_MARK).lstrip(b"\r\n")
+        names = first.partition(b"\n")[0].rstrip(b"\r").split(b"\t")
+        if len(names) == self._options.n_columns and is_header(
+            [names[place].decode("utf-8", "replace") for place in self._options.columns]
+        ):
+            shown = ", ".join(name.decode("utf-8", "replace") for name in names)
+            self._said.append(
+                f"{source.name}: its first line looks like names of columns ({shown}), and is read "
+                "as a triple; --format csv reads a file with such a line"
+            )
 
     def _cuts_dots(self, source: TripleSource) -> bool:
         """Whether every line of the beginning ends in a full stop that stands apart."""
@@ -92,6 +112,14 @@ class TsvReader(TripleReader):
                 "blank, which is part of the last name"
             )
         return False
+
+
+def is_header(names: Sequence[str]) -> bool:
+    """Whether three names look like those of columns."""
+    lower = tuple(name.strip(" \"'#?:").lower() for name in names)
+    return lower in (tuple("spo"), tuple("hrt")) or (
+        len(set(lower)) == 3 and COLUMN_NAMES.issuperset(lower)
+    )
 
 
 def _ends(data: bytes) -> list[bytes]:
