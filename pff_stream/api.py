@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pff_stream.rules.file import SourceChunk
     from pff_stream.rules.given import RulesGiven
     from pff_stream.run.by_rules import RulesWork
+    from pff_stream.run.evaluate import Running
     from pff_stream.settings.commands import RunSettings
     from pff_stream.triples._graph import GraphView
 
@@ -157,8 +158,9 @@ def _outcomes(
     check_room()  # before numpy is imported, which would end the process
     from pff_stream.observer import Silent
     from pff_stream.report._merge import iterate
+    from pff_stream.report.totals import RunTotals, Tally
     from pff_stream.run.by_rules import RulesWork, rules_blamed
-    from pff_stream.run.evaluate import answers, evaluate, started
+    from pff_stream.run.evaluate import evaluate, started
     from pff_stream.run.prepare import prepared
     from pff_stream.triples.graph import attach
 
@@ -167,22 +169,33 @@ def _outcomes(
         started(ready, Silent()) as running,
     ):
         notes.merge(ready.notes)
+        tally = Tally()
         work = running.work
         assert isinstance(work, RulesWork)  # a call has no manifest
         if ordered:
             evaluate(running, Silent())
             with attach(work.graph.name) as graph, rules_blamed(ready.rules):
-                yield from iterate(work.spooled(graph.view), work.merge_options())
-            return
-        ready.rules.check_complete()
-        with (
-            closing(_SpoolReader(work)) as reader,
-            closing(answers(running, work, Silent())) as found,
-        ):
-            yield from reader.rejected()
-            for answer in found:
-                for run in answer.runs:
-                    yield from reader.outcomes(run.offset, run.length)
+                for outcome in iterate(work.spooled(graph.view), work.merge_options()):
+                    tally.add(outcome)
+                    yield outcome
+        else:
+            ready.rules.check_complete()
+            for outcome in _as_they_come(running, work):
+                tally.add(outcome)
+                yield outcome
+        notes.merge(work.noticed(RunTotals.of(tally.totals())))
+
+
+def _as_they_come(running: Running, work: RulesWork) -> Iterator[RuleOutcome]:
+    """The outcomes in the order in which they are known."""
+    from pff_stream.observer import Silent
+    from pff_stream.run.evaluate import answers
+
+    with closing(_SpoolReader(work)) as reader, closing(answers(running, work, Silent())) as found:
+        yield from reader.rejected()
+        for answer in found:
+            for run in answer.runs:
+                yield from reader.outcomes(run.offset, run.length)
 
 
 class _SpoolReader:

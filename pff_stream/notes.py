@@ -41,6 +41,8 @@ class NoteKind:
     """
     many: str
     """The same of several."""
+    listed: str = "; the first"
+    """Said between that and the places; where it is empty, all places that are kept are said."""
 
     known: ClassVar[dict[str, NoteKind]] = {}
 
@@ -112,7 +114,8 @@ class Note:
             return text
         if not self.first[0].reason:  # all is said by the kind
             return f"{text} (first: {self.first[0]})"
-        return f"{text}; the first:" + "".join(f"\n  {place}" for place in self.first[:SAID])
+        places = self.first[:SAID] if self.kind.listed else self.first
+        return f"{text}{self.kind.listed}:" + "".join(f"\n  {place}" for place in places)
 
 
 class Notes:

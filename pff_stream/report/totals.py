@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pff_stream.report.found import FoundTotals
-from pff_stream.report.records import Counts, Outcome, Reason
+from pff_stream.report.records import Counts, Outcome, Reason, RuleOutcome
 
 WORST_RULES = 10
 SHOWN_FAILURES = 10
+_BY_TEXT = {"": Reason.NONE, **{reason.text: reason for reason in Reason if reason.text}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,29 @@ class Totals:
     def because(self, reason: Reason) -> int:
         """Rules that have their outcome for this reason."""
         return self.reasons[reason]
+
+
+class Tally:
+    """Counts outcomes one by one, for whoever takes them without a merge."""
+
+    def __init__(self) -> None:
+        self._outcomes = [0] * len(Outcome)
+        self._reasons = [0] * len(Reason)
+        self._counts = Counts()
+        self._violations = 0
+
+    def add(self, rule: RuleOutcome) -> None:
+        """Takes the outcome of a rule."""
+        self._outcomes[rule.outcome] += 1
+        self._reasons[_BY_TEXT.get(rule.reason, Reason.TEXT)] += 1
+        self._counts = Counts(*map(int.__add__, self._counts, rule.counts))
+        self._violations += rule.violations
+
+    def totals(self) -> Totals:
+        """All that were taken."""
+        return Totals(
+            tuple(self._outcomes), self._counts, self._violations, reasons=tuple(self._reasons)
+        )
 
 
 @dataclass(frozen=True, slots=True)

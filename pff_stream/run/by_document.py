@@ -35,7 +35,7 @@ from pff_stream.plan.by_document import (
 from pff_stream.plan.choose import plan_run
 from pff_stream.report.folder import TASK_LIST, TASKS, clear_tasks
 from pff_stream.report.outputs import report_outputs, report_terms
-from pff_stream.report.records import Json, Outcome
+from pff_stream.report.records import Json, Outcome, Reason
 from pff_stream.report.spooled import merge_options
 from pff_stream.report.streams import OutputSizes
 from pff_stream.report.summary import Summary
@@ -137,6 +137,7 @@ class DocumentsWork(Work):
         listing: FileWriter | None,
     ) -> None:
         self._manifest = manifest
+        self._rules = ready.rules
         self._state = state
         self._listing = listing
         self._totals = RunTotals()
@@ -181,6 +182,14 @@ class DocumentsWork(Work):
         if self._listing is not None:
             self._listing.commit()
         return self._totals
+
+    def noticed(self, totals: RunTotals) -> Notes:
+        """Says where the rules show why their head relations are unknown."""
+        if not totals.rules.because(Reason.HEAD_RELATION_ABSENT):
+            return Notes()
+        from pff_stream.run.nothing_checked import unknown_heads_of_documents
+
+        return unknown_heads_of_documents(totals.rules, self._rules.file)
 
     def results(self, summary: Summary) -> FinishedRun:
         """The folder with the list of documents."""

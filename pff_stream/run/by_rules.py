@@ -22,6 +22,7 @@ from pff_stream.findings.order import ChosenRules
 from pff_stream.findings.places import PlaceSources
 from pff_stream.inputs import GraphInput, Rules
 from pff_stream.limits.fence import planned_phase_held, share_bytes
+from pff_stream.notes import Notes
 from pff_stream.observer import Observer
 from pff_stream.plan.accuracy import Compared, compared
 from pff_stream.plan.sizes import (
@@ -46,6 +47,7 @@ from pff_stream.rules.terms import decoding
 from pff_stream.run.cut import CarryOut, Ready, Work, timed
 from pff_stream.run.findings import GraphFindings, Wanted, WithdrawnError
 from pff_stream.run.listing import Listing
+from pff_stream.run.suspicion import is_suspicious
 from pff_stream.triples._graph import GraphView
 from pff_stream.triples.graph import attach
 from pff_stream.triples.options import encode_options
@@ -217,6 +219,19 @@ class RulesWork(Work):
     def _take_finding(self, finding: Finding) -> None:
         for writer in self._found_writers:
             writer.finding(finding)
+
+    def noticed(self, totals: RunTotals) -> Notes:
+        """Says where nothing was checked, or head relations are unknown, and likely why."""
+        if not is_suspicious(totals.rules):
+            return Notes()
+        from pff_stream.run.nothing_checked import nothing_checked
+
+        reading, encoded = self.ready.settings.reading, self.graph.encoded
+        has_columns = encoded is not None and encoded.mapping.startswith("tsv")
+        if reading.format == "openke":
+            has_columns = False
+        columns = reading.columns if has_columns else None
+        return nothing_checked(totals.rules, self.file, self.graph, columns)
 
     def end(self, summary: Summary) -> None:
         """Tells the writers what the run came to."""

@@ -123,6 +123,10 @@ class Work(Tasks):
         What is to be found out besides is carried out by the same workers.
         """
 
+    def noticed(self, totals: RunTotals) -> Notes:
+        """What the totals give cause to say."""
+        return Notes()
+
     def end(self, summary: Summary) -> None:  # only some have open writers
         """The last that the writers of the results are told."""
 

@@ -80,6 +80,9 @@ def run(
             totals = running.work.totals(
                 lambda tasks: carry_out(running, tasks, "list", observer), observer, stack
             )
+            noticed = running.work.noticed(totals)
+            notes.merge(noticed)
+            say(noticed)
             facts = _facts(running, notes, totals)
             result = conclude(totals, facts)
             summary = summary_of(result, facts)

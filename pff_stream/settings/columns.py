@@ -42,3 +42,19 @@ def parse_columns(text: str) -> Columns:
     elif len(set(parts)) == 3 == len(parts) and all(parts) and not {IGNORED, OTHERS} & set(parts):
         return Columns(names=tuple(parts))
     raise ValueError(f"found {text!r}, expected {EXPECTED}")
+
+
+def other_columns(text: str, place: str) -> str:
+    """Columns by which what is read as `subject` or `object` is the relation, subjects first."""
+    columns = parse_columns(text)
+    if columns.names:
+        names = list(columns.names)
+        other = 0 if place == "subject" else 2
+        names[1], names[other] = names[other], names[1]
+        return ",".join(names)
+    letters = [part.strip().lower() for part in text.split(",")]
+    others = iter("so")
+    return ",".join(
+        "p" if letter == place[0] else next(others) if letter in "spo" else letter
+        for letter in letters
+    )

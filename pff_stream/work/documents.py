@@ -24,11 +24,11 @@ from pff_stream.evaluate.options import EvaluatorOptions
 from pff_stream.execute.files import InputFile
 from pff_stream.files import _pages
 from pff_stream.files.writers import FileWriter
-from pff_stream.notes import Notes
+from pff_stream.notes import NoteKind, Notes
 from pff_stream.report._merge import write_results
 from pff_stream.report.folder import FOLDER_FILES, SUMMARY, made_folder
 from pff_stream.report.outputs import folder_outputs, opened
-from pff_stream.report.records import Counts, Json, Reason, Run
+from pff_stream.report.records import Counts, Json, Outcome, Reason, Run
 from pff_stream.report.run_table import RunTable
 from pff_stream.report.spooled import MergeOptions, Spooled
 from pff_stream.report.streams import RunHeader
@@ -47,6 +47,13 @@ from pff_stream.work.task import append_run
 
 if TYPE_CHECKING:
     from pff_stream.execute.pool import Progress
+
+
+UNCHECKED = NoteKind(
+    "unchecked_documents",
+    "document is unchecked: no rule makes a prediction for it",
+    "documents are unchecked: no rule makes a prediction for them",
+)
 
 
 class DocumentArguments(NamedTuple):
@@ -134,11 +141,11 @@ class DocumentChecker:
         if self._arguments.resumes and (done := self._finished(document)):
             return done
         graph, report = self._encoded(document)
-        # By the name in the manifest: the same from whatever folder the run was started.
-        shown = f"{document.name} ({os.path.basename(document.path)})"
-        notes = report.notes.renamed(document.path, shown)
+        notes = report.notes.renamed(document.path, _shown(document))
         if self._table is not None and self._is_settled(graph):
-            return DocumentAnswer(self._count(self._table, graph), "", notes)
+            totals = self._count(self._table, graph)
+            _note_unchecked(totals, _shown(document), notes)
+            return DocumentAnswer(totals, "", notes)
         totals = self._write(document, graph, report.input_hash, notes)
         return DocumentAnswer(totals, "", notes)
 
@@ -197,7 +204,9 @@ class DocumentChecker:
             spooled = Spooled(graph, [spool.fileno()], runs, chunks)
             options = arguments.merging
             if arguments.out is None:
-                return write_results(spooled, (), options)
+                totals = write_results(spooled, (), options)
+                _note_unchecked(totals, _shown(document), notes)
+                return totals
             path = os.path.join(arguments.out, document.folder)
             folder = stack.enter_context(made_folder(path))
             header = RunHeader(
@@ -208,6 +217,7 @@ class DocumentChecker:
             )
             with opened(folder_outputs(folder), header) as writers:
                 totals = write_results(spooled, [writer.formatter for writer in writers], options)
+                _note_unchecked(totals, _shown(document), notes)
                 summary = Summary(
                     totals=RunTotals.of(totals),
                     semantics=header.semantics,
@@ -264,6 +274,16 @@ class DocumentChecker:
             return DocumentAnswer(totals_of(summary), "", Notes.from_json(summary["notes"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None  # whatever is wrong with it, it is done again
+
+
+def _shown(document: Document) -> str:
+    """By the name in the manifest: the same from whatever folder the run was started."""
+    return f"{document.name} ({os.path.basename(document.path)})"
+
+
+def _note_unchecked(totals: Totals, document: str, notes: Notes) -> None:
+    if totals.word == "unchecked" and not totals.count(Outcome.FAILED):
+        notes.add(UNCHECKED, document, 0, "")
 
 
 def open_table(path: str) -> RuleTable:
