@@ -47,7 +47,7 @@ from pff_stream.rules.terms import decoding
 from pff_stream.run.cut import CarryOut, Ready, Work, timed
 from pff_stream.run.findings import GraphFindings, Wanted, WithdrawnError
 from pff_stream.run.listing import Listing
-from pff_stream.run.suspicion import is_suspicious
+from pff_stream.run.suspicion import suspicions
 from pff_stream.triples._graph import GraphView
 from pff_stream.triples.graph import attach
 from pff_stream.triples.options import encode_options
@@ -222,16 +222,7 @@ class RulesWork(Work):
 
     def noticed(self, totals: RunTotals) -> Notes:
         """Says where nothing was checked, or head relations are unknown, and likely why."""
-        if not is_suspicious(totals.rules):
-            return Notes()
-        from pff_stream.run.nothing_checked import nothing_checked
-
-        reading, encoded = self.ready.settings.reading, self.graph.encoded
-        has_columns = encoded is not None and encoded.mapping.startswith("tsv")
-        if reading.format == "openke":
-            has_columns = False
-        columns = reading.columns if has_columns else None
-        return nothing_checked(totals.rules, self.file, self.graph, columns)
+        return suspicions(totals.rules, self.file, self.graph, self.ready.settings.reading)
 
     def end(self, summary: Summary) -> None:
         """Tells the writers what the run came to."""

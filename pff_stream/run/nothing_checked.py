@@ -124,9 +124,7 @@ def _causes(graph: GraphView, absent: RuleNames, columns: str | None) -> Iterato
     ):
         chosen = _most(counted, SHOWN_NAMES)
         for name in chosen:
-            near = names.nearest(name)
-            beside = "" if near is None else f", nearest in the graph: {_shown(near)}"
-            yield f"{said} {_shown(name)} of the rules{beside}"
+            yield f"{said} {_shown(name)} of the rules{_beside(names.nearest(name))}"
         if names is relations and (hint := _other_columns(graph, absent, columns)):
             is_swapped = True
             yield hint
@@ -179,10 +177,7 @@ def _heads(absent: list[str], names: Names) -> list[str]:
     causes = _grouped(iter(found.items()))
     unexplained = [name for name in absent if not found[name] and not has_columns(name)]
     for name in unexplained[:SHOWN_NAMES]:
-        near = names.nearest(name)
-        causes.append(
-            _shown(name) + ("" if near is None else f", nearest in the graph: {_shown(near)}")
-        )
+        causes.append(f"{_shown(name)}{_beside(names.nearest(name))}")
     return causes
 
 
@@ -210,6 +205,10 @@ def _most(counted: Counter[str], n: int) -> list[str]:
 def _note(kind: NoteKind, count: int, said: list[str]) -> Notes:
     places = tuple(Place("", 0, one) for one in said[:KEPT])
     return Notes((Note(kind, count, places),))
+
+
+def _beside(near: str | None) -> str:
+    return "" if near is None else f", nearest in the graph: {_shown(near)}"
 
 
 def _shown(name: str) -> str:
