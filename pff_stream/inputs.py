@@ -263,13 +263,13 @@ def open_graph(
 
     overflow = None if is_memory(folder) else folder
     window_bytes = resources.max_window_bytes
-    options = replace(
-        encode_options(reading, window_bytes), memory_bytes=memory_bytes, spill_folder=overflow
+    options = encode_options(reading, window_bytes)._replace(
+        memory_bytes=memory_bytes, spill_folder=overflow
     )
     fence_bytes = None if resources.fence == "none" else memory_bytes
     with ExitStack() as stack:
         copies = stack.enter_context(copied(inputs, folder, copy_bytes))
-        options = replace(options, open=copies)
+        options = options._replace(open=copies)
 
         def encoded() -> tuple[GraphStore, EncodeReport]:
             store = stack.enter_context(GraphStore.in_memory())

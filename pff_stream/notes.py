@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from pff_stream.words import counted
 
@@ -80,8 +80,7 @@ LETTER_ENTITIES = NoteKind(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where something was seen, and what."""
 
     source: str
@@ -158,7 +157,7 @@ class Notes:
             replace(
                 note,
                 first=tuple(
-                    replace(place, source=after) if place.source == _cut(before) else place
+                    place._replace(source=after) if place.source == _cut(before) else place
                     for place in note.first
                 ),
             )

@@ -9,14 +9,13 @@ here. Does not read limits and makes no groups.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from planner.mounts import Mount, mounts
 from planner.procfs import read_text
 
 
-@dataclass(frozen=True, slots=True)
-class ControlGroup:
+class ControlGroup(NamedTuple):
     """The group of a process in one hierarchy, as far as a mount shows it."""
 
     version: int

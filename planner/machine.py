@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from planner import procfs
 from planner.cgroups import own_groups
@@ -78,8 +79,7 @@ def profile(machine: Machine, reserve_bytes: int) -> dict[str, Setting]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(NamedTuple):
     """Where to read: `root` before every path, and the process's folder under /proc."""
 
     root: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from planner.procfs import PROC, read_text
 
@@ -11,8 +11,7 @@ _IN_MEMORY = ("tmpfs", "ramfs")
 _OCTAL = (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\"))
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(NamedTuple):
     """A file system that is mounted."""
 
     root: str

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 from planner import procfs
 
@@ -24,8 +24,7 @@ class ProbeError(RuntimeError):
     """No worker could be measured."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessMemory:
+class ProcessMemory(NamedTuple):
     """What a process holds that cannot be reclaimed, and what a limit on its data would count."""
 
     anon_bytes: int
@@ -41,8 +40,7 @@ class ProcessMemory:
         return self.anon_bytes + self.page_table_bytes
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerMemory:
+class WorkerMemory(NamedTuple):
     """What workers of one start method cost."""
 
     worker: ProcessMemory
@@ -174,6 +172,10 @@ def _seconds(value: object) -> float:
     return float(value)  # type: ignore[arg-type]
 
 
+def _as_json(probe: WorkerMemory) -> dict[str, object]:
+    return {**probe._asdict(), "worker": probe.worker._asdict()}
+
+
 def _write_cache(path: str, probes: Mapping[str, WorkerMemory]) -> None:
     """Replace the cache file in one step, so that nobody ever reads half of it."""
     import json
@@ -181,7 +183,7 @@ def _write_cache(path: str, probes: Mapping[str, WorkerMemory]) -> None:
     text = json.dumps(
         {
             "format_version": _CACHE_VERSION,
-            "probes": {place: asdict(probe) for place, probe in probes.items()},
+            "probes": {place: _as_json(probe) for place, probe in probes.items()},
         },
         indent=1,
     )

@@ -18,7 +18,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from planner.machine import Machine
 from planner.sizes import format_size
@@ -31,8 +32,7 @@ LOCK_SECONDS = 5.0
 """How long the folder's lock is waited for: whoever holds it may be stopped."""
 
 
-@dataclass(frozen=True, slots=True)
-class Neighbour:
+class Neighbour(NamedTuple):
     """Another run that is alive."""
 
     pid: int

@@ -6,14 +6,15 @@ import click
 
 from pff_stream.cli import output
 from pff_stream.cli.engine import Engine
-from pff_stream.cli.options import options
+from pff_stream.cli.options import SettingsCommand, options
 from pff_stream.cli.session import fenced, pass_engine, print_lines, working
 from pff_stream.settings.commands import ExplainSettings
 from pff_stream.settings.resolve import resolve
 
 
 @click.command(
-    epilog="\b\nExample:\n  pff-stream explain rules.pffr graph.pffg --triple ana knows bo"
+    cls=SettingsCommand,
+    epilog="\b\nExample:\n  pff-stream explain rules.pffr graph.pffg --triple ana knows bo",
 )
 @click.argument("rules", metavar="RULES", type=click.Path())
 @click.argument("triples", nargs=-1, required=True, metavar="TRIPLES...", type=click.Path())

@@ -18,7 +18,7 @@ from pff_stream.cli import exit as cli_exit
 from pff_stream.cli import logs, output, streams
 from pff_stream.cli.engine import Engine
 from pff_stream.cli.explain import explain
-from pff_stream.cli.options import click_option, options, rules_and_triples
+from pff_stream.cli.options import Commands, click_option, options, rules_and_triples
 from pff_stream.cli.session import fenced, pass_engine, print_lines, working
 from pff_stream.errors import UsageError
 from pff_stream.limits.room import check_descriptors
@@ -105,6 +105,7 @@ def _version(context: click.Context, _parameter: click.Parameter, wanted: bool) 
 
 @click.group(
     name=NAME,
+    cls=Commands,
     epilog=_EXIT_CODES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

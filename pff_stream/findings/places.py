@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -184,7 +184,7 @@ class _Pass:
         read = hashlib.blake2b(digest_size=16)
         options = sources.options
         if sources.copies:
-            options = replace(options, open=CopiesOpener(sources.copies))
+            options = options._replace(open=CopiesOpener(sources.copies))
         try:
             opened = OpenedInputs(readable, options, self._bad, memory, decoders, self._wanted)
             for name, text in zip(names, opened.all, strict=True):

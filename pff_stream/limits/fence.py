@@ -11,15 +11,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from pff_stream.errors import UsageError
 from pff_stream.execute.call import usual_method
 from pff_stream.execute.executors import executor_of
-from pff_stream.execute.interface import Executor
 from pff_stream.settings.models import ResourceOptions
 from planner.fence import MemoryGroup, data_limit, limit_data, restore_data_limit
 from planner.machine import Machine, UnknownBudgetError, read_machine
-from planner.plan import Plan
+
+if TYPE_CHECKING:
+    from pff_stream.execute.interface import Executor
+    from planner.plan import Plan
 
 GROUP_NAME = "pff-stream"
 PARENT = "parent"

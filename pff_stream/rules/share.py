@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from pff_stream.files.sources import USUAL_DECODER_BYTES, may_be_packed
 from pff_stream.settings.models import COMPILE_BYTES
 
 
-@dataclass(frozen=True, slots=True)
-class CompileShare:
+class CompileShare(NamedTuple):
     """What compiling text may use."""
 
     compiler_bytes: int

@@ -12,7 +12,6 @@ import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pff_stream.checkpoint.state import State, keep_rules, state_folder, write_settings
@@ -248,8 +247,7 @@ def _arguments(ready: Ready, table: InputFile | None) -> DocumentArguments:
     return DocumentArguments(
         rules=ready.rules.shared,
         rules_hash=ready.rules.source_hash.hex(),
-        options=replace(
-            encode_options(settings.reading),
+        options=encode_options(settings.reading)._replace(
             memory_bytes=document_room(ready.plan.settings),
             needs_triples=False,  # one without any is a document that is not checked
             window_bytes=settings.resources.max_window_bytes,

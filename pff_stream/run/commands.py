@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import BinaryIO
 
 from pff_stream.errors import OutputError, RefusedError
@@ -86,8 +85,7 @@ def encode_triples(settings: EncodeSettings, observer: Observer) -> list[str]:
     assert target is not None  # checked by the settings
     resources, paths = settings.resources, list(settings.inputs.triples)
     share = _headroom(resources)
-    options = replace(
-        encode_options(settings.reading),
+    options = encode_options(settings.reading)._replace(
         memory_bytes=share,
         window_bytes=resources.max_window_bytes,
         spill_folder=working_folder(_parent(target)),
@@ -110,8 +108,7 @@ def print_triples(settings: TriplesSettings, stream: BinaryIO) -> None:
 
     resources = settings.resources
     share = _headroom(resources)
-    options = replace(
-        encode_options(settings.reading),
+    options = encode_options(settings.reading)._replace(
         memory_bytes=share,
         window_bytes=resources.max_window_bytes,
     )

@@ -15,14 +15,13 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
 _NUMBER = r"(?P<number>[0-9]{1,18}(?:\.[0-9]{1,18})?)"
-_CONDITION = re.compile(
-    rf"(?P<word>violations|none|new|nothing-checked)|(?P<of>count|new)>(?P<count>[0-9]{{1,18}})"
-    rf"|rate>{_NUMBER}(?P<percent>%?)|score>=(?P<score>[0-9]{{1,18}}(?:\.[0-9]{{1,18}})?)",
-    re.ASCII,
+_CONDITION = (
+    r"(?a)(?P<word>violations|none|new|nothing-checked)|(?P<of>count|new)>(?P<count>[0-9]{1,18})"
+    rf"|rate>{_NUMBER}(?P<percent>%?)|score>=(?P<score>[0-9]{{1,18}}(?:\.[0-9]{{1,18}})?)"
 )
 FAIL_ON = "violations, none, count>N, rate>P, new, new>N, score>=S or nothing-checked"
 """What a condition can be, for messages."""
-_BAD_RULE = re.compile(rf"(?P<word>fail|skip)|{_NUMBER}(?P<percent>%)", re.ASCII)
+_BAD_RULE = rf"(?a)(?P<word>fail|skip)|{_NUMBER}(?P<percent>%)"
 
 
 class Checked(NamedTuple):
@@ -99,7 +98,7 @@ def _holds(form: re.Match[str], checked: Checked) -> bool:
 
 def _condition(text: str) -> re.Match[str]:
     """The parts of a condition; ValueError where it is none."""
-    form = _CONDITION.fullmatch(text)
+    form = re.fullmatch(_CONDITION, text)
     if form is None:
         raise ValueError
     if form["number"] is not None and _is_over_all(form["number"], form["percent"]):
@@ -129,7 +128,7 @@ def too_many_rejected(on_bad_rule: str, rejected: int, n_rules: int) -> bool:
 
 
 def _read(value: object) -> re.Match[str]:
-    form = _BAD_RULE.fullmatch(value.replace(" ", "")) if isinstance(value, str) else None
+    form = re.fullmatch(_BAD_RULE, value.replace(" ", "")) if isinstance(value, str) else None
     if form is None or (
         form["number"] is not None and _is_over_all(form["number"], form["percent"])
     ):

@@ -11,7 +11,6 @@ import mmap
 import os
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from pff_stream.errors import PffStreamError, RefusedError
@@ -79,7 +78,7 @@ def encode_in_process(
     given = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
     paths = [os.fspath(path) for path in given if isinstance(path, (str, os.PathLike))]
     if len(paths) != len(given):
-        encoded = encode(given, store, replace(options, memory_bytes=None))
+        encoded = encode(given, store, options._replace(memory_bytes=None))
         store.seal()
         return encoded
     store.limit_bytes = options.memory_bytes

@@ -8,9 +8,8 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from pff_stream.errors import InputError, RefusedError, UsageError
 from pff_stream.files.decoders import (
@@ -46,8 +45,7 @@ _TELLING_SUFFIXES = (".tsv", ".json", ".jsonl", ".ndjson")
 _BLANKS = b"\xef\xbb\xbf \t\r\n"
 
 
-@dataclass(frozen=True, slots=True)
-class OpenedInput:
+class OpenedInput(NamedTuple):
     """One input as lines."""
 
     name: str

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pff_stream.files.sources import BLOCK_BYTES, Opener, open_blocks
 from pff_stream.settings.columns import parse_columns
@@ -14,8 +13,7 @@ from pff_stream.triples.formats.interface import TripleFormat
 AUTO = "auto"
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentOptions:
+class DocumentOptions(NamedTuple):
     """How documents become triples."""
 
     id_key: str | None = None
@@ -28,8 +26,7 @@ class DocumentOptions:
     """`json-2`: no two objects of a document have one name; `json-1` escapes nothing in paths."""
 
 
-@dataclass(frozen=True, slots=True)
-class EncodeOptions:
+class EncodeOptions(NamedTuple):
     """How triples are read."""
 
     columns: tuple[int, int, int] = (0, 1, 2)
@@ -44,7 +41,7 @@ class EncodeOptions:
     """The name of a format, or the first that matches."""
     on_bad_triple: str = "fail"
     """`fail`, `skip`, or the share of the lines that may be no triples (`P%`)."""
-    documents: DocumentOptions = field(default_factory=DocumentOptions)
+    documents: DocumentOptions = DocumentOptions()
     block_bytes: int = BLOCK_BYTES
     memory_bytes: int | None = None
     """What may be used: inputs that must need more are refused after their beginning."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pff_stream.errors import InputError
 from pff_stream.notes import BAD_TRIPLES, COMMENTS, READ_OTHERWISE, Notes, Place, say
@@ -16,8 +16,7 @@ def no_triples(sources: str, others: str = "", listed: str = "") -> InputError:
     return InputError(f"{sources}: found no triple{found}, expected at least one{listed}")
 
 
-@dataclass(frozen=True, slots=True)
-class EncodeReport:
+class EncodeReport(NamedTuple):
     """What was read and written."""
 
     n_read: int
@@ -43,7 +42,7 @@ class EncodeReport:
     """blake2b-128 of the triple lines, input after input."""
     read_seconds: float
     seconds: float
-    input_hashes: Mapping[str, bytes] = field(default_factory=dict)
+    input_hashes: Mapping[str, bytes] = {}
     """Of each input by its name, where there are several and some cannot be read again."""
 
     @property

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import random
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -96,7 +95,7 @@ def test_files_instead_of_a_refusal(tmp_path: Path) -> None:
         encode_quietly([str(path)], store, options)
     graphs = []
     for name, how in (
-        ("spilled", replace(options, spill_folder=str(tmp_path))),
+        ("spilled", options._replace(spill_folder=str(tmp_path))),
         ("whole", EncodeOptions()),
     ):
         with GraphStore.at_path(tmp_path / name) as store:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from pff_stream.files.decoders import DecoderMemory
     from pff_stream.triples.held import HeldMemory
 
 
-@dataclass(frozen=True, slots=True)
-class TripleSource:
+class TripleSource(NamedTuple):
     """One input: a path, or what a Python caller gave."""
 
     given: object  # the path as a `str` (`-`: standard input), or the caller's object
@@ -25,8 +23,7 @@ class TripleSource:
     decoders: DecoderMemory | None = None  # for files that are read beside it
 
 
-@dataclass(frozen=True, slots=True)
-class LineBlocks:
+class LineBlocks(NamedTuple):
     """Lines of three names separated by tabs, UTF-8."""
 
     blocks: Iterator[bytes]  # may end inside a line
