@@ -94,15 +94,16 @@ def _inputs(
     rules: RulesInput, triples: TriplesInput, options: dict[str, Any]
 ) -> tuple[RunSettings, RulesGiven | None, list[Any] | None]:
     """Settings, and what was given as objects (None where it is a path)."""
-    from pff_stream.settings.commands import RunSettings
-    from pff_stream.settings.models import OutputOptions
+    from pff_stream.settings.commands import CallSettings
+    from pff_stream.settings.models import FindingsOptions, OutputOptions
 
-    for name in ("manifest", *OutputOptions.names()):
+    for name in ("manifest", *FindingsOptions.names(), *OutputOptions.names()):
         # `fail_on` writes nothing: it may be given, though there is no command that it could end.
         if name != "fail_on" and options.get(name):
             raise UsageError(f"{name}: found in a call of validate, expected on the command line")
     paths, given_rules, given_triples = _given(rules, triples)
-    return RunSettings.of(**paths, **options), given_rules, given_triples
+    settings = CallSettings.of(**paths, **options | {"findings": 0})
+    return settings, given_rules, given_triples
 
 
 def explain(

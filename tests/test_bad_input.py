@@ -92,8 +92,9 @@ def test_names_of_64_kib(tmp_path: Path, rules: Path, triples: Path) -> None:
     name = "é" * 32_000
     triples.write_text(f"{name}\tr\tb\nb\tr\t{name}\nc\tr\td\n")
     rules.write_text(f"h(X,{name}) <= r(X,Y)\nh({name},Y) <= r(A,Y)\nh(X,Y) <= r(X,Y)\n")
-    run("run", rules, triples, "--out", tmp_path / "out", code=1)
-    lines = (tmp_path / "out" / "violations.jsonl").read_bytes().splitlines()
+    listed = tmp_path / "violations.jsonl"
+    run("run", rules, triples, "--out", tmp_path / "out", "--violations", listed, code=1)
+    lines = listed.read_bytes().splitlines()
     assert [json.loads(line)["head"] for line in lines] == [
         ["c", "h", name], [name, "h", "d"], [name, "h", "b"], ["b", "h", name], ["c", "h", "d"],
     ]  # fmt: skip

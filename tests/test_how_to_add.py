@@ -15,7 +15,8 @@ pytestmark = pytest.mark.thorough
 EXAMPLE = Path(__file__).parent.parent / "docs" / "example"
 RULES = "2\t1\t0.5\tknows(X,Y) <= likes(X,Y)\n3\t3\t1.0\tlikes(X,Y) <= likes(X,Y)\n"
 TRIPLES = "ana\tlikes\tbob\nbob\tlikes\tcy\nana\tknows\tbob\n"
-SHOWN = "- `('bob', 'knows', 'cy')` by rule 1: `knows(X,Y) <= likes(X,Y)`\n"
+BEST = "(0.500, rule 1: `knows(X,Y) <= likes(X,Y)`)"
+SHOWN = f"- `bob knows cy`: missing cy, because likes is cy {BEST}\n"
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def test_an_executor(newcomer: Newcomer) -> None:
 
     newcomer.follow("Add an executor in one file")
     newcomer.run("run", *given, "--start-method", "serial", "--out", "serial")
-    for name in ("rules.tsv", "outcomes.tsv", "violations.jsonl"):
+    for name in ("rules.tsv", "outcomes.tsv", "findings.jsonl"):
         found = (newcomer.folder / "serial" / name).read_bytes()
         assert found == (newcomer.folder / "usual" / name).read_bytes()
     summary = json.loads((newcomer.folder / "serial" / "summary.json").read_text())
@@ -69,7 +70,7 @@ def test_a_result_writer(newcomer: Newcomer) -> None:
     newcomer.run("run", *given, "--report", "a.md", "--report", "markdown=b.txt", code=1)
     newcomer.run("report", "results", "--report", "later.md")
     text = (newcomer.folder / "a.md").read_text()
-    assert text == f"# Violations (object-identity)\n\n{SHOWN}\n1 of 4 predictions.\n"
+    assert text == f"# Findings (object-identity)\n\n{SHOWN}\n1 violations in all.\n"
     assert (newcomer.folder / "b.txt").read_text() == text
     assert (newcomer.folder / "later.md").read_text() == text
     # Without a folder, and beside violations that go elsewhere.
@@ -79,22 +80,17 @@ def test_a_result_writer(newcomer: Newcomer) -> None:
 
 
 def test_a_result_writer_over_a_manifest(newcomer: Newcomer) -> None:
-    """Documents come in the order of the manifest, one that failed is none of its business."""
+    """Documents have no findings: a report of them is refused before anything is done."""
     newcomer.follow("Add a result writer in one file")
-    (newcomer.folder / "more.tsv").write_text(TRIPLES + "cy\tlikes\tdee\n")
-    tasks = ["more: more.tsv", "gone: gone.tsv", "one: triples.tsv"]
-    manifest = "tasks:\n" + "".join(f"- {task}\n" for task in tasks)
-    (newcomer.folder / "m.yaml").write_text(manifest)
-    given = ("--manifest", "m.yaml", "--rules", "rules.tsv")
-    newcomer.run("run", *given, "--out", "results", "--report", "a.md", code=4)
-    newcomer.run("report", "results", "--report", "b.md")
-    text = (newcomer.folder / "a.md").read_text()
-    assert [line.split("`")[0] for line in text.splitlines() if line.startswith("-")] == [
-        "- more: ",
-        "- more: ",
-        "- one: ",
-    ]
-    assert (newcomer.folder / "b.md").read_text() == text
+    (newcomer.folder / "m.yaml").write_text("tasks:\n- one: triples.tsv\n")
+    given = ("--manifest", "m.yaml", "--rules", "rules.tsv", "--out", "results")
+    said = newcomer.run("run", *given, "--report", "a.md", code=2)
+    assert "--report: found a.md, a report of findings, expected another form" in said
+    assert not (newcomer.folder / "results").exists()
+    newcomer.run("run", *given, "--report", "rules=a.tsv", code=1)
+    assert (newcomer.folder / "a.tsv").read_text()
+    said = newcomer.run("report", "results", "--report", "b.md", code=2)
+    assert "found no findings.jsonl in the results, which the report needs" in said
 
 
 def test_a_result_writer_is_planned(newcomer: Newcomer) -> None:

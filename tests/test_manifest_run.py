@@ -61,9 +61,12 @@ def test_each_document_has_its_folder(manifest: Path, tmp_path: Path) -> None:
     for name in DOCUMENTS:
         folder = out / "tasks" / name
         alone = tmp_path / f"alone-{name}"
-        run("run", tmp_path / "rules.tsv", tmp_path / f"{name}.json", "--out", alone)
-        for file in ("violations.jsonl", "rules.tsv", "outcomes.tsv", "metrics.tsv"):
+        listed = tmp_path / f"alone-{name}.jsonl"
+        inputs = (tmp_path / "rules.tsv", tmp_path / f"{name}.json")
+        run("run", *inputs, "--out", alone, "--violations", listed)
+        for file in ("rules.tsv", "outcomes.tsv", "metrics.tsv"):
             assert (folder / file).read_bytes() == (alone / file).read_bytes()
+        assert (folder / "violations.jsonl").read_bytes() == listed.read_bytes()
     assert not (out / "tasks" / "gone").exists()
 
 

@@ -95,6 +95,11 @@ def _restored(out: str, layers: Layers) -> RunSettings:
                 f"{out} was begun with {_shown(values.get(name))}; expected the same, since it "
                 f"changes the results; --out {out} --overwrite starts anew"
             )
+    if now.get("violations") is not None and values.get("violations") is None:
+        raise UsageError(
+            f"--violations: found {now['violations']}, but the run in {out} was begun without: it "
+            f"kept no violations by rule; expected none; --out {out} --overwrite starts anew"
+        )
     # One way to say which workers replaces the others.
     if not now.keys().isdisjoint(("workers", "max_workers", "plan")):
         values |= {"workers": None, "max_workers": None}

@@ -84,7 +84,7 @@ def sizes_of_run(
             of_rules,
             merged_outputs(output),
             report_outputs(output.report),
-            evaluation=evaluation,
+            max_examples=settings.max_examples,
             buffer_bytes=RESULT_BYTES,
             in_memory=is_memory(folder),
         ),

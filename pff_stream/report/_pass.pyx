@@ -477,7 +477,7 @@ cdef class Pass:
             counts=counts,
             violations=violations,
             violations_written=written,
-            cut_by_max_examples=violations - self.kept,
+            cut_by_max_examples=violations - self.kept if writes else 0,
             cut_by_max_violations=self.kept - written if writes else 0,
             worst=worst,
         )

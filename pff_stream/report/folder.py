@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 
 from pff_stream.errors import OutputError, UsageError
+from pff_stream.files.durable import naming
 from pff_stream.files.named import is_beside
 from pff_stream.files.writers import STANDARD_OUTPUT, check_output
-from pff_stream.report.formats import FOLDER, file_name
-from pff_stream.report.formats.findings import Findings
+from pff_stream.report.formats import DOCUMENT_FOLDER, WRITERS, file_name
 
 SUMMARY = "summary.json"
 TASKS = "tasks"
@@ -29,9 +29,12 @@ STATE_SETTINGS = "settings.json"
 REMAINS = ".finished"
 """What was the state of a run that is finished, and is being removed."""
 
-FOLDER_FILES = tuple(file_name(writer) for writer in FOLDER)
-"""What the merge writes."""
-_FILES = frozenset([*FOLDER_FILES, file_name(Findings), SUMMARY, TASK_LIST])
+FOLDER_FILES = tuple(map(file_name, WRITERS))
+"""The results of a graph, beside the summary."""
+DOCUMENT_FILES = tuple(file_name(writer) for writer in DOCUMENT_FOLDER)
+"""What the merge of a document writes."""
+_RESULTS = frozenset([*FOLDER_FILES, *DOCUMENT_FILES, TASK_LIST])
+_FILES = _RESULTS | {SUMMARY}
 
 
 @contextmanager
@@ -63,6 +66,29 @@ def clear_tasks(path: str) -> None:
     tasks = os.path.join(path, TASKS)
     if os.path.isdir(tasks) and not os.path.islink(tasks):
         shutil.rmtree(tasks)
+
+
+def clear_others(path: str, written: Collection[str], violations: str | None) -> None:
+    """Removes results of an earlier run that this one did not write again.
+
+    `written` are names of files in the folder; `violations` is where the list by rule went.
+    """
+    kept = set(written)
+    if violations not in (None, STANDARD_OUTPUT):
+        kept |= {name for name in _RESULTS if _is_same(os.path.join(path, name), str(violations))}
+    with naming(path):
+        for name in _RESULTS - kept:
+            with suppress(FileNotFoundError):
+                os.unlink(os.path.join(path, name))
+        if TASK_LIST not in kept:
+            clear_tasks(path)
+
+
+def _is_same(path: str, other: str) -> bool:
+    try:
+        return os.path.samefile(path, other)
+    except OSError:
+        return False
 
 
 def check_outputs(out: str | None, violations: str | None, *, overwrite: bool) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
-from pff_stream.report.streams import ABSENT, CONFLICT, Finding
+from pff_stream.report.streams import KINDS, Finding
 
 if TYPE_CHECKING:
     from pff_stream.report.records import Json
@@ -38,7 +39,7 @@ class FoundTotals:
     cut_by_max_disk: bool = False
     disk_bytes: int = 0
     """Temporary files that they were made in, at most."""
-    kinds: dict[str, int] = field(default_factory=lambda: {CONFLICT: 0, ABSENT: 0})
+    kinds: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     """Of those that were written."""
     first: list[Finding] = field(default_factory=list)
     """The best, for people."""
@@ -70,3 +71,24 @@ class FoundTotals:
             "cut_by_max_disk": self.cut_by_max_disk,
             **self.kinds,
         }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """What `to_json` wrote, without the findings themselves.
+
+        Raises KeyError, TypeError or ValueError where it is no such document.
+        """
+        floor, confidence = document["floor"], document["confidence"]
+        return cls(
+            ranked_by=str(document["ranked_by"]),
+            floor=None if floor is None else float(floor),
+            written=int(document["written"]),
+            total=int(document["total"]),
+            rules_in_force=int(document["rules_in_force"]),
+            confidence=None if confidence is None else float(confidence),
+            is_all=bool(document["all_rules"]),
+            without_value=int(document["without_confidence"]),
+            not_looked_at=int(document["not_looked_at"]),
+            cut_by_max_disk=bool(document["cut_by_max_disk"]),
+            kinds={kind: int(document[kind]) for kind in KINDS},
+        )

@@ -24,7 +24,7 @@ from pff_stream.files.writers import (
     open_writer,
 )
 from pff_stream.observer import Observer, Tick, no_tick
-from pff_stream.report.formats import FOLDER, WRITERS, file_name
+from pff_stream.report.formats import DOCUMENT_FOLDER, FOLDER, WRITERS, file_name
 from pff_stream.report.formats.findings import Findings
 from pff_stream.report.formats.interface import DrivenWriter, ResultWriter
 from pff_stream.report.formats.lines import Violations
@@ -65,22 +65,20 @@ class Output(Generic[AnyWriter]):
 
 
 def folder_outputs(folder: str) -> list[Output[DrivenWriter]]:
-    """What a merge writes into a folder."""
-    return [Output(writer(), os.path.join(folder, file_name(writer))) for writer in FOLDER]
+    """What a merge writes into the folder of a document of a manifest."""
+    return [Output(writer(), os.path.join(folder, file_name(writer))) for writer in DOCUMENT_FOLDER]
 
 
 def merged_outputs(asked: OutputOptions) -> list[Output[DrivenWriter]]:
     """What the merge of a run writes: what was asked for, and what reports are made from."""
     outputs: list[Output[DrivenWriter]] = []
+    if asked.violations is not None:
+        outputs.append(Output(Violations(), asked.violations))
     if asked.out is not None:
-        outputs = folder_outputs(asked.out)
+        outputs += [Output(one(), os.path.join(asked.out, file_name(one))) for one in FOLDER]
     elif asked.report:
-        outputs = [Output(writer(), None) for writer in FOLDER]
-    if asked.violations is None:
-        return outputs
-    kept = [one for one in outputs if not isinstance(one.writer, Violations)]
-    kept += [Output(Violations(), None)] * bool(asked.report)
-    return [Output(Violations(), asked.violations), *kept]
+        outputs += [Output(one(), None) for one in FOLDER]
+    return outputs
 
 
 def found_outputs(asked: OutputOptions) -> list[Output[ResultWriter]]:
@@ -126,13 +124,19 @@ def _report(asked: str) -> Output[ResultWriter]:
     )
 
 
-def check_reports(asked: Sequence[str], results: str | None) -> None:
+def check_reports(asked: Sequence[str], results: str | None, *, has_findings: bool = True) -> None:
     """Refuses reports that cannot be meant, before anything is computed; creates nothing.
 
-    `results` is the folder of results, if there is one.
+    `results` is the folder of results, if there is one; without `has_findings` no report is made
+    of findings.
     """
     for report in report_outputs(asked):
         path = str(report.path)
+        if not has_findings and "finding" in report.writer.wants:
+            raise UsageError(
+                f"--report: found {path}, a report of findings, expected another form: a run over "
+                "many documents looks for none"
+            )
         if path == STANDARD_OUTPUT:
             continue
         check_output(path)

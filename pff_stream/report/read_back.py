@@ -11,31 +11,23 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from pff_stream.errors import InputError
 from pff_stream.report.folder import SUMMARY, TASK_LIST, TASKS, is_unfinished
-from pff_stream.report.formats import FOLDER, file_name
-from pff_stream.report.formats.lines import Violations
+from pff_stream.report.formats import WRITERS, file_name
+from pff_stream.report.formats.findings import Findings
 from pff_stream.report.formats.metrics import Metrics
+from pff_stream.report.read_findings import NOT_OURS, FindingLines, checked, decoded
 from pff_stream.report.read_metrics import read_metrics
-from pff_stream.report.records import Counts, Names, Outcome
+from pff_stream.report.records import Counts, Outcome
 from pff_stream.report.result_lines import LINE_COPIES, MAX_LINE_BYTES, ResultLines, shown
-from pff_stream.report.streams import (
-    DocumentSummary,
-    Finding,
-    FindingReason,
-    RuleMetric,
-    RunHeader,
-)
+from pff_stream.report.streams import DocumentSummary, Finding, RuleMetric, RunHeader
 from pff_stream.report.summary import Summary, read_summary
 from pff_stream.words import counted
 from planner.formula import Formula, given
 
 _METRICS = file_name(Metrics)
-_VIOLATIONS = file_name(Violations)
-_NOT_OURS = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
-"""What reading JSON ends with that no run wrote."""
+_FINDINGS = file_name(Findings)
 
 
 def reading() -> Formula:
@@ -54,6 +46,8 @@ class DocumentResults:
     """Why it could not."""
     files: Mapping[str, str]
     """Path of each file of results by the name that it has in a folder."""
+    found: RunFindings
+    """The findings of the run, in the order of its documents."""
 
     def document(self) -> DocumentSummary:
         """What it came to."""
@@ -83,38 +77,39 @@ class DocumentResults:
             raise lines.error(f"rules by outcome {found}", f"{list(expected)} by {SUMMARY}")
 
     def findings(self) -> Iterator[Finding]:
-        """Every violation that was written, in the order of its rules."""
-        if self.summary is None:
-            return
-        lines = ResultLines(self._file(_VIOLATIONS))
-        n, before = 0, 0
-        for text in lines:
-            finding = _finding(lines, text, self.name)
-            line = finding.reasons[0].line
-            if line < before:
-                raise lines.error(f"rule {line}", f"one of line {before} or later")
-            before = line
-            n += 1
-            yield finding
-        expected = self.summary.totals.rules.violations_written
-        if n != expected:
-            raise lines.error(counted(n, "violation"), f"{expected} by {SUMMARY}")
+        """Every finding that was written, best first; asked of each document in turn."""
+        return iter(()) if self.summary is None else self.found.of(self.name)
 
     def _file(self, name: str) -> str:
-        try:
-            return self.files[name]
-        except KeyError:
-            raise InputError(
-                f"found no {name} in the results, which the report needs: with --violations "
-                "a run writes its violations elsewhere"
-            ) from None
+        return _path_of(self.files, name)
+
+
+class RunFindings:
+    """The findings of all documents of a run: they lie in one file, which is read once."""
+
+    def __init__(self, summary: Summary, files: Mapping[str, str]) -> None:
+        self._expected = summary.totals.findings
+        self._files = files
+        self._lines: FindingLines | None = None
+
+    def of(self, document: str) -> Iterator[Finding]:
+        """Those of a document."""
+        if self._lines is None:
+            path = _path_of(self._files, _FINDINGS)
+            self._lines = FindingLines(ResultLines(path), self._expected)
+        return self._lines.of(document)
+
+    def check(self) -> None:
+        """`InputError` where those that were asked for are not all that the file has."""
+        if self._lines is not None:
+            self._lines.check()
 
 
 class FinishedRun:
     """A run that is over: what it was, what it came to, and its documents in order."""
 
     def __init__(self, summary: Summary, files: Mapping[str, str], folder: str = "") -> None:
-        """`files` are the results of a graph; those of a manifest lie in `folder`."""
+        """`files` are the results of the run; those by document of a manifest lie in `folder`."""
         self.summary = summary
         self.header = RunHeader(summary.semantics, summary.settings, summary.inputs, summary.labels)
         self._files = files
@@ -144,14 +139,19 @@ class FinishedRun:
 
     def documents(self) -> Iterator[DocumentResults]:
         """The documents in the order of the manifest; a graph is one."""
-        if not self.of_manifest:
-            yield DocumentResults("", self.summary, "", self._files)
-            return
+        found = RunFindings(self.summary, self._files)
+        if self.of_manifest:
+            yield from self._listed(found)
+        else:
+            yield DocumentResults("", self.summary, "", self._files, found)
+        found.check()
+
+    def _listed(self, found: RunFindings) -> Iterator[DocumentResults]:
         lines = ResultLines(os.path.join(self._folder, TASK_LIST))
         n = 0
         for text in lines:
             n += 1
-            yield _task(lines, text, self._folder)
+            yield _task(lines, text, self._folder, found)
         expected = self.summary.totals.documents
         if n != expected:
             raise lines.error(counted(n, "document"), f"{expected} by {SUMMARY}")
@@ -166,7 +166,7 @@ def _summary(folder: str) -> Summary:
         raise InputError(f"{folder}: found no results of a run there ({SUMMARY})") from None
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
-    except _NOT_OURS as error:
+    except NOT_OURS as error:
         raise InputError(f"{path}: found no summary that this version wrote ({error})") from error
 
 
@@ -175,68 +175,35 @@ def _read(summary: bytes) -> Summary:
 
 
 def _files(folder: str) -> dict[str, str]:
-    paths = {file_name(writer): os.path.join(folder, file_name(writer)) for writer in FOLDER}
+    paths = {file_name(writer): os.path.join(folder, file_name(writer)) for writer in WRITERS}
     return {name: path for name, path in paths.items() if os.path.isfile(path)}
 
 
-def _finding(lines: ResultLines, text: str, document: str) -> Finding:
+def _path_of(files: Mapping[str, str], name: str) -> str:
     try:
-        found = _object(text)
-        reason = FindingReason(
-            line=_checked(found["rule"], int),
-            text=_checked(found["rule_text"], str),
-            witness=tuple(_names(triple) for triple in _checked(found["witness"], list)),
-            confidence=float(_checked(found["confidence"], float, int)),
-            miner_confidence=_checked(found["miner_confidence"], float, int, type(None)),
-        )
-        return Finding(_names(found["head"]), (reason,), document)
-    except _NOT_OURS:
-        raise lines.error(shown(text), "a violation as a run writes it") from None
+        return files[name]
+    except KeyError:
+        raise InputError(f"found no {name} in the results, which the report needs") from None
 
 
-def _task(lines: ResultLines, text: str, folder: str) -> DocumentResults:
+def _task(lines: ResultLines, text: str, folder: str, found: RunFindings) -> DocumentResults:
     """A line of the list of documents, with the results in its folder."""
     try:
-        found = _object(text)
-        name, where = _checked(found["task"], str), _checked(found["folder"], str)
-        outcome = _checked(found["outcome"], str)
+        line = decoded(text)
+        name, where = checked(line["task"], str), checked(line["folder"], str)
+        outcome = checked(line["outcome"], str)
         if outcome == "failed":
-            return DocumentResults(name, None, _checked(found["reason"], str), {})
+            return DocumentResults(name, None, checked(line["reason"], str), {}, found)
         if outcome not in ("satisfied", "violated", "unchecked"):
             raise ValueError
-        counts = Counts(*(_checked(found.get(one, 0), int) for one in Counts._fields))
+        counts = Counts(*(checked(line.get(one, 0), int) for one in Counts._fields))
         parent, own = os.path.split(where)
         if parent != TASKS or own in ("", os.curdir, os.pardir):
             raise ValueError
-    except _NOT_OURS:
+    except NOT_OURS:
         raise lines.error(shown(text), "a document as a run over a manifest lists it") from None
     path = os.path.join(folder, TASKS, own)
     summary = _summary(path)
     if counts != summary.totals.rules.counts:
         raise lines.error(f"counts {tuple(counts)}", f"those of {os.path.join(path, SUMMARY)}")
-    return DocumentResults(name, summary, "", _files(path))
-
-
-def _refuse(word: str) -> None:
-    raise ValueError(f"{word} is no JSON")
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse)
-
-
-def _object(text: str) -> dict[str, Any]:
-    found: dict[str, Any] = _checked(_DECODER.decode(text), dict)
-    return found
-
-
-def _checked(value: Any, *kinds: type) -> Any:
-    if type(value) not in kinds:  # exactly: a bool is no number here
-        raise TypeError
-    return value
-
-
-def _names(value: Any) -> Names:
-    subject, relation, object_ = _checked(value, list)
-    if not type(subject) is type(relation) is type(object_) is str:
-        raise TypeError
-    return subject, relation, object_
+    return DocumentResults(name, summary, "", _files(path), found)

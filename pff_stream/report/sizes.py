@@ -11,7 +11,6 @@ from pff_stream.report.outputs import Output, merged_terms, report_terms
 from pff_stream.report.records import EXAMPLES, RECORD
 from pff_stream.report.streams import OutputSizes
 from pff_stream.rules.sizes import RuleSizes
-from pff_stream.settings.models import EvaluationOptions
 from planner.model import Term
 
 LEAST_FAN_IN = 8
@@ -47,14 +46,17 @@ def result_sizes(
     outputs: Sequence[Output[DrivenWriter]],
     reports: Sequence[Output[ResultWriter]] = (),
     *,
-    evaluation: EvaluationOptions,
+    max_examples: int,
     buffer_bytes: int,
     in_memory: bool,
 ) -> ResultSizes:
-    """The sizes of what all rules can leave in a spool; whether that is memory, is told."""
+    """The sizes of what all rules can leave in a spool, each with so many examples.
+
+    Whether the spool is memory, is told.
+    """
     # An example is a pair and, for each atom of the body, a triple.
     example_bytes = (2 + 3 * rules.body_atoms) * _ID_BYTES
-    n_examples = min(evaluation.max_examples, MOST_EXAMPLES)
+    n_examples = min(max_examples, MOST_EXAMPLES)
     record_bytes = RECORD.size + EXAMPLES.size + n_examples * example_bytes
     results_bytes = rules.n_rules * record_bytes
     # A run ends where the next record does not fit behind it any more.

@@ -100,8 +100,6 @@ class FindingReason:
     """One triple per body atom, in the order of the body."""
     confidence: float
     """Of the kind that rules are ranked by."""
-    miner_confidence: float | None = None
-    """What the miner wrote beside the rule; None where it wrote nothing."""
     where: tuple[Place | None, ...] = ()
     """Of each triple of the witness; empty where no places are told."""
 
@@ -119,6 +117,7 @@ class Found:
 
 
 CONFLICT, ABSENT = "conflict", "absent"
+KINDS = (CONFLICT, ABSENT)
 """Kinds of findings."""
 
 
@@ -144,8 +143,8 @@ class Finding:
     """Of the value that stands there, else of what it would belong to."""
     reasons_total: int = 0
     message: str = ""
-    by_object: bool = False
-    """Whether the functional variable of its first rule is the object."""
+    by_object: bool = field(default=False, compare=False)
+    """Whether the functional variable of its first rule is the object; not told in any file."""
     new: bool | None = None
     """Whether the baseline has it not; None without a baseline."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pff_stream.notes import Notes
+from pff_stream.report.found import FoundTotals
 from pff_stream.report.records import VACUOUS_REASONS, Counts, Json, Outcome, Reason
 from pff_stream.report.totals import RunTotals, Totals
 from pff_stream.words import counted
@@ -79,6 +80,8 @@ def read_summary(document: Mapping[str, Any]) -> Summary:
     """
     documents = {word: int(count) for word, count in document["documents"].items()}
     totals = RunTotals.restored(totals_of(document), documents)
+    found = document.get("findings")
+    totals.findings = None if found is None else FoundTotals.from_json(found)
     content = Summary(totals, "", {}, {}, {}).to_json()
     return Summary(
         totals=totals,

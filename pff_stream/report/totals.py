@@ -38,7 +38,7 @@ class Totals:
     violations: int
     violations_written: int = 0
     cut_by_max_examples: int = 0
-    """Violations that the workers did not keep."""
+    """Violations that the workers did not keep; 0 where nothing was to be written."""
     cut_by_max_violations: int = 0
     """Violations that were kept, but not written; 0 where nothing was to be written."""
     worst: tuple[WorstRule, ...] = ()

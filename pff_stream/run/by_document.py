@@ -126,6 +126,7 @@ class DocumentsWork(Work):
     """All documents, each answered by its totals, which are summed in the order of the manifest."""
 
     unit = "documents"
+    result_files = (TASK_LIST,)
 
     def __init__(
         self,
@@ -253,7 +254,9 @@ def _arguments(ready: Ready, table: InputFile | None) -> DocumentArguments:
             window_bytes=settings.resources.max_window_bytes,
         ),
         semantics=ready.semantics,
-        counting=evaluator_options(settings.evaluation, ready.relations, examples=out is not None),
+        counting=evaluator_options(
+            settings.evaluation, ready.relations, examples=settings.lists_violations
+        ),
         merging=merge_options(settings.evaluation, ready.folder),
         result_options=settings.result_options(),
         temporary=ready.folder,

@@ -34,6 +34,7 @@ from pff_stream.plan.sizes import (
 )
 from pff_stream.report._merge import write_results
 from pff_stream.report._pass import Formatter
+from pff_stream.report.folder import FOLDER_FILES
 from pff_stream.report.formats import file_name
 from pff_stream.report.formats.interface import DrivenWriter, ResultWriter
 from pff_stream.report.outputs import Output, found_outputs, merged_outputs, opened, placed
@@ -83,6 +84,7 @@ class RulesWork(Work):
     """Chunks of rules over one graph; results are in the spool until they are merged."""
 
     unit = "rules"
+    result_files = FOLDER_FILES
 
     def __init__(
         self,
@@ -314,14 +316,16 @@ class RulesWork(Work):
 
     def _worker_arguments(self) -> WorkerArguments:
         ready, sizes = self.ready, self.sizes.rules
-        plan = ready.plan
+        plan, settings = ready.plan, ready.settings
         return WorkerArguments(
             graph=self.graph.shared,
             rules=ready.rules.shared,
             spool=self._shared_spool,
             semantics=ready.semantics,
             wide=bool(plan.settings["wide"]),
-            options=evaluator_options(ready.settings.evaluation, ready.relations),
+            options=evaluator_options(
+                settings.evaluation, ready.relations, examples=settings.lists_violations
+            ),
             n_rules=self.file.rules,
             max_body_atoms=self.file.max_body_atoms,
             buffer_bytes=RESULT_BYTES,
@@ -330,7 +334,7 @@ class RulesWork(Work):
             room_bytes=decoding(sizes, self._together).value,
             resident_bytes=resident_bytes(plan.settings),
             chunks_together=self._together,
-            share_bytes=share_bytes(plan, ready.settings.resources),
+            share_bytes=share_bytes(plan, settings.resources),
         )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -129,6 +129,9 @@ class Work(Tasks):
 
     def end(self, summary: Summary) -> None:  # only some have open writers
         """The last that the writers of the results are told."""
+
+    result_files: Collection[str]
+    """Names of the files that it writes into the folder of results, beside the summary."""
 
     @abstractmethod
     def results(self, summary: Summary) -> FinishedRun:

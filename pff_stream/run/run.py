@@ -15,7 +15,7 @@ from pff_stream.limits.fence import planned_phase_held, threads_held
 from pff_stream.notes import Notes, say
 from pff_stream.observer import Observer
 from pff_stream.plan.sweep import Sweep, parse_sweep
-from pff_stream.report.folder import check_outputs
+from pff_stream.report.folder import check_outputs, clear_others
 from pff_stream.report.outputs import check_reports, report_outputs, write_reports
 from pff_stream.report.totals import RunTotals
 from pff_stream.run.conclude import (
@@ -67,7 +67,7 @@ def run(
         wanted.violations,
         overwrite=wanted.overwrite or wanted.resume is not None,
     )
-    check_reports(wanted.report, wanted.out)
+    check_reports(wanted.report, wanted.out, has_findings=settings.inputs.manifest is None)
     reports = report_outputs(wanted.report)
     with prepared(settings, observer) as ready, started(ready, observer) as running:
         begun(running)
@@ -88,6 +88,7 @@ def run(
             summary = summary_of(result, facts)
             running.work.end(summary)
         if wanted.out is not None:
+            clear_others(wanted.out, running.work.result_files, wanted.violations)
             write_summary(wanted.out, summary)
         if reports:
             ready.meter.begin("report", quick=True)

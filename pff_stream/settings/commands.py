@@ -107,6 +107,17 @@ class RunSettings(CommandSettings):
                 "expected findings whose score is asked for"
             )
 
+    @property
+    def max_examples(self) -> int:
+        """Violations of a rule that are kept by rule: none where nothing shows them."""
+        return self.evaluation.max_examples if self.lists_violations else 0
+
+    @property
+    def lists_violations(self) -> bool:
+        """Whether violations are shown by rule, beside the findings."""
+        of_documents = self.inputs.manifest is not None and self.output.out is not None
+        return self.output.violations is not None or of_documents
+
     def result_options(self) -> dict[str, Any]:
         """Every option that changes what a run finds and holds, for summaries and saved plans.
 
@@ -114,6 +125,15 @@ class RunSettings(CommandSettings):
         """
         found = {**self.evaluation.values(), **self.findings.values(), **self.reading.values()}
         return {n: list(one) if isinstance(one, tuple) else one for n, one in found.items()}
+
+
+class CallSettings(RunSettings):
+    """What a Python caller asks of a run: the outcome of every rule, each with its violations."""
+
+    @property
+    def lists_violations(self) -> bool:
+        """They are in the outcomes."""
+        return True
 
 
 class ReportSettings(CommandSettings):

@@ -133,9 +133,9 @@ class EvaluationOptions(Options):
     functional: tuple[str, ...] = ()
     """R=subject or R=object each: functional places that the graph is not asked for."""
     max_examples: int = 10
-    """Violations kept per rule, each with its witness."""
+    """Violations of each rule in the list by rule, each with its witness."""
     max_violations: int = 1_000_000
-    """Violations written in all."""
+    """Violations in the list by rule in all."""
 
     @property
     def partial(self) -> bool:
@@ -213,7 +213,7 @@ class OutputOptions(Options):
     out: str | None = None
     """Folder of all results; None: a summary only."""
     violations: str | None = None
-    """File of the violations, `-` is standard output; None: in `out`."""
+    """File of the violations by rule, `-` is standard output; None: they are not listed."""
     report: tuple[str, ...] = ()
     """Reports to make, each as `FILE` or `NAME=FILE`; `-` is standard output."""
     resume: str | None = None

@@ -152,10 +152,10 @@ _TABLE = (
            "times.", "R=[subject|object]", default="the side with more distinct entities",
            repeats=True),
     Option("max-examples", read_whole(0), "a whole number from 0",
-           "Violations shown per rule, each with its witness; counts stay exact.",
+           "Violations of each rule in the list by rule, each with its witness; counts stay exact.",
            "N", default="10"),
     Option("max-violations", read_whole(0), "a whole number from 0",
-           "Violations written in all, in the order of the output; counts stay exact.",
+           "Violations in the list by rule in all, in its order; counts stay exact.",
            "N", default="1000000"),
     Option("findings", read_findings, "a whole number from 0, or all",
            "Find the first N missing triples, best first, each with its reasons.",
@@ -173,9 +173,9 @@ _TABLE = (
            "SIZE", "max_disk_bytes", "4GiB"),
     Option("out", read_file, "a folder", "Folder for all results.", "DIR", is_path=True),
     Option("violations", read_path, "a file or - for standard output",
-           "File for the violations (JSON Lines; .gz and .zst: packed); with - all talk goes to "
-           "standard error.",
-           "FILE|-", default="DIR/violations.jsonl", is_path=True),
+           "List the violations by rule, too (JSON Lines; .gz and .zst: packed); with - all talk "
+           "goes to standard error.",
+           "FILE|-", is_path=True),
     Option("report", read_several, "a file, or NAME=FILE",
            "Make a report of the results, in the form that the file's name ends with or that NAME "
            "says; may stand several times.", "[NAME=]FILE", environment=False, files=False,

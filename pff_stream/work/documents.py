@@ -26,7 +26,7 @@ from pff_stream.files import _pages
 from pff_stream.files.writers import FileWriter
 from pff_stream.notes import NoteKind, Notes
 from pff_stream.report._merge import write_results
-from pff_stream.report.folder import FOLDER_FILES, SUMMARY, made_folder
+from pff_stream.report.folder import DOCUMENT_FILES, SUMMARY, made_folder
 from pff_stream.report.outputs import folder_outputs, opened
 from pff_stream.report.records import Counts, Json, Outcome, Reason, Run
 from pff_stream.report.run_table import RunTable
@@ -260,7 +260,7 @@ class DocumentChecker:
         try:
             with open(os.path.join(folder, SUMMARY), "rb") as file:
                 summary = json.loads(file.read())
-            if not all(os.path.isfile(os.path.join(folder, name)) for name in FOLDER_FILES):
+            if not all(os.path.isfile(os.path.join(folder, name)) for name in DOCUMENT_FILES):
                 return None
             hashes = {
                 "rules": arguments.rules_hash,

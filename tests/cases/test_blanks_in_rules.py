@@ -34,13 +34,13 @@ def heads(path: str) -> Counter[str]:
 
 def test_read_as_meant(capfd: pytest.CaptureFixture[str]) -> None:
     """As the same rules without blanks; the texts stay as they were written."""
-    assert main(["run", "r.tsv", "g.tsv", "--out", "out"]) == 1
+    assert main(["run", "r.tsv", "g.tsv", "--out", "out", "--violations", "v"]) == 1
     said = capfd.readouterr()
     assert said.err.count(SAID) == 1 and "r.tsv, line 1: q(X, Y) <= r(X, Y)" in said.err
     assert "4 violated" in said.out
-    assert main(["run", "plain.tsv", "g.tsv", "--out", "plain"]) == 1
+    assert main(["run", "plain.tsv", "g.tsv", "--violations", "plain"]) == 1
     assert "blanks" not in capfd.readouterr().err
-    assert heads("out/violations.jsonl") == heads("plain/violations.jsonl")
+    assert heads("v") == heads("plain")
     written = [line.split("\t")[3] for line in Path("out/rules.tsv").read_text().splitlines()]
     assert written == Path("r.tsv").read_text().splitlines()
     notes = json.loads(Path("out/summary.json").read_bytes())["notes"]
@@ -54,7 +54,7 @@ def test_compiled_before(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["run", "r.pffr", "g.tsv", "--out", "out"]) == 1
     assert SAID in capfd.readouterr().err
     assert main(["run", "r.tsv", "g.tsv", "--out", "text", "--quiet"]) == 1
-    for name in ("violations.jsonl", "rules.tsv", "outcomes.tsv"):
+    for name in ("findings.jsonl", "rules.tsv", "outcomes.tsv"):
         assert Path("out", name).read_bytes() == Path("text", name).read_bytes()
 
 

@@ -15,7 +15,7 @@ from tests.execute.elsewhere import FOLDER
 pytestmark = pytest.mark.thorough
 
 ROOT = Path(__file__).parents[2]
-RESULTS = ("rules.tsv", "outcomes.tsv", "violations.jsonl", "metrics.tsv")
+RESULTS = ("rules.tsv", "outcomes.tsv", "findings.jsonl", "metrics.tsv")
 
 
 def test_files_are_found_in_tuples_and_nothing_else_is_changed() -> None:

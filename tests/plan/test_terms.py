@@ -21,7 +21,7 @@ from pff_stream.report.sizes import ResultSizes, result_sizes
 from pff_stream.report.terms import run_table
 from pff_stream.rules.sizes import RuleSizes
 from pff_stream.rules.terms import compile_terms, decoding
-from pff_stream.settings.models import EvaluationOptions, OutputOptions
+from pff_stream.settings.models import OutputOptions
 from pff_stream.triples.terms import GraphSizes
 from planner.model import Phase, Settings
 from planner.plan import Plan
@@ -43,7 +43,7 @@ result_sizes_of = st.builds(
             rules,
             merged_outputs(output),
             report_outputs(output.report),
-            evaluation=EvaluationOptions(max_examples=examples),
+            max_examples=examples,
             buffer_bytes=128 << 10,
             in_memory=in_memory,
         ),
@@ -55,7 +55,7 @@ result_sizes_of = st.builds(
         OutputOptions,
         out=st.sampled_from([None, "folder"]),
         violations=st.sampled_from([None, "file"]),
-        report=st.sampled_from([(), ("rules=a",), ("rules=a", "violations=b")]),
+        report=st.sampled_from([(), ("rules=a",), ("rules=a", "findings=b")]),
     ),
 )
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,12 @@ from pff_stream.errors import InputError
 from pff_stream.observer import Silent
 from pff_stream.report._merge import write_results
 from pff_stream.report.folder import FOLDER_FILES, SUMMARY, TASK_LIST, TASKS
-from pff_stream.report.formats import FOLDER
+from pff_stream.report.formats import WRITERS
+from pff_stream.report.formats.findings import as_json
 from pff_stream.report.formats.metrics import HEADER
 from pff_stream.report.outputs import (
-    folder_outputs,
+    found_outputs,
+    merged_outputs,
     opened,
     report_outputs,
     write_reports,
@@ -28,15 +31,18 @@ from pff_stream.report.outputs import (
 from pff_stream.report.read_back import FinishedRun
 from pff_stream.report.result_lines import MAX_LINE_BYTES
 from pff_stream.report.spooled import MergeOptions
-from pff_stream.report.streams import RunHeader
+from pff_stream.report.streams import Finding, RunHeader
 from pff_stream.report.summary import Summary
 from pff_stream.report.totals import RunTotals, Totals
+from pff_stream.settings.models import OutputOptions
 from tests.examples import examples
 from tests.report.by_hand import case_of, satisfied, violated
 from tests.report.cases import Case, cases, stored
+from tests.report.finding_cases import by_hand, findings, totals_of
 
 MERGE = MergeOptions()
 METRICS = "metrics.tsv"
+FINDINGS = "findings.jsonl"
 
 
 def summary_of(totals: RunTotals, **inputs: str) -> Summary:
@@ -44,50 +50,60 @@ def summary_of(totals: RunTotals, **inputs: str) -> Summary:
     return Summary(totals, "object-identity", {"unseen": 0}, inputs, {"exit_code": 1, "lines": []})
 
 
-def written(folder: Path, case: Case, options: MergeOptions = MERGE) -> Totals:
-    """Merges a case into a folder, as a run does; returns its totals."""
+def written(
+    folder: Path, case: Case, found: Sequence[Finding] = (), options: MergeOptions = MERGE
+) -> Totals:
+    """Merges a case into a folder, and writes findings, as a run does; returns its totals."""
     folder.mkdir(parents=True)
     header = RunHeader("object-identity", {}, {})
+    asked = OutputOptions(out=os.fspath(folder))
     with (
         stored(case, (0, 1)) as there,
-        opened(folder_outputs(os.fspath(folder)), header) as writers,
+        opened(merged_outputs(asked), header) as writers,
+        opened(found_outputs(asked), header) as found_writers,
     ):
         formatters = [writer.formatter for writer in writers]
         totals = write_results(there.spooled, formatters, options)
-    (folder / SUMMARY).write_bytes(summary_of(RunTotals.of(totals)).to_bytes())
+        run = RunTotals.of(totals)
+        run.findings = totals_of(found)
+        for writer in found_writers:
+            for finding in found:
+                writer.finding(finding)
+            writer.end(summary_of(run))
+    (folder / SUMMARY).write_bytes(summary_of(run).to_bytes())
     return totals
 
 
 def reported(folder: Path, target: Path) -> list[bytes]:
-    """The lines by rule again, each made as a report of the folder."""
+    """The files of results again, each made as a report of the folder."""
     target.mkdir(exist_ok=True)
-    asked = [f"{writer.name}={target / writer.name}" for writer in FOLDER]
+    asked = [f"{writer.name}={target / writer.name}" for writer in WRITERS]
     run = FinishedRun.of_folder(os.fspath(folder))
     write_reports(run, report_outputs(asked), Silent())
-    return [(target / writer.name).read_bytes() for writer in FOLDER]
+    return [(target / writer.name).read_bytes() for writer in WRITERS]
 
 
 @examples(60)
-@given(case=cases(), unseen=st.sampled_from((0, 5)), max_violations=st.sampled_from((2, 10**6)))
+@given(case=cases(), unseen=st.sampled_from((0, 5)), found=st.lists(findings(), max_size=4))
 def test_written_again_from_objects(
     case: Case,
     unseen: int,
-    max_violations: int,
+    found: list[Finding],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     """Lines that compiled code wrote, read back and written by the same writers: the same bytes."""
     place = tmp_path_factory.mktemp("case")
-    options = MergeOptions(unseen=unseen, max_violations=max_violations)
-    written(place / "results", case, options)
+    found = [replace(one, document="") for one in sorted(found, key=lambda one: -one.score)]
+    written(place / "results", case, found, MergeOptions(unseen=unseen))
     again = reported(place / "results", place)
     assert again == [(place / "results" / name).read_bytes() for name in FOLDER_FILES]
 
 
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
-    """A folder with the results of four rules."""
+    """A folder with the results of four rules, and four findings."""
     records = [satisfied(0, 3), violated(1, 4, 3), violated(2, 2, 1), satisfied(3)]
-    written(tmp_path / "results", case_of(records))
+    written(tmp_path / "results", case_of(records), by_hand(1.0, 0.5, 0.5, 0.25))
     return tmp_path / "results"
 
 
@@ -145,14 +161,16 @@ def other(before: str, after: str) -> Callable[[str], str]:
         (METRICS, other("\t6\t2", "\t6 2"), "metrics.tsv:3: found '2"),
         (METRICS, other("0.33", "nan33"), "metrics.tsv:3: found '2"),
         (METRICS, other("0.33", "1.33"), "metrics.tsv:3: found '2"),
-        ("violations.jsonl", cut, "violations.jsonl:4: found a line that is cut"),
-        ("violations.jsonl", without_last_line, "violations.jsonl:3: found 3 violations, expecte"),
-        ("violations.jsonl", last_line_twice, "violations.jsonl:5: found 5 violations, expected 4"),
-        ("violations.jsonl", other('"rule":3', '"rule":1'), "violations.jsonl:4: found rule 1, e"),
-        ("violations.jsonl", other('["e","r","e"]', '["e","r"]'), "violations.jsonl:1: found .*"),
-        ("violations.jsonl", other("null", "NaN"), "violations.jsonl:1: found .* expected a viol"),
-        ("violations.jsonl", other("{", "[" * 100_000), "violations.jsonl:1: found '\\[\\[\\[.*"),
-        ("violations.jsonl", other("{", "{" + " " * MAX_LINE_BYTES), "a line of 1 MiB or more"),
+        (FINDINGS, cut, "findings.jsonl:4: found a line that is cut, expected a whole one"),
+        (FINDINGS, without_last_line, "findings.jsonl:3: found 2 conflict and 1 absent, expected"),
+        (FINDINGS, last_line_twice, "findings.jsonl:5: .* expected 2 conflict and 2 absent by su"),
+        (FINDINGS, other("0.25", "0.75"), "findings.jsonl:4: found score 0.75, expected 0.5 or"),
+        (FINDINGS, other('"r","b0"]', '"r"]'), "findings.jsonl:1: found .* expected a finding as"),
+        (FINDINGS, other("null", "NaN"), "findings.jsonl:1: found .* expected a finding as a run"),
+        (FINDINGS, other("{", "[" * 100_000), "findings.jsonl:1: found '\\[\\[\\[.*"),
+        (FINDINGS, other("{", "{" + " " * MAX_LINE_BYTES), "a line of 1 MiB or more"),
+        (FINDINGS, other('"document":""', '"document":"a"'), "found document 'a', expected a fin"),
+        (SUMMARY, other("miner/max/closed", "exact/max/closed"), "findings.jsonl:1: found a find"),
         (SUMMARY, other("{", "["), "summary.json: found no summary that this version wrote"),
         (SUMMARY, other('"format_version": 2', '"format_version": 1'), "format version 1, exp"),
         (SUMMARY, other('"violated": 2', '"violated": 1'), "metrics.tsv:5: found rules by outcome"),
@@ -191,8 +209,8 @@ def test_no_results(results: Path, tmp_path: Path) -> None:
     """A folder without results, without one of the files, or with an unfinished run is named."""
     with pytest.raises(InputError, match=f"{tmp_path}/no: found no results of a run there"):
         FinishedRun.of_folder(os.fspath(tmp_path / "no"))
-    (results / "violations.jsonl").unlink()
-    with pytest.raises(InputError, match="found no violations.jsonl in the results"):
+    (results / FINDINGS).unlink()
+    with pytest.raises(InputError, match="found no findings.jsonl in the results"):
         reported(results, tmp_path)
     (results / ".unfinished").mkdir()
     (results / ".unfinished" / "settings.json").touch()
@@ -212,18 +230,21 @@ def listed(results: Path, tmp_path: Path) -> Path:
             totals.failed += 1
         else:
             shutil.copytree(results, folder / TASKS / name)
-            found = FinishedRun.of_folder(os.fspath(results)).summary.totals.rules
-            totals.add(found)
+            rules = FinishedRun.of_folder(os.fspath(results)).summary.totals.rules
+            totals.add(rules)
             line = {
                 "outcome": "violated",
                 "violated_rules": 2,
-                "predictions": found.predictions,
-                "support": found.support,
-                "violations": found.violations,
+                "predictions": rules.predictions,
+                "support": rules.support,
+                "violations": rules.violations,
             }
         line |= {"task": name, "folder": f"{TASKS}/{name}"}
         lines.append(json.dumps(line) + "\n")
     (folder / TASK_LIST).write_text("".join(lines))
+    found = [*by_hand(0.5, document="a"), *by_hand(0.75, 0.5, document="c")]
+    (folder / FINDINGS).write_text("".join(f"{json.dumps(as_json(one))}\n" for one in found))
+    totals.findings = totals_of(found)
     (folder / SUMMARY).write_bytes(summary_of(totals, manifest="00").to_bytes())
     return folder
 
@@ -240,13 +261,17 @@ def test_documents_in_order(results: Path, listed: Path, tmp_path: Path) -> None
     assert found[1][0].reason == "no"
     assert found[1][1:] == ([], [])
     assert [len(metrics) for _, metrics, _ in found] == [4, 0, 4]
-    assert {one.document for _, _, findings in found for one in findings} == {"a", "c"}
+    assert [[one.score for one in findings] for _, _, findings in found] == [[0.5], [], [0.75, 0.5]]
     one = found[0][0]
     assert (one.violated_rules, one.counts, one.violations) == (2, (14, 8, 0), 6)
-    again = reported(listed, tmp_path)
-    once = [(results / name).read_bytes() for name in FOLDER_FILES]
+    found_again, *again = reported(listed, tmp_path)
+    assert list(map(json.loads, found_again.splitlines())) == [
+        json.loads(line) for line in (listed / FINDINGS).read_bytes().splitlines()
+    ]
+    names = [name for name in FOLDER_FILES if name != FINDINGS]
+    once = [(results / name).read_bytes() for name in names]
     header = HEADER.encode()
-    for name, found_again, of_one in zip(FOLDER_FILES, again, once, strict=True):
+    for name, found_again, of_one in zip(names, again, once, strict=True):
         begin = header if name == METRICS else b""
         assert found_again == begin + 2 * of_one.removeprefix(begin)
 
@@ -277,7 +302,7 @@ def test_damaged_list(
 
 def test_only_what_is_wanted_is_read(results: Path, tmp_path: Path) -> None:
     """A writer that wants no findings is made without their file."""
-    (results / "violations.jsonl").unlink()
+    (results / FINDINGS).unlink()
     outputs = report_outputs([f"rules={tmp_path / 'r'}"])
     write_reports(FinishedRun.of_folder(os.fspath(results)), outputs, Silent())
     assert (tmp_path / "r").read_bytes() == (results / "rules.tsv").read_bytes()

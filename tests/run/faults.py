@@ -26,7 +26,7 @@ from planner.cgroups import own_groups
 from tests.execute.pool_processes import is_gone, within
 
 ROOT = Path(__file__).parent.parent.parent
-RESULTS = ("violations.jsonl", "rules.tsv", "outcomes.tsv", "metrics.tsv")
+RESULTS = ("findings.jsonl", "rules.tsv", "outcomes.tsv", "metrics.tsv")
 FAULTS = "FAULTS_OF_A_TEST"
 """Variable that tells the processes of a run how they are meddled with, as JSON."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 
 from pff_stream.checkpoint.state import as_kept
 from pff_stream.errors import OutputError, UsageError
+from pff_stream.report.folder import FOLDER_FILES
 from pff_stream.report.outputs import check_reports, report_outputs
 from pff_stream.settings.commands import ReportSettings, RunSettings
 from pff_stream.settings.models import OutputOptions
@@ -43,22 +46,59 @@ def test_the_same_bytes_in_every_way(inputs: Path) -> None:
     command(inputs, "run", "--resume", "r", "--report", "rules=g", code=1)
     said = command(inputs, "report", "r", "--report", "rules=-", code=0)
     rules = (inputs / "r" / "rules.tsv").read_text()
-    violations = (inputs / "r" / "violations.jsonl").read_text()
+    findings = (inputs / "r" / "findings.jsonl").read_text()
+    assert json.loads(findings)["triple"] == ["bob", "knows", "cy"]
     assert {(inputs / name).read_text() for name in "aceg"} == {rules}
-    assert {(inputs / f"{name}.jsonl").read_text() for name in "bdf"} == {violations}
+    assert (inputs / "b.jsonl").read_text() == (inputs / "f.jsonl").read_text() == findings
+    assert (inputs / "d.jsonl").read_text() == findings
     assert said == rules
 
 
 @pytest.mark.thorough
-def test_violations_may_go_elsewhere(inputs: Path) -> None:
-    """A report has them where the folder has not; of that folder it cannot be made again."""
+def test_violations_by_rule_where_they_are_asked_for(inputs: Path) -> None:
+    """The list is written where it is wanted, and nowhere else; reports have findings."""
     asked = ("--out", "r", "--violations", "v", "--report", "w.jsonl")
     command(inputs, *GIVEN, *asked, code=1)
-    assert (inputs / "w.jsonl").read_bytes() == (inputs / "v").read_bytes()
-    assert not (inputs / "r" / "violations.jsonl").exists()
-    said = command(inputs, "report", "r", "--report", "x.jsonl", code=2)
-    assert "found no violations.jsonl in the results, which the report needs" in said
-    assert not (inputs / "x.jsonl").exists()
+    assert json.loads((inputs / "v").read_text())["head"] == ["bob", "knows", "cy"]
+    assert (inputs / "w.jsonl").read_bytes() == (inputs / "r" / "findings.jsonl").read_bytes()
+    of_graph = {"findings.jsonl", "metrics.tsv", "rules.tsv", "outcomes.tsv", "summary.json"}
+    assert set(os.listdir(inputs / "r")) == of_graph
+
+
+@pytest.mark.thorough
+def test_results_of_an_earlier_run_are_replaced(inputs: Path) -> None:
+    """A folder holds the results of one run: what only an earlier one wrote is gone."""
+    (inputs / "m.yaml").write_text("tasks:\n- one: triples.tsv\n")
+    of_manifest = ("run", "--manifest", "m.yaml", "--rules", "rules.tsv", "--out", "r")
+    listed = ("--out", "r", "--violations", "r/violations.jsonl")
+    for words, names in (
+        ((*GIVEN, "--out", "r"), set()),
+        ((*GIVEN, *listed), {"violations.jsonl"}),
+        ((*GIVEN, *listed), {"violations.jsonl"}),
+        ((*GIVEN, "--out", "r"), set()),
+    ):
+        command(inputs, *words, code=1)
+        assert set(os.listdir(inputs / "r")) == {*FOLDER_FILES, "summary.json"} | names
+    command(inputs, *of_manifest, code=1)
+    assert set(os.listdir(inputs / "r")) == {"tasks", "tasks.jsonl", "summary.json"}
+    command(inputs, *GIVEN, "--out", "r", code=1)
+    assert set(os.listdir(inputs / "r")) == {*FOLDER_FILES, "summary.json"}
+
+
+@pytest.mark.thorough
+def test_nothing_is_kept_that_is_not_shown(inputs: Path) -> None:
+    """Without a list by rule no violation is kept by rule, nor said to be left out."""
+    capped = ("--max-examples", "0")
+    assert "left out" not in command(inputs, *GIVEN, *capped, "--out", "r", code=1)
+    assert "--max-examples left out 1" in command(
+        inputs, *GIVEN, *capped, "--violations", "v", code=1
+    )
+    kept = {
+        words: json.loads((inputs / "r" / "summary.json").read_text())["run"]["spooled_bytes"]
+        for words in ((), ("--violations", "v"))
+        if command(inputs, *GIVEN, "--out", "r", *words, code=1)
+    }
+    assert kept[()] < kept["--violations", "v"]
 
 
 @pytest.mark.thorough
@@ -74,7 +114,7 @@ def test_a_budget_without_room(inputs: Path) -> None:
     ("asked", "message"),
     [
         ("x.txt", r"found x.txt, expected a file whose name ends in one of \.jsonl, \.tsv, or"),
-        ("no=x.tsv", "found no=x.tsv, .* one of the names violations, rules, outcomes"),
+        ("no=x.tsv", "found no=x.tsv, .* one of the names findings, rules, outcomes"),
         ("r/x.tsv", "found r/x.tsv in the folder of results, expected it elsewhere"),
         ("rules=r/x", "found r/x in the folder of results"),
     ],
@@ -91,7 +131,7 @@ def test_names_and_suffixes() -> None:
     assert [(one.writer.name, one.path) for one in found] == [
         ("rules", "x.tsv"),
         ("outcomes", "x.jsonl"),
-        ("violations", "./a=b.jsonl"),
+        ("findings", "./a=b.jsonl"),
         ("rules", "-.tsv"),
     ]
 
@@ -104,6 +144,9 @@ def test_outputs_exclude_each_other(tmp_path: Path) -> None:
         OutputOptions(report=("rules=x", "outcomes=x"))
     with pytest.raises(OutputError, match="it is a folder"):
         check_reports([f"rules={tmp_path}"], None)
+    check_reports(["rules=x"], None, has_findings=False)
+    with pytest.raises(UsageError, match="found y, a report of findings, expected another form"):
+        check_reports(["rules=x", "findings=y"], None, has_findings=False)
     with pytest.raises(UsageError, match="expected --out DIR besides"):
         RunSettings.of(rules="r", manifest="m", report=("rules=x",))
     with pytest.raises(UsageError, match="found no --report FILE"):

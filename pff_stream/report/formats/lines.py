@@ -1,12 +1,12 @@
-"""Lines by rule: `violations.jsonl`, `rules.tsv` and `outcomes.tsv`, the files of every folder.
+"""Lines by rule: `rules.tsv` and `outcomes.tsv` of every folder, and the list of violations.
 
 Three writers, one for each file. A merge gives them no objects: it drives their `formatter` in C
-(`_lines`). Given objects, as any other writer is, they write the same bytes.
+(`_lines`). Given objects, as any other writer is, rules and outcomes write the same bytes. A
+violation is never an object: of one rule there may be more than a report would have.
 """
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, ClassVar
 
 from pff_stream.report.formats.interface import DrivenWriter, ResultWriter
@@ -17,11 +17,10 @@ if TYPE_CHECKING:
     from pff_stream.files.writers import ByteSink
     from pff_stream.report._pass import Formatter
     from pff_stream.report.formats._lines import Lines
-    from pff_stream.report.streams import Finding, OutputSizes, RuleMetric, RunHeader
+    from pff_stream.report.streams import OutputSizes, RuleMetric, RunHeader
     from pff_stream.report.summary import Summary
 
 BUFFER_BYTES = 1 << 18
-_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class LinesWriter(DrivenWriter):
@@ -45,11 +44,11 @@ class LinesWriter(DrivenWriter):
 
 
 class Violations(LinesWriter):
-    """A JSON object a violation, in the order of the rules."""
+    """A JSON object a violation, in the order of the rules: `--violations`, and no report."""
 
     name: ClassVar[str] = "violations"
     suffix: ClassVar[str] = ".jsonl"
-    wants: ClassVar[frozenset[str]] = frozenset({"finding"})
+    wants: ClassVar[frozenset[str]] = frozenset()
 
     def terms(self, sizes: OutputSizes) -> list[Term]:
         """The buffer, and what is kept of a rule between its violations."""
@@ -62,19 +61,6 @@ class Violations(LinesWriter):
         from pff_stream.report.formats._lines import ViolationLines
 
         self._lines = ViolationLines(out, self.buffer_bytes)
-
-    def finding(self, finding: Finding) -> None:
-        """A line for each of its rules."""
-        for reason in finding.reasons:
-            document = {
-                "rule": reason.line,
-                "rule_text": reason.text,
-                "head": finding.triple,
-                "witness": reason.witness,
-                "confidence": reason.confidence,
-                "miner_confidence": reason.miner_confidence,
-            }
-            self._lines.put(_JSON.encode(document).encode("utf-8", "surrogateescape") + b"\n")
 
 
 class Rules(LinesWriter):
