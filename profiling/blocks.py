@@ -25,7 +25,7 @@ from profiling.planted import Sizes
 
 MIB = 1 << 20
 COMMAND = (sys.executable, "-m", "pff_stream")
-RESULTS = ("violations.jsonl", "rules.tsv", "outcomes.tsv", "metrics.tsv")
+RESULTS = ("findings.jsonl", "rules.tsv", "outcomes.tsv", "metrics.tsv")
 LEAST_SHARE = 0.2
 
 

@@ -62,7 +62,7 @@ class Configuration:
     n_triples: int
     n_rules: int
     writes: bool
-    """Whether violations are written to a folder."""
+    """Whether results are written to a folder, and violations by rule beside it."""
     triples: str = "pffg"
     """The kind of file that the triples come from: pffg (mapped) or tsv (encoded into memory)."""
     rules: str = "pffr"
@@ -218,7 +218,7 @@ def measured(configuration: Configuration, inputs: Inputs) -> Outcome:
             "--fail-on=none",
         ]
         if configuration.writes:
-            options.append(f"--out={folder}/results")
+            options += [f"--out={folder}/results", f"--violations={folder}/violations.jsonl"]
         for _ in range(2):  # the first one finds out what a worker costs here, if nobody has yet
             plan = subprocess.run([*planning, *options], check=True, capture_output=True, text=True)
         inputs.files(configuration)  # text that was read is no longer in the page cache

@@ -42,9 +42,11 @@ def ran(example: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     document = example / "umls_document.json"
     rows = [line.split("\t") for line in command("triples", document).splitlines()]
     out = tmp_path_factory.mktemp("example") / "results"
-    command("run", example / "umls_rules.tsv", document, "--fail-on", "none", "--out", out)
+    inputs = (example / "umls_rules.tsv", document)
+    listed = out.parent / "violations.jsonl"
+    command("run", *inputs, "--fail-on", "none", "--out", out, "--violations", listed)
     violations: dict[int, list[dict[str, object]]] = {}
-    for line in (out / "violations.jsonl").read_text(encoding="utf-8").splitlines():
+    for line in listed.read_text(encoding="utf-8").splitlines():
         violation = json.loads(line)
         violations.setdefault(violation["rule"], []).append(violation)
     counts = (out / "rules.tsv").read_text(encoding="utf-8").splitlines()
