@@ -70,7 +70,7 @@ def test_a_result_writer(newcomer: Newcomer) -> None:
     newcomer.run("run", *given, "--report", "a.md", "--report", "markdown=b.txt", code=1)
     newcomer.run("report", "results", "--report", "later.md")
     text = (newcomer.folder / "a.md").read_text()
-    assert text == f"# Findings (object-identity)\n\n{SHOWN}\n1 violations in all.\n"
+    assert text == f"# Findings (object-identity)\n\n{SHOWN}\n1 violation in all.\n"
     assert (newcomer.folder / "b.txt").read_text() == text
     assert (newcomer.folder / "later.md").read_text() == text
     # Without a folder, and beside violations that go elsewhere.
