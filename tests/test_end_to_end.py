@@ -59,7 +59,8 @@ def digest(folder: Path, *others: Path) -> str:
 
 def without_places(folder: Path) -> list[object]:
     """The findings of a folder, without where anything stands."""
-    findings = [json.loads(line) for line in (folder / "findings.jsonl").open(encoding="utf-8")]
+    lines = (folder / "findings.jsonl").read_text(encoding="utf-8").split("\n")
+    findings = [json.loads(line) for line in lines if line]
     for finding in findings:
         for one in (finding, *finding["reasons"]):
             del one["where"]

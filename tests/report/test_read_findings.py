@@ -32,8 +32,19 @@ def test_inverse_of_writing(finding: Finding) -> None:
 
 def test_totals_come_back() -> None:
     """What a summary says of findings, without the findings themselves."""
-    totals = FoundTotals("exact/noisy-or/partial", 0.5, 3, 9, 4, 0.75, False, 2, 1, True)
-    totals.kinds = {"conflict": 1, "absent": 2}
+    totals = FoundTotals(
+        "exact/noisy-or/partial",
+        floor=0.5,
+        written=3,
+        total=9,
+        rules_in_force=4,
+        confidence=0.75,
+        is_all=False,
+        without_value=2,
+        not_looked_at=1,
+        cut_by_max_disk=True,
+        kinds={"conflict": 1, "absent": 2},
+    )
     assert FoundTotals.from_json(totals.to_json()) == totals
 
 
