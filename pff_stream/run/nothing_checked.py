@@ -82,16 +82,16 @@ def nothing_checked(
             notes.merge(_note(kind, count, causes))
         if unknown_heads:
             heads = _most(absent.heads, _LOOKED_AT)
-            causes = _heads(heads, Names.relations(attached.view, heads))
-            notes.merge(_note(UNKNOWN_HEADS, unknown_heads, causes))
+            is_document = attached.view.mapping.startswith("json")
+            names = Names.relations(attached.view, heads)
+            causes = _heads(heads, names, shows_nearest=not is_document)
+            if causes:
+                notes.merge(_note(UNKNOWN_HEADS, unknown_heads, causes))
     return notes
 
 
 def unknown_heads_of_documents(totals: Totals, rules: RuleFile) -> Notes:
-    """What is to be said of a run over a manifest, where the rules alone show what is wrong.
-
-    That a document does not have a relation is often what it is checked for.
-    """
+    """What is to be said of a run over a manifest, where the rules alone show what is wrong."""
     found = names_of(rules, lambda name: True, lambda name: False)
     others = found.heads.keys() | found.relations.keys()
     causes = _grouped(
@@ -171,10 +171,15 @@ def _other_columns(graph: GraphView, absent: RuleNames, columns: str | None) -> 
     return f"{said}: --columns {other_columns(columns, place)}"
 
 
-def _heads(absent: list[str], names: Names) -> list[str]:
-    """Likely causes of unknown heads, each with an example; the nearest name where none is seen."""
+def _heads(absent: list[str], names: Names, *, shows_nearest: bool) -> list[str]:
+    """Likely causes of unknown heads, each with an example; the nearest name where none is seen.
+
+    That a document does not have a relation is often what it is checked for: no cause is no news.
+    """
     found = {name: names.differences(name)[0] for name in absent}
     causes = _grouped(iter(found.items()))
+    if not shows_nearest:
+        return causes
     unexplained = [name for name in absent if not found[name] and not has_columns(name)]
     for name in unexplained[:SHOWN_NAMES]:
         causes.append(f"{_shown(name)}{_beside(names.nearest(name))}")
