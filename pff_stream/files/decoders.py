@@ -72,6 +72,8 @@ class DecoderMemory:
         self._held_bytes = held_bytes
         self._of_files = 0
         self._of_pipes: dict[str, int] = {}
+        self.expected_bytes = 0
+        """What one of them could take at most, whether it touched it or not."""
 
     @property
     def most_bytes(self) -> int:
@@ -95,6 +97,7 @@ class DecoderMemory:
         """
         found = f"refused: {source.name}: byte {at}: found a window of {format_size(found_bytes)}"
         n_bytes, limit = found_bytes + beside_bytes, self._limit_bytes
+        self.expected_bytes = max(self.expected_bytes, n_bytes)
         most = self._window_bytes
         if most is None and limit is None:
             most = WINDOW_BYTES

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from pff_stream.errors import InputError
 from pff_stream.files.copies import CopiesOpener, is_read_once
+from pff_stream.files.decoders import LARGEST_WINDOW_BYTES, DecoderMemory
 from pff_stream.files.known import is_graph_file
 from pff_stream.files.sources import shown
 from pff_stream.notes import NoteKind, Notes
@@ -35,7 +36,6 @@ from planner.formula import given
 from planner.model import Term
 
 if TYPE_CHECKING:
-    from pff_stream.files.decoders import DecoderMemory
     from pff_stream.triples.held import HeldMemory
     from pff_stream.triples.sizes import EncodeCounts
 
@@ -106,6 +106,8 @@ def find_places(
     for one in wanted:
         keys.setdefault(_key(one), len(keys))
     looked_for = WantedPlaces(list(keys))
+    if decoders is None:  # a window that was read once is read again
+        decoders = DecoderMemory(window_bytes=LARGEST_WINDOW_BYTES)
     _Pass(sources, looked_for, notes).read(memory, decoders)
     notes.count_more(LONG_POINTERS, looked_for.n_long)
     for number, one in enumerate(wanted):
@@ -127,16 +129,19 @@ def place_terms(n: int, name_bytes: int, encoded: EncodeCounts | None = None) ->
     places = (WANTED_BYTES + FOUND_BYTES) * given("places", n)
     texts = (2 + _MOST_BYTES_OF_A_CHARACTER) * given("pointers", pointer_bytes(n))
     terms = [Term.of("places", places + given("names", name_bytes) + texts, _SOURCE)]
-    if encoded is not None:
-        read = "what reading the same texts took when they were encoded"
-        terms += [
-            Term.of("blocks", _BLOCKS * given("block", encoded.block_bytes), _SOURCE),
-            Term.of("decoder", given("decoder", encoded.decoder_bytes), read),
-            Term.of(
-                "document", given("document", max(encoded.document_bytes, encoded.held_bytes)), read
-            ),
-        ]
-    return terms
+    return terms if encoded is None else [*terms, *reading_terms(encoded)]
+
+
+def reading_terms(encoded: EncodeCounts) -> list[Term]:
+    """What reading texts again takes, by what it took when they were encoded."""
+    read = "what reading the same texts took when they were encoded"
+    held = max(encoded.document_bytes, encoded.held_bytes)
+    decoder = max(encoded.decoder_bytes, encoded.expected_decoder_bytes)
+    return [
+        Term.of("blocks", _BLOCKS * given("block", encoded.block_bytes), _SOURCE),
+        Term.of("decoder", given("decoder", decoder), read),
+        Term.of("document", given("document", held), read),
+    ]
 
 
 def _key(wanted: Wanted) -> tuple[bytes, bytes, bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pff_stream.findings.places import reading_terms
 from pff_stream.findings.terms import BATCH
 from pff_stream.inputs import GraphInput, Rules
 from pff_stream.plan.blocks import BlockSizes, bounded
@@ -53,6 +54,8 @@ class FindingSizes:
     max_reasons: int
     outputs: tuple[Term, ...]
     """What their writers hold."""
+    reading: tuple[Term, ...] = ()
+    """What reading the inputs again for places takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,19 +92,26 @@ def sizes_of_run(
             in_memory=is_memory(folder),
         ),
         bounds_work=evaluation.max_work is not None,
-        findings=_finding_sizes(settings, of_rules),
+        findings=_finding_sizes(settings, of_rules, graph),
         cores=cores,
         blocks=_block_sizes(graph, of_rules.body_atoms),
     )
 
 
-def _finding_sizes(settings: RunSettings, rules: RuleSizes) -> FindingSizes | None:
+def _finding_sizes(
+    settings: RunSettings, rules: RuleSizes, graph: GraphInput
+) -> FindingSizes | None:
     outputs = found_outputs(settings.output)
     n = settings.findings.number(outputs)
     if n == 0:
         return None
     terms = merged_terms(outputs, OutputSizes(rules=rules.n_rules))
-    return FindingSizes(BATCH if n is None else n, settings.findings.max_reasons, tuple(terms))
+    return FindingSizes(
+        n=BATCH if n is None else n,
+        max_reasons=settings.findings.max_reasons,
+        outputs=tuple(terms),
+        reading=tuple(reading_terms(graph.encoded.memory_counts)) if graph.encoded else (),
+    )
 
 
 def _block_sizes(graph: GraphInput, max_body_atoms: int) -> BlockSizes | None:

@@ -134,6 +134,7 @@ def _join_terms(sizes: RunSizes, costs: ProcessCosts, found: FindingSizes) -> li
         *_held_behind(sizes),
         relation_tables(sizes.graph),
         *joined,
+        *found.reading,
         processes.kernel_memory(1, 1),
     ]
 

@@ -137,6 +137,7 @@ class Reading:
             spilled_at_bytes=self._spill_bytes if encoder.spilled else None,
             block_bytes=self._options.block_bytes,
             held_bytes=self._held_bytes,
+            expected_decoder_bytes=self.decoders.expected_bytes,
         )
 
     def _feed(self, blocks: Iterable[bytes]) -> None:

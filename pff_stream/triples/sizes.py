@@ -64,6 +64,8 @@ class EncodeCounts:
     block_bytes: int = BLOCK_BYTES
     held_bytes: int = 0
     """What readers held at most, at any time."""
+    expected_decoder_bytes: int = 0
+    """What a decoder could take, whether it touched it or not."""
 
 
 def names_formula(counts: EncodeCounts) -> Formula:
