@@ -42,7 +42,8 @@ def manifest(tmp_path: Path) -> Path:
 def test_each_document_has_its_folder(manifest: Path, tmp_path: Path) -> None:
     """Good documents have results, bad ones a reason; the exit code says incomplete."""
     out = tmp_path / "out"
-    command = ("run", "--manifest", manifest, "--rules", tmp_path / "rules.tsv", "--out", out)
+    inputs = ("--manifest", manifest, "--rules", tmp_path / "rules.tsv")
+    command = ("run", *inputs, "--out", out, "--per-document")
     ended = subprocess.run(
         [sys.executable, "-m", "pff_stream", *map(str, command)],
         capture_output=True,
@@ -55,15 +56,16 @@ def test_each_document_has_its_folder(manifest: Path, tmp_path: Path) -> None:
     became = {"violated": 2, "satisfied": 0, "unchecked": 1, "failed": 2}
     assert summary["documents"] == {"total": 5, **became}
     assert (summary["execution_id"], summary["sequence"]) == ("run-7", [1, 2])
-    tasks = [json.loads(line) for line in (out / "tasks.jsonl").read_text().splitlines()]
-    assert [task["task"] for task in tasks] == ["ana", "dee", "fay", "broken one", "gone"]
+    tasks = [json.loads(line) for line in (out / "documents.jsonl").read_text().splitlines()]
+    assert [task["document"] for task in tasks] == ["ana", "dee", "fay", "broken one", "gone"]
+    assert tasks[2]["outcome"] == "unchecked"
     assert "gone.json" in tasks[4]["reason"]
     for name in DOCUMENTS:
         folder = out / "tasks" / name
         alone = tmp_path / f"alone-{name}"
         listed = tmp_path / f"alone-{name}.jsonl"
-        inputs = (tmp_path / "rules.tsv", tmp_path / f"{name}.json")
-        run("run", *inputs, "--out", alone, "--violations", listed)
+        own = (tmp_path / "rules.tsv", tmp_path / f"{name}.json")
+        run("run", *own, "--out", alone, "--violations", listed)
         for file in ("rules.tsv", "outcomes.tsv", "metrics.tsv"):
             assert (folder / file).read_bytes() == (alone / file).read_bytes()
         assert (folder / "violations.jsonl").read_bytes() == listed.read_bytes()
@@ -95,12 +97,12 @@ def test_manifest_run_is_replaced(manifest: Path, tmp_path: Path) -> None:
     """The folder of a finished manifest run may be replaced; one with foreign files may not."""
     command = (
         *("run", "--manifest", manifest, "--rules", tmp_path / "rules.tsv"),
-        *("--out", tmp_path / "out"),
+        *("--out", tmp_path / "out", "--per-document"),
     )
     run(*command)
-    first = (tmp_path / "out" / "tasks.jsonl").read_bytes()
+    first = (tmp_path / "out" / "documents.jsonl").read_bytes()
     run(*command)
-    assert (tmp_path / "out" / "tasks.jsonl").read_bytes() == first
+    assert (tmp_path / "out" / "documents.jsonl").read_bytes() == first
     (tmp_path / "out" / "tasks" / "ana" / "mine.txt").write_text("keep")
     assert "mine.txt" in run(*command, check=2)
 

@@ -22,7 +22,7 @@ from pff_stream.settings.models import OutputOptions, ResourceOptions
 from pff_stream.settings.options import OPTIONS
 from pff_stream.settings.resolve import Layers, resolve, said
 
-MAY_DIFFER = frozenset(ResourceOptions.names() + OutputOptions.names())
+MAY_DIFFER = frozenset(ResourceOptions.names() + OutputOptions.names()) - {"per_document"}
 """Fields that change no byte of the results."""
 
 

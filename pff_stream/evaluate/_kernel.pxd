@@ -3,7 +3,8 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport realloc
 from libc.string cimport memset
 
-from pff_stream.report._record cimport N_COUNTS, Record
+from pff_stream.report._record cimport FILTERED, N_COUNTS, N_REASONS, Record
+from pff_stream.report._rows cimport RuleRows
 from pff_stream.rules._asked cimport AskedRelations
 from pff_stream.rules._table cimport RuleTable
 from pff_stream.triples._graph cimport GraphView, CSR, find_row
@@ -374,6 +375,13 @@ cdef class Evaluator(Counter):
     cdef void _free(self, const Body* body) noexcept nogil
 
 
+# What a table comes to on one graph.
+cdef struct Tally:
+    uint64_t outcomes[FILTERED + 1]
+    uint64_t reasons[N_REASONS]
+    int64_t sums[N_COUNTS]
+
+
 # A violated rule of a table.
 cdef struct TableViolated:
     uint32_t row                  # of the table
@@ -385,6 +393,7 @@ cdef struct TableViolated:
 
 
 cdef class TableCounter(Evaluator):
+    cdef RuleRows rows            # what is told of rules, while they are counted; None: nothing
     cdef bint keeps_violated
     cdef TableViolated* violated
     cdef uint32_t violated_room
@@ -392,15 +401,21 @@ cdef class TableCounter(Evaluator):
 
     cdef void _set_names(self, RuleTable table, bint known) noexcept nogil
     cdef int _count_matching(
-        self, RuleTable table, uint64_t* tally, int64_t* sums
+        self, RuleTable table, Tally* tally
     ) except -1 nogil
     cdef int64_t _name_of(self, RuleTable table, int32_t entity) noexcept nogil
     cdef int _count_list(
         self, RuleTable table, uint32_t first, int32_t relation, int direction, int32_t constant,
-        uint64_t* tally, int64_t* sums
+        Tally* tally
+    ) except -1 nogil
+    cdef int _count_others(self, RuleTable table, Tally* tally) except -1 nogil
+    cdef uint8_t _why_absent(self, RuleTable table, uint32_t start, uint32_t end) noexcept nogil
+    cdef int _tally(
+        self, RuleTable table, uint32_t rule, uint8_t outcome, uint8_t reason,
+        const int64_t* counts, Tally* tally
     ) except -1 nogil
     cdef int _count_table_body(
-        self, RuleTable table, uint32_t body, uint32_t start, uint64_t* tally, int64_t* sums
+        self, RuleTable table, uint32_t body, uint32_t start, Tally* tally
     ) except -1 nogil
     cdef int _keep_violated(
         self, RuleTable table, uint32_t body, uint32_t first, Py_ssize_t rule

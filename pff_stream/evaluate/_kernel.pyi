@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pff_stream.evaluate.options import EvaluatorOptions
+from pff_stream.report._rows import RuleRows
 from pff_stream.rules._table import RuleTable
 from pff_stream.triples._graph import GraphView
 
@@ -97,8 +98,8 @@ class TableCounter(Evaluator):
         way: int = ...,
     ) -> None: ...
     def count_table(
-        self, table: RuleTable, *, keeps_violated: bool = ...
-    ) -> tuple[tuple[int, int, int, int], tuple[int, int, int], int]: ...
+        self, table: RuleTable, rows: RuleRows | None = ..., *, keeps_violated: bool = ...
+    ) -> tuple[tuple[int, int, int, int], tuple[int, int, int], tuple[int, ...]]: ...
     def list_violations(
         self,
         table: RuleTable,

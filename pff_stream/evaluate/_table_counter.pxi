@@ -4,21 +4,33 @@ Writes no records but those of violations that are listed. The table is the work
 `pff_stream/rules/_table.pyx`.
 """
 
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
-from pff_stream.report._record cimport FILTERED, N_COUNTS, PREDICTIONS, SATISFIED, SUPPORT, UNKNOWN, VACUOUS, VIOLATED
+from pff_stream.report._record cimport (
+    ALL_UNKNOWN,
+    CONSTANT_ABSENT,
+    FILTERED,
+    HEAD_RELATION_ABSENT,
+    N_COUNTS,
+    N_REASONS,
+    NOTHING_MATCHES,
+    PREDICTIONS,
+    RELATION_ABSENT,
+    SATISFIED,
+    SUPPORT,
+    UNKNOWN,
+    VACUOUS,
+    VIOLATED,
+)
+from pff_stream.report._rows cimport Row, RuleRows
 from pff_stream.rules._table cimport RuleTable, constant_key, find_key_atom
 from pff_stream.triples._graph cimport CSR
 
 cdef extern from "_names.h":
     uint64_t pff_name_hash(const unsigned char* name, size_t length) noexcept nogil
 
-
-cdef enum:
-    HEADS_ABSENT = 4              # behind the first four outcomes
-    N_TALLIED = 5
 
 EXAMPLES = (1 << 63) - 1          # all violations of a rule are listed
 
@@ -39,18 +51,18 @@ cdef class TableCounter(Evaluator):
     def __dealloc__(self):
         free(self.violated)
 
-    def count_table(self, RuleTable table, *, bint keeps_violated=False):
+    def count_table(self, RuleTable table, RuleRows rows=None, *, bint keeps_violated=False):
         """Counts all rules of a table; writes no records.
 
         Returns ((satisfied, violated, vacuous, filtered) rules, (predictions, support, unknown), and
-        how many violated rules have a head relation that the graph has not). The names of the graph
-        are looked up in the table, and only bodies that they can match are counted. With
+        rules by reason, in the order of `Reason`). The names of the graph are looked up in the table,
+        and only bodies that they can match are counted. `rows` gets the rules that were filtered, and
+        those of which the graph has predictions or triples of the head's relation. With
         `keeps_violated` it notes which rules are violated, for `list_violations`.
         """
-        cdef uint64_t tally[N_TALLIED]
-        cdef int64_t sums[N_COUNTS]
-        memset(tally, 0, sizeof(tally))
-        memset(sums, 0, sizeof(sums))
+        cdef Tally tally
+        memset(&tally, 0, sizeof(Tally))
+        self.rows = rows
         self.reserve_rules(0, table.max_body_atoms, table.max_body_rules)
         self.reserve_body(max(1, table.max_body_atoms))
         self.keeps_violated = keeps_violated
@@ -62,17 +74,17 @@ cdef class TableCounter(Evaluator):
         try:
             with nogil:
                 self._set_names(table, True)
-                self._count_matching(table, tally, sums)
+                self._count_matching(table, &tally)
+                self._count_others(table, &tally)
                 self._set_names(table, False)
         finally:
             self.entity_ids = entity_ids
             self.relation_ids = relation_ids
-        tally[FILTERED] = table.n_filtered
-        tally[VACUOUS] = table.n_rules - table.n_filtered - tally[SATISFIED] - tally[VIOLATED]
+            self.rows = None
         return (
-            (tally[0], tally[1], tally[2], tally[3]),
-            (sums[PREDICTIONS], sums[SUPPORT], sums[UNKNOWN]),
-            tally[HEADS_ABSENT],
+            tuple([tally.outcomes[i] for i in range(FILTERED + 1)]),
+            tuple([tally.sums[i] for i in range(N_COUNTS)]),
+            tuple([tally.reasons[i] for i in range(N_REASONS)]),
         )
 
     def list_violations(
@@ -133,9 +145,7 @@ cdef class TableCounter(Evaluator):
                 table.relation_ids[name] = <int32_t>i if known else -1
             start = self.graph.relation_ends[i]
 
-    cdef int _count_matching(
-        self, RuleTable table, uint64_t* tally, int64_t* sums
-    ) except -1 nogil:
+    cdef int _count_matching(self, RuleTable table, Tally* tally) except -1 nogil:
         """Every body without atoms, without constants, or with a constant beside its relation."""
         cdef uint64_t relation, start = 0, at
         cdef uint32_t key
@@ -146,7 +156,7 @@ cdef class TableCounter(Evaluator):
         if table.epoch == 0:
             memset(table.visited, 0, 4 * table.n_bodies)
             table.epoch = 1
-        self._count_list(table, table.plain_bodies[0], -1, 0, -1, tally, sums)
+        self._count_list(table, table.plain_bodies[0], -1, 0, -1, tally)
         for relation in range(self.graph.n_relations):
             name = _name_in(
                 table, self.graph.relation_blob, start, self.graph.relation_ends[relation]
@@ -154,7 +164,7 @@ cdef class TableCounter(Evaluator):
             start = self.graph.relation_ends[relation]
             if name < 0:
                 continue
-            self._count_list(table, table.relation_bodies[name], -1, 0, -1, tally, sums)
+            self._count_list(table, table.relation_bodies[name], -1, 0, -1, tally)
             for direction in range(2):
                 rows = &self.graph.rows[2 * relation + direction]
                 for key in range(rows.n_keys):
@@ -163,7 +173,7 @@ cdef class TableCounter(Evaluator):
                         at = constant_key(<int32_t>name, direction, <int32_t>constant)
                         self._count_list(
                             table, table.constant_bodies[at & table.constant_mask],
-                            <int32_t>name, direction, <int32_t>constant, tally, sums
+                            <int32_t>name, direction, <int32_t>constant, tally
                         )
         return 0
 
@@ -173,7 +183,7 @@ cdef class TableCounter(Evaluator):
 
     cdef int _count_list(
         self, RuleTable table, uint32_t first, int32_t relation, int direction, int32_t constant,
-        uint64_t* tally, int64_t* sums
+        Tally* tally
     ) except -1 nogil:
         """Counts the bodies of a list that have this key (relation -1: all of them)."""
         cdef uint32_t body, start
@@ -196,23 +206,93 @@ cdef class TableCounter(Evaluator):
                 ):
                     continue
             table.visited[body] = table.epoch
-            self._count_table_body(table, body, start, tally, sums)
+            self._count_table_body(table, body, start, tally)
+        return 0
+
+    cdef int _count_others(self, RuleTable table, Tally* tally) except -1 nogil:
+        """Bodies of which no key is in the graph: why, their names tell."""
+        cdef uint32_t body, start = 0, rule = 0, end
+        cdef uint8_t reason
+        for body in range(table.n_bodies):
+            end = table.body_ends[body]
+            if table.visited[body] != table.epoch:
+                reason = self._why_absent(table, start, end)
+                while rule < table.rule_ends[body]:
+                    self._tally(table, rule, VACUOUS, reason, NULL, tally)
+                    rule += 1
+            rule = table.rule_ends[body]
+            start = end
+        return 0
+
+    cdef uint8_t _why_absent(
+        self, RuleTable table, uint32_t start, uint32_t end
+    ) noexcept nogil:
+        """Why atoms match nothing, as `resolve_body` has it."""
+        cdef uint32_t atom
+        cdef int side
+        cdef int32_t term
+        for atom in range(start, end):
+            if table.relation_ids[table.atoms[3 * atom]] < 0:
+                return RELATION_ABSENT
+        for atom in range(start, end):
+            for side in range(1, 3):
+                term = table.atoms[3 * atom + side]
+                if term < 0 and table.entity_ids[-1 - term] < 0:
+                    return CONSTANT_ABSENT
+        return NOTHING_MATCHES
+
+    cdef int _tally(
+        self, RuleTable table, uint32_t rule, uint8_t outcome, uint8_t reason,
+        const int64_t* counts, Tally* tally
+    ) except -1 nogil:
+        """Counts a rule (place in the table); `counts` NULL: none of its predictions."""
+        cdef Row row
+        cdef int i
+        cdef int32_t relation
+        if table.filtered[rule]:
+            outcome, reason, counts = FILTERED, table.filtered[rule], NULL
+        tally.outcomes[outcome] += 1
+        tally.reasons[reason] += 1
+        if counts != NULL:
+            for i in range(N_COUNTS):
+                tally.sums[i] += counts[i]
+        if self.rows is None:
+            return 0
+        memset(&row, 0, sizeof(Row))
+        row.source = table.sources[rule]
+        row.outcome = outcome
+        row.reason = reason
+        relation = table.relation_ids[table.heads[3 * rule]]
+        if outcome != FILTERED and relation >= 0:
+            row.facts = self.graph.rows[2 * relation].n_edges
+        if counts != NULL:
+            memcpy(row.counts, counts, sizeof(row.counts))
+        if outcome == FILTERED or row.facts or row.counts[PREDICTIONS]:
+            return self.rows.add(&row)
         return 0
 
     cdef int _count_table_body(
-        self, RuleTable table, uint32_t body, uint32_t start, uint64_t* tally, int64_t* sums
+        self, RuleTable table, uint32_t body, uint32_t start, Tally* tally
     ) except -1 nogil:
         cdef uint32_t first = table.rule_ends[body - 1] if body else 0
         cdef Py_ssize_t rule, n = table.rule_ends[body] - first
         cdef uint32_t atom
+        cdef int64_t counts[N_COUNTS]
+        cdef uint8_t outcome, reason
         for rule in range(n):
             if not table.filtered[first + rule]:
                 break
         else:
-            return 0                          # filtered, all of them
+            for rule in range(n):             # filtered, all of them
+                self._tally(table, <uint32_t>(first + rule), FILTERED, 0, NULL, tally)
+            return 0
         for atom in range(start, table.body_ends[body]):
             if table.relation_ids[table.atoms[3 * atom]] < 0:
-                return 0                      # vacuous, as all that is not tallied
+                for rule in range(n):
+                    self._tally(
+                        table, <uint32_t>(first + rule), VACUOUS, RELATION_ABSENT, NULL, tally
+                    )
+                return 0
         for rule in range(n):
             self.set_head(rule, table.heads + 3 * (first + rule))
             self.predictions[rule] = UNCOUNTED
@@ -222,17 +302,24 @@ cdef class TableCounter(Evaluator):
             self.outcomes[rule] = FILTERED if table.filtered[first + rule] else SATISFIED
         self.count_body(table.atoms + 3 * start, table.body_ends[body] - start, 0, n)
         for rule in range(n):
-            if self.outcomes[rule] != FILTERED and self.predictions[rule] > 0:
-                if self.violations_of(rule):
-                    tally[VIOLATED] += 1
-                    tally[HEADS_ABSENT] += self.heads[rule].relation < 0
-                    if self.keeps_violated:
-                        self._keep_violated(table, body, first, rule)
-                elif self.support[rule] or not self.partial:
-                    tally[SATISFIED] += 1     # else all predictions are unknown: vacuous
-                sums[PREDICTIONS] += self.predictions[rule]
-                sums[SUPPORT] += self.support[rule]
-                sums[UNKNOWN] += self.unknown[rule]
+            counts[PREDICTIONS] = self.predictions[rule]
+            counts[SUPPORT] = self.support[rule]
+            counts[UNKNOWN] = self.unknown[rule]
+            reason = 0
+            if counts[PREDICTIONS] == 0:
+                outcome = VACUOUS
+                reason = self.reasons[rule] if self.reasons[rule] else <uint8_t>NOTHING_MATCHES
+            elif self.violations_of(rule):
+                outcome = VIOLATED
+                if self.heads[rule].relation < 0:
+                    reason = HEAD_RELATION_ABSENT
+                if self.keeps_violated and self.outcomes[rule] != FILTERED:
+                    self._keep_violated(table, body, first, rule)
+            elif self.support[rule] or not self.partial:
+                outcome = SATISFIED
+            else:
+                outcome, reason = VACUOUS, ALL_UNKNOWN
+            self._tally(table, <uint32_t>(first + rule), outcome, reason, counts, tally)
         return 0
 
     cdef int _keep_violated(

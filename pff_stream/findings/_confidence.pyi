@@ -5,7 +5,7 @@ from pff_stream.report.records import Counts
 def rank_confidence(
     kind: int,
     counts: Counts,
-    unseen: int = 0,
+    added: int = 0,
     miner: float | None = None,
     miner_pca: float | None = None,
 ) -> float | None: ...

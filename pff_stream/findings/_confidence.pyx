@@ -7,10 +7,11 @@ from pff_stream.findings cimport _rank as shared
 from pff_stream.report._record cimport N_COUNTS
 
 
-def rank_confidence(int kind, counts, uint64_t unseen=0, miner=None, miner_pca=None):
+def rank_confidence(int kind, counts, uint64_t added=0, miner=None, miner_pca=None):
     """The confidence of an evaluated rule, None where it is not in force.
 
-    `kind` is a `confidence.Kind`, `counts` are `records.Counts`; None is no value of the miner.
+    `kind` is a `confidence.Kind`, `counts` are `records.Counts`; None is no value of the miner; `added`
+    is --unseen.
     """
     cdef int64_t[N_COUNTS] given
     cdef int i
@@ -19,7 +20,7 @@ def rank_confidence(int kind, counts, uint64_t unseen=0, miner=None, miner_pca=N
     cdef double found = shared.rank_confidence(
         kind,
         given,
-        unseen,
+        added,
         NAN if miner is None else miner,
         NAN if miner_pca is None else miner_pca,
     )

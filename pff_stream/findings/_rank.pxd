@@ -23,9 +23,11 @@ cdef struct Ranked:
 
 
 cdef inline double rank_confidence(
-    int kind, const int64_t* counts, uint64_t unseen, double miner, double miner_pca
+    int kind, const int64_t* counts, uint64_t added, double miner, double miner_pca
 ) noexcept nogil:
     """The confidence of an evaluated rule by its counts and the miner's columns (NaN: no value).
+
+    `added` is --unseen.
 
     From 0 to 1; NaN where the rule is not in force: it has no value of this kind, or one above 1.
     """
@@ -36,7 +38,7 @@ cdef inline double rank_confidence(
         return stated if 0 <= stated <= 1 else NAN
     if counts[PREDICTIONS] == 0:
         return 0.0
-    base = <uint64_t>counts[PREDICTIONS] + unseen
+    base = <uint64_t>counts[PREDICTIONS] + added
     if kind == PARTIAL:
         base -= <uint64_t>counts[UNKNOWN]
     return share_of(<uint64_t>counts[SUPPORT], base) if base else NAN

@@ -17,6 +17,9 @@ from pff_stream.plan import process_terms as processes
 from pff_stream.plan.sizes import ProcessCosts
 from pff_stream.plan.terms import report_phase
 from pff_stream.plan.workload import Build, Workload
+from pff_stream.report._rows import ROWS_BYTES
+from pff_stream.report.formats.lines import BUFFER_BYTES as SUMS_BUFFER_BYTES
+from pff_stream.report.sums import RULE_BYTES as RULE_BYTES_SUMMED
 from pff_stream.rules.sizes import RuleSizes
 from pff_stream.work.task import RESULT_BYTES
 from planner.formula import given
@@ -55,6 +58,8 @@ class DocumentSizes:
     """What one takes at most, by the sizes of the files: see `document_at_most`."""
     likely_bytes: int
     """What the largest takes most likely."""
+    sums: bool = False
+    """Whether what is counted of each rule is summed over the documents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,7 @@ class DocumentsWorkload(Workload):
     def phases(self, costs: ProcessCosts, settings: Settings) -> list[Phase]:
         """Evaluating, where a worker writes the results of its document itself; then reports."""
         workers, room_bytes = int(settings["workers"] or 1), document_room(settings)
-        evaluate = _phase(self.rules, costs, workers, room_bytes)
+        evaluate = _phase(self.rules, costs, workers, room_bytes, sums=self.sizes.sums)
         return [evaluate, *report_phase(costs, self.reports)]
 
     def candidates(self, counts: Sequence[int], methods: Sequence[str]) -> list[Settings]:
@@ -160,7 +165,9 @@ def likely_bytes(path: str) -> int:
     return LIKELY_FACTOR * size * (PACKED_FACTOR if packed else 1)
 
 
-def _phase(rules: RuleSizes, costs: ProcessCosts, workers: int, room_bytes: int) -> Phase:
+def _phase(
+    rules: RuleSizes, costs: ProcessCosts, workers: int, room_bytes: int, *, sums: bool
+) -> Phase:
     table_rules = given("rules", rules.n_rules if rules.n_rules <= MAX_TABLE_RULES else 0)
     counts = Term.of("rule table", TABLE_COUNT_BYTES * table_rules, "index of the rule file")
     return Phase(
@@ -172,6 +179,7 @@ def _phase(rules: RuleSizes, costs: ProcessCosts, workers: int, room_bytes: int)
             _chunks(rules).for_each(workers),
             counts.for_each(workers, once=TABLE_RULE_BYTES * table_rules),
             _results().for_each(workers),
+            *([_sums(rules, workers)] if sums else []),
         ],
     )
 
@@ -189,6 +197,17 @@ def _chunks(rules: RuleSizes) -> Term:
         + SOURCE_COPIES * given("source_chunk", rules.source_chunk_bytes)
     )
     return Term.of("chunks", formula, "index of the rule file")
+
+
+def _sums(rules: RuleSizes, workers: int) -> Term:
+    """What documents say of rules, in each worker, and in the parent summed by rule.
+
+    The sums are saved as one copy, and written rule by rule behind the last document.
+    """
+    rows = Term.of("sums by rule", given("rows", ROWS_BYTES), "constants of the code")
+    written = SOURCE_COPIES * given("source_chunk", rules.source_chunk_bytes) + SUMS_BUFFER_BYTES
+    once = 2 * RULE_BYTES_SUMMED * given("rules", rules.n_rules) + ROWS_BYTES + written
+    return rows.for_each(workers, once=once)
 
 
 def _results() -> Term:

@@ -21,7 +21,9 @@ from pff_stream.report.formats import DOCUMENT_FOLDER, WRITERS, file_name
 
 SUMMARY = "summary.json"
 TASKS = "tasks"
-TASK_LIST = "tasks.jsonl"
+DOCUMENT_LIST = "documents.jsonl"
+_OLD_LIST = "tasks.jsonl"
+"""Its name in earlier results."""
 
 STATE = ".unfinished"
 STATE_SETTINGS = "settings.json"
@@ -33,7 +35,7 @@ FOLDER_FILES = tuple(map(file_name, WRITERS))
 """The results of a graph, beside the summary."""
 DOCUMENT_FILES = tuple(file_name(writer) for writer in DOCUMENT_FOLDER)
 """What the merge of a document writes."""
-_RESULTS = frozenset([*FOLDER_FILES, *DOCUMENT_FILES, TASK_LIST])
+_RESULTS = frozenset([*FOLDER_FILES, *DOCUMENT_FILES, DOCUMENT_LIST, _OLD_LIST])
 _FILES = _RESULTS | {SUMMARY}
 
 
@@ -63,6 +65,8 @@ def is_unfinished(path: str) -> bool:
 
 def clear_tasks(path: str) -> None:
     """Removes the task folders of an earlier run over a manifest: `check_folder` let them pass."""
+    with suppress(FileNotFoundError):
+        os.unlink(os.path.join(path, _OLD_LIST))
     tasks = os.path.join(path, TASKS)
     if os.path.isdir(tasks) and not os.path.islink(tasks):
         shutil.rmtree(tasks)
@@ -80,7 +84,7 @@ def clear_others(path: str, written: Collection[str], violations: str | None) ->
         for name in _RESULTS - kept:
             with suppress(FileNotFoundError):
                 os.unlink(os.path.join(path, name))
-        if TASK_LIST not in kept:
+        if DOCUMENT_LIST not in kept:
             clear_tasks(path)
 
 

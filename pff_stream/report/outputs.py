@@ -211,6 +211,10 @@ def write_reports(
             [writer for writer in writers if stream in writer.wants]
             for stream in ("metric", "finding", "document")
         )
+        for metric in run.sums() if of_metrics else ():
+            for writer in of_metrics:
+                writer.metric(metric)
+            tick()
         for results in run.documents():
             for metric in results.metrics() if of_metrics else ():
                 for writer in of_metrics:

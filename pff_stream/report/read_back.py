@@ -13,16 +13,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pff_stream.errors import InputError
-from pff_stream.report.folder import SUMMARY, TASK_LIST, TASKS, is_unfinished
+from pff_stream.report.document_list import listed_document
+from pff_stream.report.folder import DOCUMENT_LIST, SUMMARY, TASKS, is_unfinished
 from pff_stream.report.formats import WRITERS, file_name
 from pff_stream.report.formats.findings import Findings
 from pff_stream.report.formats.metrics import Metrics
-from pff_stream.report.read_findings import NOT_OURS, FindingLines, checked, decoded
+from pff_stream.report.read_findings import NOT_OURS, FindingLines, decoded
 from pff_stream.report.read_metrics import read_metrics
-from pff_stream.report.records import Counts, Outcome
+from pff_stream.report.records import Outcome
 from pff_stream.report.result_lines import LINE_COPIES, MAX_LINE_BYTES, ResultLines, shown
 from pff_stream.report.streams import DocumentSummary, Finding, RuleMetric, RunHeader
 from pff_stream.report.summary import Summary, read_summary
+from pff_stream.report.totals import Totals
 from pff_stream.words import counted
 from planner.formula import Formula, given
 
@@ -41,19 +43,21 @@ class DocumentResults:
 
     name: str
     summary: Summary | None
-    """None: it could not be evaluated, and there are no results."""
+    """None: it has no results of its own."""
     reason: str
-    """Why it could not."""
+    """Why it could not be evaluated; empty where it could."""
     files: Mapping[str, str]
     """Path of each file of results by the name that it has in a folder."""
     found: RunFindings
     """The findings of the run, in the order of its documents."""
+    totals: Totals | None = None
+    """What it came to; None where that could not be told."""
 
     def document(self) -> DocumentSummary:
         """What it came to."""
-        if self.summary is None:
+        totals = self.totals if self.summary is None else self.summary.totals.rules
+        if totals is None:
             return DocumentSummary(self.name, "failed", self.reason)
-        totals = self.summary.totals.rules
         return DocumentSummary(
             name=self.name,
             outcome=totals.word,
@@ -78,7 +82,9 @@ class DocumentResults:
 
     def findings(self) -> Iterator[Finding]:
         """Every finding that was written, best first; asked of each document in turn."""
-        return iter(()) if self.summary is None else self.found.of(self.name)
+        return (
+            iter(()) if self.summary is None and self.totals is None else self.found.of(self.name)
+        )
 
     def _file(self, name: str) -> str:
         return _path_of(self.files, name)
@@ -137,6 +143,21 @@ class FinishedRun:
         """Whether it went over the documents of a manifest."""
         return "manifest" in self.summary.inputs
 
+    def sums(self) -> Iterator[RuleMetric]:
+        """Every rule summed over all documents of a manifest, where they have no folders."""
+        if not self.of_manifest or os.path.isdir(os.path.join(self._folder, TASKS)):
+            return
+        lines = ResultLines(os.path.join(self._folder, _METRICS))
+        partial = self.summary.settings.get("assumption") == "partial"
+        n = 0
+        for metric in read_metrics(lines, "", partial=partial):
+            n += 1
+            yield metric
+        totals = self.summary.totals
+        evaluated = totals.documents - totals.failed
+        if n * evaluated != totals.rules.rules:
+            raise lines.error(f"{n} rules", f"{totals.rules.rules} by document, by {SUMMARY}")
+
     def documents(self) -> Iterator[DocumentResults]:
         """The documents in the order of the manifest; a graph is one."""
         found = RunFindings(self.summary, self._files)
@@ -147,11 +168,11 @@ class FinishedRun:
         found.check()
 
     def _listed(self, found: RunFindings) -> Iterator[DocumentResults]:
-        lines = ResultLines(os.path.join(self._folder, TASK_LIST))
+        lines = ResultLines(os.path.join(self._folder, DOCUMENT_LIST))
         n = 0
         for text in lines:
             n += 1
-            yield _task(lines, text, self._folder, found)
+            yield _listed(lines, text, self._folder, found)
         expected = self.summary.totals.documents
         if n != expected:
             raise lines.error(counted(n, "document"), f"{expected} by {SUMMARY}")
@@ -186,24 +207,21 @@ def _path_of(files: Mapping[str, str], name: str) -> str:
         raise InputError(f"found no {name} in the results, which the report needs") from None
 
 
-def _task(lines: ResultLines, text: str, folder: str, found: RunFindings) -> DocumentResults:
-    """A line of the list of documents, with the results in its folder."""
+def _listed(lines: ResultLines, text: str, folder: str, findings: RunFindings) -> DocumentResults:
+    """A line of the list of documents, with the results in its folder, if it has one."""
     try:
-        line = decoded(text)
-        name, where = checked(line["task"], str), checked(line["folder"], str)
-        outcome = checked(line["outcome"], str)
-        if outcome == "failed":
-            return DocumentResults(name, None, checked(line["reason"], str), {}, found)
-        if outcome not in ("satisfied", "violated", "unchecked"):
-            raise ValueError
-        counts = Counts(*(checked(line.get(one, 0), int) for one in Counts._fields))
-        parent, own = os.path.split(where)
-        if parent != TASKS or own in ("", os.curdir, os.pardir):
-            raise ValueError
+        found = listed_document(decoded(text))
+        if found.folder is not None:
+            parent, own = os.path.split(found.folder)
+            if parent != TASKS or own in ("", os.curdir, os.pardir):
+                raise ValueError
     except NOT_OURS:
         raise lines.error(shown(text), "a document as a run over a manifest lists it") from None
-    path = os.path.join(folder, TASKS, own)
+    if found.totals is None or found.folder is None:
+        return DocumentResults(found.name, None, found.reason, {}, findings, found.totals)
+    path = os.path.join(folder, found.folder)
     summary = _summary(path)
+    counts = found.totals.counts
     if counts != summary.totals.rules.counts:
         raise lines.error(f"counts {tuple(counts)}", f"those of {os.path.join(path, SUMMARY)}")
-    return DocumentResults(name, summary, "", _files(path), found)
+    return DocumentResults(found.name, summary, "", _files(path), findings)

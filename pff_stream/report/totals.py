@@ -44,8 +44,7 @@ class Totals:
     worst: tuple[WorstRule, ...] = ()
     """At most ten rules, most violations first, ties by line."""
     reasons: tuple[int, ...] = (0,) * len(Reason)
-    """Rules by reason, in the order of `Reason`; why rules are vacuous is not known where all rules
-    were counted at once, by what the names of a small document can match."""
+    """Rules by reason, in the order of `Reason`."""
 
     @property
     def predictions(self) -> int:

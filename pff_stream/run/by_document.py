@@ -6,15 +6,17 @@ under way, whatever the length of the list. One bad document does not stop the o
 
 from __future__ import annotations
 
-import json
 import mmap
 import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pff_stream.checkpoint.documents import DocumentsDone
 from pff_stream.checkpoint.state import State, keep_rules, state_folder, write_settings
+from pff_stream.errors import InputError
 from pff_stream.evaluate.options import evaluator_options
 from pff_stream.execute.files import InputFile
 from pff_stream.execute.job import Job
@@ -32,11 +34,14 @@ from pff_stream.plan.by_document import (
     likely_bytes,
 )
 from pff_stream.plan.choose import plan_run
-from pff_stream.report.folder import TASK_LIST, TASKS, clear_tasks
+from pff_stream.report.document_list import ListedDocument
+from pff_stream.report.folder import DOCUMENT_LIST, TASKS, clear_tasks
+from pff_stream.report.formats import file_name
+from pff_stream.report.formats.metrics import Metrics
 from pff_stream.report.outputs import report_outputs, report_terms
-from pff_stream.report.records import Json, Outcome, Reason
+from pff_stream.report.records import Reason
 from pff_stream.report.spooled import merge_options
-from pff_stream.report.streams import OutputSizes
+from pff_stream.report.streams import OutputSizes, RunHeader
 from pff_stream.report.summary import Summary
 from pff_stream.report.totals import Failure, RunTotals
 from pff_stream.rules._table import TableBuilder
@@ -95,7 +100,8 @@ class Listed(Documents):
         rules = RuleSizes.of(basis.rules.file)
         asked = report_outputs(basis.settings.output.report)
         reports = report_terms(asked, OutputSizes(rules.n_rules, n_documents))
-        sizes = DocumentSizes(n_documents, most, likely)
+        sums = basis.settings.output.out is not None
+        sizes = DocumentSizes(n_documents, most, likely, sums)
         workload = DocumentsWorkload(sizes, rules, tuple(reports))
 
         def make(resources: ResourceOptions, machine: Machine, fixed: Settings | None) -> Plan:
@@ -112,54 +118,68 @@ class Listed(Documents):
         """Checks the rule file, and opens the folder of results and the list of its documents."""
         # Documents may be counted by a table, without a merge that would miss a rule.
         ready.rules.check_complete()
-        state, listing, table = None, None, None
-        out = ready.settings.output.out
-        if out is None:
+        table, kept = None, None
+        if not ready.settings.output.per_document:
             table = _write_table(ready, stack)
-        else:
+        if ready.settings.output.out is not None:
             state = stack.enter_context(_state(ready))
-            listing = stack.enter_context(FileWriter(os.path.join(out, TASK_LIST)))
-        return DocumentsWork(ready, self.manifest, table, state, listing)
+            resumes = ready.settings.output.resume is not None
+            done = DocumentsDone(state, ready.rules.file.rules, resumes=resumes)
+            stack.push(done.leave)
+            kept = Kept(state, done)
+        return DocumentsWork(ready, self.manifest, table, kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a run with a folder has in it."""
+
+    state: State
+    done: DocumentsDone
 
 
 class DocumentsWork(Work):
     """All documents, each answered by its totals, which are summed in the order of the manifest."""
 
     unit = "documents"
-    result_files = (TASK_LIST,)
+    result_files = (DOCUMENT_LIST, file_name(Metrics))
 
     def __init__(
         self,
         ready: Ready,
         manifest: Manifest,
         table: InputFile | None,
-        state: State | None,
-        listing: FileWriter | None,
+        kept: Kept | None,
     ) -> None:
+        self._ready = ready
         self._manifest = manifest
         self._rules = ready.rules
-        self._state = state
-        self._listing = listing
-        self._totals = RunTotals()
-        self.notes = Notes()
+        self._kept = kept
+        self._totals = RunTotals() if kept is None else kept.done.totals
+        self.notes = Notes() if kept is None else kept.done.notes
         self._out = ready.settings.output.out
+        self._folders = ready.settings.output.per_document
         self._waiting: dict[int, tuple[DocumentTask, DocumentAnswer]] = {}
         """Answers that came before their turn: at most a window of them."""
-        self._next_number = 0
+        self._next_number = self._first = 0 if kept is None else kept.done.n_resumed
         self.n_units = manifest.n_documents
         settings = ready.plan.settings
         self.job = Job(
             set_up=set_up,
-            arguments=(_arguments(ready, table),),
+            arguments=(_arguments(ready, table, kept),),
             workers=int(settings["workers"] or 1),
             preload=("pff_stream.work.documents",),
         )
         self.window = int(settings["window"] or 1)
 
     def tasks(self) -> Iterator[DocumentTask]:
-        """The documents in the order of the manifest."""
+        """The documents in the order of the manifest; those that are done are held against it."""
+        done = iter(()) if self._kept is None else self._kept.done.hashes()
         for number, document in enumerate(self._manifest.documents()):
-            yield DocumentTask(number, document)
+            name, triples = next(done, (document.name, None))
+            if name != document.name:
+                raise InputError(f"{self._manifest.path}: found {document.name}, expected {name}")
+            yield DocumentTask(number, document, triples)
 
     def split(self, task: DocumentTask) -> Sequence[DocumentTask]:
         """None: a document is poisoned as a whole."""
@@ -171,6 +191,13 @@ class DocumentsWork(Work):
 
     def take(self, task: DocumentTask, answer: DocumentAnswer) -> int:
         """Adds what came in turn to the sums, and to the list."""
+        if task.number < self._first:
+            if answer.reason and task.done:
+                raise InputError(
+                    f"--resume {self._out}: the document {task.document.name} {answer.reason} "
+                    f"since the run began; --out {self._out} --overwrite starts anew"
+                )
+            return 1
         self._waiting[task.number] = (task, answer)
         while self._next_number in self._waiting:
             self._add(*self._waiting.pop(self._next_number))
@@ -179,8 +206,9 @@ class DocumentsWork(Work):
 
     def totals(self, carry_out: CarryOut, observer: Observer, stack: ExitStack) -> RunTotals:
         """The sums; the list of documents is complete."""
-        if self._listing is not None:
-            self._listing.commit()
+        if self._kept is not None and self._out is not None:
+            self._kept.done.write_list(os.path.join(self._out, DOCUMENT_LIST))
+            self._write_metrics(self._kept.done, self._out)
         return self._totals
 
     def noticed(self, totals: RunTotals) -> Notes:
@@ -191,6 +219,11 @@ class DocumentsWork(Work):
 
         return unknown_heads_of_documents(totals.rules, self._rules.file)
 
+    def tick(self) -> None:
+        """Saves the sums when it is time."""
+        if self._kept is not None:
+            self._kept.done.tick()
+
     def results(self, summary: Summary) -> FinishedRun:
         """The folder with the list of documents."""
         from pff_stream.report.read_back import FinishedRun
@@ -199,17 +232,36 @@ class DocumentsWork(Work):
 
     def finish(self) -> None:
         """Removes the state of the run."""
-        if self._state is not None:
-            self._state.finish()
+        if self._kept is not None:
+            self._kept.state.finish()
 
     def _add(self, task: DocumentTask, answer: DocumentAnswer) -> None:
+        if self._kept is not None:
+            folder = f"{TASKS}/{task.document.folder}" if self._folders else None
+            listed = ListedDocument(
+                task.document.name, answer.totals, answer.reason, answer.triples, folder
+            )
+            rows = None if answer.rows is None else task.number
+            self._kept.done.add(listed, answer.notes, rows, answer.rows or 0)
+            return
         self.notes.merge(answer.notes)
         if answer.totals is None:
             self._totals.add_failed(Failure(task.document.name, answer.reason))
         else:
             self._totals.add(answer.totals)
-        if self._listing is not None:
-            self._listing.write(memoryview(_line(task, answer)))
+
+    def _write_metrics(self, done: DocumentsDone, out: str) -> None:
+        """The records of all rules, summed over the documents."""
+        ready, writer = self._ready, Metrics()
+        header = RunHeader(ready.semantics, ready.settings.result_options(), ready.hashes)
+        with FileWriter(os.path.join(out, file_name(Metrics))) as file:
+            writer.begin(header, file)
+            for metric in done.sums.metrics(
+                ready.meter.over(ready.rules.file.all_source_chunks()),
+                merge_options(ready.settings.evaluation, ready.folder),
+            ):
+                writer.metric(metric)
+            writer.drain()
 
 
 @contextmanager
@@ -242,9 +294,9 @@ def _write_table(ready: Ready, stack: ExitStack) -> InputFile | None:
     return InputFile(path, builder.size(), content_hash, "the table of the rules")
 
 
-def _arguments(ready: Ready, table: InputFile | None) -> DocumentArguments:
+def _arguments(ready: Ready, table: InputFile | None, kept: Kept | None) -> DocumentArguments:
     settings = ready.settings
-    out = settings.output.out
+    folders = settings.output.out if settings.output.per_document else None
     return DocumentArguments(
         rules=ready.rules.shared,
         rules_hash=ready.rules.source_hash.hex(),
@@ -255,34 +307,14 @@ def _arguments(ready: Ready, table: InputFile | None) -> DocumentArguments:
         ),
         semantics=ready.semantics,
         counting=evaluator_options(
-            settings.evaluation, ready.relations, examples=settings.lists_violations
+            settings.evaluation, ready.relations, examples=folders is not None
         ),
         merging=merge_options(settings.evaluation, ready.folder),
         result_options=settings.result_options(),
         temporary=ready.folder,
-        out=None if out is None else os.path.join(out, TASKS),
-        resumes=settings.output.resume is not None,
+        out=None if folders is None else os.path.join(folders, TASKS),
+        rows=None if kept is None else kept.done.rows_begin,
         buffer_bytes=RESULT_BYTES,
         table=table,
         share_bytes=share_bytes(ready.plan, settings.resources),
     )
-
-
-def _line(task: DocumentTask, answer: DocumentAnswer) -> bytes:
-    totals = answer.totals
-    line: dict[str, Json] = {
-        "task": task.document.name,
-        "folder": f"{TASKS}/{task.document.folder}",
-    }
-    if totals is None:
-        line |= {"outcome": "failed", "reason": answer.reason}
-    else:
-        line |= {
-            "outcome": totals.word,
-            "violated_rules": totals.count(Outcome.VIOLATED),
-            "predictions": totals.predictions,
-            "support": totals.support,
-            "unknown": totals.counts.unknown,
-            "violations": totals.violations,
-        }
-    return json.dumps(line, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"

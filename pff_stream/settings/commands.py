@@ -96,6 +96,11 @@ class RunSettings(CommandSettings):
                 "--report: found with --manifest alone, expected --out DIR besides: a report over "
                 "many documents is made from their folders"
             )
+        if self.output.per_document and (inputs.manifest is None or self.output.out is None):
+            raise UsageError(
+                "--per-document: found without --manifest FILE and --out DIR, expected both: it "
+                "makes a folder in DIR for each document"
+            )
         if asks_for_new(self.output.fail_on):
             raise UsageError(
                 f"--fail-on: found {self.output.fail_on} without --baseline FILE, expected both: "
@@ -115,8 +120,7 @@ class RunSettings(CommandSettings):
     @property
     def lists_violations(self) -> bool:
         """Whether violations are shown by rule, beside the findings."""
-        of_documents = self.inputs.manifest is not None and self.output.out is not None
-        return self.output.violations is not None or of_documents
+        return self.output.violations is not None or self.output.per_document
 
     def result_options(self) -> dict[str, Any]:
         """Every option that changes what a run finds and holds, for summaries and saved plans.

@@ -218,6 +218,8 @@ class OutputOptions(Options):
     """Reports to make, each as `FILE` or `NAME=FILE`; `-` is standard output."""
     resume: str | None = None
     """Folder of an unfinished run to go on with; then `out` is the same."""
+    per_document: bool = False
+    """Whether each document of a manifest has a folder of results of its own."""
     overwrite: bool = False
     """Whether an unfinished run in `out` is replaced."""
     fail_on: str = "violations"

@@ -8,13 +8,14 @@ graph (`worker`), and holds one document's graph and one chunk of rules at a tim
 from __future__ import annotations
 
 import hashlib
-import json
 import mmap
 import os
 import tempfile
 import weakref
+import zlib
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from pff_stream.errors import InputError, RefusedError
@@ -23,16 +24,18 @@ from pff_stream.evaluate.chunk import evaluate_rules
 from pff_stream.evaluate.options import EvaluatorOptions
 from pff_stream.execute.files import InputFile
 from pff_stream.files import _pages
+from pff_stream.files.durable import naming
 from pff_stream.files.writers import FileWriter
 from pff_stream.notes import NoteKind, Notes
 from pff_stream.report._merge import write_results
-from pff_stream.report.folder import DOCUMENT_FILES, SUMMARY, made_folder
+from pff_stream.report._rows import RuleRows
+from pff_stream.report.folder import SUMMARY, made_folder
 from pff_stream.report.outputs import folder_outputs, opened
 from pff_stream.report.records import Counts, Json, Outcome, Reason, Run
 from pff_stream.report.run_table import RunTable
 from pff_stream.report.spooled import MergeOptions, Spooled
 from pff_stream.report.streams import RunHeader
-from pff_stream.report.summary import Summary, totals_of
+from pff_stream.report.summary import Summary
 from pff_stream.report.totals import RunTotals, Totals
 from pff_stream.rules._table import RuleTable
 from pff_stream.rules.file import RuleFile
@@ -71,12 +74,12 @@ class DocumentArguments(NamedTuple):
     temporary: str
     """Folder for temporary files."""
     out: str | None
-    """Folder under which each task has a folder of results; None: counts only."""
-    resumes: bool
-    """Whether documents whose folder is finished already are left as they are."""
+    """Folder under which each document has a folder of results; None: they have none."""
+    rows: str | None
+    """How the names of files begin that say what documents found of rules; None: nobody asks."""
     buffer_bytes: int
     table: InputFile | None
-    """The rule table, for runs that count only; None: chunks are read for each document."""
+    """The rule table, for documents without a folder; None: chunks are read for each document."""
     share_bytes: int | None = None
     """Private memory that a worker may map beyond its set-up; None: no fence."""
 
@@ -86,6 +89,8 @@ class DocumentTask(NamedTuple):
 
     number: int
     document: Document
+    done: str | None = None
+    """The hash of its triples where it was done before: then it is only held against it."""
 
 
 class DocumentAnswer(NamedTuple):
@@ -97,6 +102,10 @@ class DocumentAnswer(NamedTuple):
     """Why it could not."""
     notes: Notes = Notes()
     """What was skipped or noticed in it."""
+    triples: str = ""
+    """The hash of its triples."""
+    rows: int | None = None
+    """The checksum of the file of its rows; None: there is none."""
 
 
 def set_up(
@@ -108,7 +117,9 @@ def set_up(
 
     def answer(task: DocumentTask) -> DocumentAnswer:
         try:
-            return checker.check(task.document)
+            if task.done is not None:
+                return checker.compare(task.document, task.done)
+            return checker.check(task.document, task.number)
         except (InputError, RefusedError) as error:
             return DocumentAnswer(None, str(error))
 
@@ -132,22 +143,26 @@ class DocumentChecker:
         """Closes the rule file."""
         self._rules.close()
 
-    def check(self, document: Document) -> DocumentAnswer:
+    def compare(self, document: Document, expected: str) -> DocumentAnswer:
+        """Answers with a reason where a document that is done is another by now."""
+        found = _content(document.path, self._arguments.options)
+        return DocumentAnswer(None, "" if found == expected else "was altered")
+
+    def check(self, document: Document, number: int = 0) -> DocumentAnswer:
         """The totals of one document; with a folder its results are written there.
 
         Raises `InputError` for a document that cannot be read, `RefusedError` for one that does
         not fit.
         """
-        if self._arguments.resumes and (done := self._finished(document)):
-            return done
         graph, report = self._encoded(document)
         notes = report.notes.renamed(document.path, _shown(document))
-        if self._table is not None and self._is_settled(graph):
-            totals = self._count(self._table, graph)
-            _note_unchecked(totals, _shown(document), notes)
-            return DocumentAnswer(totals, "", notes)
-        totals = self._write(document, graph, report.input_hash, notes)
-        return DocumentAnswer(totals, "", notes)
+        with RowsFile(self._arguments.rows, number) as rows:
+            if self._table is not None and self._is_settled(graph):
+                totals = self._count(self._table, graph, rows.rows)
+                _note_unchecked(totals, _shown(document), notes)
+            else:
+                totals = self._write(document, graph, rows.rows, (report.input_hash, notes))
+        return DocumentAnswer(totals, "", notes, report.input_hash.hex(), rows.crc32)
 
     def _encoded(self, document: Document) -> tuple[GraphView, EncodeReport]:
         options = self._arguments.options
@@ -167,7 +182,7 @@ class DocumentChecker:
             or (rules.blanks and graph.has_blanks)
         )
 
-    def _count(self, table: RuleTable, graph: GraphView) -> Totals:
+    def _count(self, table: RuleTable, graph: GraphView, rows: RuleRows | None) -> Totals:
         """Totals without records: only what the graph can match is counted."""
         arguments = self._arguments
         counter = TableCounter(
@@ -177,22 +192,30 @@ class DocumentChecker:
             wide=False,
             progress=self._progress.address,
         )
-        (satisfied, violated, vacuous, filtered), sums, heads_absent = counter.count_table(table)
-        counts = Counts(*sums)
+        outcomes, sums, reasons = counter.count_table(table, rows)
+        counts, rejected = Counts(*sums), self._rules.rejected
         return Totals(
-            outcomes=(satisfied, violated, vacuous, filtered, 0, 0, self._rules.rejected),
+            outcomes=(*outcomes, 0, 0, rejected),
             counts=counts,
             violations=counts.violations(partial=arguments.counting.partial),
             reasons=tuple(
-                heads_absent if reason is Reason.HEAD_RELATION_ABSENT else 0 for reason in Reason
+                n + rejected * (one is Reason.TEXT) for n, one in zip(reasons, Reason, strict=True)
             ),
         )
 
     def _write(
-        self, document: Document, graph: GraphView, input_hash: bytes, notes: Notes
+        self,
+        document: Document,
+        graph: GraphView,
+        rows: RuleRows | None,
+        told: tuple[bytes, Notes],
     ) -> Totals:
-        """Evaluates all rules, merges their records, and writes them where there is a folder."""
-        arguments = self._arguments
+        """Evaluates all rules, merges their records, and writes them where there is a folder.
+
+        `told` are the hash of the triples and what was noticed in them.
+        """
+        arguments, (input_hash, notes) = self._arguments, told
+        of_rows = [] if rows is None else [rows]
         with ExitStack() as stack:
             spool = stack.enter_context(
                 tempfile.TemporaryFile(buffering=0, prefix="pff-stream-", dir=arguments.temporary)
@@ -204,9 +227,10 @@ class DocumentChecker:
             spooled = Spooled(graph, [spool.fileno()], runs, chunks)
             options = arguments.merging
             if arguments.out is None:
-                totals = write_results(spooled, (), options)
+                totals = write_results(spooled, of_rows, options)
                 _note_unchecked(totals, _shown(document), notes)
-                return totals
+                # No examples were asked for: none is cut.
+                return replace(totals, cut_by_max_examples=0)
             path = os.path.join(arguments.out, document.folder)
             folder = stack.enter_context(made_folder(path))
             header = RunHeader(
@@ -216,7 +240,8 @@ class DocumentChecker:
                 labels={"task": document.name},
             )
             with opened(folder_outputs(folder), header) as writers:
-                totals = write_results(spooled, [writer.formatter for writer in writers], options)
+                formatters = [*(writer.formatter for writer in writers), *of_rows]
+                totals = write_results(spooled, formatters, options)
                 _note_unchecked(totals, _shown(document), notes)
                 summary = Summary(
                     totals=RunTotals.of(totals),
@@ -253,27 +278,39 @@ class DocumentChecker:
         for index, count in enumerate(self._rules.chunks["rules"]):
             evaluate_rules(evaluator, graph, self._rules.read_chunk(index), 0, int(count), keep)
 
-    def _finished(self, document: Document) -> DocumentAnswer | None:
-        """The answer of a document whose results are there already, of this very content."""
-        arguments = self._arguments
-        folder = os.path.join(arguments.out or "", document.folder)
+
+class RowsFile:
+    """The file of the rows of one document, while it is filled; without a name there is none."""
+
+    def __init__(self, begin: str | None, number: int) -> None:
+        self.crc32: int | None = None
+        self.rows: RuleRows | None = None
+        self._path = None if begin is None else f"{begin}{number}"
+        self._descriptor = -1
+
+    def __enter__(self) -> RowsFile:
+        if self._path is not None:
+            self.crc32 = 0
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+            with naming(self._path):
+                self._descriptor = os.open(self._path, flags, 0o600)
+            self.rows = RuleRows(self._write)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
-            with open(os.path.join(folder, SUMMARY), "rb") as file:
-                summary = json.loads(file.read())
-            if not all(os.path.isfile(os.path.join(folder, name)) for name in DOCUMENT_FILES):
-                return None
-            hashes = {
-                "rules": arguments.rules_hash,
-                "triples": _content(document.path, arguments.options),
-            }
-            is_same = (
-                summary["inputs"] == hashes and summary["settings"] == arguments.result_options
-            )
-            if not is_same:
-                return None
-            return DocumentAnswer(totals_of(summary), "", Notes.from_json(summary["notes"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            return None  # whatever is wrong with it, it is done again
+            if self.rows is not None and kind is None:
+                self.rows.finish_rows()
+        finally:
+            self.rows = None
+            if self._descriptor >= 0:
+                os.close(self._descriptor)
+
+    def _write(self, rows: memoryview) -> None:
+        self.crc32 = zlib.crc32(rows, self.crc32 or 0)
+        with naming(str(self._path)):
+            while len(rows):
+                rows = rows[os.write(self._descriptor, rows) :]
 
 
 def _shown(document: Document) -> str:

@@ -63,7 +63,7 @@ def test_manifest(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (folder / "d.json").write_text('{"q": "b", "a": "me_myself_i"}')
     (folder / "m.yaml").write_text("tasks:\n  - one: d.json\n  - two: d.json\n")
     asked = ["run", "--manifest", "m.yaml", "--rules", "r.tsv", "--on-bad-triple", "skip"]
-    main([*asked, "--out", "out"])
+    main([*asked, "--out", "out", "--per-document"])
     said = "2 bad triples were skipped; the first:\n  one (d.json), line 1"
     assert capfd.readouterr().err.count(said) == 1
     for path, count in {"": 2, "tasks/one": 1, "tasks/two": 1}.items():

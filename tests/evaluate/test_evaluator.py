@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pff_stream.evaluate._kernel import Evaluator, TableCounter, scratch_bytes
 from pff_stream.evaluate.options import EvaluatorOptions
+from pff_stream.report._rows import RuleRows
+from pff_stream.report.records import Reason
+from pff_stream.report.sums import ROW
 from pff_stream.rules._table import RuleTable, TableBuilder
 from tests import strategies
-from tests.evaluate.evaluated import OUTCOMES, WAYS, Result, read_records, run
+from tests.evaluate.evaluated import OUTCOMES, REASONS, WAYS, Result, read_records, run
 from tests.evaluate.test_large_graphs import chain_rules, large_graph
 from tests.examples import examples
 from tests.graphs import chunk_of_rules, graph_of
@@ -76,9 +82,25 @@ def test_table_counts_the_same(data: st.DataObject) -> None:
     table = RuleTable(buffer)
     expected = [result for chunk in chunks for result in run(graph, chunk, semantics)[0].values()]
     for _ in range(2):  # a table serves one graph after the other
-        outcomes, sums, heads_absent = TableCounter(graph, semantics).count_table(table)
+        handed = bytearray()
+        rows = RuleRows(handed.extend)
+        outcomes, sums, reasons = TableCounter(graph, semantics).count_table(table, rows)
+        rows.finish_rows()
         words = [result.outcome for result in expected]
-        assert heads_absent == [result.reason for result in expected].count("head relation")
+        by_reason = [REASONS[reason] for reason in Reason for _ in range(reasons[reason])]
+        assert sorted(by_reason) == sorted(result.reason for result in expected)
+        # Two chunks number their rules alike: what is said of a number is said of both.
+        said = np.frombuffer(bytes(handed), ROW)
+        assert int(said["predictions"].sum()) == sums[0]
+        facts = Counter(relation for _, relation, _ in set(triples))
+        by_source = Counter[int]()
+        for row in said.tolist():
+            by_source[row[0]] += row[3]
+        wanted = Counter[int]()
+        for part in (rules[:half], rules[half:]):
+            for source, rule in enumerate(part):
+                wanted[source] += facts[rule.head.relation]
+        assert +by_source == +wanted
         assert outcomes == tuple(words.count(word) for word in OUTCOMES[:4])
         assert sums[:2] == (
             sum(result.predictions for result in expected),

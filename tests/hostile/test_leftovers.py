@@ -121,7 +121,7 @@ def check(folder: Path, words: str, seed: str, *, whole: bool) -> None:
     assert within(10.0, lambda: not session(process.pid)), "a process is left"
     own = f"pff-stream-{os.getuid()}"
     if was_killed:
-        made = {"tasks", "tasks.jsonl"} if "--manifest" in words else set()
+        made = {"documents.jsonl", "metrics.tsv"} if "--manifest" in words else set()
         assert around.left(process.pid) - made <= {own}
     (folder / "tiny.tsv").write_text("a\tr\tb\n")
     assert around.start(f"triples {folder}/tiny.tsv").wait() == 0

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from pff_stream.errors import InputError
 from pff_stream.observer import Silent
 from pff_stream.report._merge import write_results
-from pff_stream.report.folder import FOLDER_FILES, SUMMARY, TASK_LIST, TASKS
+from pff_stream.report.document_list import ListedDocument
+from pff_stream.report.folder import DOCUMENT_LIST, FOLDER_FILES, SUMMARY, TASKS
 from pff_stream.report.formats import WRITERS
 from pff_stream.report.formats.findings import as_json
 from pff_stream.report.formats.metrics import HEADER
@@ -226,22 +227,15 @@ def listed(results: Path, tmp_path: Path) -> Path:
     lines = list[str]()
     for name in ("a", "b", "c"):
         if name == "b":
-            line: dict[str, object] = {"outcome": "failed", "reason": "no"}
+            one = ListedDocument(name, None, "no", folder=f"{TASKS}/{name}")
             totals.failed += 1
         else:
             shutil.copytree(results, folder / TASKS / name)
             rules = FinishedRun.of_folder(os.fspath(results)).summary.totals.rules
             totals.add(rules)
-            line = {
-                "outcome": "violated",
-                "violated_rules": 2,
-                "predictions": rules.predictions,
-                "support": rules.support,
-                "violations": rules.violations,
-            }
-        line |= {"task": name, "folder": f"{TASKS}/{name}"}
-        lines.append(json.dumps(line) + "\n")
-    (folder / TASK_LIST).write_text("".join(lines))
+            one = ListedDocument(name, rules, "", "00", f"{TASKS}/{name}")
+        lines.append(one.to_line().decode())
+    (folder / DOCUMENT_LIST).write_text("".join(lines))
     found = [*by_hand(0.5, document="a"), *by_hand(0.75, 0.5, document="c")]
     (folder / FINDINGS).write_text("".join(f"{json.dumps(as_json(one))}\n" for one in found))
     totals.findings = totals_of(found)
@@ -279,22 +273,31 @@ def test_documents_in_order(results: Path, listed: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (without_last_line, "tasks.jsonl:2: found 2 documents, expected 3 by summary.json"),
-        (other("tasks/c", "tasks/../../x"), "tasks.jsonl:3: found .* expected a document as a ru"),
-        (other("tasks/c", "tasks/.."), "tasks.jsonl:3: found .* expected a document as a run ov"),
+        (without_last_line, "documents.jsonl:2: found 2 documents, expected 3 by summary.json"),
+        (
+            other("tasks/c", "tasks/../../x"),
+            "documents.jsonl:3: found .* expected a document",
+        ),
+        (
+            other("tasks/c", "tasks/.."),
+            "documents.jsonl:3: found .* expected a document",
+        ),
         (other("tasks/c", "tasks/gone"), "tasks/gone: found no results of a run there"),
         (
             other('"support": 8', '"support": 7'),
-            r"tasks.jsonl:1: found counts \(14, 7, 0\), expected",
+            r"documents.jsonl:1: found counts \(14, 7, 0\), expected",
         ),
-        (other('"support": 8', '"support": true'), "tasks.jsonl:1: found .* expected a document "),
+        (
+            other('"support": 8', '"support": true'),
+            "documents.jsonl:1: found .* expected a docum",
+        ),
     ],
 )
 def test_damaged_list(
     damage: Callable[[str], str], message: str, listed: Path, tmp_path: Path
 ) -> None:
     """A list of documents that was altered is an error with its line; it leads nowhere else."""
-    path = listed / TASK_LIST
+    path = listed / DOCUMENT_LIST
     path.write_text(damage(path.read_text()))
     with pytest.raises(InputError, match=message):
         reported(listed, tmp_path)

@@ -113,7 +113,7 @@ def test_documents(tmp_path: Path) -> None:
     assert expected in run(*command, *partial, check=1).splitlines()
     out = tmp_path / "out"
     assert expected in run(*command, *partial, "--out", out, check=1).splitlines()
-    tasks = [json.loads(line) for line in (out / "tasks.jsonl").read_text().splitlines()]
+    tasks = [json.loads(line) for line in (out / "documents.jsonl").read_text().splitlines()]
     assert [(one["outcome"], one["unknown"]) for one in tasks] == [
         ("violated", 0),
         ("satisfied", 3),

@@ -80,7 +80,11 @@ def test_results_of_an_earlier_run_are_replaced(inputs: Path) -> None:
         command(inputs, *words, code=1)
         assert set(os.listdir(inputs / "r")) == {*FOLDER_FILES, "summary.json"} | names
     command(inputs, *of_manifest, code=1)
-    assert set(os.listdir(inputs / "r")) == {"tasks", "tasks.jsonl", "summary.json"}
+    assert set(os.listdir(inputs / "r")) == {
+        "documents.jsonl",
+        "metrics.tsv",
+        "summary.json",
+    }
     command(inputs, *GIVEN, "--out", "r", code=1)
     assert set(os.listdir(inputs / "r")) == {*FOLDER_FILES, "summary.json"}
 

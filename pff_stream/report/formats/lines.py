@@ -38,9 +38,13 @@ class LinesWriter(DrivenWriter):
         """Its buffer."""
         return [_term(self, self.buffer_bytes)]
 
-    def end(self, summary: Summary) -> None:
+    def drain(self) -> None:
         """Gives away what is in the buffer."""
         self._lines.drain()
+
+    def end(self, summary: Summary) -> None:
+        """Gives away what is in the buffer."""
+        self.drain()
 
 
 class Violations(LinesWriter):

@@ -1,0 +1,89 @@
+"""`documents.jsonl`: a line for each document of a manifest, with all that is counted of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from pff_stream.report.records import Counts, Json, Outcome, Reason
+from pff_stream.report.totals import Totals
+
+_CUTS = ("violations_written", "cut_by_max_examples", "cut_by_max_violations")
+_BY_TEXT = {reason.text: reason for reason in Reason if reason.text}
+
+
+@dataclass(frozen=True, slots=True)
+class ListedDocument:
+    """A document and what it came to."""
+
+    name: str
+    """As the manifest has it."""
+    totals: Totals | None
+    """None where it could not be evaluated."""
+    reason: str = ""
+    """Why it could not."""
+    triples: str = ""
+    """The hash of its triples."""
+    folder: str | None = None
+    """Its folder of results, from that of the run; None: it has none."""
+
+    def to_line(self) -> bytes:
+        """The line with its end."""
+        line: dict[str, Json] = {"document": self.name}
+        if self.folder is not None:
+            line["folder"] = self.folder
+        totals = self.totals
+        if totals is None:
+            line |= {"outcome": "failed", "reason": self.reason}
+        else:
+            line |= {
+                "outcome": totals.word,
+                "rules": {outcome.word: totals.count(outcome) for outcome in Outcome},
+                "reasons": {
+                    text: totals.because(reason)
+                    for text, reason in _BY_TEXT.items()
+                    if totals.because(reason)
+                },
+                **totals.counts._asdict(),
+                "violations": totals.violations,
+                **{name: getattr(totals, name) for name in _CUTS if getattr(totals, name)},
+                "triples": self.triples,
+            }
+        return json.dumps(line, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"
+
+
+def listed_document(line: dict[str, Any]) -> ListedDocument:
+    """The document of a line; KeyError, TypeError or ValueError where no run wrote it."""
+    name, folder = _checked(line["document"], str), line.get("folder")
+    if folder is not None:
+        _checked(folder, str)
+    if line["outcome"] == "failed":
+        return ListedDocument(name, None, _checked(line["reason"], str), folder=folder)
+    rules, reasons = _checked(line["rules"], dict), _checked(line["reasons"], dict)
+    by_reason = {_BY_TEXT[text]: _count(n) for text, n in reasons.items()}
+    totals = Totals(
+        outcomes=tuple(_count(rules[outcome.word]) for outcome in Outcome),
+        counts=Counts(*(_count(line[one]) for one in Counts._fields)),
+        violations=_count(line["violations"]),
+        reasons=tuple(by_reason.get(reason, 0) for reason in Reason),
+        violations_written=_count(line.get(_CUTS[0], 0)),
+        cut_by_max_examples=_count(line.get(_CUTS[1], 0)),
+        cut_by_max_violations=_count(line.get(_CUTS[2], 0)),
+    )
+    if totals.word != line["outcome"]:
+        raise ValueError(f"outcome {line['outcome']!r}")
+    return ListedDocument(name, totals, "", _checked(line["triples"], str), folder)
+
+
+def _count(value: Any) -> int:
+    number: int = _checked(value, int)
+    if number < 0:
+        raise ValueError(f"count {number}")
+    return number
+
+
+def _checked(value: Any, kind: type) -> Any:
+    if type(value) is not kind:  # exactly: a bool is no number here
+        raise TypeError(f"{value!r} is no {kind.__name__}")
+    return value
