@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import pff_stream
+from pff_stream.cli.main import main
 from pff_stream.errors import InputError
 
 TRIPLES = [("a", "r", "b"), ("c", "r", "d"), ("a", "q", "b")]
@@ -111,6 +112,16 @@ def test_what_is_no_rule_is_named(rule: object) -> None:
     with pytest.raises(InputError, match=expected) as caught:
         list(pff_stream.validate([rule], TRIPLES))  # type: ignore[list-item]
     assert len(str(caught.value)) < 400
+
+
+def test_rules_with_other_separators(capfd: pytest.CaptureFixture[str]) -> None:
+    """Each line is rejected, with what would do."""
+    case = Path(__file__).parent.parent / "data/cases/08-rule-separators-unclear"
+    assert main(["compile", str(case / "r.tsv"), "--check", "--on-bad-rule", "skip"]) == 0
+    said = capfd.readouterr()
+    assert "6 rules, 0 distinct bodies, 6 rejected" in said.out
+    assert said.err.count("read as one atom of the relation") == 3
+    assert "6 rule lines could not be read" in said.err and "' <= '" in said.err
 
 
 def test_a_graph_that_is_not_encoded(inputs: tuple[Path, Path]) -> None:

@@ -121,8 +121,8 @@ class DocumentReader(TripleReader):
         found = counted(self._documents, "document")
         return [
             (
-                f"--id-key {self._id_key}: found in none of {found}, which are named by "
-                "their place instead (keys inside of an object are written with a dot: _id.$oid)"
+                f"--id-key {self._id_key}: found in none of {found}; names come from the "
+                "place instead (keys inside of an object are written with a dot: _id.$oid)"
             )
         ]
 
