@@ -106,7 +106,8 @@ class RunSettings(CommandSettings):
                 f"--fail-on: found {self.output.fail_on} without --baseline FILE, expected both: "
                 "new are the findings that an earlier run had not"
             )
-        if asks_for_score(self.output.fail_on):
+        looks_for_none = self.findings.findings in (0, "0") or inputs.manifest is not None
+        if asks_for_score(self.output.fail_on) and looks_for_none:
             raise UsageError(
                 f"--fail-on: found {self.output.fail_on} in a run that looks for no findings, "
                 "expected findings whose score is asked for"

@@ -186,3 +186,17 @@ def test_new_needs_a_baseline(inputs: Path) -> None:
     ended = command(inputs, "run", "rules.tsv", "good.json", "--fail-on", "violations,new>3")
     assert ended.returncode == 2
     assert "--fail-on: found violations,new>3 without --baseline FILE" in ended.stderr
+
+
+@pytest.mark.thorough
+def test_scores(inputs: Path) -> None:
+    """The best finding's; they need findings."""
+    (inputs / "rules.tsv").write_text("2\t1\t0.5\tlikes(X,Y) <= knows(X,Y)\n")
+    good = ("run", "rules.tsv", "good.json", "--fail-on")
+    ended = command(inputs, *good, "score>=0.5")
+    assert ended.returncode == 1
+    assert last_said(ended) == "Failed: a finding of score 0.5 (--fail-on score>=0.5)"
+    assert command(inputs, *good, "score>=0.51").returncode == 0
+    refused = command(inputs, *good, "score>=0.5", "--findings", "0")
+    assert refused.returncode == 2
+    assert "in a run that looks for no findings" in refused.stderr
