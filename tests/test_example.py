@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,6 +36,8 @@ class Ran:
     outcomes: list[list[str]]
     violations: dict[int, list[dict[str, object]]]
     summary: dict[str, object]
+    first: dict[str, Any]
+    """The best finding."""
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +62,7 @@ def ran(example: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
         outcomes=[row.split("\t") for row in outcomes],
         violations=violations,
         summary=json.loads((out / "summary.json").read_text(encoding="utf-8")),
+        first=json.loads((out / "findings.jsonl").read_text(encoding="utf-8").split("\n")[0]),
     )
 
 
@@ -103,6 +108,23 @@ def test_pages_show_what_is_counted(ran: Ran, example: Path, page: str) -> None:
     shown = [f"{counts[outcome]:,} {outcome}" for outcome in ("satisfied", "violated", "vacuous")]
     assert ", ".join(shown) in text
     assert f"{ran.summary['violations']:,} violations" in text
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/example/README.md"])
+def test_pages_show_the_first_finding(ran: Ran, example: Path, page: str) -> None:
+    """Place, rule and reason that the pages show are those of the first finding of this run."""
+    text = (example.parent.parent / page).read_text(encoding="utf-8")
+    where, (reason,) = ran.first["where"], ran.first["reasons"]
+    (place,) = reason["where"]
+    assert (
+        f"\ndocs/example/{Path(where['file']).name}:{where['line']}  {where['pointer']}\n" in text
+    )
+    assert f"\n  {ran.first['message'][:60]}" in text
+    assert f"\n  because  {place['pointer']} = " in text and f"(line {place['line']})\n" in text
+    assert f"\n  rule {reason['rule']}  {reason['rule_text'][:40]}" in text
+    for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL):
+        shown = json.loads(block)
+        assert shown | {"where": where} == {key: ran.first[key] for key in shown}
 
 
 def as_triples(rows: object) -> tuple[Triple, ...]:
