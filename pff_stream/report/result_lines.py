@@ -8,8 +8,9 @@ from pff_stream.errors import InputError
 
 MAX_LINE_BYTES = 1 << 20
 """A longer line of results is not read back."""
-LINE_COPIES = 9
-"""A line as read, as text (of up to four bytes a character), and its strings."""
+LINE_COPIES = 16
+"""A line as read, as text (of up to four bytes a character), and what is made of it: a finding of
+very many reasons takes most, while the one before it is still held."""
 _SHOWN = 80
 
 

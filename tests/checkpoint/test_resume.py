@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.run.faults import Running, digest, is_finished
-from tests.test_end_to_end import run
+from tests.run.faults import Running, is_finished
+from tests.test_end_to_end import RESULTS, digest, run, without_places
 
 pytestmark = pytest.mark.thorough
 
@@ -25,11 +25,17 @@ def inputs(data: Path) -> tuple[str, str]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(inputs: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The hash of the results that nobody meddled with."""
+def whole(inputs: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the results that nobody meddled with, and violations by rule beside it."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    run("run", *inputs, "--out", folder / "r", check=1)
-    return digest(folder / "r")
+    run("run", *inputs, "--out", folder / "r", "--violations", folder / "v", check=1)
+    return folder / "r"
+
+
+@pytest.fixture(scope="module")
+def undisturbed(whole: Path) -> str:
+    """The hash of these results."""
+    return digest(whole)
 
 
 def interrupted(folder: Path, *arguments: str, stdin: bytes | None = None) -> Path:
@@ -58,8 +64,9 @@ def interrupted(folder: Path, *arguments: str, stdin: bytes | None = None) -> Pa
 
 @pytest.fixture(scope="module")
 def kept(inputs: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An interrupted run; tests work on copies of it."""
-    return interrupted(tmp_path_factory.mktemp("interrupted"), *inputs)
+    """An interrupted run that lists violations by rule; tests work on copies of it."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    return interrupted(folder, *inputs, "--violations", str(folder / "v"))
 
 
 @pytest.fixture
@@ -81,12 +88,13 @@ def out(kept: Path, tmp_path: Path) -> Path:
     ],
 )
 def test_resumed_with_other_means(
-    options: tuple[object, ...], out: Path, undisturbed: str, inputs: tuple[str, str]
+    options: tuple[object, ...], out: Path, whole: Path, tmp_path: Path
 ) -> None:
     """What changes no byte may differ; only what is missing is done, and the bytes are the same."""
-    run("run", "--resume", out, *options, check=1)
+    listed = tmp_path / "v"
+    run("run", "--resume", out, *options, "--violations", listed, check=1)
     assert is_finished(out)
-    assert digest(out) == undisturbed
+    assert digest(out, listed) == digest(whole, whole.parent / "v")
     summary = json.loads((out / "summary.json").read_text())
     assert 0 < summary["run"]["resumed_rules"] < 6000
     # The finished folder: the same words and the same end, without any work.
@@ -150,6 +158,18 @@ def test_what_changes_bytes_must_be_the_same(option: tuple[str, str], out: Path)
     run("run", "--resume", out, "--max-examples", 10, check=1)
 
 
+def test_violations_by_rule_are_asked_for_at_the_beginning(
+    inputs: tuple[str, str], undisturbed: str, tmp_path: Path
+) -> None:
+    """A run that was begun without a list of them has kept none: 2, and it goes on without."""
+    out = interrupted(tmp_path, *inputs)
+    said = run("run", "--resume", out, "--violations", tmp_path / "v", check=2)
+    assert "--violations: found" in said and "was begun without: it kept no violations" in said
+    assert not (tmp_path / "v").exists()
+    run("run", "--resume", out, check=1)
+    assert digest(out) == undisturbed
+
+
 def test_inputs_must_be_the_same(inputs: tuple[str, str], tmp_path: Path) -> None:
     """Rules or triples that changed are named; with --overwrite the run begins anew."""
     rules, triples = tmp_path / "rules.tsv.gz", tmp_path / "train.tsv.gz"
@@ -183,7 +203,7 @@ def test_begun_by_an_older_version(out: Path, undisturbed: str, inputs: tuple[st
 
 @pytest.mark.parametrize("place", [0, 1], ids=["rules", "triples"])
 def test_standard_input_is_kept(
-    place: int, inputs: tuple[str, str], undisturbed: str, tmp_path: Path
+    place: int, inputs: tuple[str, str], whole: Path, tmp_path: Path
 ) -> None:
     """A run whose input was standard input is resumed without it."""
     given = list(inputs)
@@ -192,7 +212,9 @@ def test_standard_input_is_kept(
     out = interrupted(tmp_path, *given, stdin=stdin)
     run("run", "--resume", out, check=1)
     assert is_finished(out)
-    assert digest(out) == undisturbed
+    for name in RESULTS[1:]:
+        assert (out / name).read_bytes() == (whole / name).read_bytes()
+    assert without_places(out) == without_places(whole)
 
 
 def test_two_runs_in_one_folder(inputs: tuple[str, str], out: Path) -> None:
