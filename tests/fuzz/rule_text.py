@@ -40,9 +40,11 @@ def check(data: bytes) -> str:
         if isinstance(result, Rejected):
             assert ordinal not in found and reasons[ordinal].startswith("column "), line
         elif isinstance(result, Unsettled):
-            assert found[ordinal] == expected(result.readings[0], flags=3), line
+            first = result.readings[0]
+            assert found[ordinal] == expected(first, flags=3 + 4 * first.blanks), line
         else:
-            assert found[ordinal] == expected(result, flags=int(result.ambiguous)), line
+            flags = int(result.ambiguous) + 4 * result.blanks
+            assert found[ordinal] == expected(result, flags=flags), line
     return ACCEPTED if found else REFUSED
 
 

@@ -142,7 +142,7 @@ def test_any_rule(rule: ReferenceRule) -> None:
         (Rule(Atom("r", X, "a\tb"), (Atom("q", X, X),)), r"the name 'a\tb'"),
         (Rule(Atom("r", X, "\ud800"), (Atom("q", X, X),)), "the name"),
         (Rule(Atom("r", X, "me_myself_i"), (Atom("q", X, X),)), "the constant me_myself_i"),
-        (Rule(Atom("r", X, "a"), (Atom("q", X, "b"),) * (MAX_BODY_ATOMS + 1)), "8192 body atoms"),
+        (Rule(Atom("r", X, "a"), (Atom("q", X, "b"),) * (MAX_BODY_ATOMS + 1)), "8,192 body atoms"),
         (Rule(Atom("r", X, "a" * MAX_NAME_BYTES), (Atom("q", X, X),)), "names of 65538 bytes"),
         (
             Rule(Atom("r", X, "a"), tuple(Atom("q", X, Variable(f"{i}")) for i in range(26))),
