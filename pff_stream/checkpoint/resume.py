@@ -121,7 +121,7 @@ def _comparable(name: str, value: Any) -> Any:
         return [absolute(path) for path in value]
     if isinstance(value, tuple):
         return list(value)
-    return absolute(value) if name in ("rules", "manifest") else value
+    return absolute(value) if name in ("rules", "manifest", "baseline") else value
 
 
 def _shown(value: object) -> str:

@@ -16,7 +16,7 @@ from pff_stream.rules.columns import CONFIDENCE
 if TYPE_CHECKING:
     from pff_stream.rules.file import RuleFile
 
-__all__ = ["Kind", "Ranking", "rank_confidence", "rank_key", "ranking_of"]
+__all__ = ["Kind", "Ranking", "rank_confidence", "rank_key", "ranked_by", "ranking_of"]
 
 
 class Kind(IntEnum):
@@ -69,6 +69,11 @@ def ranking_of(asked: str | None, file: RuleFile) -> Ranking:
         f"rules are ranked by --confidence exact: {readable - n_rules:,} of {readable:,} have no "
         "confidence from 0 to 1 of the miner",
     )
+
+
+def ranked_by(kind: Kind, score: str, assumption: str) -> str:
+    """What findings are ordered by and what they are of, as `miner/max/closed`."""
+    return f"{kind.word}/{score}/{assumption}"
 
 
 def rank_key(

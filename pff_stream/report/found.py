@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Self
 
 from pff_stream.report.streams import KINDS, Finding
@@ -12,6 +12,15 @@ if TYPE_CHECKING:
     from pff_stream.report.records import Json
 
 SHOWN_FINDINGS = 20
+
+
+@dataclass(slots=True)
+class Gone:
+    """Findings of a baseline that are not found any more, above the floor of both."""
+
+    fixed: int = 0
+    """Their triple is in the graph now."""
+    no_longer_predicted: int = 0
 
 
 @dataclass(slots=True)
@@ -34,8 +43,10 @@ class FoundTotals:
     """Violated rules that have no confidence of this kind: not in force."""
     not_looked_at: int = 0
     """Rules that are too-large, rejected or failed."""
-    new: int | None = None
-    """Findings that the baseline has not; None: there is no baseline."""
+    n_new: int = 0
+    """Of those that were written, the baseline has not."""
+    gone: Gone | None = None
+    """What became of the other findings of the baseline; None: there is no baseline."""
     cut_by_max_disk: bool = False
     disk_bytes: int = 0
     """Temporary files that they were made in, at most."""
@@ -48,8 +59,18 @@ class FoundTotals:
         """Counts one that is written."""
         self.written += 1
         self.kinds[finding.kind] += 1
+        self.n_new += bool(finding.new)
         if len(self.first) < SHOWN_FINDINGS:
             self.first.append(finding)
+
+    def compare(self, gone: Gone) -> None:
+        """Takes what became of the baseline, when all findings are through."""
+        self.gone = gone
+
+    @property
+    def new(self) -> int | None:
+        """Findings that the baseline has not; None: there is no baseline."""
+        return None if self.gone is None else self.n_new
 
     @property
     def best_score(self) -> float | None:
@@ -70,6 +91,7 @@ class FoundTotals:
             "not_looked_at": self.not_looked_at,
             "cut_by_max_disk": self.cut_by_max_disk,
             **self.kinds,
+            **({} if self.gone is None else {"new": self.n_new, **asdict(self.gone)}),
         }
 
     @classmethod
@@ -91,4 +113,10 @@ class FoundTotals:
             not_looked_at=int(document["not_looked_at"]),
             cut_by_max_disk=bool(document["cut_by_max_disk"]),
             kinds={kind: int(document[kind]) for kind in KINDS},
+            n_new=int(document.get("new", 0)),
+            gone=_gone(document) if "new" in document else None,
         )
+
+
+def _gone(document: Mapping[str, Any]) -> Gone:
+    return Gone(*(int(document[one.name]) for one in fields(Gone)))

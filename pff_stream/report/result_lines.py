@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pff_stream.errors import InputError
+from pff_stream.files.sources import open_blocks
 
 MAX_LINE_BYTES = 1 << 20
 """A longer line of results is not read back."""
@@ -15,7 +16,7 @@ _SHOWN = 80
 
 
 class ResultLines:
-    """Lines of a file one by one, without their ends, and errors that name the present one."""
+    """Lines of a file, packed or not, one by one, and errors that name the present one."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -29,17 +30,25 @@ class ResultLines:
         return next(self._lines)
 
     def _read(self) -> Iterator[str]:
-        try:
-            with open(self.path, "rb") as file:
-                while line := file.readline(MAX_LINE_BYTES):
-                    self.number += 1
-                    if not line.endswith(b"\n"):
-                        is_long = len(line) == MAX_LINE_BYTES
-                        found = "a line of 1 MiB or more" if is_long else "a line that is cut"
-                        raise self.error(found, "a shorter one" if is_long else "a whole one")
-                    yield line[:-1].decode("utf-8", "surrogateescape")
-        except OSError as error:
-            raise InputError(f"{self.path}: {error.strerror or error}") from error
+        rest = b""
+        for block in open_blocks(self.path):
+            *lines, last = block.split(b"\n")
+            for line in lines:
+                self.number += 1
+                yield self._text(rest + line)
+                rest = b""
+            rest += last
+            if len(rest) >= MAX_LINE_BYTES:
+                self.number += 1
+                self._text(rest)
+        if rest:
+            self.number += 1
+            raise self.error("a line that is cut", "a whole one")
+
+    def _text(self, line: bytes) -> str:
+        if len(line) >= MAX_LINE_BYTES:
+            raise self.error("a line of 1 MiB or more", "a shorter one")
+        return line.decode("utf-8", "surrogateescape")
 
     def error(self, found: str, expected: str) -> InputError:
         """The error for the present line; at the end, for the last."""

@@ -34,7 +34,7 @@ def finding_lines(found: FoundTotals, width: int) -> Iterator[Line]:
     """The best findings and what they are of all; nothing where none were looked for."""
     shown = found.first
     if not shown:
-        yield [Span(_of_all(found))]
+        yield from _nothing(found)
         return
     if any(one.where is not None and one.where.pointer is not None for one in shown):
         for one in shown:
@@ -43,16 +43,33 @@ def finding_lines(found: FoundTotals, width: int) -> Iterator[Line]:
     else:
         yield from _table(shown, width)
     yield [Span(_of_all(found))]
+    if found.gone is not None:
+        yield [Span(_compared(found))]
     if found.cut_by_max_disk:
         yield [Span("cut short by --max-disk: there are more")]
     yield []
 
 
+def _nothing(found: FoundTotals) -> Iterator[Line]:
+    """What is said where there are no findings, if there is anything to say."""
+    if found.without_value:
+        without = counted(found.without_value, "violated rule")
+        yield [Span(f"no findings: {without} without a confidence from 0 to 1 (miner)")]
+    if found.gone is not None:
+        yield [Span(_compared(found))]
+
+
+def _compared(found: FoundTotals) -> str:
+    gone = found.gone
+    assert gone is not None
+    return (
+        f"{found.n_new:,} new; of the baseline {gone.fixed:,} fixed, "
+        f"{gone.no_longer_predicted:,} no longer predicted."
+    )
+
+
 def _of_all(found: FoundTotals) -> str:
     """How many there are, above what, and of which kinds."""
-    if not found.first:
-        looked = counted(found.rules_in_force, "violated rule")
-        return f"no findings ({looked} in force)" if found.rules_in_force else "no findings"
     kind = found.ranked_by.partition("/")[0]
     above = "" if found.confidence is None else f" at {found.confidence:.3g} and above ({kind})"
     if found.is_all and found.written == found.total:

@@ -17,9 +17,9 @@ from pff_stream.errors import DamagedResultsError
 from pff_stream.evaluate.options import evaluator_options
 from pff_stream.execute.files import OutputFile
 from pff_stream.execute.job import Job
+from pff_stream.findings.confidence import ranked_by
 from pff_stream.findings.found import Described
 from pff_stream.findings.order import ChosenRules
-from pff_stream.findings.places import PlaceSources
 from pff_stream.inputs import GraphInput, Rules
 from pff_stream.limits.fence import planned_phase_held, share_bytes
 from pff_stream.notes import Notes
@@ -46,12 +46,11 @@ from pff_stream.report.totals import RunTotals, Totals, not_looked_at
 from pff_stream.rules.file import RuleFile
 from pff_stream.rules.terms import decoding
 from pff_stream.run.cut import CarryOut, Ready, Work, timed
-from pff_stream.run.findings import GraphFindings, Wanted, WithdrawnError
+from pff_stream.run.findings import GraphFindings, Wanted, WithdrawnError, place_sources
 from pff_stream.run.listing import Listing
 from pff_stream.run.suspicion import suspicions
 from pff_stream.triples._graph import GraphView
 from pff_stream.triples.graph import attach
-from pff_stream.triples.options import encode_options
 from pff_stream.work.rules import set_up
 from pff_stream.work.tally import Evaluation
 from pff_stream.work.task import (
@@ -203,7 +202,9 @@ class RulesWork(Work):
         graph = stack.enter_context(attach(self.graph.name)).view
         finder = None
         if wanted is not None:
-            finder = GraphFindings(wanted, self.ready, self._listing, self._place_sources())
+            finder = GraphFindings(
+                wanted, self.ready, self._listing, place_sources(self.ready, self.graph)
+            )
             formatters.append(stack.enter_context(finder.ranked()))
         held = planned_phase_held(self.ready.plan, "merge", self.ready.settings.resources)
         with timed(self.ready.seconds, "merge"), held:
@@ -295,20 +296,12 @@ class RulesWork(Work):
         if n == 0:
             return None
         kind = self.ready.ranking.kind
-        ranked_by = f"{kind.word}/{options.score}/{evaluation.assumption}"
-        described = Described(ranked_by, options.floor, by_score=options.score != "max")
+        ranked = ranked_by(kind, options.score, evaluation.assumption)
+        described = Described(ranked, options.floor, by_score=options.score != "max")
         return Wanted(n, options, kind, described)
 
     def _listing(self, chosen: ChosenRules, first: int, spool: tuple[IO[bytes], str]) -> Listing:
         return Listing(self.file, self.job, self.window, chosen, first, spool)
-
-    def _place_sources(self) -> PlaceSources | None:
-        """What the graph was made of, where it can be read again."""
-        triples = self.ready.settings.inputs.triples
-        if not triples or not all(os.path.isfile(path) for path in triples):
-            return None
-        options = encode_options(self.ready.settings.reading)
-        return PlaceSources(triples, options, self.graph.input_hash)
 
     def _header(self) -> RunHeader:
         ready = self.ready

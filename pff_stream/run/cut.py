@@ -32,6 +32,7 @@ from planner.model import Phase
 from planner.plan import Plan
 
 if TYPE_CHECKING:
+    from pff_stream.findings.baseline import Baseline
     from pff_stream.report.read_back import FinishedRun
 
 
@@ -166,6 +167,8 @@ class Ready:
     plan: Plan
     meter: MemoryMeter
     """Measures from the beginning of the run to its end."""
+    baseline: Baseline | None = None
+    """Findings of an earlier run; None: there are none to compare with."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall time by phase."""
     relations: Relations = ()
@@ -184,7 +187,8 @@ class Ready:
     @property
     def hashes(self) -> dict[str, str]:
         """Hashes of the contents of all inputs, by name."""
-        return {"rules": self.rules.source_hash.hex(), **self.documents.hashes}
+        baseline = {} if self.baseline is None else {"baseline": self.baseline.content_hash}
+        return {"rules": self.rules.source_hash.hex(), **self.documents.hashes, **baseline}
 
     @property
     def notes(self) -> Notes:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import IO, TypeAlias
 
 import numpy as np
 
+from pff_stream.checkpoint.texts import texts_of
 from pff_stream.errors import RefusedError
 from pff_stream.files.temporary import temporary_file
 from pff_stream.findings._joined import Joined
@@ -26,6 +27,7 @@ from pff_stream.findings.order import ChosenRules
 from pff_stream.findings.places import PlaceSources
 from pff_stream.findings.terms import BATCH, violation_bytes
 from pff_stream.findings.where import Places
+from pff_stream.inputs import GraphInput
 from pff_stream.limits.fence import planned_phase_held
 from pff_stream.report.found import FoundTotals
 from pff_stream.report.streams import Finding
@@ -33,6 +35,7 @@ from pff_stream.run.cut import CarryOut, Ready
 from pff_stream.run.listing import Listing
 from pff_stream.settings.models import FindingsOptions
 from pff_stream.triples._graph import GraphView
+from pff_stream.triples.options import encode_options
 from planner.sizes import format_size
 
 MakesListing: TypeAlias = "Callable[[ChosenRules, int, tuple[IO[bytes], str]], Listing]"
@@ -109,6 +112,8 @@ class GraphFindings:
             cut = self._choose(chosen, joined, carry_out, disk)
             if cut < 0:
                 totals.is_all = chosen.is_all
+                if self._ready.baseline is not None:
+                    totals.compare(self._ready.baseline.gone(graph))
                 return totals
             stack.enter_context(
                 planned_phase_held(self._ready.plan, "join", self._ready.settings.resources)
@@ -121,10 +126,15 @@ class GraphFindings:
             totals.cut_by_max_disk = disk.is_full
             findings = islice(FoundFindings(joined, chosen, wanted.described), wanted.n)
             places = self._places
+            baseline = self._ready.baseline
             while batch := list(islice(findings, BATCH)):
                 for finding in places.of(batch):
+                    if baseline is not None:
+                        finding = replace(finding, new=baseline.is_new(finding))
                     totals.take(finding)
                     take(finding)
+            if baseline is not None:
+                totals.compare(baseline.gone(graph))
             totals.disk_bytes = disk.used_bytes + listed.spilled_bytes + found.spilled_bytes
         return totals
 
@@ -194,3 +204,17 @@ class _Disk:
                 f"--max-disk {format_size(need)} would do"
             )
         self.used_bytes = min(need, self._cap)
+
+
+def place_sources(ready: Ready, graph: GraphInput) -> PlaceSources:
+    """What the graph was made of, to be read again."""
+    settings = ready.settings
+    options = encode_options(settings.reading)
+    hashes = {} if graph.encoded is None else graph.encoded.input_hashes
+    made = PlaceSources(
+        settings.inputs.triples, options, graph.input_hash, graph.copies, input_hashes=hashes
+    )
+    if settings.output.resume is None:
+        return made
+    texts = texts_of(settings.output.resume)
+    return replace(made, inputs=texts.paths, copies=texts.copies, names=texts.names)

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from typing import TYPE_CHECKING
 
 from pff_stream.files.temporary import working_folder
+from pff_stream.findings.confidence import ranked_by, ranking_of
 from pff_stream.inputs import TriplesGiven, open_graph, open_rules
 from pff_stream.limits.fence import phase_held
 from pff_stream.limits.meter import MemoryMeter
@@ -20,6 +21,8 @@ from pff_stream.settings.commands import RunSettings
 from planner.probe import measure_self
 
 if TYPE_CHECKING:
+    from pff_stream.findings.baseline import Baseline
+    from pff_stream.rules.file import RuleFile
     from pff_stream.rules.given import RulesGiven
     from pff_stream.rules.share import CompileShare
     from pff_stream.settings.models import ResourceOptions
@@ -83,16 +86,34 @@ def prepared(
                         encoder_bytes,
                         resources=resources,
                         tick=meter.tick,
+                        # Where findings stand is looked up in the texts, which are read again.
+                        copy_bytes=resources.max_disk_bytes if settings.finds else None,
                     )
                 )
             documents = OneGraph(graph)
             if documents.is_in_files:
                 meter.drop_marks()
             before += preparation.encoded(encode_terms(graph), parent_bytes)
+        # Before the costs: what it holds is of this process from here on.
+        baseline = _baseline(settings, opened.file)
         meter.begin("plan")
         costs = measure_costs(machine.budget_bytes, folder, meter)
         basis = Basis(settings, budget, opened, folder, out or folder, costs, before)
         # A probe's workers, as far as they are threads, are in it.
         with phase_held(machine.budget_bytes, resources, threads=2):
             plan = documents.plan(basis)
-        yield Ready(settings, budget, folder, opened, documents, plan, meter, seconds, relations)
+        yield Ready(
+            settings, budget, folder, opened, documents, plan, meter, baseline, seconds, relations
+        )
+
+
+def _baseline(settings: RunSettings, file: RuleFile) -> Baseline | None:
+    """The findings to compare with, read."""
+    options, evaluation = settings.findings, settings.evaluation
+    if options.baseline is None or options.floor is None:
+        return None
+    from pff_stream.findings.baseline import Baseline
+
+    kind = ranking_of(evaluation.confidence, file).kind
+    ranked = ranked_by(kind, options.score, evaluation.assumption)
+    return Baseline(options.baseline, ranked, options.floor)

@@ -101,7 +101,9 @@ class RunSettings(CommandSettings):
                 "--per-document: found without --manifest FILE and --out DIR, expected both: it "
                 "makes a folder in DIR for each document"
             )
-        if asks_for_new(self.output.fail_on):
+        if self.findings.baseline is not None and inputs.manifest is not None:
+            raise UsageError("--baseline: found with --manifest, expected TRIPLES")
+        if asks_for_new(self.output.fail_on) and self.findings.baseline is None:
             raise UsageError(
                 f"--fail-on: found {self.output.fail_on} without --baseline FILE, expected both: "
                 "new are the findings that an earlier run had not"
@@ -123,12 +125,18 @@ class RunSettings(CommandSettings):
         """Whether violations are shown by rule, beside the findings."""
         return self.output.violations is not None or self.output.per_document
 
+    @property
+    def finds(self) -> bool:
+        """Whether findings are looked for."""
+        return self.findings.number(is_kept=True) != 0
+
     def result_options(self) -> dict[str, Any]:
         """Every option that changes what a run finds and holds, for summaries and saved plans.
 
         Values are those that JSON has, so that what was saved compares.
         """
         found = {**self.evaluation.values(), **self.findings.values(), **self.reading.values()}
+        del found["baseline"]  # what it says is an input
         return {n: list(one) if isinstance(one, tuple) else one for n, one in found.items()}
 
 

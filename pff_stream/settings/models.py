@@ -159,9 +159,13 @@ class FindingsOptions(Options):
     """max or noisy-or."""
     max_reasons: int = 10
     """Reasons written for each, best first."""
+    baseline: str | None = None
+    """Path of `findings.jsonl` of an earlier run, whose findings are not new."""
 
     def number(self, is_kept: object) -> int | None:
         """How many are looked for, where they are kept in a file or not; None: all of them."""
+        if self.baseline is not None:
+            return None
         if self.findings is None:
             return KEPT_FINDINGS if is_kept else SHOWN_FINDINGS
         return None if self.findings == "all" else int(self.findings)
@@ -170,6 +174,11 @@ class FindingsOptions(Options):
         """A cut by single confidence is not exact for noisy-or."""
         if self.score == "noisy-or" and self.floor is None:
             raise UsageError("--score noisy-or: found without --floor, expected --floor C besides")
+        if self.baseline is not None and (self.floor is None or self.findings not in (None, "all")):
+            raise UsageError(
+                "--baseline: expected --floor C besides, and all findings: of a list that is cut "
+                "nobody knows which are new"
+            )
 
 
 class ResourceOptions(Options):

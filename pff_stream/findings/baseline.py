@@ -1,0 +1,90 @@
+"""An earlier run's findings, by their keys: which of the present ones are new, which are fixed.
+
+Of each line the key is kept, 8 bytes, sorted. What became of those that are not found any more is
+looked up in a second pass. Does not cover: what is done about new ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pff_stream.errors import InputError
+from pff_stream.report.found import Gone
+from pff_stream.report.read_findings import read_finding
+from pff_stream.report.result_lines import ResultLines, shown
+
+if TYPE_CHECKING:
+    from pff_stream.report.streams import Finding
+    from pff_stream.triples._graph import GraphView
+
+
+class Baseline:
+    """Findings of an earlier run; raises `InputError` where it cannot be compared with this one."""
+
+    def __init__(self, path: str, ranked_by: str, floor: float) -> None:
+        self._path = path
+        self._ranked_by = ranked_by
+        self.floor = floor
+        """The higher one of both: above it new and fixed are judged."""
+        keys = array("Q")
+        hashed = hashlib.blake2b(digest_size=16)
+        for finding in self._read():
+            hashed.update(f"{finding.key} {finding.score!r}\n".encode())
+            keys.append(int(finding.key, 16))
+            self.floor = max(self.floor, finding.floor or 0.0)
+        self._keys: NDArray[np.uint64] = np.frombuffer(keys, np.uint64) if keys else _NO_KEYS
+        self._keys.sort()
+        self._met = np.zeros(len(self._keys), np.bool_)
+        self.content_hash = hashed.hexdigest()
+        """The same for the same keys and scores."""
+
+    def is_new(self, finding: Finding) -> bool:
+        """Whether the baseline has it not, and it is above the floor of both; notes it as met."""
+        key = np.uint64(int(finding.key, 16))
+        at = int(np.searchsorted(self._keys, key))
+        if at < len(self._keys) and self._keys[at] == key:
+            self._met[at] = True
+            return False
+        return finding.score >= self.floor
+
+    def gone(self, graph: GraphView) -> Gone:
+        """What became of those that were not met; asked when all findings are through."""
+        found = Gone()
+        for finding in self._read():
+            at = int(np.searchsorted(self._keys, np.uint64(int(finding.key, 16))))
+            if self._met[at] or finding.score < self.floor:
+                continue
+            subject, relation, object_ = (
+                name.encode("utf-8", "surrogateescape") for name in finding.triple
+            )
+            ids = graph.entity_id(subject), graph.relation_id(relation), graph.entity_id(object_)
+            if min(ids) >= 0 and graph.has_triple(*ids):
+                found.fixed += 1
+            else:
+                found.no_longer_predicted += 1
+        return found
+
+    def _read(self) -> Iterator[Finding]:
+        lines = ResultLines(self._path)
+        for text in lines:
+            finding = read_finding(lines, text)
+            if finding.ranked_by != self._ranked_by:
+                raise lines.error(
+                    f"a finding ranked by {shown(finding.ranked_by)}",
+                    f"{self._ranked_by}, as this run ranks them",
+                )
+            if finding.floor is None:
+                raise InputError(
+                    f"{self._path}: found findings of a run without --floor, expected those of one "
+                    "with --findings all --floor C: of others nobody knows which are missing"
+                )
+            yield finding
+
+
+_NO_KEYS = np.empty(0, np.uint64)
