@@ -33,8 +33,7 @@ from planner.reserve import Reservation, less_pending
 Make = Callable[[ResourceOptions, Machine, "Settings | None"], Plan]
 """Plans for resources on a machine; the settings of a saved plan, where there is one, are fixed."""
 
-_FINDING = tuple(name for name in FindingsOptions.names() if name != "baseline")
-SIZED_BY = InputOptions.names() + EvaluationOptions.names() + _FINDING
+SIZED_BY = InputOptions.names() + EvaluationOptions.names() + FindingsOptions.names()
 """Options that change what a run finds and holds, beside those that a plan chooses."""
 _INPUTS = ("rules", "triples", "manifest", "documents")
 

@@ -102,7 +102,7 @@ def _finding_sizes(
     settings: RunSettings, rules: RuleSizes, graph: GraphInput
 ) -> FindingSizes | None:
     outputs = found_outputs(settings.output)
-    n = settings.findings.number(outputs)
+    n = settings.number_of_findings(outputs)
     if n == 0:
         return None
     terms = merged_terms(outputs, OutputSizes(rules=rules.n_rules))

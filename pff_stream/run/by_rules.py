@@ -292,7 +292,7 @@ class RulesWork(Work):
         """The findings that are looked for; None: none."""
         settings = self.ready.settings
         options, evaluation = settings.findings, settings.evaluation
-        n = options.number(self._found_outputs)
+        n = settings.number_of_findings(self._found_outputs)
         if n == 0:
             return None
         kind = self.ready.ranking.kind

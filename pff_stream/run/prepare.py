@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from pff_stream.files.temporary import working_folder
 from pff_stream.findings.confidence import ranked_by, ranking_of
-from pff_stream.inputs import TriplesGiven, open_graph, open_rules
+from pff_stream.inputs import GraphInput, TriplesGiven, open_graph, open_rules
 from pff_stream.limits.fence import phase_held
 from pff_stream.limits.meter import MemoryMeter
-from pff_stream.observer import Observer
+from pff_stream.observer import Observer, Tick
 from pff_stream.plan.budget import MemoryBudget
 from pff_stream.plan.costs import measure_costs
 from pff_stream.plan.preparation import COMPILE, ENCODE, Preparation
@@ -79,22 +79,12 @@ def prepared(
             preparation.note_bound(reading, encoder_bytes, observer)
             with timed(seconds, ENCODE):
                 graph = stack.enter_context(
-                    open_graph(
-                        inputs.triples if triples is None else triples,
-                        reading,
-                        folder,
-                        encoder_bytes,
-                        resources=resources,
-                        tick=meter.tick,
-                        # Where findings stand is looked up in the texts, which are read again.
-                        copy_bytes=resources.max_disk_bytes if settings.finds else None,
-                    )
+                    _graph(settings, triples, folder, encoder_bytes, meter.tick)
                 )
             documents = OneGraph(graph)
             if documents.is_in_files:
                 meter.drop_marks()
             before += preparation.encoded(encode_terms(graph), parent_bytes)
-        # Before the costs: what it holds is of this process from here on.
         baseline = _baseline(settings, opened.file)
         meter.begin("plan")
         costs = measure_costs(machine.budget_bytes, folder, meter)
@@ -107,13 +97,33 @@ def prepared(
         )
 
 
+def _graph(
+    settings: RunSettings,
+    triples: TriplesGiven | None,
+    folder: str,
+    encoder_bytes: int,
+    tick: Tick,
+) -> AbstractContextManager[GraphInput]:
+    """The graph, encoded; where findings stand is looked up in the texts, which are read again."""
+    resources = settings.resources
+    return open_graph(
+        settings.inputs.triples if triples is None else triples,
+        settings.reading,
+        folder,
+        encoder_bytes,
+        resources=resources,
+        tick=tick,
+        copy_bytes=resources.max_disk_bytes if settings.finds else None,
+    )
+
+
 def _baseline(settings: RunSettings, file: RuleFile) -> Baseline | None:
-    """The findings to compare with, read."""
+    """The findings to compare with, read: before costs are measured, which they are part of."""
     options, evaluation = settings.findings, settings.evaluation
-    if options.baseline is None or options.floor is None:
+    if settings.inputs.baseline is None or options.floor is None:
         return None
     from pff_stream.findings.baseline import Baseline
 
     kind = ranking_of(evaluation.confidence, file).kind
     ranked = ranked_by(kind, options.score, evaluation.assumption)
-    return Baseline(options.baseline, ranked, options.floor)
+    return Baseline(settings.inputs.baseline, ranked, options.floor)

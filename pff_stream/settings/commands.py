@@ -101,9 +101,8 @@ class RunSettings(CommandSettings):
                 "--per-document: found without --manifest FILE and --out DIR, expected both: it "
                 "makes a folder in DIR for each document"
             )
-        if self.findings.baseline is not None and inputs.manifest is not None:
-            raise UsageError("--baseline: found with --manifest, expected TRIPLES")
-        if asks_for_new(self.output.fail_on) and self.findings.baseline is None:
+        self._validate_baseline()
+        if asks_for_new(self.output.fail_on) and inputs.baseline is None:
             raise UsageError(
                 f"--fail-on: found {self.output.fail_on} without --baseline FILE, expected both: "
                 "new are the findings that an earlier run had not"
@@ -128,7 +127,22 @@ class RunSettings(CommandSettings):
     @property
     def finds(self) -> bool:
         """Whether findings are looked for."""
-        return self.findings.number(is_kept=True) != 0
+        return self.number_of_findings(is_kept=True) != 0
+
+    def number_of_findings(self, is_kept: object) -> int | None:
+        """How many are looked for, where they are kept in a file or not; None: all of them."""
+        return None if self.inputs.baseline is not None else self.findings.number(is_kept)
+
+    def _validate_baseline(self) -> None:
+        if self.inputs.baseline is None:
+            return
+        if self.inputs.manifest is not None:
+            raise UsageError("--baseline: found with --manifest, expected TRIPLES")
+        if self.findings.floor is None or self.findings.findings not in (None, "all"):
+            raise UsageError(
+                "--baseline: expected --floor C besides, and all findings: of a list that is cut "
+                "nobody knows which are new"
+            )
 
     def result_options(self) -> dict[str, Any]:
         """Every option that changes what a run finds and holds, for summaries and saved plans.
@@ -136,7 +150,6 @@ class RunSettings(CommandSettings):
         Values are those that JSON has, so that what was saved compares.
         """
         found = {**self.evaluation.values(), **self.findings.values(), **self.reading.values()}
-        del found["baseline"]  # what it says is an input
         return {n: list(one) if isinstance(one, tuple) else one for n, one in found.items()}
 
 

@@ -65,9 +65,11 @@ class Inputs(Options):
     """Triples or documents that make one graph together; `-` is standard input."""
     manifest: str | None = None
     """A list of many documents, each a graph of its own."""
+    baseline: str | None = None
+    """`findings.jsonl` of an earlier run, whose findings are not new."""
 
     def __post_init__(self) -> None:
-        self.read("manifest", *["rules"] * bool(self.rules))
+        self.read("manifest", "baseline", *["rules"] * bool(self.rules))
         # No option fills them: TRIPLES only stand on a command line.
         given = (self.triples,) if isinstance(self.triples, str) else self.triples
         paths = tuple(str(OPTIONS["rules"].read(path, "TRIPLES")) for path in given)
@@ -159,13 +161,9 @@ class FindingsOptions(Options):
     """max or noisy-or."""
     max_reasons: int = 10
     """Reasons written for each, best first."""
-    baseline: str | None = None
-    """Path of `findings.jsonl` of an earlier run, whose findings are not new."""
 
     def number(self, is_kept: object) -> int | None:
         """How many are looked for, where they are kept in a file or not; None: all of them."""
-        if self.baseline is not None:
-            return None
         if self.findings is None:
             return KEPT_FINDINGS if is_kept else SHOWN_FINDINGS
         return None if self.findings == "all" else int(self.findings)
@@ -174,11 +172,6 @@ class FindingsOptions(Options):
         """A cut by single confidence is not exact for noisy-or."""
         if self.score == "noisy-or" and self.floor is None:
             raise UsageError("--score noisy-or: found without --floor, expected --floor C besides")
-        if self.baseline is not None and (self.floor is None or self.findings not in (None, "all")):
-            raise UsageError(
-                "--baseline: expected --floor C besides, and all findings: of a list that is cut "
-                "nobody knows which are new"
-            )
 
 
 class ResourceOptions(Options):
