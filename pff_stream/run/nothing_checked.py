@@ -23,7 +23,7 @@ from pff_stream.run.absent_names import (
     names_of,
 )
 from pff_stream.run.spelling import has_columns
-from pff_stream.run.suspicion import checked_nothing, lacks_names, n_absent
+from pff_stream.run.suspicious import checked_nothing, lacks_names, n_absent
 from pff_stream.settings.columns import other_columns
 from pff_stream.triples._graph import GraphView
 from pff_stream.triples.graph import attach
