@@ -202,7 +202,10 @@ class Notes:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Notes:
         """What `to_json` told; KeyError, TypeError or ValueError where it is something else."""
-        return cls(tuple(_read(name, value) for name, value in document.items()))
+        try:
+            return cls(tuple(_read(name, value) for name, value in document.items()))
+        except (AttributeError, OverflowError) as error:
+            raise ValueError(f"no notes of a run: {error}") from error
 
     def _add(self, note: Note) -> None:
         before = self._notes.get(note.kind.name)

@@ -8,18 +8,20 @@ the results; workers, budget and the like may differ. Does not cover: spool and 
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from pff_stream.checkpoint.state import absolute, read_settings
 from pff_stream.errors import InputError, UsageError
+from pff_stream.files.saved import saved_json
+from pff_stream.files.writers import STANDARD_OUTPUT
 from pff_stream.limits.room import check_room
 from pff_stream.report.folder import STATE, SUMMARY, is_unfinished
-from pff_stream.report.summary import Summary, read_summary
+from pff_stream.report.summary import NOT_A_SUMMARY, Summary, read_summary
 from pff_stream.settings.commands import RunSettings
 from pff_stream.settings.models import OutputOptions, ResourceOptions
-from pff_stream.settings.options import OPTIONS
+from pff_stream.settings.options import OPTIONS, split_report
 from pff_stream.settings.resolve import Layers, resolve, said
 
 MAY_DIFFER = frozenset(ResourceOptions.names() + OutputOptions.names()) - {"per_document"}
@@ -60,8 +62,7 @@ def finished_run(layers: Layers) -> Finished | None:
         return None
     path = os.path.join(str(out), SUMMARY)
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            summary = read_summary(json.load(file))
+        summary = read_summary(saved_json(path))
         run: Any = summary.run
         lines = [str(line) for line in run["lines"]]
         code, reason = int(run["exit_code"]), str(run["reason"])
@@ -73,7 +74,7 @@ def finished_run(layers: Layers) -> Finished | None:
         ) from None
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
-    except (ValueError, KeyError, TypeError):
+    except NOT_A_SUMMARY:
         raise InputError(f"{path}: found no summary of a run that this version wrote") from None
 
 
@@ -110,9 +111,30 @@ def _restored(out: str, layers: Layers) -> RunSettings:
         path = os.path.join(out, STATE, kept)
         values[name] = path if name == "rules" else (path,)
     try:
-        return RunSettings.of(**values | {"out": out, "resume": out, "overwrite": False})
+        settings = RunSettings.of(**values | {"out": out, "resume": out, "overwrite": False})
+        _check_outputs(settings.output, out, now)
+        return settings
     except (TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{out}: found other settings than a run writes ({error})") from error
+
+
+def _check_outputs(output: OutputOptions, out: str, now: Mapping[str, Any]) -> None:
+    """`InputError` where the folder alone names a file that something would be lost of.
+
+    A folder may come from anywhere: it may say where new results go, and replace nothing.
+    """
+    named = [] if "report" in now else [split_report(text)[1] for text in output.report]
+    if "violations" not in now and output.violations is not None:
+        named.append(output.violations)
+    inside = os.path.join(os.path.realpath(out), "")
+    for path in named:
+        if path == STANDARD_OUTPUT or os.path.realpath(path).startswith(inside):
+            continue
+        if not os.path.isabs(path) or os.path.lexists(path):
+            raise InputError(
+                f"--resume {out}: the folder says to write {path}, which is there already or no "
+                "absolute path: give --violations or --report again"
+            )
 
 
 def _comparable(name: str, value: Any) -> Any:

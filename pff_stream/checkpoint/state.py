@@ -171,6 +171,7 @@ def read_settings(out: str) -> dict[str, Any]:
     try:
         with open(open_private(out, STATE_SETTINGS, os.O_RDONLY), encoding="utf-8") as file:
             document = json.loads(file.read(_SETTINGS_BYTES))
+        os.fsencode(json.dumps(document, ensure_ascii=False))  # text that no path could hold
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
@@ -204,6 +205,10 @@ def _wrong_part(document: Mapping[str, Any]) -> str:
     texts = document.get("texts", [])
     if not isinstance(texts, list) or not all(map(_is_text, texts)):
         return "texts of inputs"
+    try:
+        Notes.from_json(document["notes"])
+    except (KeyError, TypeError, ValueError):
+        return "notes"
     return ""
 
 

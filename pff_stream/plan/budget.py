@@ -7,15 +7,13 @@ Does not cover: what a run needs (`terms`, `choose`), what the kernel enforces (
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-import stat
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from pff_stream.closing import Closing
 from pff_stream.errors import InputError, UsageError
+from pff_stream.files.saved import saved_json
 from pff_stream.limits.fence import read_limits
 from pff_stream.settings.models import (
     EvaluationOptions,
@@ -38,8 +36,6 @@ SIZED_BY = InputOptions.names() + EvaluationOptions.names() + FindingsOptions.na
 _INPUTS = ("rules", "triples", "manifest", "documents")
 
 _log = logging.getLogger(__name__)
-
-_PLAN_BYTES = 16 << 20
 
 
 class MemoryBudget(Closing):
@@ -114,7 +110,7 @@ class MemoryBudget(Closing):
 def read_plan(path: str) -> Plan:
     """A plan as `plan -o` saved it; InputError where it is none, or settles nothing."""
     try:
-        plan = Plan.from_json(json.loads(_plan_text(path)))
+        plan = Plan.from_json(saved_json(path))
     except OSError as error:
         raise InputError(f"--plan {path}: {error.strerror or error}") from error
     except (ValueError, RecursionError, OverflowError, AttributeError, TypeError) as error:
@@ -126,16 +122,6 @@ def read_plan(path: str) -> Plan:
     except (KeyError, TypeError, ValueError, AttributeError, UsageError) as error:
         raise InputError(f"--plan {path}: not a plan of a run: {error}") from error
     return plan
-
-
-def _plan_text(path: str) -> bytes:
-    """The whole file; a pipe is not waited for, nor anything without end read."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    with open(descriptor, "rb", buffering=0) as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or found.st_size > _PLAN_BYTES:
-            raise ValueError(f"found no file of at most {_PLAN_BYTES} bytes, expected a saved plan")
-        return file.read(_PLAN_BYTES)
 
 
 def check_identity(path: str, saved: Settings, now: Settings) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pff_stream.errors import InputError
+from pff_stream.files.saved import saved_json
 from pff_stream.report.document_list import listed_document
 from pff_stream.report.folder import DOCUMENT_LIST, SUMMARY, TASKS, is_unfinished
 from pff_stream.report.formats import WRITERS, file_name
@@ -23,7 +24,7 @@ from pff_stream.report.read_metrics import read_metrics
 from pff_stream.report.records import Outcome
 from pff_stream.report.result_lines import LINE_COPIES, MAX_LINE_BYTES, ResultLines, shown
 from pff_stream.report.streams import DocumentSummary, Finding, RuleMetric, RunHeader
-from pff_stream.report.summary import Summary, read_summary
+from pff_stream.report.summary import NOT_A_SUMMARY, Summary, read_summary
 from pff_stream.report.totals import Totals
 from pff_stream.words import counted
 from planner.formula import Formula, given
@@ -181,13 +182,12 @@ class FinishedRun:
 def _summary(folder: str) -> Summary:
     path = os.path.join(folder, SUMMARY)
     try:
-        with open(path, "rb") as file:
-            return _read(file.read())
+        return read_summary(saved_json(path))
     except FileNotFoundError:
         raise InputError(f"{folder}: found no results of a run there ({SUMMARY})") from None
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
-    except NOT_OURS as error:
+    except NOT_A_SUMMARY as error:
         raise InputError(f"{path}: found no summary that this version wrote ({error})") from error
 
 

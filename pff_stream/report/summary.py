@@ -73,10 +73,14 @@ class Summary:
         return text.encode("utf-8", "surrogateescape") + b"\n"
 
 
+NOT_A_SUMMARY = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
+"""What `read_summary` and `totals_of` raise for another document."""
+
+
 def read_summary(document: Mapping[str, Any]) -> Summary:
     """The summary of a `summary.json`, with totals as `totals_of` and `RunTotals` tell them.
 
-    Raises KeyError, TypeError or ValueError where it is no such document, or of another version.
+    Raises one of `NOT_A_SUMMARY` where it is no such document, or of another version.
     """
     documents = {word: int(count) for word, count in document["documents"].items()}
     totals = RunTotals.restored(totals_of(document), documents)
@@ -97,7 +101,7 @@ def read_summary(document: Mapping[str, Any]) -> Summary:
 def totals_of(document: Mapping[str, Any]) -> Totals:
     """The totals that a `summary.json` tells; of what caps cut only whether, and no worst rules.
 
-    Raises KeyError, TypeError or ValueError where it is no such document.
+    Raises one of `NOT_A_SUMMARY` where it is no such document.
     """
     if document["format_version"] != FORMAT_VERSION:
         found = document["format_version"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.checkpoint.test_resume import interrupted
-from tests.hostile.starting import started
+from tests.hostile.starting import inputs, started
 
 pytestmark = pytest.mark.thorough
 NESTED = "nested"
@@ -121,6 +122,14 @@ EDITS = {
     "budget negative": _set("settings", "budget_bytes", value=-1),
     "violations a number": _set("settings", "violations", value=5),
     "report a text": _set("settings", "report", value="x"),
+    "violations no text": _set("settings", "violations", value="\ud800"),
+    "rules no text": _set("settings", "rules", value="\ud800"),
+    "violations elsewhere": _set("settings", "violations", value="victim"),
+    "report elsewhere": _set("settings", "report", value=["victim.tsv"]),
+    "notes a list": _set("notes", value=["x"]),
+    "notes a text": _set("notes", value="x"),
+    "notes of numbers": _set("notes", value={"x": 5}),
+    "notes without places": _set("notes", value={"x": {"count": 1e400, "first": []}}),
     "out a list": _set("settings", "columns", value=[]),
 }
 
@@ -142,3 +151,73 @@ def test_other_documents(state: Path, text: str) -> None:
     """No settings at all, or nested without end."""
     (state / "settings.json").write_text(text)
     refused(state)
+
+
+@pytest.mark.parametrize("field", ["violations", "report"])
+def test_no_file_is_replaced(state: Path, field: str) -> None:
+    """A folder may not name a file that is there already; who resumes may."""
+    victim = state.parent.parent / "victim.jsonl"
+    victim.write_text("precious\n")
+    path = state / "settings.json"
+    document = json.loads(path.read_text())
+    document["settings"][field] = str(victim) if field == "violations" else [str(victim)]
+    path.write_text(json.dumps(document))
+    assert "is there already" in refused(state)
+    assert victim.read_text() == "precious\n"
+    named = str(victim) if field == "violations" else f"findings={victim}"
+    done = started(["run", "--resume", str(state.parent), f"--{field}", named])
+    assert done.returncode == 1, done.stderr
+    assert victim.read_text().startswith("{")
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root gives away")
+@pytest.mark.parametrize("name", ["spool", "journal", "settings.json"])
+def test_file_of_another_user(state: Path, name: str) -> None:
+    """One file that another user wrote is enough."""
+    os.chown(state / name, 65534, 65534)
+    assert "found no plain file of this user" in refused(state)
+
+
+@pytest.mark.parametrize("name", ["spool", "journal", "settings.json"])
+@pytest.mark.parametrize("seed", range(4))
+def test_damage(state: Path, name: str, seed: int) -> None:
+    """Cut, grown, with other bytes: evaluated again, or refused; never a bug."""
+    draw = random.Random(f"{name} {seed}")
+    content = bytearray((state / name).read_bytes())
+    at = draw.randrange(len(content))
+    if seed == 0:
+        del content[at:]
+    elif seed == 1:
+        content += draw.randbytes(5000)
+    elif seed == 2:
+        content[at : at + 4000] = bytes(len(content[at : at + 4000]))
+    else:
+        content = bytearray(draw.randbytes(len(content)))
+    (state / name).write_bytes(content)
+    done = started(["run", "--resume", str(state.parent)])
+    assert done.returncode == 2 if name == "settings.json" else done.returncode in (1, 2)
+    assert "bug" not in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["pipe", "endless", "nested", "infinite", "folder"])
+@pytest.mark.parametrize("command", ["resume", "report"])
+def test_finished_folder(tmp_path: Path, kind: str, command: str) -> None:
+    """The summary of a finished run is read as anybody may have left it."""
+    out = tmp_path / "out"
+    assert started(["run", *inputs(tmp_path), "--out", str(out)]).returncode == 1
+    path = out / "summary.json"
+    summary = json.loads(path.read_text())
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "endless":
+        path.symlink_to("/dev/zero")
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        summary["truncated"]["max_violations"] = float("inf")
+        path.write_text("[" * 100_000 if kind == "nested" else json.dumps(summary))
+    report = ["report", str(out), "--report", str(tmp_path / "x.jsonl")]
+    done = started(["run", "--resume", str(out)] if command == "resume" else report)
+    assert done.returncode == 2, done.stderr
+    assert "bug" not in done.stderr
