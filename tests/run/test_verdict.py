@@ -163,7 +163,9 @@ def test_nothing_checked(inputs: Path) -> None:
     assert command(inputs, *good, "violations").returncode == 0
     ended = command(inputs, *good, "violations,nothing-checked")
     assert ended.returncode == 1
-    assert last_said(ended) == "Failed: no rule had a prediction (--fail-on nothing-checked)"
+    said = ended.stdout.splitlines()[-1]
+    assert said == "Failed: no rule had a prediction (--fail-on nothing-checked)"
+    assert "nothing was checked" in ended.stderr
 
 
 @pytest.mark.thorough
