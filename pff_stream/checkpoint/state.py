@@ -277,7 +277,7 @@ def as_kept(settings: RunSettings) -> dict[str, Any]:
     fields = settings.values()
     fields["rules"] = absolute(settings.inputs.rules)
     fields["triples"] = [absolute(path) for path in settings.inputs.triples]
-    for name in ("manifest", "violations", "baseline"):
+    for name in ("manifest", "violations", "names_file", "baseline"):
         fields[name] = None if fields[name] is None else absolute(fields[name])
     named = map(split_report, settings.output.report)
     fields["report"] = [

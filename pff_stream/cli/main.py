@@ -66,7 +66,12 @@ command line is stronger than the environment, the environment stronger than fil
 
 
 def _end(
-    result: Result | Finished, fail_on: str, voice: TalkOptions, *, to_stderr: bool = False
+    result: Result | Finished,
+    fail_on: str,
+    voice: TalkOptions,
+    *,
+    labels: str | None = None,
+    to_stderr: bool = False,
 ) -> int:
     """Says what a run came to, and last the verdict; returns the exit code.
 
@@ -76,10 +81,12 @@ def _end(
     code = result.exit_code
     found = result.findings
     if found is not None and not voice.quiet:
+        from pff_stream.report.labels import read_labels, shown_names
         from pff_stream.report.terminal import finding_lines
 
         width = shutil.get_terminal_size().columns
-        output.say_spans(finding_lines(found, width), to_stderr=to_stderr)
+        named = {} if labels is None else read_labels(labels, shown_names(found.first))
+        output.say_spans(finding_lines(found, width, named), to_stderr=to_stderr)
     passed = [f"Passed (--fail-on {fail_on})"] if code == 0 else []
     more = result.memory_lines if voice.verbose else []
     print_lines([*result.lines, *more, *passed], voice, to_stderr=to_stderr)
@@ -212,8 +219,9 @@ def run(engine: Engine, /, inputs: tuple[str, ...], **_: object) -> int:
         with fenced(settings.resources):  # before the engine is imported, and numpy with it
             result = engine.run(settings, observer)
         observer.close()
-        to_stderr = settings.output.talks_on_stderr
-        return _end(result, settings.output.fail_on, voice, to_stderr=to_stderr)
+        asked_of = settings.output
+        to_stderr, labels = asked_of.talks_on_stderr, asked_of.names_file
+        return _end(result, asked_of.fail_on, voice, labels=labels, to_stderr=to_stderr)
 
 
 @commands.command(epilog="\b\nExample:\n  pff-stream report results --report report.md")

@@ -6,16 +6,18 @@ does not fit the width is cut, with a sign.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pff_stream.report.found import FoundTotals
+from pff_stream.report.labels import labelled
 from pff_stream.report.streams import ABSENT, CONFLICT, Finding, Found
 from pff_stream.report.summary import visible
 from pff_stream.words import counted
 
 PLAIN, STRONG, PLACE, NEW, EXPECTED, FAINT = "plain", "strong", "place", "new", "expected", "faint"
 CUT = "…"
+NO_LABELS: Mapping[str, str] = {}
 _LEAST_COLUMN = 8
 _GAP = 2
 
@@ -30,18 +32,23 @@ class Span(NamedTuple):
 Line = Sequence[Span]
 
 
-def finding_lines(found: FoundTotals, width: int) -> Iterator[Line]:
-    """The best findings and what they are of all; nothing where none were looked for."""
+def finding_lines(
+    found: FoundTotals, width: int, labels: Mapping[str, str] = NO_LABELS
+) -> Iterator[Line]:
+    """The best findings and what they are of all; nothing where none were looked for.
+
+    Labels stand behind the names that have one.
+    """
     shown = found.first
     if not shown:
         yield from _nothing(found)
         return
     if any(one.where is not None and one.where.pointer is not None for one in shown):
         for one in shown:
-            yield from _block(one, width)
+            yield from _block(one, width, labels)
             yield []
     else:
-        yield from _table(shown, width)
+        yield from _table(shown, width, labels)
     yield [Span(_of_all(found))]
     if found.gone is not None:
         yield [Span(_compared(found))]
@@ -89,14 +96,18 @@ def _of_all(found: FoundTotals) -> str:
 # --- graphs ------------------------------------------------------------------------------------
 
 
-def _table(shown: Sequence[Finding], width: int) -> Iterator[Line]:
+def _named(name: str, labels: Mapping[str, str]) -> str:
+    return visible(labelled(name, labels))
+
+
+def _table(shown: Sequence[Finding], width: int, labels: Mapping[str, str]) -> Iterator[Line]:
     rows = [
         (
             str(place),
-            *map(visible, one.triple),
+            *(_named(name, labels) for name in one.triple),
             f"{one.reasons_total:,}",
             f"{one.score:.3f}",
-            _instead(one),
+            _instead(one, labels),
         )
         for place, one in enumerate(shown, 1)
     ]
@@ -136,12 +147,12 @@ def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
     return (" " * _GAP).join(parts).rstrip()
 
 
-def _instead(finding: Finding) -> str:
+def _instead(finding: Finding, labels: Mapping[str, str]) -> str:
     names, total = _in_place(finding.found, by_object=finding.by_object)
     if not total:
         return "-"
     more = total - 1
-    return visible(names[0]) + (f" +{more:,}" if more else "")
+    return _named(names[0], labels) + (f" +{more:,}" if more else "")
 
 
 def _in_place(found: Found, *, by_object: bool) -> tuple[tuple[str, ...], int]:
@@ -153,7 +164,7 @@ def _in_place(found: Found, *, by_object: bool) -> tuple[tuple[str, ...], int]:
 # --- documents ---------------------------------------------------------------------------------
 
 
-def _block(finding: Finding, width: int) -> Iterator[Line]:
+def _block(finding: Finding, width: int, labels: Mapping[str, str]) -> Iterator[Line]:
     """Where it is, what is expected and found, and the best rule with what it rests on."""
     where = finding.where
     place = finding.document or " ".join(map(visible, finding.triple))
@@ -169,7 +180,7 @@ def _block(finding: Finding, width: int) -> Iterator[Line]:
     best = finding.reasons[0]
     for place_of, fact in enumerate(best.witness):
         at = best.where[place_of] if place_of < len(best.where) else None
-        subject, relation, value = map(visible, fact)
+        subject, relation, value = (_named(name, labels) for name in fact)
         told = f"{subject} {relation} = {value}"
         line = ""
         if at is not None:

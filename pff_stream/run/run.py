@@ -16,6 +16,7 @@ from pff_stream.notes import Notes, say
 from pff_stream.observer import Observer
 from pff_stream.plan.sweep import Sweep, parse_sweep
 from pff_stream.report.folder import check_outputs, clear_others
+from pff_stream.report.labels import read_labels
 from pff_stream.report.outputs import check_reports, report_outputs, write_reports
 from pff_stream.report.totals import RunTotals
 from pff_stream.run.conclude import (
@@ -67,6 +68,8 @@ def run(
         wanted.violations,
         overwrite=wanted.overwrite or wanted.resume is not None,
     )
+    if wanted.names_file is not None:
+        read_labels(wanted.names_file)  # what is wrong with it is said now
     check_reports(wanted.report, wanted.out, has_findings=settings.inputs.manifest is None)
     reports = report_outputs(wanted.report)
     with prepared(settings, observer) as ready, started(ready, observer) as running:

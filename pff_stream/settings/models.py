@@ -220,6 +220,8 @@ class OutputOptions(Options):
     """Reports to make, each as `FILE` or `NAME=FILE`; `-` is standard output."""
     resume: str | None = None
     """Folder of an unfinished run to go on with; then `out` is the same."""
+    names_file: str | None = None
+    """File of labels of ids, which are shown beside them."""
     per_document: bool = False
     """Whether each document of a manifest has a folder of results of its own."""
     overwrite: bool = False

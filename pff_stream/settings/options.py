@@ -186,6 +186,8 @@ _TABLE = (
     Option("resume", read_file, "the folder of an unfinished run",
            "Go on with the unfinished run in this folder: inputs and settings are its own, workers "
            "and budget may differ.", "DIR", environment=False, files=False),
+    Option("names", read_file, "a file with an id, a tab and a label on each line",
+           "Labels of ids, shown beside them.", "FILE", "names_file", is_path=True),
     Option("per-document", read_flag, "yes or no",
            "With --manifest and --out: a folder of results for each document besides."),
     Option("overwrite", read_flag, "yes or no", "Replace an unfinished run in --out."),
