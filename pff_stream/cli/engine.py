@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from pff_stream.limits.room import check_room
 
 if TYPE_CHECKING:
+    from pff_stream.findings.compare import Comparison
     from pff_stream.observer import Observer
     from pff_stream.plan.sweep import Sweep
     from pff_stream.report.explanation import Explanation
@@ -69,6 +70,14 @@ class Engine:
 
         _collect_from_here()
         return explain.explain(settings, observer)
+
+    def compare(self, old: str, new: str) -> Comparison:
+        """What changed between two folders of results."""
+        check_room()
+        from pff_stream.run import compare
+
+        _collect_from_here()
+        return compare.compare(old, new)
 
     def compile_rules(self, settings: CompileSettings, observer: Observer) -> list[str]:
         """Compiles rule text; what to say about it."""

@@ -16,6 +16,7 @@ import click
 
 from pff_stream.cli import exit as cli_exit
 from pff_stream.cli import logs, output, streams
+from pff_stream.cli.compare import compare
 from pff_stream.cli.engine import Engine
 from pff_stream.cli.explain import explain
 from pff_stream.cli.options import Commands, click_option, options, rules_and_triples
@@ -302,6 +303,7 @@ def triples(engine: Engine, /, triples: tuple[str, ...], **_: object) -> int:
 
 
 commands.add_command(explain)
+commands.add_command(compare)
 
 
 def _invoke(arguments: list[str], engine: Engine | None) -> int:
