@@ -27,8 +27,8 @@ from planner.model import Phase, Setting, Settings, Term
 from planner.search import Candidate
 from planner.sizes import format_size
 
-LIKELY_FACTOR, PACKED_FACTOR = 24, 10
-"""What a document takes most likely, times its bytes (9 to 20 for documents of small objects), and
+LIKELY_FACTOR, PACKED_FACTOR = 12, 10
+"""What a document takes most likely, times its bytes (3 to 9 for documents of small objects), and
 of a packed one its bytes, times those of its file: where the bound does not fit, so much does."""
 LEAST_DOCUMENT_BYTES = 4 << 20
 """Room for a document that every worker has."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
+import threading
 import time
 import weakref
 from collections.abc import Callable, Sequence
@@ -47,7 +48,9 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], A
 
     Everything that the plan counts is taken here, so that no task can find that there is less.
     """
-    _pages.fix_thresholds(MAPPED_BYTES, KEPT_BYTES)
+    if threading.current_thread() is threading.main_thread():
+        # A thread leaves the heap of its process to the process: with these it kept 2 MB of it.
+        _pages.fix_thresholds(MAPPED_BYTES, KEPT_BYTES)
     graph = attach(arguments.graph.name, arguments.graph.shown)
     rules = ChunkReader(
         arguments.rules.name, arguments.n_rules, arguments.max_body_atoms, arguments.rules.shown
