@@ -6,7 +6,7 @@ import pytest
 
 from pff_stream.report.records import Counts, Outcome, Reason
 from pff_stream.report.totals import Totals
-from pff_stream.run.suspicion import is_suspicious
+from pff_stream.run.suspicious import is_suspicious
 
 
 def totals(predictions: int, outcomes: dict[Outcome, int], reasons: dict[Reason, int]) -> Totals:
