@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import IO
 
+from pff_stream.checkpoint.found import FindingsDone
 from pff_stream.checkpoint.state import State, open_private
 from pff_stream.errors import InputError, PffStreamError
 from pff_stream.files.durable import naming
@@ -21,6 +22,8 @@ from pff_stream.files.writers import FileWriter
 from pff_stream.notes import Notes
 from pff_stream.report._rows import ROWS_BYTES
 from pff_stream.report.document_list import ListedDocument, listed_document
+from pff_stream.report.found import FoundTotals
+from pff_stream.report.records import Json
 from pff_stream.report.sums import RuleSums
 from pff_stream.report.totals import Failure, RunTotals
 
@@ -33,10 +36,16 @@ _COPY_BYTES = 1 << 18
 class DocumentsDone:
     """The documents that are done, in the order of the manifest."""
 
-    def __init__(self, state: State, n_rules: int, *, resumes: bool) -> None:
+    def __init__(
+        self, state: State, n_rules: int, found: FoundTotals | None, *, resumes: bool
+    ) -> None:
+        """`found`: what findings come to so far, of nothing yet; None: nobody looks for them."""
         self._state = state
         self.sums = RuleSums(n_rules)
         self.totals = RunTotals()
+        self.totals.findings = found
+        self.found = None if found is None else FindingsDone(state)
+        """Their lines."""
         self.notes = Notes()
         self.n_documents = 0
         self.n_resumed = 0
@@ -49,6 +58,8 @@ class DocumentsDone:
             if resumes:
                 self._restore()
             self._list.truncate()
+            if self.found is not None:
+                self.found.cut()
         except BaseException:
             self.close()
             raise
@@ -56,6 +67,8 @@ class DocumentsDone:
     def close(self) -> None:
         """Closes the list."""
         self._list.close()
+        if self.found is not None:
+            self.found.close()
 
     def leave(self, kind: type[BaseException] | None, *_: object) -> None:
         """Closes the list; what was done is saved first where the run ends by an error."""
@@ -90,8 +103,9 @@ class DocumentsDone:
         with naming(self._state.path):
             self._list.flush()
             os.fsync(self._list.fileno())
-        head = {
+        head: dict[str, Json] = {
             "documents": self.n_documents,
+            "findings": None if self.found is None else list(self.found.saved()),
             "list_bytes": self._list.tell(),
             "notes": self.notes.to_json(),
         }
@@ -124,6 +138,8 @@ class DocumentsDone:
             self.totals.add_failed(Failure(document.name, document.reason))
         else:
             self.totals.add(document.totals)
+        if document.found is not None and self.totals.findings is not None:
+            document.found.add_to(self.totals.findings)
 
     def _add_rows(self, path: str, crc32: int) -> None:
         found = 0
@@ -155,6 +171,8 @@ class DocumentsDone:
                 self._count(listed_document(json.loads(self._list.readline())))
             if self._list.tell() != head["list_bytes"]:
                 raise ValueError("a list of another length")
+            if self.found is not None:
+                self.found.restore(*map(int, head["findings"]))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(f"{path}: found other sums than a run writes ({error})") from error
         self.n_resumed = self.n_documents

@@ -32,7 +32,6 @@ cdef extern from "_names.h":
     uint64_t pff_name_hash(const unsigned char* name, size_t length) noexcept nogil
 
 
-EXAMPLES = (1 << 63) - 1          # all violations of a rule are listed
 
 
 def violated_rule_bytes():
@@ -45,7 +44,7 @@ cdef class TableCounter(Evaluator):
 
     def __init__(self, graph, semantics, options=EvaluatorOptions(), **more):
         Evaluator.__init__(
-            self, graph, semantics, options._replace(max_examples=EXAMPLES), buffer_bytes=0, **more
+            self, graph, semantics, options.listing(), buffer_bytes=0, **more
         )
 
     def __dealloc__(self):

@@ -8,6 +8,10 @@ if TYPE_CHECKING:
     from pff_stream.settings.models import EvaluationOptions
 
 
+ALL_VIOLATIONS = (1 << 63) - 1
+"""Of a rule, as many as there are."""
+
+
 class EvaluatorOptions(NamedTuple):
     """Names and numbers only: made once by whoever starts a run, and handed on as one."""
 
@@ -27,6 +31,10 @@ class EvaluatorOptions(NamedTuple):
     functional: tuple[tuple[bytes, str], ...] = ()
     """(relation, "subject" or "object") for relations whose functional variable the graph is not
     asked for."""
+
+    def listing(self) -> EvaluatorOptions:
+        """The same, but with all violations of a rule written."""
+        return self._replace(max_examples=ALL_VIOLATIONS)
 
 
 def evaluator_options(

@@ -39,7 +39,8 @@ class WantedOfDocument:
     """Of confidence."""
     ranked_by: str
     """Confidence, score and assumption, as `miner/max/closed`."""
-    max_reasons: int = 10
+    n_reasons: int = 10
+    """Kept of each, best first."""
     floor: float | None = None
     by_score: bool = False
     """Whether they are ordered by noisy-or."""
@@ -71,7 +72,7 @@ class DocumentFindings:
         with ExitStack() as stack:
             listed = self._sorter(stack)
             found = self._sorter(stack)
-            joined = Joined(graph, listed, found, wanted.max_reasons)
+            joined = Joined(graph, listed, found, wanted.n_reasons)
             cut = choose(order, joined, wanted.limit, lambda first: list_from(first, joined))
             logs = order.logs() if wanted.by_score else None
             self.total: int = joined.rank(cut, logs) if cut >= 0 else 0

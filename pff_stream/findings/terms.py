@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pff_stream.findings._sorted import BUFFER_BYTES, sorter_bytes
+from pff_stream.findings.of_document import SORT_BYTES
 from planner.formula import given
 from planner.model import Term
 
@@ -12,6 +13,11 @@ FINDING_BYTES, REASON_BYTES, ATOM_BYTES = 2600, 500, 420
 """A finding, a reason and a triple of a witness as objects, with names of 40 bytes."""
 _NAMES_BYTES = 110
 _RANK_BYTES = 4
+_DOCUMENT_SORTS = 4
+_VIOLATED_BYTES = 128
+"""A violated rule as it is counted, with room to grow, and as it is ranked."""
+CATALOGUE_BYTES = 28
+"""A rule in the catalogue, beside its text."""
 _SOURCE = "constants of the code"
 
 
@@ -49,9 +55,24 @@ def joining_terms(n: int, max_reasons: int, body_atoms: int) -> list[Term]:
     ]  # fmt: skip
 
 
+def document_terms(n_rules: int, n: int, max_reasons: int, body_atoms: int, workers: int) -> Term:
+    """What each worker of a manifest makes findings in, and once what all of them read of rules.
+
+    `n_rules`: those of the rule table, 0 without one.
+    """
+    rules, batch = given("rules", n_rules), given("findings", min(n, BATCH))
+    each = FINDING_BYTES + min(max_reasons, BATCH) * (REASON_BYTES + body_atoms * ATOM_BYTES)
+    sorts = _DOCUMENT_SORTS * given("sort", sorter_bytes(SORT_BYTES))
+    formula = sorts + _VIOLATED_BYTES * rules + batch * given("finding", each)
+    once = given("sort", sorter_bytes()) + CATALOGUE_BYTES * rules
+    term = Term.of("findings", formula, "index of the rule file, names of 40 bytes", at_most=True)
+    return term.for_each(workers, once=once)
+
+
 __all__ = [
     "BATCH",
     "BUFFER_BYTES",
+    "document_terms",
     "joining_terms",
     "listing_terms",
     "ranking_terms",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pff_stream.errors import InputError, RefusedError, UsageError
 from pff_stream.files.decoders import PACKED_SUFFIXES
 from pff_stream.files.sources import decoder_bytes
+from pff_stream.findings.terms import document_terms
 from pff_stream.plan import process_terms as processes
 from pff_stream.plan.sizes import ProcessCosts
 from pff_stream.plan.terms import report_phase
@@ -58,6 +59,8 @@ class DocumentSizes:
     """What one takes at most, by the sizes of the files: see `document_at_most`."""
     likely_bytes: int
     """What the largest takes most likely."""
+    findings: tuple[int, int] | None = None
+    """How many are held of a document at once, and their reasons; None: none are looked for."""
     sums: bool = False
     """Whether what is counted of each rule is summed over the documents."""
 
@@ -81,7 +84,7 @@ class DocumentsWorkload(Workload):
     def phases(self, costs: ProcessCosts, settings: Settings) -> list[Phase]:
         """Evaluating, where a worker writes the results of its document itself; then reports."""
         workers, room_bytes = int(settings["workers"] or 1), document_room(settings)
-        evaluate = _phase(self.rules, costs, workers, room_bytes, sums=self.sizes.sums)
+        evaluate = _phase(self.sizes, self.rules, costs, (workers, room_bytes))
         return [evaluate, *report_phase(costs, self.reports)]
 
     def candidates(self, counts: Sequence[int], methods: Sequence[str]) -> list[Settings]:
@@ -166,9 +169,12 @@ def likely_bytes(path: str) -> int:
 
 
 def _phase(
-    rules: RuleSizes, costs: ProcessCosts, workers: int, room_bytes: int, *, sums: bool
+    sizes: DocumentSizes, rules: RuleSizes, costs: ProcessCosts, rooms: tuple[int, int]
 ) -> Phase:
-    table_rules = given("rules", rules.n_rules if rules.n_rules <= MAX_TABLE_RULES else 0)
+    """`rooms`: how many workers, each with room for a document of so many bytes."""
+    workers, room_bytes = rooms
+    n_table_rules = rules.n_rules if rules.n_rules <= MAX_TABLE_RULES else 0
+    table_rules = given("rules", n_table_rules)
     counts = Term.of("rule table", TABLE_COUNT_BYTES * table_rules, "index of the rule file")
     return Phase(
         "evaluate",
@@ -179,7 +185,8 @@ def _phase(
             _chunks(rules).for_each(workers),
             counts.for_each(workers, once=TABLE_RULE_BYTES * table_rules),
             _results().for_each(workers),
-            *([_sums(rules, workers)] if sums else []),
+            *([_sums(rules, workers)] if sizes.sums else []),
+            *_findings(sizes, n_table_rules, rules.body_atoms, workers),
         ],
     )
 
@@ -208,6 +215,14 @@ def _sums(rules: RuleSizes, workers: int) -> Term:
     written = SOURCE_COPIES * given("source_chunk", rules.source_chunk_bytes) + SUMS_BUFFER_BYTES
     once = 2 * RULE_BYTES_SUMMED * given("rules", rules.n_rules) + ROWS_BYTES + written
     return rows.for_each(workers, once=once)
+
+
+def _findings(
+    sizes: DocumentSizes, n_table_rules: int, body_atoms: int, workers: int
+) -> list[Term]:
+    if sizes.findings is None:
+        return []
+    return [document_terms(n_table_rules, *sizes.findings, body_atoms, workers)]
 
 
 def _results() -> Term:

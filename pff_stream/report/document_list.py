@@ -3,14 +3,74 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from pff_stream.report.found import FoundTotals
 from pff_stream.report.records import Counts, Json, Outcome, Reason
+from pff_stream.report.streams import ABSENT, CONFLICT
 from pff_stream.report.totals import Totals
 
 _CUTS = ("violations_written", "cut_by_max_examples", "cut_by_max_violations")
 _BY_TEXT = {reason.text: reason for reason in Reason if reason.text}
+
+
+@dataclass(frozen=True, slots=True)
+class FoundInDocument:
+    """What the findings of a document come to."""
+
+    written: int
+    """Of them, in `findings.jsonl`."""
+    total: int
+    """Triples that rules in force predict and the document does not have."""
+    conflict: int
+    """Of those that were written."""
+    absent: int
+    all_rules: bool
+    """Whether all violated rules that have a confidence are in force."""
+    best: dict[str, Json] | None
+    """The first of them: key, triple, score and message; None: there is none."""
+
+    @classmethod
+    def of(cls, totals: FoundTotals) -> FoundInDocument:
+        """The findings of one document; the first is the best."""
+        best = totals.first[0] if totals.first else None
+        shown: dict[str, Json] | None = None
+        if best is not None:
+            shown = {
+                "key": best.key,
+                "triple": list(best.triple),
+                "score": best.score,
+                "message": best.message,
+            }
+        kinds = totals.kinds
+        return cls(
+            totals.written, totals.total, kinds[CONFLICT], kinds[ABSENT], totals.is_all, shown
+        )
+
+    @classmethod
+    def read(cls, value: dict[str, Any]) -> FoundInDocument:
+        """What `asdict` gave; KeyError, TypeError or ValueError where it did not."""
+        best = value["best"]
+        if best is not None:
+            _checked(best, dict)
+            if not isinstance(best["score"], (int, float)):
+                raise TypeError("a score that is no number")
+        written, total, conflict, absent = (
+            _count(value[name]) for name in ("written", "total", CONFLICT, ABSENT)
+        )
+        return cls(written, total, conflict, absent, _checked(value["all_rules"], bool), best)
+
+    def add_to(self, totals: FoundTotals) -> None:
+        """Adds it to what the findings of all documents come to."""
+        totals.written += self.written
+        totals.total += self.total
+        totals.kinds[CONFLICT] += self.conflict
+        totals.kinds[ABSENT] += self.absent
+        totals.is_all = totals.is_all and self.all_rules
+        if self.best is not None:
+            score = float(self.best["score"])  # type: ignore[arg-type]
+            totals.best = score if totals.best is None else max(totals.best, score)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +87,8 @@ class ListedDocument:
     """The hash of its triples."""
     folder: str | None = None
     """Its folder of results, from that of the run; None: it has none."""
+    found: FoundInDocument | None = None
+    """What was found in it; None: nobody looked."""
 
     def to_line(self) -> bytes:
         """The line with its end."""
@@ -50,6 +112,8 @@ class ListedDocument:
                 **{name: getattr(totals, name) for name in _CUTS if getattr(totals, name)},
                 "triples": self.triples,
             }
+        if self.found is not None:
+            line["findings"] = asdict(self.found)
         return json.dumps(line, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"
 
 
@@ -73,7 +137,8 @@ def listed_document(line: dict[str, Any]) -> ListedDocument:
     )
     if totals.word != line["outcome"]:
         raise ValueError(f"outcome {line['outcome']!r}")
-    return ListedDocument(name, totals, "", _checked(line["triples"], str), folder)
+    found = FoundInDocument.read(line["findings"]) if "findings" in line else None
+    return ListedDocument(name, totals, "", _checked(line["triples"], str), folder, found)
 
 
 def _count(value: Any) -> int:

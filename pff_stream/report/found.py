@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Self
 
@@ -54,6 +54,8 @@ class FoundTotals:
     """Of those that were written."""
     first: list[Finding] = field(default_factory=list)
     """The best, for people."""
+    best: float | None = None
+    """The highest score of all documents; None for a graph, where the first has it."""
 
     def take(self, finding: Finding) -> None:
         """Counts one that is written."""
@@ -72,10 +74,14 @@ class FoundTotals:
         """Findings that the baseline has not; None: there is no baseline."""
         return None if self.gone is None else self.n_new
 
+    def show(self, findings: Sequence[Finding]) -> None:
+        """Keeps findings of the next document for people, while there is room."""
+        self.first += findings[: SHOWN_FINDINGS - len(self.first)]
+
     @property
     def best_score(self) -> float | None:
         """Of the best finding; None: there is none."""
-        return self.first[0].score if self.first else None
+        return self.first[0].score if self.best is None and self.first else self.best
 
     def to_json(self) -> dict[str, Json]:
         """For `summary.json`."""

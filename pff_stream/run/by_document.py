@@ -6,9 +6,7 @@ under way, whatever the length of the list. One bad document does not stop the o
 
 from __future__ import annotations
 
-import mmap
 import os
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,36 +15,38 @@ from typing import TYPE_CHECKING
 from pff_stream.checkpoint.documents import DocumentsDone
 from pff_stream.checkpoint.state import State, keep_rules, state_folder, write_settings
 from pff_stream.errors import InputError
-from pff_stream.evaluate.options import evaluator_options
-from pff_stream.execute.files import InputFile
 from pff_stream.execute.job import Job
-from pff_stream.files.temporary import temporary_file
 from pff_stream.files.writers import FileWriter
-from pff_stream.limits.fence import share_bytes
 from pff_stream.notes import Notes
 from pff_stream.observer import Observer
 from pff_stream.plan.by_document import (
-    MAX_TABLE_RULES,
     DocumentSizes,
     DocumentsWorkload,
     decoder_at_most,
-    document_room,
     likely_bytes,
 )
 from pff_stream.plan.choose import plan_run
-from pff_stream.report.document_list import ListedDocument
+from pff_stream.report.document_list import FoundInDocument, ListedDocument
 from pff_stream.report.folder import DOCUMENT_LIST, TASKS, clear_tasks
 from pff_stream.report.formats import file_name
+from pff_stream.report.formats.findings import Findings
 from pff_stream.report.formats.metrics import Metrics
+from pff_stream.report.found import FoundTotals
 from pff_stream.report.outputs import report_outputs, report_terms
 from pff_stream.report.records import Reason
 from pff_stream.report.spooled import merge_options
 from pff_stream.report.streams import OutputSizes, RunHeader
 from pff_stream.report.summary import Summary
 from pff_stream.report.totals import Failure, RunTotals
-from pff_stream.rules._table import TableBuilder
 from pff_stream.rules.sizes import RuleSizes
 from pff_stream.run.cut import Basis, CarryOut, Documents, Ready, Work
+from pff_stream.run.document_workers import (
+    arguments_of,
+    catalogue_of,
+    findings_wanted,
+    most_findings,
+    write_table,
+)
 from pff_stream.settings.manifest import Manifest, read_manifest
 from pff_stream.settings.models import ResourceOptions
 from pff_stream.triples.inputs import held_at_most, text_at_most
@@ -59,7 +59,7 @@ from pff_stream.work.documents import (
     DocumentTask,
     set_up,
 )
-from pff_stream.work.task import RESULT_BYTES
+from pff_stream.work.found import FindingsArguments
 from planner.machine import Machine
 from planner.model import Settings
 from planner.plan import Plan
@@ -101,7 +101,8 @@ class Listed(Documents):
         asked = report_outputs(basis.settings.output.report)
         reports = report_terms(asked, OutputSizes(rules.n_rules, n_documents))
         sums = basis.settings.output.out is not None
-        sizes = DocumentSizes(n_documents, most, likely, sums)
+        findings = most_findings(basis.settings) if sums else None
+        sizes = DocumentSizes(n_documents, most, likely, findings, sums)
         workload = DocumentsWorkload(sizes, rules, tuple(reports))
 
         def make(resources: ResourceOptions, machine: Machine, fixed: Settings | None) -> Plan:
@@ -118,16 +119,25 @@ class Listed(Documents):
         """Checks the rule file, and opens the folder of results and the list of its documents."""
         # Documents may be counted by a table, without a merge that would miss a rule.
         ready.rules.check_complete()
-        table, kept = None, None
+        table, kept, findings = None, None, None
         if not ready.settings.output.per_document:
-            table = _write_table(ready, stack)
+            table = write_table(ready, stack)
         if ready.settings.output.out is not None:
+            wanted = findings_wanted(ready)
+            found = None if wanted is None else FoundTotals(wanted.ranked_by, wanted.floor)
             state = stack.enter_context(_state(ready))
             resumes = ready.settings.output.resume is not None
-            done = DocumentsDone(state, ready.rules.file.rules, resumes=resumes)
+            done = DocumentsDone(state, ready.rules.file.rules, found, resumes=resumes)
             stack.push(done.leave)
             kept = Kept(state, done)
-        return DocumentsWork(ready, self.manifest, table, kept)
+            if wanted is not None and done.found is not None:
+                catalogue = None if table is None else catalogue_of(ready, stack)
+                findings = FindingsArguments(wanted, done.found.begin, catalogue)
+        rows = None if kept is None else kept.done.rows_begin
+        output = ready.settings.output
+        folders = output.out if output.per_document else None
+        arguments = arguments_of(ready, table, rows, folders)._replace(findings=findings)
+        return DocumentsWork(ready, self.manifest, arguments, kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,15 +152,16 @@ class DocumentsWork(Work):
     """All documents, each answered by its totals, which are summed in the order of the manifest."""
 
     unit = "documents"
-    result_files = (DOCUMENT_LIST, file_name(Metrics))
 
     def __init__(
         self,
         ready: Ready,
         manifest: Manifest,
-        table: InputFile | None,
+        arguments: DocumentArguments,
         kept: Kept | None,
     ) -> None:
+        found = () if arguments.findings is None else (file_name(Findings),)
+        self.result_files = (DOCUMENT_LIST, file_name(Metrics), *found)
         self._ready = ready
         self._manifest = manifest
         self._rules = ready.rules
@@ -166,7 +177,7 @@ class DocumentsWork(Work):
         settings = ready.plan.settings
         self.job = Job(
             set_up=set_up,
-            arguments=(_arguments(ready, table, kept),),
+            arguments=(arguments,),
             workers=int(settings["workers"] or 1),
             preload=("pff_stream.work.documents",),
         )
@@ -208,6 +219,10 @@ class DocumentsWork(Work):
         """The sums; the list of documents is complete."""
         if self._kept is not None and self._out is not None:
             self._kept.done.write_list(os.path.join(self._out, DOCUMENT_LIST))
+            if self._kept.done.found is not None:
+                self._kept.done.found.write(os.path.join(self._out, file_name(Findings)))
+            if self._totals.findings is not None:
+                self._totals.findings.not_looked_at = self._rules.file.rejected
             self._write_metrics(self._kept.done, self._out)
         return self._totals
 
@@ -228,7 +243,10 @@ class DocumentsWork(Work):
         """The folder with the list of documents."""
         from pff_stream.report.read_back import FinishedRun
 
-        return FinishedRun.just_now(summary, {}, self._out)
+        files: dict[str, str] = {}
+        if self._totals.findings is not None and self._out is not None:
+            files[file_name(Findings)] = os.path.join(self._out, file_name(Findings))
+        return FinishedRun.just_now(summary, files, self._out)
 
     def finish(self) -> None:
         """Removes the state of the run."""
@@ -238,8 +256,14 @@ class DocumentsWork(Work):
     def _add(self, task: DocumentTask, answer: DocumentAnswer) -> None:
         if self._kept is not None:
             folder = f"{TASKS}/{task.document.folder}" if self._folders else None
+            found = None
+            if answer.found is not None and self._kept.done.found is not None:
+                found = FoundInDocument.of(answer.found.totals)
+                if self._totals.findings is not None:
+                    self._totals.findings.show(answer.found.totals.first)
+                self._kept.done.found.add(task.number, answer.found.crc32)
             listed = ListedDocument(
-                task.document.name, answer.totals, answer.reason, answer.triples, folder
+                task.document.name, answer.totals, answer.reason, answer.triples, folder, found
             )
             rows = None if answer.rows is None else task.number
             self._kept.done.add(listed, answer.notes, rows, answer.rows or 0)
@@ -274,47 +298,3 @@ def _state(ready: Ready) -> Iterator[State]:
             kept = keep_rules(state, settings.inputs.rules, ready.rules)
             write_settings(state, settings, inputs, kept, {}, ready.rules.notes)
         yield state
-
-
-def _write_table(ready: Ready, stack: ExitStack) -> InputFile | None:
-    """Writes the table of all rules for runs that count only; None where it would be too large."""
-    evaluation, file = ready.settings.evaluation, ready.rules.file
-    if file.rules > MAX_TABLE_RULES or evaluation.max_work is not None:
-        return None
-    builder = TableBuilder(
-        evaluation.min_support or 0, evaluation.min_confidence or 0.0, ready.relations
-    )
-    for index in range(len(file.chunks)):
-        builder.add(file.read_chunk(index))
-    target, path = stack.enter_context(temporary_file(ready.folder))
-    os.posix_fallocate(target.fileno(), 0, builder.size())
-    with mmap.mmap(target.fileno(), builder.size()) as room:
-        builder.write_into(room)
-        content_hash = f"{ready.rules.shared.content_hash}-{zlib.crc32(room):08x}"
-    return InputFile(path, builder.size(), content_hash, "the table of the rules")
-
-
-def _arguments(ready: Ready, table: InputFile | None, kept: Kept | None) -> DocumentArguments:
-    settings = ready.settings
-    folders = settings.output.out if settings.output.per_document else None
-    return DocumentArguments(
-        rules=ready.rules.shared,
-        rules_hash=ready.rules.source_hash.hex(),
-        options=encode_options(settings.reading)._replace(
-            memory_bytes=document_room(ready.plan.settings),
-            needs_triples=False,  # one without any is a document that is not checked
-            window_bytes=settings.resources.max_window_bytes,
-        ),
-        semantics=ready.semantics,
-        counting=evaluator_options(
-            settings.evaluation, ready.relations, examples=folders is not None
-        ),
-        merging=merge_options(settings.evaluation, ready.folder),
-        result_options=settings.result_options(),
-        temporary=ready.folder,
-        out=None if folders is None else os.path.join(folders, TASKS),
-        rows=None if kept is None else kept.done.rows_begin,
-        buffer_bytes=RESULT_BYTES,
-        table=table,
-        share_bytes=share_bytes(ready.plan, settings.resources),
-    )

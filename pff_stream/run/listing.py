@@ -28,7 +28,6 @@ from pff_stream.work.task import (
     whole_chunks,
 )
 
-ALL_VIOLATIONS = (1 << 63) - 1
 _READ_RUNS = 256
 
 
@@ -57,7 +56,7 @@ class Listing(Tasks):
         ranks = InputFile(chosen.path, 4 * max(1, file.rules), f"ranks to {chosen.n}", "ranks")
         told = arguments._replace(
             spool=OutputFile(spool[1]),
-            options=arguments.options._replace(max_examples=ALL_VIOLATIONS),
+            options=arguments.options.listing(),
             listed=Listed(ranks, first),
         )
         self.job = dataclasses.replace(counting, arguments=(told,), starts_together=False)

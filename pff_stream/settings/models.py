@@ -20,6 +20,8 @@ MOST_CHUNK_RULES = 4096
 """What the compiler has room for (`rules._chunks`; a test compares)."""
 KEPT_FINDINGS, SHOWN_FINDINGS = 1000, 20
 """Findings that are looked for unless it is said: for a file, and for a terminal."""
+DOCUMENT_FINDINGS = 100
+"""And in each document of a manifest."""
 COMPILE_BYTES = 32 * MIB
 """What compiling takes at most, where the budget leaves so much."""
 
@@ -161,6 +163,10 @@ class FindingsOptions(Options):
     """max or noisy-or."""
     max_reasons: int = 10
     """Reasons written for each, best first."""
+
+    def of_document(self) -> int | None:
+        """How many are looked for in each document of a manifest; None: all of them."""
+        return DOCUMENT_FINDINGS if self.findings is None else self.number(True)
 
     def number(self, is_kept: object) -> int | None:
         """How many are looked for, where they are kept in a file or not; None: all of them."""

@@ -12,8 +12,7 @@ import mmap
 import os
 import tempfile
 import weakref
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -24,10 +23,10 @@ from pff_stream.evaluate.chunk import evaluate_rules
 from pff_stream.evaluate.options import EvaluatorOptions
 from pff_stream.execute.files import InputFile
 from pff_stream.files import _pages
-from pff_stream.files.durable import naming
 from pff_stream.files.writers import FileWriter
 from pff_stream.notes import NoteKind, Notes
 from pff_stream.report._merge import write_results
+from pff_stream.report._pass import Formatter
 from pff_stream.report._rows import RuleRows
 from pff_stream.report.folder import SUMMARY, made_folder
 from pff_stream.report.outputs import folder_outputs, opened
@@ -45,6 +44,8 @@ from pff_stream.triples.encode import MAPPED_BYTES, TRIM_BYTES, PrivateGraph, en
 from pff_stream.triples.inputs import triple_lines
 from pff_stream.triples.options import EncodeOptions
 from pff_stream.triples.report import EncodeReport
+from pff_stream.work.answered_files import RowsFile
+from pff_stream.work.found import DocumentFinder, FindingsArguments, FoundAnswer, OneDocument
 from pff_stream.work.rules import hold_to
 from pff_stream.work.task import append_run
 
@@ -82,6 +83,8 @@ class DocumentArguments(NamedTuple):
     """The rule table, for documents without a folder; None: chunks are read for each document."""
     share_bytes: int | None = None
     """Private memory that a worker may map beyond its set-up; None: no fence."""
+    findings: FindingsArguments | None = None
+    """The findings that are wanted; None: none are."""
 
 
 class DocumentTask(NamedTuple):
@@ -106,6 +109,8 @@ class DocumentAnswer(NamedTuple):
     """The hash of its triples."""
     rows: int | None = None
     """The checksum of the file of its rows; None: there is none."""
+    found: FoundAnswer | None = None
+    """What was found in it; None: nobody looked."""
 
 
 def set_up(
@@ -138,6 +143,10 @@ class DocumentChecker:
         self._progress = progress
         self._rules = RuleFile(arguments.rules.name)
         self._table = None if arguments.table is None else open_table(arguments.table.name)
+        self._finder = None
+        if arguments.findings is not None:
+            told = (arguments.semantics, arguments.counting, arguments.buffer_bytes)
+            self._finder = DocumentFinder(arguments.findings, self._rules, told, arguments.options)
 
     def close(self) -> None:
         """Closes the rule file."""
@@ -155,14 +164,18 @@ class DocumentChecker:
         not fit.
         """
         graph, report = self._encoded(document)
-        notes = report.notes.renamed(document.path, _shown(document))
+        shown = _shown(document)
+        notes = report.notes.renamed(document.path, shown)
+        one = OneDocument(number, document, graph, report.input_hash)
         with RowsFile(self._arguments.rows, number) as rows:
             if self._table is not None and self._is_settled(graph):
-                totals = self._count(self._table, graph, rows.rows)
-                _note_unchecked(totals, _shown(document), notes)
+                totals, found = self._count(self._table, one, rows.rows)
+                _note_unchecked(totals, shown, notes)
             else:
-                totals = self._write(document, graph, rows.rows, (report.input_hash, notes))
-        return DocumentAnswer(totals, "", notes, report.input_hash.hex(), rows.crc32)
+                totals, found = self._merge(one, rows.rows, notes)
+        if found is not None:
+            notes.merge(found.notes.renamed(document.path, shown))
+        return DocumentAnswer(totals, "", notes, report.input_hash.hex(), rows.crc32, found)
 
     def _encoded(self, document: Document) -> tuple[GraphView, EncodeReport]:
         options = self._arguments.options
@@ -182,40 +195,56 @@ class DocumentChecker:
             or (rules.blanks and graph.has_blanks)
         )
 
-    def _count(self, table: RuleTable, graph: GraphView, rows: RuleRows | None) -> Totals:
+    def _count(
+        self, table: RuleTable, one: OneDocument, rows: RuleRows | None
+    ) -> tuple[Totals, FoundAnswer | None]:
         """Totals without records: only what the graph can match is counted."""
-        arguments = self._arguments
+        arguments, finder = self._arguments, self._finder
         counter = TableCounter(
-            graph,
+            one.graph,
             arguments.semantics,
             arguments.counting,
             wide=False,
             progress=self._progress.address,
         )
-        outcomes, sums, reasons = counter.count_table(table, rows)
+        outcomes, sums, reasons = counter.count_table(
+            table, rows, keeps_violated=finder is not None
+        )
         counts, rejected = Counts(*sums), self._rules.rejected
-        return Totals(
+        totals = Totals(
             outcomes=(*outcomes, 0, 0, rejected),
             counts=counts,
             violations=counts.violations(partial=arguments.counting.partial),
             reasons=tuple(
-                n + rejected * (one is Reason.TEXT) for n, one in zip(reasons, Reason, strict=True)
+                n + rejected * (why is Reason.TEXT) for n, why in zip(reasons, Reason, strict=True)
             ),
         )
+        return totals, None if finder is None else finder.by_table(one, table, counter)
+
+    def _merge(
+        self, one: OneDocument, rows: RuleRows | None, notes: Notes
+    ) -> tuple[Totals, FoundAnswer | None]:
+        """Totals by the records of all rules, which are ranked where findings are wanted."""
+        told = (one.input_hash, notes)
+        of_rows: list[Formatter] = [] if rows is None else [rows]
+        if self._finder is None:
+            return self._write(one.document, one.graph, of_rows, told), None
+        with self._finder.ranked() as (ranking, order):
+            totals = self._write(one.document, one.graph, [*of_rows, ranking], told)
+            return totals, self._finder.by_results(one, order)
 
     def _write(
         self,
         document: Document,
         graph: GraphView,
-        rows: RuleRows | None,
+        more: Sequence[Formatter],
         told: tuple[bytes, Notes],
     ) -> Totals:
         """Evaluates all rules, merges their records, and writes them where there is a folder.
 
-        `told` are the hash of the triples and what was noticed in them.
+        `more` are given the rules, too; `told` are the hash of the triples and what was noticed.
         """
         arguments, (input_hash, notes) = self._arguments, told
-        of_rows = [] if rows is None else [rows]
         with ExitStack() as stack:
             spool = stack.enter_context(
                 tempfile.TemporaryFile(buffering=0, prefix="pff-stream-", dir=arguments.temporary)
@@ -227,7 +256,7 @@ class DocumentChecker:
             spooled = Spooled(graph, [spool.fileno()], runs, chunks)
             options = arguments.merging
             if arguments.out is None:
-                totals = write_results(spooled, of_rows, options)
+                totals = write_results(spooled, more, options)
                 _note_unchecked(totals, _shown(document), notes)
                 # No examples were asked for: none is cut.
                 return replace(totals, cut_by_max_examples=0)
@@ -240,7 +269,7 @@ class DocumentChecker:
                 labels={"task": document.name},
             )
             with opened(folder_outputs(folder), header) as writers:
-                formatters = [*(writer.formatter for writer in writers), *of_rows]
+                formatters = [*(writer.formatter for writer in writers), *more]
                 totals = write_results(spooled, formatters, options)
                 _note_unchecked(totals, _shown(document), notes)
                 summary = Summary(
@@ -277,40 +306,6 @@ class DocumentChecker:
 
         for index, count in enumerate(self._rules.chunks["rules"]):
             evaluate_rules(evaluator, graph, self._rules.read_chunk(index), 0, int(count), keep)
-
-
-class RowsFile:
-    """The file of the rows of one document, while it is filled; without a name there is none."""
-
-    def __init__(self, begin: str | None, number: int) -> None:
-        self.crc32: int | None = None
-        self.rows: RuleRows | None = None
-        self._path = None if begin is None else f"{begin}{number}"
-        self._descriptor = -1
-
-    def __enter__(self) -> RowsFile:
-        if self._path is not None:
-            self.crc32 = 0
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-            with naming(self._path):
-                self._descriptor = os.open(self._path, flags, 0o600)
-            self.rows = RuleRows(self._write)
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:
-            if self.rows is not None and kind is None:
-                self.rows.finish_rows()
-        finally:
-            self.rows = None
-            if self._descriptor >= 0:
-                os.close(self._descriptor)
-
-    def _write(self, rows: memoryview) -> None:
-        self.crc32 = zlib.crc32(rows, self.crc32 or 0)
-        with naming(str(self._path)):
-            while len(rows):
-                rows = rows[os.write(self._descriptor, rows) :]
 
 
 def _shown(document: Document) -> str:

@@ -57,7 +57,7 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], A
     )
     if arguments.resident_bytes is not None:
         graph.read_alone()
-    listed = None if arguments.listed is None else _ListedRules(arguments.listed)
+    listed = None if arguments.listed is None else ListedRules(arguments.listed)
     before_bytes = _status_bytes(b"RssAnon")
     evaluator, evaluate, evaluator_bytes = _evaluator(graph.view, progress, arguments)
     spool = os.open(arguments.spool.name, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
@@ -103,7 +103,7 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], A
     return answer
 
 
-class _ListedRules:
+class ListedRules:
     """Picks the rules of a chunk whose violations are to be listed."""
 
     def __init__(self, listed: Listed) -> None:

@@ -71,7 +71,7 @@ CASES = [
     ((), WantedOfDocument(100, Kind.MINER, "miner/max/closed"), 0.0),
     (
         ("--findings", "7", "--max-reasons", "2", "--min-confidence", "0.6"),
-        WantedOfDocument(7, Kind.MINER, "miner/max/closed", max_reasons=2),
+        WantedOfDocument(7, Kind.MINER, "miner/max/closed", n_reasons=2),
         0.6,
     ),
     (

@@ -38,6 +38,10 @@ class Findings(ResultWriter):
 
     def end(self, summary: Summary) -> None:
         """Gives away what is in the buffer."""
+        self.drain()
+
+    def drain(self) -> None:
+        """The same, before there is a summary."""
         self._out.flush()
 
 

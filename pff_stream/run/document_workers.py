@@ -1,0 +1,116 @@
+"""What the workers of a manifest are told, and the files that are written for all of them."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import zlib
+from contextlib import ExitStack
+
+from pff_stream.evaluate.options import evaluator_options
+from pff_stream.execute.files import InputFile
+from pff_stream.files.temporary import temporary_file
+from pff_stream.findings.catalogue import write_catalogue
+from pff_stream.findings.of_document import WantedOfDocument
+from pff_stream.findings.terms import BATCH
+from pff_stream.limits.fence import share_bytes
+from pff_stream.plan.by_document import MAX_TABLE_RULES, document_room
+from pff_stream.report.folder import TASKS
+from pff_stream.report.spooled import merge_options
+from pff_stream.rules._table import TableBuilder
+from pff_stream.run.cut import Ready
+from pff_stream.settings.commands import RunSettings
+from pff_stream.triples.options import encode_options
+from pff_stream.work.documents import DocumentArguments
+from pff_stream.work.task import RESULT_BYTES
+
+
+def write_table(ready: Ready, stack: ExitStack) -> InputFile | None:
+    """Writes the table of all rules for runs that count only; None where it would be too large."""
+    evaluation, file = ready.settings.evaluation, ready.rules.file
+    if file.rules > MAX_TABLE_RULES or evaluation.max_work is not None:
+        return None
+    builder = TableBuilder(
+        evaluation.min_support or 0, evaluation.min_confidence or 0.0, ready.relations
+    )
+    for index in range(len(file.chunks)):
+        builder.add(file.read_chunk(index))
+    target, path = stack.enter_context(temporary_file(ready.folder))
+    os.posix_fallocate(target.fileno(), 0, builder.size())
+    with mmap.mmap(target.fileno(), builder.size()) as room:
+        builder.write_into(room)
+        content_hash = f"{ready.rules.shared.content_hash}-{zlib.crc32(room):08x}"
+    return InputFile(path, builder.size(), content_hash, "the table of the rules")
+
+
+def catalogue_of(ready: Ready, stack: ExitStack) -> InputFile:
+    """Writes what is told of the rules of the table beside it."""
+    evaluation = ready.settings.evaluation
+    target, path = stack.enter_context(temporary_file(ready.folder))
+    size, checksum = write_catalogue(
+        ready.rules.file,
+        ready.ranking.kind,
+        target,
+        ready.folder,
+        min_support=evaluation.min_support or 0,
+        min_confidence=evaluation.min_confidence or 0.0,
+    )
+    content_hash = f"{ready.rules.shared.content_hash}-{checksum}"
+    return InputFile(path, size, content_hash, "the texts of the rules")
+
+
+def findings_wanted(ready: Ready) -> WantedOfDocument | None:
+    """The findings that are looked for in each document; None: none."""
+    options, evaluation = ready.settings.findings, ready.settings.evaluation
+    n = options.of_document()
+    if n == 0:
+        return None
+    kind = ready.ranking.kind
+    return WantedOfDocument(
+        n=n,
+        kind=kind,
+        ranked_by=f"{kind.word}/{options.score}/{evaluation.assumption}",
+        n_reasons=options.max_reasons,
+        floor=options.floor,
+        by_score=options.score != "max",
+        more_predictions=evaluation.unseen,
+        folder=ready.folder,
+        max_disk_bytes=ready.settings.resources.max_disk_bytes,
+    )
+
+
+def arguments_of(
+    ready: Ready, table: InputFile | None, rows: str | None, folders: str | None
+) -> DocumentArguments:
+    """Everything but the findings; `rows` is how the files begin that tell what is of rules.
+
+    `folders`: where documents have folders of results; None: nowhere.
+    """
+    settings = ready.settings
+    return DocumentArguments(
+        rules=ready.rules.shared,
+        rules_hash=ready.rules.source_hash.hex(),
+        options=encode_options(settings.reading)._replace(
+            memory_bytes=document_room(ready.plan.settings),
+            needs_triples=False,  # one without any is a document that is not checked
+            window_bytes=settings.resources.max_window_bytes,
+        ),
+        semantics=ready.semantics,
+        counting=evaluator_options(
+            settings.evaluation, ready.relations, examples=folders is not None
+        ),
+        merging=merge_options(settings.evaluation, ready.folder),
+        result_options=settings.result_options(),
+        temporary=ready.folder,
+        out=None if folders is None else os.path.join(folders, TASKS),
+        rows=rows,
+        buffer_bytes=RESULT_BYTES,
+        table=table,
+        share_bytes=share_bytes(ready.plan, settings.resources),
+    )
+
+
+def most_findings(settings: RunSettings) -> tuple[int, int] | None:
+    """How many findings of a document are held at once at most, and how many reasons each has."""
+    n = settings.findings.of_document()
+    return None if n == 0 else (BATCH if n is None else n, settings.findings.max_reasons)
