@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import zlib
 from collections.abc import Iterator, Sequence
@@ -53,7 +54,9 @@ class Listing(Tasks):
         self._first = first
         self._spool = spool[0]
         self._together = arguments.chunks_together
-        ranks = InputFile(chosen.path, 4 * max(1, file.rules), f"ranks to {chosen.n}", "ranks")
+        with open(chosen.path, "rb") as ranked:
+            content_hash = hashlib.file_digest(ranked, "sha256").hexdigest()
+        ranks = InputFile(chosen.path, 4 * max(1, file.rules), content_hash, "ranks")
         told = arguments._replace(
             spool=OutputFile(spool[1]),
             options=arguments.options.listing(),
