@@ -33,13 +33,16 @@ from pff_stream.plan.explain import (
 )
 from pff_stream.plan.preparation import COMPILE, ENCODE, Preparation
 from pff_stream.report.explanation import Explanation, Names, Reason
+from pff_stream.report.read_findings import read_finding
 from pff_stream.report.records import Counts, read_records
+from pff_stream.report.result_lines import ResultLines
 from pff_stream.report.streams import Found
 from pff_stream.rules.chunk import RuleChunk
 from pff_stream.rules.file import RuleFile
 from pff_stream.rules.sizes import RuleSizes
 from pff_stream.run.prepare import rules_held
 from pff_stream.settings.commands import ExplainSettings
+from pff_stream.settings.models import ExplainOptions
 from pff_stream.triples._graph import GraphView
 from pff_stream.triples.graph import attach, verify
 from pff_stream.triples.terms import GraphSizes
@@ -120,7 +123,7 @@ def explain(
             verify(graph.name, graph.opened.path, drops=large)
         say(opened.beside(graph).notes)
         view = stack.enter_context(attach(graph.name)).view
-        names = _name_bytes(_wanted(settings))
+        names = _name_bytes(wanted(settings.explain))
         scan = _scan(opened, view, names)
         _check_names(view, names, scan)
         plan = budget.agree(
@@ -151,11 +154,20 @@ def _graph_sizes(graph: GraphInput) -> GraphSizes:
     return GraphSizes(graph.total_bytes, graph.in_memory, graph.n_entities, graph.n_relations)
 
 
-def _wanted(settings: ExplainSettings) -> Names:
-    """The triple that was asked for."""
-    triple = settings.explain.triple
-    assert triple is not None  # checked by the settings
-    return triple
+def wanted(asked: ExplainOptions) -> Names:
+    """The triple that was asked for, or that of the finding; `UsageError` where there is none."""
+    if asked.triple is not None:
+        return asked.triple
+    assert asked.findings_file is not None  # checked by the settings
+    lines = ResultLines(asked.findings_file)
+    for text in lines:
+        finding = read_finding(lines, text)
+        if finding.key == asked.key:
+            return finding.triple
+    raise UsageError(
+        f"--key: found {asked.key}, which {asked.findings_file} has not, expected the key of one "
+        f"of its {counted(lines.number, 'finding')}"
+    )
 
 
 def _name_bytes(triple: Names) -> NameBytes:

@@ -238,10 +238,10 @@ class EncodeSettings(CommandSettings):
 class ExplainSettings(CommandSettings):
     """What `explain` was asked."""
 
-    needs: ClassVar[str] = "RULES TRIPLES... --triple S R O"
+    needs: ClassVar[str] = "RULES TRIPLES... --triple S R O, or --key KEY --from FILE"
     takes: ClassVar[tuple[str, ...]] = (
-        "triple", "rules", "triples", *InputOptions.names(), "budget_bytes", "reserve_bytes",
-        "max_window_bytes", "fence",
+        "triple", "key", "findings_file", "rules", "triples", *InputOptions.names(),
+        "budget_bytes", "reserve_bytes", "max_window_bytes", "fence",
     )  # fmt: skip
 
     inputs: Inputs = made(default_factory=Inputs)
@@ -253,7 +253,7 @@ class ExplainSettings(CommandSettings):
         """Rules, triples, and a triple to explain."""
         self.expect("rules", self.inputs.rules)
         self.expect("triples", self.inputs.triples)
-        self.expect("--triple", self.explain.triple)
+        self.expect("--triple", self.explain.triple or self.explain.key)
 
 
 def _groups(kind: type[CommandSettings]) -> dict[str, type[Options]]:

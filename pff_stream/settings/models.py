@@ -284,6 +284,17 @@ class ExplainOptions(Options):
 
     triple: tuple[str, str, str] | None = None
     """Subject, relation and object by name."""
+    key: str | None = None
+    """Of a finding, instead: its triple is explained."""
+    findings_file: str | None = None
+    """The `findings.jsonl` that has it."""
+
+    def validate(self) -> None:
+        """A triple, or the key of one and where it is."""
+        if (self.key is None) != (self.findings_file is None):
+            raise UsageError("--key and --from: found one of the two, expected both or none")
+        if self.triple is not None and self.key is not None:
+            raise UsageError("--triple: found together with --key, expected one of the two")
 
 
 class TalkOptions(Options):

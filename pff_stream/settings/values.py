@@ -102,6 +102,14 @@ def read_id_key(value: object) -> str:
     return text
 
 
+def read_key(value: object) -> str:
+    """Reads the key of a finding: 16 hex digits."""
+    text = read_text(value).lower()
+    if len(text) != 16 or not set(text) <= set("0123456789abcdef"):
+        raise ValueError
+    return text
+
+
 def read_several(value: object) -> tuple[str, ...]:
     """One value, or a list of them."""
     values = value if isinstance(value, (list, tuple)) else (value,)

@@ -9,6 +9,9 @@ import pytest
 
 import pff_stream
 from pff_stream.cli.main import main
+from pff_stream.errors import UsageError
+from pff_stream.run.explain import wanted
+from pff_stream.settings.models import ExplainOptions
 
 RULES = (
     "10\t9\t0.9\tknows(X,Y) <= likes(X,Y)\n"
@@ -131,3 +134,23 @@ def test_a_graph_larger_than_the_budget_is_read_where_it_lies(folder: Path) -> N
         for in_memory in (False, True)
     ]
     assert [plan.fits for plan in plans] == [True, False]
+
+
+def test_a_finding_is_explained_by_its_key(tmp_path: Path) -> None:
+    """The key leads to the triple; one that is not there ends with 2."""
+    line = {
+        "key": "00000000000000ab", "document": "", "triple": ["a", "q", "b"], "kind": "absent",
+        "score": 0.5, "ranked_by": "miner/max/closed", "floor": None,
+        "found": {"objects": [], "objects_total": 0, "subjects": [], "subjects_total": 0},
+        "where": None, "reasons_total": 1, "message": "missing b",
+        "reasons": [{"rule": 1, "rule_text": "q(X,Y) <= r(X,Y)", "rank_confidence": 0.5,
+                     "witness": [["a", "r", "b"]], "where": [None]}],
+    }  # fmt: skip
+    found = tmp_path / "findings.jsonl"
+    found.write_text(json.dumps(line) + "\n")
+    asked = ExplainOptions(key="00000000000000AB", findings_file=str(found))
+    assert wanted(asked) == ("a", "q", "b")
+    with pytest.raises(UsageError, match="expected the key of one of its 1 finding"):
+        wanted(ExplainOptions(key="00000000000000ac", findings_file=str(found)))
+    with pytest.raises(UsageError, match="--key and --from"):
+        ExplainOptions(key="00000000000000ac")
