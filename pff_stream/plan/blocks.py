@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pff_stream.evaluate._kernel import largest_need
 from pff_stream.rules._format import SEMANTICS
@@ -46,19 +47,30 @@ def bounded(view: GraphView, max_body_atoms: int) -> BlockSizes:
     from pff_stream.triples._resident import side_bytes
     from pff_stream.triples._resident_names import names_bytes
 
-    sizes = side_bytes(view)
+    sizes = np.frombuffer(side_bytes(view), np.int64)
     return BlockSizes(
         n_relations=view.n_relations,
-        rows_bytes=sum(sizes),
+        rows_bytes=int(sizes.sum()),
         names_bytes=names_bytes(view),
         needed_bytes=_at_most(sizes, max_body_atoms),
     )
 
 
-def _at_most(sizes: Sequence[int], n_atoms: int) -> int:
+def least_in_blocks(n_relations: int) -> int:
+    """What a worker holds for each relation, whatever else it has room for."""
+    from pff_stream.triples._graph import RELATION_BYTES
+    from pff_stream.triples._resident import tables_bytes
+
+    return RELATION_BYTES * n_relations + tables_bytes(n_relations)
+
+
+def _at_most(sizes: NDArray[np.int64], n_atoms: int) -> int:
     """What a body of so many atoms can look up in any order: a single one nothing, see `_needs`."""
-    relations = sorted(map(sum, zip(sizes[::2], sizes[1::2], strict=True)), reverse=True)
-    return sum(relations[:n_atoms]) if n_atoms > 1 else 0
+    relations = sizes[::2] + sizes[1::2]
+    if 0 < n_atoms < len(relations):
+        relations.partition(len(relations) - n_atoms)
+        relations = relations[-n_atoms:]
+    return int(relations.sum()) if n_atoms > 1 else 0
 
 
 def exact(sizes: BlockSizes, graph: str, rules: RuleFile, semantics: str) -> BlockSizes:
@@ -70,8 +82,8 @@ def exact(sizes: BlockSizes, graph: str, rules: RuleFile, semantics: str) -> Blo
 
     with attach(graph) as attached:
         view = attached.view
-        by_side = np.array(side_bytes(view), np.int64)
-        at_most = cache(partial(_at_most, by_side.tolist()))
+        by_side = np.frombuffer(side_bytes(view), np.int64)
+        at_most = cache(partial(_at_most, by_side))
         distinct = semantics == SEMANTICS[0]
         most, best = 0, list[int]()
         buffer = bytearray(rules.max_chunk_bytes)

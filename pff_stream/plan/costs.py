@@ -38,6 +38,11 @@ class Costs:
     """What probes held that were made now and not taken from the cache."""
     _probed: dict[str, WorkerMemory] = field(default_factory=dict)
 
+    @property
+    def of_this_process(self) -> ProcessCosts:
+        """Of this one alone."""
+        return ProcessCosts(self.parent_bytes, 0, 0, "measured here")
+
     def of(self, method: str) -> ProcessCosts:
         """What the parent and one worker cost under a start method."""
         if method not in self._probed:

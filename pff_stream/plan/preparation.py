@@ -87,7 +87,7 @@ class Preparation:
             phases.append(self._compile_phase(parent_bytes, least))
         if self.encodes:
             phases.append(self._least_encode_phase(parent_bytes))
-        _check(phases, machine)
+        check(phases, machine)
         left = machine.budget_bytes - parent_bytes
         if self.compiles:
             path = self._rules[0] if self._rules else ""
@@ -100,7 +100,7 @@ class Preparation:
         Raises `RefusedError` where that is less than the least.
         """
         if self.encodes:
-            _check([self._least_encode_phase(parent_bytes)], machine)
+            check([self._least_encode_phase(parent_bytes)], machine)
         return machine.budget_bytes - self._encode_phase(parent_bytes, []).bytes
 
     def note_bound(self, reading: InputOptions, encoder_bytes: int, observer: Observer) -> None:
@@ -155,11 +155,12 @@ class Preparation:
         return Phase(ENCODE, [_parent(parent_bytes), own, *terms, tables, kernel])
 
 
-def _check(phases: Sequence[Phase], machine: Machine) -> None:
+def check(phases: Sequence[Phase], machine: Machine, more_bytes: int = LEAST_RUN_BYTES) -> None:
+    """`RefusedError` where phases do not fit; what comes after them takes so much more."""
     budget = machine.budget_bytes
     if phases and peak_bytes(phases) > budget:
         source, limits = machine.budget_source, machine.limits
-        plan = Plan(phases, budget, source, limits, margin_bytes=LEAST_RUN_BYTES)
+        plan = Plan(phases, budget, source, limits, margin_bytes=more_bytes)
         raise RefusedError(refusal(plan))
 
 

@@ -81,7 +81,7 @@ def sizes_of_run(
     of_rules = RuleSizes.of(rules.file)
     evaluation, output = settings.evaluation, settings.output
     return RunSizes(
-        graph=GraphSizes(graph.total_bytes, graph.in_memory, graph.n_entities, graph.n_relations),
+        graph=sizes_of_graph(graph),
         rules=of_rules,
         results=result_sizes(
             of_rules,
@@ -96,6 +96,11 @@ def sizes_of_run(
         cores=cores,
         blocks=_block_sizes(graph, of_rules.body_atoms),
     )
+
+
+def sizes_of_graph(graph: GraphInput) -> GraphSizes:
+    """By its header alone."""
+    return GraphSizes(graph.total_bytes, graph.in_memory, graph.n_entities, graph.n_relations)
 
 
 def _finding_sizes(

@@ -22,8 +22,19 @@ from pff_stream.plan.sizes import (
     resident_bytes,
 )
 from pff_stream.report.terms import merge_terms, run_table, spool_in_memory, spool_written
-from pff_stream.triples.terms import graph_term, names, page_tables, relation_tables
+from pff_stream.triples.terms import (
+    GraphSizes,
+    graph_term,
+    names,
+    page_tables,
+    relation_tables,
+)
+from planner.formula import given
 from planner.model import Input, Phase, Settings, Term
+
+LOOK_BYTES = 40
+"""Of a relation, while it is found how large each of them is: both sides, and them again to find
+the largest."""
 
 
 def run_phases(sizes: RunSizes, costs: ProcessCosts, settings: Settings) -> list[Phase]:
@@ -45,6 +56,21 @@ def run_phases(sizes: RunSizes, costs: ProcessCosts, settings: Settings) -> list
         *phases,
         *report_phase(costs, sizes.results.reports, _held_behind(sizes)),
     ]
+
+
+def look_phase(graph: GraphSizes, costs: ProcessCosts) -> Phase:
+    """What looking at the relations of a graph file holds, before a run over it can be planned."""
+    sizes = LOOK_BYTES * given("relations", graph.n_relations)
+    return Phase(
+        "plan",
+        [
+            processes.parent(costs),
+            relation_tables(graph),
+            Term.of("relation sizes", sizes, "header of the graph"),
+            page_tables(graph, 1),
+            processes.kernel_memory(1, 1),
+        ],
+    )
 
 
 def report_phase(

@@ -12,15 +12,18 @@ from pff_stream.files import _pages
 from pff_stream.files.temporary import temporary_file
 from pff_stream.inputs import GraphInput, moved_out
 from pff_stream.observer import Observer
-from pff_stream.plan.blocks import BlockSizes, exact
+from pff_stream.plan.blocks import BlockSizes, exact, least_in_blocks
 from pff_stream.plan.by_rules import RulesWorkload
 from pff_stream.plan.choose import plan_run
+from pff_stream.plan.preparation import LEAST_RUN_BYTES, check
 from pff_stream.plan.sizes import (
     BLOCKS,
     MEMORY,
     RunSizes,
+    sizes_of_graph,
     sizes_of_run,
 )
+from pff_stream.plan.terms import look_phase
 from pff_stream.report.run_table import RunTable
 from pff_stream.run.by_rules import RulesWork, Spool
 from pff_stream.run.cut import Basis, Documents, Ready, timed
@@ -57,7 +60,7 @@ class OneGraph(Documents):
 
     def plan(self, basis: Basis) -> Plan:
         """Plans with the graph where it is, or in a file where it does not fit into memory."""
-        budget, costs = basis.budget, basis.costs
+        budget, costs, before = basis.budget, basis.costs, [*basis.before]
         semantics = basis.settings.reading.semantics or basis.rules.file.semantics
 
         def look_closer(blocks: BlockSizes) -> BlockSizes:
@@ -69,9 +72,14 @@ class OneGraph(Documents):
 
         def make(resources: ResourceOptions, machine: Machine, fixed: Settings | None) -> Plan:
             workload = RulesWorkload(self.sizes, look_closer)
-            return plan_run(resources, machine, workload, costs, basis.before, fixed)
+            return plan_run(resources, machine, workload, costs, before, fixed)
 
         def measure() -> None:
+            if not self.graph.in_memory:
+                look = look_phase(sizes_of_graph(self.graph), costs.of_this_process)
+                before.append(look)
+                least = costs.parent_bytes + least_in_blocks(self.graph.n_relations)
+                check(before, budget.machine, max(LEAST_RUN_BYTES, least - look.bytes))
             self.sizes = sizes_of_run(
                 basis.settings,
                 basis.rules,

@@ -19,13 +19,14 @@ cdef enum:
 
 
 def side_bytes(GraphView graph):
-    """Bytes that each side takes when it is resident, by its number."""
-    cdef uint64_t side, start, end
-    sizes = []
-    for side in range(2 * <uint64_t>graph.n_relations):
+    """Bytes that each side takes when it is resident, by its number: 8 bytes each (int64)."""
+    cdef uint64_t side, start, end, n = 2 * <uint64_t>graph.n_relations
+    made = bytearray(n * sizeof(uint64_t))
+    cdef unsigned char[::1] room = made
+    for side in range(n):
         _range_of(graph, side, &start, &end)
-        sizes.append(end - start)
-    return sizes
+        (<uint64_t*>&room[0])[side] = end - start
+    return made
 
 
 def rows_room_bytes(uint64_t n_rows):
