@@ -52,7 +52,7 @@ def arguments(command: str, folder: Path) -> list[str]:
     if command == "report":
         finished = str(folder / "finished")
         assert started(["run", *given, "--out", finished]).returncode == 1
-        return ["report", finished, "--report", str(folder / "report.md")]
+        return ["report", finished, "--report", str(folder / "report.jsonl")]
     if command == "run --out":
         return ["run", *given, "--out", str(folder / "results")]
     if command.startswith("run "):
