@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+from pff_stream.report.found import SHOWN_FACTS
 from pff_stream.report.records import Names
 from pff_stream.report.streams import Found
 
@@ -38,7 +39,9 @@ def message_of(
         said = f"missing {wanted} (has {some_of(values, total)})"
     else:
         said = f"missing {wanted}"
-    because = " and ".join(_fact(fact, subject) for fact in witness)
+    because = " and ".join(_fact(fact, subject) for fact in witness[:SHOWN_FACTS])
+    if len(witness) > SHOWN_FACTS:
+        because += f" and {len(witness) - SHOWN_FACTS:,} more"
     return f"{said}, because {because}" if because else said
 
 

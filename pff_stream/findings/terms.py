@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
 from pff_stream.findings._sorted import BUFFER_BYTES, sorter_bytes
 from pff_stream.findings.of_document import SORT_BYTES
-from planner.formula import given
+from planner.formula import Formula, given, least
 from planner.model import Term
+
+if TYPE_CHECKING:
+    from pff_stream.report.streams import Finding
 
 BATCH = 1000
 """Findings that are held at once, to look up their places in one pass over the input."""
+BATCH_BYTES = 4 << 20
+"""And no more of them than come to this, or one."""
 FINDING_BYTES, REASON_BYTES, ATOM_BYTES = 2600, 500, 420
 """A finding, a reason and a triple of a witness as objects, with names of 40 bytes."""
 _NAMES_BYTES = 110
@@ -45,12 +53,40 @@ def listing_terms(n_rules: int) -> list[Term]:
     ]
 
 
+def held_bytes(finding: Finding) -> int:
+    """What a finding is counted as while it is held."""
+    atoms = sum(len(reason.witness) for reason in finding.reasons)
+    return FINDING_BYTES + len(finding.reasons) * REASON_BYTES + atoms * ATOM_BYTES
+
+
+def batches(findings: Iterable[Finding]) -> Iterator[list[Finding]]:
+    """Findings that are held at once, in their order."""
+    batch: list[Finding] = []
+    n_bytes = 0
+    for finding in findings:
+        batch.append(finding)
+        n_bytes += held_bytes(finding)
+        if len(batch) == BATCH or n_bytes >= BATCH_BYTES:
+            yield batch
+            batch, n_bytes = [], 0
+    if batch:
+        yield batch
+
+
+def _written(n: int, max_reasons: int, body_atoms: int) -> Formula:
+    """The findings of a batch, at most."""
+    each = given(
+        "finding",
+        FINDING_BYTES + min(max_reasons, BATCH) * (REASON_BYTES + body_atoms * ATOM_BYTES),
+    )
+    return least(given("findings", min(n, BATCH)) * each, BATCH_BYTES + each)
+
+
 def joining_terms(n: int, max_reasons: int, body_atoms: int) -> list[Term]:
     """The join of violations, and `n` findings at once on their way to an output."""
-    each = FINDING_BYTES + min(max_reasons, BATCH) * (REASON_BYTES + body_atoms * ATOM_BYTES)
     return [
         Term.of("findings sorted", 3 * given("sort", sorter_bytes()), _SOURCE),
-        Term.of("findings written", given("findings", min(n, BATCH)) * given("finding", each),
+        Term.of("findings written", _written(n, max_reasons, body_atoms),
                 "constants of the code; names of 40 bytes", at_most=True),
     ]  # fmt: skip
 
@@ -60,10 +96,9 @@ def document_terms(n_rules: int, n: int, max_reasons: int, body_atoms: int, work
 
     `n_rules`: those of the rule table, 0 without one.
     """
-    rules, batch = given("rules", n_rules), given("findings", min(n, BATCH))
-    each = FINDING_BYTES + min(max_reasons, BATCH) * (REASON_BYTES + body_atoms * ATOM_BYTES)
+    rules = given("rules", n_rules)
     sorts = _DOCUMENT_SORTS * given("sort", sorter_bytes(SORT_BYTES))
-    formula = sorts + _VIOLATED_BYTES * rules + batch * given("finding", each)
+    formula = sorts + _VIOLATED_BYTES * rules + _written(n, max_reasons, body_atoms)
     once = given("sort", sorter_bytes()) + CATALOGUE_BYTES * rules
     term = Term.of("findings", formula, "index of the rule file, names of 40 bytes", at_most=True)
     return term.for_each(workers, once=once)
@@ -72,6 +107,7 @@ def document_terms(n_rules: int, n: int, max_reasons: int, body_atoms: int, work
 __all__ = [
     "BATCH",
     "BUFFER_BYTES",
+    "batches",
     "document_terms",
     "joining_terms",
     "listing_terms",

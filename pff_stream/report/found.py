@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from pff_stream.report.streams import KINDS, Finding
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from pff_stream.report.records import Json
 
 SHOWN_FINDINGS = 20
+SHOWN_FACTS = 5
+"""Triples of a witness that are shown."""
 
 
 @dataclass(slots=True)
@@ -63,7 +65,7 @@ class FoundTotals:
         self.kinds[finding.kind] += 1
         self.n_new += bool(finding.new)
         if len(self.first) < SHOWN_FINDINGS:
-            self.first.append(finding)
+            self.first.append(_as_shown(finding))
 
     def compare(self, gone: Gone) -> None:
         """Takes what became of the baseline, when all findings are through."""
@@ -126,3 +128,10 @@ class FoundTotals:
 
 def _gone(document: Mapping[str, Any]) -> Gone:
     return Gone(*(int(document[one.name]) for one in fields(Gone)))
+
+
+def _as_shown(finding: Finding) -> Finding:
+    """The best of its reasons, with the first triples of its witness: all that a terminal shows."""
+    best = finding.reasons[0]
+    shown = replace(best, witness=best.witness[:SHOWN_FACTS], where=best.where[:SHOWN_FACTS])
+    return replace(finding, reasons=(shown,))

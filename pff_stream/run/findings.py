@@ -25,7 +25,7 @@ from pff_stream.findings._sorted import Sorter
 from pff_stream.findings.found import Described, FoundFindings
 from pff_stream.findings.order import ChosenRules
 from pff_stream.findings.places import PlaceSources
-from pff_stream.findings.terms import BATCH, violation_bytes
+from pff_stream.findings.terms import batches, violation_bytes
 from pff_stream.findings.where import Places
 from pff_stream.inputs import GraphInput
 from pff_stream.limits.fence import planned_phase_held
@@ -127,7 +127,7 @@ class GraphFindings:
             findings = islice(FoundFindings(joined, chosen, wanted.described), wanted.n)
             places = self._places
             baseline = self._ready.baseline
-            while batch := list(islice(findings, BATCH)):
+            for batch in batches(findings):
                 for finding in places.of(batch):
                     if baseline is not None:
                         finding = replace(finding, new=baseline.is_new(finding))

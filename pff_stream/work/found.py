@@ -9,8 +9,6 @@ from __future__ import annotations
 import mmap
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
-from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from pff_stream.evaluate._kernel import Evaluator, TableCounter
@@ -28,7 +26,7 @@ from pff_stream.findings.of_document import (
 )
 from pff_stream.findings.order import ChosenRules
 from pff_stream.findings.places import PlaceSources
-from pff_stream.findings.terms import BATCH
+from pff_stream.findings.terms import batches
 from pff_stream.findings.where import Places
 from pff_stream.notes import Notes
 from pff_stream.report.formats.findings import Findings
@@ -154,14 +152,11 @@ class DocumentFinder:
             out = stack.enter_context(FoundFile(f"{self._begin}{one.number}"))
             writer = Findings()
             writer.begin(_NO_HEADER, out)
-            findings = iter(found)
-            while batch := list(islice(findings, BATCH)):
+            for batch in batches(iter(found)):
                 for finding in places.of(batch):
                     totals.take(finding)
                     writer.finding(finding)
             writer.drain()
-        # One reason tells enough of each to a person.
-        totals.first = [replace(one, reasons=one.reasons[:1]) for one in totals.first]
         return FoundAnswer(out.crc32, totals, places.notes)
 
 
