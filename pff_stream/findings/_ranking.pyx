@@ -20,7 +20,11 @@ from pff_stream.findings._sorted cimport Sorter
 from pff_stream.report._pass cimport MINER_PCA_CONFIDENCE, Formatter, Pass, Rule
 from pff_stream.report._record cimport VIOLATED
 
+cdef extern from "_names.h":
+    uint64_t pff_name_hash(const unsigned char* name, size_t length) noexcept nogil
+
 cdef enum:
+    HASH_BYTES = 8                # in front of a text, as rules are sorted by it
     # Behind the text and its NUL, as entries are sorted by text and as they are in order.
     REST_BYTES = 33
     FRONT_BYTES = 16              # confidence and violations, in front of the text
@@ -71,6 +75,7 @@ cdef class Ranking(Formatter):
         cdef size_t n = rule.text.n
         cdef double confidence
         cdef unsigned char* rest
+        cdef uint64_t hash
         if rule.outcome != VIOLATED:
             return 0
         confidence = rank_confidence(
@@ -80,16 +85,19 @@ cdef class Ranking(Formatter):
         if isnan(confidence):
             self.without_value += 1
             return 0
-        self._reserve(n + 1 + REST_BYTES)
-        memcpy(self.entry, rule.text.text, n)
-        self.entry[n] = 0
-        rest = self.entry + n + 1
+        self._reserve(HASH_BYTES + n + 1 + REST_BYTES)
+        # In front, so that most texts differ in their first bytes.
+        hash = pff_name_hash(rule.text.text, n)
+        memcpy(self.entry, &hash, HASH_BYTES)
+        memcpy(self.entry + HASH_BYTES, rule.text.text, n)
+        self.entry[HASH_BYTES + n] = 0
+        rest = self.entry + HASH_BYTES + n + 1
         put_u64(rest, rule.line)
         put_u64(rest + 8, rule.source)
         put_u64(rest + 16, <uint64_t>at.violations_of(rule))
         memcpy(rest + 24, &confidence, 8)
         rest[32] = rule.place
-        return self.by_text.add(self.entry, n + 1 + REST_BYTES)
+        return self.by_text.add(self.entry, HASH_BYTES + n + 1 + REST_BYTES)
 
     cdef int finish(self) except -1:
         cdef const unsigned char* entry
@@ -111,7 +119,9 @@ cdef class Ranking(Formatter):
                         room = 2 * n
                     memcpy(first, entry, n)
                     n_first = n
-                self._add_in_order(entry, n, first, repeats)
+                self._add_in_order(
+                    entry + HASH_BYTES, n - HASH_BYTES, first + HASH_BYTES, repeats
+                )
         finally:
             free(first)
         self.by_text.close()

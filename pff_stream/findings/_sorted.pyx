@@ -15,12 +15,43 @@ from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc.errno cimport errno
 from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, qsort, realloc
-from libc.string cimport memcmp, memcpy, memmove
+from libc.string cimport memcpy, memmove
 from posix.types cimport off_t
 
 from pff_stream.errors import OutputError, RefusedError
 from pff_stream.files import _pages
 from pff_stream.files.writers import TemporaryWriter
+
+cdef extern from *:
+    """
+    #include <stdint.h>
+    #include <string.h>
+    /* Of two entries, each behind its length. Most differ in their first eight bytes. */
+    static inline int pff_entries(const unsigned char* a, const unsigned char* b) {
+        uint32_t n_a, n_b, n;
+        uint64_t first_a, first_b;
+        int order;
+        memcpy(&n_a, a, 4);
+        memcpy(&n_b, b, 4);
+        n = n_a < n_b ? n_a : n_b;
+        a += 4;
+        b += 4;
+        if (n >= 8) {
+            memcpy(&first_a, a, 8);
+            memcpy(&first_b, b, 8);
+            if (first_a != first_b) {
+    #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+                first_a = __builtin_bswap64(first_a);
+                first_b = __builtin_bswap64(first_b);
+    #endif
+                return first_a < first_b ? -1 : 1;
+            }
+        }
+        order = memcmp(a, b, n);
+        return order ? order : (n_a > n_b) - (n_a < n_b);
+    }
+    """
+    int pff_entries(const unsigned char* a, const unsigned char* b) noexcept nogil
 
 cdef extern from "unistd.h":
     ssize_t pread(int fd, void* to, size_t n, off_t offset) noexcept nogil
@@ -30,7 +61,7 @@ cdef enum:
     FAN_IN = 32                   # runs that are read at once
     LENGTH = sizeof(uint32_t)     # in front of each entry
     LEAST_BYTES = 1 << 16
-    OUT_BYTES = 1 << 16           # written at once
+    OUT_BYTES = 1 << 18           # written at once
 
 # Where the entries are that `qsort` compares: set and used with the interpreter locked.
 cdef const unsigned char* sorted_buffer
@@ -41,18 +72,8 @@ def sorter_bytes(buffer_bytes=BUFFER_BYTES):
     return buffer_bytes + OUT_BYTES + FAN_IN * (sizeof(SortedRun) + sizeof(int))
 
 
-cdef inline int compare(const unsigned char* a, const unsigned char* b) noexcept nogil:
-    """Of two entries, each behind its length."""
-    cdef uint32_t n_a, n_b
-    cdef int order
-    memcpy(&n_a, a, LENGTH)
-    memcpy(&n_b, b, LENGTH)
-    order = memcmp(a + LENGTH, b + LENGTH, min(n_a, n_b))
-    return order if order else (n_a > n_b) - (n_a < n_b)
-
-
 cdef int by_entry(const void* one, const void* other) noexcept nogil:
-    return compare(
+    return pff_entries(
         sorted_buffer + (<const uint32_t*>one)[0], sorted_buffer + (<const uint32_t*>other)[0]
     )
 
@@ -307,7 +328,7 @@ cdef class Sorter:
     cdef bint _less(self, int a, int b) noexcept nogil:
         cdef SortedRun* left = &self.open_runs[a]
         cdef SortedRun* right = &self.open_runs[b]
-        return compare(left.window + left.at, right.window + right.at) < 0
+        return pff_entries(left.window + left.at, right.window + right.at) < 0
 
     cdef void _sift_down(self, int at) noexcept nogil:
         cdef int child, moved = self.heap[at]
