@@ -58,6 +58,10 @@ class PackedWriter:
         """Leaves nothing behind."""
         self._writer.abandon()
 
+    def drop_all(self) -> None:
+        """Has what was handed on leave the page cache."""
+        self._writer.drop_all()
+
     def _hand_on(self, data: bytes) -> None:
         if data:
             self._writer.write(memoryview(data))

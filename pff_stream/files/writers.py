@@ -49,6 +49,9 @@ class Writer(ByteSink, Protocol):
     def abandon(self) -> None:
         """Leaves nothing behind; does nothing after `commit`. Never raises."""
 
+    def drop_all(self) -> None:
+        """Has what was written leave the page cache, where that can be; waits for the disk."""
+
 
 class _Descriptor:
     """A descriptor that takes bytes; base of the writers below."""

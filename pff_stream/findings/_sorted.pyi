@@ -3,6 +3,7 @@ from collections.abc import Iterator
 BUFFER_BYTES: int
 
 def sorter_bytes(buffer_bytes: int = ...) -> int: ...
+def written_bytes() -> int: ...
 
 class Sorter:
     entries: int

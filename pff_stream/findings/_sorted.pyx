@@ -56,12 +56,12 @@ cdef extern from *:
 cdef extern from "unistd.h":
     ssize_t pread(int fd, void* to, size_t n, off_t offset) noexcept nogil
 
-BUFFER_BYTES = 1 << 20
+BUFFER_BYTES = 1 << 19
 cdef enum:
     FAN_IN = 32                   # runs that are read at once
     LENGTH = sizeof(uint32_t)     # in front of each entry
     LEAST_BYTES = 1 << 16
-    OUT_BYTES = 1 << 18           # written at once
+    OUT_BYTES = 1 << 17           # written at once
 
 # Where the entries are that `qsort` compares: set and used with the interpreter locked.
 cdef const unsigned char* sorted_buffer
@@ -70,6 +70,11 @@ cdef const unsigned char* sorted_buffer
 def sorter_bytes(buffer_bytes=BUFFER_BYTES):
     """The most bytes that a sorter of short entries holds; the planner's own number."""
     return buffer_bytes + OUT_BYTES + FAN_IN * (sizeof(SortedRun) + sizeof(int))
+
+
+def written_bytes():
+    """What of a sorter's file may be in the page cache: what is written back, and what is new."""
+    return 2 * OUT_BYTES
 
 
 cdef int by_entry(const void* one, const void* other) noexcept nogil:

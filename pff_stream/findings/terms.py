@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from pff_stream.findings._sorted import BUFFER_BYTES, sorter_bytes
+from pff_stream.findings._sorted import BUFFER_BYTES, sorter_bytes, written_bytes
 from pff_stream.findings.of_document import SORT_BYTES
 from planner.formula import Formula, given, least
-from planner.model import Term
+from planner.model import KERNEL, Term
 
 if TYPE_CHECKING:
     from pff_stream.report.streams import Finding
@@ -41,7 +41,13 @@ def violation_bytes(body_atoms: int) -> int:
 def ranking_terms() -> list[Term]:
     """The two sorts that put rules in order while results are merged."""
     sorts = 2 * given("sort", sorter_bytes())
-    return [Term.of("rules in order", sorts, _SOURCE)]
+    return [Term.of("rules in order", sorts, _SOURCE), _sorts_written()]
+
+
+def _sorts_written() -> Term:
+    """What of two sorts that are filled is in the page cache."""
+    files = 2 * given("file", written_bytes())
+    return Term.of("sorts being written", files, f"{_SOURCE}; page cache", group=KERNEL)
 
 
 def listing_terms(n_rules: int) -> list[Term]:
@@ -86,6 +92,7 @@ def joining_terms(n: int, max_reasons: int, body_atoms: int) -> list[Term]:
     """The join of violations, and `n` findings at once on their way to an output."""
     return [
         Term.of("findings sorted", 3 * given("sort", sorter_bytes()), _SOURCE),
+        _sorts_written(),
         Term.of("findings written", _written(n, max_reasons, body_atoms),
                 "constants of the code; names of 40 bytes", at_most=True),
     ]  # fmt: skip

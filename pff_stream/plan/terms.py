@@ -21,7 +21,13 @@ from pff_stream.plan.sizes import (
     holds_names,
     resident_bytes,
 )
-from pff_stream.report.terms import merge_terms, run_table, spool_in_memory, spool_written
+from pff_stream.report.terms import (
+    files_written,
+    merge_terms,
+    run_table,
+    spool_in_memory,
+    spool_written,
+)
 from pff_stream.triples.terms import (
     GraphSizes,
     graph_term,
@@ -45,11 +51,11 @@ def run_phases(sizes: RunSizes, costs: ProcessCosts, settings: Settings) -> list
     if found is None:
         phases = [Phase("evaluate", evaluate), Phase("merge", merge)]
     else:
-        written = [*sizes.results.outputs, *found.outputs]
+        written = [*found.outputs, *files_written(len(found.outputs))]
         phases = [
             Phase("evaluate", evaluate),
             Phase("merge", [*merge, *ranking_terms(), *found.outputs]),
-            Phase("list", [*evaluate, *listing_terms(sizes.rules.n_rules), *written]),
+            Phase("list", [*evaluate, *listing_terms(sizes.rules.n_rules), *found.outputs]),
             Phase("join", [*_join_terms(sizes, costs, found), *written]),
         ]
     return [

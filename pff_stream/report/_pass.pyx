@@ -69,6 +69,9 @@ cdef class Formatter:
         """Gives away whatever is held back; comes behind the last rule."""
         return 0
 
+    def release(self):
+        """Gives back what only the pass needed; comes behind it."""
+
 
 cdef class Pass:
     """Goes from rule to rule: `next_rule`, then `next_part` until it says no."""

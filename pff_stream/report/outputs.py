@@ -183,18 +183,32 @@ def placed(
     return found
 
 
+class Opened(list[AnyWriter]):
+    """Writers that were begun, and where their bytes go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.destinations: list[Writer] = []
+
+    def settle(self) -> None:
+        """Waits until all that was written is on the disk: it leaves the page cache."""
+        for destination in self.destinations:
+            destination.drop_all()
+
+
 @contextmanager
-def opened(outputs: Sequence[Output[AnyWriter]], header: RunHeader) -> Iterator[list[AnyWriter]]:
+def opened(outputs: Sequence[Output[AnyWriter]], header: RunHeader) -> Iterator[Opened[AnyWriter]]:
     """Opens all outputs and begins their writers; keeps them at the end, an error abandons them."""
     with ExitStack() as stack:
-        destinations = []
+        writers: Opened[AnyWriter] = Opened()
         for output in outputs:
             destination = output.open()
             stack.callback(destination.abandon)
-            destinations.append(destination)
+            writers.destinations.append(destination)
             output.writer.begin(header, destination)
-        yield [output.writer for output in outputs]
-        for destination in destinations:
+            writers.append(output.writer)
+        yield writers
+        for destination in writers.destinations:
             destination.commit()
 
 

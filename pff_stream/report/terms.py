@@ -73,7 +73,12 @@ def merge_terms(results: ResultSizes, rules: RuleSizes) -> list[Term]:
     ]
     # Where runs are merged first, into one file, nothing is in the outputs yet.
     n_files = max(results.n_outputs, int(results.n_runs > results.fan_in))
-    if n_files:
-        files = given("files", n_files) * OUTPUT_WINDOWS * given("buffer", BUFFER_BYTES)
-        terms.append(Term.of("files being written", files, _DROPPED, group=KERNEL))
-    return terms
+    return [*terms, *files_written(n_files)]
+
+
+def files_written(n_files: int) -> list[Term]:
+    """What of outputs that are open is in the page cache, written to or not."""
+    if not n_files:
+        return []
+    files = given("files", n_files) * OUTPUT_WINDOWS * given("buffer", BUFFER_BYTES)
+    return [Term.of("files being written", files, _DROPPED, group=KERNEL)]

@@ -17,6 +17,7 @@ from pff_stream.errors import DamagedResultsError
 from pff_stream.evaluate.options import evaluator_options
 from pff_stream.execute.files import OutputFile
 from pff_stream.execute.job import Job
+from pff_stream.files import _pages
 from pff_stream.findings.confidence import ranked_by
 from pff_stream.findings.found import Described
 from pff_stream.findings.order import ChosenRules
@@ -195,7 +196,8 @@ class RulesWork(Work):
         observer.phase("merge", self.file.rules)
         self._meter.begin("merge", quick=True)
         header = self._header()
-        self._writers = stack.enter_context(opened(self._outputs, header))
+        opened_outputs = stack.enter_context(opened(self._outputs, header))
+        self._writers = opened_outputs
         self._found_writers = stack.enter_context(opened(self._found_outputs, header))
         formatters = [writer.formatter for writer in self._writers]
         wanted = self._wanted()
@@ -212,6 +214,10 @@ class RulesWork(Work):
             observer.advance(self.file.rules)
             self._meter.tick(now=True)
         if finder is not None:
+            for writer in self._writers:
+                writer.formatter.release()
+            opened_outputs.settle()
+            _pages.trim()
             observer.phase("list", self.n_units, self.unit)
             with timed(self.ready.seconds, "findings"):
                 run.findings = finder.make(graph, carry_out, self._take_finding)

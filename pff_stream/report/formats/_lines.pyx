@@ -67,6 +67,13 @@ cdef class Lines(Formatter):
         """Gives `out` all that there is."""
         drain(&self.sink)
 
+    def release(self):
+        """Gives `out` all that there is, and the memory back: no line comes any more."""
+        drain(&self.sink)
+        free(self.sink.data)
+        self.sink.data = NULL
+        self.sink.capacity = 0
+
 
 cdef class OutcomeLines(Lines):
     """line, outcome, reason."""
