@@ -39,6 +39,7 @@ cdef class Sorter:
     cdef uint32_t* _places(self) noexcept
     cdef const unsigned char* _next(self, size_t* n) except? NULL
     cdef int _write(self, const unsigned char* at, size_t n) except -1
+    cdef void _free_out(self) noexcept
     cdef int _drain(self) except -1
     cdef int _sort(self) except -1
     cdef int _spill(self) except -1

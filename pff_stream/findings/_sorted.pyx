@@ -58,7 +58,7 @@ cdef extern from "unistd.h":
 
 BUFFER_BYTES = 1 << 19
 cdef enum:
-    FAN_IN = 32                   # runs that are read at once
+    FAN_IN = 64                   # runs that are read at once
     LENGTH = sizeof(uint32_t)     # in front of each entry
     LEAST_BYTES = 1 << 16
     OUT_BYTES = 1 << 17           # written at once
@@ -70,6 +70,11 @@ cdef const unsigned char* sorted_buffer
 def sorter_bytes(buffer_bytes=BUFFER_BYTES):
     """The most bytes that a sorter of short entries holds; the planner's own number."""
     return buffer_bytes + OUT_BYTES + FAN_IN * (sizeof(SortedRun) + sizeof(int))
+
+
+def reading_bytes(buffer_bytes=BUFFER_BYTES):
+    """The same while it is only read."""
+    return sorter_bytes(buffer_bytes) - OUT_BYTES
 
 
 def written_bytes():
@@ -93,10 +98,9 @@ cdef class Sorter:
 
     def __cinit__(self, *arguments, **options):
         self.buffer = NULL
-        self.out = <unsigned char*>malloc(OUT_BYTES)
         self.open_runs = <SortedRun*>calloc(FAN_IN, sizeof(SortedRun))
         self.heap = <int*>calloc(FAN_IN, sizeof(int))
-        if self.out == NULL or self.open_runs == NULL or self.heap == NULL:
+        if self.open_runs == NULL or self.heap == NULL:
             raise MemoryError
 
     def __init__(self, folder=None, size_t buffer_bytes=BUFFER_BYTES, *, max_bytes=None):
@@ -136,6 +140,7 @@ cdef class Sorter:
         """Gives back all memory and the file; nothing can be read or added any more."""
         free(self.buffer)
         self.buffer = NULL
+        self._free_out()
         self.n = self.used = 0
         self.n_open = 0
         self.runs = []
@@ -221,6 +226,7 @@ cdef class Sorter:
             self._spill()
         self.file.drop_all()
         self._merge_down()
+        self._free_out()
         return self._open(self.runs)
 
     cdef const unsigned char* take(self, size_t* n) except? NULL:
@@ -354,6 +360,10 @@ cdef class Sorter:
     cdef int _write(self, const unsigned char* at, size_t n) except -1:
         """Adds to what is written next."""
         cdef size_t piece
+        if self.out == NULL:
+            self.out = <unsigned char*>malloc(OUT_BYTES)
+            if self.out == NULL:
+                raise MemoryError
         while n:
             if self.n_out == OUT_BYTES:
                 self._drain()
@@ -363,6 +373,10 @@ cdef class Sorter:
             at += piece
             n -= piece
         return 0
+
+    cdef void _free_out(self) noexcept:
+        free(self.out)
+        self.out = NULL
 
     cdef int _drain(self) except -1:
         cdef size_t n = self.n_out

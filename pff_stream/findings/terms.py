@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from pff_stream.findings._sorted import BUFFER_BYTES, sorter_bytes, written_bytes
+from pff_stream.findings._sorted import BUFFER_BYTES, reading_bytes, sorter_bytes, written_bytes
 from pff_stream.findings.of_document import SORT_BYTES
 from planner.formula import Formula, given, least
 from planner.model import KERNEL, Term
@@ -19,6 +19,8 @@ BATCH_BYTES = 4 << 20
 """And no more of them than come to this, or one."""
 FINDING_BYTES, REASON_BYTES, ATOM_BYTES = 2600, 500, 420
 """A finding, a reason and a triple of a witness as objects, with names of 40 bytes."""
+RANKING_BYTES = 1 << 18
+"""Of a sort that puts rules in order: one is held while workers list violations."""
 _NAMES_BYTES = 110
 _RANK_BYTES = 4
 _DOCUMENT_SORTS = 4
@@ -40,7 +42,7 @@ def violation_bytes(body_atoms: int) -> int:
 
 def ranking_terms() -> list[Term]:
     """The two sorts that put rules in order while results are merged."""
-    sorts = 2 * given("sort", sorter_bytes())
+    sorts = 2 * given("sort", sorter_bytes(RANKING_BYTES))
     return [Term.of("rules in order", sorts, _SOURCE), _sorts_written()]
 
 
@@ -54,7 +56,7 @@ def listing_terms(n_rules: int) -> list[Term]:
     """What is held while workers list violations: the order of the rules, and their ranks."""
     ranks = given("rules", n_rules) * _RANK_BYTES
     return [
-        Term.of("rules in order", given("sort", sorter_bytes()), _SOURCE),
+        Term.of("rules in order", given("sort", reading_bytes(RANKING_BYTES)), _SOURCE),
         Term.of("ranks of rules", ranks, "header of the rule file"),
     ]
 
@@ -90,8 +92,9 @@ def _written(n: int, max_reasons: int, body_atoms: int) -> Formula:
 
 def joining_terms(n: int, max_reasons: int, body_atoms: int) -> list[Term]:
     """The join of violations, and `n` findings at once on their way to an output."""
+    sorts = given("order", sorter_bytes(RANKING_BYTES)) + 2 * given("sort", sorter_bytes())
     return [
-        Term.of("findings sorted", 3 * given("sort", sorter_bytes()), _SOURCE),
+        Term.of("findings sorted", sorts, _SOURCE),
         _sorts_written(),
         Term.of("findings written", _written(n, max_reasons, body_atoms),
                 "constants of the code; names of 40 bytes", at_most=True),

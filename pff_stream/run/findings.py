@@ -25,7 +25,7 @@ from pff_stream.findings._sorted import Sorter
 from pff_stream.findings.found import Described, FoundFindings
 from pff_stream.findings.order import ChosenRules
 from pff_stream.findings.places import PlaceSources
-from pff_stream.findings.terms import batches, violation_bytes
+from pff_stream.findings.terms import RANKING_BYTES, batches, violation_bytes
 from pff_stream.findings.where import Places
 from pff_stream.inputs import GraphInput
 from pff_stream.limits.fence import planned_phase_held
@@ -84,9 +84,12 @@ class GraphFindings:
     def ranked(self) -> Iterator[Ranking]:
         """What puts the rules in order while they are merged."""
         folder = self._ready.folder
-        self._order = Sorter(folder)
+        self._order = Sorter(folder, RANKING_BYTES)
         self.ranking = Ranking(
-            Sorter(folder), self._order, self._wanted.kind, self._wanted.options.floor
+            Sorter(folder, RANKING_BYTES),
+            self._order,
+            self._wanted.kind,
+            self._wanted.options.floor,
         )
         try:
             yield self.ranking
@@ -141,7 +144,8 @@ class GraphFindings:
     def _choose(self, chosen: ChosenRules, joined: Joined, carry_out: CarryOut, disk: _Disk) -> int:
         """Lists violations until there are enough distinct triples; the rank of the last rule."""
         limit = self._wanted.limit
-        more = limit
+        # Rules often predict the same: twice as many violations mostly save a second round.
+        more = None if limit is None else 2 * limit
         while True:
             first = chosen.n
             chosen.extend(more, disk.room(chosen.violations))
