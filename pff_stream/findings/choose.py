@@ -49,13 +49,15 @@ def choose(
     limit: int | None,
     list_from: Callable[[int], None],
     room: Callable[[int], int | None] = lambda violations: None,
+    ahead: int = 1,
 ) -> int:
     """Chooses until there are `limit` triples (None: all rules); returns the rank of the last rule.
 
     -1 where no rule is violated. `list_from` adds the violations of the rules from a rank on to
-    `joined`; `room` tells how many more may be listed beside those that are.
+    `joined`; `room` tells how many more may be listed beside those that are. Rules often predict
+    the same: to begin with, `ahead` times as many violations are listed as triples are wanted.
     """
-    more = limit
+    more = None if limit is None else ahead * limit
     while True:
         first = order.n
         order.extend(more, room(order.violations))

@@ -14,14 +14,13 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import IO, TypeAlias
 
-import numpy as np
-
 from pff_stream.checkpoint.texts import texts_of
 from pff_stream.errors import RefusedError
 from pff_stream.files.temporary import temporary_file
 from pff_stream.findings._joined import Joined
 from pff_stream.findings._ranking import Ranking
 from pff_stream.findings._sorted import Sorter
+from pff_stream.findings.choose import choose
 from pff_stream.findings.found import Described, FoundFindings
 from pff_stream.findings.order import ChosenRules
 from pff_stream.findings.places import PlaceSources
@@ -38,6 +37,8 @@ from pff_stream.triples._graph import GraphView
 from pff_stream.triples.options import encode_options
 from planner.sizes import format_size
 
+AHEAD = 2
+"""Times as many violations are listed first as findings are wanted: it mostly saves a round."""
 MakesListing: TypeAlias = "Callable[[ChosenRules, int, tuple[IO[bytes], str]], Listing]"
 """Of the rules that were chosen, those from a rank on; and the spool for their violations."""
 
@@ -112,9 +113,15 @@ class GraphFindings:
             stack.callback(found.close)
             joined = Joined(graph, listed, found, wanted.options.max_reasons)
             disk = _Disk(wanted, file.max_body_atoms, self._ready)
-            cut = self._choose(chosen, joined, carry_out, disk)
+
+            def list_from(first: int) -> None:
+                disk.check(chosen)
+                self._list(chosen, first, joined, carry_out)
+
+            cut = choose(chosen, joined, wanted.limit, list_from, disk.room, AHEAD)
             if cut < 0:
                 totals.is_all = chosen.is_all
+                totals.cut_by_max_disk = not chosen.is_all
                 if self._ready.baseline is not None:
                     totals.compare(self._ready.baseline.gone(graph))
                 return totals
@@ -126,7 +133,8 @@ class GraphFindings:
             totals.rules_in_force = cut + 1
             totals.confidence = chosen.rule(cut).confidence
             totals.is_all = chosen.is_all and cut + 1 == chosen.n
-            totals.cut_by_max_disk = disk.is_full
+            is_short = wanted.limit is not None and totals.total < wanted.limit
+            totals.cut_by_max_disk = is_short and not chosen.is_all
             findings = islice(FoundFindings(joined, chosen, wanted.described), wanted.n)
             places = self._places
             baseline = self._ready.baseline
@@ -140,28 +148,6 @@ class GraphFindings:
                 totals.compare(baseline.gone(graph))
             totals.disk_bytes = disk.used_bytes + listed.spilled_bytes + found.spilled_bytes
         return totals
-
-    def _choose(self, chosen: ChosenRules, joined: Joined, carry_out: CarryOut, disk: _Disk) -> int:
-        """Lists violations until there are enough distinct triples; the rank of the last rule."""
-        limit = self._wanted.limit
-        # Rules often predict the same: twice as many violations mostly save a second round.
-        more = None if limit is None else 2 * limit
-        while True:
-            first = chosen.n
-            chosen.extend(more, disk.room(chosen.violations))
-            if chosen.n > first:
-                disk.check(chosen)
-                self._list(chosen, first, joined, carry_out)
-            if limit is None:
-                return chosen.n - 1
-            new = joined.new_by_rank(chosen.n)
-            reached = np.flatnonzero(np.cumsum(new, dtype=np.uint64) >= limit)
-            if len(reached):
-                return chosen.with_repeats(int(reached[0]))
-            if chosen.is_all or chosen.n == first:
-                disk.is_full = not chosen.is_all
-                return chosen.n - 1
-            more = 2 * (limit - int(new.sum(dtype=np.uint64)))
 
     def _list(self, chosen: ChosenRules, first: int, joined: Joined, carry_out: CarryOut) -> None:
         """Has the violations of the rules from rank `first` on listed, and takes them in."""
@@ -188,7 +174,6 @@ class _Disk:
         free = shutil.disk_usage(ready.folder).free // 2
         self._cap = min(ready.settings.resources.max_disk_bytes, free)
         self._cap_name = "--max-disk" if self._cap < free else "half of the free disk"
-        self.is_full = False
         self.used_bytes = 0
 
     def room(self, violations: int) -> int | None:
