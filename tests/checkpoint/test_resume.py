@@ -71,7 +71,8 @@ def kept(inputs: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture
 def out(kept: Path, tmp_path: Path) -> Path:
-    """A copy of the interrupted run."""
+    """A copy of the interrupted run; what another copy wrote beside it is gone."""
+    (kept.parent / "v").unlink(missing_ok=True)
     shutil.copytree(kept, tmp_path / "r")
     return tmp_path / "r"
 

@@ -170,7 +170,7 @@ def test_many_pages(max_work: int | None) -> None:
     chunk = chunk_of_rules(rules)
     with graph_file(triples) as (graph, path):
         wanted, _, sums = run(graph, chunk, "object-identity", None, max_work=max_work)
-        sizes = side_bytes(graph)
+        sizes = np.frombuffer(side_bytes(graph), np.int64).tolist()
         before = list(graph.triples())
         for sides in (1, 2, 6, 8, 14, 60):
             resident = ResidentRelations(graph, path, sides * max(sizes))
@@ -256,7 +256,7 @@ def test_loads_what_fits() -> None:
     """What is asked for together stays; what was asked for longest ago makes way."""
     triples = seeded(6, 6000, 3)
     with graph_file(triples) as (graph, path):
-        sizes = side_bytes(graph)
+        sizes = np.frombuffer(side_bytes(graph), np.int64).tolist()
         resident = ResidentRelations(graph, path, 3 * max(sizes))
         for wish in ([0, 1, 2], [1, 2, 3], [3, 4], [11], [0, 5], [2, 1, 0]):
             resident.load(wish)

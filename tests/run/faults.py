@@ -67,7 +67,7 @@ def set_up(progress: Any, inner_set_up: Any, arguments: Any) -> Callable[[Any], 
             with open(faults["trace"], "a", encoding="utf-8") as file:
                 file.write(f"{time.monotonic()} {os.getpid()} {task.chunk} {task.start}\n")
         time.sleep(faults.get("pause", 0.0))
-        kill = faults.get("kill_listing" if arguments.listed else "kill")
+        kill = faults.get("kill_listing" if getattr(arguments, "listed", None) else "kill")
         if kill is not None:
             for one in task.ranges:
                 if kill in rules.read_chunk(one.chunk).sources[one.start : one.stop]:

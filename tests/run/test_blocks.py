@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pff_stream.errors import UsageError
@@ -188,7 +189,7 @@ def test_same_bytes_in_blocks(method: str, inputs: tuple[Path, Path], tmp_path: 
     run("plan", rules, graph, "--start-method", method, "-o", saved, check=0)
     plan = json.loads(saved.read_text())
     with attach(str(graph)) as attached:
-        rows = sum(side_bytes(attached.view))
+        rows = int(np.frombuffer(side_bytes(attached.view), np.int64).sum())
     for resident, names, together in (
         (rows // 10, True, 1),
         (rows // 8, True, 3),
@@ -315,7 +316,7 @@ def test_exact_needs(inputs: tuple[Path, Path]) -> None:
     rules, graph = inputs
     with attach(str(graph)) as attached, RuleFile(rules) as file:
         view = attached.view
-        sizes = side_bytes(view)
+        sizes = np.frombuffer(side_bytes(view), np.int64).tolist()
         bound = bounded(view, file.max_body_atoms)
         needs = {-1: 0}
         for line in rules.with_suffix(".tsv").read_text().splitlines():
