@@ -53,6 +53,7 @@ def _look_at_limits() -> None:
             _end(_SMALL_STACK % (STACK_BYTES >> 10, stack >> 10), 3)
         found = limits_set("RLIMIT_AS", "RLIMIT_DATA", "RLIMIT_STACK", "RLIMIT_NOFILE")
         _limits = found.encode() or _limits
+        limits_set("RLIMIT_AS", "RLIMIT_DATA")  # told again where memory is out
     except Exception:
         return
 

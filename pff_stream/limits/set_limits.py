@@ -15,6 +15,8 @@ _TITLES = {
     "RLIMIT_NOFILE": b"Max open files",
 }
 _FILE_BYTES = 4096
+_told: dict[tuple[str, ...], str] = {}
+"""What was told before: there may be no room any more to tell it again."""
 
 
 def limits_set(*names: str) -> str:
@@ -22,8 +24,9 @@ def limits_set(*names: str) -> str:
     try:
         found = [f"{name} is {value}" for name in names if (value := _limit(name))]
     except (OSError, MemoryError):
-        return ""
-    return f" ({', '.join(found)})" if found else ""
+        return _told.get(names, "")
+    told = _told[names] = f" ({', '.join(found)})" if found else ""
+    return told
 
 
 def soft_limit(name: str) -> int | None:

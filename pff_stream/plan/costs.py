@@ -14,6 +14,7 @@ from pff_stream.errors import WorkersFailedError
 from pff_stream.execute.executors import EXECUTORS, executor_named
 from pff_stream.files import _pages
 from pff_stream.limits.meter import MemoryMeter
+from pff_stream.plan.process_terms import PROBE_INPUTS_BYTES
 from pff_stream.plan.sizes import ProcessCosts
 from pff_stream.plan.terms import PROBE_INPUTS, probe_inputs_phase, probe_phase
 from pff_stream.settings.models import ResourceOptions
@@ -22,6 +23,12 @@ from planner.probe import ProbeError, WorkerMemory, cached_probe, measure_self
 
 _PROBE_VERSION = 4
 """Changes when the code of workers does, so that older answers are not taken for it."""
+
+
+THREAD_BYTES = 128 << 10
+"""A worker that is a thread, at most; measured as a few pages."""
+KERNEL_BYTES = 2 << 20
+"""What a probe takes of the kernel besides."""
 
 
 @dataclass(slots=True)
@@ -45,6 +52,10 @@ class Costs:
 
     def of(self, method: str) -> ProcessCosts:
         """What the parent and one worker cost under a start method."""
+        is_tight = self.parent_bytes + PROBE_INPUTS_BYTES + KERNEL_BYTES > self.budget_bytes
+        if is_tight and executor_named(method).shares_memory:
+            source = "constant of the code: a probe would not fit the budget"
+            return ProcessCosts(self.parent_bytes, THREAD_BYTES, 0, source)
         if method not in self._probed:
             path, probe = cache_path(), partial(self._probe, method)
             self._probed[method] = (
