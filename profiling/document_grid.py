@@ -62,6 +62,10 @@ class Outcome:
         """Whether the band holds."""
         if self.over_bytes < 0:
             return False
+        largest = max(self.plan["phases"], key=lambda phase: phase["bytes"])
+        if any(term.get("at_most") for term in largest["terms"]) and not self.shape.is_bound:
+            # Findings of any names: said to be a bound.
+            return self.over_bytes <= max(OVER_BYTES, self.peak.bytes // BOUND_SHARE)
         if self.shape.is_bound:
             return not self.shape.is_densest or self.over_bytes <= self.peak.bytes // BOUND_SHARE
         return self.over_bytes <= max(OVER_BYTES, self.peak.bytes // OVER_SHARE)

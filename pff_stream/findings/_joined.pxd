@@ -18,6 +18,8 @@ cdef struct Group:
 
 cdef class Joined:
     cdef GraphView graph
+    cdef uint64_t n_entities
+    cdef uint64_t n_relations
     cdef Sorter listed            # by triple, then by rank
     cdef Sorter found             # in the order of findings
     cdef uint32_t max_reasons

@@ -42,10 +42,21 @@ cdef inline uint32_t get_u32(const unsigned char* at) noexcept nogil:
 
 
 cdef class Joined:
-    """Takes runs of records (`add`), tells new triples by rank, and gives findings in order."""
+    """Takes runs of records (`add`), tells new triples by rank, and gives findings in order.
 
-    def __init__(self, GraphView graph, Sorter listed, Sorter found, uint32_t max_reasons):
-        self.graph = graph
+    Until `look_at` the graph is not needed, only how many entities and relations it has.
+    """
+
+    def __init__(
+        self,
+        uint64_t n_entities,
+        uint64_t n_relations,
+        Sorter listed,
+        Sorter found,
+        uint32_t max_reasons,
+    ):
+        self.n_entities = n_entities
+        self.n_relations = n_relations
         self.listed = listed
         self.found = found
         self.max_reasons = max_reasons
@@ -55,14 +66,18 @@ cdef class Joined:
     def __dealloc__(self):
         free(self.entry)
 
+    def look_at(self, GraphView graph):
+        """From here on names are asked for."""
+        self.graph = graph
+
     def entity(self, uint64_t number):
         """The name of an entity, also of one that only heads of rules have."""
-        n = self.graph.n_entities
+        n = self.n_entities
         return self.entity_names[number - n] if number >= n else self.graph.entity_name(number)
 
     def relation(self, uint64_t number):
         """The name of a relation, also of one that only heads of rules have."""
-        n = self.graph.n_relations
+        n = self.n_relations
         return self.relation_names[number - n] if number >= n else self.graph.relation_name(number)
 
     # --- violations ----------------------------------------------------------------------------
@@ -110,18 +125,18 @@ cdef class Joined:
         numbers[1] = fields[1]
         if <int32_t>fields[1] == -1:
             numbers[1] = _numbered(
-                literals[0], self.relations, self.relation_names, self.graph.n_relations
+                literals[0], self.relations, self.relation_names, self.n_relations
             )
-        elif fields[1] >= self.graph.n_relations:
+        elif fields[1] >= self.n_relations:
             raise _damaged(record.source)
         ids[0] = ids[1] = 0xFFFFFFFF
         if fields[3]:
             ids[0] = _numbered(
-                literals[1], self.entities, self.entity_names, self.graph.n_entities
+                literals[1], self.entities, self.entity_names, self.n_entities
             )
         if fields[4]:
             ids[1] = _numbered(
-                literals[2], self.entities, self.entity_names, self.graph.n_entities
+                literals[2], self.entities, self.entity_names, self.n_entities
             )
         self.used = 0
         self._reserve(FRONT_BYTES + stride)
@@ -254,7 +269,7 @@ cdef class Joined:
         cdef int64_t row
         cdef uint32_t edge, total
         cdef list first = []
-        if relation >= self.graph.n_relations or entity >= self.graph.n_entities:
+        if relation >= self.n_relations or entity >= self.n_entities:
             return [], 0
         rows = &self.graph.rows[2 * relation + of_object]
         row = find_row(rows, <int32_t>entity)
@@ -281,7 +296,7 @@ cdef class Joined:
 
     def most_values(self, uint64_t relation, bint of_object):
         """The most objects that a subject of the relation has; with `of_object` the other way."""
-        if relation >= self.graph.n_relations:
+        if relation >= self.n_relations:
             return 0
         return self.graph.rows[2 * relation + of_object].max_degree
 

@@ -72,7 +72,9 @@ class DocumentFindings:
         with ExitStack() as stack:
             listed = self._sorter(stack)
             found = self._sorter(stack)
-            joined = Joined(graph, listed, found, wanted.n_reasons)
+            numbers = graph.n_entities, graph.n_relations
+            joined = Joined(*numbers, listed, found, wanted.n_reasons)
+            joined.look_at(graph)
             cut = choose(order, joined, wanted.limit, lambda first: list_from(first, joined))
             logs = order.logs() if wanted.by_score else None
             self.total: int = joined.rank(cut, logs) if cut >= 0 else 0

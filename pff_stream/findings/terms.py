@@ -19,7 +19,7 @@ BATCH_BYTES = 4 << 20
 """And no more of them than come to this, or one."""
 FINDING_BYTES, REASON_BYTES, ATOM_BYTES = 2600, 500, 420
 """A finding, a reason and a triple of a witness as objects, with names of 40 bytes."""
-RANKING_BYTES = 1 << 18
+RANKING_BYTES = 1 << 17
 """Of a sort that puts rules in order: one is held while workers list violations."""
 _NAMES_BYTES = 110
 _RANK_BYTES = 4

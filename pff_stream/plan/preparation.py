@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 COMPILE, ENCODE = "compile", "encode"
 """Names of the phases."""
+OPENED_BYTES = 128 << 10
+"""What this process takes to open inputs, beside what it held before."""
 LEAST_RUN_BYTES = 3 << 20
 """How much more the smallest run takes, by one thread, than encoding the smallest graph."""
 
@@ -131,7 +133,7 @@ class Preparation:
         return [] if terms is None else [self._encode_phase(parent_bytes, terms)]
 
     def _compile_phase(self, parent_bytes: int, terms: Sequence[Term]) -> Phase:
-        return Phase(COMPILE, [_parent(parent_bytes), *terms])
+        return Phase(COMPILE, [_parent(parent_bytes + OPENED_BYTES), *terms])
 
     def _least_encode_phase(self, parent_bytes: int) -> Phase:
         from pff_stream.triples.sizes import least_terms

@@ -55,7 +55,7 @@ def run_phases(sizes: RunSizes, costs: ProcessCosts, settings: Settings) -> list
         phases = [
             Phase("evaluate", evaluate),
             Phase("merge", [*merge, *ranking_terms(), *found.outputs]),
-            Phase("list", [*evaluate, *listing_terms(sizes.rules.n_rules), *found.outputs]),
+            Phase("list", [*evaluate, *listing_terms(sizes.rules.n_rules)]),
             Phase("join", [*_join_terms(sizes, costs, found), *written]),
         ]
     return [

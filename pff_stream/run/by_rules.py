@@ -18,8 +18,6 @@ from pff_stream.evaluate.options import evaluator_options
 from pff_stream.execute.files import OutputFile
 from pff_stream.execute.job import Job
 from pff_stream.files import _pages
-from pff_stream.findings.confidence import ranked_by
-from pff_stream.findings.found import Described
 from pff_stream.findings.order import ChosenRules
 from pff_stream.inputs import GraphInput, Rules
 from pff_stream.limits.fence import planned_phase_held, share_bytes
@@ -47,7 +45,7 @@ from pff_stream.report.totals import RunTotals, Totals, not_looked_at
 from pff_stream.rules.file import RuleFile
 from pff_stream.rules.terms import decoding
 from pff_stream.run.cut import CarryOut, Ready, Work, timed
-from pff_stream.run.findings import GraphFindings, Wanted, WithdrawnError, place_sources
+from pff_stream.run.findings import GraphFindings, WithdrawnError, place_sources, wanted_findings
 from pff_stream.run.listing import Listing
 from pff_stream.run.suspicion import suspicions
 from pff_stream.triples._graph import GraphView
@@ -200,28 +198,33 @@ class RulesWork(Work):
         self._writers = opened_outputs
         self._found_writers = stack.enter_context(opened(self._found_outputs, header))
         formatters = [writer.formatter for writer in self._writers]
-        wanted = self._wanted()
-        graph = stack.enter_context(attach(self.graph.name)).view
-        finder = None
-        if wanted is not None:
-            finder = GraphFindings(
-                wanted, self.ready, self._listing, place_sources(self.ready, self.graph)
-            )
-            formatters.append(stack.enter_context(finder.ranked()))
-        held = planned_phase_held(self.ready.plan, "merge", self.ready.settings.resources)
-        with timed(self.ready.seconds, "merge"), held:
-            run = RunTotals.of(self._merge(graph, formatters, withdrawn))
+        wanted = wanted_findings(self.ready, self._found_outputs)
+        with ExitStack() as held:
+            finder = None
+            if wanted is not None:
+                sources = place_sources(self.ready, self.graph)
+                finder = GraphFindings(wanted, self.ready, self._listing, sources)
+                formatters.append(held.enter_context(finder.ranked()))
+            run = self._merged(formatters, withdrawn, observer)
+            if finder is not None:
+                for writer in self._writers:
+                    writer.formatter.release()
+                opened_outputs.settle()
+                _pages.trim()
+                observer.phase("list", self.n_units, self.unit)
+                with timed(self.ready.seconds, "findings"):
+                    run.findings = finder.make(self.graph, carry_out, self._take_finding)
+                run.findings.not_looked_at = not_looked_at(run.rules)
+                self._meter.tick(now=True)
+        return run
+
+    def _merged(
+        self, formatters: Sequence[Formatter], withdrawn: Mapping[int, str], observer: Observer
+    ) -> RunTotals:
+        fenced = planned_phase_held(self.ready.plan, "merge", self.ready.settings.resources)
+        with timed(self.ready.seconds, "merge"), fenced, attach(self.graph.name) as graph:
+            run = RunTotals.of(self._merge(graph.view, formatters, withdrawn))
             observer.advance(self.file.rules)
-            self._meter.tick(now=True)
-        if finder is not None:
-            for writer in self._writers:
-                writer.formatter.release()
-            opened_outputs.settle()
-            _pages.trim()
-            observer.phase("list", self.n_units, self.unit)
-            with timed(self.ready.seconds, "findings"):
-                run.findings = finder.make(graph, carry_out, self._take_finding)
-            run.findings.not_looked_at = not_looked_at(run.rules)
             self._meter.tick(now=True)
         return run
 
@@ -293,18 +296,6 @@ class RulesWork(Work):
                 totals: Totals = write_results(self.spooled(graph), formatters, options)
         ready.check_inputs()
         return totals
-
-    def _wanted(self) -> Wanted | None:
-        """The findings that are looked for; None: none."""
-        settings = self.ready.settings
-        options, evaluation = settings.findings, settings.evaluation
-        n = settings.number_of_findings(self._found_outputs)
-        if n == 0:
-            return None
-        kind = self.ready.ranking.kind
-        ranked = ranked_by(kind, options.score, evaluation.assumption)
-        described = Described(ranked, options.floor, by_score=options.score != "max")
-        return Wanted(n, options, kind, described)
 
     def _listing(self, chosen: ChosenRules, first: int, spool: tuple[IO[bytes], str]) -> Listing:
         return Listing(self.file, self.job, self.window, chosen, first, spool)

@@ -8,7 +8,7 @@ and where there are too few, more rules are chosen. All of it lies in temporary 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -21,6 +21,7 @@ from pff_stream.findings._joined import Joined
 from pff_stream.findings._ranking import Ranking
 from pff_stream.findings._sorted import Sorter
 from pff_stream.findings.choose import choose
+from pff_stream.findings.confidence import ranked_by
 from pff_stream.findings.found import Described, FoundFindings
 from pff_stream.findings.order import ChosenRules
 from pff_stream.findings.places import PlaceSources
@@ -33,7 +34,7 @@ from pff_stream.report.streams import Finding
 from pff_stream.run.cut import CarryOut, Ready
 from pff_stream.run.listing import Listing
 from pff_stream.settings.models import FindingsOptions
-from pff_stream.triples._graph import GraphView
+from pff_stream.triples.graph import attach
 from pff_stream.triples.options import encode_options
 from planner.sizes import format_size
 
@@ -58,6 +59,18 @@ class Wanted:
     def limit(self) -> int | None:
         """Distinct triples with which enough rules are in force; None: all rules are."""
         return None if self.options.floor is not None else self.n
+
+
+def wanted_findings(ready: Ready, outputs: Sequence[object]) -> Wanted | None:
+    """The findings that are looked for, kept in outputs or not; None: none."""
+    options, evaluation = ready.settings.findings, ready.settings.evaluation
+    n = ready.settings.number_of_findings(outputs)
+    if n == 0:
+        return None
+    kind = ready.ranking.kind
+    ranked = ranked_by(kind, options.score, evaluation.assumption)
+    described = Described(ranked, options.floor, by_score=options.score != "max")
+    return Wanted(n, options, kind, described)
 
 
 class WithdrawnError(Exception):
@@ -98,9 +111,12 @@ class GraphFindings:
             self._order.close()
 
     def make(
-        self, graph: GraphView, carry_out: CarryOut, take: Callable[[Finding], None]
+        self, graph: GraphInput, carry_out: CarryOut, take: Callable[[Finding], None]
     ) -> FoundTotals:
-        """Finds, and gives `take` as many as are wanted, in order."""
+        """Finds, and gives `take` as many as are wanted, in order.
+
+        The graph is attached when workers have listed: its tables are not held twice.
+        """
         wanted = self._wanted
         totals = FoundTotals(wanted.described.ranked_by, wanted.options.floor)
         totals.without_value = self.ranking.without_value
@@ -111,7 +127,8 @@ class GraphFindings:
             listed, found = Sorter(folder), Sorter(folder)
             stack.callback(listed.close)
             stack.callback(found.close)
-            joined = Joined(graph, listed, found, wanted.options.max_reasons)
+            numbers = graph.n_entities, graph.n_relations
+            joined = Joined(*numbers, listed, found, wanted.options.max_reasons)
             disk = _Disk(wanted, file.max_body_atoms, self._ready)
 
             def list_from(first: int) -> None:
@@ -119,11 +136,13 @@ class GraphFindings:
                 self._list(chosen, first, joined, carry_out)
 
             cut = choose(chosen, joined, wanted.limit, list_from, disk.room, AHEAD)
+            view = stack.enter_context(attach(graph.name)).view
+            joined.look_at(view)
             if cut < 0:
                 totals.is_all = chosen.is_all
                 totals.cut_by_max_disk = not chosen.is_all
                 if self._ready.baseline is not None:
-                    totals.compare(self._ready.baseline.gone(graph))
+                    totals.compare(self._ready.baseline.gone(view))
                 return totals
             stack.enter_context(
                 planned_phase_held(self._ready.plan, "join", self._ready.settings.resources)
@@ -145,7 +164,7 @@ class GraphFindings:
                     totals.take(finding)
                     take(finding)
             if baseline is not None:
-                totals.compare(baseline.gone(graph))
+                totals.compare(baseline.gone(view))
             totals.disk_bytes = disk.used_bytes + listed.spilled_bytes + found.spilled_bytes
         return totals
 
