@@ -55,7 +55,6 @@ TEXTS = [name for name in WHOLE if name not in ("plan.json", "rules.pffr", "grap
 
 READ = {
     *((name, damage) for name in WHOLE for damage in ("BOM", "CRLF") if name in TEXTS),
-    ("rules.tsv", "empty"), ("triples.tsv", "empty"), ("lines.jsonl", "empty"),
     ("triples.tsv", "deep inside"), ("triples.tsv", "over the limit"),
 }  # fmt: skip
 """What is read all the same: nothing in it is damage to this kind of file."""

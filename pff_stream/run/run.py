@@ -70,7 +70,7 @@ def run(
     )
     if wanted.names_file is not None:
         read_labels(wanted.names_file)  # what is wrong with it is said now
-    check_reports(wanted.report, wanted.out, has_findings=settings.inputs.manifest is None)
+    check_reports(wanted.report, wanted.out, has_findings=settings.finds)
     reports = report_outputs(wanted.report)
     with prepared(settings, observer) as ready, started(ready, observer) as running:
         begun(running)

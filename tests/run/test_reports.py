@@ -82,6 +82,7 @@ def test_results_of_an_earlier_run_are_replaced(inputs: Path) -> None:
     command(inputs, *of_manifest, code=1)
     assert set(os.listdir(inputs / "r")) == {
         "documents.jsonl",
+        "findings.jsonl",
         "metrics.tsv",
         "summary.json",
     }

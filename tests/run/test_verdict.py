@@ -128,7 +128,8 @@ def test_one_form_of_summary(inputs: Path) -> None:
     assert set(other["inputs"]) == {"rules", "manifest"}
     assert one["run"]["reason"] == other["run"]["reason"] == ("1 violation (--fail-on violations)")
     again = command(inputs, "run", "--resume", "many")
-    assert (again.returncode, again.stdout) == (1, many.stdout)
+    assert again.returncode == 1
+    assert many.stdout.endswith(again.stdout)  # the findings were shown when it ended
 
 
 @pytest.mark.thorough
