@@ -30,6 +30,17 @@ def triples_of(path: str) -> set[Names]:
     return found
 
 
+def print_or_write(text: str, page: str | None, marks: tuple[str, str]) -> None:
+    """Prints it, or puts it between the two marks of a page."""
+    if page is None:
+        print(text)
+        return
+    path, (begin, end) = Path(page), marks
+    before, rest = path.read_text(encoding="utf-8").split(begin)
+    _, behind = rest.split(end)
+    path.write_text(f"{before}{begin}\n\n{text}\n\n{end}{behind}", encoding="utf-8")
+
+
 def table(rules: str, train: str, held_out: set[Names]) -> list[str]:
     """Lines of the table: a row an assumption."""
     lines = [
@@ -62,13 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     held_out = set().union(*map(triples_of, given.held_out)) - triples_of(given.train)
     text = "\n".join(table(given.rules, given.train, held_out))
-    if given.write is None:
-        print(text)
-        return
-    page = Path(given.write)
-    before, rest = page.read_text(encoding="utf-8").split(BEGIN)
-    _, behind = rest.split(END)
-    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{behind}", encoding="utf-8")
+    print_or_write(text, given.write, (BEGIN, END))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pff_stream.report.records import Names
-from profiling.assumptions import triples_of
+from profiling.assumptions import print_or_write, triples_of
 
 BEGIN, END = "<!-- quality: begin -->", "<!-- quality: end -->"
 FIRST = (10, 100, 1000)
@@ -102,13 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given.folder is None:
         parser.error("found no folder, expected FOLDER or PFF_STREAM_SHARED_DATA")
     text = table(Path(given.folder))
-    if given.write is None:
-        print(text)
-        return
-    page = Path(given.write)
-    before, rest = page.read_text(encoding="utf-8").split(BEGIN)
-    _, behind = rest.split(END)
-    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{behind}", encoding="utf-8")
+    print_or_write(text, given.write, (BEGIN, END))
 
 
 if __name__ == "__main__":

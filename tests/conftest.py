@@ -18,6 +18,8 @@ _PROFILE = "HYPOTHESIS_PROFILE"
 settings.load_profile(os.environ.get(_PROFILE, "ci"))
 
 _NOT_QUICK = ("thorough", "slow", "browser", "service", "cluster")
+_WHOLE_COMMANDS = ("cases", "hostile")
+"""Folders of tests that start commands, most of them several."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -31,6 +33,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks as `quick` what nothing says takes long; fork and thread stand for all starts."""
     for item in items:
+        if item.path.parent.name in _WHOLE_COMMANDS and not any(
+            map(item.get_closest_marker, _NOT_QUICK)
+        ):
+            item.add_marker("thorough")
         call = getattr(item, "callspec", None)
         given = {*map(str, call.params.values())} if call is not None else set()
         starts_anew = not given.isdisjoint(("spawn", "forkserver"))
