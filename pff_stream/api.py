@@ -23,12 +23,12 @@ from pff_stream.errors import UsageError
 from pff_stream.notes import Notes
 
 if TYPE_CHECKING:
+    from pff_stream.pipeline.by_rules import RulesWork
+    from pff_stream.pipeline.evaluate import Running
     from pff_stream.report.explanation import Explanation
     from pff_stream.report.records import Record, RuleOutcome
     from pff_stream.rules.file import SourceChunk
     from pff_stream.rules.given import RulesGiven
-    from pff_stream.run.by_rules import RulesWork
-    from pff_stream.run.evaluate import Running
     from pff_stream.settings.commands import RunSettings
     from pff_stream.triples._graph import GraphView
 
@@ -118,7 +118,7 @@ def explain(
 
     check_room()  # before numpy is imported, which would end the process
     from pff_stream.observer import Silent
-    from pff_stream.run import explain as run
+    from pff_stream.pipeline import explain as run
     from pff_stream.settings.commands import ExplainSettings
 
     paths, given_rules, given_triples = _given(rules, triples)
@@ -158,11 +158,11 @@ def _outcomes(
 
     check_room()  # before numpy is imported, which would end the process
     from pff_stream.observer import Silent
+    from pff_stream.pipeline.by_rules import RulesWork, rules_blamed
+    from pff_stream.pipeline.evaluate import evaluate, started
+    from pff_stream.pipeline.prepare import prepared
     from pff_stream.report._merge import iterate
     from pff_stream.report.totals import RunTotals, Tally
-    from pff_stream.run.by_rules import RulesWork, rules_blamed
-    from pff_stream.run.evaluate import evaluate, started
-    from pff_stream.run.prepare import prepared
     from pff_stream.triples.graph import attach
 
     with (
@@ -190,7 +190,7 @@ def _outcomes(
 def _as_they_come(running: Running, work: RulesWork) -> Iterator[RuleOutcome]:
     """The outcomes in the order in which they are known."""
     from pff_stream.observer import Silent
-    from pff_stream.run.evaluate import answers
+    from pff_stream.pipeline.evaluate import answers
 
     with closing(_SpoolReader(work)) as reader, closing(answers(running, work, Silent())) as found:
         yield from reader.rejected()

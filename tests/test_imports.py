@@ -47,7 +47,7 @@ def test_package_import_is_light() -> None:
 def test_preparing_commands_are_light() -> None:
     """`compile`, `encode` and `triples` import no numpy."""
     work = (
-        "pff_stream.run.commands, pff_stream.rules.compile, "
+        "pff_stream.pipeline.commands, pff_stream.rules.compile, "
         "pff_stream.triples.encode_process, pff_stream.triples.inputs"
     )
     assert "numpy" not in modules_after(f"import {work}")
@@ -60,7 +60,7 @@ def test_command_help_is_light() -> None:
 
 def test_blocks_are_imported_only_where_they_are_planned() -> None:
     """A run of a graph in memory, and its workers, load nothing of what reads a graph in blocks."""
-    loaded = modules_after("import pff_stream.run.run, pff_stream.work.rules")
+    loaded = modules_after("import pff_stream.pipeline.run, pff_stream.work.rules")
     triples = ("_ahead", "_name_search", "_resident", "_resident_names", "_window")
     of_blocks = {"pff_stream.evaluate._blocks", *(f"pff_stream.triples.{name}" for name in triples)}
     assert "pff_stream.evaluate._kernel" in loaded

@@ -131,7 +131,7 @@ def test_nothing_of_ours_is_replaced(path: Path) -> None:
         "monkeypatch.setattr(store, 'fd', 1)",
         "monkeypatch.setattr(store.Store, 'fd', 1)",
         "monkeypatch.setattr('pff_stream.triples.store.fd', 1)",
-        "monkeypatch.setitem(sys.modules, 'pff_stream.run', 1)",
+        "monkeypatch.setitem(sys.modules, 'pff_stream.pipeline', 1)",
         "monkeypatch.setitem(store.TABLE, 'a', 1)",
         "monkeypatch.delattr(store, 'fd')",
         "setattr(store, 'fd', 1)",

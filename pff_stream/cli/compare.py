@@ -28,7 +28,7 @@ def compare(engine: Engine, /, old: str, new: str, as_json: bool) -> int:
 
         output.say(json.dumps(found.to_json(), ensure_ascii=False))
     else:
-        from pff_stream.run.compare import comparison_lines
+        from pff_stream.pipeline.compare import comparison_lines
 
         for line in comparison_lines(found):
             output.say(line)

@@ -14,9 +14,9 @@ from pff_stream.limits.room import check_room
 if TYPE_CHECKING:
     from pff_stream.findings.compare import Comparison
     from pff_stream.observer import Observer
+    from pff_stream.pipeline.conclude import Result
     from pff_stream.plan.sweep import Sweep
     from pff_stream.report.explanation import Explanation
-    from pff_stream.run.conclude import Result
     from pff_stream.settings.commands import (
         CompileSettings,
         EncodeSettings,
@@ -34,7 +34,7 @@ class Engine:
     def make_plan(self, settings: RunSettings, observer: Observer) -> Plan:
         """The plan of a run, whether it fits or not."""
         check_room()
-        from pff_stream.run import run
+        from pff_stream.pipeline import run
 
         _collect_from_here()
         return run.make_plan(settings, observer)
@@ -42,7 +42,7 @@ class Engine:
     def make_sweep(self, settings: RunSettings, text: str, observer: Observer) -> Sweep:
         """Plans over a range of one setting, such as `workers=1..16`."""
         check_room()
-        from pff_stream.run import run
+        from pff_stream.pipeline import run
 
         _collect_from_here()
         return run.make_sweep(settings, text, observer)
@@ -50,7 +50,7 @@ class Engine:
     def run(self, settings: RunSettings, observer: Observer) -> Result:
         """Plans and runs."""
         check_room()
-        from pff_stream.run import run
+        from pff_stream.pipeline import run
 
         _collect_from_here()
         return run.run(settings, observer)
@@ -58,7 +58,7 @@ class Engine:
     def make_reports(self, folder: str, settings: ReportSettings, observer: Observer) -> list[str]:
         """Makes reports of a finished run; what to say about them."""
         check_room()
-        from pff_stream.run import reports
+        from pff_stream.pipeline import reports
 
         _collect_from_here()
         return reports.make_reports(folder, settings, observer)
@@ -66,7 +66,7 @@ class Engine:
     def explain(self, settings: ExplainSettings, observer: Observer) -> Explanation:
         """Finds the rules that predict one triple."""
         check_room()
-        from pff_stream.run import explain
+        from pff_stream.pipeline import explain
 
         _collect_from_here()
         return explain.explain(settings, observer)
@@ -74,7 +74,7 @@ class Engine:
     def compare(self, old: str, new: str) -> Comparison:
         """What changed between two folders of results."""
         check_room()
-        from pff_stream.run import compare
+        from pff_stream.pipeline import compare
 
         _collect_from_here()
         return compare.compare(old, new)
@@ -83,21 +83,21 @@ class Engine:
         """Compiles rule text; what to say about it."""
         if settings.compile.graph is not None:  # which is read by numpy
             check_room()
-        from pff_stream.run import commands
+        from pff_stream.pipeline import commands
 
         _collect_from_here()
         return commands.compile_rules(settings, observer)
 
     def encode_triples(self, settings: EncodeSettings, observer: Observer) -> list[str]:
         """Encodes triples or documents; what to say about it."""
-        from pff_stream.run import commands
+        from pff_stream.pipeline import commands
 
         _collect_from_here()
         return commands.encode_triples(settings, observer)
 
     def print_triples(self, settings: TriplesSettings, stream: BinaryIO) -> None:
         """Writes the triples that documents become."""
-        from pff_stream.run import commands
+        from pff_stream.pipeline import commands
 
         _collect_from_here()
         commands.print_triples(settings, stream)

@@ -37,8 +37,8 @@ from pff_stream.settings.resolve import Layers, resolve, said
 
 if TYPE_CHECKING:
     from pff_stream.checkpoint.resume import Finished
+    from pff_stream.pipeline.conclude import Result
     from pff_stream.plan.sweep import Sweep
-    from pff_stream.run.conclude import Result
     from planner.plan import Plan
 
 NAME = "pff-stream"
@@ -211,7 +211,7 @@ def run(engine: Engine, /, inputs: tuple[str, ...], **_: object) -> int:
                 _report(engine, folder, layers, voice, observer)
             asked = said(layers, ("fail_on",)).get("fail_on")
             if asked is not None:
-                from pff_stream.run.verdict import judged_again
+                from pff_stream.pipeline.verdict import judged_again
 
                 ended = judged_again(ended, str(asked))
             return _end(ended, ended.fail_on, voice)

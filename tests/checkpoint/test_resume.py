@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.run.faults import Running, is_finished
+from tests.pipeline.faults import Running, is_finished
 from tests.test_end_to_end import RESULTS, digest, run, without_places
 
 pytestmark = pytest.mark.thorough

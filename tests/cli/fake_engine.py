@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from pff_stream.cli.engine import Engine
+from pff_stream.pipeline.conclude import Result
 from pff_stream.report.totals import RunTotals
-from pff_stream.run.conclude import Result
 from planner.model import Phase, Term
 from planner.plan import Plan
 

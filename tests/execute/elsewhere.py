@@ -45,7 +45,7 @@ class EngineElsewhere(Engine):
 
     def run(self, settings: Any, observer: Any) -> Any:
         """Plans as for a fork server, and runs."""
-        from pff_stream.run.run import run
+        from pff_stream.pipeline.run import run
 
         def begun(running: Any) -> None:
             running.executor = Elsewhere()

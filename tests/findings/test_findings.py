@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pff_stream.observer import Silent
-from pff_stream.run.run import run
+from pff_stream.pipeline.run import run
 from pff_stream.settings.commands import RunSettings
 from tests.examples import examples
 from tests.findings.reference import Asked, Mined, findings

@@ -23,6 +23,15 @@ from pff_stream.inputs import GraphInput, Rules
 from pff_stream.limits.fence import planned_phase_held, share_bytes
 from pff_stream.notes import Notes
 from pff_stream.observer import Observer
+from pff_stream.pipeline.cut import CarryOut, Ready, Work, timed
+from pff_stream.pipeline.findings import (
+    GraphFindings,
+    WithdrawnError,
+    place_sources,
+    wanted_findings,
+)
+from pff_stream.pipeline.listing import Listing
+from pff_stream.pipeline.suspicion import suspicions
 from pff_stream.plan.accuracy import Compared, compared
 from pff_stream.plan.sizes import (
     RunSizes,
@@ -44,10 +53,6 @@ from pff_stream.report.summary import Summary
 from pff_stream.report.totals import RunTotals, Totals, not_looked_at
 from pff_stream.rules.file import RuleFile
 from pff_stream.rules.terms import decoding
-from pff_stream.run.cut import CarryOut, Ready, Work, timed
-from pff_stream.run.findings import GraphFindings, WithdrawnError, place_sources, wanted_findings
-from pff_stream.run.listing import Listing
-from pff_stream.run.suspicion import suspicions
 from pff_stream.triples._graph import GraphView
 from pff_stream.triples.graph import attach
 from pff_stream.work.rules import set_up

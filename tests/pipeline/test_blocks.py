@@ -34,8 +34,8 @@ from planner.plan import Plan
 from planner.probe import ProcessMemory, WorkerMemory
 from planner.text import refusal
 from tests.execute.pool_processes import within
+from tests.pipeline.faults import Running, is_finished
 from tests.plan.sized import sized
-from tests.run.faults import Running, is_finished
 from tests.test_end_to_end import digest, run
 
 pytestmark = pytest.mark.thorough

@@ -123,7 +123,7 @@ class FaultyEngine(Engine):
 
     def run(self, settings: Any, observer: Any) -> Any:
         """Plans and runs; what meddles is put in its place in between."""
-        from pff_stream.run.run import run
+        from pff_stream.pipeline.run import run
 
         return run(settings, observer, meddled)
 
@@ -178,7 +178,7 @@ class Running:
                 before()
 
         self.process = subprocess.Popen(
-            [sys.executable, "-c", "from tests.run.faults import main; main()"]
+            [sys.executable, "-c", "from tests.pipeline.faults import main; main()"]
             + [str(argument) for argument in arguments],
             env=environment,
             cwd=ROOT,

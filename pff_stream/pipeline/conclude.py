@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pff_stream.files.writers import FileWriter
 from pff_stream.limits.meter import MemoryMeter
 from pff_stream.notes import Notes
+from pff_stream.pipeline.verdict import NOTHING_FOUND, Judged, verdict
 from pff_stream.plan.accuracy import Compared, accuracy_lines
 from pff_stream.report.folder import SUMMARY
 from pff_stream.report.found import FoundTotals
 from pff_stream.report.records import Json
 from pff_stream.report.summary import Summary, failure_lines, summary_lines, worst_lines
 from pff_stream.report.totals import RunTotals
-from pff_stream.run.verdict import NOTHING_FOUND, Judged, verdict
 from pff_stream.settings.commands import RunSettings
 from planner.plan import Plan
 from planner.sizes import format_size

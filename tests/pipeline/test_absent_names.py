@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from pff_stream.pipeline.absent_names import MOST_NAMES, MOST_READ, Names, absent_from
 from pff_stream.rules.file import RuleFile
-from pff_stream.run.absent_names import MOST_NAMES, MOST_READ, Names, absent_from
 from tests.graphs import graph_of
 from tests.rules.compiled import compiled
 

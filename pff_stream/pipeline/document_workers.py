@@ -14,11 +14,11 @@ from pff_stream.findings.catalogue import write_catalogue
 from pff_stream.findings.of_document import WantedOfDocument
 from pff_stream.findings.terms import BATCH
 from pff_stream.limits.fence import share_bytes
+from pff_stream.pipeline.cut import Ready
 from pff_stream.plan.by_document import MAX_TABLE_RULES, document_room
 from pff_stream.report.folder import TASKS
 from pff_stream.report.spooled import merge_options
 from pff_stream.rules._table import TableBuilder
-from pff_stream.run.cut import Ready
 from pff_stream.settings.commands import RunSettings
 from pff_stream.triples.options import encode_options
 from pff_stream.work.documents import DocumentArguments

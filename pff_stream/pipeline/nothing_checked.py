@@ -11,10 +11,7 @@ from collections.abc import Iterator
 
 from pff_stream.inputs import GraphInput
 from pff_stream.notes import KEPT, Note, NoteKind, Notes, Place
-from pff_stream.report.records import VACUOUS_REASONS, Outcome, Reason
-from pff_stream.report.totals import Totals
-from pff_stream.rules.file import RuleFile
-from pff_stream.run.absent_names import (
+from pff_stream.pipeline.absent_names import (
     Names,
     RuleNames,
     absent_from,
@@ -22,8 +19,11 @@ from pff_stream.run.absent_names import (
     marked,
     names_of,
 )
-from pff_stream.run.spelling import has_columns
-from pff_stream.run.suspicious import checked_nothing, lacks_names, n_absent
+from pff_stream.pipeline.spelling import has_columns
+from pff_stream.pipeline.suspicious import checked_nothing, lacks_names, n_absent
+from pff_stream.report.records import VACUOUS_REASONS, Outcome, Reason
+from pff_stream.report.totals import Totals
+from pff_stream.rules.file import RuleFile
 from pff_stream.settings.columns import other_columns
 from pff_stream.triples._graph import GraphView
 from pff_stream.triples.graph import attach

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
-from pff_stream.rules.file import RuleFile
-from pff_stream.run.spelling import (
+from pff_stream.pipeline.spelling import (
     kind_of_all,
     marks,
     namespace,
@@ -21,6 +20,7 @@ from pff_stream.run.spelling import (
     spelled_otherwise,
     writings,
 )
+from pff_stream.rules.file import RuleFile
 from pff_stream.triples._graph import GraphView
 
 MOST_CHUNKS = 4

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pff_stream.run.spelling import (
+from pff_stream.pipeline.spelling import (
     has_columns,
     kind_of_all,
     marks,

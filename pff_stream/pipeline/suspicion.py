@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pff_stream.inputs import GraphInput
 from pff_stream.notes import Notes
+from pff_stream.pipeline.suspicious import is_suspicious
 from pff_stream.report.totals import Totals
 from pff_stream.rules.file import RuleFile
-from pff_stream.run.suspicious import is_suspicious
 from pff_stream.settings.models import InputOptions
 
 
@@ -14,7 +14,7 @@ def suspicions(totals: Totals, rules: RuleFile, graph: GraphInput, reading: Inpu
     """What is to be said of a run over a graph: nothing, or what `nothing_checked` finds out."""
     if not is_suspicious(totals):
         return Notes()
-    from pff_stream.run.nothing_checked import nothing_checked
+    from pff_stream.pipeline.nothing_checked import nothing_checked
 
     encoded = graph.encoded
     has_columns = encoded is not None and encoded.mapping.startswith("tsv")

@@ -24,7 +24,7 @@ from pff_stream.errors import OutputError
 from pff_stream.notes import Notes
 from pff_stream.report.folder import STATE
 from pff_stream.settings.commands import RunSettings
-from tests.run.faults import RESULTS, ROOT, Running, digest, is_finished
+from tests.pipeline.faults import RESULTS, ROOT, Running, digest, is_finished
 
 pytestmark = pytest.mark.thorough
 

@@ -14,12 +14,7 @@ from pff_stream.errors import UsageError
 from pff_stream.limits.fence import planned_phase_held, threads_held
 from pff_stream.notes import Notes, say
 from pff_stream.observer import Observer
-from pff_stream.plan.sweep import Sweep, parse_sweep
-from pff_stream.report.folder import check_outputs, clear_others
-from pff_stream.report.labels import read_labels
-from pff_stream.report.outputs import check_reports, report_outputs, write_reports
-from pff_stream.report.totals import RunTotals
-from pff_stream.run.conclude import (
+from pff_stream.pipeline.conclude import (
     Facts,
     Result,
     conclude,
@@ -27,9 +22,14 @@ from pff_stream.run.conclude import (
     summary_of,
     write_summary,
 )
-from pff_stream.run.evaluate import Running, carry_out, evaluate, started
-from pff_stream.run.prepare import prepared
-from pff_stream.run.verdict import NOTHING_FOUND, Judged
+from pff_stream.pipeline.evaluate import Running, carry_out, evaluate, started
+from pff_stream.pipeline.prepare import prepared
+from pff_stream.pipeline.verdict import NOTHING_FOUND, Judged
+from pff_stream.plan.sweep import Sweep, parse_sweep
+from pff_stream.report.folder import check_outputs, clear_others
+from pff_stream.report.labels import read_labels
+from pff_stream.report.outputs import check_reports, report_outputs, write_reports
+from pff_stream.report.totals import RunTotals
 from pff_stream.settings.commands import RunSettings
 from planner.plan import Plan
 

@@ -29,10 +29,10 @@ from pff_stream.findings.terms import RANKING_BYTES, batches, violation_bytes
 from pff_stream.findings.where import Places
 from pff_stream.inputs import GraphInput
 from pff_stream.limits.fence import planned_phase_held
+from pff_stream.pipeline.cut import CarryOut, Ready
+from pff_stream.pipeline.listing import Listing
 from pff_stream.report.found import FoundTotals
 from pff_stream.report.streams import Finding
-from pff_stream.run.cut import CarryOut, Ready
-from pff_stream.run.listing import Listing
 from pff_stream.settings.models import FindingsOptions
 from pff_stream.triples.graph import attach
 from pff_stream.triples.options import encode_options

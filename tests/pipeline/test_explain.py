@@ -10,7 +10,7 @@ import pytest
 import pff_stream
 from pff_stream.cli.main import main
 from pff_stream.errors import UsageError
-from pff_stream.run.explain import wanted
+from pff_stream.pipeline.explain import wanted
 from pff_stream.settings.models import ExplainOptions
 
 RULES = (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from pff_stream.pipeline.suspicious import is_suspicious
 from pff_stream.report.records import Counts, Outcome, Reason
 from pff_stream.report.totals import Totals
-from pff_stream.run.suspicious import is_suspicious
 
 
 def totals(predictions: int, outcomes: dict[Outcome, int], reasons: dict[Reason, int]) -> Totals:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from pff_stream.pipeline.verdict import verdict
 from pff_stream.report.records import Counts, Outcome
 from pff_stream.report.totals import Failure, RunTotals, Totals
-from pff_stream.run.verdict import verdict
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
 

@@ -19,7 +19,7 @@ from pff_stream.files import _pages
 from pff_stream.limits.fence import hold_tree
 from pff_stream.notes import say
 from pff_stream.observer import Observer
-from pff_stream.run.cut import Ready, Tasks, Work, timed
+from pff_stream.pipeline.cut import Ready, Tasks, Work, timed
 from planner.text import refusal
 
 

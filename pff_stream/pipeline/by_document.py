@@ -19,6 +19,14 @@ from pff_stream.execute.job import Job
 from pff_stream.files.writers import FileWriter
 from pff_stream.notes import Notes
 from pff_stream.observer import Observer
+from pff_stream.pipeline.cut import Basis, CarryOut, Documents, Ready, Work
+from pff_stream.pipeline.document_workers import (
+    arguments_of,
+    catalogue_of,
+    findings_wanted,
+    most_findings,
+    write_table,
+)
 from pff_stream.plan.by_document import (
     DocumentSizes,
     DocumentsWorkload,
@@ -39,14 +47,6 @@ from pff_stream.report.streams import OutputSizes, RunHeader
 from pff_stream.report.summary import Summary
 from pff_stream.report.totals import Failure, RunTotals
 from pff_stream.rules.sizes import RuleSizes
-from pff_stream.run.cut import Basis, CarryOut, Documents, Ready, Work
-from pff_stream.run.document_workers import (
-    arguments_of,
-    catalogue_of,
-    findings_wanted,
-    most_findings,
-    write_table,
-)
 from pff_stream.settings.manifest import Manifest, read_manifest
 from pff_stream.settings.models import ResourceOptions
 from pff_stream.triples.inputs import held_at_most, text_at_most
@@ -230,7 +230,7 @@ class DocumentsWork(Work):
         """Says where the rules show why their head relations are unknown."""
         if not totals.rules.because(Reason.HEAD_RELATION_ABSENT):
             return Notes()
-        from pff_stream.run.nothing_checked import unknown_heads_of_documents
+        from pff_stream.pipeline.nothing_checked import unknown_heads_of_documents
 
         return unknown_heads_of_documents(totals.rules, self._rules.file)
 

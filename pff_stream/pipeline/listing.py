@@ -15,10 +15,10 @@ from pff_stream.execute.job import Job
 from pff_stream.files import _pages
 from pff_stream.files.durable import naming
 from pff_stream.findings.order import ChosenRules
+from pff_stream.pipeline.cut import Tasks
 from pff_stream.report.records import RUN, Run
 from pff_stream.report.run_table import RunTable
 from pff_stream.rules.file import RuleFile
-from pff_stream.run.cut import Tasks
 from pff_stream.work.task import (
     Answer,
     Listed,

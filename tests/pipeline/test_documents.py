@@ -11,9 +11,9 @@ import pytest
 
 from pff_stream.errors import InputError
 from pff_stream.observer import Silent
-from pff_stream.run.run import run as run_settings
+from pff_stream.pipeline.run import run as run_settings
 from pff_stream.settings.commands import RunSettings
-from tests.run.test_metrics import rows
+from tests.pipeline.test_metrics import rows
 from tests.test_end_to_end import run
 
 RULES = """9\t3\t0.5\tspeed(X,200) <= code(X,A)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.run.faults import Running
+from tests.pipeline.faults import Running
 
 pytestmark = pytest.mark.thorough
 

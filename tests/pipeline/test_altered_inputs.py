@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.run.faults import Running, digest, is_finished
+from tests.pipeline.faults import Running, digest, is_finished
 from tests.test_end_to_end import run
 
 pytestmark = pytest.mark.thorough

@@ -24,6 +24,7 @@ from pff_stream.inputs import GraphInput, Rules, TriplesGiven, open_graph, open_
 from pff_stream.limits.fence import hold_tree, threads_held
 from pff_stream.notes import say
 from pff_stream.observer import Observer
+from pff_stream.pipeline.prepare import rules_held
 from pff_stream.plan.budget import MemoryBudget
 from pff_stream.plan.explain import (
     REASON_ATOM_BYTES,
@@ -40,7 +41,6 @@ from pff_stream.report.streams import Found
 from pff_stream.rules.chunk import RuleChunk
 from pff_stream.rules.file import RuleFile
 from pff_stream.rules.sizes import RuleSizes
-from pff_stream.run.prepare import rules_held
 from pff_stream.settings.commands import ExplainSettings
 from pff_stream.settings.models import ExplainOptions
 from pff_stream.triples._graph import GraphView
@@ -109,7 +109,7 @@ def explain(
             )
         )
         if graph.encoded is not None:
-            from pff_stream.run.one_graph import encode_terms
+            from pff_stream.pipeline.one_graph import encode_terms
 
             before += preparation.encoded(encode_terms(graph), parent_bytes)
         parent_bytes = measure_self().bytes

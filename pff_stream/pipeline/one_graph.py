@@ -12,6 +12,8 @@ from pff_stream.files import _pages
 from pff_stream.files.temporary import temporary_file
 from pff_stream.inputs import GraphInput, moved_out
 from pff_stream.observer import Observer
+from pff_stream.pipeline.by_rules import RulesWork, Spool
+from pff_stream.pipeline.cut import Basis, Documents, Ready, timed
 from pff_stream.plan.blocks import BlockSizes, exact, least_in_blocks
 from pff_stream.plan.by_rules import RulesWorkload
 from pff_stream.plan.choose import plan_run
@@ -25,8 +27,6 @@ from pff_stream.plan.sizes import (
 )
 from pff_stream.plan.terms import look_phase
 from pff_stream.report.run_table import RunTable
-from pff_stream.run.by_rules import RulesWork, Spool
-from pff_stream.run.cut import Basis, Documents, Ready, timed
 from pff_stream.settings.models import ResourceOptions
 from pff_stream.triples.graph import verify
 from pff_stream.work.tally import Evaluation

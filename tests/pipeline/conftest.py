@@ -8,7 +8,7 @@ from statistics import median
 
 import pytest
 
-from tests.run.faults import Running, digest
+from tests.pipeline.faults import Running, digest
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from tests.execute.pool_processes import within
 from tests.limits.test_fence import why_no_group
-from tests.run.faults import Running, digest, is_finished, starts
+from tests.pipeline.faults import Running, digest, is_finished, starts
 
 pytestmark = pytest.mark.thorough
 

@@ -12,11 +12,11 @@ from pff_stream.inputs import GraphInput, TriplesGiven, open_graph, open_rules
 from pff_stream.limits.fence import phase_held
 from pff_stream.limits.meter import MemoryMeter
 from pff_stream.observer import Observer, Tick
+from pff_stream.pipeline.cut import Basis, Documents, Ready, timed
 from pff_stream.plan.budget import MemoryBudget
 from pff_stream.plan.costs import measure_costs
 from pff_stream.plan.preparation import COMPILE, ENCODE, Preparation
 from pff_stream.rules.asked import asked_relations
-from pff_stream.run.cut import Basis, Documents, Ready, timed
 from pff_stream.settings.commands import RunSettings
 from planner.probe import measure_self
 
@@ -66,11 +66,11 @@ def prepared(
         relations = asked_relations(settings.evaluation.relation, opened.file)
         documents: Documents
         if inputs.manifest is not None:
-            from pff_stream.run.by_document import Listed
+            from pff_stream.pipeline.by_document import Listed
 
             documents = Listed(inputs.manifest)
         else:
-            from pff_stream.run.one_graph import OneGraph, encode_terms
+            from pff_stream.pipeline.one_graph import OneGraph, encode_terms
 
             observer.phase(ENCODE, None, "triples")
             meter.begin(ENCODE, quick=True, alone=True)

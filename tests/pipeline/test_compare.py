@@ -12,8 +12,8 @@ import pytest
 from pff_stream.cli.main import commands
 from pff_stream.errors import InputError, UsageError
 from pff_stream.observer import Silent
-from pff_stream.run.compare import compare, comparison_lines
-from pff_stream.run.run import run
+from pff_stream.pipeline.compare import compare, comparison_lines
+from pff_stream.pipeline.run import run
 from pff_stream.settings.commands import RunSettings
 
 RULES = "4\t3\t0.75\tlikes(X,Y) <= knows(X,Y)\n2\t2\t1.0\tlikes(X,tea) <= knows(X,bo)\n"
