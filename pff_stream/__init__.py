@@ -1,14 +1,15 @@
 """Checks very many mined Horn rules against a set of triples, in memory known beforehand.
 
-`validate` yields the outcome of every rule; `validate_rules` collects them in two lists. Importing
-this package imports nothing heavy: each name is imported when it is used first.
+`run` gives findings and counts; `validate` yields the outcome of every rule, `validate_rules`
+collects them in two lists. Importing this package imports nothing heavy: each name is imported when
+it is used first.
 """
 
 from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pff_stream.api import explain, validate, validate_rules
+    from pff_stream.api import explain, run, validate, validate_rules
     from pff_stream.errors import (
         InputError,
         OutputError,
@@ -24,6 +25,7 @@ __all__ = [
     "RefusedError",
     "UsageError",
     "explain",
+    "run",
     "validate",
     "validate_rules",
 ]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pff_stream.pipeline.evaluate import Running
     from pff_stream.report.explanation import Explanation
     from pff_stream.report.records import Record, RuleOutcome
+    from pff_stream.results import RunResult
     from pff_stream.rules.file import SourceChunk
     from pff_stream.rules.given import RulesGiven
     from pff_stream.settings.commands import RunSettings
@@ -104,6 +105,38 @@ def _inputs(
     paths, given_rules, given_triples = _given(rules, triples)
     settings = CallSettings.of(**paths, **options | {"findings": 0})
     return settings, given_rules, given_triples
+
+
+def run(
+    rules: RulesInput, triples: TriplesInput, *, out: Path | None = None, **options: Any
+) -> RunResult:
+    """Checks all rules, and finds the triples that the best of them miss, as the command `run`.
+
+    The result has `findings`, `metrics`, `violated` and `satisfied` as sequences whose items are
+    read from the folder of results when they are asked for: `out`, or a temporary one that is gone
+    with the result. `options` are the fields of all groups of options (findings, floor, confidence,
+    budget_bytes, ...). Raises what the command ends with but for violations.
+    """
+    from pff_stream.limits.room import check_room
+
+    check_room()  # before numpy is imported, which would end the process
+    from pff_stream.observer import Silent
+    from pff_stream.pipeline import run as running
+    from pff_stream.results import ResultFolder, RunResult
+    from pff_stream.settings.commands import RunSettings
+
+    for name in ("manifest", "resume", "report", "violations"):
+        if options.get(name):
+            raise UsageError(f"{name}: found in a call of run, expected on the command line")
+    paths, given_rules, given_triples = _given(rules, triples)
+    folder = ResultFolder(None if out is None else os.fspath(out))
+    try:
+        settings = RunSettings.of(**paths, **options, out=folder.path)
+        result = running.run(settings, Silent(), given=(given_rules, given_triples))
+    except BaseException:
+        folder.close()
+        raise
+    return RunResult(folder, result)
 
 
 def explain(

@@ -119,6 +119,8 @@ class GraphInput:
     """None where the graph was encoded before."""
     opened: OpenedFile | None
     """The file that was encoded before, else None."""
+    inputs: TriplesGiven
+    """What it was made of, or the file that it is."""
     copies: dict[str, str] = field(default_factory=dict)
     """By path, where inputs that can be read only once were copied to (`files/copies`)."""
 
@@ -257,7 +259,7 @@ def open_graph(
             raise no_triples(graphs[0])
         with GraphStore.existing(graphs[0]) as store:
             opened = OpenedFile(graphs[0], store.fileno())
-            yield _described(store, None, opened)
+            yield _described(store, None, inputs, opened)
         return
     from pff_stream.triples.encode_process import EncoderKilledError, encode_in_process
 
@@ -285,7 +287,7 @@ def open_graph(
             _logger.warning("%s: it is started once more", error)
             stack.close()
             store, report = encoded()
-        yield replace(_described(store, report), copies=copies.made())
+        yield replace(_described(store, report, inputs), copies=copies.made())
 
 
 def moved_out(graph: GraphInput, folder: str) -> GraphInput:
@@ -297,11 +299,14 @@ def moved_out(graph: GraphInput, folder: str) -> GraphInput:
     except OutputError as error:
         _logger.warning("the graph stays in memory: %s", error)
         return graph
-    return replace(_described(graph.store, graph.encoded), copies=graph.copies)
+    return replace(_described(graph.store, graph.encoded, graph.inputs), copies=graph.copies)
 
 
 def _described(
-    store: GraphStore, report: EncodeReport | None, opened: OpenedFile | None = None
+    store: GraphStore,
+    report: EncodeReport | None,
+    inputs: TriplesGiven,
+    opened: OpenedFile | None = None,
 ) -> GraphInput:
     header = read_header(store.name)
     return GraphInput(
@@ -318,4 +323,5 @@ def _described(
         input_hash=header.input_hash,
         encoded=report,
         opened=opened,
+        inputs=inputs,
     )

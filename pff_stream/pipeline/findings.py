@@ -219,9 +219,7 @@ def place_sources(ready: Ready, graph: GraphInput) -> PlaceSources:
     settings = ready.settings
     options = encode_options(settings.reading)
     hashes = {} if graph.encoded is None else graph.encoded.input_hashes
-    made = PlaceSources(
-        settings.inputs.triples, options, graph.input_hash, graph.copies, input_hashes=hashes
-    )
+    made = PlaceSources(graph.inputs, options, graph.input_hash, graph.copies, input_hashes=hashes)
     if settings.output.resume is None:
         return made
     texts = texts_of(settings.output.resume)

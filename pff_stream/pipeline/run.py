@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from typing import TYPE_CHECKING, TypeAlias
 
 from pff_stream.errors import UsageError
 from pff_stream.limits.fence import planned_phase_held, threads_held
@@ -33,6 +34,13 @@ from pff_stream.report.totals import RunTotals
 from pff_stream.settings.commands import RunSettings
 from planner.plan import Plan
 
+if TYPE_CHECKING:
+    from pff_stream.inputs import TriplesGiven
+    from pff_stream.rules.given import RulesGiven
+
+Given: TypeAlias = "tuple[RulesGiven | None, TriplesGiven | None]"
+"""Rules and triples of a Python caller; None: by path."""
+
 
 def make_plan(settings: RunSettings, observer: Observer) -> Plan:
     """The plan that `run` would make; nothing is evaluated."""
@@ -56,11 +64,12 @@ def run(
     settings: RunSettings,
     observer: Observer,
     begun: Callable[[Running], None] = lambda running: None,
+    given: Given = (None, None),
 ) -> Result:
     """Validates; raises `RefusedError` where the plan does not fit.
 
     `begun` is told when everything is open and nothing evaluated yet: it may look at the run, or
-    give it another executor.
+    give it another executor. `given` rules and triples stand in for the settings' paths.
     """
     wanted = settings.output
     check_outputs(
@@ -72,7 +81,7 @@ def run(
         read_labels(wanted.names_file)  # what is wrong with it is said now
     check_reports(wanted.report, wanted.out, has_findings=settings.finds)
     reports = report_outputs(wanted.report)
-    with prepared(settings, observer) as ready, started(ready, observer) as running:
+    with prepared(settings, observer, *given) as ready, started(ready, observer) as running:
         begun(running)
         with threads_held(ready.plan, settings.resources):
             evaluate(running, observer)

@@ -27,20 +27,26 @@ def read_metrics(lines: ResultLines, document: str, *, partial: bool) -> Iterato
         raise lines.error(found, "the names of the columns")
     before = 0
     for text in lines:
-        try:
-            metric = _metric(text, document, partial=partial)
-        except ValueError:
-            raise lines.error(shown(text), "a rule with its outcome and counts") from None
-        if metric.outcome not in outcomes_of(metric.counts, metric.outcome, partial=partial):
-            raise lines.error(
-                f"{counted(metric.counts.predictions, 'prediction')}, {metric.counts.support} "
-                f"of them in the graph, {metric.counts.unknown} unknown",
-                f"counts of a rule that is {metric.outcome.word}",
-            )
+        metric = read_metric(lines, text, document, partial=partial)
         if metric.line <= before:
             raise lines.error(f"line {metric.line} of the rules", f"one after {before}")
         before = metric.line
         yield metric
+
+
+def read_metric(lines: ResultLines, text: str, document: str = "", *, partial: bool) -> RuleMetric:
+    """The record of one rule; `InputError` where no run wrote it."""
+    try:
+        metric = _metric(text, document, partial=partial)
+    except ValueError:
+        raise lines.error(shown(text), "a rule with its outcome and counts") from None
+    if metric.outcome not in outcomes_of(metric.counts, metric.outcome, partial=partial):
+        raise lines.error(
+            f"{counted(metric.counts.predictions, 'prediction')}, {metric.counts.support} "
+            f"of them in the graph, {metric.counts.unknown} unknown",
+            f"counts of a rule that is {metric.outcome.word}",
+        )
+    return metric
 
 
 def outcomes_of(counts: Counts, stated: Outcome, *, partial: bool) -> tuple[Outcome, ...]:
