@@ -29,6 +29,9 @@ THREAD_BYTES = 128 << 10
 """A worker that is a thread, at most; measured as a few pages."""
 KERNEL_BYTES = 2 << 20
 """What a probe takes of the kernel besides."""
+_LIKE_BYTES = 256 << 10
+"""Page tables within which two processes are alike: a fork copies them, and the pages that it then
+writes grow with them. What one process found is no answer for one that is larger or smaller."""
 
 
 @dataclass(slots=True)
@@ -138,6 +141,7 @@ def _cache_key(method: str) -> dict[str, str]:
         "msgpack": ".".join(map(str, msgpack.version)),
         "kernel": platform.release(),
         "machine": platform.machine(),
+        "parent": str(measure_self().page_table_bytes // _LIKE_BYTES),
     }
 
 

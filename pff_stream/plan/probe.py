@@ -94,7 +94,8 @@ def probe_pool(method: str, folder: str, workers: int, meter: MemoryMeter) -> Wo
             chunk_bytes=sizes.chunk_bytes,
             chunk_counts=sizes.chunk_counts,
             room_bytes=decoding(sizes).value,
-            share_bytes=SHARE_BYTES,
+            # A thread's limit would be this process's, and stay.
+            share_bytes=SHARE_BYTES if executor_named(method).fences_workers else None,
         )
         gc.collect()
         before_bytes = meter.watch.sample()

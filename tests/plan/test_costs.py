@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import mmap
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from pff_stream.plan.costs import cache_path
+from pff_stream.limits.meter import MemoryMeter
+from pff_stream.observer import Silent
+from pff_stream.plan.costs import cache_path, measure_costs
+from planner.fence import data_limit
 
 
 @pytest.fixture
@@ -53,3 +60,36 @@ def test_no_home_is_made(home: Path, monkeypatch: pytest.MonkeyPatch, variable: 
     monkeypatch.setenv("HOME", "")
     assert cache_path() is None
     assert [path.name for path in home.iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="page tables as /proc tells them")
+def test_a_process_of_another_size_is_probed_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fork copies the page tables of its parent: a small one's answer is none for a large one."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    kept = tmp_path / "pff-stream" / "probe.json"
+
+    def probes() -> int:
+        """How many answers are kept once this process has asked."""
+        costs = measure_costs(1 << 40, str(tmp_path), MemoryMeter(Silent()))
+        costs.of("thread")
+        return len(json.loads(kept.read_text())["probes"])
+
+    assert (probes(), probes()) == (1, 1)
+    page, apart = mmap.PAGESIZE, 2 << 20  # the part of the address space that one page table maps
+    with mmap.mmap(-1, 512 * apart, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as sparse:
+        with suppress(OSError):  # a kernel without huge pages
+            sparse.madvise(mmap.MADV_NOHUGEPAGE)
+        for place in range(0, 512 * apart, apart):
+            sparse[place : place + page] = bytes(page)
+        assert probes() == 2
+    assert probes() == 2
+
+
+def test_a_probe_leaves_no_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that is a thread sets none: it would hold this process as long as it lives."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    before = data_limit()
+    measure_costs(1 << 40, str(tmp_path), MemoryMeter(Silent())).of("thread")
+    assert data_limit() == before
