@@ -125,9 +125,6 @@ def run(
     from pff_stream.results import ResultFolder, RunResult
     from pff_stream.settings.commands import RunSettings
 
-    for name in ("manifest", "resume", "report", "violations"):
-        if options.get(name):
-            raise UsageError(f"{name}: found in a call of run, expected on the command line")
     paths, given_rules, given_triples = _given(rules, triples)
     folder = ResultFolder(None if out is None else os.fspath(out))
     try:

@@ -112,8 +112,8 @@ def test_what_goes_wrong_is_raised(tmp_path: Path) -> None:
         pff_stream.run(tmp_path / "absent.tsv", TRIPLES)
     with pytest.raises(RefusedError):
         pff_stream.run(RULES, TRIPLES, budget_bytes=1 << 20)
-    for name in ("manifest", "resume", "report", "violations"):
-        with pytest.raises(UsageError, match=name):
+    for name in ("manifest", "resume"):
+        with pytest.raises(UsageError, match=f"--{name}"):
             pff_stream.run(RULES, TRIPLES, **{name: "x"})
     after = set(os.listdir(os.environ.get("TMPDIR", "/tmp")))
     assert not [name for name in after - before if name.startswith("pff-stream-")]
