@@ -22,6 +22,10 @@ class InputError(PffStreamError):
     exit_code = 2
 
 
+class DocumentError(InputError):
+    """A document that cannot be checked, with the place; whoever checks documents goes on."""
+
+
 class UsageError(PffStreamError):
     """Options, environment or configuration that cannot be meant."""
 

@@ -66,6 +66,14 @@ cdef class Joined:
     def __dealloc__(self):
         free(self.entry)
 
+    def names_beyond(self):
+        """The entities and the relations that only heads of rules have, in the order of their ids."""
+        return self.entity_names, self.relation_names
+
+    def know(self, list entity_names, list relation_names):
+        """Takes what `names_beyond` gave: what was packed is read back."""
+        self.entity_names, self.relation_names = entity_names, relation_names
+
     def look_at(self, GraphView graph):
         """From here on names are asked for."""
         self.graph = graph

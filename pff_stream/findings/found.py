@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pff_stream.findings.message import key_of, message_of
 from pff_stream.report.records import Names
@@ -18,7 +18,6 @@ from pff_stream.report.streams import ABSENT, CONFLICT, Finding, FindingReason, 
 
 if TYPE_CHECKING:
     from pff_stream.findings._joined import Joined
-    from pff_stream.findings.choose import Order
     from pff_stream.findings.order import RankedRule
 
 SHOWN = 3
@@ -85,18 +84,35 @@ class _Entry:
         )
 
 
+def ranks_of(packed: bytes, *, by_score: bool) -> Iterator[int]:
+    """The ranks of the rules that an entry tells of."""
+    entry = _Entry.unpacked(packed, by_score=by_score)
+    yield entry.first
+    for rank, _, _ in entry.reasons:
+        yield rank
+
+
+class Rules(Protocol):
+    """Rules by rank."""
+
+    def rule(self, rank: int) -> RankedRule:
+        """The rule of a rank, from 0."""
+
+
 class FoundFindings:
     """All findings that were joined and ranked, best first; as often as they are asked for."""
 
-    def __init__(self, joined: Joined, chosen: Order, described: Described) -> None:
+    def __init__(self, joined: Joined, chosen: Rules, described: Described) -> None:
         self._joined = joined
         self._described = described
         self._rule = lru_cache(KEPT_RULES)(chosen.rule)
 
     def __iter__(self) -> Iterator[Finding]:
-        by_score = self._described.by_score
-        for entry in self._joined:
-            yield self._finding(_Entry.unpacked(entry, by_score=by_score))
+        return map(self.finding, self._joined)
+
+    def finding(self, packed: bytes) -> Finding:
+        """The finding of an entry."""
+        return self._finding(_Entry.unpacked(packed, by_score=self._described.by_score))
 
     def _finding(self, entry: _Entry) -> Finding:
         subject, relation, object_ = entry.ids

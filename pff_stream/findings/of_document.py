@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,8 @@ from pff_stream.findings._joined import Joined
 from pff_stream.findings._sorted import Sorter
 from pff_stream.findings._table_order import TableOrder
 from pff_stream.findings.choose import Order, choose
-from pff_stream.findings.found import Described, FoundFindings
+from pff_stream.findings.found import Described, FoundFindings, ranks_of
+from pff_stream.findings.packed import PackedFindings
 
 if TYPE_CHECKING:
     from pff_stream.evaluate._kernel import TableCounter
@@ -49,6 +50,10 @@ class WantedOfDocument:
     folder: str | None = None
     """For temporary files, where sorts take them; None: the system's."""
     max_disk_bytes: int | None = None
+
+    def with_n(self, n: int | None) -> WantedOfDocument:
+        """The same, but so many of them."""
+        return replace(self, n=n)
 
     @property
     def limit(self) -> int | None:
@@ -85,8 +90,9 @@ class DocumentFindings:
             self.confidence = order.rule(cut).confidence if cut >= 0 else None
             """Of the last rule in force."""
             listed.close()
-            described = Described(wanted.ranked_by, wanted.floor, wanted.by_score, document)
-            self._findings = FoundFindings(joined, order, described)
+            self._described = Described(wanted.ranked_by, wanted.floor, wanted.by_score, document)
+            self._findings = FoundFindings(joined, order, self._described)
+            self._joined, self._order = joined, order
             self._stack = stack.pop_all()
 
     def __len__(self) -> int:
@@ -95,6 +101,22 @@ class DocumentFindings:
 
     def __iter__(self) -> Iterator[Finding]:
         return islice(iter(self._findings), len(self))
+
+    def packed(self) -> PackedFindings:
+        """All that is asked for, as data that stays when this is closed."""
+        by_score = self._described.by_score
+        entries = list(islice(self._joined, len(self)))
+        ranks = {rank for entry in entries for rank in ranks_of(entry, by_score=by_score)}
+        return PackedFindings(
+            described=self._described,
+            entries=entries,
+            rules={rank: self._order.rule(rank) for rank in ranks},
+            names=self._joined.names_beyond(),
+            total=self.total,
+            is_all=self.is_all,
+            rules_in_force=self.rules_in_force,
+            confidence=self.confidence,
+        )
 
     def close(self) -> None:
         """Closes what it was sorted in; nothing can be asked any more."""

@@ -94,21 +94,38 @@ def find_places(
     it was when it was encoded, and what reading raises.
     """
     notes = Notes() if notes is None else notes
-    found: list[Place | None] = [None] * len(wanted)
-    names = {shown(path): shown(name) for path, name in sources.names.items()}
     given = list(sources.inputs)
     graphs = [path for path in given if isinstance(path, str) and is_graph_file(path)]
     if graphs or not wanted:
         if wanted:
             notes.add(NO_PLACES, graphs[0], 0, "")
-        return found
+        return [None] * len(wanted)
+    if decoders is None:  # a window that was read once is read again
+        decoders = DecoderMemory(window_bytes=LARGEST_WINDOW_BYTES)
+
+    def read(looked_for: WantedPlaces) -> None:
+        _Pass(sources, looked_for, notes).read(memory, decoders)
+
+    found = looked_up(wanted, read, sources.options, notes)
+    names = {shown(path): shown(name) for path, name in sources.names.items()}
+    return [
+        one if one is None else one._replace(file=names.get(one.file, one.file)) for one in found
+    ]
+
+
+def looked_up(
+    wanted: Sequence[Wanted],
+    read: Callable[[WantedPlaces], None],
+    options: EncodeOptions,
+    notes: Notes,
+) -> list[Place | None]:
+    """The place of each that is wanted, in their order, by what `read` finds."""
+    found: list[Place | None] = [None] * len(wanted)
     keys: dict[tuple[bytes, bytes, bytes], int] = {}
     for one in wanted:
         keys.setdefault(_key(one), len(keys))
     looked_for = WantedPlaces(list(keys))
-    if decoders is None:  # a window that was read once is read again
-        decoders = DecoderMemory(window_bytes=LARGEST_WINDOW_BYTES)
-    _Pass(sources, looked_for, notes).read(memory, decoders)
+    read(looked_for)
     notes.count_more(LONG_POINTERS, looked_for.n_long)
     for number, one in enumerate(wanted):
         met = looked_for.found[keys[_key(one)]]
@@ -116,8 +133,8 @@ def find_places(
             source, line, text, path = met
             pointer = None if text is None else text.decode()
             if one[2] is None and pointer is not None:
-                pointer += _relation_pointer(one[1], path, sources.options)
-            found[number] = Place(names.get(source, source), line, pointer)
+                pointer += _relation_pointer(one[1], path, options)
+            found[number] = Place(source, line, pointer)
     return found
 
 

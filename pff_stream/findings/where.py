@@ -22,15 +22,26 @@ class Places:
         """The same with their places, found in one pass."""
         if self._sources is None or not findings:
             return list(findings)
-        wanted: list[Wanted] = []
-        for one in findings:
-            wanted.append(_instead(one))
-            wanted += [_bytes(fact) for reason in one.reasons for fact in reason.witness]
         notes = Notes()
-        found = iter(find_places(self._sources, wanted, notes=notes))
+        found = find_places(self._sources, wanted_by(findings), notes=notes)
         if not self.notes:
             self.notes = notes
-        return [_placed(one, next(found), found) for one in findings]
+        return placed(findings, found)
+
+
+def wanted_by(findings: Sequence[Finding]) -> list[Wanted]:
+    """What is looked for: of each finding what stands there, then the triples of its reasons."""
+    wanted: list[Wanted] = []
+    for one in findings:
+        wanted.append(_instead(one))
+        wanted += [_bytes(fact) for reason in one.reasons for fact in reason.witness]
+    return wanted
+
+
+def placed(findings: Sequence[Finding], places: Sequence[Place | None]) -> list[Finding]:
+    """The findings with the places of what `wanted_by` them, in its order."""
+    found = iter(places)
+    return [_placed(one, next(found), found) for one in findings]
 
 
 def _placed(finding: Finding, where: Place | None, places: Iterator[Place | None]) -> Finding:

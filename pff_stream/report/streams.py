@@ -148,6 +148,11 @@ class Finding:
     new: bool | None = None
     """Whether the baseline has it not; None without a baseline."""
 
+    @property
+    def pointer(self) -> str | None:
+        """The JSON pointer of its place; None where no place is told, or it is no JSON."""
+        return None if self.where is None else self.where.pointer
+
 
 @dataclass(frozen=True, slots=True)
 class DocumentSummary:

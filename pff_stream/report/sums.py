@@ -7,6 +7,7 @@ source. Does not cover: reading documents, writing records.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,15 +78,14 @@ class RuleSums:
     def metrics(self, chunks: Iterable[SourceChunk], options: MergeOptions) -> Iterator[RuleMetric]:
         """The record of every rule, in the order of the source, as a merge would have it."""
         for chunk in chunks:
-            mined = [_cells(chunk.miner_column(column)) for column in _MINED]
-            for place in range(len(chunk)):
-                values = MinerValues(*(column[place] for column in mined))
+            mined = mined_values(chunk)
+            for place, values in enumerate(mined):
                 yield self._metric(chunk, place, values, options)
 
     def _metric(
         self, chunk: SourceChunk, place: int, mined: MinerValues, options: MergeOptions
     ) -> RuleMetric:
-        source, unseen, partial = chunk.first + place, options.unseen, options.partial
+        source, partial = chunk.first + place, options.partial
         facts, *found = (int(total[source]) for total in self._sums.values())
         counts = Counts(*found)
         text = chunk.text(place).decode("utf-8", "surrogateescape")
@@ -101,22 +101,30 @@ class RuleSums:
         line = int(chunk.lines[place])
         if not outcome.evaluated:
             return RuleMetric(line, outcome, said, text=text, miner=mined)
-        predictions = counts.predictions
-        return RuleMetric(
-            line=line,
-            outcome=outcome,
-            reason=said,
-            counts=counts,
-            confidence=counts.support / (predictions + unseen) if predictions else None,
-            text=text,
-            violations=counts.violations(partial=partial),
-            partial_confidence=counts.partial_confidence(unseen),
-            head_coverage=counts.support / facts if facts else None,
-            miner=mined,
-        )
+        told = RuleMetric(line, outcome, said, counts, text=text, miner=mined)
+        return with_shares(told, facts, options)
 
     def _columns(self) -> list[Any]:
         return [*self._sums.values(), self._left_out, self._reasons]
+
+
+def mined_values(chunk: SourceChunk) -> list[MinerValues]:
+    """What the miner wrote beside each rule of a chunk."""
+    columns = [_cells(chunk.miner_column(column)) for column in _MINED]
+    return [MinerValues(*values) for values in zip(*columns, strict=True)]
+
+
+def with_shares(metric: RuleMetric, facts: int, options: MergeOptions) -> RuleMetric:
+    """A record with what follows from its counts; `facts` are all triples of its head's relation."""
+    counts, unseen = metric.counts, options.unseen
+    predictions = counts.predictions
+    return replace(
+        metric,
+        confidence=counts.support / (predictions + unseen) if predictions else None,
+        violations=counts.violations(partial=options.partial),
+        partial_confidence=counts.partial_confidence(unseen),
+        head_coverage=counts.support / facts if facts else None,
+    )
 
 
 def escaped(text: str) -> str:

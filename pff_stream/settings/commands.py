@@ -162,6 +162,27 @@ class CallSettings(RunSettings):
         return True
 
 
+class ValidatorSettings(CommandSettings):
+    """What a validator was asked to do with each of its documents."""
+
+    needs: ClassVar[str] = "rules"
+
+    inputs: Inputs = made(default_factory=Inputs)
+    reading: InputOptions = made(default_factory=InputOptions)
+    evaluation: EvaluationOptions = made(default_factory=EvaluationOptions)
+    findings: FindingsOptions = made(default_factory=FindingsOptions)
+    resources: ResourceOptions = made(default_factory=ResourceOptions)
+
+    def validate(self) -> None:
+        """Rules, and nothing that only a run over inputs has."""
+        self.expect("rules", self.inputs.rules)
+        for name in ("triples", "manifest", "baseline"):
+            if getattr(self.inputs, name):
+                raise UsageError(f"{name}: found for a validator, which is given documents")
+        if self.resources.plan is not None:
+            raise UsageError("plan: found for a validator, which makes its own")
+
+
 class ReportSettings(CommandSettings):
     """What `report` was asked to make of a finished run."""
 

@@ -22,6 +22,7 @@ from pff_stream.files.sources import STANDARD_INPUT, shown
 from pff_stream.notes import READ_OTHERWISE, say
 from pff_stream.triples.bad import BadTriples
 from pff_stream.triples.formats.interface import (
+    Given,
     LineBlocks,
     TripleFormat,
     TripleReader,
@@ -35,7 +36,7 @@ from pff_stream.triples.options import AUTO, EncodeOptions
 if TYPE_CHECKING:
     from pff_stream.triples._places import WantedPlaces
 
-TripleInput: TypeAlias = "str | os.PathLike[str] | Iterable[Triple]"
+TripleInput: TypeAlias = "str | os.PathLike[str] | Iterable[Triple] | Given"
 FIRST_BYTES = 4096
 """What a format is shown of an input; more where it begins with blanks."""
 FIRST_LINES = 1000
@@ -106,6 +107,8 @@ class OpenedInputs:
             first_bytes, blocks, beginning = self._look_into(given)
         else:
             name = f"triples given as input {number}"
+            if isinstance(given, Given):
+                name, given = given
             first_bytes, blocks, beginning = b"", iter(()), bytes
         matching = format_of(given, first_bytes, self._options)
         if matching is None:

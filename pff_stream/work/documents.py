@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
-import tempfile
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -19,7 +18,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pff_stream.errors import InputError, RefusedError
 from pff_stream.evaluate._kernel import Evaluator, TableCounter
-from pff_stream.evaluate.chunk import evaluate_rules
 from pff_stream.evaluate.options import EvaluatorOptions
 from pff_stream.execute.files import InputFile
 from pff_stream.files import _pages
@@ -30,9 +28,8 @@ from pff_stream.report._pass import Formatter
 from pff_stream.report._rows import RuleRows
 from pff_stream.report.folder import SUMMARY, made_folder
 from pff_stream.report.outputs import folder_outputs, opened
-from pff_stream.report.records import Counts, Json, Outcome, Reason, Run
-from pff_stream.report.run_table import RunTable
-from pff_stream.report.spooled import MergeOptions, Spooled
+from pff_stream.report.records import Counts, Json, Outcome, Reason
+from pff_stream.report.spooled import MergeOptions
 from pff_stream.report.streams import RunHeader
 from pff_stream.report.summary import Summary
 from pff_stream.report.totals import RunTotals, Totals
@@ -47,7 +44,7 @@ from pff_stream.triples.report import EncodeReport
 from pff_stream.work.answered_files import RowsFile
 from pff_stream.work.found import DocumentFinder, FindingsArguments, FoundAnswer, OneDocument
 from pff_stream.work.rules import hold_to
-from pff_stream.work.task import append_run
+from pff_stream.work.spooled import is_settled, spooled_rules
 
 if TYPE_CHECKING:
     from pff_stream.execute.pool import Progress
@@ -168,7 +165,7 @@ class DocumentChecker:
         notes = report.notes.renamed(document.path, shown)
         one = OneDocument(number, document, graph, report.input_hash)
         with RowsFile(self._arguments.rows, number) as rows:
-            if self._table is not None and self._is_settled(graph):
+            if self._table is not None and is_settled(self._rules, graph):
                 totals, found = self._count(self._table, one, rows.rows)
                 _note_unchecked(totals, shown, notes)
             else:
@@ -182,18 +179,6 @@ class DocumentChecker:
         room = PrivateGraph(options.memory_bytes)
         report = encode_quietly([document.path], room, options)
         return GraphView(room.buffer), report
-
-    def _is_settled(self, graph: GraphView) -> bool:
-        """Whether the names of this graph leave each rule the reading that the table has.
-
-        A text with several readings is settled by the names of each graph, where they can.
-        """
-        rules = self._rules
-        return not (
-            rules.unsettled
-            or (rules.ambiguous and not graph.well_nested)
-            or (rules.blanks and graph.has_blanks)
-        )
 
     def _count(
         self, table: RuleTable, one: OneDocument, rows: RuleRows | None
@@ -245,15 +230,18 @@ class DocumentChecker:
         `more` are given the rules, too; `told` are the hash of the triples and what was noticed.
         """
         arguments, (input_hash, notes) = self._arguments, told
+        evaluator = Evaluator(
+            graph,
+            arguments.semantics,
+            arguments.counting,
+            wide=False,
+            buffer_bytes=arguments.buffer_bytes,
+            progress=self._progress.address,
+        )
         with ExitStack() as stack:
-            spool = stack.enter_context(
-                tempfile.TemporaryFile(buffering=0, prefix="pff-stream-", dir=arguments.temporary)
+            spooled = stack.enter_context(
+                spooled_rules(self._rules, graph, evaluator, arguments.temporary)
             )
-            runs = RunTable((), arguments.temporary)
-            stack.callback(runs.close)
-            self._evaluate(graph, spool.fileno(), runs)
-            chunks = self._rules.all_source_chunks()
-            spooled = Spooled(graph, [spool.fileno()], runs, chunks)
             options = arguments.merging
             if arguments.out is None:
                 totals = write_results(spooled, more, options)
@@ -287,25 +275,6 @@ class DocumentChecker:
             with FileWriter(os.path.join(folder, SUMMARY)) as summary_writer:
                 summary_writer.write(memoryview(summary.to_bytes()))
             return totals
-
-    def _evaluate(self, graph: GraphView, spool: int, runs: RunTable) -> None:
-        """Evaluates every chunk; adds the places of the results to `runs`."""
-        arguments = self._arguments
-        evaluator = Evaluator(
-            graph,
-            arguments.semantics,
-            arguments.counting,
-            wide=False,
-            buffer_bytes=arguments.buffer_bytes,
-            progress=self._progress.address,
-        )
-
-        def keep(records: memoryview) -> None:
-            run = append_run(spool, records)
-            runs.add([Run(0, run.crc32, run.offset, run.length)])
-
-        for index, count in enumerate(self._rules.chunks["rules"]):
-            evaluate_rules(evaluator, graph, self._rules.read_chunk(index), 0, int(count), keep)
 
 
 def _shown(document: Document) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from pff_stream.evaluate._kernel import Evaluator, TableCounter
@@ -101,15 +101,9 @@ class DocumentFinder:
         found = findings_of_table(one.graph, rules, counter, self._wanted, one.document.name)
         return self._write(one, found, counter.n_violated)
 
-    @contextmanager
-    def ranked(self) -> Iterator[tuple[Ranking, Sorter]]:
+    def ranked(self) -> AbstractContextManager[tuple[Ranking, Sorter]]:
         """What puts rules in order while their results are merged, and that order."""
-        folder = self._wanted.folder
-        with ExitStack() as stack:
-            by_text, order = Sorter(folder, SORT_BYTES), Sorter(folder, SORT_BYTES)
-            stack.callback(by_text.close)
-            stack.callback(order.close)
-            yield Ranking(by_text, order, self._wanted.kind, self._wanted.floor), order
+        return ranked_rules(self._wanted)
 
     def by_results(self, one: OneDocument, order: Sorter) -> FoundAnswer:
         """The findings of a document whose violated rules are in order."""
@@ -120,19 +114,11 @@ class DocumentFinder:
             wide=False,
             buffer_bytes=self._buffer_bytes,
         )
-        rules, folder = self._rules, self._wanted.folder
         with ExitStack() as stack:
-            chosen = ChosenRules(order, rules.rules, str(folder), stack)
-
-            def list_from(first: int, joined: Joined) -> None:
-                ranks = InputFile(chosen.path, 4 * max(1, rules.rules), "ranks", "ranks")
-                listed = ListedRules(Listed(ranks, first))
-                for index, count in enumerate(rules.chunks["rules"]):
-                    some = listed.of(rules.read_chunk(index), 0, int(count))
-                    if some is not None:
-                        evaluate_rules(evaluator, one.graph, *some, joined.add)
-
-            found = DocumentFindings(one.graph, chosen, self._wanted, one.document.name, list_from)
+            by_results = (self._rules, evaluator, order)
+            found = findings_of_results(
+                one.graph, by_results, self._wanted, one.document.name, stack
+            )
             return self._write(one, found, 0)
 
     def _write(self, one: OneDocument, found: DocumentFindings, without: int) -> FoundAnswer:
@@ -158,6 +144,41 @@ class DocumentFinder:
                     writer.finding(finding)
             writer.drain()
         return FoundAnswer(out.crc32, totals, places.notes)
+
+
+def findings_of_results(
+    graph: GraphView,
+    counted: tuple[RuleFile, Evaluator, Sorter],
+    wanted: WantedOfDocument,
+    document: str,
+    stack: ExitStack,
+) -> DocumentFindings:
+    """Those of a graph whose violated rules are in order; `stack` closes what is opened.
+
+    `counted` is the rules, what lists all violations of some of them, and their order.
+    """
+    rules, evaluator, order = counted
+    chosen = ChosenRules(order, rules.rules, str(wanted.folder), stack)
+
+    def list_from(first: int, joined: Joined) -> None:
+        ranks = InputFile(chosen.path, 4 * max(1, rules.rules), "ranks", "ranks")
+        listed = ListedRules(Listed(ranks, first))
+        for index, count in enumerate(rules.chunks["rules"]):
+            some = listed.of(rules.read_chunk(index), 0, int(count))
+            if some is not None:
+                evaluate_rules(evaluator, graph, *some, joined.add)
+
+    return DocumentFindings(graph, chosen, wanted, document, list_from)
+
+
+@contextmanager
+def ranked_rules(wanted: WantedOfDocument) -> Iterator[tuple[Ranking, Sorter]]:
+    """What puts rules in order while their results are merged, and that order."""
+    with ExitStack() as stack:
+        by_text, order = Sorter(wanted.folder, SORT_BYTES), Sorter(wanted.folder, SORT_BYTES)
+        stack.callback(by_text.close)
+        stack.callback(order.close)
+        yield Ranking(by_text, order, wanted.kind, wanted.floor), order
 
 
 def open_catalogue(path: str) -> RuleCatalogue:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from pff_stream.triples.formats.source import LineBlocks, TripleSource
+from pff_stream.triples.formats.source import Given, LineBlocks, TripleSource
 
 if TYPE_CHECKING:
     from pff_stream.triples._places import WantedPlaces
     from pff_stream.triples.bad import BadTriples
     from pff_stream.triples.options import EncodeOptions
 
-__all__ = ["LineBlocks", "TripleFormat", "TripleReader", "TripleSource"]
+__all__ = ["Given", "LineBlocks", "TripleFormat", "TripleReader", "TripleSource"]
 
 
 class TripleReader(Protocol):

@@ -134,10 +134,16 @@ class DocumentReader(TripleReader):
         Raises `InputError` for what is no JSON document, with file, line and byte, and what
         `memory` raises for a document that takes too much.
         """
+        lines = unpacked_name(path).lower().endswith(_LINES_SUFFIXES)
+        yield from self.blocks_of((shown(path), document_stem(path)), blocks, memory, lines=lines)
+
+    def blocks_of(
+        self, names: tuple[str, str], blocks: Iterable[bytes], memory: HeldMemory, *, lines: bool
+    ) -> Iterator[bytes]:
+        """The same of text by its name in messages, and by that of a document without an id."""
         self._files += 1
-        stem = stem_name(document_stem(path), injective=self._injective)
-        source = shown(path)
-        lines, most = unpacked_name(path).lower().endswith(_LINES_SUFFIXES), self._most_bytes
+        source, most = names[0], self._most_bytes
+        stem = stem_name(names[1], injective=self._injective)
         if lines and self._bad.policy != "fail":
             elements = split_lines(source, blocks, memory, max_document_bytes=most)
             check = self._is_document

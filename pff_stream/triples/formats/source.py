@@ -10,6 +10,13 @@ if TYPE_CHECKING:
     from pff_stream.triples.held import HeldMemory
 
 
+class Given(NamedTuple):
+    """A caller's object, and what messages call it."""
+
+    name: str
+    content: object
+
+
 class TripleSource(NamedTuple):
     """One input: a path, or what a Python caller gave."""
 

@@ -1,0 +1,170 @@
+"""Checks one document after the other by rules that stay: what it came to, as data.
+
+One for each thread that checks at the same time: its rule table has room to count one graph.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager, ExitStack
+from typing import TYPE_CHECKING, NamedTuple
+
+from pff_stream.errors import DocumentError, InputError, RefusedError
+from pff_stream.evaluate._kernel import Evaluator, TableCounter
+from pff_stream.findings.of_document import findings_of_table
+from pff_stream.report._merge import write_results
+from pff_stream.report._rows import RuleRows
+from pff_stream.report.records import Counts, Reason
+from pff_stream.report.totals import Totals
+from pff_stream.triples._graph import GraphView
+from pff_stream.triples.encode import PrivateGraph, encode_quietly
+from pff_stream.triples.formats.interface import Given
+from pff_stream.triples.formats.text import TextFormat
+from pff_stream.work.found import findings_of_results, ranked_rules
+from pff_stream.work.spooled import is_settled, spooled_rules
+from pff_stream.work.task import RESULT_BYTES
+
+if TYPE_CHECKING:
+    from pff_stream.evaluate.options import EvaluatorOptions
+    from pff_stream.findings.of_document import DocumentFindings, WantedOfDocument
+    from pff_stream.findings.packed import PackedFindings
+    from pff_stream.notes import Notes
+    from pff_stream.report.spooled import MergeOptions, Spooled
+    from pff_stream.triples.options import EncodeOptions
+    from pff_stream.validator.content import Content
+    from pff_stream.validator.rules import ValidatorRules
+
+
+class CheckOptions(NamedTuple):
+    """What is the same of all documents; can be sent to other processes."""
+
+    reading: EncodeOptions
+    semantics: str
+    counting: EvaluatorOptions
+    merging: MergeOptions
+    wanted: WantedOfDocument
+    folder: str
+    """For temporary files."""
+
+
+class Checked(NamedTuple):
+    """What one document came to; can be sent to other processes."""
+
+    content: Content
+    graph: bytearray
+    totals: Totals
+    found: PackedFindings | None
+    notes: Notes
+    seconds: float
+
+
+class Checker:
+    """Rules with room to count one document; for one thread at a time."""
+
+    def __init__(self, rules: ValidatorRules, options: CheckOptions) -> None:
+        self._rules = rules
+        self._options = options
+        self._table = rules.table() if rules.is_table_usable(options.counting) else None
+        reading = options.reading
+        self._reading = reading._replace(formats=(TextFormat(), *reading.formats))
+
+    def check(self, content: Content, n: int | None) -> Checked:
+        """What the document comes to, with its first `n` findings (None: all).
+
+        `DocumentError` where it is none, or takes more than there is room for.
+        """
+        started = time.perf_counter()
+        try:
+            buffer, notes = self._encoded(content)
+            totals, found = self._found(GraphView(buffer), content.name, n)
+        except (InputError, RefusedError) as error:
+            raise DocumentError(_named(str(error), content.name)) from None
+        except MemoryError:
+            raise DocumentError(f"{content.name}: found a document that takes more memory than "
+                                "there is, expected a smaller one") from None  # fmt: skip
+        seconds = time.perf_counter() - started
+        return Checked(content, buffer, totals, found, notes, seconds)
+
+    def rows(self, graph: GraphView) -> bytes:
+        """What is counted of each rule that has predictions, as `report.sums.ROW`."""
+        found = bytearray()
+        rows = RuleRows(found.extend)
+        if self._table is not None and is_settled(self._rules.file, graph):
+            self._counter(graph).count_table(self._table, rows)
+            rows.finish_rows()
+        else:
+            with self._spooled(graph) as spooled:
+                write_results(spooled, [rows], self._options.merging)
+        return bytes(found)
+
+    def _encoded(self, content: Content) -> tuple[bytearray, Notes]:
+        room = PrivateGraph(self._reading.memory_bytes)
+        given = content.text if content.triples is None else content.triples
+        one = Given(content.name, given) if content.path is None else content.path
+        report = encode_quietly([one], room, self._reading)
+        return room.buffer, report.notes
+
+    def _found(
+        self, graph: GraphView, name: str, n: int | None
+    ) -> tuple[Totals, PackedFindings | None]:
+        if self._table is None or not is_settled(self._rules.file, graph):
+            return self._by_results(graph, name, n)
+        counter = self._counter(graph)
+        outcomes, sums, reasons = counter.count_table(self._table, None, keeps_violated=n != 0)
+        counts, rejected = Counts(*sums), self._rules.file.rejected
+        totals = Totals(
+            outcomes=(*outcomes, 0, 0, rejected),
+            counts=counts,
+            violations=counts.violations(partial=self._options.counting.partial),
+            reasons=tuple(
+                each + rejected * (why is Reason.TEXT)
+                for each, why in zip(reasons, Reason, strict=True)
+            ),
+        )
+        if n == 0:
+            return totals, None
+        wanted = self._options.wanted.with_n(n)
+        rules = self._table, self._rules.catalogue
+        return totals, _packed(findings_of_table(graph, rules, counter, wanted, name))
+
+    def _counter(self, graph: GraphView) -> TableCounter:
+        return TableCounter(graph, self._options.semantics, self._options.counting, wide=False)
+
+    def _by_results(
+        self, graph: GraphView, name: str, n: int | None
+    ) -> tuple[Totals, PackedFindings | None]:
+        """By records of all rules: where names of the document settle how rules are read."""
+        options, file = self._options, self._rules.file
+        if n == 0:
+            with self._spooled(graph) as spooled:
+                return write_results(spooled, [], options.merging), None
+        wanted = options.wanted.with_n(n)
+        with ExitStack() as stack:
+            ranking, order = stack.enter_context(ranked_rules(wanted))
+            spooled = stack.enter_context(self._spooled(graph))
+            totals = write_results(spooled, [ranking], options.merging)
+            lister = self._evaluator(graph, options.counting.listing())
+            counted = file, lister, order
+            found = findings_of_results(graph, counted, wanted, name, stack)
+            return totals, _packed(found)
+
+    def _spooled(self, graph: GraphView) -> AbstractContextManager[Spooled]:
+        evaluator = self._evaluator(graph, self._options.counting)
+        return spooled_rules(self._rules.file, graph, evaluator, self._options.folder)
+
+    def _evaluator(self, graph: GraphView, counting: EvaluatorOptions) -> Evaluator:
+        return Evaluator(
+            graph, self._options.semantics, counting, wide=False, buffer_bytes=RESULT_BYTES
+        )
+
+
+def _packed(found: DocumentFindings) -> PackedFindings:
+    try:
+        return found.packed()
+    finally:
+        found.close()
+
+
+def _named(message: str, name: str) -> str:
+    """The message, with the name of the document in front."""
+    return message if message.startswith(name) else f"{name}: {message}"

@@ -1,0 +1,193 @@
+"""A validator: rules that are opened once, and documents that are checked by them one by one."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Self
+
+from pff_stream.closing import Closing
+from pff_stream.errors import RefusedError, UsageError
+from pff_stream.evaluate.options import evaluator_options
+from pff_stream.files.temporary import working_folder
+from pff_stream.findings.confidence import ranked_by
+from pff_stream.findings.of_document import WantedOfDocument
+from pff_stream.plan.budget import MemoryBudget
+from pff_stream.plan.preparation import Preparation
+from pff_stream.plan.validator import ValidatorSizes, validator_plan
+from pff_stream.report.spooled import merge_options
+from pff_stream.rules.sizes import RuleSizes
+from pff_stream.settings.commands import ValidatorSettings
+from pff_stream.triples.options import encode_options
+from pff_stream.validator.checker import Checker, CheckOptions
+from pff_stream.validator.content import content_of
+from pff_stream.validator.result import CheckResult
+from pff_stream.validator.rules import ValidatorRules, opened_rules
+from planner.probe import measure_self
+from planner.text import refusal
+
+if TYPE_CHECKING:
+    from pff_stream.rules.given import RuleGiven
+    from pff_stream.rules.share import CompileShare
+    from pff_stream.triples._graph import GraphView
+    from planner.plan import Plan
+
+GIVEN = "rules given by the caller"
+_FINDINGS = 100
+
+
+class Validator(Closing):
+    """Checks documents one by one, in the caller's process and threads.
+
+    with Validator("rules.pffr", min_confidence=0.9) as validator:
+        result = validator.check({"id": "a", "status": "active"}, name="order-7")
+        for finding in result.findings:
+            print(finding.pointer, finding.message)
+
+    Starts no process and no thread, and sets no signal handler. May be used by many threads at
+    once; results stay usable when it is closed.
+    """
+
+    def __init__(
+        self,
+        rules: str | os.PathLike[str] | Iterable[RuleGiven],
+        *,
+        threads: int | None = None,
+        budget: str | int | None = None,
+        max_document: str | int | None = None,
+        **options: Any,
+    ) -> None:
+        """Reads, plans and indexes the rules: a path, texts, or tuples as `validate` takes them.
+
+        `threads`: checks that are done at once (more wait); None: as many as there are cores.
+        `budget`: ceiling in bytes (or as `512MiB`) for this whole process; None: what the machine
+        allows. `max_document`: bytes of the longest JSON text. `options` are the other fields of
+        `InputOptions`, `EvaluationOptions`, `FindingsOptions` and `ResourceOptions`. Raises
+        `InputError`, `UsageError`, and `RefusedError` before anything large is allocated.
+        """
+        given = None if isinstance(rules, (str, os.PathLike)) else rules
+        path = GIVEN if given is not None else os.fspath(rules)  # type: ignore[arg-type]
+        sizes = {"budget_bytes": budget, "max_document_bytes": max_document}
+        options |= {name: size for name, size in sizes.items() if size is not None}
+        if threads is not None and threads < 1:
+            raise UsageError(f"threads: found {threads}, expected 1 or more")
+        self._settings = ValidatorSettings.of(rules=path, **options)
+        self._folder = working_folder()
+        self._budget = MemoryBudget(self._settings.resources)
+        try:
+            self._open(given, threads)
+        except BaseException:
+            self._budget.close()
+            raise
+
+    @classmethod
+    def from_rules(cls, rules: Iterable[RuleGiven], **options: Any) -> Self:
+        """A validator of rules that are given one by one; `options` as of `Validator`."""
+        return cls(list(rules), **options)
+
+    @property
+    def plan(self) -> Plan:
+        """What it holds at most, by named terms."""
+        return self._plan
+
+    def check(
+        self, document: object, name: str = "document", findings: int | None = _FINDINGS
+    ) -> CheckResult:
+        """What the rules say of one document, with its first `findings` (None: all).
+
+        A `str` or `bytes` is JSON text, an `os.PathLike` a path; a list of tuples is triples, any
+        other list a JSON array, a dict a JSON object. `name` is told in results and messages, and
+        names objects without an id. Raises `DocumentError` for what is no document, or takes more
+        than there is room for: the next one can be checked.
+        """
+        content = content_of(document, name)
+        with self._checker() as checker:
+            checked = checker.check(content, findings)
+        told = self._options.reading, self._options.merging
+        return CheckResult(checked, self._rules, told, self._rows)
+
+    def close(self) -> None:
+        """Ends it; what is being checked is finished first by whoever checks it."""
+        self._is_closed = True
+        self._free.clear()
+        self._budget.close()
+
+    # --- opening -------------------------------------------------------------------------------
+
+    def _open(self, given: Iterable[RuleGiven] | None, threads: int | None) -> None:
+        settings, budget = self._settings, self._budget
+        preparation = Preparation(settings.inputs, given, None, settings.resources)
+        parent_bytes = measure_self().bytes
+        share: CompileShare = preparation.agree(budget.machine, parent_bytes)
+        with opened_rules(settings, self._folder, share, given) as (opened, stack):
+            before = preparation.compiled(opened, parent_bytes)
+            sizes = ValidatorSizes(
+                parent_bytes=measure_self().bytes,
+                rules=RuleSizes.of(opened.file),
+                max_document_bytes=settings.reading.max_document_bytes,
+                findings=(_FINDINGS, settings.findings.max_reasons),
+                threads=threads,
+            )
+            self._plan = budget.agree(
+                lambda resources, machine, fixed: validator_plan(machine, before, sizes), {}
+            )
+            if not self._plan.fits:
+                raise RefusedError(refusal(self._plan))
+            self._rules = ValidatorRules(opened, settings, self._folder, stack)
+        self._options = self._check_options()
+        self._is_closed = False
+        self._free: list[Checker] = []
+        self._room = threading.BoundedSemaphore(int(self._plan.settings["threads"] or 1))
+
+    def _check_options(self) -> CheckOptions:
+        settings, rules = self._settings, self._rules
+        evaluation, findings = settings.evaluation, settings.findings
+        kind = rules.ranking.kind
+        return CheckOptions(
+            reading=encode_options(settings.reading)._replace(
+                memory_bytes=int(self._plan.settings["document_bytes"] or 0),
+                needs_triples=False,
+                window_bytes=settings.resources.max_window_bytes,
+            ),
+            semantics=rules.semantics,
+            counting=evaluator_options(evaluation, rules.relations, examples=False),
+            merging=merge_options(evaluation, self._folder),
+            wanted=WantedOfDocument(
+                n=_FINDINGS,
+                kind=kind,
+                ranked_by=ranked_by(kind, findings.score, evaluation.assumption),
+                n_reasons=findings.max_reasons,
+                floor=findings.floor,
+                by_score=findings.score != "max",
+                more_predictions=evaluation.unseen,
+                folder=self._folder,
+                max_disk_bytes=settings.resources.max_disk_bytes,
+            ),
+            folder=self._folder,
+        )
+
+    # --- checking ------------------------------------------------------------------------------
+
+    @contextmanager
+    def _checker(self) -> Iterator[Checker]:
+        """One that nobody else has; waits where all that are planned are at work."""
+        with self._room:
+            if self._is_closed:
+                raise UsageError("the validator is closed")
+            try:
+                checker = self._free.pop()
+            except IndexError:
+                checker = Checker(self._rules, self._options)
+            yield checker
+            # One that ended with an error may hold what it was at.
+            if not self._is_closed:
+                self._free.append(checker)
+
+    def _rows(self, graph: GraphView) -> bytes:
+        """What is counted of rules, once more for a result; also when this is closed."""
+        if self._is_closed:
+            return Checker(self._rules, self._options).rows(graph)
+        with self._checker() as checker:
+            return checker.rows(graph)
