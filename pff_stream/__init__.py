@@ -11,19 +11,23 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pff_stream.api import explain, run, validate, validate_rules
     from pff_stream.errors import (
+        DocumentError,
         InputError,
         OutputError,
         PffStreamError,
         RefusedError,
         UsageError,
     )
+    from pff_stream.validator.validator import Validator
 
 __all__ = [
+    "DocumentError",
     "InputError",
     "OutputError",
     "PffStreamError",
     "RefusedError",
     "UsageError",
+    "Validator",
     "explain",
     "run",
     "validate",
@@ -38,6 +42,8 @@ def __getattr__(name: str) -> object:
     from importlib import import_module
 
     home = "pff_stream.api" if name.islower() else "pff_stream.errors"
+    if name == "Validator":
+        home = "pff_stream.validator.validator"
     value: object = getattr(import_module(home), name)
     globals()[name] = value
     return value

@@ -72,9 +72,7 @@ def validator_plan(machine: Machine, before: Sequence[Phase], sizes: ValidatorSi
     )
 
 
-def _phases(
-    before: Sequence[Phase], sizes: ValidatorSizes, threads: int, room: int
-) -> list[Phase]:
+def _phases(before: Sequence[Phase], sizes: ValidatorSizes, threads: int, room: int) -> list[Phase]:
     rules = sizes.rules
     n_rules = given("rules", rules.n_rules)
     chunk = CHUNK_COPIES * given("chunk_bytes", rules.chunk_bytes)

@@ -115,7 +115,7 @@ def mined_values(chunk: SourceChunk) -> list[MinerValues]:
 
 
 def with_shares(metric: RuleMetric, facts: int, options: MergeOptions) -> RuleMetric:
-    """A record with what follows from its counts; `facts` are all triples of its head's relation."""
+    """A record with what follows from its counts; `facts`: triples of its head's relation."""
     counts, unseen = metric.counts, options.unseen
     predictions = counts.predictions
     return replace(

@@ -105,7 +105,7 @@ def _wrong_value(value: object) -> str:
         try:
             value.encode()
         except UnicodeEncodeError as error:
-            return f"{ascii(value[error.start])}, expected text that UTF-8 can write"
+            return f"{value[error.start]!a}, expected text that UTF-8 can write"
         return ""
     if isinstance(value, float):
         is_number = value == value and value not in (float("inf"), float("-inf"))
@@ -116,7 +116,10 @@ def _wrong_value(value: object) -> str:
 
 
 def _step(key: object) -> str:
-    name = key if isinstance(key, str) else str(json.loads(json.dumps({key: 0}).partition(":")[0][1:]))
+    if isinstance(key, str):
+        name = key
+    else:  # as JSON writes it
+        (name,) = json.loads(json.dumps({key: 0}))
     return "/" + name.replace("~", "~0").replace("/", "~1")
 
 

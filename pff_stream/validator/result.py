@@ -1,4 +1,4 @@
-"""What a document came to: counts at once, findings and rules made objects when they are asked for."""
+"""What a document came to: counts at once, objects of findings and rules when asked for."""
 
 from __future__ import annotations
 

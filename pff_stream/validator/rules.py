@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pff_stream.rules.given import RulesGiven
     from pff_stream.rules.share import CompileShare
     from pff_stream.settings.commands import ValidatorSettings
+    from pff_stream.settings.models import InputOptions
 
 KEPT_CHUNKS = 4
 """Source chunks that are held while outcomes of rules are told."""
@@ -84,11 +85,10 @@ class ValidatorRules:
 
 @contextmanager
 def opened_rules(
-    settings: ValidatorSettings, folder: str, share: CompileShare, given: RulesGiven | None
+    path: str, reading: InputOptions, folder: str, share: CompileShare, given: RulesGiven | None
 ) -> Iterator[tuple[Rules, ExitStack]]:
     """The compiled rules, and what closes them when the caller has taken it over."""
     with ExitStack() as stack:
-        path, reading = settings.inputs.rules, settings.reading
         rules = stack.enter_context(open_rules(path, reading, folder, share, given))
         yield rules, stack
 

@@ -77,7 +77,7 @@ class Validator(Closing):
         self._folder = working_folder()
         self._budget = MemoryBudget(self._settings.resources)
         try:
-            self._open(given, threads)
+            self._open(path, given, threads)
         except BaseException:
             self._budget.close()
             raise
@@ -116,12 +116,12 @@ class Validator(Closing):
 
     # --- opening -------------------------------------------------------------------------------
 
-    def _open(self, given: Iterable[RuleGiven] | None, threads: int | None) -> None:
+    def _open(self, path: str, given: Iterable[RuleGiven] | None, threads: int | None) -> None:
         settings, budget = self._settings, self._budget
         preparation = Preparation(settings.inputs, given, None, settings.resources)
         parent_bytes = measure_self().bytes
         share: CompileShare = preparation.agree(budget.machine, parent_bytes)
-        with opened_rules(settings, self._folder, share, given) as (opened, stack):
+        with opened_rules(path, settings.reading, self._folder, share, given) as (opened, stack):
             before = preparation.compiled(opened, parent_bytes)
             sizes = ValidatorSizes(
                 parent_bytes=measure_self().bytes,

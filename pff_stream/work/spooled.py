@@ -1,4 +1,4 @@
-"""All rules evaluated against one small graph, their records in a spool: where no table counts them."""
+"""All rules evaluated against one graph, their records in a spool: where no table counts them."""
 
 from __future__ import annotations
 
