@@ -121,6 +121,8 @@ class GraphInput:
     """The file that was encoded before, else None."""
     inputs: TriplesGiven
     """What it was made of, or the file that it is."""
+    of_documents: bool = False
+    """Whether it was made of JSON documents, or with them."""
     copies: dict[str, str] = field(default_factory=dict)
     """By path, where inputs that can be read only once were copied to (`files/copies`)."""
 
@@ -324,4 +326,5 @@ def _described(
         encoded=report,
         opened=opened,
         inputs=inputs,
+        of_documents=header.mapping.startswith("json"),
     )

@@ -22,10 +22,11 @@ from pff_stream.files.writers import FileWriter
 from pff_stream.notes import Notes
 from pff_stream.report._rows import ROWS_BYTES
 from pff_stream.report.document_list import ListedDocument, listed_document
-from pff_stream.report.found import FoundTotals
+from pff_stream.report.read_findings import kept_finding, read_kept_finding
 from pff_stream.report.records import Json
+from pff_stream.report.streams import Finding
 from pff_stream.report.sums import RuleSums
-from pff_stream.report.totals import Failure, RunTotals
+from pff_stream.report.totals import RunTotals
 
 LIST, SUMS = "documents", "sums"
 SAVE_SECONDS = 5.0
@@ -36,15 +37,12 @@ _COPY_BYTES = 1 << 18
 class DocumentsDone:
     """The documents that are done, in the order of the manifest."""
 
-    def __init__(
-        self, state: State, n_rules: int, found: FoundTotals | None, *, resumes: bool
-    ) -> None:
-        """`found`: what findings come to so far, of nothing yet; None: nobody looks for them."""
+    def __init__(self, state: State, n_rules: int, totals: RunTotals, *, resumes: bool) -> None:
+        """`totals`: of nothing yet; without findings in them nobody looks for any."""
         self._state = state
         self.sums = RuleSums(n_rules)
-        self.totals = RunTotals()
-        self.totals.findings = found
-        self.found = None if found is None else FindingsDone(state)
+        self.totals = totals
+        self.found = None if totals.findings is None else FindingsDone(state)
         """Their lines."""
         self.notes = Notes()
         self.n_documents = 0
@@ -93,6 +91,11 @@ class DocumentsDone:
         with naming(self._state.path):
             self._list.write(document.to_line())
 
+    @property
+    def _shown(self) -> list[Finding]:
+        """The best findings so far, for people."""
+        return [] if self.totals.findings is None else self.totals.findings.first
+
     def tick(self) -> None:
         """Saves when it is time."""
         if time.monotonic() - self._saved > SAVE_SECONDS:
@@ -108,6 +111,7 @@ class DocumentsDone:
             "findings": None if self.found is None else list(self.found.saved()),
             "list_bytes": self._list.tell(),
             "notes": self.notes.to_json(),
+            "shown": [kept_finding(one) for one in self._shown],
         }
         sums = self.sums.to_bytes()
         text = json.dumps({**head, "crc32": zlib.crc32(sums)}).encode() + b"\n"
@@ -134,12 +138,7 @@ class DocumentsDone:
 
     def _count(self, document: ListedDocument) -> None:
         self.n_documents += 1
-        if document.totals is None:
-            self.totals.add_failed(Failure(document.name, document.reason))
-        else:
-            self.totals.add(document.totals)
-        if document.found is not None and self.totals.findings is not None:
-            document.found.add_to(self.totals.findings)
+        document.add_to(self.totals)
 
     def _add_rows(self, path: str, crc32: int) -> None:
         found = 0
@@ -173,6 +172,7 @@ class DocumentsDone:
                 raise ValueError("a list of another length")
             if self.found is not None:
                 self.found.restore(*map(int, head["findings"]))
+            self._shown[:] = map(read_kept_finding, head["shown"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(f"{path}: found other sums than a run writes ({error})") from error
         self.n_resumed = self.n_documents

@@ -89,6 +89,8 @@ class DocumentFindings:
             """Whether all violated rules of a confidence (of the floor or more) are in force."""
             self.confidence = order.rule(cut).confidence if cut >= 0 else None
             """Of the last rule in force."""
+            self.without_value = 0
+            """Violated rules that have no confidence of this kind."""
             listed.close()
             self._described = Described(wanted.ranked_by, wanted.floor, wanted.by_score, document)
             self._findings = FoundFindings(joined, order, self._described)
@@ -142,4 +144,6 @@ def findings_of_table(
     def list_from(first: int, joined: Joined) -> None:
         counter.list_violations(table, order.places(first), first, joined.add)
 
-    return DocumentFindings(graph, order, wanted, document, list_from)
+    found = DocumentFindings(graph, order, wanted, document, list_from)
+    found.without_value = order.without_value
+    return found

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from pff_stream.checkpoint.documents import DocumentsDone
 from pff_stream.checkpoint.state import State, keep_rules, state_folder, write_settings
-from pff_stream.errors import InputError
+from pff_stream.errors import InputError, UsageError
 from pff_stream.execute.job import Job
 from pff_stream.files.writers import FileWriter
-from pff_stream.notes import Notes
+from pff_stream.notes import NoteKind, Notes
 from pff_stream.observer import Observer
 from pff_stream.pipeline.cut import Basis, CarryOut, Documents, Ready, Work
 from pff_stream.pipeline.document_workers import (
@@ -27,6 +27,7 @@ from pff_stream.pipeline.document_workers import (
     most_findings,
     write_table,
 )
+from pff_stream.pipeline.ranked import ranking_notes
 from pff_stream.plan.by_document import (
     DocumentSizes,
     DocumentsWorkload,
@@ -39,13 +40,13 @@ from pff_stream.report.folder import DOCUMENT_LIST, TASKS, clear_tasks
 from pff_stream.report.formats import file_name
 from pff_stream.report.formats.findings import Findings
 from pff_stream.report.formats.metrics import Metrics
-from pff_stream.report.found import FoundTotals
+from pff_stream.report.found import FoundTotals, Gone
 from pff_stream.report.outputs import report_outputs, report_terms
 from pff_stream.report.records import Reason
 from pff_stream.report.spooled import merge_options
 from pff_stream.report.streams import OutputSizes, RunHeader
 from pff_stream.report.summary import Summary
-from pff_stream.report.totals import Failure, RunTotals
+from pff_stream.report.totals import RunTotals
 from pff_stream.rules.sizes import RuleSizes
 from pff_stream.settings.manifest import Manifest, read_manifest
 from pff_stream.settings.models import ResourceOptions
@@ -65,7 +66,15 @@ from planner.model import Settings
 from planner.plan import Plan
 
 if TYPE_CHECKING:
+    from pff_stream.findings.baseline import BaselineLines
     from pff_stream.report.read_back import FinishedRun
+
+
+ABSENT_DOCUMENTS = NoteKind(
+    "absent_documents",
+    "document of the baseline is not in the manifest: its findings are no longer predicted",
+    "documents of the baseline are not in the manifest: their findings are no longer predicted",
+)
 
 
 class Listed(Documents):
@@ -73,8 +82,17 @@ class Listed(Documents):
 
     maps_large_files = False
 
-    def __init__(self, path: str) -> None:
+    def __init__(
+        self, path: str, earlier: BaselineLines | None, folder: str, stack: ExitStack
+    ) -> None:
+        """`earlier`: findings to compare with, kept in a file in `folder` until `stack` closes."""
         self.manifest: Manifest = read_manifest(path)
+        self.baselines = None
+        if earlier is not None:
+            from pff_stream.findings.baselines import DocumentBaselines
+
+            self._check_names(earlier.path)
+            self.baselines = DocumentBaselines(earlier, folder, stack)
         self.labels = {
             "execution_id": self.manifest.execution_id,
             "sequence": self.manifest.sequence,
@@ -83,7 +101,10 @@ class Listed(Documents):
     @property
     def hashes(self) -> Mapping[str, str]:
         """The hash of the manifest; documents may still change until they are read."""
-        return {"manifest": self.manifest.content_hash()}
+        found = {"manifest": self.manifest.content_hash()}
+        if self.baselines is not None:
+            found["baseline"] = self.baselines.content_hash
+        return found
 
     def plan(self, basis: Basis) -> Plan:
         """Plans by what the largest document takes at most."""
@@ -101,8 +122,9 @@ class Listed(Documents):
         asked = report_outputs(basis.settings.output.report)
         reports = report_terms(asked, OutputSizes(rules.n_rules, n_documents))
         sums = basis.settings.output.out is not None
-        findings = most_findings(basis.settings) if sums else None
-        sizes = DocumentSizes(n_documents, most, likely, findings, sums)
+        findings = most_findings(basis.settings)
+        known = 0 if self.baselines is None else self.baselines.most
+        sizes = DocumentSizes(n_documents, most, likely, findings, sums, known)
         workload = DocumentsWorkload(sizes, rules, tuple(reports))
 
         def make(resources: ResourceOptions, machine: Machine, fixed: Settings | None) -> Plan:
@@ -119,25 +141,41 @@ class Listed(Documents):
         """Checks the rule file, and opens the folder of results and the list of its documents."""
         # Documents may be counted by a table, without a merge that would miss a rule.
         ready.rules.check_complete()
-        table, kept, findings = None, None, None
-        if not ready.settings.output.per_document:
+        output, table, kept, findings, begin = ready.settings.output, None, None, None, None
+        if not output.per_document:
             table = write_table(ready, stack)
-        if ready.settings.output.out is not None:
-            wanted = findings_wanted(ready)
-            found = None if wanted is None else FoundTotals(wanted.ranked_by, wanted.floor)
+        wanted = findings_wanted(ready)
+        totals = RunTotals()
+        if wanted is not None:
+            totals.findings = FoundTotals(wanted.ranked_by, wanted.floor)
+            if self.baselines is not None:
+                totals.findings.compare(Gone())
+        if output.out is not None:
             state = stack.enter_context(_state(ready))
-            resumes = ready.settings.output.resume is not None
-            done = DocumentsDone(state, ready.rules.file.rules, found, resumes=resumes)
+            resumes = output.resume is not None
+            done = DocumentsDone(state, ready.rules.file.rules, totals, resumes=resumes)
             stack.push(done.leave)
             kept = Kept(state, done)
-            if wanted is not None and done.found is not None:
-                catalogue = None if table is None else catalogue_of(ready, stack)
-                findings = FindingsArguments(wanted, done.found.begin, catalogue)
+            begin = None if done.found is None else done.found.begin
+        if wanted is not None:
+            catalogue = None if table is None else catalogue_of(ready, stack)
+            known = None if self.baselines is None else self.baselines.told
+            findings = FindingsArguments(wanted, begin, catalogue, known)
         rows = None if kept is None else kept.done.rows_begin
-        output = ready.settings.output
         folders = output.out if output.per_document else None
         arguments = arguments_of(ready, table, rows, folders)._replace(findings=findings)
-        return DocumentsWork(ready, self.manifest, arguments, kept)
+        return DocumentsWork(ready, self, arguments, totals, kept)
+
+    def _check_names(self, baseline: str) -> None:
+        """UsageError where documents have one name, by which they are compared."""
+        counts: dict[str, int] = {}
+        for document in self.manifest.documents() if self.manifest.repeated else ():
+            counts[document.name] = counts.get(document.name, 0) + 1
+            if counts[document.name] > 1:
+                raise UsageError(
+                    f"--baseline {baseline}: found the name {document.name} more than once in "
+                    f"{self.manifest.path}, expected each once: documents are compared by name"
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,17 +194,19 @@ class DocumentsWork(Work):
     def __init__(
         self,
         ready: Ready,
-        manifest: Manifest,
+        listed: Listed,
         arguments: DocumentArguments,
+        totals: RunTotals,
         kept: Kept | None,
     ) -> None:
         found = () if arguments.findings is None else (file_name(Findings),)
         self.result_files = (DOCUMENT_LIST, file_name(Metrics), *found)
         self._ready = ready
-        self._manifest = manifest
+        self._manifest = manifest = listed.manifest
+        self._baselines, self._n_absent = listed.baselines, 0
         self._rules = ready.rules
         self._kept = kept
-        self._totals = RunTotals() if kept is None else kept.done.totals
+        self._totals = totals
         self.notes = Notes() if kept is None else kept.done.notes
         self._out = ready.settings.output.out
         self._folders = ready.settings.output.per_document
@@ -221,18 +261,21 @@ class DocumentsWork(Work):
             self._kept.done.write_list(os.path.join(self._out, DOCUMENT_LIST))
             if self._kept.done.found is not None:
                 self._kept.done.found.write(os.path.join(self._out, file_name(Findings)))
-            if self._totals.findings is not None:
-                self._totals.findings.not_looked_at = self._rules.file.rejected
             self._write_metrics(self._kept.done, self._out)
+        if self._totals.findings is not None:
+            self._totals.findings.not_looked_at = self._rules.file.rejected
+            self._add_absent_documents(self._totals.findings)
         return self._totals
 
     def noticed(self, totals: RunTotals) -> Notes:
-        """Says where the rules show why their head relations are unknown."""
-        if not totals.rules.because(Reason.HEAD_RELATION_ABSENT):
-            return Notes()
-        from pff_stream.pipeline.nothing_checked import unknown_heads_of_documents
+        """Says what rules are ranked by, and why their head relations are unknown, if they show."""
+        notes = ranking_notes(self._ready, of_documents=True)
+        notes.count_more(ABSENT_DOCUMENTS, self._n_absent)
+        if totals.rules.because(Reason.HEAD_RELATION_ABSENT):
+            from pff_stream.pipeline.nothing_checked import unknown_heads_of_documents
 
-        return unknown_heads_of_documents(totals.rules, self._rules.file)
+            notes.merge(unknown_heads_of_documents(totals.rules, self._rules.file))
+        return notes
 
     def tick(self) -> None:
         """Saves the sums when it is time."""
@@ -254,25 +297,31 @@ class DocumentsWork(Work):
             self._kept.state.finish()
 
     def _add(self, task: DocumentTask, answer: DocumentAnswer) -> None:
-        if self._kept is not None:
-            folder = f"{TASKS}/{task.document.folder}" if self._folders else None
-            found = None
-            if answer.found is not None and self._kept.done.found is not None:
-                found = FoundInDocument.of(answer.found.totals)
-                if self._totals.findings is not None:
-                    self._totals.findings.show(answer.found.totals.first)
-                self._kept.done.found.add(task.number, answer.found.crc32)
-            listed = ListedDocument(
-                task.document.name, answer.totals, answer.reason, answer.triples, folder, found
-            )
-            rows = None if answer.rows is None else task.number
-            self._kept.done.add(listed, answer.notes, rows, answer.rows or 0)
+        found = None
+        if answer.found is not None and self._totals.findings is not None:
+            found = FoundInDocument.of(answer.found.totals)
+            self._totals.findings.show(answer.found.totals.first)
+        folder = f"{TASKS}/{task.document.folder}" if self._folders else None
+        listed = ListedDocument(
+            task.document.name, answer.totals, answer.reason, answer.triples, folder, found
+        )
+        if self._kept is None:
+            self.notes.merge(answer.notes)
+            listed.add_to(self._totals)
             return
-        self.notes.merge(answer.notes)
-        if answer.totals is None:
-            self._totals.add_failed(Failure(task.document.name, answer.reason))
-        else:
-            self._totals.add(answer.totals)
+        if answer.found is not None and self._kept.done.found is not None:
+            self._kept.done.found.add(task.number, answer.found.crc32)
+        rows = None if answer.rows is None else task.number
+        self._kept.done.add(listed, answer.notes, rows, answer.rows or 0)
+
+    def _add_absent_documents(self, found: FoundTotals) -> None:
+        """Findings of documents that are listed no more are no longer predicted."""
+        if self._baselines is None or found.gone is None:
+            return
+        for document in self._manifest.documents():
+            self._baselines.see(document.name)
+        self._n_absent, n_findings = self._baselines.of_others()
+        found.gone.no_longer_predicted += n_findings
 
     def _write_metrics(self, done: DocumentsDone, out: str) -> None:
         """The records of all rules, summed over the documents."""

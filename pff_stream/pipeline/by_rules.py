@@ -31,6 +31,7 @@ from pff_stream.pipeline.findings import (
     wanted_findings,
 )
 from pff_stream.pipeline.listing import Listing
+from pff_stream.pipeline.ranked import ranking_notes
 from pff_stream.pipeline.suspicion import suspicions
 from pff_stream.plan.accuracy import Compared, compared
 from pff_stream.plan.sizes import (
@@ -238,8 +239,11 @@ class RulesWork(Work):
             writer.finding(finding)
 
     def noticed(self, totals: RunTotals) -> Notes:
-        """Says where nothing was checked, or head relations are unknown, and likely why."""
-        return suspicions(totals.rules, self.file, self.graph, self.ready.settings.reading)
+        """Says what rules are ranked by, and where nothing was checked, and likely why."""
+        ready = self.ready
+        notes = ranking_notes(ready, of_documents=self.graph.of_documents)
+        notes.merge(suspicions(totals.rules, self.file, self.graph, ready.settings.reading))
+        return notes
 
     def end(self, summary: Summary) -> None:
         """Tells the writers what the run came to."""

@@ -62,7 +62,7 @@ def catalogue_of(ready: Ready, stack: ExitStack) -> InputFile:
 def findings_wanted(ready: Ready) -> WantedOfDocument | None:
     """The findings that are looked for in each document; None: none."""
     options, evaluation = ready.settings.findings, ready.settings.evaluation
-    n = options.of_document()
+    n = ready.settings.document_findings
     if n == 0:
         return None
     kind = ready.ranking.kind
@@ -112,5 +112,5 @@ def arguments_of(
 
 def most_findings(settings: RunSettings) -> tuple[int, int] | None:
     """How many findings of a document are held at once at most, and how many reasons each has."""
-    n = settings.findings.of_document()
+    n = settings.document_findings
     return None if n == 0 else (BATCH if n is None else n, settings.findings.max_reasons)

@@ -21,7 +21,7 @@ from pff_stream.settings.commands import RunSettings
 from planner.probe import measure_self
 
 if TYPE_CHECKING:
-    from pff_stream.findings.baseline import Baseline
+    from pff_stream.findings.baseline import Baseline, BaselineLines
     from pff_stream.rules.file import RuleFile
     from pff_stream.rules.given import RulesGiven
     from pff_stream.rules.share import CompileShare
@@ -65,10 +65,12 @@ def prepared(
         before = preparation.compiled(opened, parent_bytes)
         relations = asked_relations(settings.evaluation.relation, opened.file)
         documents: Documents
+        baseline = None
         if inputs.manifest is not None:
             from pff_stream.pipeline.by_document import Listed
 
-            documents = Listed(inputs.manifest)
+            earlier = _baseline_lines(settings, opened.file)
+            documents = Listed(inputs.manifest, earlier, folder, stack)
         else:
             from pff_stream.pipeline.one_graph import OneGraph, encode_terms
 
@@ -85,7 +87,7 @@ def prepared(
             if documents.is_in_files:
                 meter.drop_marks()
             before += preparation.encoded(encode_terms(graph), parent_bytes)
-        baseline = _baseline(settings, opened.file)
+            baseline = _baseline(settings, opened.file)
         meter.begin("plan")
         costs = measure_costs(machine.budget_bytes, folder, meter)
         basis = Basis(settings, budget, opened, folder, out or folder, costs, before)
@@ -119,11 +121,21 @@ def _graph(
 
 def _baseline(settings: RunSettings, file: RuleFile) -> Baseline | None:
     """The findings to compare with, read: before costs are measured, which they are part of."""
+    lines = _baseline_lines(settings, file)
+    if lines is None:
+        return None
+    from pff_stream.findings.baseline import baseline_of_graph
+
+    return baseline_of_graph(lines)
+
+
+def _baseline_lines(settings: RunSettings, file: RuleFile) -> BaselineLines | None:
+    """The findings of an earlier run, to be read; None where there are none to compare with."""
     options, evaluation = settings.findings, settings.evaluation
     if settings.inputs.baseline is None or options.floor is None:
         return None
-    from pff_stream.findings.baseline import Baseline
+    from pff_stream.findings.baseline import BaselineLines
 
     kind = ranking_of(evaluation.confidence, file).kind
     ranked = ranked_by(kind, options.score, evaluation.assumption)
-    return Baseline(settings.inputs.baseline, ranked, options.floor)
+    return BaselineLines(settings.inputs.baseline, ranked, options.floor)

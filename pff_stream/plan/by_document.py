@@ -46,6 +46,8 @@ SOURCE_COPIES = 3
 """A source chunk as read, as decoded, and what checks it."""
 MERGE_BYTES = 4 << 20
 """What a worker merges the results of its document in."""
+KNOWN_BYTES = 9
+"""A finding that an earlier run had of a document."""
 TASKS_IN_FLIGHT = 4
 """Documents and answers under way for each worker."""
 
@@ -63,6 +65,8 @@ class DocumentSizes:
     """How many are held of a document at once, and their reasons; None: none are looked for."""
     sums: bool = False
     """Whether what is counted of each rule is summed over the documents."""
+    known: int = 0
+    """Findings that an earlier run had of one document, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +226,11 @@ def _findings(
 ) -> list[Term]:
     if sizes.findings is None:
         return []
-    return [document_terms(n_table_rules, *sizes.findings, body_atoms, workers)]
+    found = document_terms(n_table_rules, *sizes.findings, body_atoms, workers)
+    if not sizes.known:
+        return [found]
+    known = KNOWN_BYTES * given("findings", sizes.known)
+    return [found, Term.of("findings before", known, "the earlier run").for_each(workers)]
 
 
 def _results() -> Term:

@@ -9,8 +9,9 @@ from typing import Any
 from pff_stream.report.found import FoundTotals
 from pff_stream.report.records import Counts, Json, Outcome, Reason
 from pff_stream.report.streams import ABSENT, CONFLICT
-from pff_stream.report.totals import Totals
+from pff_stream.report.totals import Failure, RunTotals, Totals
 
+_COMPARED = ("new", "fixed", "no_longer_predicted")
 _CUTS = ("violations_written", "cut_by_max_examples", "cut_by_max_violations")
 _BY_TEXT = {reason.text: reason for reason in Reason if reason.text}
 
@@ -30,6 +31,12 @@ class FoundInDocument:
     """Whether all violated rules that have a confidence are in force."""
     best: dict[str, Json] | None
     """The first of them: key, triple, score and message; None: there is none."""
+    without_confidence: int = 0
+    """Violated rules that have none of the kind that rules are ranked by."""
+    new: int | None = None
+    """Of those that were written, the baseline has not; None, as what follows: there is none."""
+    fixed: int | None = None
+    no_longer_predicted: int | None = None
 
     @classmethod
     def of(cls, totals: FoundTotals) -> FoundInDocument:
@@ -43,9 +50,18 @@ class FoundInDocument:
                 "score": best.score,
                 "message": best.message,
             }
-        kinds = totals.kinds
+        kinds, gone = totals.kinds, totals.gone
         return cls(
-            totals.written, totals.total, kinds[CONFLICT], kinds[ABSENT], totals.is_all, shown
+            totals.written,
+            totals.total,
+            kinds[CONFLICT],
+            kinds[ABSENT],
+            totals.is_all,
+            shown,
+            totals.without_value,
+            totals.new,
+            None if gone is None else gone.fixed,
+            None if gone is None else gone.no_longer_predicted,
         )
 
     @classmethod
@@ -59,7 +75,15 @@ class FoundInDocument:
         written, total, conflict, absent = (
             _count(value[name]) for name in ("written", "total", CONFLICT, ABSENT)
         )
-        return cls(written, total, conflict, absent, _checked(value["all_rules"], bool), best)
+        without = _count(value["without_confidence"])
+        compared = (_count(value[name]) for name in _COMPARED) if "new" in value else ()
+        is_all = _checked(value["all_rules"], bool)
+        return cls(written, total, conflict, absent, is_all, best, without, *compared)
+
+    def to_json(self) -> dict[str, Json]:
+        """For the line of its document; what was compared only where there is a baseline."""
+        told = asdict(self).items()
+        return {name: one for name, one in told if one is not None or name not in _COMPARED}
 
     def add_to(self, totals: FoundTotals) -> None:
         """Adds it to what the findings of all documents come to."""
@@ -68,6 +92,11 @@ class FoundInDocument:
         totals.kinds[CONFLICT] += self.conflict
         totals.kinds[ABSENT] += self.absent
         totals.is_all = totals.is_all and self.all_rules
+        totals.without_value += self.without_confidence
+        if self.new is not None and totals.gone is not None:
+            totals.n_new += self.new
+            totals.gone.fixed += self.fixed or 0
+            totals.gone.no_longer_predicted += self.no_longer_predicted or 0
         if self.best is not None:
             score = float(self.best["score"])  # type: ignore[arg-type]
             totals.best = score if totals.best is None else max(totals.best, score)
@@ -89,6 +118,15 @@ class ListedDocument:
     """Its folder of results, from that of the run; None: it has none."""
     found: FoundInDocument | None = None
     """What was found in it; None: nobody looked."""
+
+    def add_to(self, totals: RunTotals) -> None:
+        """Adds it to what all documents come to."""
+        if self.totals is None:
+            totals.add_failed(Failure(self.name, self.reason))
+        else:
+            totals.add(self.totals)
+        if self.found is not None and totals.findings is not None:
+            self.found.add_to(totals.findings)
 
     def to_line(self) -> bytes:
         """The line with its end."""
@@ -113,7 +151,7 @@ class ListedDocument:
                 "triples": self.triples,
             }
         if self.found is not None:
-            line["findings"] = asdict(self.found)
+            line["findings"] = self.found.to_json()
         return json.dumps(line, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"
 
 

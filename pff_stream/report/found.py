@@ -77,8 +77,9 @@ class FoundTotals:
         return None if self.gone is None else self.n_new
 
     def show(self, findings: Sequence[Finding]) -> None:
-        """Keeps findings of the next document for people, while there is room."""
-        self.first += findings[: SHOWN_FINDINGS - len(self.first)]
+        """Keeps the best of all documents for people; this one's come behind equal ones."""
+        found = sorted([*self.first, *findings], key=lambda one: -one.score)
+        self.first[:] = found[:SHOWN_FINDINGS]
 
     @property
     def best_score(self) -> float | None:

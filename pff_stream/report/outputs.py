@@ -134,8 +134,8 @@ def check_reports(asked: Sequence[str], results: str | None, *, has_findings: bo
         path = str(report.path)
         if not has_findings and "finding" in report.writer.wants:
             raise UsageError(
-                f"--report: found {path}, a report of findings, expected another form: a run over "
-                "many documents looks for none"
+                f"--report: found {path}, a report of findings, expected another form: a run with "
+                "--findings 0 looks for none"
             )
         if path == STANDARD_OUTPUT:
             continue

@@ -6,8 +6,10 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
+from pff_stream.report.formats.findings import as_json
 from pff_stream.report.found import FoundTotals
 from pff_stream.report.records import Names
 from pff_stream.report.result_lines import ResultLines, shown
@@ -116,6 +118,17 @@ def finding_of(value: dict[str, Any]) -> Finding:
     if len(stands.objects) > stands.objects_total or len(stands.subjects) > stands.subjects_total:
         raise ValueError
     return finding
+
+
+def kept_finding(finding: Finding) -> dict[str, Any]:
+    """All of a finding as JSON has it, what no file of results tells, too."""
+    return {"finding": as_json(finding), "by_object": finding.by_object}
+
+
+def read_kept_finding(value: Any) -> Finding:
+    """What `kept_finding` gave; KeyError, TypeError or ValueError where it did not."""
+    by_object = checked(checked(value, dict)["by_object"], bool)
+    return replace(finding_of(value["finding"]), by_object=by_object)
 
 
 def _reason(value: Any, file: str | None) -> FindingReason:

@@ -60,8 +60,8 @@ def finding_lines(
 def _nothing(found: FoundTotals) -> Iterator[Line]:
     """What is said where there are no findings, if there is anything to say."""
     if found.without_value:
-        without = counted(found.without_value, "violated rule")
-        yield [Span(f"no findings: {without} without a confidence from 0 to 1 (miner)")]
+        without, kind = counted(found.without_value, "violated rule"), _kind(found)
+        yield [Span(f"no findings: {without} without a confidence from 0 to 1 ({kind})")]
     if found.gone is not None:
         yield [Span(_compared(found))]
 
@@ -75,10 +75,14 @@ def _compared(found: FoundTotals) -> str:
     )
 
 
+def _kind(found: FoundTotals) -> str:
+    return found.ranked_by.partition("/")[0]
+
+
 def _of_all(found: FoundTotals) -> str:
     """How many there are, above what, and of which kinds."""
-    kind = found.ranked_by.partition("/")[0]
-    above = "" if found.confidence is None else f" at {found.confidence:.3g} and above ({kind})"
+    least = found.floor if found.confidence is None else found.confidence
+    above = "" if least is None else f" at {least:.3g} and above ({_kind(found)})"
     if found.is_all and found.written == found.total:
         whole = "1 finding" if found.total == 1 else f"all {found.total:,} findings"
     else:

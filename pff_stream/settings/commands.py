@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self, cast
 from pff_stream.errors import UsageError
 from pff_stream.settings.frozen import Frozen, made
 from pff_stream.settings.models import (
+    DOCUMENT_FINDINGS,
     CompileOptions,
     EvaluationOptions,
     ExplainOptions,
@@ -107,8 +108,7 @@ class RunSettings(CommandSettings):
                 f"--fail-on: found {self.output.fail_on} without --baseline FILE, expected both: "
                 "new are the findings that an earlier run had not"
             )
-        looks_for_none = self.findings.findings in (0, "0") or inputs.manifest is not None
-        if asks_for_score(self.output.fail_on) and looks_for_none:
+        if asks_for_score(self.output.fail_on) and not self.finds:
             raise UsageError(
                 f"--fail-on: found {self.output.fail_on} in a run that looks for no findings, "
                 "expected findings whose score is asked for"
@@ -130,14 +130,24 @@ class RunSettings(CommandSettings):
         return self.number_of_findings(is_kept=True) != 0
 
     def number_of_findings(self, is_kept: object) -> int | None:
-        """How many are looked for, where they are kept in a file or not; None: all of them."""
-        return None if self.inputs.baseline is not None else self.findings.number(is_kept)
+        """How many are looked for, where they are kept in a file or not; None: all of them.
+
+        Of a manifest it is so many in each document.
+        """
+        if self.inputs.baseline is not None:
+            return None
+        if self.inputs.manifest is not None:
+            return self.findings.number(is_kept, DOCUMENT_FINDINGS)
+        return self.findings.number(is_kept)
+
+    @property
+    def document_findings(self) -> int | None:
+        """How many are looked for in each document of a manifest; None: all of them."""
+        return self.number_of_findings(self.output.out)
 
     def _validate_baseline(self) -> None:
         if self.inputs.baseline is None:
             return
-        if self.inputs.manifest is not None:
-            raise UsageError("--baseline: found with --manifest, expected TRIPLES")
         if self.findings.floor is None or self.findings.findings not in (None, "all"):
             raise UsageError(
                 "--baseline: expected --floor C besides, and all findings: of a list that is cut "

@@ -164,14 +164,13 @@ class FindingsOptions(Options):
     max_reasons: int = 10
     """Reasons written for each, best first."""
 
-    def of_document(self) -> int | None:
-        """How many are looked for in each document of a manifest; None: all of them."""
-        return DOCUMENT_FINDINGS if self.findings is None else self.number(True)
+    def number(self, is_kept: object, kept: int = KEPT_FINDINGS) -> int | None:
+        """How many are looked for, where they are kept in a file or not; None: all of them.
 
-    def number(self, is_kept: object) -> int | None:
-        """How many are looked for, where they are kept in a file or not; None: all of them."""
+        `kept`: as many as a file gets unless it is said.
+        """
         if self.findings is None:
-            return KEPT_FINDINGS if is_kept else SHOWN_FINDINGS
+            return kept if is_kept else SHOWN_FINDINGS
         return None if self.findings == "all" else int(self.findings)
 
     def validate(self) -> None:

@@ -160,7 +160,7 @@ _TABLE = (
            "N", default="1000000"),
     Option("findings", read_findings, "a whole number from 0, or all",
            "Find the first N missing triples, best first, each with its reasons.",
-           "N|all", default="1000 with --out, else 20"),
+           "N|all", default="1000 with --out, 100 in each document of --manifest, else 20"),
     Option("floor", read_fraction, "a number from 0 to 1",
            "Look at all rules of this confidence or more, not only at as many as it takes.",
            "C"),

@@ -138,6 +138,8 @@ class GraphHeader(NamedTuple):
     input_hash: bytes
     crc32: int
     """Of the header, which has the checksum of all that follows."""
+    mapping: str
+    """How triples were made of the inputs, as `json-2`."""
 
 
 def read_header(name: str) -> GraphHeader:
@@ -151,7 +153,10 @@ def read_header(name: str) -> GraphHeader:
         os.close(fd)
     total_bytes, n_entities, n_relations, n_triples = struct.unpack_from("<4Q", header, 16)
     crc32 = zlib.crc32(header)
-    return GraphHeader(total_bytes, n_entities, n_relations, n_triples, header[152:168], crc32)
+    mapping = header[168:184].rstrip(b"\0").decode("ascii", "replace")
+    return GraphHeader(
+        total_bytes, n_entities, n_relations, n_triples, header[152:168], crc32, mapping
+    )
 
 
 def _checked_header(shown: str, fd: int, length: int) -> bytes:

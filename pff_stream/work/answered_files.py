@@ -7,7 +7,10 @@ import zlib
 
 from pff_stream.files.durable import naming
 from pff_stream.report._rows import RuleRows
+from pff_stream.report.formats.findings import Findings
+from pff_stream.report.streams import Finding, RunHeader
 
+_NO_HEADER = RunHeader("", {}, {})
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -45,20 +48,34 @@ class RowsFile:
 
 
 class FoundFile:
-    """The file of what one document found, while it is filled; its checksum."""
+    """The file of what one document found, while it is filled; without a name there is none."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, begin: str | None, number: int) -> None:
         self.crc32 = 0
-        self._path = path
+        self._path = "" if begin is None else f"{begin}{number}"
         self._descriptor = -1
+        self._lines: Findings | None = None
 
     def __enter__(self) -> FoundFile:
-        with naming(self._path):
-            self._descriptor = os.open(self._path, _FLAGS, 0o600)
+        if self._path:
+            with naming(self._path):
+                self._descriptor = os.open(self._path, _FLAGS, 0o600)
+            self._lines = Findings()
+            self._lines.begin(_NO_HEADER, self)
         return self
 
-    def __exit__(self, *_: object) -> None:
-        os.close(self._descriptor)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if self._lines is not None and kind is None:
+                self._lines.drain()
+        finally:
+            if self._descriptor >= 0:
+                os.close(self._descriptor)
+
+    def add(self, finding: Finding) -> None:
+        """Writes its line, if there is a file."""
+        if self._lines is not None:
+            self._lines.finding(finding)
 
     def write(self, data: memoryview) -> None:
         """Appends it."""

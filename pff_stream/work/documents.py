@@ -146,8 +146,10 @@ class DocumentChecker:
             self._finder = DocumentFinder(arguments.findings, self._rules, told, arguments.options)
 
     def close(self) -> None:
-        """Closes the rule file."""
+        """Closes the files of the rules and of an earlier run."""
         self._rules.close()
+        if self._finder is not None:
+            self._finder.close()
 
     def compare(self, document: Document, expected: str) -> DocumentAnswer:
         """Answers with a reason where a document that is done is another by now."""
@@ -216,7 +218,7 @@ class DocumentChecker:
             return self._write(one.document, one.graph, of_rows, told), None
         with self._finder.ranked() as (ranking, order):
             totals = self._write(one.document, one.graph, [*of_rows, ranking], told)
-            return totals, self._finder.by_results(one, order)
+            return totals, self._finder.by_results(one, ranking, order)
 
     def _write(
         self,

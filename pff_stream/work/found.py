@@ -9,6 +9,7 @@ from __future__ import annotations
 import mmap
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from pff_stream.evaluate._kernel import Evaluator, TableCounter
@@ -17,6 +18,7 @@ from pff_stream.evaluate.options import EvaluatorOptions
 from pff_stream.execute.files import InputFile
 from pff_stream.findings._ranking import Ranking
 from pff_stream.findings._sorted import Sorter
+from pff_stream.findings.baselines import BaselineFile, DocumentBaseline
 from pff_stream.findings.catalogue import RuleCatalogue
 from pff_stream.findings.of_document import (
     SORT_BYTES,
@@ -29,9 +31,7 @@ from pff_stream.findings.places import PlaceSources
 from pff_stream.findings.terms import batches
 from pff_stream.findings.where import Places
 from pff_stream.notes import Notes
-from pff_stream.report.formats.findings import Findings
 from pff_stream.report.found import FoundTotals
-from pff_stream.report.streams import RunHeader
 from pff_stream.rules._table import RuleTable
 from pff_stream.rules.file import RuleFile
 from pff_stream.triples.options import EncodeOptions
@@ -44,24 +44,24 @@ if TYPE_CHECKING:
     from pff_stream.settings.manifest import Document
     from pff_stream.triples._graph import GraphView
 
-_NO_HEADER = RunHeader("", {}, {})
-
 
 class FindingsArguments(NamedTuple):
     """What a worker is told once of the findings that are wanted."""
 
     wanted: WantedOfDocument
-    begin: str
-    """How the names of the files begin that documents' findings go to."""
+    begin: str | None
+    """How the names of the files begin that documents' findings go to; None: nowhere."""
     catalogue: InputFile | None
     """What is told of the rules of the table; None: there is no table."""
+    earlier: BaselineFile | None
+    """The findings of an earlier run; None: there are none to compare with."""
 
 
 class FoundAnswer(NamedTuple):
     """What was found in a document."""
 
     crc32: int
-    """Of the file of its lines."""
+    """Of the file of its lines, if there is one."""
     totals: FoundTotals
     """Of its first findings, each with the best reason alone."""
     notes: Notes
@@ -93,19 +93,25 @@ class DocumentFinder:
         self._options = options.listing()
         self._reading = reading
         self._catalogue = None if told.catalogue is None else open_catalogue(told.catalogue.name)
+        self._earlier = None if told.earlier is None else DocumentBaseline(told.earlier)
+
+    def close(self) -> None:
+        """Closes what it compares with."""
+        if self._earlier is not None:
+            self._earlier.close()
 
     def by_table(self, one: OneDocument, table: RuleTable, counter: TableCounter) -> FoundAnswer:
         """The findings of a document that was counted with the table, noting what is violated."""
         assert self._catalogue is not None
         rules = table, self._catalogue
         found = findings_of_table(one.graph, rules, counter, self._wanted, one.document.name)
-        return self._write(one, found, counter.n_violated)
+        return self._write(one, found)
 
     def ranked(self) -> AbstractContextManager[tuple[Ranking, Sorter]]:
         """What puts rules in order while their results are merged, and that order."""
         return ranked_rules(self._wanted)
 
-    def by_results(self, one: OneDocument, order: Sorter) -> FoundAnswer:
+    def by_results(self, one: OneDocument, ranking: Ranking, order: Sorter) -> FoundAnswer:
         """The findings of a document whose violated rules are in order."""
         evaluator = Evaluator(
             one.graph,
@@ -119,13 +125,16 @@ class DocumentFinder:
             found = findings_of_results(
                 one.graph, by_results, self._wanted, one.document.name, stack
             )
-            return self._write(one, found, 0)
+            found.without_value = ranking.without_value
+            return self._write(one, found)
 
-    def _write(self, one: OneDocument, found: DocumentFindings, without: int) -> FoundAnswer:
-        """Writes them with their places to the file of the document."""
+    def _write(self, one: OneDocument, found: DocumentFindings) -> FoundAnswer:
+        """Writes them with their places to the file of the document, if there is one."""
         wanted, document = self._wanted, one.document
         totals = FoundTotals(wanted.ranked_by, wanted.floor)
         totals.total, totals.is_all = found.total, found.is_all
+        totals.without_value = found.without_value
+        earlier = None if self._earlier is None else self._earlier.of(document.name)
         sources = PlaceSources(
             (document.path,),
             self._reading,
@@ -135,14 +144,15 @@ class DocumentFinder:
         places = Places(sources)
         with ExitStack() as stack:
             stack.callback(found.close)
-            out = stack.enter_context(FoundFile(f"{self._begin}{one.number}"))
-            writer = Findings()
-            writer.begin(_NO_HEADER, out)
+            out = stack.enter_context(FoundFile(self._begin, one.number))
             for batch in batches(iter(found)):
                 for finding in places.of(batch):
+                    if earlier is not None:
+                        finding = replace(finding, new=earlier.is_new(finding))
                     totals.take(finding)
-                    writer.finding(finding)
-            writer.drain()
+                    out.add(finding)
+        if earlier is not None:
+            totals.compare(earlier.gone(one.graph))
         return FoundAnswer(out.crc32, totals, places.notes)
 
 

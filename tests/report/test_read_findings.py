@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from pff_stream.errors import InputError
 from pff_stream.report.formats.findings import as_json
 from pff_stream.report.found import FoundTotals
-from pff_stream.report.read_findings import NOT_OURS, FindingLines, finding_of, read_finding
+from pff_stream.report.read_findings import (
+    NOT_OURS,
+    FindingLines,
+    finding_of,
+    kept_finding,
+    read_finding,
+    read_kept_finding,
+)
 from pff_stream.report.result_lines import ResultLines
 from pff_stream.report.streams import Finding
 from tests.examples import examples
@@ -28,6 +37,15 @@ def test_inverse_of_writing(finding: Finding) -> None:
     again = finding_of(json.loads(text))
     assert again == finding
     assert json.dumps(as_json(again), ensure_ascii=False) == text
+
+
+@examples(50)
+@given(finding=findings(), by_object=st.booleans())
+def test_kept_findings_come_back(finding: Finding, by_object: bool) -> None:
+    """A run that is resumed shows what it had found, and how."""
+    kept = json.dumps(kept_finding(replace(finding, by_object=by_object)))
+    again = read_kept_finding(json.loads(kept))
+    assert (again, again.by_object) == (finding, by_object)
 
 
 def test_totals_come_back() -> None:

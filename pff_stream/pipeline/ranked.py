@@ -1,0 +1,29 @@
+"""What is said of the confidence that findings are ranked by, where there is cause to."""
+
+from __future__ import annotations
+
+from pff_stream.notes import NoteKind, Notes
+from pff_stream.pipeline.cut import Ready
+
+RANKED_BY = NoteKind("ranked_by", "", "")
+"""Its places are whole sentences."""
+
+
+def ranking_notes(ready: Ready, *, of_documents: bool) -> Notes:
+    """Why rules are ranked by what they are, and that documents tell little of a confidence."""
+    notes = Notes()
+    if not ready.settings.finds:
+        return notes
+    ranking = ready.ranking
+    if ranking.note:
+        notes.add(RANKED_BY, "", 0, ranking.note)
+    if of_documents and ranking.kind.is_counted:
+        notes.add(
+            RANKED_BY,
+            "",
+            0,
+            f"--confidence {ranking.kind.word} is counted on each document alone, which says "
+            "little of a rule; give as RULES the rules.tsv of a run over reference data, which has "
+            "exact counts as the miner's columns",
+        )
+    return notes
