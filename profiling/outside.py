@@ -1,8 +1,9 @@
 """Measures a command from outside: what its whole tree of processes held, and what its group did.
 
-Two figures: the sum of Pss_Anon, VmPTE and shared memory, sampled; and the kernel's own peak of a
-control group that holds the command and nothing else, where one can be made (it sees what lies
-between two samples, memory that nobody maps, and kernel memory). Does not judge them.
+Two figures: the sum of Pss_Anon, VmPTE and shared memory, sampled; and the peak of a control group
+that holds the command and nothing else, where one can be made (it counts memory that nobody maps,
+and kernel memory), without the pages of files, which the kernel takes back when they are in the
+way. Does not judge them.
 """
 
 from __future__ import annotations
@@ -62,6 +63,12 @@ class Group:
         name = "memory.max_usage_in_bytes" if self.version == 1 else "memory.peak"
         return int(procfs.read_text(f"{self.path}/{name}") or 0) if self.path else None
 
+    @property
+    def now_bytes(self) -> int:
+        """What is charged at present."""
+        name = "memory.usage_in_bytes" if self.version == 1 else "memory.current"
+        return int(procfs.read_text(f"{self.path}/{name}") or 0)
+
     def statistics(self) -> dict[str, int]:
         """The group's memory.stat; version 1 has the groups below it under `total_` names."""
         lines = (procfs.read_text(f"{self.path}/memory.stat") or "").splitlines()
@@ -120,9 +127,9 @@ class Peak:
     tree_bytes: int
     """Sampled: anonymous memory, page tables, shared memory."""
     group_bytes: int | None
-    """The kernel's own figure; None where no group could be made."""
-    group_file_bytes: int
-    """The most page cache that was seen charged to the group: a part of its figure."""
+    """The most that the group held besides pages of files; None where no group could be made."""
+    file_bytes: int
+    """The most pages of files that were seen charged to the group."""
     kernel_bytes: int
     """The most kernel memory that was seen charged to the group (page tables and stacks apart)."""
     exit_code: int
@@ -135,7 +142,7 @@ class Peak:
 
     @property
     def bytes(self) -> int:
-        """The kernel's figure where there is one: the group holds all that the tree holds.
+        """The group's figure where there is one: the group holds all that the tree holds.
 
         The sampled sum is not taken at one instant: while a process ends, pages that it shared are
         counted with it and again with those that are left. Then it can be above the kernel's peak.
@@ -187,17 +194,24 @@ def measure(
         found.tree_bytes, found.at_peak = watch.peak_bytes, watch.at_peak
         found.seconds = time.perf_counter() - began
         found.exit_code = process.returncode
-        found.group_bytes, found.oom_kills = own.peak_bytes, own.oom_kills
+        peak_bytes, found.oom_kills = own.peak_bytes, own.oom_kills
+        if peak_bytes is not None:
+            # What was held at the kernel's peak, at least: it may lie between two samples.
+            found.group_bytes = max(found.group_bytes or 0, peak_bytes - found.file_bytes)
     return found
 
 
 def _note(own: Group, found: Peak) -> None:
+    before_bytes = own.now_bytes
     statistics = own.statistics()
+    # Pages of files that came or went meanwhile are nothing that was held.
+    charged_bytes = min(before_bytes, own.now_bytes)
     if own.version == 1:
         files = statistics.get("total_cache", 0) - statistics.get("total_shmem", 0)
         kernel = int(procfs.read_text(f"{own.path}/memory.kmem.usage_in_bytes") or 0)
     else:
         files = statistics.get("file", 0) - statistics.get("shmem", 0)
         kernel = statistics.get("kernel", 0) - statistics.get("pagetables", 0)
-    found.group_file_bytes = max(found.group_file_bytes, files)
+    found.group_bytes = max(found.group_bytes or 0, charged_bytes - files)
+    found.file_bytes = max(found.file_bytes, files)
     found.kernel_bytes = max(found.kernel_bytes, kernel)

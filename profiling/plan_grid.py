@@ -48,7 +48,7 @@ MINED_TRIPLES = {1_125: "sample1125.tsv", 272_115: "train.tsv.gz"}
 START_METHODS = ("fork", "forkserver", "spawn")
 HEADER = (
     "| start | workers | triples | from | rules | from | a chunk | violations | planned | tree "
-    "| group | of it files | planned over peak |\n"
+    "| group | files | planned over peak |\n"
     "|---|--:|--:|---|--:|---|--:|---|--:|--:|--:|--:|--:|"
 )
 
@@ -108,7 +108,7 @@ class Outcome:
             f"{self.planned_bytes / MIB:.1f}",
             f"{peak.tree_bytes / MIB:.1f}",
             group,
-            f"{peak.group_file_bytes / MIB:.1f}",
+            f"{peak.file_bytes / MIB:.1f}",
             over if self.held else f"**{over}**",
         )
         return f"| {' | '.join(cells)} |"
