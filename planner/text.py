@@ -1,6 +1,6 @@
 """Says a plan in words: the table with a bar per term, and what a refusal tells.
 
-Plain ASCII text for any terminal or log; no colour, no library.
+Plain text for any terminal or log: 80 columns unless it is said; no colour, no library.
 """
 
 from __future__ import annotations
@@ -9,9 +9,14 @@ from planner.model import Input, Phase, Setting, Settings, Term
 from planner.plan import Plan
 from planner.sizes import format_size, option_size
 
+WIDTH = 80
+"""Columns that a plan is told in."""
+LEAD = 20
+"""Of them, left in the first line of a refusal for who says it."""
 _BAR = 12
 _SIZE = 11
 _NARROWEST = 60
+_INDENT = "    "
 _LARGEST_SHOWN = 3
 
 
@@ -24,6 +29,22 @@ def _wrap(text: str, width: int) -> list[str]:
     import textwrap
 
     return textwrap.wrap(_clean(text), max(8, width), break_on_hyphens=False) or [""]
+
+
+def _hung(line: str, width: int, lead: int = 0) -> list[str]:
+    """A line and its continuations, further in; `lead` columns of the first are taken."""
+    import textwrap
+
+    text = line.lstrip()
+    indent = " " * (len(line) - len(text) + lead)
+    parts = textwrap.wrap(
+        _clean(text),
+        width,
+        initial_indent=indent,
+        subsequent_indent=_INDENT,
+        break_on_hyphens=False,
+    )
+    return [part[lead:] if place == 0 else part for place, part in enumerate(parts or [""])]
 
 
 def _value(name: str, value: Input | Setting) -> str:
@@ -57,14 +78,22 @@ def _row(
 ) -> list[str]:
     """A line and its continuations; `columns` are the widths of the name and of the whole."""
     name_width, width = columns
-    name = _clean(name)
-    if len(name) > name_width:
-        name = name[: name_width - 3] + "..."
+    name = _shortened(name, name_width)
     head = f"{mark:<2}{name:<{name_width}}{size:>{_SIZE}}  {bar:<{_BAR}}  "
+    return _beside(head, text, width)
+
+
+def _beside(head: str, text: str, width: int) -> list[str]:
+    """A text in its column, behind what begins the line."""
     parts = _wrap(text, width - len(head))
     lines = [head + parts[0]]
     lines += [" " * len(head) + part for part in parts[1:]]
     return [line.rstrip() for line in lines]
+
+
+def _shortened(name: str, width: int) -> str:
+    name = _clean(name)
+    return name if len(name) <= width else name[: width - 3] + "..."
 
 
 def _name_width(plan: Plan, width: int) -> int:
@@ -92,7 +121,7 @@ def _profile(machine: Settings) -> str:
     return "  ".join(parts)
 
 
-def table(plan: Plan, width: int = 100) -> str:
+def table(plan: Plan, width: int = WIDTH) -> str:
     """The plan for people: terms of the largest phase, all phases, budget, verdict, notes.
 
     Without a last newline, in lines of at most `width` characters.
@@ -150,11 +179,15 @@ def _verdict(plan: Plan, width: int) -> list[str]:
     if plan.fits:
         return _wrap(f"FITS ({_percent(plan)}): needs {need}, budget {budget}", width)
     lines = _wrap(f"REFUSED: needs {need}, budget {budget} ({plan.budget_source})", width)
-    return lines + _what_fits(plan)
+    return lines + _what_fits(plan, width)
 
 
-def _what_fits(plan: Plan) -> list[str]:
+def _what_fits(plan: Plan, width: int) -> list[str]:
     """The nearest settings that fit; else the least budget that would do."""
+    return [part for line in _fitting(plan) for part in _hung(line, width)]
+
+
+def _fitting(plan: Plan) -> list[str]:
     lines = [f"  {suggestion}" for suggestion in plan.suggestions]
     needed_bytes = plan.peak_bytes
     if not lines and plan.least_bytes is not None:
@@ -175,28 +208,30 @@ def _what_fits(plan: Plan) -> list[str]:
     if lines:
         return ["What fits:", *lines]
     why = too_small.source if too_small is not None else plan.budget_source
-    return [
-        f"Nothing fits: the least budget that would do is {needed}{_least_of(plan)},",
-        f"and what there is is less: {_clean(why)}",
-    ]
+    least = f"the least budget that would do is {needed}{_least_of(plan)}"
+    return [f"Nothing fits: {least}, and what there is is less: {why}"]
 
 
 def _least_of(plan: Plan) -> str:
     return "" if plan.least_bytes is None else " (with the smallest settings)"
 
 
-def refusal(plan: Plan) -> str:
-    """Why a plan is refused and what would fit, in a few lines; ValueError for one that fits."""
+def refusal(plan: Plan, width: int = WIDTH) -> str:
+    """Why a plan is refused and what would fit, in a few lines; ValueError for one that fits.
+
+    In lines of at most `width` characters, of which the first leaves `LEAD` for who says it.
+    """
     if plan.fits:
         raise ValueError("a plan that fits is not refused")
     need, budget = _both_sizes(plan)
     largest = sorted(plan.terms, key=lambda term: -term.bytes)[:_LARGEST_SHOWN]
-    name_width = max((len(_clean(term.name)) for term in largest), default=0)
-    lines = [
-        f"refused: needs {need}, budget {budget} ({_clean(plan.budget_source)})",
-        f"Largest in {_clean(plan.peak_phase.name)}:",
-    ]
+    longest = max((len(_clean(term.name)) for term in largest), default=0)
+    name_width = min(longest, width - _SIZE - 4 - width // 3)
+    why = f"refused: needs {need}, budget {budget} ({plan.budget_source})"
+    lines = _hung(why, width, LEAD)
+    lines += _hung(f"Largest in {plan.peak_phase.name}:", width)
     for term in largest:
-        size = format_size(term.bytes)
-        lines.append(f"  {_clean(term.name):<{name_width}}{size:>{_SIZE}}  {_explained(term)}")
-    return "\n".join([*(line.rstrip() for line in lines), *_what_fits(plan)])
+        name, size = _shortened(term.name, name_width), format_size(term.bytes)
+        head = f"  {name:<{name_width}}{size:>{_SIZE}}  "
+        lines += _beside(head, _explained(term), width)
+    return "\n".join([*lines, *_what_fits(plan, width)])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from dataclasses import dataclass
 
 from pff_stream.errors import UsageError
 from pff_stream.execute.executors import executor_of
 from planner.plan import Plan
 from planner.sizes import format_size
+from planner.text import WIDTH
 
 MOST_ROWS = 256
 _RANGE = re.compile(r"workers=([0-9]{1,6})(?:\.\.([0-9]{1,6}))?", re.ASCII)
@@ -47,16 +49,18 @@ class Sweep:
     def table(self) -> str:
         """The rows for people."""
         first = self.plans[0]
+        budget = f"Budget {format_size(first.budget_bytes)}: {first.budget_source}"
+        width = max(len(plan.peak_phase.name) for plan in self.plans)
         lines = [
-            f"Budget {format_size(first.budget_bytes)}: {first.budget_source}",
+            *textwrap.wrap(budget, WIDTH, subsequent_indent="    "),
             "",
-            f"{'workers':>7}  {'start method':<12}  {'peak':>10}  {'in':<10}  fits",
+            f"{'workers':>7}  {'start method':<12}  {'peak':>10}  {'in':<{width}}  fits",
         ]
         for plan in self.plans:
             fits = "yes" if plan.fits else "no"
             named = (plan.settings["workers"], executor_of(plan.settings).name)
             peak, phase = format_size(plan.peak_bytes), plan.peak_phase.name
-            lines.append(f"{named[0]!s:>7}  {named[1]!s:<12}  {peak:>10}  {phase:<10}  {fits}")
+            lines.append(f"{named[0]!s:>7}  {named[1]!s:<12}  {peak:>10}  {phase:<{width}}  {fits}")
         return "\n".join(lines)
 
 

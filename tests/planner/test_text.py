@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from planner.formula import given as quantity
 from planner.model import Limit, Phase, Term
 from planner.plan import Plan
-from planner.text import refusal, table
+from planner.text import LEAD, refusal, table
 from tests.planner.fake_machine import GIB, MIB
 from tests.planner.test_plan import plans
 
@@ -88,7 +88,7 @@ def test_the_table_of_a_refused_plan_says_what_fits() -> None:
 
 def test_a_refusal_names_the_largest_terms_and_what_fits() -> None:
     """A refusal says need, budget with source, three largest terms, and options that fit."""
-    assert refusal(plan(300 * MIB, ("--workers 3", "--start-method fork"))) == (
+    assert refusal(plan(300 * MIB, ("--workers 3", "--start-method fork")), 150) == (
         "refused: needs 437.0 MiB, budget 300.0 MiB (--budget 300.0 MiB)\n"
         "Largest in run:\n"
         "  workers            320.0 MiB  workers x (worker_bytes + scratch_bytes) (workers 8,"
@@ -113,8 +113,9 @@ def test_where_the_machine_is_too_small_it_is_said() -> None:
     small = Limit("cgroup", 40 * MIB, "cgroup v2 /sys/fs/cgroup/memory.max 40.0 MiB")
     text = refusal(plan(20 * MIB, least_bytes=60 * MIB, available=small))
     assert text.endswith(
-        "Nothing fits: the least budget that would do is 60MiB (with the smallest settings),\n"
-        "and what there is is less: cgroup v2 /sys/fs/cgroup/memory.max 40.0 MiB"
+        "Nothing fits: the least budget that would do is 60MiB (with the smallest\n"
+        "    settings), and what there is is less: cgroup v2 /sys/fs/cgroup/memory.max\n"
+        "    40.0 MiB"
     )
 
 
@@ -143,10 +144,29 @@ def test_what_a_terminal_would_obey_is_not_printed() -> None:
 def test_no_line_is_wider_than_asked(plan: Plan, width: int) -> None:
     """Whatever the plan, its table keeps to the width and says whether it fits."""
     lines = table(plan, width).split("\n")
-    body = [line for line in lines if line not in [f"  {s}" for s in plan.suggestions]]
-    if plan.fits:
-        assert all(len(line) <= width for line in body)
+    assert all(len(line) <= width for line in lines)
     assert any(line.startswith("FITS" if plan.fits else "REFUSED") for line in lines)
+    if not plan.fits:
+        first, *others = refusal(plan, width).split("\n")
+        assert all(len(line) <= width for line in (" " * LEAD + first, *others))
+
+
+@pytest.mark.parametrize("budget_bytes", [GIB, MIB])
+@pytest.mark.parametrize("long", ["reports/of/" * 12 + "x.md", "many words " * 20])
+def test_long_names_fit_80_columns(long: str, budget_bytes: int) -> None:
+    """Of terms, phases, formulas, sources and settings, whatever they hold; cut with a sign."""
+    term = Term(f"{long}: buffer", 3 * MIB, f"{long} x 2", {long: 3}, long, at_most=True)
+    phases = [Phase(long, [term]), Phase("other", [Term("parent", MIB, "", {}, long)])]
+    limit = Limit("cgroup", MIB, long)
+    made = Plan(
+        phases, budget_bytes, long, [limit], {"backing": long}, (f"--out {long}",), [long], 2 * MIB
+    )
+    text = table(made)
+    assert max(map(len, text.split("\n"))) <= 80
+    assert "..." in text
+    if not made.fits:
+        first, *others = refusal(made).split("\n")
+        assert max(map(len, (" " * LEAD + first, *others))) <= 80
 
 
 def test_a_bound_is_said_to_be_one() -> None:
@@ -154,7 +174,7 @@ def test_a_bound_is_said_to_be_one() -> None:
     size = quantity("largest_bytes", 5 * MIB)
     bound = Term.of("documents", 24 * size, "files", at_most=True)
     phases = [Phase("compile", [Term("compiler", MIB, "")]), Phase("documents", [bound])]
-    lines = table(Plan(phases, 200 * MIB, "test")).splitlines()
+    lines = table(Plan(phases, 200 * MIB, "test"), 100).splitlines()
     (row,) = (line for line in lines if line.startswith("  documents") and "24 x" in line)
     assert "at most: 24 x largest_bytes (largest_bytes 5.0 MiB; files)" in row
     assert [line.split()[0] for line in lines if line.endswith("  at most")] == ["peak", ">"]
