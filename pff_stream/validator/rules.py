@@ -59,10 +59,14 @@ class ValidatorRules:
         """Ordinal of the first rule of each source chunk, and of the one behind the last."""
         self._table = _table(self.file, least, self.relations, folder)
         self.catalogue = _catalogue(self.file, self.ranking, least, folder)
+        self.forked()
+        weakref.finalize(self, stack.pop_all().close)
+
+    def forked(self) -> None:
+        """In a child of a fork, and at the beginning: no other thread is at the rules."""
         # A chunk that is told of may be another thread's next one.
         self._lock = threading.Lock()
         self._mined = lru_cache(KEPT_CHUNKS)(partial(_mined, self.file))
-        weakref.finalize(self, stack.pop_all().close)
 
     @property
     def table_bytes(self) -> int:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from pff_stream.closing import Closing
 from pff_stream.errors import RefusedError, UsageError
@@ -21,17 +19,17 @@ from pff_stream.report.spooled import merge_options
 from pff_stream.rules.sizes import RuleSizes
 from pff_stream.settings.commands import ValidatorSettings
 from pff_stream.triples.options import encode_options
-from pff_stream.validator.checker import Checker, CheckOptions
+from pff_stream.validator.checker import CheckOptions
 from pff_stream.validator.content import content_of
 from pff_stream.validator.result import CheckResult
 from pff_stream.validator.rules import ValidatorRules, opened_rules
+from pff_stream.validator.serving import Serving
 from planner.probe import measure_self
 from planner.text import refusal
 
 if TYPE_CHECKING:
     from pff_stream.rules.given import RuleGiven
     from pff_stream.rules.share import CompileShare
-    from pff_stream.triples._graph import GraphView
     from planner.plan import Plan
 
 GIVEN = "rules given by the caller"
@@ -102,17 +100,21 @@ class Validator(Closing):
         names objects without an id. Raises `DocumentError` for what is no document, or takes more
         than there is room for: the next one can be checked.
         """
-        content = content_of(document, name)
-        with self._checker() as checker:
-            checked = checker.check(content, findings)
-        told = self._options.reading, self._options.merging
-        return CheckResult(checked, self._rules, told, self._rows)
+        serving = self._serving
+        checked = serving.checked(content_of(document, name), findings)
+        told = serving.options.reading, serving.options.merging
+        return CheckResult(checked, serving.rules, told, serving.rows)
 
     def close(self) -> None:
         """Ends it; what is being checked is finished first by whoever checks it."""
-        self._is_closed = True
-        self._free.clear()
+        self._serving.close()
         self._budget.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a Validator cannot be pickled or copied: open one in each process, by the path of its "
+            "rules"
+        )
 
     # --- opening -------------------------------------------------------------------------------
 
@@ -135,14 +137,12 @@ class Validator(Closing):
             )
             if not self._plan.fits:
                 raise RefusedError(refusal(self._plan))
-            self._rules = ValidatorRules(opened, settings, self._folder, stack)
-        self._options = self._check_options()
-        self._is_closed = False
-        self._free: list[Checker] = []
-        self._room = threading.BoundedSemaphore(int(self._plan.settings["threads"] or 1))
+            indexed = ValidatorRules(opened, settings, self._folder, stack)
+        threads = int(self._plan.settings["threads"] or 1)
+        self._serving = Serving(indexed, self._check_options(indexed), threads)
 
-    def _check_options(self) -> CheckOptions:
-        settings, rules = self._settings, self._rules
+    def _check_options(self, rules: ValidatorRules) -> CheckOptions:
+        settings = self._settings
         evaluation, findings = settings.evaluation, settings.findings
         kind = rules.ranking.kind
         return CheckOptions(
@@ -167,27 +167,3 @@ class Validator(Closing):
             ),
             folder=self._folder,
         )
-
-    # --- checking ------------------------------------------------------------------------------
-
-    @contextmanager
-    def _checker(self) -> Iterator[Checker]:
-        """One that nobody else has; waits where all that are planned are at work."""
-        with self._room:
-            if self._is_closed:
-                raise UsageError("the validator is closed")
-            try:
-                checker = self._free.pop()
-            except IndexError:
-                checker = Checker(self._rules, self._options)
-            yield checker
-            # One that ended with an error may hold what it was at.
-            if not self._is_closed:
-                self._free.append(checker)
-
-    def _rows(self, graph: GraphView) -> bytes:
-        """What is counted of rules, once more for a result; also when this is closed."""
-        if self._is_closed:
-            return Checker(self._rules, self._options).rows(graph)
-        with self._checker() as checker:
-            return checker.rows(graph)

@@ -1,0 +1,89 @@
+"""Rules at work: documents are checked by them, so many at once, by threads of the caller.
+
+What a validator has of one set of rules; `reload` gives it another one, and checks that have begun
+end on theirs. A process that is forked meanwhile has a working copy: what the threads were at that
+it does not have is nobody's, and given up there.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pff_stream.errors import UsageError
+from pff_stream.validator.checker import Checked, Checker, CheckOptions
+
+if TYPE_CHECKING:
+    from pff_stream.triples._graph import GraphView
+    from pff_stream.validator.content import Content
+    from pff_stream.validator.rules import ValidatorRules
+
+CLOSED = "the validator is closed"
+
+
+class Serving:
+    """Rules, and room to check so many documents at once by them."""
+
+    def __init__(self, rules: ValidatorRules, options: CheckOptions, threads: int) -> None:
+        self.rules = rules
+        self.options = options
+        self._threads = threads
+        self._is_closed = False
+        self._renew()
+        _all.add(self)
+
+    def checked(self, content: Content, n: int | None) -> Checked:
+        """What a document comes to; waits where as many as can be are being checked."""
+        with self._checker() as checker:
+            return checker.check(content, n)
+
+    def rows(self, graph: GraphView) -> bytes:
+        """What is counted of rules, once more for a result; also when this is closed."""
+        if self._is_closed:
+            return Checker(self.rules, self.options).rows(graph)
+        with self._checker() as checker:
+            return checker.rows(graph)
+
+    def close(self) -> None:
+        """Takes no more documents; whoever is at one goes on."""
+        self._is_closed = True
+        self._free.clear()
+
+    @contextmanager
+    def _checker(self) -> Iterator[Checker]:
+        """One that nobody else has."""
+        with self._room:
+            if self._is_closed:
+                raise UsageError(CLOSED)
+            try:
+                checker = self._free.pop()
+            except IndexError:
+                checker = Checker(self.rules, self.options)
+            yield checker
+            # One that ended with an error may hold what it was at.
+            if not self._is_closed:
+                self._free.append(checker)
+
+    def _renew(self) -> None:
+        self._free: list[Checker] = []
+        self._room = threading.BoundedSemaphore(self._threads)
+
+    def forked(self) -> None:
+        """In the child: threads that had a checker, or waited for one, are not here."""
+        self._renew()
+        self.rules.forked()
+
+
+_all: weakref.WeakSet[Serving] = weakref.WeakSet()
+
+
+def _forked() -> None:
+    for serving in list(_all):
+        serving.forked()
+
+
+os.register_at_fork(after_in_child=_forked)
