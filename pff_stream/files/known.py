@@ -18,6 +18,8 @@ _MARKS = (
 )
 _GRAPH_MARK = b"PFFGRAPH"
 _RULES_MARK = b"pff-stream rules"
+PARQUET_MARK = b"PAR1\x15"
+"""With the first byte of a page or of a footer: no text goes on like that."""
 _KINDS = (
     (_GRAPH_MARK, "an encoded graph (.pffg)"),
     (b"PK\x03\x04", "a zip archive"),
@@ -25,7 +27,7 @@ _KINDS = (
     (b"\x04\x22\x4d\x18", "lz4 data"),
     (b"\x1f\x9d", "compress data (.Z)"),
     (b"LZIP\x01", "lzip data"),
-    (b"PAR1", "a Parquet file"),
+    (PARQUET_MARK, "a Parquet file"),
     (b"SQLite format 3\0", "an SQLite database"),
 )
 _FEW_BYTES = 64

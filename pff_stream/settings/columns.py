@@ -8,7 +8,7 @@ _MOST_COLUMNS = 1000
 IGNORED, OTHERS = "_", "..."
 EXPECTED = (
     "s, p and o in some order, _ for a column that is ignored and ... for any others, such as "
-    "s,p,o,_; three column names with --format csv"
+    "s,p,o,_; three column names of Parquet, of a data frame, or with --format csv"
 )
 
 

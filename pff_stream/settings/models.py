@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import Any, Self
 
 from pff_stream.errors import UsageError
-from pff_stream.settings.columns import EXPECTED, parse_columns
 from pff_stream.settings.frozen import Frozen
 from pff_stream.settings.options import OPTIONS, split_functional, split_report
 
@@ -98,7 +97,7 @@ class InputOptions(Options):
     format: str = "auto"
     """The name of a triple format; auto: the first that recognises an input."""
     columns: str = "s,p,o"
-    """Columns of TSV triples, or names of those of CSV."""
+    """Columns of TSV triples, or names of those of CSV, Parquet and data frames."""
     id_key: str | None = None
     """Key that names an entity in JSON documents; None: @id, id or msisdn."""
     predicate: str = "key"
@@ -107,14 +106,6 @@ class InputOptions(Options):
     """json-1 or json-2: how objects of JSON documents are named."""
     max_document_bytes: int = 64 * MIB
     """Largest JSON document that is accepted."""
-
-    def validate(self) -> None:
-        """Columns have names in CSV alone."""
-        if parse_columns(self.columns).names and self.format != "csv":
-            raise UsageError(
-                f"--columns: found names in {self.columns!r} without --format csv, expected "
-                f"{EXPECTED}"
-            )
 
 
 class EvaluationOptions(Options):

@@ -208,10 +208,10 @@ _TABLE = (
            "[fail|skip|P%]", default="fail"),
     Option("format", read_text, "the name of a triple format",
            "Format of the triples: tsv, json, csv (a line of column names first), openke "
-           "(train2id.txt), or auto, by name and content.", "NAME", default="auto"),
+           "(train2id.txt), parquet, or auto, by name and content.", "NAME", default="auto"),
     Option("columns", read_columns, EXPECTED,
            "Order of subject, relation and object in TSV triples; _ is a column that is ignored, "
-           "... any others behind. With --format csv the names of three columns.",
+           "... any others behind. Of Parquet, and with --format csv, the names of three columns.",
            "s,p,o", default="s,p,o"),
     Option("id-key", read_id_key, "a key of the documents, or up to 8 with commas between",
            "Key that names an entity in JSON documents; several (resourceType,id) together, "

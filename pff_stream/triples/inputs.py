@@ -20,6 +20,7 @@ from pff_stream.files.decoders import (
 )
 from pff_stream.files.sources import STANDARD_INPUT, shown
 from pff_stream.notes import READ_OTHERWISE, say
+from pff_stream.settings.columns import EXPECTED
 from pff_stream.triples.bad import BadTriples
 from pff_stream.triples.formats.interface import (
     Given,
@@ -153,16 +154,26 @@ class OpenedInputs:
 def format_of(given: object, first_bytes: bytes, options: EncodeOptions) -> TripleFormat | None:
     """What reads an input: of paths the format that was asked for, else the first that matches.
 
-    None where there is none; `UsageError` for a name that no format has.
+    None where there is none; `UsageError` for a name that no format has, and for names of columns
+    of an input that has none.
     """
+    matching = None
     if options.format != AUTO:
         names = [one.name for one in options.formats if one.name]
         if options.format not in names:
             expected = ", ".join((AUTO, *names))
             raise UsageError(f"--format: found {options.format!r}, expected one of {expected}")
         if isinstance(given, str):
-            return next(one for one in options.formats if one.name == options.format)
-    return next((one for one in options.formats if one.matches(given, first_bytes)), None)
+            matching = next(one for one in options.formats if one.name == options.format)
+    if matching is None:
+        matching = next((one for one in options.formats if one.matches(given, first_bytes)), None)
+    has_names = matching is None or matching.names_columns or not isinstance(given, str)
+    if options.column_names and isinstance(given, str) and not has_names:
+        raise UsageError(
+            f"--columns: found names in {','.join(options.column_names)!r}, and {shown(given)} is "
+            f"read without names of columns, expected {EXPECTED}"
+        )
+    return matching
 
 
 def _common_mapping(inputs: Sequence[OpenedInput]) -> str:

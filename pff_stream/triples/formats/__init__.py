@@ -4,11 +4,13 @@ A new one is a class with the members of `interface.TripleFormat` in a file here
 in `FORMATS`. A caller adds its own for one call: `EncodeOptions(formats=(Mine(), *FORMATS))`.
 """
 
+from pff_stream.triples.formats.arrow import ArrowFormat
 from pff_stream.triples.formats.csv import CsvFormat
 from pff_stream.triples.formats.interface import TripleFormat
 from pff_stream.triples.formats.json import JsonFormat
 from pff_stream.triples.formats.jsonld import JsonLdFormat
 from pff_stream.triples.formats.openke import OpenKEFormat
+from pff_stream.triples.formats.parquet import ParquetFormat
 from pff_stream.triples.formats.separated import SeparatedFormat
 from pff_stream.triples.formats.tsv import TsvFormat
 from pff_stream.triples.formats.tuples import TupleFormat
@@ -18,7 +20,9 @@ FORMATS: tuple[TripleFormat, ...] = (
     JsonFormat(),
     CsvFormat(),
     OpenKEFormat(),
+    ParquetFormat(),
     SeparatedFormat(),
     TsvFormat(),
+    ArrowFormat(),
     TupleFormat(),
 )

@@ -16,6 +16,12 @@ from pff_stream.triples.formats.interface import (
     TripleReader,
     TripleSource,
 )
+from pff_stream.triples.formats.named_columns import (
+    OTHERS,
+    expected_names,
+    find_columns,
+    wanted_names,
+)
 from pff_stream.triples.formats.tsv import MAPPING
 from pff_stream.words import counted
 
@@ -24,14 +30,6 @@ if TYPE_CHECKING:
     from pff_stream.triples.formats.rows import Row
     from pff_stream.triples.options import EncodeOptions
 
-USUAL_NAMES = (
-    ("subject", "predicate", "object"),
-    ("subject", "relation", "object"),
-    ("head", "relation", "tail"),
-    ("s", "p", "o"),
-    ("h", "r", "t"),
-)
-"""Looked for where nobody says the names."""
 _DELIMITERS = (",", ";", "\t", "|")
 
 
@@ -40,6 +38,7 @@ class CsvFormat(TripleFormat):
 
     mapping = MAPPING
     name = "csv"
+    names_columns = True
 
     def matches(self, given: object, first_bytes: bytes) -> bool:
         """Never by itself."""
@@ -54,7 +53,7 @@ class CsvReader(TripleReader):
     """Takes three columns by their names, and leaves the others out."""
 
     def __init__(self, names: Sequence[str], bad: BadTriples) -> None:
-        self._wanted = (tuple(names),) if names else USUAL_NAMES
+        self._wanted = wanted_names(names)
         self._bad = bad
 
     def lines(self, source: TripleSource) -> LineBlocks:
@@ -77,16 +76,13 @@ class CsvReader(TripleReader):
                 header = [name.strip() for name in next(csv.reader(lines, delimiter=delimiter), [])]
             except csv.Error:
                 continue
-            lower = [name.lower() for name in header]
-            for names in self._wanted:
-                for known, asked in ((header, names), (lower, [name.lower() for name in names])):
-                    if all(known.count(name) == 1 for name in asked):
-                        return delimiter, tuple(known.index(name) for name in asked), header
+            places = find_columns(header, self._wanted)
+            if places is not None:
+                return delimiter, places, header
         shown = lines[0].rstrip()[:80] if lines else ""
-        expected = " or ".join(",".join(names) for names in self._wanted)
         raise InputError(
             f"{source.name}, line 1: found {shown!r}, expected a line of column names with "
-            f"{expected} (--columns SUBJECT,RELATION,OBJECT names others)"
+            f"{expected_names(self._wanted)} ({OTHERS})"
         )
 
     def _rows(

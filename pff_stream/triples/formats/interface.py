@@ -41,6 +41,8 @@ class TripleFormat(Protocol):
     """How names are made, in the graph's header: at most 16 ASCII characters, like `tsv-1`."""
     name: str = ""
     """A value of `--format`; empty: it is not asked for by name."""
+    names_columns: bool = False
+    """Whether inputs have columns with names, of which a user may name three."""
 
     def matches(self, given: object, first_bytes: bytes) -> bool:
         """Whether it reads `given`; `first_bytes` of a path are decompressed, of an object none."""

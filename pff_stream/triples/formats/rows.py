@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from pff_stream.triples.bad import BadTriples
 
 _BATCH = 4096
-_SELF_NAME = "me_myself_i"
-_ROLES = ("subject", "relation", "object")
+SELF_NAME = "me_myself_i"
+"""Stands in rules for the entity itself: nothing can be named so."""
+ROLES = ("subject", "relation", "object")
 
 
 Row: TypeAlias = "tuple[int, Sequence[str]]"
@@ -50,7 +51,7 @@ def _row_blocks(
     lines: list[str] = []
     for number, names in rows:
         line = "\t".join(names)
-        message = _wrong(names, line)
+        message = wrong_row(names, line)
         if message is not None:
             bad.add(source.name, number, message)
             continue
@@ -64,11 +65,14 @@ def _row_blocks(
         yield ("\n".join(lines) + "\n").encode()
 
 
-def _wrong(names: Sequence[str], line: str) -> str | None:
+def wrong_row(names: Sequence[str], line: str) -> str | None:
+    """Why three names, joined to `line`, are no triple; None where they are one."""
     if not all(names):
-        return f"found an empty {_ROLES[list(names).index('')]} in {line[:80]!r}, expected a name"
+        return f"found an empty {ROLES[list(names).index('')]} in {line[:80]!r}, expected a name"
     if line.count("\t") != 2 or "\n" in line:
         return f"found {line[:80]!r}, expected three names without tab and newline"
-    if _SELF_NAME in (names[0], names[2]):
-        return f"found the entity {_SELF_NAME} in {line[:80]!r}, which no entity can be named"
+    if "\0" in line:
+        return f"found a NUL character in {line[:80]!r}, expected none"
+    if SELF_NAME in (names[0], names[2]):
+        return f"found the entity {SELF_NAME} in {line[:80]!r}, which no entity can be named"
     return None

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 KNOWN_SUFFIXES = (
     ".tsv", ".json", ".jsonl", ".ndjson", ".jsonld", ".nt", ".nq", ".ttl", ".trig", ".n3", ".rdf",
     ".owl", ".xml", ".pffg", ".pffr",
+    ".parquet", ".parq", ".pq",
 )  # fmt: skip
 """Of files that are never read so."""
 _BOM = b"\xef\xbb\xbf"

@@ -7,31 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pff_stream.triples.bad import BadTriples
 from pff_stream.triples.formats.openke import ENTITIES, RELATIONS
-from pff_stream.triples.inputs import OpenedInputs, held_at_most
+from pff_stream.triples.inputs import held_at_most
 from pff_stream.triples.options import EncodeOptions
+from tests.triples.held_counted import Counted, read_counted
 
 OPTIONS = EncodeOptions(format="openke")
-
-
-class Counted:
-    """Notes what a reader says that it holds."""
-
-    def __init__(self) -> None:
-        self.most = 0
-
-    def expect(self, n_bytes: int, what: str) -> None:
-        """Nothing is too much; what is expected may be held for a moment."""
-        self.most = max(self.most, n_bytes)
-
-    def hold(self, n_bytes: int) -> None:
-        """The most so far."""
-        self.most = max(self.most, n_bytes)
-
-    def fits(self, n_bytes: int) -> bool:
-        """All does."""
-        return True
 
 
 @pytest.mark.parametrize("name", ["/m/{:07d}", "näme {}", "名前{}", "{} 😀" + "x" * 300, "{}"])
@@ -46,8 +27,7 @@ def test_bound(name: str, packed: bool, tmp_path: Path) -> None:
     path = tmp_path / "train2id.txt"
     path.write_text("1\n0 1 0\n")
     counted = Counted()
-    opened = OpenedInputs([str(path)], OPTIONS, BadTriples("fail"), counted)
-    assert sum(len(block) for one in opened.all for block in one.lines.blocks) > 0
+    assert sum(map(len, read_counted([str(path)], OPTIONS, counted))) > 0
     bound = held_at_most(str(path), OPTIONS)
     assert counted.most <= bound
     if name.isascii():
