@@ -83,14 +83,16 @@ def from_command_line() -> dict[str, Any]:
     return {k: v for k, v in found.items() if context.get_parameter_source(k) is written}
 
 
-def rules_and_triples(inputs: Sequence[str]) -> dict[str, Any]:
+def rules_and_triples(
+    inputs: Sequence[str], kind: type[CommandSettings] = RunSettings
+) -> dict[str, Any]:
     """`RULES TRIPLES...` by field; empty where --manifest and --rules are to name them."""
     said = from_command_line()
     if not inputs:
         return {}
     if "manifest" in said or "rules" in said:
         named = "--manifest" if "manifest" in said else "--rules"
-        raise UsageError(f"found both {inputs[0]} and {named}, expected {RunSettings.needs}")
+        raise UsageError(f"found both {inputs[0]} and {named}, expected {kind.needs}")
     if len(inputs) == 1:
-        raise UsageError(f"found {inputs[0]} alone, expected {RunSettings.needs}")
+        raise UsageError(f"found {inputs[0]} alone, expected {kind.needs}")
     return {"rules": inputs[0], "triples": tuple(inputs[1:])}

@@ -27,7 +27,6 @@ from pff_stream.pipeline.document_workers import (
     most_findings,
     write_table,
 )
-from pff_stream.pipeline.ranked import ranking_notes
 from pff_stream.plan.by_document import (
     DocumentSizes,
     DocumentsWorkload,
@@ -269,7 +268,7 @@ class DocumentsWork(Work):
 
     def noticed(self, totals: RunTotals) -> Notes:
         """Says what rules are ranked by, and why their head relations are unknown, if they show."""
-        notes = ranking_notes(self._ready, of_documents=True)
+        notes = self._ready.ranking_notes(of_documents=True)
         notes.count_more(ABSENT_DOCUMENTS, self._n_absent)
         if totals.rules.because(Reason.HEAD_RELATION_ABSENT):
             from pff_stream.pipeline.nothing_checked import unknown_heads_of_documents

@@ -31,7 +31,6 @@ from pff_stream.pipeline.findings import (
     wanted_findings,
 )
 from pff_stream.pipeline.listing import Listing
-from pff_stream.pipeline.ranked import ranking_notes
 from pff_stream.pipeline.suspicion import suspicions
 from pff_stream.plan.accuracy import Compared, compared
 from pff_stream.plan.sizes import (
@@ -240,9 +239,9 @@ class RulesWork(Work):
 
     def noticed(self, totals: RunTotals) -> Notes:
         """Says what rules are ranked by, and where nothing was checked, and likely why."""
-        ready = self.ready
-        notes = ranking_notes(ready, of_documents=self.graph.of_documents)
-        notes.merge(suspicions(totals.rules, self.file, self.graph, ready.settings.reading))
+        notes = self.ready.ranking_notes(of_documents=self.graph.of_documents)
+        reading = self.ready.settings.reading
+        notes.merge(suspicions(totals.rules, self.file, self.graph, reading))
         return notes
 
     def end(self, summary: Summary) -> None:

@@ -20,6 +20,7 @@ from pff_stream.inputs import Rules
 from pff_stream.limits.meter import MemoryMeter
 from pff_stream.notes import Notes
 from pff_stream.observer import Observer
+from pff_stream.pipeline.ranked import ranking_notes
 from pff_stream.plan.accuracy import Compared
 from pff_stream.plan.budget import MemoryBudget
 from pff_stream.plan.costs import Costs
@@ -183,6 +184,12 @@ class Ready:
     def ranking(self) -> Ranking:
         """The confidence that rules are ranked by: as asked for, else by the rule file."""
         return ranking_of(self.settings.evaluation.confidence, self.rules.file)
+
+    def ranking_notes(self, *, of_documents: bool) -> Notes:
+        """What is said of that confidence, where findings are ranked by it."""
+        if not self.settings.finds:
+            return Notes()
+        return ranking_notes(self.ranking, of_documents=of_documents)
 
     @property
     def hashes(self) -> dict[str, str]:

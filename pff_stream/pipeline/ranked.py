@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from pff_stream.findings.confidence import Ranking
 from pff_stream.notes import NoteKind, Notes
-from pff_stream.pipeline.cut import Ready
 
 RANKED_BY = NoteKind("ranked_by", "", "")
 """Its places are whole sentences."""
 
 
-def ranking_notes(ready: Ready, *, of_documents: bool) -> Notes:
+def ranking_notes(ranking: Ranking, *, of_documents: bool) -> Notes:
     """Why rules are ranked by what they are, and that documents tell little of a confidence."""
     notes = Notes()
-    if not ready.settings.finds:
-        return notes
-    ranking = ready.ranking
     if ranking.note:
         notes.add(RANKED_BY, "", 0, ranking.note)
     if of_documents and ranking.kind.is_counted:

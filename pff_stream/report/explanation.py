@@ -28,7 +28,7 @@ class Reason:
     confidence: float | None
     """Of the kind that reasons are ordered by; None where the rule has none."""
     violations: int | None
-    """Of the rule on this graph, where they were counted (kind `exact`), else None."""
+    """Of the rule on this graph, where they were counted, else None."""
     witness: tuple[Names, ...]
     """The triples of one grounding, an atom of the body each; empty for a rule without a body."""
 
@@ -40,15 +40,18 @@ class Explanation:
     triple: Names
     in_graph: bool
     ranked_by: str
-    """Kind of confidence: `miner` or `exact`."""
+    """Kind of confidence, as `--confidence` names it."""
     reasons: tuple[Reason, ...]
     found: Found
     not_looked_at: int
     """Rules that could not be read."""
+    document: str = ""
+    """Its name in the manifest; empty for a graph."""
 
     def to_json(self) -> dict[str, Any]:
         """As one JSON object."""
         return {
+            **({"document": self.document} if self.document else {}),
             "triple": list(self.triple),
             "in_graph": self.in_graph,
             "ranked_by": self.ranked_by,
@@ -75,7 +78,8 @@ class Explanation:
     def lines(self, width: int = WIDTH) -> list[str]:
         """For people; what is wider goes on in the next line, and nothing is left out."""
         subject, relation, object_ = self.triple
-        is_there = "is in the graph" if self.in_graph else "is not in the graph"
+        where = f"the document {self.document}" if self.document else "the graph"
+        is_there = f"is in {where}" if self.in_graph else f"is not in {where}"
         found = self.found
         lines = _wrapped("", f"{_joined(self.triple)}  {is_there}", width)
         lines += _wrapped(

@@ -50,6 +50,11 @@ class CommandSettings(Frozen):
         return cls.takes or _in_order_of_table(name for kind in groups for name in kind.names())
 
     @classmethod
+    def names_in_manifest(cls) -> tuple[str, ...]:
+        """Fields that a manifest may set; those that the command does not have do nothing."""
+        return cls.names()
+
+    @classmethod
     def of(cls, **values: Any) -> Self:
         """The settings with these values by field, each in its group, the others by default."""
         groups = {}
@@ -269,22 +274,39 @@ class EncodeSettings(CommandSettings):
 class ExplainSettings(CommandSettings):
     """What `explain` was asked."""
 
-    needs: ClassVar[str] = "RULES TRIPLES... --triple S R O, or --key KEY --from FILE"
+    needs: ClassVar[str] = (
+        "RULES TRIPLES... (or --manifest FILE --rules RULES --document NAME) with --triple S R O, "
+        "or with --key KEY --from FILE"
+    )
     takes: ClassVar[tuple[str, ...]] = (
-        "triple", "key", "findings_file", "rules", "triples", *InputOptions.names(),
+        "triple", "key", "findings_file", "document", "rules", "triples", "manifest",
+        "confidence", "assumption", "functional", "unseen", *InputOptions.names(),
         "budget_bytes", "reserve_bytes", "max_window_bytes", "fence",
     )  # fmt: skip
 
     inputs: Inputs = made(default_factory=Inputs)
     explain: ExplainOptions = made(default_factory=ExplainOptions)
     reading: InputOptions = made(default_factory=InputOptions)
+    evaluation: EvaluationOptions = made(default_factory=EvaluationOptions)
     resources: ResourceOptions = made(default_factory=ResourceOptions)
 
     def validate(self) -> None:
-        """Rules, triples, and a triple to explain."""
-        self.expect("rules", self.inputs.rules)
-        self.expect("triples", self.inputs.triples)
+        """Rules, one source of triples, and a triple to explain."""
+        inputs = self.inputs
+        self.expect("rules", inputs.rules)
+        self.expect("triples", inputs.triples or inputs.manifest is not None)
         self.expect("--triple", self.explain.triple or self.explain.key)
+        if inputs.triples and inputs.manifest is not None:
+            raise UsageError(f"found both TRIPLES and --manifest, expected {self.needs}")
+        if self.explain.document is not None and inputs.manifest is None:
+            raise UsageError(
+                "--document: found without --manifest FILE, expected both: TRIPLES make one graph"
+            )
+
+    @classmethod
+    def names_in_manifest(cls) -> tuple[str, ...]:
+        """Those of a run: it is the manifest of one."""
+        return RunSettings.names()
 
 
 def _groups(kind: type[CommandSettings]) -> dict[str, type[Options]]:

@@ -48,6 +48,11 @@ class Options(Frozen):
         return cls.fields()
 
     @classmethod
+    def names_in_manifest(cls) -> tuple[str, ...]:
+        """The same: what else a manifest has is not known."""
+        return cls.names()
+
+    @classmethod
     def of(cls, **values: Any) -> Self:
         """The group with these values by field, the others by default."""
         return cls(**values)
@@ -278,6 +283,8 @@ class ExplainOptions(Options):
     """Of a finding, instead: its triple is explained."""
     findings_file: str | None = None
     """The `findings.jsonl` that has it."""
+    document: str | None = None
+    """Name of a document of the manifest; None: the graph, or the document of the finding."""
 
     def validate(self) -> None:
         """A triple, or the key of one and where it is."""

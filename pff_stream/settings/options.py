@@ -243,6 +243,9 @@ _TABLE = (
     Option("from", read_file, "a findings.jsonl",
            "Findings of a run with the same inputs, where --key is looked up.", "FILE",
            "findings_file", environment=False, files=False),
+    Option("document", read_text, "the name of a document",
+           "With --manifest: the document to look at, by its name there; a finding of --key has "
+           "its own.", "NAME", environment=False, files=False),
     Option("triple", read_triple, "three names: subject, relation and object",
            "The triple to explain, whether the graph has it or not.", "S R O",
            environment=False, files=False, n_words=3),

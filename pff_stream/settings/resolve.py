@@ -26,6 +26,10 @@ class Named(Protocol):
         """The fields that values are looked for."""
 
     @classmethod
+    def names_in_manifest(cls) -> tuple[str, ...]:
+        """The fields that a manifest may set."""
+
+    @classmethod
     def of(cls, **values: Any) -> Self:
         """One with these values, the others by default; UsageError where that cannot be."""
 
@@ -84,8 +88,9 @@ def resolve(kind: type[S], layers: Layers) -> S:
         from pff_stream.settings.manifest import read_manifest
 
         found = read_manifest(str(manifest))
-        inner = [name for name in names if name != "manifest"]
-        below = file_options(found.path, found.options, inner)
+        known = [name for name in kind.names_in_manifest() if name != "manifest"]
+        below = file_options(found.path, found.options, known)
+        inner = [name for name in names if name in known]
         values.update({n: below.read(n) for n in inner if n in OPTIONS and values[n] is None})
     return kind.of(**{name: value for name, value in values.items() if value is not None})
 

@@ -10,8 +10,8 @@ import pytest
 import pff_stream
 from pff_stream.cli.main import main
 from pff_stream.errors import UsageError
-from pff_stream.pipeline.explain import wanted
-from pff_stream.settings.models import ExplainOptions
+from pff_stream.pipeline.explain import asked_of
+from pff_stream.settings.models import EvaluationOptions, ExplainOptions, Inputs
 
 RULES = (
     "10\t9\t0.9\tknows(X,Y) <= likes(X,Y)\n"
@@ -149,8 +149,74 @@ def test_a_finding_is_explained_by_its_key(tmp_path: Path) -> None:
     found = tmp_path / "findings.jsonl"
     found.write_text(json.dumps(line) + "\n")
     asked = ExplainOptions(key="00000000000000AB", findings_file=str(found))
-    assert wanted(asked) == ("a", "q", "b")
+    told = asked_of(asked, Inputs())
+    assert told.triple == ("a", "q", "b")
+    assert told.evaluation(EvaluationOptions()).confidence == "miner"
+    assert told.evaluation(EvaluationOptions(confidence="exact")).confidence == "exact"
     with pytest.raises(UsageError, match="expected the key of one of its 1 finding"):
-        wanted(ExplainOptions(key="00000000000000ac", findings_file=str(found)))
+        asked_of(ExplainOptions(key="00000000000000ac", findings_file=str(found)), Inputs())
     with pytest.raises(UsageError, match="--key and --from"):
         ExplainOptions(key="00000000000000ac")
+
+
+@pytest.mark.parametrize(
+    ("options", "order", "confidences"),
+    [
+        ({}, [1, 2], [0.9, 0.5]),
+        ({"confidence": "miner-pca"}, [1, 2], [None, None]),
+        ({"confidence": "exact"}, [2, 1], [2 / 3, 1 / 2]),
+        ({"confidence": "exact", "unseen": 1}, [2, 1], [2 / 4, 1 / 3]),
+        ({"confidence": "partial"}, [2, 1], [2 / 3, 1 / 2]),
+        ({"confidence": "partial", "functional": ("knows=subject",)}, [1, 2], [1.0, 1.0]),
+    ],
+)
+def test_order_by_every_confidence(
+    options: dict[str, str], order: list[int], confidences: list[float | None]
+) -> None:
+    """As a run ranks rules by it; rules without a value are told, too."""
+    rules = [
+        "2\t1\t0.9\tknows(X,Y) <= likes(X,Y)",
+        "3\t2\t0.5\tknows(X,Y) <= near(X,Y)",
+    ]
+    triples = [
+        ("ana", "knows", "bo"), ("ana", "likes", "bo"), ("zoe", "likes", "cy"),
+        ("ana", "near", "bo"), ("ana", "near", "dee"), ("zoe", "near", "cy"),
+        ("ana", "knows", "dee"), ("eve", "knows", "cy"),
+    ]  # fmt: skip
+    found = pff_stream.explain(rules, triples, ("zoe", "knows", "cy"), reserve_bytes=0, **options)
+    assert [one.rule for one in found.reasons] == order
+    assert [one.confidence for one in found.reasons] == pytest.approx(confidences)
+    assert found.ranked_by == options.get("confidence", "miner")
+
+
+def test_a_document_of_a_manifest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By its name, or by the key of a finding; options of a run in the manifest are borne."""
+    for name, speed in (("a", "200"), ("b", "50")):
+        (tmp_path / f"{name}.json").write_text(f'{{"nr": "x", "code": "F200", "speed": "{speed}"}}')
+    tasks = "tasks:\n  - a: a.json\n  - b: b.json\n"
+    (tmp_path / "m.yaml").write_text(f"id_key: nr\nworkers: 1\n{tasks}")
+    (tmp_path / "r.tsv").write_text("10\t9\t0.9\tspeed(X,200) <= code(X,F200)\n")
+    inputs = ["--manifest", f"{tmp_path}/m.yaml", "--rules", f"{tmp_path}/r.tsv"]
+    triple = ["--triple", "x", "speed", "200"]
+    for name, there in (("a", "is in"), ("b", "is not in")):
+        assert main(["explain", *inputs, "--document", name, *triple]) == 0
+        out = capsys.readouterr().out
+        assert out.startswith(f"x  speed  200  {there} the document {name}\n")
+    assert main(["run", *inputs, "--out", f"{tmp_path}/out", "--fail-on", "none"]) == 0
+    found = f"{tmp_path}/out/findings.jsonl"
+    key = json.loads(Path(found).read_text())["key"]
+    capsys.readouterr()
+    assert main(["explain", *inputs, "--key", key, "--from", found, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["document"], told["in_graph"]) == ("b", False)
+    assert told["triple"] == ["x", "speed", "200"]
+    for more, error in (
+        (["--document", "c", *triple], "found c, expected the name of a document"),
+        (triple, "--document: found none, expected the name of one of the 2 documents"),
+        (["--document", "a", "--key", key, "--from", found], "is of b"),
+    ):
+        assert main(["explain", *inputs, *more]) == 2
+        assert error in capsys.readouterr().err
+    graph = ["explain", f"{tmp_path}/r.tsv", f"{tmp_path}/a.json", "--document", "a", *triple]
+    assert main(graph) == 2
+    assert "--document: found without --manifest" in capsys.readouterr().err
