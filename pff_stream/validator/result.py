@@ -23,6 +23,7 @@ from pff_stream.triples.formats.text import TextReader
 from pff_stream.triples.held import Unlimited
 
 if TYPE_CHECKING:
+    from pff_stream.errors import DocumentError
     from pff_stream.report.spooled import MergeOptions
     from pff_stream.report.streams import Finding
     from pff_stream.triples._places import WantedPlaces
@@ -89,6 +90,9 @@ class RuleCounts:
 class CheckResult:
     """One document, checked; holds its graph and text for what is asked later."""
 
+    error: DocumentError | None = None
+    """Why it could not be checked: only results of `check_many` have one, see `FailedCheck`."""
+
     def __init__(
         self,
         checked: Checked,
@@ -113,6 +117,12 @@ class CheckResult:
             f"<{self.name}: {totals.word}, {totals.count(Outcome.VIOLATED)} rules violated, "
             f"{len(self._entries)} findings>"
         )
+
+    @property
+    def held_bytes(self) -> int:
+        """Of its graph and text, as long as it is held."""
+        content = self._checked.content
+        return len(self._checked.graph) + len(content.text or b"")
 
     @property
     def ok(self) -> bool:

@@ -31,7 +31,8 @@ class Serving:
     def __init__(self, rules: ValidatorRules, options: CheckOptions, threads: int) -> None:
         self.rules = rules
         self.options = options
-        self._threads = threads
+        self.at_once = threads
+        """How many documents can be checked at once."""
         self._is_closed = False
         self._renew()
         _all.add(self)
@@ -70,7 +71,7 @@ class Serving:
 
     def _renew(self) -> None:
         self._free: list[Checker] = []
-        self._room = threading.BoundedSemaphore(self._threads)
+        self._room = threading.BoundedSemaphore(self.at_once)
 
     def forked(self) -> None:
         """In the child: threads that had a checker, or waited for one, are not here."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from pff_stream.closing import Closing
-from pff_stream.errors import RefusedError, UsageError
+from pff_stream.errors import DocumentError, RefusedError, UsageError
 from pff_stream.evaluate.options import evaluator_options
 from pff_stream.files.temporary import working_folder
 from pff_stream.findings.confidence import ranked_by
@@ -21,9 +21,12 @@ from pff_stream.settings.commands import ValidatorSettings
 from pff_stream.triples.options import encode_options
 from pff_stream.validator.checker import CheckOptions
 from pff_stream.validator.content import content_of
+from pff_stream.validator.failed import FailedCheck
+from pff_stream.validator.many import numbered, results_of
 from pff_stream.validator.result import CheckResult
 from pff_stream.validator.rules import ValidatorRules, opened_rules
 from pff_stream.validator.serving import Serving
+from pff_stream.validator.window import PER_CHECK, Limits
 from planner.probe import measure_self
 from planner.text import refusal
 
@@ -104,6 +107,40 @@ class Validator(Closing):
         checked = serving.checked(content_of(document, name), findings)
         told = serving.options.reading, serving.options.merging
         return CheckResult(checked, serving.rules, told, serving.rows)
+
+    def check_many(
+        self,
+        documents: Iterable[Any],
+        *,
+        ordered: bool = True,
+        findings: int | None = _FINDINGS,
+        named: bool = False,
+        window: int | None = None,
+    ) -> Generator[CheckResult | FailedCheck]:
+        """A result for each document, as they are asked for; as `check` has it.
+
+        Documents are taken from `documents` by the thread that asks for results, at most `window`
+        ahead of it (None: four for each check at once), and fewer where they are large; `threads`
+        threads check them, and end when the iterator is closed or exhausted. `ordered`: in the
+        order of the documents, else as they are finished. `named`: `documents` are pairs of a name
+        and a document; else names are `document 1`, `document 2` and so on.
+
+        A document that cannot be checked is a `FailedCheck` with its `error`; what the source
+        raises is raised behind the results before it. A source that waits (for messages, say) keeps
+        finished results back meanwhile: check its documents by `check`, or with `AsyncValidator`.
+        """
+        if window is not None and window < 1:
+            raise UsageError(f"window: found {window}, expected 1 or more")
+        items = documents if named else numbered(documents)
+        limits = Limits(window or PER_CHECK * self._serving.at_once)
+
+        def check(name: str, document: object) -> CheckResult | FailedCheck:
+            try:
+                return self.check(document, name, findings)
+            except DocumentError as error:
+                return FailedCheck(name, error)
+
+        return results_of(items, check, self._serving.at_once, limits, ordered=ordered)
 
     def close(self) -> None:
         """Ends it; what is being checked is finished first by whoever checks it."""

@@ -1,0 +1,119 @@
+"""A stream of documents through checks at work: lazy at both ends, a bounded window between.
+
+A document is taken from its source by whoever asks for a result, in their thread, when the window
+has room for it: a consumer that is slow or stops stops the source. Does not cover: who checks.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from queue import SimpleQueue
+from typing import Generic, NamedTuple, TypeVar
+
+from pff_stream.errors import UsageError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+PER_CHECK = 4
+"""Documents in the window for each check that can be done at once."""
+WINDOW_BYTES = 16 << 20
+"""Texts and graphs in the window at which no further document is taken; there is always one."""
+
+
+class Limits(NamedTuple):
+    """What is in the window at most."""
+
+    documents: int
+    bytes: int = WINDOW_BYTES
+
+
+class Window(Generic[Item, Result]):
+    """Documents that are taken and whose results are not asked for yet, in the order of either."""
+
+    def __init__(
+        self,
+        submit: Callable[[Item], Future[Result]],
+        weights: tuple[Callable[[Item], int], Callable[[Result], int]],
+        limits: Limits,
+        *,
+        ordered: bool,
+    ) -> None:
+        """`weights` say what a document holds, and what its result does, in bytes."""
+        self._submit = submit
+        self._weigh_item, self._weigh_result = weights
+        self._limits = limits
+        self._ordered = ordered
+        self._held: deque[tuple[Future[Result], int]] = deque()
+        self._finished: SimpleQueue[Future[Result]] = SimpleQueue()
+        self._owner = os.getpid()
+
+    def results(self, source: Iterable[Item]) -> Iterator[Result]:
+        """A result for each document. What the source raises comes behind the results before it."""
+        items = iter(source)
+        failure: BaseException | None = None
+        is_open = True
+        while True:
+            n_taken = 0
+            while is_open and self._has_room() and not (n_taken and self._is_one_ready()):
+                try:
+                    item = next(items)
+                except StopIteration:
+                    is_open = False
+                except Exception as error:
+                    is_open, failure = False, error
+                else:
+                    n_taken += 1
+                    self._take(item)
+                    del item
+            if not self._held:
+                break
+            yield self._next()
+            if not self.is_here:
+                raise UsageError("these results were begun in another process: begin anew here")
+        if failure is not None:
+            raise failure
+
+    def cancel(self) -> None:
+        """Gives up what nobody is at yet."""
+        for future, _ in self._held:
+            future.cancel()
+        self._held.clear()
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this is the process that began it: a fork has none of its threads."""
+        return self._owner == os.getpid()
+
+    def _has_room(self) -> bool:
+        if len(self._held) >= self._limits.documents:
+            return False
+        held = sum(self._weight(future, weight) for future, weight in self._held)
+        return not self._held or held < self._limits.bytes
+
+    def _weight(self, future: Future[Result], weight: int) -> int:
+        if not future.done() or future.cancelled() or future.exception() is not None:
+            return weight
+        return weight + self._weigh_result(future.result())
+
+    def _take(self, item: Item) -> None:
+        future = self._submit(item)
+        self._held.append((future, self._weigh_item(item)))
+        if not self._ordered:
+            future.add_done_callback(self._finished.put)
+
+    def _is_one_ready(self) -> bool:
+        return self._held[0][0].done() if self._ordered else not self._finished.empty()
+
+    def _next(self) -> Result:
+        if self._ordered:
+            result = self._held[0][0].result()
+            self._held.popleft()
+            return result
+        future = self._finished.get()
+        at = next(at for at, (held, _) in enumerate(self._held) if held is future)
+        del self._held[at]
+        return future.result()
