@@ -7,7 +7,7 @@ a search in those chunks that have a head for it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -37,6 +37,7 @@ from pff_stream.triples._graph import GraphView
 from pff_stream.triples.graph import attach, verify
 from pff_stream.triples.terms import GraphSizes
 from pff_stream.words import counted
+from planner.model import Phase
 from planner.probe import measure_self
 from planner.text import refusal
 
@@ -90,16 +91,43 @@ def explain(
 
     Raises `RefusedError` where the plan does not fit, `UsageError` where a name is not known.
     """
-    reading, resources = settings.reading, settings.resources
     asked = asked_of(settings.explain, settings.inputs)
-    inputs, evaluation = asked.inputs, asked.evaluation(settings.evaluation)
+    with _opened(asked.inputs, settings, observer, rules, triples) as opened:
+        observer.phase("explain", None)
+        explained = _explained(opened, asked, settings)
+        for file in (opened.rules.opened, opened.graph.opened):
+            if file is not None:
+                file.check()
+        return replace(explained, document=asked.document)
+
+
+class _Opened(NamedTuple):
+    """Rules and triples, and what is known of their memory."""
+
+    rules: Rules
+    graph: GraphInput
+    budget: MemoryBudget
+    before: list[Phase]
+    """The phases that are over."""
+    parent_bytes: int
+    sizes: tuple[GraphSizes, RuleSizes]
+
+
+@contextmanager
+def _opened(
+    inputs: Inputs,
+    settings: ExplainSettings,
+    observer: Observer,
+    rules: RulesGiven | None,
+    triples: TriplesGiven | None,
+) -> Iterator[_Opened]:
+    reading, resources = settings.reading, settings.resources
     folder = working_folder(None)
     with ExitStack() as stack:
         budget = stack.enter_context(MemoryBudget(resources))
-        machine = budget.machine
         preparation = Preparation(inputs, rules, triples, resources)
         parent_bytes = measure_self().bytes
-        share = preparation.agree(machine, parent_bytes)
+        share = preparation.agree(budget.machine, parent_bytes)
         observer.phase(COMPILE, None)
         with rules_held(share, resources, rules):
             opened = stack.enter_context(open_rules(inputs.rules, reading, folder, share, rules))
@@ -111,7 +139,7 @@ def explain(
                 inputs.triples if triples is None else triples,
                 reading,
                 folder,
-                preparation.encoder_bytes(machine, parent_bytes),
+                preparation.encoder_bytes(budget.machine, parent_bytes),
                 resources=resources,
             )
         )
@@ -119,21 +147,25 @@ def explain(
             from pff_stream.pipeline.one_graph import encode_terms
 
             before += preparation.encoded(encode_terms(graph), parent_bytes)
-        parent_bytes = measure_self().bytes
         sizes = _graph_sizes(graph), RuleSizes.of(opened.file)
-        first = explain_plan(machine, before, parent_bytes, sizes)
-        if not first.fits:
-            raise RefusedError(refusal(first))
-        observer.phase("explain", None)
-        if graph.opened is not None:
-            large = first.peak_bytes + graph.total_bytes > machine.budget_bytes
-            verify(graph.name, graph.opened.path, drops=large)
-        say(opened.beside(graph).notes)
-        ranking = ranking_of(evaluation.confidence, opened.file)
-        say(ranking_notes(ranking, of_documents=graph.of_documents))
-        view = stack.enter_context(attach(graph.name)).view
-        names = _name_bytes(asked.triple)
-        scan = _scan(opened, view, names)
+        yield _Opened(opened, graph, budget, before, measure_self().bytes, sizes)
+
+
+def _explained(opened: _Opened, asked: Asked, settings: ExplainSettings) -> Explanation:
+    rules, graph, budget, before, parent_bytes, sizes = opened
+    machine, evaluation = budget.machine, asked.evaluation(settings.evaluation)
+    first = explain_plan(machine, before, parent_bytes, sizes)
+    if not first.fits:
+        raise RefusedError(refusal(first))
+    if graph.opened is not None:
+        large = first.peak_bytes + graph.total_bytes > machine.budget_bytes
+        verify(graph.name, graph.opened.path, drops=large)
+    say(rules.beside(graph).notes)
+    ranking = ranking_of(evaluation.confidence, rules.file)
+    say(ranking_notes(ranking, of_documents=graph.of_documents))
+    with attach(graph.name) as attached:
+        view, names = attached.view, _name_bytes(asked.triple)
+        scan = _scan(rules, view, names)
         _check_names(view, names, scan)
         plan = budget.agree(
             lambda _resources, now, _fixed: explain_plan(
@@ -144,20 +176,16 @@ def explain(
                 reasons_bytes=scan.reasons_bytes,
                 counts=ranking.kind.is_counted,
             ),
-            {"rules": opened.source_hash.hex(), "triples": graph.input_hash.hex()},
+            {"rules": rules.source_hash.hex(), "triples": graph.input_hash.hex()},
         )
         if not plan.fits:
             raise RefusedError(refusal(plan))
         hold_tree(plan.budget_bytes)
-        semantics = reading.semantics or opened.file.semantics
-        with threads_held(plan, resources):
+        semantics = settings.reading.semantics or rules.file.semantics
+        with threads_held(plan, settings.resources):
             room = int(plan.settings["reasons_bytes"] or 0)
-            explainer = Explainer(opened.file, view, semantics, ranking.kind, evaluation)
-            explained = explainer.explain(names, scan.chunks, scan.n_unread, room)
-        for file in (opened.opened, graph.opened):
-            if file is not None:
-                file.check()
-        return replace(explained, document=asked.document)
+            explainer = Explainer(rules.file, view, semantics, ranking.kind, evaluation)
+            return explainer.explain(names, scan.chunks, scan.n_unread, room)
 
 
 def _graph_sizes(graph: GraphInput) -> GraphSizes:
@@ -169,7 +197,7 @@ def asked_of(asked: ExplainOptions, inputs: Inputs) -> Asked:
 
     `UsageError` where there is no such finding, or no such document.
     """
-    triple, document, ranked_by = asked.triple, asked.document, ""
+    triple, document, ranked_by = asked.triple, asked.document_name, ""
     if triple is None:
         triple, of_finding, ranked_by = _finding(asked)
         if document is not None and document != of_finding:

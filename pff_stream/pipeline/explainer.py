@@ -20,8 +20,9 @@ from pff_stream.findings.confidence import Kind, rank_confidence
 from pff_stream.plan.explain import REASON_ATOM_BYTES, REASON_BYTES, RESULT_BYTES
 from pff_stream.report.explanation import Explanation, Names, Reason
 from pff_stream.report.records import NOTHING_COUNTED, Counts, read_records
+from pff_stream.report.spooled import merge_options
 from pff_stream.report.streams import Found
-from pff_stream.rules.columns import PCA_CONFIDENCE
+from pff_stream.rules.columns import CONFIDENCE, PCA_CONFIDENCE
 from pff_stream.settings.models import EvaluationOptions
 from pff_stream.triples._graph import GraphView
 from pff_stream.words import counted
@@ -72,7 +73,7 @@ class Explainer:
         self._file = file
         self._view = view
         self._kind = kind
-        self._evaluation = evaluation
+        self._merging = merge_options(evaluation, "")
         self._search = BoundSearch(view, semantics)
         self._counter = None
         if kind.is_counted:
@@ -144,7 +145,7 @@ class Explainer:
                 one = found[at]
                 place = one.source - chunk.first
                 counts = one.counts
-                partial = self._evaluation.partial
+                partial = self._merging.partial
                 yield Reason(
                     rule=int(chunk.lines[place]),
                     rule_text=text(chunk.text(place)),
@@ -156,13 +157,13 @@ class Explainer:
 
     def _confidence(self, chunk: SourceChunk, place: int, counts: Counts | None) -> float | None:
         """Of the kind; None where the rule has none, or one outside 0..1."""
-        return rank_confidence(
-            self._kind,
-            NOTHING_COUNTED if counts is None else counts,
-            self._evaluation.unseen,
-            float(chunk.miner_confidence[place]),
-            float(chunk.miner_column(PCA_CONFIDENCE)[place]),
-        )
+        if counts is None:
+            column = PCA_CONFIDENCE if self._kind is Kind.MINER_PCA else CONFIDENCE
+            stated = float(chunk.miner_column(column)[place])
+            return rank_confidence(self._kind, NOTHING_COUNTED, 0, stated, stated)
+        if self._kind is Kind.EXACT:
+            return self._merging.confidence(counts)
+        return self._merging.partial_confidence(counts)
 
     def _named(self, witness: bytes) -> tuple[Names, ...]:
         rows = np.frombuffer(witness, np.int32).reshape(-1, 3).tolist()

@@ -279,7 +279,7 @@ class ExplainSettings(CommandSettings):
         "or with --key KEY --from FILE"
     )
     takes: ClassVar[tuple[str, ...]] = (
-        "triple", "key", "findings_file", "document", "rules", "triples", "manifest",
+        "triple", "key", "findings_file", "document_name", "rules", "triples", "manifest",
         "confidence", "assumption", "functional", "unseen", *InputOptions.names(),
         "budget_bytes", "reserve_bytes", "max_window_bytes", "fence",
     )  # fmt: skip
@@ -298,7 +298,7 @@ class ExplainSettings(CommandSettings):
         self.expect("--triple", self.explain.triple or self.explain.key)
         if inputs.triples and inputs.manifest is not None:
             raise UsageError(f"found both TRIPLES and --manifest, expected {self.needs}")
-        if self.explain.document is not None and inputs.manifest is None:
+        if self.explain.document_name is not None and inputs.manifest is None:
             raise UsageError(
                 "--document: found without --manifest FILE, expected both: TRIPLES make one graph"
             )

@@ -283,8 +283,8 @@ class ExplainOptions(Options):
     """Of a finding, instead: its triple is explained."""
     findings_file: str | None = None
     """The `findings.jsonl` that has it."""
-    document: str | None = None
-    """Name of a document of the manifest; None: the graph, or the document of the finding."""
+    document_name: str | None = None
+    """Of a document of the manifest; None: the graph, or the document of the finding."""
 
     def validate(self) -> None:
         """A triple, or the key of one and where it is."""

@@ -245,7 +245,7 @@ _TABLE = (
            "findings_file", environment=False, files=False),
     Option("document", read_text, "the name of a document",
            "With --manifest: the document to look at, by its name there; a finding of --key has "
-           "its own.", "NAME", environment=False, files=False),
+           "its own.", "NAME", "document_name", environment=False, files=False),
     Option("triple", read_triple, "three names: subject, relation and object",
            "The triple to explain, whether the graph has it or not.", "S R O",
            environment=False, files=False, n_words=3),
