@@ -19,7 +19,8 @@ NEW_FINDINGS = 1
 def compare(engine: Engine, /, old: str, new: str, as_json: bool) -> int:
     """Compare the results in two folders: rules by their text, findings by their keys.
 
-    Findings are compared at the higher floor of both runs and above. Ends with 1 where the new run
+    Findings are compared at the higher floor of both runs and above, of lists that were cut above
+    their last score. Ends with 1 where the new run
     has findings that the old one has not.
     """
     found = engine.compare(old, new)

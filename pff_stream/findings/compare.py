@@ -7,7 +7,7 @@ cover: reading the folders, and what is printed.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from typing import Any
@@ -74,11 +74,20 @@ class Comparison:
     """Findings of both, of another score."""
     floor: float | None = None
     """The higher one of both: findings below it are not compared."""
+    above: float | None = None
+    """The last score of a list of a graph that was cut: the others are compared; None: none was."""
+    cut_documents: int = 0
+    """Documents whose lists were cut: only what is above the last score of each is compared."""
+    without: str = ""
+    """The folder of a run that looked for no findings: they are not compared; else empty."""
 
     def to_json(self) -> dict[str, Any]:
         """As one JSON object."""
         return {
             "floor": self.floor,
+            "above": self.above,
+            "cut_documents": self.cut_documents,
+            "findings_compared": not self.without,
             "rules": self.rules.to_json(),
             "new": self.new.to_json(),
             "gone": self.gone.to_json(),
@@ -103,13 +112,18 @@ def compare_rules(old: Iterable[RuleMetric], new: Iterable[RuleMetric], changes:
     sorter.close()
 
 
-def compare_findings(old: Iterable[Finding], new: Iterable[Finding], found: Comparison) -> None:
-    """Matches findings by key; those below the floor of `found` are left out."""
+def compare_findings(
+    old: Iterable[Finding], new: Iterable[Finding], found: Comparison, cuts: Mapping[str, float]
+) -> None:
+    """Matches findings by key; those below the floor of `found` are left out.
+
+    So are those at the last score of a document's list that was cut, in `cuts`, and below.
+    """
     sorter = Sorter()
     floor = 0.0 if found.floor is None else found.floor
     for side, findings in ((OLD, old), (NEW, new)):
         for finding in findings:
-            if finding.score >= floor:
+            if finding.score >= floor and finding.score > cuts.get(finding.document, -1.0):
                 values = [finding.score, finding.document, *finding.triple]
                 sorter.put(finding.key.encode() + _END + side + _packed(values))
     for key, before, now in _pairs(sorter, 0):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from pff_stream.errors import UsageError
@@ -25,9 +26,24 @@ def compare(old: str, new: str) -> Comparison:
     findings by something else.
     """
     before, now = FinishedRun.of_folder(old), FinishedRun.of_folder(new)
+    if before.of_manifest != now.of_manifest:
+        raise UsageError(
+            "compare: found a run over one graph and one over a manifest, expected two of a kind"
+        )
     found = Comparison(floor=_floor(before, now))
     compare_rules(_metrics(before), _metrics(now), found.rules)
-    compare_findings(_findings(before), _findings(now), found)
+    for run, folder in ((before, old), (now, new)):
+        if run.summary.totals.findings is None:
+            found.without = folder
+            return found
+    cuts: dict[str, float] = {}
+    for run in (before, now):
+        _add_cuts(run, cuts)
+    if now.of_manifest:
+        found.cut_documents = len(cuts)
+    else:
+        found.above = cuts.get("")
+    compare_findings(_findings(before), _findings(now), found, cuts)
     return found
 
 
@@ -37,7 +53,10 @@ def comparison_lines(found: Comparison) -> Iterator[str]:
     for change in found.rules.first:
         yield f"  {_counts(change.old)} -> {_counts(change.new)}  {visible(change.rule_text)}"
     yield from _rest(found.rules)
-    above = "" if found.floor is None else f" (at {found.floor:g} and above)"
+    if found.without:
+        yield f"findings are not compared: the run in {visible(found.without)} looked for none"
+        return
+    above = _judged(found)
     for word, changes in (
         ("new", found.new),
         ("fixed or no longer predicted", found.gone),
@@ -45,8 +64,22 @@ def comparison_lines(found: Comparison) -> Iterator[str]:
     ):
         yield f"{counted(changes.total, 'finding')} {word}{above}"
         for one in changes.first:
-            yield f"  {_scores(one)}  {visible('  '.join(one.triple))}"
+            names = [one.document] * bool(one.document) + [*one.triple]
+            yield f"  {_scores(one)}  {visible('  '.join(names))}"
         yield from _rest(changes)
+    if found.above is not None or found.cut_documents:
+        yield "lists were cut: runs with --findings all --floor C tell of more"
+
+
+def _judged(found: Comparison) -> str:
+    """Which findings are compared, where these are not all."""
+    if found.above is not None and found.above >= (found.floor or 0.0):
+        return f" (above {found.above:g})"
+    said = [] if found.floor is None else [f"at {found.floor:g} and above"]
+    if found.cut_documents:
+        documents = counted(found.cut_documents, "document")
+        said.append(f"of {documents} above the last that was written")
+    return f" ({'; '.join(said)})" if said else ""
 
 
 def _rest(changes: Changes) -> Iterator[str]:
@@ -76,15 +109,28 @@ def _floor(before: FinishedRun, now: FinishedRun) -> float | None:
             "by the same"
         )
     floors = [one.floor for one in totals if one is not None and one.floor is not None]
-    # A list that was cut tells of nothing below the confidence of its last rule.
-    cuts = [one.confidence for one in totals if one is not None and not one.is_all]
-    return max([*floors, *(cut for cut in cuts if cut is not None)], default=None)
+    return max(floors, default=None)
+
+
+def _add_cuts(run: FinishedRun, cuts: dict[str, float]) -> None:
+    """Notes the last score of each document whose list was cut: of what follows nothing is known.
+
+    There may be others of that score.
+    """
+    for document in run.documents():
+        last = math.inf
+        for finding in document.findings():
+            last = finding.score
+        if not document.has_all_findings:
+            cuts[document.name] = max(last, cuts.get(document.name, last))
 
 
 def _metrics(run: FinishedRun) -> Iterator[RuleMetric]:
+    if run.of_manifest:
+        yield from run.summed()
+        return
     for document in run.documents():
-        if not run.of_manifest:
-            yield from document.metrics()
+        yield from document.metrics()
 
 
 def _findings(run: FinishedRun) -> Iterator[Finding]:

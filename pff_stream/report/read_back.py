@@ -53,6 +53,8 @@ class DocumentResults:
     """The findings of the run, in the order of its documents."""
     totals: Totals | None = None
     """What it came to; None where that could not be told."""
+    has_all_findings: bool = True
+    """Whether all that there are were written: of a list that was cut nobody knows what follows."""
 
     def document(self) -> DocumentSummary:
         """What it came to."""
@@ -146,8 +148,11 @@ class FinishedRun:
 
     def sums(self) -> Iterator[RuleMetric]:
         """Every rule summed over all documents of a manifest, where they have no folders."""
-        if not self.of_manifest or os.path.isdir(os.path.join(self._folder, TASKS)):
-            return
+        if self.of_manifest and not os.path.isdir(os.path.join(self._folder, TASKS)):
+            yield from self.summed()
+
+    def summed(self) -> Iterator[RuleMetric]:
+        """Every rule summed over all documents of a manifest."""
         lines = ResultLines(os.path.join(self._folder, _METRICS))
         partial = self.summary.settings.get("assumption") == "partial"
         n = 0
@@ -165,7 +170,11 @@ class FinishedRun:
         if self.of_manifest:
             yield from self._listed(found)
         else:
-            yield DocumentResults("", self.summary, "", self._files, found)
+            totals = self.summary.totals.findings
+            has_all = totals is None or (totals.is_all and totals.written == totals.total)
+            yield DocumentResults(
+                "", self.summary, "", self._files, found, has_all_findings=has_all
+            )
         found.check()
 
     def _listed(self, found: RunFindings) -> Iterator[DocumentResults]:
@@ -217,11 +226,15 @@ def _listed(lines: ResultLines, text: str, folder: str, findings: RunFindings) -
                 raise ValueError
     except NOT_OURS:
         raise lines.error(shown(text), "a document as a run over a manifest lists it") from None
+    of_it = found.found
+    has_all = of_it is None or (of_it.all_rules and of_it.written == of_it.total)
     if found.totals is None or found.folder is None:
-        return DocumentResults(found.name, None, found.reason, {}, findings, found.totals)
+        return DocumentResults(found.name, None, found.reason, {}, findings, found.totals, has_all)
     path = os.path.join(folder, found.folder)
     summary = _summary(path)
     counts = found.totals.counts
     if counts != summary.totals.rules.counts:
         raise lines.error(f"counts {tuple(counts)}", f"those of {os.path.join(path, SUMMARY)}")
-    return DocumentResults(found.name, summary, "", _files(path), findings)
+    return DocumentResults(
+        found.name, summary, "", _files(path), findings, has_all_findings=has_all
+    )

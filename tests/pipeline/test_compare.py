@@ -15,6 +15,7 @@ from pff_stream.observer import Silent
 from pff_stream.pipeline.compare import compare, comparison_lines
 from pff_stream.pipeline.run import run
 from pff_stream.settings.commands import RunSettings
+from tests.pipeline.test_document_baseline import documents
 
 RULES = "4\t3\t0.75\tlikes(X,Y) <= knows(X,Y)\n2\t2\t1.0\tlikes(X,tea) <= knows(X,bo)\n"
 TRIPLES = ["ana knows bo", "bo knows cy", "cy knows ana", "bo likes cy"]
@@ -115,6 +116,49 @@ def test_two_folders(tmp_path: Path) -> None:
     assert "2 findings new (at 0.7 and above)" in list(comparison_lines(changes))
     same = compare(str(old), str(old))
     assert (same.rules.total, same.new.total, same.gone.total) == (0, 0, 0)
+
+
+def test_what_comes_in_at_the_end_of_a_list_is_not_new(tmp_path: Path) -> None:
+    """Lists of N: of what follows, or has the score of the last, nobody knows."""
+    old = result(tmp_path, "old", findings=2)
+    now = result(tmp_path, "new", [*TRIPLES, "ana likes tea"], findings=2)
+    assert set(found(now)) - set(found(old))
+    changes = compare(str(old), str(now))
+    assert (changes.above, changes.new.total, changes.gone.total) == (0.75, 0, 1)
+    lines = list(comparison_lines(changes))
+    assert "0 findings new (above 0.75)" in lines
+    assert lines[-1] == "lists were cut: runs with --findings all --floor C tell of more"
+
+
+def test_findings_that_nobody_looked_for_are_not_compared(tmp_path: Path) -> None:
+    """Not even as new or gone."""
+    old = result(tmp_path, "old", findings=0)
+    now = result(tmp_path, "new", ["ana likes tea", "ana knows bo"])
+    changes = compare(str(old), str(now))
+    assert (changes.new.total, changes.gone.total, changes.rules.total) == (0, 0, 2)
+    assert list(comparison_lines(changes))[-1].endswith("looked for none")
+
+
+def test_two_folders_of_manifests(tmp_path: Path) -> None:
+    """Rules by their sums, findings by document; a document's list that was cut by itself."""
+    flawed = {"code": "F200", "speed": "50", "kind": "fibre"}
+    before = {"a": flawed, "b": {"code": "F200", "speed": "200"}}
+    after = {"a": flawed | {"speed": "200"}, "b": {"code": "F200", "speed": "100"}}
+    documents(tmp_path, before, out=str(tmp_path / "old"), per_document=True)
+    documents(tmp_path, after, out=str(tmp_path / "new"))
+    documents(tmp_path, after, out=str(tmp_path / "cut"), findings=1)
+    changes = compare(str(tmp_path / "old"), str(tmp_path / "new"))
+    assert [one.rule_text for one in changes.rules.first] == []
+    assert [(one.document, one.triple[1]) for one in changes.new.first] == [("b", "speed")]
+    assert [(one.document, one.triple[1]) for one in changes.gone.first] == [("a", "speed")]
+    assert any(line.endswith("b  b  speed  200") for line in comparison_lines(changes))
+    cut = compare(str(tmp_path / "old"), str(tmp_path / "cut"))
+    assert (cut.cut_documents, cut.new.total, cut.gone.total) == (1, 0, 1)
+    documents(tmp_path, {"a": flawed}, out=str(tmp_path / "less"))
+    less = compare(str(tmp_path / "new"), str(tmp_path / "less"))
+    assert [one.rule_text[:5] for one in less.rules.first] == ["kind(", "speed"]
+    with pytest.raises(UsageError, match="one graph and one over a manifest"):
+        compare(str(tmp_path / "old"), str(result(tmp_path, "graph")))
 
 
 def test_it_is_a_command() -> None:
