@@ -1,8 +1,8 @@
 """Checks very many mined Horn rules against a set of triples, in memory known beforehand.
 
 `run` gives findings and counts; `validate` yields the outcome of every rule, `validate_rules`
-collects them in two lists. Importing this package imports nothing heavy: each name is imported when
-it is used first.
+collects them in two lists; `compile` and `encode` prepare inputs that are used often. Importing
+this package imports nothing heavy: each name is imported when it is used first.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         RefusedError,
         UsageError,
     )
+    from pff_stream.preparing import compile, encode  # noqa: A004 - their names
     from pff_stream.validator.validator import Validator
 
 __all__ = [
@@ -28,11 +29,20 @@ __all__ = [
     "RefusedError",
     "UsageError",
     "Validator",
+    "compile",
+    "encode",
     "explain",
     "run",
     "validate",
     "validate_rules",
 ]
+
+
+_HOMES = {
+    "Validator": "pff_stream.validator.validator",
+    "compile": "pff_stream.preparing",
+    "encode": "pff_stream.preparing",
+}
 
 
 def __getattr__(name: str) -> object:
@@ -42,8 +52,7 @@ def __getattr__(name: str) -> object:
     from importlib import import_module
 
     home = "pff_stream.api" if name.islower() else "pff_stream.errors"
-    if name == "Validator":
-        home = "pff_stream.validator.validator"
+    home = _HOMES.get(name, home)
     value: object = getattr(import_module(home), name)
     globals()[name] = value
     return value

@@ -4,22 +4,24 @@
         if outcome.violations:
             print(outcome.line, outcome.text, outcome.examples[0].witness)
 
-Rules are a path, texts or (predicted, support, confidence, text) tuples; triples are paths or
-(subject, relation, object) tuples. Inputs are compiled, encoded and planned as on the command line;
-nothing that grows with the rules or the violations is held here.
+Rules are a path, texts, (predicted, support, confidence, text) tuples or a table; triples are
+paths, (subject, relation, object) tuples or tables, such as data frames. Inputs are compiled,
+encoded and planned as on the command line; nothing that grows with the rules or the violations is
+held here.
 """
 
 from __future__ import annotations
 
 import os
 from bisect import bisect_right
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from functools import lru_cache
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from pff_stream.errors import UsageError
+from pff_stream.given import Path, RulesInput, TriplesInput, given_inputs
 from pff_stream.notes import Notes
 
 if TYPE_CHECKING:
@@ -32,10 +34,6 @@ if TYPE_CHECKING:
     from pff_stream.rules.given import RulesGiven
     from pff_stream.settings.commands import RunSettings
     from pff_stream.triples._graph import GraphView
-
-Path: TypeAlias = "str | os.PathLike[str]"
-RulesInput: TypeAlias = "Path | Iterable[str | tuple[int, int, float, str]]"
-TriplesInput: TypeAlias = "Path | Iterable[Path] | Iterable[tuple[str, str, str]]"
 
 
 def validate(
@@ -102,7 +100,7 @@ def _inputs(
         # `fail_on` writes nothing: it may be given, though there is no command that it could end.
         if name != "fail_on" and options.get(name):
             raise UsageError(f"{name}: found in a call of validate, expected on the command line")
-    paths, given_rules, given_triples = _given(rules, triples)
+    paths, given_rules, given_triples = given_inputs(rules, triples)
     settings = CallSettings.of(**paths, **options | {"findings": 0})
     return settings, given_rules, given_triples
 
@@ -125,7 +123,7 @@ def run(
     from pff_stream.results import ResultFolder, RunResult
     from pff_stream.settings.commands import RunSettings
 
-    paths, given_rules, given_triples = _given(rules, triples)
+    paths, given_rules, given_triples = given_inputs(rules, triples)
     folder = ResultFolder(None if out is None else os.fspath(out))
     try:
         settings = RunSettings.of(**paths, **options, out=folder.path)
@@ -151,30 +149,9 @@ def explain(
     from pff_stream.pipeline import explain as run
     from pff_stream.settings.commands import ExplainSettings
 
-    paths, given_rules, given_triples = _given(rules, triples)
+    paths, given_rules, given_triples = given_inputs(rules, triples)
     settings = ExplainSettings.of(**paths, triple=triple, **options)
     return run.explain(settings, Silent(), given_rules, given_triples)
-
-
-def _given(
-    rules: RulesInput, triples: TriplesInput
-) -> tuple[dict[str, Any], RulesGiven | None, list[Any] | None]:
-    """Paths by field, and what was given as objects (None where it is a path)."""
-    given_rules: RulesGiven | None = None
-    if not isinstance(rules, (str, os.PathLike)):
-        given_rules, rules = rules, "rules given by the caller"
-    given_triples: list[Any] | None = None
-    paths: tuple[str, ...] = ("triples given by the caller",)
-    if isinstance(triples, (str, os.PathLike)):
-        paths = (os.fspath(triples),)
-    else:
-        items: Any = triples
-        listed = list(items) if isinstance(items, (list, tuple)) else None
-        if listed and all(isinstance(item, (str, os.PathLike)) for item in listed):
-            paths = tuple(os.fspath(item) for item in listed)
-        else:
-            given_triples = [items]
-    return {"rules": os.fspath(rules), "triples": paths}, given_rules, given_triples
 
 
 def _outcomes(

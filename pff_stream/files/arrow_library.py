@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pff_stream.errors import InputError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
 
     import pyarrow as pa
@@ -28,6 +28,7 @@ _QUIET = {
     # Another allocator starts a thread as it is loaded; a process of several is not forked safely.
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
 }
+_OF_A_COLUMN = ("dtype", "chunks")
 _held_bytes = 0
 
 
@@ -77,9 +78,20 @@ def import_arrow(what: str) -> Any:
     return pa
 
 
-def has_stream(given: object) -> bool:
-    """Whether an object gives a stream of Arrow: a data frame, a table, a relation."""
-    return not isinstance(given, type) and hasattr(given, "__arrow_c_stream__")
+def is_table(given: object) -> bool:
+    """Whether an object gives a stream of columns with names, and is not a single column."""
+    if isinstance(given, type) or not hasattr(given, "__arrow_c_stream__"):
+        return False
+    return not any(hasattr(given, name) for name in _OF_A_COLUMN)
+
+
+def import_tables(given: Iterable[object]) -> None:
+    """Imports what reads these objects, if any is a table: before it is measured what is held.
+
+    Where there is none, that is said when the table is read.
+    """
+    if any(map(is_table, given)) and importlib.util.find_spec("pyarrow") is not None:
+        import_arrow("a table")
 
 
 def open_stream(given: object, name: str) -> AbstractContextManager[Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import BinaryIO
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, BinaryIO
 
 from pff_stream.errors import OutputError, RefusedError
 from pff_stream.files.decoders import DecoderMemory
@@ -21,12 +22,21 @@ from planner.machine import read_machine
 from planner.probe import measure_self
 from planner.sizes import format_size
 
+if TYPE_CHECKING:
+    from pff_stream.rules.compile_report import CompileReport
+    from pff_stream.rules.given import RulesGiven
+    from pff_stream.triples.inputs import TripleInput
+    from pff_stream.triples.report import EncodeReport
 
-def compile_rules(settings: CompileSettings, observer: Observer) -> list[str]:
-    """Compiles rule text into a rule file; returns what to say about it."""
+
+def compiled(
+    settings: CompileSettings, observer: Observer, given: RulesGiven | None = None
+) -> CompileReport:
+    """Compiles rule text into a rule file; `given` rules stand in for the path."""
     from contextlib import ExitStack
 
     from pff_stream.rules import compile as compiler
+    from pff_stream.rules.given import lines_of
     from pff_stream.triples.graph import attach, verify
     from pff_stream.triples.report import no_triples
 
@@ -35,7 +45,7 @@ def compile_rules(settings: CompileSettings, observer: Observer) -> list[str]:
     resources = settings.resources
     share = _share(path, resources)
     decoders = DecoderMemory(share.decoder_bytes, share.window_bytes)
-    is_file = os.path.isfile(path)
+    is_file = given is None and os.path.isfile(path)
     with ExitStack() as stack:
         stack.enter_context(phase_held(share.bytes, resources, threads=1))
         output = None
@@ -47,8 +57,9 @@ def compile_rules(settings: CompileSettings, observer: Observer) -> list[str]:
             graph = stack.enter_context(attach(asked.graph)).view
             if graph.n_triples == 0:
                 raise no_triples(asked.graph)
+        blocks = open_blocks(path, compiler.BLOCK_BYTES, decoders)
         report = compiler.compile_rules(
-            open_blocks(path, compiler.BLOCK_BYTES, decoders),
+            blocks if given is None else lines_of(given),
             output,
             source_name=shown(path),
             options=compiler.RuleOptions(
@@ -61,10 +72,17 @@ def compile_rules(settings: CompileSettings, observer: Observer) -> list[str]:
             ),
             graph=graph,
         )
+    say(report.notes)
+    return report
+
+
+def compile_rules(settings: CompileSettings, observer: Observer) -> list[str]:
+    """Compiles rule text into a rule file; returns what to say about it."""
+    report = compiled(settings, observer)
+    target = settings.target.output
     bodies = counted(report.bodies, "distinct body", "distinct bodies")
     counts = f"{counted(report.rules, 'rule')}, {bodies}"
     lines = [f"{counts}, {report.rejected:,} rejected ({report.seconds:.2f} s)"]
-    say(report.notes)
     if report.unsettled:
         said = counted(report.unsettled, "rule has several readings", "rules have several readings")
         lines.append(f"{said}: `run` settles that by the graph")
@@ -74,8 +92,10 @@ def compile_rules(settings: CompileSettings, observer: Observer) -> list[str]:
     return lines
 
 
-def encode_triples(settings: EncodeSettings, observer: Observer) -> list[str]:
-    """Encodes triples into a graph file; returns what to say about it."""
+def encoded(
+    settings: EncodeSettings, observer: Observer, given: Sequence[TripleInput] | None = None
+) -> EncodeReport:
+    """Encodes triples into a graph file; `given` ones stand in for the paths."""
     from pff_stream.triples.encode_process import encode_in_process
     from pff_stream.triples.options import encode_options
     from pff_stream.triples.store import GraphStore
@@ -83,7 +103,8 @@ def encode_triples(settings: EncodeSettings, observer: Observer) -> list[str]:
     observer.phase("encode", None, "triples")
     target = settings.target.output
     assert target is not None  # checked by the settings
-    resources, paths = settings.resources, list(settings.inputs.triples)
+    resources = settings.resources
+    inputs = list(settings.inputs.triples) if given is None else given
     share = _headroom(resources)
     options = encode_options(settings.reading)._replace(
         memory_bytes=share,
@@ -92,7 +113,13 @@ def encode_triples(settings: EncodeSettings, observer: Observer) -> list[str]:
     )
     fence_bytes = fenced_bytes(share, resources)
     with GraphStore.at_path(target) as store:
-        report = encode_in_process(paths, options, store, fence_bytes=fence_bytes)
+        return encode_in_process(inputs, options, store, fence_bytes=fence_bytes)
+
+
+def encode_triples(settings: EncodeSettings, observer: Observer) -> list[str]:
+    """Encodes triples into a graph file; returns what to say about it."""
+    report = encoded(settings, observer)
+    target = settings.target.output
     counts = f"{counted(report.n_triples, 'triple')} ({report.n_read:,} read)"
     entities = counted(report.n_entities, "entity", "entities")
     names = f"{entities}, {counted(report.n_relations, 'relation')}"

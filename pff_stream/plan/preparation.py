@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from pff_stream.errors import RefusedError
+from pff_stream.files.arrow_library import import_tables
 from pff_stream.files.decoders import import_for
 from pff_stream.files.known import is_graph_file, is_rule_file
 from pff_stream.files.sources import decoder_bytes
@@ -64,6 +65,7 @@ class Preparation:
         )
         """Whether there are raw triples."""
         self._encoder_method = "fork"
+        import_tables([rules, *given])
         import_for(self._rules * self.compiles + self._triples * self.encodes)
         if self.compiles:
             import pff_stream.rules.compile

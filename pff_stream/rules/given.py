@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from numbers import Real
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from pff_stream.errors import InputError
+from pff_stream.files.arrow_library import is_table
 
 RuleGiven: TypeAlias = "str | tuple[int, int, float, str]"
 """The text of a rule, or what a miner says of it: predicted, support, confidence, text."""
 RulesGiven: TypeAlias = Iterable[RuleGiven]
-"""Rules from a Python caller, instead of a path."""
+"""Rules from a Python caller, instead of a path. A table is read by its columns (`given_table`)."""
 
 _BLOCK_BYTES = 64 * 1024
 _MAX_SHOWN = 200
@@ -19,8 +20,14 @@ _MAX_SHOWN = 200
 
 def lines_of(rules: Iterable[RuleGiven]) -> Iterator[bytes]:
     """Blocks for `compile_rules` from rules given by a caller, one line each."""
+    if is_table(rules):
+        from pff_stream.rules.given_table import rules_of
+
+        rules = rules_of(rules)
     block = bytearray()
-    for number, rule in enumerate(rules, 1):
+    given: Iterable[Any] = rules
+    for number, one in enumerate(given, 1):
+        rule = one.as_py() if hasattr(one, "as_py") else one  # an element of a column of Arrow
         line = _line_of(rule, number)
         if b"\n" in line:
             raise InputError(f"rule {number}: found a line end in {rule!r}, expected one line")

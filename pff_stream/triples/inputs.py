@@ -84,7 +84,8 @@ class OpenedInputs:
         self._readers: dict[TripleFormat, TripleReader] = {}
         self._telling: set[TripleFormat] = set()
         given = [os.fspath(path) if isinstance(path, os.PathLike) else path for path in inputs]
-        if given.count(STANDARD_INPUT) > 1:
+        # Objects are compared with nothing: the answer of a data frame is another one.
+        if [one for one in given if isinstance(one, str)].count(STANDARD_INPUT) > 1:
             raise UsageError("standard input (-) can be read only once")
         self.all = [self._open(one, number) for number, one in enumerate(given, 1)]
         self.mapping = _common_mapping(self.all)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pff_stream.files.arrow_library import batches_of, has_stream, open_stream
+from pff_stream.files.arrow_library import batches_of, is_table, open_stream
 from pff_stream.triples.formats.interface import (
     LineBlocks,
     TripleFormat,
@@ -31,8 +31,8 @@ class ArrowFormat(TripleFormat):
     mapping = MAPPING
 
     def matches(self, given: object, first_bytes: bytes) -> bool:
-        """What says that it gives a stream."""
-        return not isinstance(given, str) and has_stream(given)
+        """What gives a stream of columns with names."""
+        return is_table(given)
 
     def reader(self, options: EncodeOptions, bad: BadTriples) -> ArrowReader:
         """Needs the names of the columns."""
