@@ -111,6 +111,10 @@ class InputOptions(Options):
     """json-1 or json-2: how objects of JSON documents are named."""
     max_document_bytes: int = 64 * MIB
     """Largest JSON document that is accepted."""
+    graph_name: str | None = None
+    """IRI of the named graph of RDF whose triples are taken; None: all of them."""
+    base: str | None = None
+    """IRI that relative IRIs of RDF are resolved with; None: they are errors."""
 
 
 class EvaluationOptions(Options):

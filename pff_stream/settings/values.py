@@ -93,6 +93,15 @@ def read_text(value: object) -> str:
     return value
 
 
+def read_iri(value: object) -> str:
+    """An absolute IRI, without brackets around it."""
+    text = read_text(value)
+    iri = text[1:-1] if text[0] == "<" and text[-1] == ">" else text
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", iri) is None or re.search(r'[\0-\x20<>"{}|^`\\]', iri):
+        raise ValueError
+    return iri
+
+
 def read_id_key(value: object) -> str:
     """Up to 8 keys with commas between, each a key or keys joined by dots."""
     text = read_text(value)

@@ -161,7 +161,7 @@ def _no_triples(opened: OpenedInputs, bad: BadTriples, encoder: Encoder) -> Inpu
     sources = ", ".join([*names[:_NAMED], "..."] if len(names) > _NAMED else names)
     found = {"blank line": encoder.n_blank, "comment": encoder.n_comments, "bad triple": bad.count}
     others = ", ".join(counted(count, thing) for thing, count in found.items() if count)
-    listed = "".join(f"\n  {place}" for place in bad.first)
+    listed = "".join(f"\n  {place}" for place in (*bad.first, *opened.warnings()))
     return no_triples(sources, others, listed)
 
 

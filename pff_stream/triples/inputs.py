@@ -115,6 +115,10 @@ class OpenedInputs:
         matching = format_of(given, first_bytes, self._options)
         if matching is None:
             raise InputError(f"{name}: found {type(given).__name__}, expected triples")
+        if self._options.rdf.graph_name is not None and not matching.has_graphs:
+            raise InputError(
+                f"{name}: found no RDF, expected N-Quads, TriG or JSON-LD with --graph-name"
+            )
         if matching not in self._readers:
             self._readers[matching] = matching.reader(self._options, self._bad)
             if self._wanted is not None and self._readers[matching].find(self._wanted):
@@ -160,12 +164,17 @@ def format_of(given: object, first_bytes: bytes, options: EncodeOptions) -> Trip
     """
     matching = None
     if options.format != AUTO:
-        names = [one.name for one in options.formats if one.name]
-        if options.format not in names:
-            expected = ", ".join((AUTO, *names))
+        by_name = {
+            name: one
+            for one in reversed(options.formats)
+            for name in (one.name, *one.other_names)
+            if name
+        }
+        if options.format not in by_name:
+            expected = ", ".join((AUTO, *sorted(by_name)))
             raise UsageError(f"--format: found {options.format!r}, expected one of {expected}")
         if isinstance(given, str):
-            matching = next(one for one in options.formats if one.name == options.format)
+            matching = by_name[options.format]
     if matching is None:
         matching = next((one for one in options.formats if one.matches(given, first_bytes)), None)
     has_names = matching is None or matching.names_columns or not isinstance(given, str)

@@ -26,6 +26,17 @@ class DocumentOptions(NamedTuple):
     """`json-2`: no two objects of a document have one name; `json-1` escapes nothing in paths."""
 
 
+class RdfOptions(NamedTuple):
+    """How RDF becomes triples."""
+
+    graph_name: str | None = None
+    """Only the triples of this named graph are taken; None: those of all graphs."""
+    base: str | None = None
+    """What relative IRIs are resolved with; None: they are errors."""
+    max_document_bytes: int = 64 << 20
+    """Of JSON-LD."""
+
+
 class EncodeOptions(NamedTuple):
     """How triples are read."""
 
@@ -42,6 +53,7 @@ class EncodeOptions(NamedTuple):
     on_bad_triple: str = "fail"
     """`fail`, `skip`, or the share of the lines that may be no triples (`P%`)."""
     documents: DocumentOptions = DocumentOptions()
+    rdf: RdfOptions = RdfOptions()
     block_bytes: int = BLOCK_BYTES
     memory_bytes: int | None = None
     """What may be used: inputs that must need more are refused after their beginning."""
@@ -74,5 +86,10 @@ def encode_options(reading: InputOptions, window_bytes: int | None = None) -> En
             predicate="path" if reading.predicate == "path" else "key",
             max_document_bytes=reading.max_document_bytes,
             mapping=reading.mapping,
+        ),
+        rdf=RdfOptions(
+            graph_name=reading.graph_name,
+            base=reading.base,
+            max_document_bytes=reading.max_document_bytes,
         ),
     )

@@ -191,10 +191,10 @@ def test_json_by_its_content(tmp_path: Path, name: str) -> None:
     assert encoded(written(tmp_path, name, '[\n\t{\n\t\t"a": 1}]'))[1].n_read == 1
 
 
-def test_json_ld_is_not_read_unasked(tmp_path: Path) -> None:
-    """It is RDF; as plain JSON it is read where somebody says so."""
+def test_json_ld_is_no_plain_document(tmp_path: Path) -> None:
+    """It is RDF, in which keys without a context say nothing; as JSON it is read when asked."""
     path = written(tmp_path, "a.jsonld", '{"id": "x", "r": "y"}')
-    assert "--format json" in refused(path)
+    assert encoded(path)[1].n_read == 0
     assert encoded(path, options=EncodeOptions(format="json"))[1].n_read == 2
 
 

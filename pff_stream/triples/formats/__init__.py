@@ -8,15 +8,15 @@ from pff_stream.triples.formats.arrow import ArrowFormat
 from pff_stream.triples.formats.csv import CsvFormat
 from pff_stream.triples.formats.interface import TripleFormat
 from pff_stream.triples.formats.json import JsonFormat
-from pff_stream.triples.formats.jsonld import JsonLdFormat
 from pff_stream.triples.formats.openke import OpenKEFormat
 from pff_stream.triples.formats.parquet import ParquetFormat
+from pff_stream.triples.formats.rdf import RdfFormat
 from pff_stream.triples.formats.separated import SeparatedFormat
 from pff_stream.triples.formats.tsv import TsvFormat
 from pff_stream.triples.formats.tuples import TupleFormat
 
 FORMATS: tuple[TripleFormat, ...] = (
-    JsonLdFormat(),
+    RdfFormat(),
     JsonFormat(),
     CsvFormat(),
     OpenKEFormat(),

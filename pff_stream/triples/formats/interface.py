@@ -43,6 +43,10 @@ class TripleFormat(Protocol):
     """A value of `--format`; empty: it is not asked for by name."""
     names_columns: bool = False
     """Whether inputs have columns with names, of which a user may name three."""
+    other_names: tuple[str, ...] = ()
+    """Further values of `--format`, which its reader tells apart."""
+    has_graphs: bool = False
+    """Whether its reader knows what to do with `--graph-name`."""
 
     def matches(self, given: object, first_bytes: bytes) -> bool:
         """Whether it reads `given`; `first_bytes` of a path are decompressed, of an object none."""
