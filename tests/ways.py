@@ -26,7 +26,7 @@ WORDS = frozenset(
     [
         *("rules", "triples", "manifest", "workers", "budget_bytes", "plan", "semantics", "out"),
         *("rule_format", "violations", "report", "columns", "mapping", "graph", "check", "output"),
-        *("triple", "confidence", "relation", "findings", "score", "floor", "key"),
+        *("format", "triple", "confidence", "relation", "findings", "score", "floor", "key"),
     ]
 )
 """Settings whose name means something else, too: a plan's workers, a file's rule format."""

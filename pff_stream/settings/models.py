@@ -113,7 +113,7 @@ class InputOptions(Options):
     """Largest JSON document that is accepted."""
     graph_name: str | None = None
     """IRI of the named graph of RDF whose triples are taken; None: all of them."""
-    base: str | None = None
+    base_iri: str | None = None
     """IRI that relative IRIs of RDF are resolved with; None: they are errors."""
 
 

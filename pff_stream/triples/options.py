@@ -31,10 +31,8 @@ class RdfOptions(NamedTuple):
 
     graph_name: str | None = None
     """Only the triples of this named graph are taken; None: those of all graphs."""
-    base: str | None = None
+    base_iri: str | None = None
     """What relative IRIs are resolved with; None: they are errors."""
-    max_document_bytes: int = 64 << 20
-    """Of JSON-LD."""
 
 
 class EncodeOptions(NamedTuple):
@@ -89,7 +87,6 @@ def encode_options(reading: InputOptions, window_bytes: int | None = None) -> En
         ),
         rdf=RdfOptions(
             graph_name=reading.graph_name,
-            base=reading.base,
-            max_document_bytes=reading.max_document_bytes,
+            base_iri=reading.base_iri,
         ),
     )

@@ -52,6 +52,21 @@ cdef class Nesting:
     def __init__(self, uint64_t limit):
         self.limit = limit
 
+    def look(self, const unsigned char[::1] text):
+        """The next bytes."""
+        cdef size_t i
+        with nogil:
+            for i in range(<size_t>text.shape[0]):
+                self._next(text[i])
+        self.weight += text.shape[0]
+        self._judge()
+
+    cdef void _next(self, unsigned char c) noexcept nogil:
+        """The next byte."""
+
+    cdef _judge(self):
+        """Says in `fault` what is wrong but the depth."""
+
     cdef void _open(self) noexcept nogil:
         self.now += 1
         if self.now > <int64_t>self.depth:
@@ -66,14 +81,6 @@ cdef class Nesting:
 
 cdef class TurtleNesting(Nesting):
     """Of Turtle, TriG and N3: brackets of all kinds."""
-
-    def look(self, const unsigned char[::1] text):
-        """The next bytes."""
-        cdef size_t i
-        with nogil:
-            for i in range(<size_t>text.shape[0]):
-                self._next(text[i])
-        self.weight += text.shape[0]
 
     cdef void _next(self, unsigned char c) noexcept nogil:
         cdef State state = self.state
@@ -149,13 +156,7 @@ cdef class XmlNesting(Nesting):
     cdef uint32_t before          # the four bytes before
     cdef bint has_nested_entity
 
-    def look(self, const unsigned char[::1] text):
-        """The next bytes."""
-        cdef size_t i
-        with nogil:
-            for i in range(<size_t>text.shape[0]):
-                self._next(text[i])
-        self.weight += text.shape[0]
+    cdef _judge(self):
         if self.n_doctype > MAX_DOCTYPE_BYTES:
             self.fault = f"a DOCTYPE of over {MAX_DOCTYPE_BYTES} bytes"
         elif self.has_nested_entity:

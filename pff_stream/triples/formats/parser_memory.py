@@ -16,11 +16,11 @@ BYTES = {"turtle": 8, "trig": 8, "n3": 8, "rdfxml": 32, "jsonld": 48}
 (collections), JSON-LD 43."""
 
 
-def silent_at_most(syntax: str, max_document_bytes: int) -> int:
+def silent_at_most(syntax: str, of_document: int) -> int:
     """Bytes that may stand without a triple: of JSON-LD, what a document may have."""
-    return max_document_bytes if syntax == "jsonld" else MAX_SILENT_BYTES
+    return of_document if syntax == "jsonld" else MAX_SILENT_BYTES
 
 
-def at_most(syntax: str, n_bytes: int, max_document_bytes: int) -> int:
+def at_most(syntax: str, n_bytes: int, of_document: int) -> int:
     """A bound on what the parser holds of an input of so many bytes."""
-    return BYTES[syntax] * min(n_bytes, silent_at_most(syntax, max_document_bytes))
+    return BYTES[syntax] * min(n_bytes, silent_at_most(syntax, of_document))

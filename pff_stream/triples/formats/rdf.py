@@ -89,6 +89,7 @@ class RdfReader(TripleReader):
 
         self._format = options.format
         self._options: RdfOptions = options.rdf
+        self._of_document = options.documents.max_document_bytes
         self._bad = bad
         self._blank_nodes = BlankNodes()
         self._by_line = False
@@ -122,7 +123,7 @@ class RdfReader(TripleReader):
         return self._said
 
     def _shared(self) -> Shared:
-        return Shared(self._options, self._blank_nodes, self._bad, self._said)
+        return Shared(self._options, self._blank_nodes, self._bad, self._said, self._of_document)
 
 
 class Shared(NamedTuple):
@@ -132,6 +133,8 @@ class Shared(NamedTuple):
     blank_nodes: BlankNodes
     bad: BadTriples
     said: list[str]
+    of_document: int
+    """Bytes that a document of JSON-LD may have."""
 
     def say_nothing(self, name: str, syntax: Syntax) -> None:
         """Why an input gave no triple, where there is a reason to look for."""

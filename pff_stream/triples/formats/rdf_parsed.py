@@ -59,9 +59,7 @@ class _Text:
         self._syntax = syntax
         self._shared = shared
         self._by_line = by_line
-        self._most_bytes = parser_memory.silent_at_most(
-            syntax.name, shared.options.max_document_bytes
-        )
+        self._most_bytes = parser_memory.silent_at_most(syntax.name, shared.of_document)
         self._factor = parser_memory.BYTES[syntax.name]
         self._nesting: Nesting | None = None
         if syntax.name != "jsonld":  # whose parser has a limit of its own
@@ -167,7 +165,7 @@ class _Parsed:
     def _quads(self) -> Iterator[Any]:
         """What the parser gives; its errors as ours."""
         kind = getattr(self._oxigraph.RdfFormat, self._syntax.parsed_as or "")
-        base = self._shared.options.base
+        base = self._shared.options.base_iri
         try:
             yield from self._oxigraph.parse(self._text, format=kind, base_iri=base)
         except SyntaxError as error:

@@ -87,7 +87,7 @@ def test_every_syntax_gives_the_same_triples(path: Path, whole: Path) -> None:
     """As the W3C's test suites say it, in files that belong together."""
     pytest.importorskip("pyoxigraph")
     folder = "rdf-xml/xmlbase/" if path.suffix == ".rdf" else ""
-    options = EncodeOptions(rdf=RdfOptions(base=f"{BASE}{folder}{path.name}"))
+    options = EncodeOptions(rdf=RdfOptions(base_iri=f"{BASE}{folder}{path.name}"))
     found = lines(path, options=options)
     if path.name == "jsonld-di02-in.jsonld":  # it says nothing of directions, which RDF 1.2 has
         found = [line.replace("--rtl", "").replace("--ltr", "") for line in found]
