@@ -394,16 +394,21 @@ cdef struct TableViolated:
 
 cdef class TableCounter(Evaluator):
     cdef RuleRows rows            # what is told of rules, while they are counted; None: nothing
+    cdef bint by_sets             # bodies that match nothing are counted by the relations they need
+    cdef RuleTable names_in       # the table whose names are known
+    cdef int32_t* names_of        # names of the table: of entities, then of relations; -1
     cdef bint keeps_violated
     cdef TableViolated* violated
     cdef uint32_t violated_room
     cdef readonly uint32_t n_violated
 
+    cdef int _find_names(self, RuleTable table) except -1
+    cdef int _count_sets(self, RuleTable table, Tally* tally) except -1 nogil
+    cdef void _add_vacuous(self, uint8_t reason, uint32_t number, Tally* tally) noexcept nogil
     cdef void _set_names(self, RuleTable table, bint known) noexcept nogil
     cdef int _count_matching(
         self, RuleTable table, Tally* tally
     ) except -1 nogil
-    cdef int64_t _name_of(self, RuleTable table, int32_t entity) noexcept nogil
     cdef int _count_list(
         self, RuleTable table, uint32_t first, int32_t relation, int direction, int32_t constant,
         Tally* tally

@@ -25,7 +25,9 @@ from pff_stream.report._record cimport (
     VIOLATED,
 )
 from pff_stream.report._rows cimport Row, RuleRows
-from pff_stream.rules._table cimport RuleTable, constant_key, find_key_atom
+from pff_stream.rules._table cimport (
+    FILTER_REASONS, N_FILTERED, RuleTable, constant_key, find_key_atom
+)
 from pff_stream.triples._graph cimport CSR
 
 cdef extern from "_names.h":
@@ -49,6 +51,7 @@ cdef class TableCounter(Evaluator):
 
     def __dealloc__(self):
         free(self.violated)
+        free(self.names_of)
 
     def count_table(self, RuleTable table, RuleRows rows=None, *, bint keeps_violated=False):
         """Counts all rules of a table; writes no records.
@@ -60,8 +63,15 @@ cdef class TableCounter(Evaluator):
         `keeps_violated` it notes which rules are violated, for `list_violations`.
         """
         cdef Tally tally
+        cdef uint64_t n_left_out = 0
         memset(&tally, 0, sizeof(Tally))
+        for i in range(N_FILTERED):
+            n_left_out += table.left_out[i]
+            tally.reasons[FILTER_REASONS[i]] = table.left_out[i]
+        tally.outcomes[FILTERED] = n_left_out
         self.rows = rows
+        # Whoever asks for rows is told of filtered rules one by one.
+        self.by_sets = rows is None and table.n_filtered == n_left_out
         self.reserve_rules(0, table.max_body_atoms, table.max_body_rules)
         self.reserve_body(max(1, table.max_body_atoms))
         self.keeps_violated = keeps_violated
@@ -71,12 +81,16 @@ cdef class TableCounter(Evaluator):
         self.entity_ids = table.entity_ids
         self.relation_ids = table.relation_ids
         try:
+            self._find_names(table)
             with nogil:
                 self._set_names(table, True)
                 self._count_matching(table, &tally)
-                self._count_others(table, &tally)
-                self._set_names(table, False)
+                if self.by_sets:
+                    self._count_sets(table, &tally)
+                else:
+                    self._count_others(table, &tally)
         finally:
+            self._set_names(table, False)
             self.entity_ids = entity_ids
             self.relation_ids = relation_ids
             self.rows = None
@@ -107,6 +121,7 @@ cdef class TableCounter(Evaluator):
         self.entity_ids = table.entity_ids
         self.relation_ids = table.relation_ids
         try:
+            self._find_names(table)
             with nogil:
                 self._set_names(table, True)
                 for i in range(places.shape[0]):
@@ -128,27 +143,47 @@ cdef class TableCounter(Evaluator):
             self.relation_ids = relation_ids
             results.flush = None
 
+    cdef int _find_names(self, RuleTable table) except -1:
+        """Looks the names of the graph up in the table, unless they were: entities, then relations."""
+        cdef uint64_t i, start = 0, n = self.graph.n_entities
+        if self.names_in is table:
+            return 0
+        self.names_of = <int32_t*>grown(self.names_of, 4 * (n + self.graph.n_relations))
+        with nogil:
+            for i in range(n):
+                self.names_of[i] = <int32_t>_name_in(
+                    table, self.graph.entity_blob, start, self.graph.entity_ends[i]
+                )
+                start = self.graph.entity_ends[i]
+            start = 0
+            for i in range(self.graph.n_relations):
+                self.names_of[n + i] = <int32_t>_name_in(
+                    table, self.graph.relation_blob, start, self.graph.relation_ends[i]
+                )
+                start = self.graph.relation_ends[i]
+        self.names_in = table
+        return 0
+
     cdef void _set_names(self, RuleTable table, bint known) noexcept nogil:
         """Enters the ids of the graph's names beside those names that the rules use as well, or -1."""
-        cdef uint64_t i, start = 0
-        cdef int64_t name
-        for i in range(self.graph.n_entities):
-            name = _name_in(table, self.graph.entity_blob, start, self.graph.entity_ends[i])
+        cdef uint64_t i, n = self.graph.n_entities
+        cdef int32_t name
+        if <void*>self.names_in != <void*>table:     # there was no memory to look them up
+            return
+        for i in range(n):
+            name = self.names_of[i]
             if name >= 0:
                 table.entity_ids[name] = <int32_t>i if known else -1
-            start = self.graph.entity_ends[i]
-        start = 0
         for i in range(self.graph.n_relations):
-            name = _name_in(table, self.graph.relation_blob, start, self.graph.relation_ends[i])
+            name = self.names_of[n + i]
             if name >= 0:
                 table.relation_ids[name] = <int32_t>i if known else -1
-            start = self.graph.relation_ends[i]
 
     cdef int _count_matching(self, RuleTable table, Tally* tally) except -1 nogil:
         """Every body without atoms, without constants, or with a constant beside its relation."""
-        cdef uint64_t relation, start = 0, at
+        cdef uint64_t relation, at, n = self.graph.n_entities
         cdef uint32_t key
-        cdef int64_t name, constant
+        cdef int32_t name, constant
         cdef int direction
         cdef const CSR* rows
         table.epoch += 1
@@ -157,28 +192,21 @@ cdef class TableCounter(Evaluator):
             table.epoch = 1
         self._count_list(table, table.plain_bodies[0], -1, 0, -1, tally)
         for relation in range(self.graph.n_relations):
-            name = _name_in(
-                table, self.graph.relation_blob, start, self.graph.relation_ends[relation]
-            )
-            start = self.graph.relation_ends[relation]
+            name = self.names_of[n + relation]
             if name < 0:
                 continue
             self._count_list(table, table.relation_bodies[name], -1, 0, -1, tally)
             for direction in range(2):
                 rows = &self.graph.rows[2 * relation + direction]
                 for key in range(rows.n_keys):
-                    constant = self._name_of(table, rows.keys[key])
+                    constant = self.names_of[rows.keys[key]]
                     if constant >= 0:
-                        at = constant_key(<int32_t>name, direction, <int32_t>constant)
+                        at = constant_key(name, direction, constant)
                         self._count_list(
                             table, table.constant_bodies[at & table.constant_mask],
-                            <int32_t>name, direction, <int32_t>constant, tally
+                            name, direction, constant, tally
                         )
         return 0
-
-    cdef int64_t _name_of(self, RuleTable table, int32_t entity) noexcept nogil:
-        cdef uint64_t start = self.graph.entity_ends[entity - 1] if entity else 0
-        return _name_in(table, self.graph.entity_blob, start, self.graph.entity_ends[entity])
 
     cdef int _count_list(
         self, RuleTable table, uint32_t first, int32_t relation, int direction, int32_t constant,
@@ -222,6 +250,41 @@ cdef class TableCounter(Evaluator):
             rule = table.rule_ends[body]
             start = end
         return 0
+
+    cdef int _count_sets(self, RuleTable table, Tally* tally) except -1 nogil:
+        """The same of a table without filtered rules: of the relations that bodies need together."""
+        cdef uint64_t i
+        cdef uint32_t at, body, number, start = 0, first = 0
+        cdef bint is_there
+        for i in range(table.n_sets):
+            is_there = True
+            for at in range(start, table.set_ends[i]):
+                if table.relation_ids[table.set_relations[at]] < 0:
+                    is_there = False
+                    break
+            start = table.set_ends[i]
+            if is_there:
+                for at in range(first, table.set_body_ends[i]):
+                    body = table.set_bodies[at]
+                    if table.visited[body] != table.epoch:
+                        number = table.rule_ends[body]
+                        if body:
+                            number -= table.rule_ends[body - 1]
+                        self._add_vacuous(
+                            self._why_absent(
+                                table, table.body_ends[body - 1] if body else 0,
+                                table.body_ends[body],
+                            ),
+                            number, tally,
+                        )
+            else:
+                self._add_vacuous(RELATION_ABSENT, table.set_rules[i], tally)
+            first = table.set_body_ends[i]
+        return 0
+
+    cdef void _add_vacuous(self, uint8_t reason, uint32_t number, Tally* tally) noexcept nogil:
+        tally.outcomes[VACUOUS] += number
+        tally.reasons[reason] += number
 
     cdef uint8_t _why_absent(
         self, RuleTable table, uint32_t start, uint32_t end
@@ -287,7 +350,7 @@ cdef class TableCounter(Evaluator):
             return 0
         for atom in range(start, table.body_ends[body]):
             if table.relation_ids[table.atoms[3 * atom]] < 0:
-                for rule in range(n):
+                for rule in range(0 if self.by_sets else n):    # its set tells of them
                     self._tally(
                         table, <uint32_t>(first + rule), VACUOUS, RELATION_ABSENT, NULL, tally
                     )

@@ -2,6 +2,13 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 
+cdef enum:
+    N_FILTERED = 3                # reasons why rules are filtered
+
+# Why a rule is filtered, as the header counts them.
+cdef uint8_t[N_FILTERED] FILTER_REASONS
+
+
 cdef class RuleTable:
     cdef Py_buffer view
     cdef bint has_view
@@ -26,6 +33,13 @@ cdef class RuleTable:
     cdef const uint32_t* constant_bodies    # hash of (relation, direction, constant): lists
     cdef uint64_t constant_mask
     cdef const uint32_t* plain_bodies       # [0]: bodies without atoms (zero rules)
+    cdef uint64_t left_out[N_FILTERED]      # rules that are not here, by why they are filtered
+    cdef uint64_t n_sets                    # of relations, each what some bodies need
+    cdef const uint32_t* set_ends           # per set: end of its relations
+    cdef const uint32_t* set_relations
+    cdef const uint32_t* set_body_ends      # per set: end of its bodies
+    cdef const uint32_t* set_bodies
+    cdef const uint32_t* set_rules          # per set: rules of its bodies
     # per graph, reset after it
     cdef int32_t* entity_ids
     cdef int32_t* relation_ids

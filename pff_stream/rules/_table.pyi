@@ -3,7 +3,12 @@ from pff_stream.rules.chunk import RuleChunk
 
 class TableBuilder:
     def __init__(
-        self, min_support: int = ..., min_confidence: float = ..., relations: Relations = ...
+        self,
+        min_support: int = ...,
+        min_confidence: float = ...,
+        relations: Relations = ...,
+        *,
+        keeps_filtered: bool = ...,
     ) -> None: ...
     @property
     def held_bytes(self) -> int: ...

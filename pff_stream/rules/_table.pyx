@@ -17,7 +17,13 @@ from pff_stream.rules._asked cimport AskedRelations
 cdef enum:
     N_HEADER = 32
     FIRST_SLOTS = 1024
-    N_SECTIONS = 13
+    N_SECTIONS = 18
+    FILTERED_AT = 26              # in the header: rules that were left out, by reason
+    SETS_AT = 29
+
+
+
+FILTER_REASONS[0], FILTER_REASONS[1], FILTER_REASONS[2] = 4, 5, 10
 
 
 cdef struct Growing:
@@ -46,7 +52,8 @@ cdef class TableBuilder:
     """Takes the chunks of a rule file, then writes the table.
 
     `min_support` and `min_confidence` are applied to the miner's columns here, once for all graphs,
-    and so are the head relations that were asked for (see `AskedRelations`).
+    and so are the head relations that were asked for (see `AskedRelations`). Rules that these leave
+    out are in the table as filtered, or (not `keeps_filtered`) only counted.
     """
 
     cdef Growing names
@@ -67,8 +74,24 @@ cdef class TableBuilder:
     cdef int64_t min_support
     cdef double min_confidence
     cdef AskedRelations asked
+    cdef bint keeps_filtered
+    cdef uint64_t left_out[N_FILTERED]
+    # Sets of relations that bodies need: made when the table is whole.
+    cdef bint has_sets
+    cdef Growing set_ends
+    cdef Growing set_relations
+    cdef Growing set_of_body
 
-    def __init__(self, int64_t min_support=0, double min_confidence=0.0, relations=()):
+    def __init__(
+        self,
+        int64_t min_support=0,
+        double min_confidence=0.0,
+        relations=(),
+        *,
+        bint keeps_filtered=True,
+    ):
+        self.keeps_filtered = keeps_filtered
+        memset(self.left_out, 0, sizeof(self.left_out))
         self.asked = AskedRelations(relations)
         self.min_support = min_support
         self.min_confidence = min_confidence
@@ -88,6 +111,9 @@ cdef class TableBuilder:
         free(self.heads.data)
         free(self.filtered.data)
         free(self.sources.data)
+        free(self.set_ends.data)
+        free(self.set_relations.data)
+        free(self.set_of_body.data)
 
     @property
     def held_bytes(self):
@@ -96,6 +122,7 @@ cdef class TableBuilder:
             self.names.capacity + self.name_ends.capacity + self.hashes.capacity
             + self.atoms.capacity + self.body_ends.capacity + self.rule_ends.capacity
             + self.heads.capacity + self.filtered.capacity + self.sources.capacity
+            + self.set_ends.capacity + self.set_relations.capacity + self.set_of_body.capacity
             + 4 * (self.slot_mask + 1)
         )
 
@@ -117,46 +144,88 @@ cdef class TableBuilder:
         cdef int32_t triple[3]
         cdef uint8_t reason
         cdef int32_t relation
+        cdef bint is_met
+        # Names are entered when a rule that is kept uses them.
         cdef int32_t* numbers = <int32_t*>malloc(4 * max(1, name_ends.shape[0]))
         if numbers == NULL:
             raise MemoryError
+        self.has_sets = False
         try:
             for i in range(name_ends.shape[0]):
-                numbers[i] = self._intern(&names[0] + begin, name_ends[i] - begin, name_hashes[i])
-                begin = name_ends[i]
-            begin = 0
+                numbers[i] = -1
             for body in range(body_ends.shape[0]):
-                for atom in range(begin, body_ends[body]):
-                    _renumber(&atoms[3 * atom], numbers, triple)
-                    _append(&self.atoms, triple, 12)
-                self.max_body_atoms = max(self.max_body_atoms, body_ends[body] - begin)
-                begin = body_ends[body]
-                i = rule
+                i = self.heads.used
+                is_met = False
                 while rule < n_rules and rule_body[rule] == body:
-                    _renumber(&heads[3 * rule], numbers, triple)
-                    _append(&self.heads, triple, 12)
-                    reason = 0
                     relation = heads[3 * rule]
                     begin_name = name_ends[relation - 1] if relation else 0
-                    if not self.asked.has(
-                        &names[0] + begin_name, name_ends[relation] - begin_name
-                    ):
-                        reason = 10
-                    elif support[rule] >= 0 and support[rule] < self.min_support:
-                        reason = 4
-                    elif confidence[rule] == confidence[rule] and (
-                        confidence[rule] < self.min_confidence
-                    ):
-                        reason = 5
-                    self.n_filtered += reason != 0
-                    _append(&self.filtered, &reason, 1)
-                    self._end(&self.sources, sources[rule])
+                    reason = self._filter(
+                        &names[0] + begin_name, name_ends[relation] - begin_name,
+                        support[rule], confidence[rule]
+                    )
                     rule += 1
-                self.max_body_rules = max(self.max_body_rules, <uint64_t>(rule - i))
-                self._end(&self.body_ends, self.atoms.used // 12)
-                self._end(&self.rule_ends, self.heads.used // 12)
+                    if reason and not self.keeps_filtered:
+                        continue
+                    if not is_met:
+                        is_met = True
+                        for atom in range(begin, body_ends[body]):
+                            self._renumber(
+                                &atoms[3 * atom], numbers, names, name_ends, name_hashes, triple
+                            )
+                            _append(&self.atoms, triple, 12)
+                    self._renumber(
+                        &heads[3 * (rule - 1)], numbers, names, name_ends, name_hashes, triple
+                    )
+                    _append(&self.heads, triple, 12)
+                    _append(&self.filtered, &reason, 1)
+                    self._end(&self.sources, sources[rule - 1])
+                if is_met or self.keeps_filtered:
+                    self.max_body_atoms = max(self.max_body_atoms, body_ends[body] - begin)
+                    self.max_body_rules = max(
+                        self.max_body_rules, (self.heads.used - <uint64_t>i) // 12
+                    )
+                    self._end(&self.body_ends, self.atoms.used // 12)
+                    self._end(&self.rule_ends, self.heads.used // 12)
+                begin = body_ends[body]
         finally:
             free(numbers)
+
+    cdef uint8_t _filter(
+        self, const unsigned char* head, size_t n_head, int64_t support, double confidence
+    ) except? 255:
+        """Why a rule of this head relation is filtered, or 0; counts those that are."""
+        cdef int i
+        cdef uint8_t reason = 0
+        if not self.asked.has(head, n_head):
+            reason = 10
+        elif support >= 0 and support < self.min_support:
+            reason = 4
+        elif confidence == confidence and confidence < self.min_confidence:
+            reason = 5
+        self.n_filtered += reason != 0
+        if reason and not self.keeps_filtered:
+            for i in range(N_FILTERED):
+                self.left_out[i] += FILTER_REASONS[i] == reason
+        return reason
+
+    cdef int _renumber(
+        self, const int32_t* triple, int32_t* numbers, const unsigned char[::1] names,
+        const uint32_t[::1] ends, const uint64_t[::1] hashes, int32_t* out
+    ) except -1:
+        """A triple of the chunk by the names of the table."""
+        cdef int i
+        cdef int32_t name
+        cdef uint32_t begin
+        for i in range(3):
+            name = triple[i] if i == 0 else -1 - triple[i]
+            if name < 0:                    # a variable
+                out[i] = triple[i]
+                continue
+            if numbers[name] < 0:
+                begin = ends[name - 1] if name else 0
+                numbers[name] = self._intern(&names[0] + begin, ends[name] - begin, hashes[name])
+            out[i] = numbers[name] if i == 0 else -1 - numbers[name]
+        return 0
 
     cdef int _end(self, Growing* array, uint64_t end) except -1:
         cdef uint32_t value = <uint32_t>end
@@ -206,6 +275,9 @@ cdef class TableBuilder:
         return self._offsets()[N_SECTIONS]
 
     def _offsets(self):
+        if not self.has_sets:
+            self._make_sets()
+        n_sets = self.set_ends.used // 4
         n_names = self.name_ends.used // 4
         n_bodies = self.body_ends.used // 4
         constants = 1024
@@ -215,6 +287,7 @@ cdef class TableBuilder:
             4 * n_names, self.names.used, 4 * (self.slot_mask + 1), self.atoms.used,
             self.body_ends.used, self.rule_ends.used, self.heads.used, self.filtered.used,
             4 * n_bodies, 4 * max(1, n_names), 4 * constants, 4, self.sources.used,
+            self.set_ends.used, self.set_relations.used, 4 * n_sets, 4 * n_bodies, 4 * n_sets,
         ]
         end = 8 * N_HEADER
         offsets = [end]
@@ -223,6 +296,40 @@ cdef class TableBuilder:
             offsets.append(end)
         self.n_constants = constants
         return offsets
+
+    cdef int _make_sets(self) except -1:
+        """Which relations each body needs: equal sets have one number."""
+        cdef uint32_t n = self.body_ends.used // 4, body, start = 0, end, i, n_sets = 0
+        cdef const uint32_t* ends = <const uint32_t*>self.body_ends.data
+        cdef const int32_t* atoms = <const int32_t*>self.atoms.data
+        cdef uint32_t number
+        numbers = {}
+        self.set_ends.used = self.set_relations.used = self.set_of_body.used = 0
+        for body in range(n):
+            end = ends[body]
+            if end - start == 1:
+                key = atoms[3 * start]
+            elif end - start == 2 and atoms[3 * start] == atoms[3 * start + 3]:
+                key = atoms[3 * start]
+            elif end - start == 2:
+                key = (
+                    min(atoms[3 * start], atoms[3 * start + 3]),
+                    max(atoms[3 * start], atoms[3 * start + 3]),
+                )
+            else:
+                key = tuple(sorted({atoms[3 * i] for i in range(start, end)}))
+                key = key[0] if len(key) == 1 else key
+            found = numbers.get(key)
+            if found is None:
+                found = numbers[key] = n_sets
+                n_sets += 1
+                for relation in key if isinstance(key, tuple) else (key,):
+                    self._end(&self.set_relations, relation)
+                self._end(&self.set_ends, self.set_relations.used // 4)
+            self._end(&self.set_of_body, found)
+            start = end
+        self.has_sets = True
+        return 0
 
     def write_into(self, buffer):
         """Writes the table into a writable buffer of `size()` bytes."""
@@ -246,6 +353,9 @@ cdef class TableBuilder:
             header[7] = self.n_constants - 1
             for i in range(N_SECTIONS):
                 header[8 + i] = offsets[i]
+            for i in range(N_FILTERED):
+                header[FILTERED_AT + i] = self.left_out[i]
+            header[SETS_AT] = self.set_ends.used // 4
             memcpy(base, header, sizeof(header))
             self._copy(base + header[8], &self.name_ends)
             self._copy(base + header[9], &self.names)
@@ -256,7 +366,13 @@ cdef class TableBuilder:
             self._copy(base + header[14], &self.heads)
             self._copy(base + header[15], &self.filtered)
             self._copy(base + header[20], &self.sources)
+            self._copy(base + header[21], &self.set_ends)
+            self._copy(base + header[22], &self.set_relations)
             memset(base + header[16], 0, header[20] - header[16])
+            self._list_sets(
+                <uint32_t*>(base + header[23]), <uint32_t*>(base + header[24]),
+                <uint32_t*>(base + header[25]),
+            )
             self._index(
                 <uint32_t*>(base + header[16]), <uint32_t*>(base + header[17]),
                 <uint32_t*>(base + header[18]), <uint32_t*>(base + header[19]),
@@ -267,6 +383,25 @@ cdef class TableBuilder:
     cdef void _copy(self, unsigned char* to, const Growing* array) noexcept:
         if array.used:
             memcpy(to, array.data, array.used)
+
+    cdef void _list_sets(self, uint32_t* ends, uint32_t* bodies, uint32_t* rules) noexcept:
+        """The bodies of each set, one set behind the other, and how many rules they have."""
+        cdef const uint32_t* sets = <const uint32_t*>self.set_of_body.data
+        cdef const uint32_t* rule_ends = <const uint32_t*>self.rule_ends.data
+        cdef uint32_t n = self.body_ends.used // 4, n_sets = self.set_ends.used // 4, body, i
+        cdef uint32_t begin = 0, count
+        memset(ends, 0, 4 * <size_t>n_sets)
+        memset(rules, 0, 4 * <size_t>n_sets)
+        for body in range(n):
+            ends[sets[body]] += 1
+            rules[sets[body]] += rule_ends[body] - (rule_ends[body - 1] if body else 0)
+        for i in range(n_sets):
+            count = ends[i]
+            ends[i] = begin
+            begin += count
+        for body in range(n):
+            bodies[ends[sets[body]]] = body
+            ends[sets[body]] += 1
 
     cdef void _index(
         self, uint32_t* next_body, uint32_t* relation_bodies, uint32_t* constant_bodies,
@@ -294,14 +429,6 @@ cdef class TableBuilder:
             next_body[body] = first[0]
             first[0] = body + 1
             start = ends[body]
-
-
-cdef inline void _renumber(
-    const int32_t* triple, const int32_t* numbers, int32_t* out
-) noexcept nogil:
-    out[0] = numbers[triple[0]]
-    out[1] = triple[1] if triple[1] >= 0 else -1 - numbers[-1 - triple[1]]
-    out[2] = triple[2] if triple[2] >= 0 else -1 - numbers[-1 - triple[2]]
 
 
 cdef class RuleTable:
@@ -342,6 +469,14 @@ cdef class RuleTable:
         self.constant_bodies = <const uint32_t*>(base + header[18])
         self.plain_bodies = <const uint32_t*>(base + header[19])
         self.sources = <const uint32_t*>(base + header[20])
+        self.set_ends = <const uint32_t*>(base + header[21])
+        self.set_relations = <const uint32_t*>(base + header[22])
+        self.set_body_ends = <const uint32_t*>(base + header[23])
+        self.set_bodies = <const uint32_t*>(base + header[24])
+        self.set_rules = <const uint32_t*>(base + header[25])
+        self.n_sets = header[SETS_AT]
+        for i in range(N_FILTERED):
+            self.left_out[i] = header[FILTERED_AT + i]
         self.entity_ids = <int32_t*>malloc(4 * max(1, self.n_names))
         self.relation_ids = <int32_t*>malloc(4 * max(1, self.n_names))
         self.visited = <uint32_t*>calloc(max(1, self.n_bodies), 4)

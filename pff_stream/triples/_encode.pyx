@@ -17,7 +17,9 @@ from pff_stream.triples._layout cimport (
     LAYOUT_VERSION,
     Shape, aligned, choose_index, index_bytes, padded, put32, put64, write_names, write_rows
 )
-from pff_stream.triples._name_table cimport Array, Text, free_names, release, reserve, slots_for
+from pff_stream.triples._name_table cimport (
+    KEPT_BYTES, Array, Text, free_names, release, reserve, restart_names, slots_for
+)
 from pff_stream.triples._triple_lines cimport Record, TripleLines
 
 cdef extern from "triples/_arrays.h":
@@ -53,6 +55,9 @@ cdef class Encoder(TripleLines):
     cdef Array ends               # uint64[n_relations], behind the distinct pairs
     cdef Array shapes             # Shape[2 * n_relations]
     cdef uint64_t largest
+    cdef Array spare
+    cdef Array stamps
+    cdef bint keeps               # arrays stay for the next graph, up to `KEPT_BYTES` of each
     cdef readonly uint64_t n_triples
     cdef readonly uint64_t largest_relation_read
 
@@ -61,6 +66,30 @@ cdef class Encoder(TripleLines):
         release(&self.starts)
         release(&self.ends)
         release(&self.shapes)
+        release(&self.spare)
+        release(&self.stamps)
+
+    def restart(self):
+        """Another graph is read from here on, mostly in the arrays that are there."""
+        self.keeps = True
+        restart_names(&self.entities)
+        restart_names(&self.relations)
+        self.n_read = self.n_blank = self.n_comments = self.n_triples = 0
+        self._let_go(&self.records)
+        self._let_go(&self.tail)
+        self._let_go(&self.pairs)
+        self._let_go(&self.starts)
+        self._let_go(&self.ends)
+        self._let_go(&self.shapes)
+        self._let_go(&self.spare)
+        self._let_go(&self.stamps)
+        if self.entities.slots.at == NULL or self.relations.slots.at == NULL:
+            raise MemoryError
+
+    cdef void _let_go(self, Array* array) noexcept nogil:
+        """Of an array that is not needed any more."""
+        if not self.keeps or array.bytes > KEPT_BYTES:
+            release(array)
 
     def finish_reading(self):
         """Sorts the triples by relation, subject and object, and drops those met before.
@@ -68,22 +97,21 @@ cdef class Encoder(TripleLines):
         At most `PAIR_BYTES` for each triple beside the records, then `PAIR_BYTES` for each triple of
         the largest relation and 4 bytes for each entity.
         """
-        cdef Array spare, stamps
         cdef bint good
-        memset(&spare, 0, sizeof(Array))
-        memset(&stamps, 0, sizeof(Array))
         if self.n_read >> 32:
             self._check_relation_sizes()
         with nogil:
-            good = self._group() and reserve(&spare, self.largest * sizeof(uint64_t))
+            good = self._group() and reserve(&self.spare, self.largest * sizeof(uint64_t))
             if good:
-                self._sort(<uint64_t*>spare.at)
-            release(&spare)
-            good = good and reserve(&stamps, self.entities.n * sizeof(uint32_t))
+                self._sort(<uint64_t*>self.spare.at)
+            self._let_go(&self.spare)
+            good = good and reserve(&self.stamps, self.entities.n * sizeof(uint32_t))
             good = good and reserve(&self.shapes, DIRECTIONS * self.relations.n * sizeof(Shape))
             if good:
-                self._measure(<uint32_t*>stamps.at)
-            release(&stamps)
+                if self.keeps:
+                    memset(self.stamps.at, 0, self.entities.n * sizeof(uint32_t))
+                self._measure(<uint32_t*>self.stamps.at)
+            self._let_go(&self.stamps)
         if not good:
             self._no_memory()
 
@@ -112,6 +140,8 @@ cdef class Encoder(TripleLines):
         starts = <uint64_t*>self.starts.at
         places = <uint64_t*>self.ends.at
         pairs = <uint64_t*>self.pairs.at
+        if self.keeps:
+            memset(starts, 0, (n + 1) * sizeof(uint64_t))
         for i in range(self.n_read):
             starts[records[i].relation + 1] += 1
         self.largest = 0
@@ -129,11 +159,11 @@ cdef class Encoder(TripleLines):
                 <uint64_t>records[i].subject << 32 | <uint32_t>records[i].object
             )
             places[records[i].relation] += 1
-            if (i + 1) % FORGET_RECORDS == 0:
+            if (i + 1) % FORGET_RECORDS == 0 and not self.keeps:
                 self._forget(
                     records, (i + 1 - FORGET_RECORDS) * sizeof(Record), (i + 1) * sizeof(Record)
                 )
-        release(&self.records)
+        self._let_go(&self.records)
         if self.spilled:
             pff_scattered(pairs, self.pairs.bytes, False)
         return True
@@ -222,34 +252,35 @@ cdef class Encoder(TripleLines):
                 at = aligned(at + 4 * ((self.entities.n + 63) >> 6))
         return at
 
-    def write_into(self, buffer, bytes input_hash, str mapping):
+    def write_into(self, buffer, bytes input_hash, str mapping, *, bint sums=True):
         """Writes the graph into the first `size()` bytes of `buffer`; the encoder is empty afterwards.
 
-        `input_hash` has 16 bytes, `mapping` at most 16 ASCII letters.
+        `input_hash` has 16 bytes, `mapping` at most 16 ASCII letters. Without `sums` it has no
+        checksums: it is for this process alone.
         """
         cdef Py_buffer view
-        cdef Array spare
         cdef uint64_t total = self.size()
         cdef unsigned char* base
         cdef bytes name = mapping.encode("ascii")
         cdef bint good
         if len(input_hash) != 16 or len(name) > 16:
             raise ValueError("expected a hash of 16 bytes and a mapping of at most 16 letters")
-        memset(&spare, 0, sizeof(Array))
         PyObject_GetBuffer(buffer, &view, PyBUF_WRITABLE)
         try:
             if <uint64_t>view.len < total:
                 raise ValueError(f"a buffer of {view.len} bytes for a graph of {total}")
             base = <unsigned char*>view.buf
             with nogil:
-                good = reserve(&spare, self.largest * sizeof(uint64_t))
+                good = reserve(&self.spare, self.largest * sizeof(uint64_t))
                 if good:
-                    self._write_sections(base, total, <uint64_t*>spare.at)
-                release(&spare)
+                    self._write_sections(base, total, <uint64_t*>self.spare.at)
+                self._let_go(&self.spare)
             if not good:
                 raise MemoryError
             memcpy(base + 152, <Text>input_hash, 16)
             memcpy(base + 168, <Text>name, len(name))
+            if not sums:
+                return
             with memoryview(buffer).cast("B") as written:
                 checksum = 0
                 for start in range(HEADER, total, 1 << 20):
@@ -279,8 +310,9 @@ cdef class Encoder(TripleLines):
         put64(base, 48, self.n_read)
         at = write_names(base, at, 64, &self.entities)
         at = write_names(base, at, 104, &self.relations)
-        free_names(&self.entities)
-        free_names(&self.relations)
+        if not self.keeps:
+            free_names(&self.entities)
+            free_names(&self.relations)
         table = at
         put64(base, 144, table)
         at = padded(base, table + 2 * TABLE_RECORD * self.relations.n)
@@ -303,7 +335,7 @@ cdef class Encoder(TripleLines):
             base, at, record + TABLE_RECORD, pairs, n, &shapes[1], 1, self.entities.n
         )
         start, stop = start * sizeof(uint64_t), stop * sizeof(uint64_t)
-        if start >> 16 != stop >> 16:   # from where the last time stopped, or a little before
+        if start >> 16 != stop >> 16 and not self.keeps:   # from where the last time stopped, or a little before
             self._forget(self.pairs.at, start & ~<uint64_t>0xFFFF, stop)
         return at
 

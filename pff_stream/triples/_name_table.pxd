@@ -1,6 +1,6 @@
 # Arrays that grow, and names interned into them: one blob, the end of each name, open addressing.
 from libc.stdint cimport int32_t, uint32_t, uint64_t
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcmp, memcpy, memset
 
 cdef extern from "_names.h":
     uint64_t pff_name_hash(const unsigned char* name, size_t length) noexcept nogil
@@ -16,6 +16,8 @@ ctypedef const unsigned char* Text
 
 cdef enum:
     MAX_NAMES = 0x7FFFFFFF
+    KEPT_BYTES = 1 << 18          # of an array that stays for the next graph
+    FIRST_SLOTS = 64
 
 # What can be wrong with a line. Everything from FATAL on ends the reading.
 cdef enum Problem:
@@ -160,6 +162,20 @@ cdef inline Problem intern(
     names.letter = names.letter or (length == 1 and 65 <= name[0] <= 90)
     names.blanks = names.blanks or pff_has_blanks(name, length)
     return GOOD
+
+
+cdef inline void restart_names(Names* names) noexcept nogil:
+    """Forgets all names; arrays stay, unless they are large. Without memory there are no slots."""
+    names.n = names.blob_bytes = 0
+    names.nested, names.letter, names.blanks = True, False, False
+    if names.blob.bytes > KEPT_BYTES:
+        release(&names.blob)
+    if names.ends.bytes > KEPT_BYTES:
+        release(&names.ends)
+    if names.slots.at == NULL or (names.mask + 1) * sizeof(uint32_t) > KEPT_BYTES:
+        grow_slots(names, FIRST_SLOTS)
+    else:
+        memset(names.slots.at, 0, (names.mask + 1) * sizeof(uint32_t))
 
 
 cdef inline void free_names(Names* names) noexcept nogil:

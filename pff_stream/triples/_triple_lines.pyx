@@ -16,8 +16,8 @@ from pff_stream.errors import InputError, OutputError
 from pff_stream.triples.hints import hint
 from pff_stream.words import counted
 from pff_stream.triples._name_table cimport (
-    BLANK, COLUMNS, EMPTY, GOOD, MAX_NAMES, MEMORY, NUL, SELF_NAME, TOO_LONG_NAME, UTF8,
-    Array, Problem, Text, fetch_end, fetch_name, fetch_slot, free_names, grow_slots, intern,
+    BLANK, COLUMNS, EMPTY, FIRST_SLOTS, GOOD, MAX_NAMES, MEMORY, NUL, SELF_NAME, TOO_LONG_NAME,
+    UTF8, Array, Problem, Text, fetch_end, fetch_name, fetch_slot, free_names, grow_slots, intern,
     pff_name_hash, release, reserve
 )
 
@@ -39,7 +39,6 @@ RECORD_BYTES = sizeof(Record)
 MAX_LINE_BYTES = 1 << 26
 
 cdef enum:
-    FIRST_SLOTS = 64
     SPILL_WINDOW = 1 << 21        # bytes of an array in a file that are in memory behind its end
     AHEAD = 16                    # lines whose names are fetched before the first is looked up
 

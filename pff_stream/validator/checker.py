@@ -17,9 +17,7 @@ from pff_stream.report._rows import RuleRows
 from pff_stream.report.records import Counts, Reason
 from pff_stream.report.totals import Totals
 from pff_stream.triples._graph import GraphView
-from pff_stream.triples.encode import PrivateGraph, encode_quietly
-from pff_stream.triples.formats.interface import Given
-from pff_stream.triples.formats.text import TextFormat
+from pff_stream.validator.encoding import DocumentEncoder
 from pff_stream.work.found import findings_of_results, ranked_rules
 from pff_stream.work.spooled import is_settled, spooled_rules
 from pff_stream.work.task import RESULT_BYTES
@@ -65,8 +63,7 @@ class Checker:
         self._rules = rules
         self._options = options
         self._table = rules.table() if rules.is_table_usable(options.counting) else None
-        reading = options.reading
-        self._reading = reading._replace(formats=(TextFormat(), *reading.formats))
+        self._encoder = DocumentEncoder(options.reading)
 
     def check(self, content: Content, n: int | None) -> Checked:
         """What the document comes to, with its first `n` findings (None: all).
@@ -75,7 +72,7 @@ class Checker:
         """
         started = time.perf_counter()
         try:
-            buffer, notes = self._encoded(content)
+            buffer, notes = self._encoder.graph(content)
             totals, found = self._found(GraphView(buffer), content.name, n)
         except (InputError, RefusedError) as error:
             raise DocumentError(_named(str(error), content.name)) from None
@@ -96,13 +93,6 @@ class Checker:
             with self._spooled(graph) as spooled:
                 write_results(spooled, [rows], self._options.merging)
         return bytes(found)
-
-    def _encoded(self, content: Content) -> tuple[bytearray, Notes]:
-        room = PrivateGraph(self._reading.memory_bytes)
-        given = content.text if content.triples is None else content.triples
-        one = Given(content.name, given) if content.path is None else content.path
-        report = encode_quietly([one], room, self._reading)
-        return room.buffer, report.notes
 
     def _found(
         self, graph: GraphView, name: str, n: int | None

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from pff_stream.errors import DocumentError
+from pff_stream.triples.formats._json_of import json_of
 
-_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _SHOWN = 60
 
 
@@ -26,8 +26,11 @@ class Content(NamedTuple):
     """Whether the lines of the text are the caller's own."""
 
 
-def content_of(document: object, name: str) -> Content:
-    """What was given, in the terms of a reader; `DocumentError` for what is no document."""
+def content_of(document: object, name: str, most_bytes: int) -> Content:
+    """What was given, in the terms of a reader; `DocumentError` for what is no document.
+
+    Objects whose text takes over `most_bytes` are none, either.
+    """
     if isinstance(document, bytes):
         return Content(name, text=document)
     if isinstance(document, (bytearray, memoryview)):
@@ -39,17 +42,22 @@ def content_of(document: object, name: str) -> Content:
     if isinstance(document, list) and all(isinstance(one, tuple) for one in document):
         return Content(name, triples=document)
     if isinstance(document, (dict, list, tuple)):
-        return Content(name, text=text_of(document, name), has_lines=False)
+        return Content(name, text=text_of(document, name, most_bytes), has_lines=False)
     raise DocumentError(
         f"{name}: found {_shown(document)}, expected JSON text, a path, a dict, a list, or a list "
         "of (subject, relation, object) tuples"
     )
 
 
-def text_of(value: object, name: str) -> bytes:
+def text_of(value: object, name: str, most_bytes: int) -> bytes:
     """A Python object as JSON; `DocumentError` with the pointer of what JSON has not."""
     try:
-        return _JSON.encode(value).encode()
+        return json_of(value, most_bytes)
+    except OverflowError:
+        raise DocumentError(
+            f"{name}: found a document of over {most_bytes} bytes, expected a smaller one "
+            "(max_document)"
+        ) from None
     except (TypeError, ValueError, RecursionError) as error:
         pointer, found = next(_wrong(value), ("", str(error)))
     raise DocumentError(f"{name}, at {pointer or 'the document'}: found {found}")

@@ -104,7 +104,7 @@ def _mined(file: RuleFile, index: int) -> list[MinerValues]:
 def _table(
     file: RuleFile, least: tuple[int, float], relations: Relations, folder: str
 ) -> mmap.mmap:
-    builder = TableBuilder(*least, relations)
+    builder = TableBuilder(*least, relations, keeps_filtered=False)
     buffer = bytearray(file.max_chunk_bytes)
     for index in range(len(file.chunks)):
         builder.add(file.read_chunk(index, buffer))

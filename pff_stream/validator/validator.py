@@ -75,6 +75,7 @@ class Validator(Closing):
         if threads is not None and threads < 1:
             raise UsageError(f"threads: found {threads}, expected 1 or more")
         self._settings = ValidatorSettings.of(rules=path, **options)
+        self._most_bytes = self._settings.reading.max_document_bytes
         self._folder = working_folder()
         self._budget = MemoryBudget(self._settings.resources)
         try:
@@ -104,7 +105,8 @@ class Validator(Closing):
         than there is room for: the next one can be checked.
         """
         serving = self._serving
-        checked = serving.checked(content_of(document, name), findings)
+        content = content_of(document, name, self._most_bytes)
+        checked = serving.checked(content, findings)
         told = serving.options.reading, serving.options.merging
         return CheckResult(checked, serving.rules, told, serving.rows)
 

@@ -15,7 +15,7 @@ from pff_stream.errors import InputError
 from pff_stream.files.decoders import unpacked_name
 from pff_stream.files.known import check_text
 from pff_stream.files.sources import STANDARD_INPUT, shown
-from pff_stream.notes import KEPT, NoteKind
+from pff_stream.notes import KEPT, NoteKind, Notes
 from pff_stream.triples.formats._document import MAX_DOCUMENT_BYTES, DocumentWalk
 from pff_stream.triples.formats.document_memory import at_most
 from pff_stream.triples.formats.elements import Element, split_elements, split_lines
@@ -216,12 +216,7 @@ class DocumentReader(TripleReader):
             before = f"/{element.index}".encode() if element.in_array else b""
             self._wanted.settle(source, lambda at: element.line + walk.line_of(at), before)
         self._named += walk.named
-        for name, (count, places) in walk.noted().items():
-            kind = _NOTES[name]
-            for at in places[: KEPT - len(self._bad.notes.first(kind))]:
-                count -= 1
-                self._bad.notes.add(kind, source, element.line + walk.line_of(at), "")
-            self._bad.notes.count_more(kind, count)
+        note_walk(walk, self._bad.notes, source, element.line)
         walk.release_document()
 
     def _claim_stem(self, source: str, stem: str) -> None:
@@ -269,6 +264,16 @@ _NOTES = {
     ),
 }
 """What the walk notes, by its names."""
+
+
+def note_walk(walk: DocumentWalk, notes: Notes, source: str, line: int) -> None:
+    """Adds what was noticed in a document that begins in this line."""
+    for name, (count, places) in walk.noted().items():
+        kind = _NOTES[name]
+        for at in places[: KEPT - len(notes.first(kind))]:
+            count -= 1
+            notes.add(kind, source, line + walk.line_of(at), "")
+        notes.count_more(kind, count)
 
 
 def _wrong(
