@@ -22,7 +22,7 @@ cdef class Joined:
     cdef uint64_t n_relations
     cdef Sorter listed            # by triple, then by rank
     cdef Sorter found             # in the order of findings
-    cdef uint32_t max_reasons
+    cdef uint32_t most_reasons
     cdef dict entities            # names that the graph has not, and their numbers
     cdef dict relations
     cdef list entity_names

@@ -53,13 +53,13 @@ cdef class Joined:
         uint64_t n_relations,
         Sorter listed,
         Sorter found,
-        uint32_t max_reasons,
+        uint32_t most_reasons,
     ):
         self.n_entities = n_entities
         self.n_relations = n_relations
         self.listed = listed
         self.found = found
-        self.max_reasons = max_reasons
+        self.most_reasons = most_reasons
         self.entities, self.relations = {}, {}
         self.entity_names, self.relation_names = [], []
 
@@ -226,7 +226,7 @@ cdef class Joined:
                 group.sides |= 2 if entry[16] else 1
                 if by_score:
                     sum_of_logs += logs[rank]
-                if group.kept < self.max_reasons:
+                if group.kept < self.most_reasons:
                     group.kept += 1
                     n_witness = <uint32_t>((n - FRONT_BYTES) // ATOM_BYTES)
                     reasons += PyBytes_FromStringAndSize(<const char*>&rank, 4)

@@ -16,6 +16,7 @@ from pff_stream.findings._joined import Joined
 from pff_stream.findings._sorted import Sorter
 from pff_stream.findings._table_order import TableOrder
 from pff_stream.findings.choose import Order, choose
+from pff_stream.findings.confidence import Kind, ranked_by
 from pff_stream.findings.found import Described, FoundFindings, ranks_of
 from pff_stream.findings.packed import PackedFindings
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pff_stream.findings.catalogue import RuleCatalogue
     from pff_stream.report.streams import Finding
     from pff_stream.rules._table import RuleTable
+    from pff_stream.settings.models import EvaluationOptions, FindingsOptions
     from pff_stream.triples._graph import GraphView
 
 SORT_BYTES = 256 << 10
@@ -50,6 +52,22 @@ class WantedOfDocument:
     folder: str | None = None
     """For temporary files, where sorts take them; None: the system's."""
     max_disk_bytes: int | None = None
+
+    @classmethod
+    def of(
+        cls, options: FindingsOptions, evaluation: EvaluationOptions, kind: Kind, folder: str
+    ) -> WantedOfDocument:
+        """All that the options ask for, with rules ranked by this kind; without a cap of disk."""
+        return cls(
+            n=None,
+            kind=kind,
+            ranked_by=ranked_by(kind, options.score, evaluation.assumption),
+            n_reasons=options.max_reasons,
+            floor=options.floor,
+            by_score=options.score != "max",
+            more_predictions=evaluation.unseen,
+            folder=folder,
+        )
 
     def with_n(self, n: int | None) -> WantedOfDocument:
         """The same, but so many of them."""

@@ -6,6 +6,7 @@ import mmap
 import os
 import zlib
 from contextlib import ExitStack
+from dataclasses import replace
 
 from pff_stream.evaluate.options import evaluator_options
 from pff_stream.execute.files import InputFile
@@ -61,22 +62,13 @@ def catalogue_of(ready: Ready, stack: ExitStack) -> InputFile:
 
 def findings_wanted(ready: Ready) -> WantedOfDocument | None:
     """The findings that are looked for in each document; None: none."""
-    options, evaluation = ready.settings.findings, ready.settings.evaluation
-    n = ready.settings.document_findings
+    settings, n = ready.settings, ready.settings.document_findings
     if n == 0:
         return None
-    kind = ready.ranking.kind
-    return WantedOfDocument(
-        n=n,
-        kind=kind,
-        ranked_by=f"{kind.word}/{options.score}/{evaluation.assumption}",
-        n_reasons=options.max_reasons,
-        floor=options.floor,
-        by_score=options.score != "max",
-        more_predictions=evaluation.unseen,
-        folder=ready.folder,
-        max_disk_bytes=ready.settings.resources.max_disk_bytes,
+    wanted = WantedOfDocument.of(
+        settings.findings, settings.evaluation, ready.ranking.kind, ready.folder
     )
+    return replace(wanted, n=n, max_disk_bytes=settings.resources.max_disk_bytes)
 
 
 def arguments_of(

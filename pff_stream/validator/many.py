@@ -19,7 +19,7 @@ Checks: TypeAlias = Callable[[str, object], CheckResult | FailedCheck]
 
 def numbered(documents: Iterable[Any]) -> Iterator[Named]:
     """Documents with names by their places, from 1."""
-    return zip(map("document {}".format, count(1)), documents, strict=False)
+    return zip((f"document {number}" for number in count(1)), documents, strict=False)
 
 
 def results_of(

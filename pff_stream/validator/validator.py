@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from pff_stream.closing import Closing
 from pff_stream.errors import DocumentError, RefusedError, UsageError
 from pff_stream.evaluate.options import evaluator_options
 from pff_stream.files.temporary import working_folder
-from pff_stream.findings.confidence import ranked_by
 from pff_stream.findings.of_document import WantedOfDocument
 from pff_stream.plan.budget import MemoryBudget
 from pff_stream.plan.preparation import Preparation
@@ -182,8 +182,7 @@ class Validator(Closing):
 
     def _check_options(self, rules: ValidatorRules) -> CheckOptions:
         settings = self._settings
-        evaluation, findings = settings.evaluation, settings.findings
-        kind = rules.ranking.kind
+        evaluation = settings.evaluation
         return CheckOptions(
             reading=encode_options(settings.reading)._replace(
                 memory_bytes=int(self._plan.settings["document_bytes"] or 0),
@@ -193,15 +192,10 @@ class Validator(Closing):
             semantics=rules.semantics,
             counting=evaluator_options(evaluation, rules.relations, examples=False),
             merging=merge_options(evaluation, self._folder),
-            wanted=WantedOfDocument(
-                n=_FINDINGS,
-                kind=kind,
-                ranked_by=ranked_by(kind, findings.score, evaluation.assumption),
-                n_reasons=findings.max_reasons,
-                floor=findings.floor,
-                by_score=findings.score != "max",
-                more_predictions=evaluation.unseen,
-                folder=self._folder,
+            wanted=replace(
+                WantedOfDocument.of(
+                    settings.findings, evaluation, rules.ranking.kind, self._folder
+                ),
                 max_disk_bytes=settings.resources.max_disk_bytes,
             ),
             folder=self._folder,
