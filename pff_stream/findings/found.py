@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
-from pff_stream.findings.message import key_of, message_of
+from pff_stream.report.message import key_of, message_of
 from pff_stream.report.records import Names
 from pff_stream.report.streams import ABSENT, CONFLICT, Finding, FindingReason, Found
 

@@ -132,7 +132,10 @@ def _gone(document: Mapping[str, Any]) -> Gone:
 
 
 def _as_shown(finding: Finding) -> Finding:
-    """The best of its reasons, with the first triples of its witness: all that a terminal shows."""
-    best = finding.reasons[0]
-    shown = replace(best, witness=best.witness[:SHOWN_FACTS], where=best.where[:SHOWN_FACTS])
+    """The best of its reasons, with the first triples of its witness: all that a terminal shows.
+
+    And one more, which tells that there are more.
+    """
+    best, n = finding.reasons[0], SHOWN_FACTS + 1
+    shown = replace(best, witness=best.witness[:n], where=best.where[:n])
     return replace(finding, reasons=(shown,))

@@ -7,10 +7,12 @@ does not fit the width is cut, with a sign.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from pff_stream.report.found import FoundTotals
+from pff_stream.report.found import SHOWN_FACTS, FoundTotals
 from pff_stream.report.labels import labelled
+from pff_stream.report.message import message_of
 from pff_stream.report.streams import ABSENT, CONFLICT, Finding, Found
 from pff_stream.report.summary import visible
 from pff_stream.words import counted
@@ -75,7 +77,7 @@ def _compared(found: FoundTotals) -> str:
     )
 
 
-def _kind(found: FoundTotals) -> str:
+def _kind(found: FoundTotals | Finding) -> str:
     return found.ranked_by.partition("/")[0]
 
 
@@ -105,49 +107,92 @@ def _named(name: str, labels: Mapping[str, str]) -> str:
 
 
 def _table(shown: Sequence[Finding], width: int, labels: Mapping[str, str]) -> Iterator[Line]:
+    columns = [
+        _Column("#", is_right=True),
+        _Column("missing triple", is_name=True),
+        _Column("", is_name=True),
+        _Column("", is_name=True),
+        _Column("rules", is_right=True),
+        _Column("best", is_right=True),
+        _Column("has instead", is_name=True),
+    ]
     rows = [
-        (
+        [
             str(place),
             *(_named(name, labels) for name in one.triple),
             f"{one.reasons_total:,}",
             f"{one.score:.3f}",
             _instead(one, labels),
-        )
+        ]
         for place, one in enumerate(shown, 1)
     ]
-    titles = ("#", "missing triple", "", "", "rules", "best", "has instead")
-    named = (1, 2, 3, 6)
-    widths = [max(len(row[column]) for row in rows) for column in range(len(titles))]
-    for column in (0, 4, 5, 6):
-        widths[column] = max(widths[column], len(titles[column]))
-    _fit(widths, named, width)
-    yield [Span(_row(titles, widths), FAINT)]
+    if any(one.document for one in shown):
+        columns.insert(1, _Column("document", is_name=True))
+        for row, one in zip(rows, shown, strict=True):
+            row.insert(1, visible(one.document))
+    if any(one.new is not None for one in shown):
+        columns.append(_Column(""))
+        for row, one in zip(rows, shown, strict=True):
+            row.append("NEW" if one.new else "")
+    for place, column in enumerate(columns):
+        column.size = max(columns_of(row[place]) for row in rows)
+    _fit_titles(columns)
+    _fit(columns, width)
+    yield [Span(_titles(columns), FAINT)]
     for row, one in zip(rows, shown, strict=True):
-        yield [Span(_row(row, widths), NEW if one.new else PLAIN)]
+        yield [Span(_row(row, columns), NEW if one.new else PLAIN)]
 
 
-def _fit(widths: list[int], named: Sequence[int], width: int) -> None:
+@dataclass(slots=True)
+class _Column:
+    """A column of the table."""
+
+    title: str
+    is_name: bool = False
+    """Whether it has names, which are cut where they are too long."""
+    is_right: bool = False
+    size: int = 0
+
+
+def _fit_titles(columns: Sequence[_Column]) -> None:
+    """Makes columns as wide as their titles; that of the triple reaches over its three."""
+    for place, column in enumerate(columns):
+        reach = [column]
+        while column.title and place + len(reach) < len(columns):
+            following = columns[place + len(reach)]
+            if following.title or not following.is_name:
+                break
+            reach.append(following)
+        has = sum(one.size for one in reach) + _GAP * (len(reach) - 1)
+        reach[-1].size += max(0, len(column.title) - has)
+
+
+def _fit(columns: Sequence[_Column], width: int) -> None:
     """Makes the widest columns of names narrower until the row fits."""
-    most = width - _GAP * (len(widths) - 1)
-    while sum(widths) > most:
-        widest = max(named, key=lambda column: widths[column])
-        if widths[widest] <= _LEAST_COLUMN:
+    most = width - _GAP * (len(columns) - 1)
+    while sum(one.size for one in columns) > most:
+        widest = max((one for one in columns if one.is_name), key=lambda one: one.size)
+        if widest.size <= _LEAST_COLUMN:
             return
-        widths[widest] -= 1
+        widest.size -= 1
 
 
-def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
-    right = (0, 4, 5)
+def _titles(columns: Sequence[_Column]) -> str:
+    line, end = "", 0
+    for column in columns:
+        title = column.title.rjust(column.size) if column.is_right else column.title
+        # What is there already may reach over columns without a title.
+        line = line.ljust(end) + title if title.strip() else line
+        end += column.size + _GAP
+    return line
+
+
+def _row(cells: Sequence[str], columns: Sequence[_Column]) -> str:
     parts = []
-    for column, (cell, size) in enumerate(zip(cells, widths, strict=True)):
-        text = cell if len(cell) <= size else cell[: size - 1] + CUT
-        # The title of the triple reaches over its three columns.
-        if column == 1 and not cells[2]:
-            parts.append(f"{cell:<{sum(widths[1:4]) + 2 * _GAP}}")
-        elif column in (2, 3) and not cells[2]:
-            continue
-        else:
-            parts.append(f"{text:>{size}}" if column in right else f"{text:<{size}}")
+    for cell, column in zip(cells, columns, strict=True):
+        text = _cut(cell, column.size)
+        blanks = " " * (column.size - columns_of(text))
+        parts.append(blanks + text if column.is_right else text + blanks)
     return (" " * _GAP).join(parts).rstrip()
 
 
@@ -155,8 +200,8 @@ def _instead(finding: Finding, labels: Mapping[str, str]) -> str:
     names, total = _in_place(finding.found, by_object=finding.by_object)
     if not total:
         return "-"
-    more = total - 1
-    return _named(names[0], labels) + (f" +{more:,}" if more else "")
+    more = total - len(names[:1])
+    return "".join(_named(name, labels) for name in names[:1]) + (f" +{more:,}" if more else "")
 
 
 def _in_place(found: Found, *, by_object: bool) -> tuple[tuple[str, ...], int]:
@@ -175,34 +220,74 @@ def _block(finding: Finding, width: int, labels: Mapping[str, str]) -> Iterator[
     if where is not None:
         pointer = where.pointer or ""
         place = f"{visible(where.file)}:{where.line}  {visible(pointer)}".rstrip()
-    mark = "NEW" if finding.new else ""
-    room = width - len(mark) - _GAP
-    head = Span(_cut(place, room).ljust(room) if mark else _cut(place, width), PLACE)
-    yield [head, Span(" " * _GAP + mark, NEW)] if mark else [head]
-    said, _, _ = finding.message.partition(", because ")
-    yield [Span(_cut(f"  {visible(said)}", width), EXPECTED)]
+    if finding.new:
+        yield _ended(Span("", PLACE), Span(place, PLACE), Span("NEW", NEW), width)
+    else:
+        yield [Span(_cut(place, width), PLACE)]
+    yield [Span(_cut(f"  {_said(finding, labels)}", width), EXPECTED)]
     best = finding.reasons[0]
-    for place_of, fact in enumerate(best.witness):
-        at = best.where[place_of] if place_of < len(best.where) else None
+    for number, fact in enumerate(best.witness):
+        lead = Span("  because  " if number == 0 else "           ")
+        if number == SHOWN_FACTS:
+            yield [lead, Span(CUT)]
+            break
+        at = best.where[number] if number < len(best.where) else None
         subject, relation, value = (_named(name, labels) for name in fact)
         told = f"{subject} {relation} = {value}"
-        line = ""
-        if at is not None:
-            told = f"{visible(at.pointer)} = {value}" if at.pointer is not None else told
-            line = f"(line {at.line})"
-        lead = "  because  " if place_of == 0 else "           "
-        room = width - len(lead) - (len(line) + _GAP if line else 0)
-        yield [Span(lead), Span(_cut(told, room).ljust(room) if line else _cut(told, room)),
-               Span(" " * _GAP + line, FAINT)]  # fmt: skip
-    kind = finding.ranked_by.partition("/")[0]
-    of = f"{100 * best.confidence:.4g} % ({kind})"
-    lead = f"  rule {best.line}  "
-    room = width - len(lead) - len(of) - _GAP
-    yield [Span(lead, FAINT), Span(_cut(visible(best.text), room).ljust(room)),
-           Span(" " * _GAP + of, FAINT)]  # fmt: skip
+        if at is None:
+            yield [lead, Span(_cut(told, width - len(lead.text)))]
+            continue
+        told = f"{visible(at.pointer)} = {value}" if at.pointer is not None else told
+        yield _ended(lead, Span(told), Span(f"(line {at.line})", FAINT), width)
+    of = f"{100 * best.confidence:.4g} % ({_kind(finding)})"
+    lead = Span(f"  rule {best.line}  ", FAINT)
+    yield _ended(lead, Span(visible(best.text)), Span(of, FAINT), width)
     if finding.reasons_total > 1:
         yield [Span(f"  and {counted(finding.reasons_total - 1, 'rule')} more", FAINT)]
 
 
+def _said(finding: Finding, labels: Mapping[str, str]) -> str:
+    """What is expected and what is found, names with their labels."""
+    subject, relation, object_ = (_named(name, labels) for name in finding.triple)
+    found = replace(
+        finding.found,
+        objects=tuple(_named(name, labels) for name in finding.found.objects),
+        subjects=tuple(_named(name, labels) for name in finding.found.subjects),
+    )
+    return message_of(
+        (subject, relation, object_),
+        found,
+        (),
+        by_object=finding.by_object,
+        is_single=finding.message.startswith("expected "),
+    )
+
+
+def _ended(lead: Span, text: Span, end: Span, width: int) -> Line:
+    """A line with something at its end; the text between is cut where it is too long."""
+    room = width - len(lead.text) - len(end.text) - _GAP
+    shown = _cut(text.text, room)
+    blanks = " " * (max(0, room - columns_of(shown)) + _GAP)
+    return [lead, Span(shown, text.kind), Span(blanks + end.text, end.kind)]
+
+
 def _cut(text: str, room: int) -> str:
-    return text if len(text) <= room else text[: max(0, room - 1)] + CUT
+    """The text in so many columns, with a sign where something of it is left out."""
+    if columns_of(text) <= room:
+        return text
+    kept, left = [], room - 1
+    for character in text:
+        left -= columns_of(character)
+        if left < 0:
+            break
+        kept.append(character)
+    return "".join(kept) + CUT
+
+
+def columns_of(text: str) -> int:
+    """Columns that a text takes on a terminal: two for wide characters, none for marks."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(0 if combining(one) else 2 if east_asian_width(one) in "WF" else 1 for one in text)

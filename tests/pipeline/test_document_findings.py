@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pff_stream.findings.message import key_of
+from pff_stream.report.message import key_of
 from tests.findings.planted import N_DOCUMENTS, N_ERRORS, Planted, PlantedDocuments
 from tests.findings.test_planted_places import planted
 from tests.test_end_to_end import environment, run
