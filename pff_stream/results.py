@@ -14,10 +14,12 @@ import shutil
 import tempfile
 import weakref
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Reversible, Sequence
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Self, TypeVar, overload
 
+from pff_stream.files.arrow_library import has_arrow
 from pff_stream.report.folder import SUMMARY
 from pff_stream.report.formats import file_name
 from pff_stream.report.formats.findings import Findings
@@ -26,6 +28,7 @@ from pff_stream.report.read_findings import read_finding
 from pff_stream.report.read_metrics import read_metric
 from pff_stream.report.records import Outcome
 from pff_stream.report.result_lines import ResultLines
+from pff_stream.result_tables import Columns, FindingColumns, MetricColumns, stream_of
 
 if TYPE_CHECKING:
     from pff_stream.notes import Notes
@@ -57,8 +60,11 @@ class ResultFolder:
         return open(os.path.join(self.path, name), "rb", buffering)
 
 
-class Lines(Sequence[Item], Generic[Item]):
+class Lines(Collection[Item], Reversible[Item], Generic[Item]):
     """Records of a file of lines, each made when it is asked for; equal to any sequence alike.
+
+    Not registered as a sequence, though it has all that one has: polars would hold all records then
+    before it looked for a table.
 
     Raises `InputError` where the file is not what the run wrote, `ValueError` where the results are
     removed.
@@ -69,6 +75,7 @@ class Lines(Sequence[Item], Generic[Item]):
         folder: ResultFolder,
         name: str,
         read: Callable[[ResultLines, str], Item],
+        columns: Columns[Item],
         *,
         skips: int = 0,
         keeps: Callable[[bytes], bool] | None = None,
@@ -78,6 +85,7 @@ class Lines(Sequence[Item], Generic[Item]):
         self._folder = folder
         self._name = name
         self._read = read
+        self._columns = columns
         self._skips = skips
         self._keeps = keeps
         self._found = places
@@ -92,7 +100,7 @@ class Lines(Sequence[Item], Generic[Item]):
     def __getitem__(self, index: int | slice) -> Item | Lines[Item]:
         places = self._places()
         if isinstance(index, slice):
-            return Lines(self._folder, self._name, self._read, places=places[index])
+            return Lines(self._folder, self._name, self._read, self._columns, places=places[index])
         with self._folder.open(self._name) as file:
             return self._record(file, places[index])
 
@@ -103,11 +111,22 @@ class Lines(Sequence[Item], Generic[Item]):
                 yield self._record(file, place)
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Sequence):
+        if not isinstance(other, (Sequence, Lines)):
             return NotImplemented
         return len(self) == len(other) and all(map(operator.eq, self, other))
 
+    index = Sequence.index
+    count = Sequence.count
+    __contains__ = Sequence.__contains__
+    __reversed__ = Sequence.__reversed__
     __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def __arrow_c_stream__(self) -> Callable[..., object]:
+        """Gives the records as a table, batch by batch; only where pyarrow is installed."""
+        if not has_arrow():
+            raise AttributeError("__arrow_c_stream__: found no pyarrow, which makes tables")
+        return partial(stream_of, self, self._columns)
 
     def __repr__(self) -> str:
         return f"<{len(self)} records of {self._name}>"
@@ -146,15 +165,19 @@ class RunResult:
         with folder.open(SUMMARY) as file:
             self.summary: dict[str, Any] = json.loads(file.read().decode("utf-8", "replace"))
             """`summary.json`."""
-        self.findings: Sequence[Finding] = (
-            Lines(folder, file_name(Findings), read_finding) if self.summary["findings"] else ()
+        self.findings: Lines[Finding] = Lines(
+            folder,
+            file_name(Findings),
+            read_finding,
+            FindingColumns(),
+            places=None if self.summary["findings"] else array("Q"),
         )
         """Missing triples, best first, with their reasons; as many as were asked for."""
-        self.metrics: Sequence[RuleMetric] = self._rules(None)
+        self.metrics: Lines[RuleMetric] = self._rules(None)
         """Every rule, in the order of the rules."""
-        self.violated: Sequence[RuleMetric] = self._rules(Outcome.VIOLATED)
+        self.violated: Lines[RuleMetric] = self._rules(Outcome.VIOLATED)
         """The rules that miss a triple."""
-        self.satisfied: Sequence[RuleMetric] = self._rules(Outcome.SATISFIED)
+        self.satisfied: Lines[RuleMetric] = self._rules(Outcome.SATISFIED)
         """The rules whose predictions are all triples of the graph."""
 
     def __enter__(self) -> Self:
@@ -183,4 +206,6 @@ class RunResult:
             return line.split(b"\t", 2)[1] == wanted
 
         is_kept = None if outcome is None else keeps
-        return Lines(self._folder, file_name(Metrics), read, skips=1, keeps=is_kept)
+        return Lines(
+            self._folder, file_name(Metrics), read, MetricColumns(), skips=1, keeps=is_kept
+        )

@@ -49,9 +49,14 @@ def held_bytes() -> int:
     return _held_bytes
 
 
+def has_arrow() -> bool:
+    """Whether it is installed; imports nothing."""
+    return "pyarrow" in sys.modules or importlib.util.find_spec("pyarrow") is not None
+
+
 def check_arrow(what: str) -> None:
     """`UsageError` where there is no pyarrow, which `what` is read by; imports nothing."""
-    if "pyarrow" not in sys.modules and importlib.util.find_spec("pyarrow") is None:
+    if not has_arrow():
         raise UsageError(
             f"{what}: found no pyarrow, which reads it: pip install 'pff-stream[parquet]'"
         )
@@ -90,7 +95,7 @@ def import_tables(given: Iterable[object]) -> None:
 
     Where there is none, that is said when the table is read.
     """
-    if any(map(is_table, given)) and importlib.util.find_spec("pyarrow") is not None:
+    if any(map(is_table, given)) and has_arrow():
         import_arrow("a table")
 
 

@@ -42,21 +42,25 @@ class Metrics(LinesWriter):
         self._lines.put(metric_line(metric).encode("utf-8", "surrogateescape"))
 
 
+def counted_values(metric: RuleMetric) -> tuple[int | float | None, ...]:
+    """The columns from `predictions` to `head_coverage`; None where nothing was counted."""
+    if not metric.outcome.evaluated:
+        return (None,) * 8
+    return (
+        metric.counts.predictions,
+        metric.counts.support,
+        metric.counts.absent,
+        metric.counts.unknown,
+        metric.violations,
+        metric.confidence,
+        metric.partial_confidence,
+        metric.head_coverage,
+    )
+
+
 def metric_line(metric: RuleMetric) -> str:
     """The line of a rule."""
-    counted: tuple[int | float | None, ...] = (None,) * 8
-    if metric.outcome.evaluated:
-        counted = (
-            metric.counts.predictions,
-            metric.counts.support,
-            metric.counts.absent,
-            metric.counts.unknown,
-            metric.violations,
-            metric.confidence,
-            metric.partial_confidence,
-            metric.head_coverage,
-        )
-    cells = ["" if value is None else repr(value) for value in (*counted, *metric.miner)]
+    cells = ["" if one is None else repr(one) for one in (*counted_values(metric), *metric.miner)]
     return (
         "\t".join((str(metric.line), metric.outcome.word, metric.reason, *cells, metric.text))
         + "\n"
