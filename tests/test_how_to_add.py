@@ -15,8 +15,8 @@ pytestmark = pytest.mark.thorough
 EXAMPLE = Path(__file__).parent.parent / "docs" / "example"
 RULES = "2\t1\t0.5\tknows(X,Y) <= likes(X,Y)\n3\t3\t1.0\tlikes(X,Y) <= likes(X,Y)\n"
 TRIPLES = "ana\tlikes\tbob\nbob\tlikes\tcy\nana\tknows\tbob\n"
-BEST = "(0.500, rule 1: `knows(X,Y) <= likes(X,Y)`)"
-SHOWN = f"- `bob knows cy`: missing cy, because likes is cy {BEST}\n"
+BEST = "(0.500, rule 1: knows(X,Y) <= likes(X,Y))"
+SHOWN = f"- bob knows cy: missing cy, because likes is cy {BEST}\n"
 
 
 @pytest.fixture
@@ -62,21 +62,21 @@ def test_an_executor_over_a_manifest(newcomer: Newcomer) -> None:
 
 def test_a_result_writer(newcomer: Newcomer) -> None:
     """One file and its entry: reports by suffix and by name, at the end of a run and afterwards."""
-    said = newcomer.run("run", "rules.tsv", "triples.tsv", "--report", "a.md", code=2)
-    assert "found a.md, expected a file whose name ends in one of .jsonl, .tsv" in said
+    said = newcomer.run("run", "rules.tsv", "triples.tsv", "--report", "a.txt", code=2)
+    assert "found a.txt, expected a file whose name ends in one of .jsonl, .md, .sarif, .tsv, .xml" in said
 
     newcomer.follow("Add a result writer in one file")
     given = ("rules.tsv", "triples.tsv", "--out", "results")
-    newcomer.run("run", *given, "--report", "a.md", "--report", "markdown=b.txt", code=1)
-    newcomer.run("report", "results", "--report", "later.md")
-    text = (newcomer.folder / "a.md").read_text()
-    assert text == f"# Findings (object-identity)\n\n{SHOWN}\n1 violation in all.\n"
-    assert (newcomer.folder / "b.txt").read_text() == text
-    assert (newcomer.folder / "later.md").read_text() == text
+    newcomer.run("run", *given, "--report", "a.txt", "--report", "plain=b", code=1)
+    newcomer.run("report", "results", "--report", "later.txt")
+    text = (newcomer.folder / "a.txt").read_text()
+    assert text == f"Findings (object-identity)\n\n{SHOWN}\n1 violation in all.\n"
+    assert (newcomer.folder / "b").read_text() == text
+    assert (newcomer.folder / "later.txt").read_text() == text
     # Without a folder, and beside violations that go elsewhere.
-    said = newcomer.run("run", *given[:2], "--report", "c.md", "--violations", "-", code=1)
+    said = newcomer.run("run", *given[:2], "--report", "c.txt", "--violations", "-", code=1)
     assert json.loads(said.splitlines()[0])["head"] == ["bob", "knows", "cy"]
-    assert (newcomer.folder / "c.md").read_text() == text
+    assert (newcomer.folder / "c.txt").read_text() == text
 
 
 def test_a_result_writer_over_a_manifest(newcomer: Newcomer) -> None:
@@ -84,12 +84,12 @@ def test_a_result_writer_over_a_manifest(newcomer: Newcomer) -> None:
     newcomer.follow("Add a result writer in one file")
     (newcomer.folder / "m.yaml").write_text("tasks:\n- one: triples.tsv\n")
     given = ("--manifest", "m.yaml", "--rules", "rules.tsv", "--out", "results")
-    newcomer.run("run", *given, "--report", "a.md", "--report", "rules=a.tsv", code=1)
+    newcomer.run("run", *given, "--report", "a.txt", "--report", "rules=a.tsv", code=1)
     assert (newcomer.folder / "a.tsv").read_text()
-    newcomer.run("report", "results", "--report", "b.md")
-    made = (newcomer.folder / "a.md").read_text()
+    newcomer.run("report", "results", "--report", "b.txt")
+    made = (newcomer.folder / "a.txt").read_text()
     assert made
-    assert (newcomer.folder / "b.md").read_text() == made
+    assert (newcomer.folder / "b.txt").read_text() == made
 
 
 def test_a_result_writer_is_planned(newcomer: Newcomer) -> None:
@@ -103,7 +103,7 @@ def test_a_result_writer_is_planned(newcomer: Newcomer) -> None:
         return {one["name"]: [term["name"] for term in one["terms"]] for one in plan["phases"]}
 
     assert "report" not in phases()
-    assert "a.md: text" in phases("--report", "a.md")["report"]
+    assert "a.txt: text" in phases("--report", "a.txt")["report"]
 
 
 TABLE = """head;body;confidence

@@ -24,7 +24,7 @@ from pff_stream.files.writers import (
     open_writer,
 )
 from pff_stream.observer import Observer, Tick, no_tick
-from pff_stream.report.formats import DOCUMENT_FOLDER, FOLDER, WRITERS, file_name
+from pff_stream.report.formats import DOCUMENT_FOLDER, FOLDER, FORMS, file_name
 from pff_stream.report.formats.findings import Findings
 from pff_stream.report.formats.interface import DrivenWriter, ResultWriter
 from pff_stream.report.formats.lines import Violations
@@ -113,11 +113,11 @@ def report_outputs(asked: Sequence[str]) -> list[Output[ResultWriter]]:
 
 def _report(asked: str) -> Output[ResultWriter]:
     name, path = split_report(asked)
-    for writer in WRITERS:
-        if writer.name == name or (name is None and path.endswith(writer.suffix)):
-            return Output(writer(), path)
-    suffixes = ", ".join(sorted({writer.suffix for writer in WRITERS}))
-    names = ", ".join(writer.name for writer in WRITERS)
+    for form in FORMS:
+        if form.name == name or (name is None and form.suffix and path.endswith(form.suffix)):
+            return Output(form.writer()(), path)
+    suffixes = ", ".join(sorted({form.suffix for form in FORMS if form.suffix}))
+    names = ", ".join(form.name for form in FORMS)
     raise UsageError(
         f"--report: found {asked}, expected a file whose name ends in one of {suffixes}, or "
         f"NAME=FILE with one of the names {names}"

@@ -1,4 +1,4 @@
-"""The seam of result writers: a new one is a file beside this one, and its class in `WRITERS`.
+"""The seam of result writers: a new one is a file beside this one, and its entry in `FORMS`.
 
 A writer has one output. It is given the streams that it wants, in the order of `report.streams`,
 and writes bytes as they come. Whoever gave it `out` keeps or abandons what was written.
@@ -23,7 +23,7 @@ class ResultWriter(Protocol):
     name: ClassVar[str]
     """The stem of its file in a folder of results; how `--report NAME=FILE` names it."""
     suffix: ClassVar[str]
-    """How the names of its files end: `.md`."""
+    """How the names of its files end: `.md`; empty where only its name chooses it."""
     wants: ClassVar[frozenset[str]]
     """Of `finding`, `metric` and `document`: no other of them is called."""
 
