@@ -75,8 +75,7 @@ class DocumentResults:
             return
         lines = ResultLines(self._file(_METRICS))
         found = [0] * len(Outcome)
-        partial = self.summary.settings.get("assumption") == "partial"
-        for metric in read_metrics(lines, self.name, partial=partial):
+        for metric in read_metrics(lines, self.name, partial=self.summary.partial):
             found[metric.outcome] += 1
             yield metric
         expected = self.summary.totals.rules.outcomes
@@ -154,9 +153,8 @@ class FinishedRun:
     def summed(self) -> Iterator[RuleMetric]:
         """Every rule summed over all documents of a manifest."""
         lines = ResultLines(os.path.join(self._folder, _METRICS))
-        partial = self.summary.settings.get("assumption") == "partial"
         n = 0
-        for metric in read_metrics(lines, "", partial=partial):
+        for metric in read_metrics(lines, "", partial=self.summary.partial):
             n += 1
             yield metric
         totals = self.summary.totals

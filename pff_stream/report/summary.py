@@ -39,6 +39,11 @@ class Summary:
     labels: Mapping[str, Json] = field(default_factory=dict)
     """What a manifest says and nobody here reads: `execution_id`, `sequence`."""
 
+    @property
+    def partial(self) -> bool:
+        """Whether unknown predictions were left out of the counts (`--assumption partial`)."""
+        return self.settings.get("assumption") == "partial"
+
     def to_json(self) -> dict[str, Json]:
         """The document, its keys in their order."""
         documents, totals = self.totals, self.totals.rules

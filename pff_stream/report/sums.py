@@ -116,13 +116,12 @@ def mined_values(chunk: SourceChunk) -> list[MinerValues]:
 
 def with_shares(metric: RuleMetric, facts: int, options: MergeOptions) -> RuleMetric:
     """A record with what follows from its counts; `facts`: triples of its head's relation."""
-    counts, unseen = metric.counts, options.unseen
-    predictions = counts.predictions
+    counts = metric.counts
     return replace(
         metric,
-        confidence=counts.support / (predictions + unseen) if predictions else None,
+        confidence=options.confidence(counts),
         violations=counts.violations(partial=options.partial),
-        partial_confidence=counts.partial_confidence(unseen),
+        partial_confidence=options.partial_confidence(counts),
         head_coverage=counts.support / facts if facts else None,
     )
 

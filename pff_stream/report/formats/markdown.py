@@ -63,10 +63,9 @@ class Markdown(BoundedWriter[str]):
         write, totals = self._text.write, summary.totals
         reason = str(summary.run.get("reason") or "")
         write(f"# {'Failed: ' + _text(reason) if reason else 'Passed'}\n\n")
-        partial = summary.settings.get("assumption") == "partial"
         lists_documents = "manifest" in summary.inputs
         for line in summary_lines(
-            totals, summary.semantics, lists_documents=lists_documents, partial=partial
+            totals, summary.semantics, lists_documents=lists_documents, partial=summary.partial
         ):
             write(f"- {_text(line)}\n")
         if self._failed:
