@@ -67,6 +67,10 @@ class ForkServerStarter:
                     os.kill(self._pid, signal.SIGKILL)
                 await_exit(self._pid, 2.0)
 
+    def abandon(self) -> None:
+        """In a fork of this process: closes this end, which the other one's process has, too."""
+        self._hang_up()
+
     def _ask(self, kind: int, number: int, descriptors: list[int]) -> int:
         """One request and its response; raises OSError where the server does not answer."""
         if self._control is None:

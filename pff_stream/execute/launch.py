@@ -128,6 +128,9 @@ class Starter(Protocol):
     def close(self) -> None:
         """Ends whatever serves to start processes."""
 
+    def abandon(self) -> None:
+        """In a fork of this process: lets go of it, and ends nothing."""
+
 
 def launch(starter: Starter, *places: int) -> Child:
     """Starts a process; raises OSError where the system will not.
@@ -172,6 +175,9 @@ class ForkStarter:
     def close(self) -> None:
         """Nothing to end."""
 
+    def abandon(self) -> None:
+        """Nothing to let go of."""
+
 
 class SharingForkStarter(ForkStarter):
     """The same for many processes, which are to copy as little as can be of what they share."""
@@ -207,6 +213,9 @@ class SpawnStarter:
 
     def close(self) -> None:
         """Nothing to end."""
+
+    def abandon(self) -> None:
+        """Nothing to let go of."""
 
 
 def first_message(program: Program) -> bytes:

@@ -107,6 +107,8 @@ class ProcessCrew(Generic[Task, Answer]):
         seconds = min(seconds, self._job.wait_seconds)
         began = time.monotonic()
         for key, mask in self._selector.select(seconds):
+            if key.data is None:
+                continue  # what it is watched for is for whoever had it watched
             worker: Worker[Task] = key.data
             if mask & selectors.EVENT_WRITE:
                 worker.flush()
@@ -118,6 +120,10 @@ class ProcessCrew(Generic[Task, Answer]):
             if self._clock - self._checked >= min(seconds, STALL_CHECK_SECONDS):
                 self._checked = self._clock
                 self._check_stalls(queue)
+
+    def watch(self, descriptor: int) -> None:
+        """Has `wait` end when this can be read, too; whoever asks for it reads it."""
+        self._selector.register(descriptor, selectors.EVENT_READ)
 
     def retire(self, queue: TaskQueue[Task, Answer] | None) -> bool:
         """Closes a slot: an empty one, else an idle worker's, else the last one's."""
@@ -156,6 +162,16 @@ class ProcessCrew(Generic[Task, Answer]):
                 self._starter.close()
                 self._selector.close()
                 self._page.close()
+
+    def abandon(self) -> None:
+        """In a fork of this process: lets go of workers that are another's, and ends none."""
+        for worker in self._workers:
+            if worker is not None:
+                worker.child.close()
+        self._workers = [None] * len(self._workers)
+        for child in self._unreaped:
+            child.close()
+        self._starter.abandon()
 
     def _dismiss(self) -> None:
         """Lets idle workers end by themselves."""

@@ -13,6 +13,13 @@ Task = TypeVar("Task")
 Answer = TypeVar("Answer")
 
 
+class NotYet:
+    """What a source gives that has nothing yet, and is to be asked again: `NOT_YET`."""
+
+
+NOT_YET = NotYet()
+
+
 class Completed(NamedTuple, Generic[Task, Answer]):
     """A task (or a part of one that was split) with its answer."""
 
@@ -63,7 +70,10 @@ class TaskQueue(Generic[Task, Answer]):
     """
 
     def __init__(
-        self, tasks: Iterable[Task], window: int, split: Callable[[Task], Sequence[Task]]
+        self,
+        tasks: Iterable[Task | NotYet],
+        window: int,
+        split: Callable[[Task], Sequence[Task]],
     ) -> None:
         self._source = iter(tasks)
         self._window = window
@@ -145,6 +155,8 @@ class TaskQueue(Generic[Task, Answer]):
             task = next(self._source)
         except StopIteration:
             self._exhausted = True
+            return False
+        if isinstance(task, NotYet):
             return False
         self._open += 1
         self._waiting.append(Item(task, Drawn()))

@@ -5,9 +5,10 @@ One for each thread that checks at the same time: its rule table has room to cou
 
 from __future__ import annotations
 
+import mmap
 import time
 from contextlib import AbstractContextManager, ExitStack
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from pff_stream.errors import DocumentError, InputError, RefusedError
 from pff_stream.evaluate._kernel import Evaluator, TableCounter
@@ -24,13 +25,28 @@ from pff_stream.work.task import RESULT_BYTES
 
 if TYPE_CHECKING:
     from pff_stream.evaluate.options import EvaluatorOptions
+    from pff_stream.findings.catalogue import RuleCatalogue
     from pff_stream.findings.of_document import DocumentFindings, WantedOfDocument
     from pff_stream.findings.packed import PackedFindings
     from pff_stream.notes import Notes
     from pff_stream.report.spooled import MergeOptions, Spooled
+    from pff_stream.rules._table import RuleTable
+    from pff_stream.rules.file import RuleFile
     from pff_stream.triples.options import EncodeOptions
     from pff_stream.validator.content import Content
-    from pff_stream.validator.rules import ValidatorRules
+
+
+class CheckRules(Protocol):
+    """Rules to check by, whoever opened them."""
+
+    file: RuleFile
+    catalogue: RuleCatalogue
+
+    def table(self) -> RuleTable:
+        """The rules as a table, with room to count one graph after the other."""
+
+    def is_table_usable(self, counting: EvaluatorOptions) -> bool:
+        """Whether documents can be counted by the table at all."""
 
 
 class CheckOptions(NamedTuple):
@@ -44,12 +60,17 @@ class CheckOptions(NamedTuple):
     folder: str
     """For temporary files."""
 
+    @property
+    def told(self) -> tuple[EncodeOptions, MergeOptions]:
+        """What a result needs of them."""
+        return self.reading, self.merging
+
 
 class Checked(NamedTuple):
     """What one document came to; can be sent to other processes."""
 
     content: Content
-    graph: bytearray
+    graph: bytearray | bytes | mmap.mmap
     totals: Totals
     found: PackedFindings | None
     notes: Notes
@@ -59,7 +80,7 @@ class Checked(NamedTuple):
 class Checker:
     """Rules with room to count one document; for one thread at a time."""
 
-    def __init__(self, rules: ValidatorRules, options: CheckOptions) -> None:
+    def __init__(self, rules: CheckRules, options: CheckOptions) -> None:
         self._rules = rules
         self._options = options
         self._table = rules.table() if rules.is_table_usable(options.counting) else None

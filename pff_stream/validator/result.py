@@ -10,23 +10,18 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 import numpy as np
 
-from pff_stream.findings.places import PlaceSources, find_places, looked_up
-from pff_stream.findings.where import placed, wanted_by
 from pff_stream.notes import Notes
 from pff_stream.report.formats.findings import as_json
 from pff_stream.report.records import REASON_TEXTS, Counts, Outcome, Reason
-from pff_stream.report.streams import MinerValues, Place, RuleMetric
+from pff_stream.report.streams import MinerValues, RuleMetric
 from pff_stream.report.sums import ROW, with_shares
 from pff_stream.triples._graph import GraphView
-from pff_stream.triples.bad import BadTriples
-from pff_stream.triples.formats.text import TextReader
-from pff_stream.triples.held import Unlimited
+from pff_stream.validator.placing import made_findings
 
 if TYPE_CHECKING:
     from pff_stream.errors import DocumentError
     from pff_stream.report.spooled import MergeOptions
     from pff_stream.report.streams import Finding
-    from pff_stream.triples._places import WantedPlaces
     from pff_stream.triples.options import EncodeOptions
     from pff_stream.validator.checker import Checked
     from pff_stream.validator.rules import ValidatorRules
@@ -195,33 +190,7 @@ class CheckResult:
 
     @cached_property
     def _findings(self) -> list[Finding]:
-        found = self._checked.found
-        if found is None:
-            return []
-        making = found.on(GraphView(self._checked.graph))
-        findings = [making.finding(entry) for entry in found.entries]
-        places = self._places(findings)
-        return findings if places is None else placed(findings, places)
-
-    def _places(self, findings: Sequence[Finding]) -> Sequence[Place | None] | None:
-        content = self._checked.content
-        if content.triples is not None:
-            return None
-        wanted, notes = wanted_by(findings), Notes()
-        if content.path is not None:
-            graph = GraphView(self._checked.graph)
-            sources = PlaceSources((content.path,), self._reading, graph.input_hash)
-            return find_places(sources, wanted, notes=notes)
-        return looked_up(wanted, self._read, self._reading, notes)
-
-    def _read(self, wanted: WantedPlaces) -> None:
-        content = self._checked.content
-        assert content.text is not None
-        reader = TextReader(self._reading.documents, BadTriples("skip"))
-        reader.find(wanted)
-        names = content.name, content.name
-        for _ in reader.blocks_of(names, iter([content.text]), Unlimited(), lines=False):
-            pass
+        return made_findings(self._checked, self._reading)
 
     # --- rules ---------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from functools import lru_cache, partial
 from itertools import accumulate
 from typing import IO, TYPE_CHECKING
 
+from pff_stream.execute.files import InputFile
 from pff_stream.files.temporary import temporary_file
 from pff_stream.findings.catalogue import RuleCatalogue, write_catalogue
 from pff_stream.findings.confidence import Ranking, ranking_of
@@ -57,8 +58,13 @@ class ValidatorRules:
         self.semantics = settings.reading.semantics or self.file.semantics
         self.firsts = [0, *accumulate(int(n) for n in self.file.source_chunks["rules"])]
         """Ordinal of the first rule of each source chunk, and of the one behind the last."""
-        self._table = _table(self.file, least, self.relations, folder)
-        self.catalogue = _catalogue(self.file, self.ranking, least, folder)
+        self.shared = opened.shared
+        """The rule file, for workers."""
+        self._table, name = _table(self.file, least, self.relations, folder, stack)
+        self.shared_table = self._shared(name, "the table of the rules")
+        texts, name = _catalogue(self.file, self.ranking, least, folder, stack)
+        self.shared_catalogue = self._shared(name, "the texts of the rules")
+        self.catalogue = RuleCatalogue(texts)
         self.forked()
         weakref.finalize(self, stack.pop_all().close)
 
@@ -67,6 +73,10 @@ class ValidatorRules:
         # A chunk that is told of may be another thread's next one.
         self._lock = threading.Lock()
         self._mined = lru_cache(KEPT_CHUNKS)(partial(_mined, self.file))
+
+    def _shared(self, name: str, shown: str) -> InputFile:
+        content_hash = f"{self.shared.content_hash}-{shown}"
+        return InputFile(name, os.stat(name).st_size, content_hash, shown)
 
     @property
     def table_bytes(self) -> int:
@@ -102,29 +112,35 @@ def _mined(file: RuleFile, index: int) -> list[MinerValues]:
 
 
 def _table(
-    file: RuleFile, least: tuple[int, float], relations: Relations, folder: str
-) -> mmap.mmap:
+    file: RuleFile,
+    least: tuple[int, float],
+    relations: Relations,
+    folder: str,
+    stack: ExitStack,
+) -> tuple[mmap.mmap, str]:
+    """The index, mapped, and the name that others open it by."""
     builder = TableBuilder(*least, relations, keeps_filtered=False)
     buffer = bytearray(file.max_chunk_bytes)
     for index in range(len(file.chunks)):
         builder.add(file.read_chunk(index, buffer))
-    with temporary_file(folder) as (target, _):
-        size = builder.size()
-        os.posix_fallocate(target.fileno(), 0, size)
-        with mmap.mmap(target.fileno(), size) as room:
-            builder.write_into(room)
-        return _mapped(target)
+    target, name = stack.enter_context(temporary_file(folder))
+    size = builder.size()
+    os.posix_fallocate(target.fileno(), 0, size)
+    with mmap.mmap(target.fileno(), size) as room:
+        builder.write_into(room)
+    return _mapped(target), name
 
 
 def _catalogue(
-    file: RuleFile, ranking: Ranking, least: tuple[int, float], folder: str
-) -> RuleCatalogue:
-    with temporary_file(folder) as (target, _):
-        support, confidence = least
-        write_catalogue(
-            file, ranking.kind, target, folder, min_support=support, min_confidence=confidence
-        )
-        return RuleCatalogue(_mapped(target))
+    file: RuleFile, ranking: Ranking, least: tuple[int, float], folder: str, stack: ExitStack
+) -> tuple[mmap.mmap, str]:
+    """What is told of the rules, mapped, and the name that others open it by."""
+    target, name = stack.enter_context(temporary_file(folder))
+    support, confidence = least
+    write_catalogue(
+        file, ranking.kind, target, folder, min_support=support, min_confidence=confidence
+    )
+    return _mapped(target), name
 
 
 def _mapped(file: IO[bytes]) -> mmap.mmap:

@@ -15,14 +15,20 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pff_stream.errors import UsageError
-from pff_stream.validator.checker import Checked, Checker, CheckOptions
+from pff_stream.validator.checker import Checker, CheckOptions
+from pff_stream.validator.content import content_of
+from pff_stream.validator.result import CheckResult
 
 if TYPE_CHECKING:
     from pff_stream.triples._graph import GraphView
-    from pff_stream.validator.content import Content
     from pff_stream.validator.rules import ValidatorRules
 
-CLOSED = "the validator is closed"
+
+class ClosedError(UsageError):
+    """The validator is closed, or these rules of it were replaced."""
+
+    def __init__(self) -> None:
+        super().__init__("the validator is closed")
 
 
 class Serving:
@@ -37,10 +43,17 @@ class Serving:
         self._renew()
         _all.add(self)
 
-    def checked(self, content: Content, n: int | None) -> Checked:
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of workers: there are none."""
+        return []
+
+    def check(self, document: object, name: str, n: int | None) -> CheckResult:
         """What a document comes to; waits where as many as can be are being checked."""
+        content = content_of(document, name, self.options.reading.documents.max_document_bytes)
         with self._checker() as checker:
-            return checker.check(content, n)
+            checked = checker.check(content, n)
+        return CheckResult(checked, self.rules, self.options.told, self.rows)
 
     def rows(self, graph: GraphView) -> bytes:
         """What is counted of rules, once more for a result; also when this is closed."""
@@ -54,12 +67,15 @@ class Serving:
         self._is_closed = True
         self._free.clear()
 
+    def retire(self) -> None:
+        """Others are in place: whoever is about to check ends here, nothing is to be waited for."""
+
     @contextmanager
     def _checker(self) -> Iterator[Checker]:
         """One that nobody else has."""
         with self._room:
             if self._is_closed:
-                raise UsageError(CLOSED)
+                raise ClosedError
             try:
                 checker = self._free.pop()
             except IndexError:

@@ -3,52 +3,35 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Generator, Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from pff_stream.closing import Closing
-from pff_stream.errors import DocumentError, RefusedError, UsageError
-from pff_stream.evaluate.options import evaluator_options
-from pff_stream.files.temporary import working_folder
-from pff_stream.findings.of_document import WantedOfDocument
-from pff_stream.plan.budget import MemoryBudget
-from pff_stream.plan.preparation import Preparation
-from pff_stream.plan.validator import ValidatorSizes, validator_plan
-from pff_stream.report.spooled import merge_options
-from pff_stream.rules.sizes import RuleSizes
-from pff_stream.settings.commands import ValidatorSettings
-from pff_stream.triples.options import encode_options
-from pff_stream.validator.checker import CheckOptions
-from pff_stream.validator.content import content_of
+from pff_stream.errors import DocumentError, UsageError
 from pff_stream.validator.failed import FailedCheck
 from pff_stream.validator.many import numbered, results_of
+from pff_stream.validator.opening import FINDINGS, Opening, Places
 from pff_stream.validator.result import CheckResult
-from pff_stream.validator.rules import ValidatorRules, opened_rules
-from pff_stream.validator.serving import Serving
+from pff_stream.validator.serving import ClosedError
 from pff_stream.validator.window import PER_CHECK, Limits
-from planner.probe import measure_self
-from planner.text import refusal
 
 if TYPE_CHECKING:
     from pff_stream.rules.given import RuleGiven
-    from pff_stream.rules.share import CompileShare
     from planner.plan import Plan
-
-GIVEN = "rules given by the caller"
-_FINDINGS = 100
 
 
 class Validator(Closing):
-    """Checks documents one by one, in the caller's process and threads.
+    """Checks documents one by one, in the caller's process and threads, or in workers.
 
     with Validator("rules.pffr", min_confidence=0.9) as validator:
         result = validator.check({"id": "a", "status": "active"}, name="order-7")
         for finding in result.findings:
             print(finding.pointer, finding.message)
 
-    Starts no process and no thread, and sets no signal handler. May be used by many threads at
-    once; results stay usable when it is closed.
+    Starts no process (but `workers`) and no thread of its own (but those of `check_many`), and sets
+    no signal handler. May be used by many threads at once; results stay usable when it is closed.
+    A fork of the process has a working copy, or with workers a `UsageError`.
     """
 
     def __init__(
@@ -56,6 +39,7 @@ class Validator(Closing):
         rules: str | os.PathLike[str] | Iterable[RuleGiven],
         *,
         threads: int | None = None,
+        workers: int = 0,
         budget: str | int | None = None,
         max_document: str | int | None = None,
         **options: Any,
@@ -63,26 +47,20 @@ class Validator(Closing):
         """Reads, plans and indexes the rules: a path, texts, or tuples as `validate` takes them.
 
         `threads`: checks that are done at once (more wait); None: as many as there are cores.
-        `budget`: ceiling in bytes (or as `512MiB`) for this whole process; None: what the machine
-        allows. `max_document`: bytes of the longest JSON text. `options` are the other fields of
+        `workers`: processes that check instead; 0: none. `budget`: ceiling in bytes (or as
+        `512MiB`) for this whole process and its workers; None: what the machine allows.
+        `max_document`: bytes of the longest JSON text. `options` are the other fields of
         `InputOptions`, `EvaluationOptions`, `FindingsOptions` and `ResourceOptions`. Raises
-        `InputError`, `UsageError`, and `RefusedError` before anything large is allocated.
+        `InputError`, `UsageError`, `RefusedError` before anything large is allocated, and
+        `WorkersFailedError` where workers cannot be started.
         """
-        given = None if isinstance(rules, (str, os.PathLike)) else rules
-        path = GIVEN if given is not None else os.fspath(rules)  # type: ignore[arg-type]
         sizes = {"budget_bytes": budget, "max_document_bytes": max_document}
         options |= {name: size for name, size in sizes.items() if size is not None}
-        if threads is not None and threads < 1:
-            raise UsageError(f"threads: found {threads}, expected 1 or more")
-        self._settings = ValidatorSettings.of(rules=path, **options)
-        self._most_bytes = self._settings.reading.max_document_bytes
-        self._folder = working_folder()
-        self._budget = MemoryBudget(self._settings.resources)
-        try:
-            self._open(path, given, threads)
-        except BaseException:
-            self._budget.close()
-            raise
+        self._opening = Opening(Places(threads, workers), options)
+        self._rules = rules if isinstance(rules, (str, os.PathLike)) else None
+        self._reloading = threading.Lock()
+        self._is_closed = False
+        self._opened = self._opening.open(rules)
 
     @classmethod
     def from_rules(cls, rules: Iterable[RuleGiven], **options: Any) -> Self:
@@ -92,10 +70,15 @@ class Validator(Closing):
     @property
     def plan(self) -> Plan:
         """What it holds at most, by named terms."""
-        return self._plan
+        return self._opened.plan
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the workers there are now; none where documents are checked here."""
+        return self._opened.serving.pids
 
     def check(
-        self, document: object, name: str = "document", findings: int | None = _FINDINGS
+        self, document: object, name: str = "document", findings: int | None = FINDINGS
     ) -> CheckResult:
         """What the rules say of one document, with its first `findings` (None: all).
 
@@ -104,18 +87,21 @@ class Validator(Closing):
         names objects without an id. Raises `DocumentError` for what is no document, or takes more
         than there is room for: the next one can be checked.
         """
-        serving = self._serving
-        content = content_of(document, name, self._most_bytes)
-        checked = serving.checked(content, findings)
-        told = serving.options.reading, serving.options.merging
-        return CheckResult(checked, serving.rules, told, serving.rows)
+        while True:
+            serving = self._opened.serving
+            try:
+                return serving.check(document, name, findings)
+            except ClosedError:
+                if self._is_closed:
+                    raise
+                # It was reloaded just now.
 
     def check_many(
         self,
         documents: Iterable[Any],
         *,
         ordered: bool = True,
-        findings: int | None = _FINDINGS,
+        findings: int | None = FINDINGS,
         named: bool = False,
         window: int | None = None,
     ) -> Generator[CheckResult | FailedCheck]:
@@ -134,7 +120,7 @@ class Validator(Closing):
         if window is not None and window < 1:
             raise UsageError(f"window: found {window}, expected 1 or more")
         items = documents if named else numbered(documents)
-        limits = Limits(window or PER_CHECK * self._serving.at_once)
+        limits = Limits(window or PER_CHECK * self._opened.serving.at_once)
 
         def check(name: str, document: object) -> CheckResult | FailedCheck:
             try:
@@ -142,61 +128,35 @@ class Validator(Closing):
             except DocumentError as error:
                 return FailedCheck(name, error)
 
-        return results_of(items, check, self._serving.at_once, limits, ordered=ordered)
+        return results_of(items, check, self._opened.serving.at_once, limits, ordered=ordered)
+
+    def reload(self, rules: str | os.PathLike[str] | Iterable[RuleGiven] | None = None) -> None:
+        """Goes on with the rules as they are now at their path, or with others.
+
+        Documents are checked all the time: what has begun ends on the rules it began with, and is
+        waited for. Both sets of rules (and of workers) are there meanwhile, and must fit. Raises as
+        the constructor does, and goes on as it was then.
+        """
+        with self._reloading:
+            if self._is_closed:
+                raise ClosedError
+            again = self._rules if rules is None else rules
+            if again is None:
+                raise UsageError("reload: found no rules, expected some: these have no path")
+            before, self._opened = self._opened, self._opening.open(again)
+            self._rules = again if isinstance(again, (str, os.PathLike)) else None
+            before.serving.retire()
+            before.budget.close()
 
     def close(self) -> None:
-        """Ends it; what is being checked is finished first by whoever checks it."""
-        self._serving.close()
-        self._budget.close()
+        """Ends it; what is being checked is finished first, by workers within ten seconds."""
+        self._is_closed = True
+        with self._reloading:
+            self._opened.serving.close()
+            self._opened.budget.close()
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
             "a Validator cannot be pickled or copied: open one in each process, by the path of its "
             "rules"
-        )
-
-    # --- opening -------------------------------------------------------------------------------
-
-    def _open(self, path: str, given: Iterable[RuleGiven] | None, threads: int | None) -> None:
-        settings, budget = self._settings, self._budget
-        preparation = Preparation(settings.inputs, given, None, settings.resources)
-        parent_bytes = measure_self().bytes
-        share: CompileShare = preparation.agree(budget.machine, parent_bytes)
-        with opened_rules(path, settings.reading, self._folder, share, given) as (opened, stack):
-            before = preparation.compiled(opened, parent_bytes)
-            sizes = ValidatorSizes(
-                parent_bytes=measure_self().bytes,
-                rules=RuleSizes.of(opened.file),
-                max_document_bytes=settings.reading.max_document_bytes,
-                findings=(_FINDINGS, settings.findings.max_reasons),
-                threads=threads,
-            )
-            self._plan = budget.agree(
-                lambda resources, machine, fixed: validator_plan(machine, before, sizes), {}
-            )
-            if not self._plan.fits:
-                raise RefusedError(refusal(self._plan))
-            indexed = ValidatorRules(opened, settings, self._folder, stack)
-        threads = int(self._plan.settings["threads"] or 1)
-        self._serving = Serving(indexed, self._check_options(indexed), threads)
-
-    def _check_options(self, rules: ValidatorRules) -> CheckOptions:
-        settings = self._settings
-        evaluation = settings.evaluation
-        return CheckOptions(
-            reading=encode_options(settings.reading)._replace(
-                memory_bytes=int(self._plan.settings["document_bytes"] or 0),
-                needs_triples=False,
-                window_bytes=settings.resources.max_window_bytes,
-            ),
-            semantics=rules.semantics,
-            counting=evaluator_options(evaluation, rules.relations, examples=False),
-            merging=merge_options(evaluation, self._folder),
-            wanted=replace(
-                WantedOfDocument.of(
-                    settings.findings, evaluation, rules.ranking.kind, self._folder
-                ),
-                max_disk_bytes=settings.resources.max_disk_bytes,
-            ),
-            folder=self._folder,
         )

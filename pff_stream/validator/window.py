@@ -14,14 +14,13 @@ from queue import SimpleQueue
 from typing import Generic, NamedTuple, TypeVar
 
 from pff_stream.errors import UsageError
+from pff_stream.plan.validator import WINDOW_BYTES
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 PER_CHECK = 4
 """Documents in the window for each check that can be done at once."""
-WINDOW_BYTES = 16 << 20
-"""Texts and graphs in the window at which no further document is taken; there is always one."""
 
 
 class Limits(NamedTuple):
@@ -29,6 +28,7 @@ class Limits(NamedTuple):
 
     documents: int
     bytes: int = WINDOW_BYTES
+    """Of texts and graphs, at which no further document is taken; there is always one."""
 
 
 class Window(Generic[Item, Result]):

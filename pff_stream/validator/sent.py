@@ -1,0 +1,221 @@
+"""A document on its way to a worker process, and what it came to on its way back.
+
+What is small goes with the message. What is large is written to a file without a name, piece by
+piece, and read from it: neither the interpreter of the caller nor its event loop stands still while
+a text of many megabytes is copied.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import pickle
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeGuard
+
+from pff_stream.errors import DocumentError
+from pff_stream.files.temporary import temporary_file
+from pff_stream.triples.formats._json_of import json_of
+from pff_stream.validator.content import Content, content_of
+
+if TYPE_CHECKING:
+    from pff_stream.notes import Notes
+    from pff_stream.report.totals import Totals
+
+SMALL_BYTES = 64 << 10
+"""Texts and graphs up to this size go with their message."""
+PIECE = 64 << 10
+"""Characters or bytes of a text that are written at once."""
+PIECE_TRIPLES = 1024
+FREE_SECONDS = 0.00005
+"""So long the interpreter is left to others between two pieces that are made by it."""
+Buffer: TypeAlias = bytes | bytearray | memoryview | mmap.mmap
+
+
+class Sent(NamedTuple):
+    """A document as a worker is told of it."""
+
+    content: Content
+    """Without its text or triples where they lie in a file."""
+    n: int | None
+    """How many findings are wanted; None: all."""
+    file: str | None = None
+    """Where text or triples lie, and where a large graph goes behind them."""
+    size_bytes: int = 0
+    """Of the text or the triples in the file."""
+    has_triples: bool = False
+    """Whether these are triples."""
+
+
+class Answered(NamedTuple):
+    """What a worker says of a document."""
+
+    error: str
+    """Why it could not be checked; empty: it was."""
+    totals: Totals | None = None
+    findings: tuple[bytes, ...] = ()
+    """Each as its pickle, so that it is made when it is asked for."""
+    notes: Notes | None = None
+    graph: bytes = b""
+    """Empty where it lies in the file."""
+    graph_bytes: int = 0
+    seconds: float = 0.0
+
+
+def sent(
+    document: object, name: str, n: int | None, folder: str, stack: ExitStack, most_bytes: int
+) -> tuple[Sent, int]:
+    """The document for a worker, and the descriptor of its file, or -1; `stack` closes it.
+
+    A text is written as far as `most_bytes` and a little more: the worker refuses it then.
+    """
+    content = _small(document, name)
+    if content is not None:
+        return Sent(content, n), -1
+    file, path = stack.enter_context(temporary_file(folder))
+    descriptor, size = file.fileno(), 0
+    has_triples = _is_triples(document)
+    pieces = _triples(document) if has_triples else _pieces(document, name, most_bytes)
+    for piece in pieces:
+        size += _written(descriptor, piece)
+        if size > most_bytes and not has_triples:
+            break
+    has_lines = isinstance(document, (str, bytes, bytearray, memoryview))
+    return Sent(Content(name, has_lines=has_lines), n, path, size, has_triples), descriptor
+
+
+def received(task: Sent) -> Content:
+    """In the worker: the document with its text or triples."""
+    if task.file is None:
+        return task.content
+    with open(task.file, "rb") as file:
+        if not task.has_triples:
+            return task.content._replace(text=file.read(task.size_bytes))
+        triples: list[tuple[str, str, str]] = []
+        while file.tell() < task.size_bytes:
+            triples += pickle.load(file)
+    return task.content._replace(triples=triples)
+
+
+def put_graph(task: Sent, graph: Buffer) -> bytes:
+    """In the worker: what goes with the answer; a large graph goes into the file, if there is one.
+
+    Behind the text, which is read again where this worker dies before its answer is there.
+    """
+    if task.file is None:
+        return bytes(graph)
+    with open(task.file, "r+b", buffering=0) as file:
+        file.seek(graph_place(task.size_bytes))
+        _written(file.fileno(), graph)
+    return b""
+
+
+def graph_place(text_bytes: int) -> int:
+    """Where the graph begins behind a text of so many bytes: where it can be mapped."""
+    return -(-text_bytes // mmap.ALLOCATIONGRANULARITY) * mmap.ALLOCATIONGRANULARITY
+
+
+def _small(document: object, name: str) -> Content | None:
+    """What is made a message of at once, errors included; None for what is large."""
+    if isinstance(document, (str, bytes, bytearray, memoryview)):
+        return content_of(document, name, SMALL_BYTES) if len(document) <= SMALL_BYTES else None
+    if _is_triples(document):
+        return Content(name, triples=document) if len(document) <= PIECE_TRIPLES else None
+    if isinstance(document, (dict, list, tuple)):
+        try:
+            return Content(name, text=json_of(document, SMALL_BYTES), has_lines=False)
+        except OverflowError:
+            return None
+        except (TypeError, ValueError, RecursionError):
+            return content_of(document, name, SMALL_BYTES)  # raises with the place
+    content = content_of(document, name, SMALL_BYTES)
+    # The folder of a worker need not be this one's.
+    return content._replace(path=os.path.abspath(content.path or ""))
+
+
+def _is_triples(document: object) -> TypeGuard[list[Any]]:
+    return isinstance(document, list) and all(isinstance(one, tuple) for one in document)
+
+
+def _pieces(document: Any, name: str, most_bytes: int) -> Iterator[bytes | memoryview]:
+    if isinstance(document, str):
+        for at in range(0, len(document), PIECE):
+            piece = document[at : at + PIECE]
+            try:
+                yield piece.encode()
+            except UnicodeEncodeError:
+                content_of(document, name, most_bytes)  # raises with the place
+                raise
+    elif isinstance(document, (bytes, bytearray, memoryview)):
+        view = memoryview(document).cast("B")
+        for at in range(0, len(view), 16 * PIECE):
+            yield view[at : at + 16 * PIECE]
+    else:
+        yield from _json(document, name, most_bytes)
+
+
+def _json(document: Any, name: str, most_bytes: int) -> Iterator[bytes]:
+    """The text of an object: made in pieces, as it is made in one where it is small."""
+    gathered: list[bytes] = []
+    size = 0
+    try:
+        for part in _parts(document):
+            gathered.append(part)
+            size += len(part)
+            if size > PIECE:
+                yield b"".join(gathered)
+                gathered.clear()
+                size = 0
+                time.sleep(FREE_SECONDS)
+    except (TypeError, ValueError, RecursionError, RuntimeError):
+        content_of(document, name, most_bytes)  # raises with the place
+        raise DocumentError(f"{name}: found an object that changed while it was read") from None
+    yield b"".join(gathered)
+
+
+def _parts(value: Any) -> Iterator[bytes]:
+    """A value as JSON; what is large in it part by part."""
+    try:
+        yield json_of(value, PIECE)
+    except OverflowError:
+        pass
+    else:
+        return
+    if isinstance(value, dict):
+        yield from _parts_of_object(value)
+    elif isinstance(value, (list, tuple)):
+        yield b"["
+        for number, one in enumerate(value):
+            yield b"," * (number > 0)
+            yield from _parts(one)
+        yield b"]"
+    else:
+        yield json_of(value, 1 << 40)
+
+
+def _parts_of_object(value: dict[Any, Any]) -> Iterator[bytes]:
+    yield b"{"
+    for number, (key, one) in enumerate(value.items()):
+        yield b"," * (number > 0)
+        try:
+            yield json_of({key: one}, PIECE)[1:-1]
+        except OverflowError:
+            yield json_of({key: 0}, 1 << 40)[1:-2]
+            yield from _parts(one)
+    yield b"}"
+
+
+def _triples(document: Any) -> Iterator[bytes]:
+    for at in range(0, len(document), PIECE_TRIPLES):
+        yield pickle.dumps(document[at : at + PIECE_TRIPLES], 5)
+        time.sleep(FREE_SECONDS)
+
+
+def _written(descriptor: int, piece: Buffer) -> int:
+    view = memoryview(piece)
+    size = len(view)
+    while len(view):
+        view = view[os.write(descriptor, view) :]
+    return size

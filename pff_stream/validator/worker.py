@@ -1,0 +1,86 @@
+"""What a worker process of a validator does with a document."""
+
+from __future__ import annotations
+
+import mmap
+import pickle
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from pff_stream.errors import DocumentError
+from pff_stream.execute.files import InputFile
+from pff_stream.files import _pages
+from pff_stream.findings.catalogue import RuleCatalogue
+from pff_stream.rules._table import RuleTable
+from pff_stream.rules.file import RuleFile
+from pff_stream.triples.encode import MAPPED_BYTES, TRIM_BYTES
+from pff_stream.validator.checker import Checker, CheckOptions
+from pff_stream.validator.placing import made_findings
+from pff_stream.validator.sent import Answered, Sent, put_graph, received
+from pff_stream.work.rules import hold_to
+
+if TYPE_CHECKING:
+    from pff_stream.evaluate.options import EvaluatorOptions
+    from pff_stream.execute.standing import Numbered
+    from pff_stream.execute.worker_main import Progress
+
+
+class WorkerArguments(NamedTuple):
+    """Everything that a worker is told once."""
+
+    rules: InputFile
+    """The compiled rules."""
+    table: InputFile
+    catalogue: InputFile
+    options: CheckOptions
+    share_bytes: int | None
+    """Private memory that a worker may map beyond its set-up; None: no fence."""
+
+
+class WorkerRules:
+    """The rules of a validator as a worker opens them: only what is looked at is in memory."""
+
+    def __init__(self, told: WorkerArguments) -> None:
+        self.file = RuleFile(told.rules.name)
+        self.catalogue = RuleCatalogue(_mapped(told.catalogue))
+        self._table = _mapped(told.table)
+
+    def table(self) -> RuleTable:
+        """The rules as a table, with room to count one graph after the other."""
+        return RuleTable(self._table)
+
+    def is_table_usable(self, counting: EvaluatorOptions) -> bool:
+        """Whether documents can be counted by the table at all."""
+        return counting.max_work is None
+
+
+def set_up(progress: Progress, told: WorkerArguments) -> Callable[[Numbered], Answered]:
+    """Opens the rules once and returns the function that checks one document."""
+    _pages.fix_thresholds(MAPPED_BYTES, TRIM_BYTES)
+    checker = Checker(WorkerRules(told), told.options)
+
+    def answer(numbered: Numbered) -> Answered:
+        task: Sent = numbered.task
+        try:
+            checked = checker.check(received(task), task.n)
+        except DocumentError as error:
+            return Answered(str(error))
+        findings = made_findings(checked, told.options.reading)
+        return Answered(
+            "",
+            checked.totals,
+            tuple(pickle.dumps(one, 5) for one in findings),
+            checked.notes,
+            put_graph(task, checked.graph),
+            len(checked.graph),
+            checked.seconds,
+        )
+
+    if told.share_bytes is not None:
+        hold_to(told.share_bytes)
+    return answer
+
+
+def _mapped(file: InputFile) -> mmap.mmap:
+    with open(file.name, "rb") as opened:
+        return mmap.mmap(opened.fileno(), 0, mmap.MAP_SHARED, mmap.PROT_READ)

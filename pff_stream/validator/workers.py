@@ -1,0 +1,161 @@
+"""Documents are checked by worker processes: what is found comes back as bytes.
+
+The workers die, are tried again and stand still as those of a run. This process only passes texts
+on, and makes of an answer what it is asked for.
+"""
+
+from __future__ import annotations
+
+import mmap
+import pickle
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from pff_stream.errors import DocumentError
+from pff_stream.execute.executors import executor_named
+from pff_stream.execute.job import Job
+from pff_stream.execute.processes import ProcessCrew
+from pff_stream.execute.standing import Numbered, PoisonError, PoolClosedError, StandingPool
+from pff_stream.validator import worker
+from pff_stream.validator.checker import Checked, CheckOptions
+from pff_stream.validator.content import Content
+from pff_stream.validator.result import CheckResult, Made
+from pff_stream.validator.sent import Answered, Sent, graph_place, sent
+from pff_stream.validator.serving import ClosedError, Serving
+from pff_stream.validator.window import PER_CHECK
+
+if TYPE_CHECKING:
+    from pff_stream.report.streams import Finding
+    from pff_stream.triples._graph import GraphView
+    from pff_stream.validator.rules import ValidatorRules
+
+PRELOAD = ("numpy", worker.__name__)
+READY = Sent(Content("nothing", triples=[]), 0)
+"""A document without anything, by which workers are started."""
+
+
+class WorkersServing:
+    """Rules at work in worker processes."""
+
+    def __init__(
+        self,
+        rules: ValidatorRules,
+        options: CheckOptions,
+        crew: tuple[str, int],
+        share_bytes: int | None,
+    ) -> None:
+        """Starts the workers: `crew` is a start method and their number.
+
+        `share_bytes`: what each may map; None: they are not fenced. Raises `WorkersFailedError`
+        where they cannot be started.
+        """
+        method, workers = crew
+        self.rules = rules
+        self.options = options
+        self.at_once = 2 * workers  # one at work and one ahead of it
+        self._is_closed = False
+        self._here = Serving(rules, options, 1)
+        arguments = worker.WorkerArguments(
+            rules.shared, rules.shared_table, rules.shared_catalogue, options, share_bytes
+        )
+        job = Job(set_up=worker.set_up, arguments=(arguments,), workers=workers, preload=PRELOAD)
+
+        def make_crew() -> ProcessCrew[Numbered, Answered]:
+            made = executor_named(method).crew(job)
+            assert isinstance(made, ProcessCrew)
+            return made
+
+        self._pool: StandingPool[Sent, Answered] = StandingPool(make_crew)
+        self._n_room = PER_CHECK * workers
+        self._room = threading.Semaphore(self._n_room)
+        weakref.finalize(self, self._pool.close)
+        try:
+            self._pool.submit(READY).result()
+        except BaseException:
+            self._pool.close()
+            raise
+
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the workers there are now."""
+        return self._pool.pids
+
+    @property
+    def retried(self) -> int:
+        """How often a document was tried again, because its worker died."""
+        return self._pool.retried
+
+    def check(self, document: object, name: str, n: int | None) -> CheckResult:
+        """What a document comes to; waits where there is no room for more in the window."""
+        self._pool.check_owner()
+        with self._room, ExitStack() as stack:
+            if self._is_closed:
+                raise ClosedError
+            most_bytes = self.options.reading.documents.max_document_bytes
+            folder = self.options.folder
+            task, descriptor = sent(document, name, n, folder, stack, most_bytes)
+            answer = self._answer(task)
+            if answer.totals is None or answer.notes is None:
+                raise DocumentError(answer.error)
+            graph: bytes | mmap.mmap = answer.graph
+            if not graph:
+                graph = _mapped(descriptor, task.size_bytes, answer.graph_bytes)
+            content = task.content
+        checked = Checked(content, graph, answer.totals, None, answer.notes, answer.seconds)
+        return WorkersResult(checked, answer.findings, self.rules, self.options, self._here.rows)
+
+    def close(self) -> None:
+        """Ends the workers; what they are at is waited for a while."""
+        self._is_closed = True
+        self._here.close()
+        self._pool.close()
+
+    def retire(self) -> None:
+        """Others are in place: what has begun is waited for, then the workers end."""
+        self._is_closed = True
+        for _ in range(self._n_room):
+            self._room.acquire()
+        self._pool.close()
+        self._room.release(self._n_room)
+
+    def _answer(self, task: Sent) -> Answered:
+        try:
+            return self._pool.submit(task).result()
+        except PoisonError as error:
+            raise DocumentError(f"{task.content.name}: killed its worker: {error}") from None
+        except (CancelledError, PoolClosedError):
+            raise ClosedError from None
+
+
+class WorkersResult(CheckResult):
+    """A result of a worker: its findings are made there, and unpacked when they are asked for."""
+
+    def __init__(
+        self,
+        checked: Checked,
+        findings: Sequence[bytes],
+        rules: ValidatorRules,
+        options: CheckOptions,
+        rows: Callable[[GraphView], bytes],
+    ) -> None:
+        super().__init__(checked, rules, options.told, rows)
+        self._packed = findings
+
+    @property
+    def findings(self) -> Sequence[Finding]:
+        """Missing triples, best first, with reasons and places; as many as were asked for."""
+        return Made(len(self._packed), lambda at: pickle.loads(self._packed[at]))
+
+    @property
+    def _entries(self) -> Sequence[bytes]:
+        return self._packed
+
+
+def _mapped(descriptor: int, text_bytes: int, graph_bytes: int) -> mmap.mmap:
+    """The graph behind the text in a file, which goes when nobody looks at the graph any more."""
+    at = graph_place(text_bytes)
+    return mmap.mmap(descriptor, graph_bytes, mmap.MAP_SHARED, mmap.PROT_READ, offset=at)
