@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
-from pff_stream.errors import WorkersFailedError
+from pff_stream.errors import UsageError, WorkersFailedError
 from pff_stream.execute.executors import EXECUTORS, executor_named
 from pff_stream.files import _pages
 from pff_stream.limits.meter import MemoryMeter
@@ -18,7 +18,7 @@ from pff_stream.plan.process_terms import PROBE_INPUTS_BYTES
 from pff_stream.plan.sizes import ProcessCosts
 from pff_stream.plan.terms import PROBE_INPUTS, probe_inputs_phase, probe_phase
 from pff_stream.settings.models import ResourceOptions
-from planner.model import Phase
+from planner.model import Phase, Settings
 from planner.probe import ProbeError, WorkerMemory, cached_probe, measure_self
 
 _PROBE_VERSION = 4
@@ -185,3 +185,37 @@ def safe_here(*, shares_memory: bool) -> list[str]:
         for executor in EXECUTORS
         if executor.shares_memory == shares_memory and executor.is_safe_here()
     ]
+
+
+SAFE_METHODS = ("forkserver", "spawn")
+"""Ways to start workers while other threads are at work, as those of a caller may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Worker processes that stay, and are started whatever other threads are at."""
+
+    workers: int
+    method: str
+    """By which they are started."""
+    costs: ProcessCosts
+
+    @property
+    def settings(self) -> Settings:
+        """What a plan says of them."""
+        return {"workers": self.workers, "start_method": self.method}
+
+
+def standing_crew(resources: ResourceOptions, workers: int, costs: Costs) -> Crew:
+    """So many workers; a server is one process more, and its workers are there sooner.
+
+    `UsageError` where another way to start them was asked for, `WorkersFailedError` where none can
+    be started.
+    """
+    method = resources.start_method or ("forkserver" if workers > 1 else "spawn")
+    if method not in SAFE_METHODS:
+        raise UsageError(
+            f"start_method: found {method} for a validator, expected {' or '.join(SAFE_METHODS)}: "
+            "workers are started while threads are at work"
+        )
+    return Crew(workers, method, probed(costs, method))

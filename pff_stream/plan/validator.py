@@ -19,6 +19,7 @@ from pff_stream.plan.by_document import (
     TABLE_COUNT_BYTES,
     TABLE_RULE_BYTES,
 )
+from pff_stream.plan.costs import Crew
 from pff_stream.plan.sizes import ProcessCosts
 from pff_stream.rules.sizes import RuleSizes
 from pff_stream.work.task import RESULT_BYTES
@@ -37,24 +38,14 @@ WINDOW_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Crew:
-    """The worker processes of a validator."""
-
-    workers: int
-    method: str
-    """By which they are started."""
-    costs: ProcessCosts
-
-
-@dataclass(frozen=True, slots=True)
 class ValidatorSizes:
     """What the memory of a validator depends on."""
 
     parent_bytes: int
     """What this process holds before the rules are indexed."""
     rules: RuleSizes
-    max_document_bytes: int
-    """The longest text of a document."""
+    longest_document: int
+    """Bytes of its text."""
     findings: tuple[int, int] | None
     """How many are held of a document, and their reasons; None: none are looked for."""
     threads: int | None
@@ -77,7 +68,7 @@ def validator_plan(machine: Machine, before: Sequence[Phase], sizes: ValidatorSi
     crew, asked = sizes.crew, sizes.threads
     if crew is not None:
         asked = crew.workers
-    wanted = max(LEAST_DOCUMENT_BYTES, LIKELY_FACTOR * sizes.max_document_bytes)
+    wanted = max(LEAST_DOCUMENT_BYTES, LIKELY_FACTOR * sizes.longest_document)
     counts = [asked] if asked else range(machine.cores, 0, -1)
     for threads in counts:
         room = LEAST_DOCUMENT_BYTES
@@ -98,8 +89,7 @@ def validator_plan(machine: Machine, before: Sequence[Phase], sizes: ValidatorSi
         budget_source=machine.budget_source,
         limits=machine.limits,
         settings={
-            **({"workers": 0, "threads": threads} if crew is None else {"workers": crew.workers}),
-            **({} if crew is None else {"start_method": crew.method}),
+            **({"workers": 0, "threads": threads} if crew is None else crew.settings),
             "document_bytes": room,
         },
         notes=notes,

@@ -59,6 +59,8 @@ class CheckOptions(NamedTuple):
     wanted: WantedOfDocument
     folder: str
     """For temporary files."""
+    longest_document: int
+    """Bytes of its text."""
 
     @property
     def told(self) -> tuple[EncodeOptions, MergeOptions]:

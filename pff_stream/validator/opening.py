@@ -15,9 +15,9 @@ from pff_stream.limits.fence import share_bytes
 from pff_stream.limits.meter import MemoryMeter
 from pff_stream.observer import Silent
 from pff_stream.plan.budget import MemoryBudget
-from pff_stream.plan.costs import measure_costs, probed
+from pff_stream.plan.costs import measure_costs, standing_crew
 from pff_stream.plan.preparation import Preparation
-from pff_stream.plan.validator import Crew, ValidatorSizes, validator_plan
+from pff_stream.plan.validator import ValidatorSizes, validator_plan
 from pff_stream.report.spooled import merge_options
 from pff_stream.rules.sizes import RuleSizes
 from pff_stream.settings.commands import ValidatorSettings
@@ -29,6 +29,7 @@ from planner.probe import measure_self
 from planner.text import refusal
 
 if TYPE_CHECKING:
+    from pff_stream.plan.costs import Crew
     from pff_stream.rules.given import RuleGiven
     from pff_stream.rules.share import CompileShare
     from pff_stream.validator.workers import WorkersServing
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 GIVEN = "rules given by the caller"
 FINDINGS = 100
 """Found in each document, where nothing else is asked for."""
-SAFE_METHODS = ("forkserver", "spawn")
-"""Ways to start workers while other threads are at work, as those of a caller may be."""
 
 
 class Opened(NamedTuple):
@@ -71,9 +70,17 @@ class Places:
 class Opening:
     """How rules are opened: the options of a validator, which stay."""
 
-    def __init__(self, places: Places, options: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        places: Places,
+        budget: str | int | None,
+        max_document: str | int | None,
+        options: Mapping[str, Any],
+    ) -> None:
+        sizes = {"budget_bytes": budget, "max_document_bytes": max_document}
+        given = {name: size for name, size in sizes.items() if size is not None}
         self._places = places
-        self._options = options
+        self._options = {**options, **given}
         self._folder = working_folder()
 
     def open(self, rules: str | os.PathLike[str] | Iterable[RuleGiven]) -> Opened:
@@ -83,25 +90,28 @@ class Opening:
         settings = ValidatorSettings.of(rules=path, **self._options)
         budget = MemoryBudget(settings.resources)
         try:
-            return self._open(settings, budget, given)
+            return self._open(path, settings, budget, given)
         except BaseException:
             budget.close()
             raise
 
     def _open(
-        self, settings: ValidatorSettings, budget: MemoryBudget, given: Iterable[RuleGiven] | None
+        self,
+        path: str,
+        settings: ValidatorSettings,
+        budget: MemoryBudget,
+        given: Iterable[RuleGiven] | None,
     ) -> Opened:
         preparation = Preparation(settings.inputs, given, None, settings.resources)
         parent_bytes = measure_self().bytes
         share: CompileShare = preparation.agree(budget.machine, parent_bytes)
-        path = settings.inputs.rules
         with opened_rules(path, settings.reading, self._folder, share, given) as (opened, stack):
             before = preparation.compiled(opened, parent_bytes)
             crew, probes = self._crew(settings, budget)
             sizes = ValidatorSizes(
                 parent_bytes=measure_self().bytes,
                 rules=RuleSizes.of(opened.file),
-                max_document_bytes=settings.reading.max_document_bytes,
+                longest_document=settings.reading.max_document_bytes,
                 findings=(FINDINGS, settings.findings.max_reasons),
                 threads=self._places.threads,
                 crew=crew,
@@ -132,17 +142,9 @@ class Opening:
         workers = self._places.workers
         if not workers:
             return None, []
-        method = settings.resources.start_method
-        if method is None:  # a server is one process more, and its workers are there sooner
-            method = "forkserver" if workers > 1 else "spawn"
-        if method not in SAFE_METHODS:
-            raise UsageError(
-                f"start_method: found {method} for a validator, expected "
-                f"{' or '.join(SAFE_METHODS)}: workers are started while threads are at work"
-            )
         meter = MemoryMeter(Silent())
         costs = measure_costs(budget.machine.budget_bytes, self._folder, meter)
-        return Crew(workers, method, probed(costs, method)), costs.phases
+        return standing_crew(settings.resources, workers, costs), costs.phases
 
     def _check_options(
         self, settings: ValidatorSettings, rules: ValidatorRules, plan: Plan
@@ -164,4 +166,5 @@ class Opening:
                 max_disk_bytes=settings.resources.max_disk_bytes,
             ),
             folder=self._folder,
+            longest_document=settings.reading.max_document_bytes,
         )

@@ -50,7 +50,7 @@ class Serving:
 
     def check(self, document: object, name: str, n: int | None) -> CheckResult:
         """What a document comes to; waits where as many as can be are being checked."""
-        content = content_of(document, name, self.options.reading.documents.max_document_bytes)
+        content = content_of(document, name, self.options.longest_document)
         with self._checker() as checker:
             checked = checker.check(content, n)
         return CheckResult(checked, self.rules, self.options.told, self.rows)

@@ -54,9 +54,7 @@ class Validator(Closing):
         `InputError`, `UsageError`, `RefusedError` before anything large is allocated, and
         `WorkersFailedError` where workers cannot be started.
         """
-        sizes = {"budget_bytes": budget, "max_document_bytes": max_document}
-        options |= {name: size for name, size in sizes.items() if size is not None}
-        self._opening = Opening(Places(threads, workers), options)
+        self._opening = Opening(Places(threads, workers), budget, max_document, options)
         self._rules = rules if isinstance(rules, (str, os.PathLike)) else None
         self._reloading = threading.Lock()
         self._is_closed = False

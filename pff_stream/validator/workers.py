@@ -95,7 +95,7 @@ class WorkersServing:
         with self._room, ExitStack() as stack:
             if self._is_closed:
                 raise ClosedError
-            most_bytes = self.options.reading.documents.max_document_bytes
+            most_bytes = self.options.longest_document
             folder = self.options.folder
             task, descriptor = sent(document, name, n, folder, stack, most_bytes)
             answer = self._answer(task)
