@@ -88,6 +88,7 @@ cdef class BlockEvaluator(UnitMaker):
     cdef const Unit* unit         # at hand
     cdef Follower follower
 
+    cdef void _find_spelled(self, const TakenRange* taken) noexcept nogil
     cdef int _take(self, Py_ssize_t n_ranges) except -1 nogil
     cdef int _write(self, Py_ssize_t rule, const int32_t* columns, int n_atoms) except -1 nogil
     cdef int _write_by_form(

@@ -153,6 +153,9 @@ cdef class BlockEvaluator(UnitMaker):
             n_names += taken.n_names
         self.reserve_body(longest)
         self.resident.names.find(self.entity_ids)
+        if self.graph.is_rdf:
+            for n_ranges in range(len(ranges)):
+                self._find_spelled(&self.taken[n_ranges])
         self.results.flush = flush
         entity_ids, relation_ids = self.entity_ids, self.relation_ids
         self.all_entity_ids, self.all_relation_ids = entity_ids, relation_ids
@@ -190,6 +193,19 @@ cdef class BlockEvaluator(UnitMaker):
                     predictions += self.predictions[taken.first_rule + rule]
                     support += self.support[taken.first_rule + rule]
         return predictions, support
+
+    cdef void _find_spelled(self, const TakenRange* taken) noexcept nogil:
+        """Names of RDF that rules may spell otherwise; those that are relations are looked for no more."""
+        cdef int i
+        cdef uint32_t begin = 0
+        cdef Py_ssize_t at
+        for i in range(taken.n_names):
+            at = taken.first_name + i
+            if self.entity_ids[at] < 0 and self.relation_ids[at] < 0:
+                self.entity_ids[at] = self.graph.find_entity(
+                    taken.names + begin, taken.name_ends[i] - begin, 0
+                )
+            begin = taken.name_ends[i]
 
     cdef int _take(self, Py_ssize_t n_ranges) except -1 nogil:
         """Counts and writes all rules in the order of their relations.

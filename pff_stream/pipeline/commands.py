@@ -141,7 +141,8 @@ def print_triples(settings: TriplesSettings, stream: BinaryIO) -> None:
     )
     try:
         with phase_held(share, resources):
-            stream.writelines(checked_lines(list(settings.inputs.triples), options))
+            given, iri = list(settings.inputs.triples), settings.printing.iri
+            stream.writelines(checked_lines(given, options, iri))
         stream.flush()
     except BrokenPipeError:
         raise

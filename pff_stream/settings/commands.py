@@ -22,6 +22,7 @@ from pff_stream.settings.models import (
     Inputs,
     Options,
     OutputOptions,
+    PrintOptions,
     ResourceOptions,
     TargetOptions,
 )
@@ -242,11 +243,13 @@ class TriplesSettings(CommandSettings):
     needs: ClassVar[str] = "at least one document"
     takes: ClassVar[tuple[str, ...]] = (
         "triples", "format", "columns", "on_bad_triple", "id_key", "mapping", "predicate",
-        "max_document_bytes", "budget_bytes", "max_window_bytes", "fence",
+        "max_document_bytes", "graph_name", "base_iri", "iri", "budget_bytes", "max_window_bytes",
+        "fence",
     )  # fmt: skip
 
     inputs: Inputs = made(default_factory=Inputs)
     reading: InputOptions = made(default_factory=InputOptions)
+    printing: PrintOptions = made(default_factory=PrintOptions)
     resources: ResourceOptions = made(default_factory=ResourceOptions)
 
     def validate(self) -> None:
@@ -258,7 +261,9 @@ class EncodeSettings(CommandSettings):
     """What `encode` was asked to do."""
 
     needs: ClassVar[str] = "TRIPLES... -o FILE"
-    takes: ClassVar[tuple[str, ...]] = (*TriplesSettings.takes, "output")
+    takes: ClassVar[tuple[str, ...]] = (
+        *(name for name in TriplesSettings.takes if name != "iri"), "output",
+    )  # fmt: skip
 
     inputs: Inputs = made(default_factory=Inputs)
     reading: InputOptions = made(default_factory=InputOptions)

@@ -278,6 +278,13 @@ class TargetOptions(Options):
     """Its path; None: none is written."""
 
 
+class PrintOptions(Options):
+    """What only `triples` is asked."""
+
+    iri: str = "bare"
+    """bare, bracketed or prefixed: how IRIs of RDF are written."""
+
+
 class ExplainOptions(Options):
     """What only `explain` is asked."""
 

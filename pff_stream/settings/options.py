@@ -233,6 +233,10 @@ _TABLE = (
     Option("base", read_iri, "an IRI, as http://example.org/a",
            "What relative IRIs of RDF are resolved with; without it they are errors.", "IRI",
            "base_iri"),
+    Option("iri", read_choice("bare", "bracketed", "prefixed"), "bare, bracketed or prefixed",
+           "How IRIs of RDF are written: bare for AnyBURL, in brackets for AMIE, or with the "
+           "prefixes that the input declares and usual ones.",
+           "[bare|bracketed|prefixed]", environment=False, files=False, default="bare"),
     Option("max-window", read_size(1), "a size from 1 byte, such as 128MiB",
            "A packed input that needs a larger window (zstd) or dictionary (xz) is refused.",
            "SIZE", "max_window_bytes", "8MiB, or more where the budget has room for it"),

@@ -72,6 +72,7 @@ cdef class GraphView:
     cdef readonly uint32_t flags
     cdef readonly bytes input_hash
     cdef readonly str mapping
+    cdef bint is_rdf              # names may be spelled otherwise
     cdef const uint64_t* entity_ends
     cdef const unsigned char* entity_blob
     cdef const uint32_t* entity_slots

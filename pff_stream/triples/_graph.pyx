@@ -15,6 +15,7 @@ from libc.string cimport memcmp, memcpy
 from pff_stream.errors import InputError
 from pff_stream.triples._layout cimport LAYOUT_VERSION, Shape, aligned, choose_index
 from pff_stream.triples._name_table cimport slots_for
+from pff_stream.triples._spellings cimport Index, find_name, find_spelled
 
 cdef extern from "_names.h":
     uint64_t pff_mix(uint64_t h) noexcept nogil
@@ -51,23 +52,6 @@ cdef inline uint32_t _u32(const unsigned char* base, size_t at) noexcept nogil:
     cdef uint32_t value
     memcpy(&value, base + at, 4)
     return value
-
-
-cdef inline int32_t _find(
-    const uint32_t* slots, uint64_t mask, const uint64_t* ends, const unsigned char* blob,
-    const unsigned char* name, size_t length, uint64_t hash
-) noexcept nogil:
-    """The number of a name, or -1: linear probing, then the bytes."""
-    cdef uint64_t slot = hash & mask, start
-    cdef uint32_t at
-    while True:
-        at = slots[slot]
-        if at == 0:
-            return -1
-        start = ends[at - 2] if at > 1 else 0
-        if ends[at - 1] - start == length and memcmp(blob + start, name, length) == 0:
-            return <int32_t>(at - 1)
-        slot = (slot + 1) & mask
 
 
 cdef uint64_t _mixed(const CSR* rows, bint swapped, uint64_t seed) noexcept nogil:
@@ -128,6 +112,7 @@ cdef class GraphView:
         self.n_read = _u64(base, 48)
         self.input_hash = PyBytes_FromStringAndSize(<const char*>base + 152, 16)
         self.mapping = bytes(base[168:184]).rstrip(b"\0").decode("ascii", "replace")
+        self.is_rdf = self.mapping.startswith("rdf-")
         if self.n_entities > 0x7FFFFFFF or self.n_relations > 0x7FFFFFFF:
             raise InputError("damaged graph: more names than an id can number (byte 24)")
         self.entity_ends = <const uint64_t*>self._section(64, self.n_entities, 8)
@@ -391,26 +376,34 @@ cdef class GraphView:
     cdef int32_t find_entity(
         self, const unsigned char* name, size_t length, uint64_t hash
     ) noexcept nogil:
-        return _find(
-            self.entity_slots, self.entity_mask, self.entity_ends, self.entity_blob,
-            name, length, hash
-        )
+        cdef Index index
+        cdef int32_t found
+        index.slots, index.mask = self.entity_slots, self.entity_mask
+        index.ends, index.blob = self.entity_ends, self.entity_blob
+        found = find_name(&index, name, length, hash)
+        if found < 0 and self.is_rdf:
+            return find_spelled(&index, name, length, True)
+        return found
 
     cdef int32_t find_relation(
         self, const unsigned char* name, size_t length, uint64_t hash
     ) noexcept nogil:
-        return _find(
-            self.relation_slots, self.relation_mask, self.relation_ends, self.relation_blob,
-            name, length, hash
-        )
+        cdef Index index
+        cdef int32_t found
+        index.slots, index.mask = self.relation_slots, self.relation_mask
+        index.ends, index.blob = self.relation_ends, self.relation_blob
+        found = find_name(&index, name, length, hash)
+        if found < 0 and self.is_rdf:
+            return find_spelled(&index, name, length, False)
+        return found
 
     def entity_id(self, bytes name):
-        """The id of the entity, or -1."""
+        """The id of the entity, or -1; of RDF also by another spelling (`_spellings`)."""
         cdef const unsigned char* text = <const unsigned char*>PyBytes_AS_STRING(name)
         return self.find_entity(text, len(name), pff_name_hash(text, len(name)))
 
     def relation_id(self, bytes name):
-        """The id of the relation, or -1."""
+        """The id of the relation, or -1; of RDF also in brackets."""
         cdef const unsigned char* text = <const unsigned char*>PyBytes_AS_STRING(name)
         return self.find_relation(text, len(name), pff_name_hash(text, len(name)))
 

@@ -8,6 +8,7 @@ from libc.stdlib cimport free, qsort
 from libc.string cimport memcmp, memcpy
 
 from pff_stream.triples._graph cimport GraphView
+from pff_stream.triples._spellings cimport in_brackets, pff_name_hash
 from pff_stream.triples._window cimport GAP_BYTES, WINDOW_SPAN, FileWindow, taken
 
 
@@ -75,6 +76,10 @@ cdef class NameSearch:
             sought.slot = hashes[i] & self.graph.entity_mask
             sought.text = names + begin
             sought.length = ends[i] - begin
+            if self.graph.is_rdf and in_brackets(sought.text, sought.length):
+                sought.text += 1
+                sought.length -= 2
+                sought.slot = pff_name_hash(sought.text, sought.length) & self.graph.entity_mask
             begin = ends[i]
             self.n_sought += 1
 

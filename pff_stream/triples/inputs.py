@@ -29,9 +29,11 @@ from pff_stream.triples.formats.interface import (
     TripleReader,
     TripleSource,
 )
+from pff_stream.triples.formats.rdf import MAPPING as RDF_MAPPING
 from pff_stream.triples.formats.tsv import MAPPING, checked
 from pff_stream.triples.formats.tuples import Triple
 from pff_stream.triples.held import Bounded, HeldMemory, Unlimited
+from pff_stream.triples.iris import Writing, bracketed, prefixed, rewritten
 from pff_stream.triples.options import AUTO, EncodeOptions
 
 if TYPE_CHECKING:
@@ -98,6 +100,14 @@ class OpenedInputs:
                 return None
             total += opened.plain_bytes
         return total
+
+    def writing(self, iri: str) -> Writing:
+        """How IRIs are written; of prefixes, those that were declared before the first triple."""
+        if iri == "bracketed":
+            return bracketed
+        return prefixed(
+            dict(chain(*((one.prefixes or {}).items() for one in self._readers.values())))
+        )
 
     def warnings(self) -> list[str]:
         """What was read otherwise than it may have been meant."""
@@ -255,8 +265,13 @@ def _bounded(
     return OpenedInputs(inputs, options, bad, memory, decoders)
 
 
-def checked_lines(inputs: Sequence[TripleInput], options: EncodeOptions) -> Iterator[bytes]:
+def checked_lines(
+    inputs: Sequence[TripleInput], options: EncodeOptions, iri: str = "bare"
+) -> Iterator[bytes]:
     """The same, every line checked and in the order subject, relation, object.
+
+    `iri` says how IRIs of RDF are written: `bare`, `bracketed` or `prefixed`; of other inputs names
+    are what they are, and `UsageError` is raised.
 
     Bad ones are left out, or an `InputError`, as the options have it; what was noticed is said
     behind the last one.
@@ -264,10 +279,19 @@ def checked_lines(inputs: Sequence[TripleInput], options: EncodeOptions) -> Iter
     bad = BadTriples(options.on_bad_triple)
     inputs_opened = _bounded(inputs, options, bad)
     n_read = 0
+    written: Writing | None = None
     for opened in inputs_opened.all:
+        if iri != "bare" and opened.mapping != RDF_MAPPING:
+            raise UsageError(
+                f"--iri {iri}: {opened.name} is no RDF, its names are written as they are"
+            )
         for block in checked(opened.name, opened.lines, bad):
             n_read += block.count(b"\n")
-            yield block
+            if iri == "bare":
+                yield block
+            else:
+                written = written or inputs_opened.writing(iri)
+                yield rewritten(block, written)
     bad.check(n_read)
     for warning in inputs_opened.warnings():
         bad.notes.add(READ_OTHERWISE, "", 0, warning)

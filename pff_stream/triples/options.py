@@ -25,6 +25,10 @@ class DocumentOptions(NamedTuple):
     mapping: str = "json-2"
     """`json-2`: no two objects of a document have one name; `json-1` escapes nothing in paths."""
 
+    def at_most(self, n_bytes: int) -> int:
+        """Bytes of a document, of an input of so many."""
+        return min(n_bytes, self.max_document_bytes)
+
 
 class RdfOptions(NamedTuple):
     """How RDF becomes triples."""

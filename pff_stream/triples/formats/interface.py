@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 from pff_stream.triples.formats.source import Given, LineBlocks, TripleSource
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pff_stream.triples._places import WantedPlaces
     from pff_stream.triples.bad import BadTriples
     from pff_stream.triples.options import EncodeOptions
@@ -18,6 +20,7 @@ class TripleReader(Protocol):
     """Reads the inputs of one graph, one after the other. Not every one warns, or finds places."""
 
     mapping: str | None = None  # where options choose another than the format's
+    prefixes: Mapping[str, str] | None = None  # that inputs of RDF declare
 
     def lines(self, source: TripleSource) -> LineBlocks:
         """The lines of one input. What is no triple goes to the `BadTriples` of the reader."""
@@ -43,10 +46,8 @@ class TripleFormat(Protocol):
     """A value of `--format`; empty: it is not asked for by name."""
     names_columns: bool = False
     """Whether inputs have columns with names, of which a user may name three."""
-    other_names: tuple[str, ...] = ()
-    """Further values of `--format`, which its reader tells apart."""
-    has_graphs: bool = False
-    """Whether its reader knows what to do with `--graph-name`."""
+    other_names: tuple[str, ...] = ()  # further ones, which its reader tells apart
+    has_graphs: bool = False  # whether its reader knows what to do with --graph-name
 
     def matches(self, given: object, first_bytes: bytes) -> bool:
         """Whether it reads `given`; `first_bytes` of a path are decompressed, of an object none."""

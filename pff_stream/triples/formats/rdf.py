@@ -6,6 +6,7 @@ pyoxigraph (`rdf_parsed`), which is imported when it is used. How terms are name
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from pff_stream.errors import InputError
@@ -74,7 +75,7 @@ class RdfFormat(TripleFormat):
             return 0
         from pff_stream.triples.formats.parser_memory import at_most
 
-        return at_most(syntax.name, n_bytes, options.documents.max_document_bytes)
+        return at_most(syntax.name, n_bytes, options.documents.at_most(n_bytes))
 
     def reader(self, options: EncodeOptions, bad: BadTriples) -> TripleReader:
         """Needs the options for RDF."""
@@ -89,11 +90,12 @@ class RdfReader(TripleReader):
 
         self._format = options.format
         self._options: RdfOptions = options.rdf
-        self._of_document = options.documents.max_document_bytes
+        self._of_document = options.documents.at_most(sys.maxsize)
         self._bad = bad
         self._blank_nodes = BlankNodes()
         self._by_line = False
         self._said: list[str] = []
+        self.prefixes: dict[str, str] = {}
 
     def lines(self, source: TripleSource) -> LineBlocks:
         """The triples of an input, of one graph of it if that was asked for."""
@@ -123,7 +125,14 @@ class RdfReader(TripleReader):
         return self._said
 
     def _shared(self) -> Shared:
-        return Shared(self._options, self._blank_nodes, self._bad, self._said, self._of_document)
+        return Shared(
+            self._options,
+            self._blank_nodes,
+            self._bad,
+            self._said,
+            self._of_document,
+            self.prefixes,
+        )
 
 
 class Shared(NamedTuple):
@@ -135,6 +144,8 @@ class Shared(NamedTuple):
     said: list[str]
     of_document: int
     """Bytes that a document of JSON-LD may have."""
+    prefixes: dict[str, str]
+    """What the first input declares before its first triple."""
 
     def say_nothing(self, name: str, syntax: Syntax) -> None:
         """Why an input gave no triple, where there is a reason to look for."""

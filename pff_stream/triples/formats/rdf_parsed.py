@@ -167,7 +167,13 @@ class _Parsed:
         kind = getattr(self._oxigraph.RdfFormat, self._syntax.parsed_as or "")
         base = self._shared.options.base_iri
         try:
-            yield from self._oxigraph.parse(self._text, format=kind, base_iri=base)
+            parser = self._oxigraph.parse(self._text, format=kind, base_iri=base)
+            for first in parser:
+                if not self._shared.prefixes:
+                    self._shared.prefixes.update(parser.prefixes)
+                yield first
+                break
+            yield from parser
         except SyntaxError as error:
             raise self._wrong(error) from None
         except MemoryError as error:
