@@ -268,6 +268,35 @@ cdef class Joined:
         """The entries of all findings, in order."""
         return iter(self.found)
 
+    def packed(self, uint64_t most, bint by_score):
+        """The entries of the first findings, and the ranks of the rules that they tell of."""
+        cdef const unsigned char* entry
+        cdef const unsigned char* at
+        cdef size_t n
+        cdef uint32_t rank, kept, n_atoms
+        cdef int i
+        cdef list entries = []
+        cdef set ranks = set()
+        self.found.begin()
+        while <uint64_t>len(entries) < most and (entry := self.found.take(&n)) != NULL:
+            entries.append(PyBytes_FromStringAndSize(<const char*>entry, n))
+            at = entry + (8 if by_score else 0)
+            ranks.add(get_u32(at))
+            at += 4
+            for i in range(3):
+                while at[0]:
+                    at += 1
+                at += 1
+            at += TRIPLE_BYTES + 4
+            memcpy(&kept, at, 4)
+            at += 4 + 8 + 1
+            for i in range(<int>kept):
+                memcpy(&rank, at, 4)
+                memcpy(&n_atoms, at + 4, 4)
+                ranks.add(rank)
+                at += 9 + ATOM_BYTES * <size_t>n_atoms
+        return entries, ranks
+
     # --- what stands in a triple's place ---------------------------------------------------------
 
     def standing(self, uint64_t relation, bint of_object, uint64_t entity, Py_ssize_t n):

@@ -1,10 +1,12 @@
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from pff_stream.evaluate._kernel import TableCounter
 from pff_stream.findings._sorted import Sorter
 from pff_stream.findings.catalogue import RuleCatalogue
-from pff_stream.findings.order import RankedRule
+from pff_stream.findings.order import RankedRule, RankedSource
 
 def put_texts(
     sorter: Sorter,
@@ -34,4 +36,5 @@ class TableOrder:
     def with_repeats(self, rank: int) -> int: ...
     def places(self, first: int) -> NDArray[np.uint32]: ...
     def rule(self, rank: int) -> RankedRule: ...
+    def packed(self, ranks: Iterable[int]) -> dict[int, RankedSource]: ...
     def logs(self) -> NDArray[np.float64]: ...

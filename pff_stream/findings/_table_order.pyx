@@ -253,6 +253,24 @@ cdef class TableOrder:
             by_object=violated.by_object,
         )
 
+    def packed(self, ranks):
+        """What `rule` says of these, by rank, without what the catalogue knows (`RankedSource`)."""
+        cdef const TableRule* rule
+        cdef const TableViolated* violated
+        cdef double own
+        cdef dict found = {}
+        for rank in ranks:
+            rule = self._ranked(rank)
+            violated = &self.counter.violated[rule.place]
+            own = rule.confidence
+            if rule.repeats and self.confidences.shape[0]:
+                own = self.confidences[rule.source]
+            found[rank] = (
+                rule.source, rule.confidence, own, rule.violations, rule.repeats,
+                violated.by_object,
+            )
+        return found
+
     def logs(self):
         """log1p(-confidence) of all, by rank; 0 for one that repeats another."""
         import numpy as np

@@ -84,14 +84,6 @@ class _Entry:
         )
 
 
-def ranks_of(packed: bytes, *, by_score: bool) -> Iterator[int]:
-    """The ranks of the rules that an entry tells of."""
-    entry = _Entry.unpacked(packed, by_score=by_score)
-    yield entry.first
-    for rank, _, _ in entry.reasons:
-        yield rank
-
-
 class Rules(Protocol):
     """Rules by rank."""
 

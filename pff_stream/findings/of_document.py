@@ -17,12 +17,13 @@ from pff_stream.findings._sorted import Sorter
 from pff_stream.findings._table_order import TableOrder
 from pff_stream.findings.choose import Order, choose
 from pff_stream.findings.confidence import Kind, ranked_by
-from pff_stream.findings.found import Described, FoundFindings, ranks_of
+from pff_stream.findings.found import Described, FoundFindings
 from pff_stream.findings.packed import PackedFindings
 
 if TYPE_CHECKING:
     from pff_stream.evaluate._kernel import TableCounter
     from pff_stream.findings.catalogue import RuleCatalogue
+    from pff_stream.findings.order import RankedRule, RankedSource
     from pff_stream.report.streams import Finding
     from pff_stream.rules._table import RuleTable
     from pff_stream.settings.models import EvaluationOptions, FindingsOptions
@@ -124,13 +125,17 @@ class DocumentFindings:
 
     def packed(self) -> PackedFindings:
         """All that is asked for, as data that stays when this is closed."""
-        by_score = self._described.by_score
-        entries = list(islice(self._joined, len(self)))
-        ranks = {rank for entry in entries for rank in ranks_of(entry, by_score=by_score)}
+        most, order = len(self), self._order
+        entries, ranks = self._joined.packed(most, self._described.by_score)
+        rules: dict[int, RankedRule | RankedSource]
+        if isinstance(order, TableOrder):
+            rules = {**order.packed(ranks)}
+        else:
+            rules = {rank: order.rule(rank) for rank in ranks}
         return PackedFindings(
             described=self._described,
             entries=entries,
-            rules={rank: self._order.rule(rank) for rank in ranks},
+            rules=rules,
             names=self._joined.names_beyond(),
             total=self.total,
             is_all=self.is_all,

@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,11 @@ _END = struct.Struct("<Q")
 _RANK = struct.Struct("<I")
 _ALL_BITS = (1 << 64) - 1
 _BUFFER_BYTES = 1 << 16
+
+
+RankedSource: TypeAlias = tuple[int, float, float, int, bool, bool]
+"""Of a ranked rule all but line and text: source, confidence, own confidence, violations, repeats,
+whether the functional variable is the object."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from pff_stream.triples.formats.text import TextReader
 from pff_stream.triples.held import Unlimited
 
 if TYPE_CHECKING:
+    from pff_stream.findings.catalogue import RuleCatalogue
     from pff_stream.report.streams import Finding, Place
     from pff_stream.triples._places import WantedPlaces
     from pff_stream.triples.options import EncodeOptions
@@ -21,13 +22,15 @@ if TYPE_CHECKING:
     from pff_stream.validator.content import Content
 
 
-def made_findings(checked: Checked, reading: EncodeOptions) -> list[Finding]:
+def made_findings(
+    checked: Checked, reading: EncodeOptions, catalogue: RuleCatalogue
+) -> list[Finding]:
     """All findings that were kept, best first; the text is read again for their places."""
     found = checked.found
     if found is None:
         return []
     graph = GraphView(checked.graph)
-    making = found.on(graph)
+    making = found.on(graph, catalogue)
     findings = [making.finding(entry) for entry in found.entries]
     places = _places(findings, checked.content, graph, reading)
     return findings if places is None else placed(findings, places)

@@ -190,7 +190,7 @@ class CheckResult:
 
     @cached_property
     def _findings(self) -> list[Finding]:
-        return made_findings(self._checked, self._reading)
+        return made_findings(self._checked, self._reading, self._rules.catalogue)
 
     # --- rules ---------------------------------------------------------------------------------
 

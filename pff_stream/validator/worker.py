@@ -57,7 +57,8 @@ class WorkerRules:
 def set_up(progress: Progress, told: WorkerArguments) -> Callable[[Numbered], Answered]:
     """Opens the rules once and returns the function that checks one document."""
     _pages.fix_thresholds(MAPPED_BYTES, TRIM_BYTES)
-    checker = Checker(WorkerRules(told), told.options)
+    rules = WorkerRules(told)
+    checker = Checker(rules, told.options)
 
     def answer(numbered: Numbered) -> Answered:
         task: Sent = numbered.task
@@ -65,7 +66,7 @@ def set_up(progress: Progress, told: WorkerArguments) -> Callable[[Numbered], An
             checked = checker.check(received(task), task.n)
         except DocumentError as error:
             return Answered(str(error))
-        findings = made_findings(checked, told.options.reading)
+        findings = made_findings(checked, told.options.reading, rules.catalogue)
         return Answered(
             "",
             checked.totals,
