@@ -10,14 +10,13 @@ text, NUL, line, source (8 bytes each, high byte first), then the confidence of 
 bytes), whether it repeats an earlier line, and the place of the head's functional variable.
 """
 
-from libc.math cimport NAN, isnan
+from libc.math cimport isnan
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcmp, memcpy
 
-from pff_stream.findings._rank cimport MINER_PCA, rank_confidence
 from pff_stream.findings._sorted cimport Sorter
-from pff_stream.report._pass cimport MINER_PCA_CONFIDENCE, Formatter, Pass, Rule
+from pff_stream.report._pass cimport Formatter, Pass, Slice
 from pff_stream.report._record cimport VIOLATED
 
 cdef extern from "_names.h":
@@ -25,24 +24,7 @@ cdef extern from "_names.h":
 
 cdef enum:
     HASH_BYTES = 8                # in front of a text, as rules are sorted by it
-    # Behind the text and its NUL, as entries are sorted by text and as they are in order.
-    REST_BYTES = 33
-    FRONT_BYTES = 16              # confidence and violations, in front of the text
-    TAIL_BYTES = 26
-
-
-cdef inline void put_u64(unsigned char* at, uint64_t value) noexcept:
-    cdef int i
-    for i in range(7, -1, -1):
-        at[i] = <unsigned char>value
-        value >>= 8
-
-
-cdef inline uint64_t inverted(double confidence) noexcept:
-    """Bits that are the smaller the greater the confidence (0 or more) is."""
-    cdef uint64_t bits
-    memcpy(&bits, &confidence, 8)
-    return ~bits
+    REST_BYTES = 33               # behind a text and its NUL, as rules are sorted by it
 
 
 cdef class Ranking(Formatter):
@@ -71,33 +53,39 @@ cdef class Ranking(Formatter):
         return 0
 
     cdef int rule(self, Pass at) except -1:
-        cdef Rule* rule = &at.rule
-        cdef size_t n = rule.text.n
-        cdef double confidence
-        cdef unsigned char* rest
-        cdef uint64_t hash
-        if rule.outcome != VIOLATED:
+        cdef CountedRule rule
+        if at.rule.outcome != VIOLATED:
             return 0
-        confidence = rank_confidence(
-            self.kind, rule.counts, at.unseen, rule.miner_confidence,
-            at.miner_share(MINER_PCA_CONFIDENCE) if self.kind == MINER_PCA else NAN,
-        )
-        if isnan(confidence):
+        rule.confidence = confidence_of(at, self.kind)
+        if isnan(rule.confidence):
             self.without_value += 1
             return 0
+        rule.violations = <uint64_t>at.violations_of(&at.rule)
+        rule.line, rule.source, rule.place = at.rule.line, at.rule.source, at.rule.place
+        return self.put(&rule, at.rule.text)
+
+    cdef int put(self, const CountedRule* rule, Slice text) except -1:
+        """Takes a violated rule."""
+        cdef size_t n = text.n
+        cdef unsigned char* rest
+        cdef uint64_t hash
         self._reserve(HASH_BYTES + n + 1 + REST_BYTES)
         # In front, so that most texts differ in their first bytes.
-        hash = pff_name_hash(rule.text.text, n)
+        hash = pff_name_hash(text.text, n)
         memcpy(self.entry, &hash, HASH_BYTES)
-        memcpy(self.entry + HASH_BYTES, rule.text.text, n)
+        memcpy(self.entry + HASH_BYTES, text.text, n)
         self.entry[HASH_BYTES + n] = 0
         rest = self.entry + HASH_BYTES + n + 1
         put_u64(rest, rule.line)
         put_u64(rest + 8, rule.source)
-        put_u64(rest + 16, <uint64_t>at.violations_of(rule))
-        memcpy(rest + 24, &confidence, 8)
+        put_u64(rest + 16, rule.violations)
+        memcpy(rest + 24, &rule.confidence, 8)
         rest[32] = rule.place
         return self.by_text.add(self.entry, HASH_BYTES + n + 1 + REST_BYTES)
+
+    def end(self):
+        """Has all that were put in order; nothing can be put any more."""
+        self.finish()
 
     cdef int finish(self) except -1:
         cdef const unsigned char* entry

@@ -8,7 +8,7 @@ few of many are wanted.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING
-from libc.math cimport NAN, isnan
+from libc.math cimport NAN, isnan, log1p
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, qsort, realloc
 from libc.string cimport memcmp, memcpy
@@ -275,14 +275,14 @@ cdef class TableOrder:
         """log1p(-confidence) of all, by rank; 0 for one that repeats another."""
         import numpy as np
 
-        confidences = np.zeros(max(1, self.n), np.float64)
-        cdef double[::1] found = confidences
+        logs = np.zeros(max(1, self.n), np.float64)
+        cdef double[::1] found = logs
         cdef uint32_t rank
         for rank in range(self.n):
             if not self._ranked(rank).repeats:
-                found[rank] = self._ranked(rank).confidence
-        with np.errstate(divide="ignore"):
-            return np.log1p(-confidences)
+                # Of numpy the last bit depends on the machine.
+                found[rank] = log1p(-self._ranked(rank).confidence)
+        return logs
 
     cdef const TableRule* _ranked(self, uint32_t rank) noexcept:
         """The chosen rules lie behind the heap, the best last."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from math import inf, log1p
 from typing import IO, TypeAlias
 
 import numpy as np
@@ -19,7 +20,6 @@ from numpy.typing import NDArray
 
 from pff_stream.files.durable import naming
 from pff_stream.files.temporary import temporary_file
-from pff_stream.findings._sorted import Sorter
 
 _FRONT = struct.Struct(">QQ")
 _TAIL = struct.Struct(">QQ")
@@ -70,8 +70,8 @@ class RankedRule:
 class ChosenRules:
     """Rules of the order by rank, as many as were chosen; files are closed by `stack`."""
 
-    def __init__(self, order: Sorter, n_rules: int, folder: str, stack: ExitStack) -> None:
-        self._left: Iterator[bytes] = iter(order)
+    def __init__(self, order: Iterable[bytes], n_rules: int, folder: str, stack: ExitStack) -> None:
+        self._left = iter(order)
         self._next = next(self._left, None)
         self._rules, _ = stack.enter_context(temporary_file(folder))
         self._ends, _ = stack.enter_context(temporary_file(folder))
@@ -143,12 +143,13 @@ class ChosenRules:
 
     def logs(self) -> NDArray[np.float64]:
         """log1p(-confidence) of all, by rank; 0 for one that repeats another."""
-        confidences = np.zeros(max(1, self.n), np.float64)
+        logs = np.zeros(max(1, self.n), np.float64)
         for rank in range(self.n):
             rule = self.rule(rank)
-            confidences[rank] = 0.0 if rule.repeats else rule.confidence
-        with np.errstate(divide="ignore"):
-            return np.log1p(-confidences)
+            if not rule.repeats:
+                # Of numpy the last bit depends on the machine.
+                logs[rank] = log1p(-rule.confidence) if rule.confidence < 1 else -inf
+        return logs
 
     def _write(self, rules: bytearray, ends: bytearray) -> None:
         """Appends to both files."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from pff_stream.findings._shortlist import notes_written_bytes, shortlist_bytes
 from pff_stream.findings._sorted import BUFFER_BYTES, reading_bytes, sorter_bytes, written_bytes
 from pff_stream.findings.of_document import SORT_BYTES
-from planner.formula import Formula, given, least
+from planner.formula import Formula, given, least, most
 from planner.model import KERNEL, Term
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ FINDING_BYTES, REASON_BYTES, ATOM_BYTES = 2600, 500, 420
 """A finding, a reason and a triple of a witness as objects, with names of 40 bytes."""
 RANKING_BYTES = 1 << 17
 """Of a sort that puts rules in order: one is held while workers list violations."""
+SHORTLISTED_BYTES, MOST_SHORTLISTED_BYTES = 768, 1 << 20
+"""Room for the first rules in order, for each finding that is wanted and at most."""
 _NAMES_BYTES = 110
 _RANK_BYTES = 4
 _DOCUMENT_SORTS = 4
@@ -40,10 +43,25 @@ def violation_bytes(body_atoms: int) -> int:
     return listed + 2 * (by_triple + joined)
 
 
-def ranking_terms() -> list[Term]:
-    """The two sorts that put rules in order while results are merged."""
-    sorts = 2 * given("sort", sorter_bytes(RANKING_BYTES))
-    return [Term.of("rules in order", sorts, _SOURCE), _sorts_written()]
+def shortlist_room(limit: int) -> int:
+    """What the first rules in order are kept in, until `limit` findings are enough."""
+    return min(limit * SHORTLISTED_BYTES, MOST_SHORTLISTED_BYTES)
+
+
+def ranking_terms(limit: int | None) -> list[Term]:
+    """What puts rules in order while results are merged: two sorts, or a list of the first ones.
+
+    `limit`: findings that are enough; None: all rules are wanted.
+    """
+    sort = given("sort", sorter_bytes(RANKING_BYTES))
+    if limit is None:
+        return [Term.of("rules in order", 2 * sort, _SOURCE), _sorts_written()]
+    listed = given("list", shortlist_bytes(shortlist_room(limit)))
+    written = given("file", written_bytes()) + given("notes", notes_written_bytes())
+    return [
+        Term.of("rules in order", sort + listed, _SOURCE),
+        Term.of("sorts being written", written, f"{_SOURCE}; page cache", group=KERNEL),
+    ]
 
 
 def _sorts_written() -> Term:
@@ -90,13 +108,24 @@ def _written(n: int, max_reasons: int, body_atoms: int) -> Formula:
     return least(given("findings", min(n, BATCH)) * each, BATCH_BYTES + each)
 
 
-def joining_terms(n: int, max_reasons: int, body_atoms: int) -> list[Term]:
-    """The join of violations, and `n` findings at once on their way to an output."""
+def joining_terms(
+    n: int, max_reasons: int, body_atoms: int, source_chunk_bytes: int | None
+) -> list[Term]:
+    """The join of violations, and `n` findings at once on their way to an output.
+
+    Before them all rules may be put in order, by the texts in source chunks of so many bytes; None:
+    they are already.
+    """
     sorts = given("order", sorter_bytes(RANKING_BYTES)) + 2 * given("sort", sorter_bytes())
+    written = _written(n, max_reasons, body_atoms)
+    if source_chunk_bytes is not None:
+        # As read, and the texts of it.
+        chunk = 2 * given("source_chunk", source_chunk_bytes)
+        written = most(written, given("order", sorter_bytes(RANKING_BYTES)) + chunk)
     return [
         Term.of("findings sorted", sorts, _SOURCE),
         _sorts_written(),
-        Term.of("findings written", _written(n, max_reasons, body_atoms),
+        Term.of("findings written", written,
                 "constants of the code; names of 40 bytes", at_most=True),
     ]  # fmt: skip
 

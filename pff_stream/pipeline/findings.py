@@ -1,6 +1,6 @@
 """Findings of a graph: the order of rules, a round that lists their violations, the join, places.
 
-The order comes of the merge (`findings._ranking`). Rules are chosen in it until they have as many
+The order comes of the merge (`findings.rule_order`). Rules are chosen in it until they have as many
 violations as findings are wanted; workers list those (`listing`); the join counts distinct triples,
 and where there are too few, more rules are chosen. All of it lies in temporary files.
 """
@@ -18,19 +18,20 @@ from pff_stream.checkpoint.texts import texts_of
 from pff_stream.errors import RefusedError
 from pff_stream.files.temporary import temporary_file
 from pff_stream.findings._joined import Joined
-from pff_stream.findings._ranking import Ranking
 from pff_stream.findings._sorted import Sorter
 from pff_stream.findings.choose import choose
 from pff_stream.findings.confidence import ranked_by
 from pff_stream.findings.found import Described, FoundFindings
 from pff_stream.findings.order import ChosenRules
 from pff_stream.findings.places import PlaceSources
-from pff_stream.findings.terms import RANKING_BYTES, batches, violation_bytes
+from pff_stream.findings.rule_order import RuleOrder
+from pff_stream.findings.terms import batches, violation_bytes
 from pff_stream.findings.where import Places
 from pff_stream.inputs import GraphInput
 from pff_stream.limits.fence import planned_phase_held
 from pff_stream.pipeline.cut import CarryOut, Ready
 from pff_stream.pipeline.listing import Listing
+from pff_stream.report._pass import Formatter
 from pff_stream.report.found import FoundTotals
 from pff_stream.report.streams import Finding
 from pff_stream.settings.models import FindingsOptions
@@ -91,22 +92,17 @@ class GraphFindings:
         self._ready = ready
         self._listing = listing
         self._places = Places(sources)
-        self._order: Sorter
-        self.ranking: Ranking
+        self._order: RuleOrder
 
     @contextmanager
-    def ranked(self) -> Iterator[Ranking]:
+    def ranked(self) -> Iterator[Formatter]:
         """What puts the rules in order while they are merged."""
-        folder = self._ready.folder
-        self._order = Sorter(folder, RANKING_BYTES)
-        self.ranking = Ranking(
-            Sorter(folder, RANKING_BYTES),
-            self._order,
-            self._wanted.kind,
-            self._wanted.options.floor,
-        )
+        wanted, ready = self._wanted, self._ready
+        floor = wanted.options.floor
+        chunks = ready.rules.file.all_source_chunks
+        self._order = RuleOrder(wanted.kind, floor, wanted.limit, ready.folder, chunks)
         try:
-            yield self.ranking
+            yield self._order.formatter
         finally:
             self._order.close()
 
@@ -119,7 +115,7 @@ class GraphFindings:
         """
         wanted = self._wanted
         totals = FoundTotals(wanted.described.ranked_by, wanted.options.floor)
-        totals.without_value = self.ranking.without_value
+        totals.without_value = self._order.without_value
         with ExitStack() as stack:
             folder = self._ready.folder
             file = self._ready.rules.file

@@ -51,6 +51,8 @@ class FindingSizes:
 
     n: int
     """Findings that are written; `BATCH` where all are."""
+    limit: int | None
+    """Findings that are enough to know which rules are in force; None: all rules are."""
     max_reasons: int
     outputs: tuple[Term, ...]
     """What their writers hold."""
@@ -113,6 +115,7 @@ def _finding_sizes(
     terms = merged_terms(outputs, OutputSizes(rules=rules.n_rules))
     return FindingSizes(
         n=BATCH if n is None else n,
+        limit=n if settings.findings.floor is None else None,
         max_reasons=settings.findings.max_reasons,
         outputs=tuple(terms),
         reading=tuple(reading_terms(graph.encoded.memory_counts)) if graph.encoded else (),

@@ -54,7 +54,7 @@ def run_phases(sizes: RunSizes, costs: ProcessCosts, settings: Settings) -> list
         written = [*found.outputs, *files_written(len(found.outputs))]
         phases = [
             Phase("evaluate", evaluate),
-            Phase("merge", [*merge, *ranking_terms(), *found.outputs]),
+            Phase("merge", [*merge, *ranking_terms(found.limit), *found.outputs]),
             Phase("list", [*evaluate, *listing_terms(sizes.rules.n_rules)]),
             Phase("join", [*_join_terms(sizes, costs, found), *written]),
         ]
@@ -160,7 +160,9 @@ def _merge_terms(sizes: RunSizes, costs: ProcessCosts, *, holds_names: bool) -> 
 
 
 def _join_terms(sizes: RunSizes, costs: ProcessCosts, found: FindingSizes) -> list[Term]:
-    joined = joining_terms(found.n, found.max_reasons, sizes.rules.body_atoms)
+    rules = sizes.rules
+    chunk_bytes = None if found.limit is None else rules.source_chunk_bytes
+    joined = joining_terms(found.n, found.max_reasons, rules.body_atoms, chunk_bytes)
     return [
         processes.parent(costs),
         *_held_behind(sizes),

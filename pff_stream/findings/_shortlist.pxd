@@ -1,0 +1,48 @@
+# The first of the violated rules in order, in bounded memory, and a note of each of the others.
+from libc.stdint cimport uint32_t, uint64_t
+
+from pff_stream.findings._sorted cimport Sorter
+from pff_stream.report._pass cimport Formatter, Pass, Slice
+
+
+# What is noted of every violated rule, in the order of the rule file.
+cdef struct Noted:
+    uint64_t key                  # hash of its text; where confidences are counted, that
+    uint64_t source               # ordinal in the rule file; the highest bit: the head's place
+    uint64_t violations
+
+
+cdef class Shortlist(Formatter):
+    cdef int kind
+    cdef unsigned char* entries   # from the front, their places from the end
+    cdef size_t capacity
+    cdef size_t used
+    cdef size_t n_kept
+    cdef unsigned char* last      # begin of an entry, its text included: what comes behind is dropped
+    cdef size_t n_last
+    cdef unsigned char* entry     # the one that is being packed
+    cdef size_t room
+    cdef Noted* notes
+    cdef size_t n_notes           # in memory
+    cdef object folder
+    cdef object file              # the notes before those
+    cdef readonly uint64_t n      # violated rules
+    cdef readonly uint64_t without_value
+    cdef readonly bint may_repeat # whether some may have one text: then none comes of here
+    # reading notes back
+    cdef uint64_t n_read
+
+    cdef uint32_t* _places(self) noexcept
+    cdef int _note(self, Pass at, double confidence, uint64_t violations) except -1
+    cdef int _write_notes(self) except -1
+    cdef int _reserve(self, size_t n) except -1
+    cdef int _keep(self, size_t n) except -1
+    cdef int _make_room(self) except -1
+    cdef bint _is_behind(self, size_t n) noexcept
+    cdef int _grow(self, size_t capacity) except -1
+    cdef int _remember(self, const unsigned char* entry) except -1
+    cdef bint _begin_alike(self, const unsigned char* one, const unsigned char* other) noexcept
+    cdef void _sort(self) noexcept
+    cdef bint _texts_repeat(self) except -1
+    cdef const Noted* _next_note(self) except? NULL
+    cdef int _refill(self) except -1
