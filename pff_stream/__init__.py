@@ -19,10 +19,14 @@ if TYPE_CHECKING:
         UsageError,
     )
     from pff_stream.preparing import compile, encode  # noqa: A004 - their names
+    from pff_stream.validator.asynchronous import AsyncValidator
+    from pff_stream.validator.failed import FailedCheck
     from pff_stream.validator.validator import Validator
 
 __all__ = [
+    "AsyncValidator",
     "DocumentError",
+    "FailedCheck",
     "InputError",
     "OutputError",
     "PffStreamError",
@@ -39,6 +43,8 @@ __all__ = [
 
 
 _HOMES = {
+    "AsyncValidator": "pff_stream.validator.asynchronous",
+    "FailedCheck": "pff_stream.validator.failed",
     "Validator": "pff_stream.validator.validator",
     "compile": "pff_stream.preparing",
     "encode": "pff_stream.preparing",

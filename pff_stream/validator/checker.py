@@ -82,8 +82,12 @@ class Checked(NamedTuple):
 class Checker:
     """Rules with room to count one document; for one thread at a time."""
 
-    def __init__(self, rules: CheckRules, options: CheckOptions) -> None:
+    def __init__(
+        self, rules: CheckRules, options: CheckOptions, progress: memoryview | None = None
+    ) -> None:
+        """`progress`: a counter of 8 bytes that is moved while documents are counted."""
         self._rules = rules
+        self._progress = progress
         self._options = options
         self._table = rules.table() if rules.is_table_usable(options.counting) else None
         self._encoder = DocumentEncoder(options.reading)
@@ -141,7 +145,13 @@ class Checker:
         return totals, _packed(findings_of_table(graph, rules, counter, wanted, name))
 
     def _counter(self, graph: GraphView) -> TableCounter:
-        return TableCounter(graph, self._options.semantics, self._options.counting, wide=False)
+        return TableCounter(
+            graph,
+            self._options.semantics,
+            self._options.counting,
+            wide=False,
+            progress=self._progress,
+        )
 
     def _by_results(
         self, graph: GraphView, name: str, n: int | None
@@ -167,7 +177,12 @@ class Checker:
 
     def _evaluator(self, graph: GraphView, counting: EvaluatorOptions) -> Evaluator:
         return Evaluator(
-            graph, self._options.semantics, counting, wide=False, buffer_bytes=RESULT_BYTES
+            graph,
+            self._options.semantics,
+            counting,
+            wide=False,
+            buffer_bytes=RESULT_BYTES,
+            progress=self._progress,
         )
 
 

@@ -192,6 +192,10 @@ class CheckResult:
     def _findings(self) -> list[Finding]:
         return made_findings(self._checked, self._reading, self._rules.catalogue)
 
+    def prepare(self) -> None:
+        """Makes now what takes some time to make: the findings."""
+        _ = self._findings
+
     # --- rules ---------------------------------------------------------------------------------
 
     def _of(self, outcome: Outcome) -> Made[RuleMetric]:

@@ -71,6 +71,11 @@ class Validator(Closing):
         return self._opened.plan
 
     @property
+    def at_once(self) -> int:
+        """How many documents can be checked at once; of more, some wait."""
+        return self._opened.serving.at_once
+
+    @property
     def pids(self) -> list[int]:
         """Process ids of the workers there are now; none where documents are checked here."""
         return self._opened.serving.pids

@@ -58,7 +58,7 @@ def set_up(progress: Progress, told: WorkerArguments) -> Callable[[Numbered], An
     """Opens the rules once and returns the function that checks one document."""
     _pages.fix_thresholds(MAPPED_BYTES, TRIM_BYTES)
     rules = WorkerRules(told)
-    checker = Checker(rules, told.options)
+    checker = Checker(rules, told.options, progress.address)
 
     def answer(numbered: Numbered) -> Answered:
         task: Sent = numbered.task

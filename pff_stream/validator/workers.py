@@ -150,6 +150,9 @@ class WorkersResult(CheckResult):
         """Missing triples, best first, with reasons and places; as many as were asked for."""
         return Made(len(self._packed), lambda at: pickle.loads(self._packed[at]))
 
+    def prepare(self) -> None:
+        """All that takes time is done."""
+
     @property
     def _entries(self) -> Sequence[bytes]:
         return self._packed
