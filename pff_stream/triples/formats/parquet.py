@@ -108,7 +108,7 @@ class ParquetReader(TripleReader):
             leaves = _leaves(footer, self._wanted, source.name)
             n_bytes = _most_bytes(footer, leaves)
             memory.expect(
-                room_bytes() + n_bytes, f"{source.name}: its largest row group, by pyarrow"
+                room_bytes() + n_bytes, f"{source.name}: pyarrow with its largest row group"
             )
             pa = import_arrow(source.name)
             own = held_bytes() + _footer_bytes(footer)
