@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from pff_stream.rules.chunk import RuleChunk, build_chunk
 from pff_stream.rules.rule import Atom as RuleAtom
+from pff_stream.rules.rule import Different, Term, Variable
 from pff_stream.rules.rule import Rule as MeantRule
-from pff_stream.rules.rule import Term, Variable
 from pff_stream.triples._encode import Encoder
 from pff_stream.triples._graph import GraphView
 from pff_stream.triples.bad import BadTriples
@@ -38,7 +38,8 @@ def _meant(rule: Rule) -> MeantRule:
         head = Atom(head.relation, head.right, head.right)
     elif isinstance(head.right, Myself):
         head = Atom(head.relation, head.left, head.left)
-    return MeantRule(_atom(head), tuple(map(_atom, body)), over_objects=over_objects)
+    filters = tuple(Different(_term(left), _term(right)) for left, right in rule.filters)
+    return MeantRule(_atom(head), tuple(map(_atom, body)), over_objects, filters)
 
 
 def _atom(atom: Atom) -> RuleAtom:

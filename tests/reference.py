@@ -63,6 +63,9 @@ class Rule:
 
     head: Atom
     body: tuple[Atom, ...] = ()
+    filters: tuple[tuple[Term, Term], ...] = ()
+    """Inequalities: both terms stand for different entities in every grounding. They name no
+    constant that object identity keeps other variables from."""
 
     @property
     def atoms(self) -> tuple[Atom, ...]:
@@ -178,7 +181,7 @@ def resolve(rule: Rule) -> Rule:
         right = given.left if isinstance(given.right, Myself) else given.right
         return Atom(given.relation, left, right)
 
-    return Rule(atom(rule.head), tuple(atom(given) for given in rule.body))
+    return Rule(atom(rule.head), tuple(atom(given) for given in rule.body), rule.filters)
 
 
 def variables(atoms: Iterable[Atom]) -> list[str]:
@@ -210,7 +213,9 @@ def ground(atoms: Iterable[Atom], grounding: Grounding) -> tuple[Triple, ...]:
 def groundings(rule: Rule, graph: Graph, semantics: str) -> Iterator[Grounding]:
     """Every grounding of the body (of a zero rule: every value of its head's variable)."""
     if rule.body:
-        yield from _extend(rule.body, {}, graph, _forbidden(rule, semantics))
+        for grounding in _extend(rule.body, {}, graph, _forbidden(rule, semantics)):
+            if all(_value(a, grounding) != _value(b, grounding) for a, b in rule.filters):
+                yield grounding
         return
     head = rule.head
     names = variables((head,))

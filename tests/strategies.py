@@ -6,6 +6,7 @@ name that no graph has. Rules as a miner writes them come up more often than fre
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 from hypothesis import strategies as st
@@ -174,10 +175,34 @@ def unsafe_rules(draw: st.DrawFn) -> Rule:
     return Rule(draw(links(unbound, draw(st.sampled_from(others)))), body)
 
 
-def rule_sets(max_rules: int = 12, unsafe: bool = False) -> st.SearchStrategy[list[Rule]]:
-    """Several rules, some of which share a body or are equal; with unsafe ones if asked for."""
+def rule_sets(
+    max_rules: int = 12, unsafe: bool = False, filters: bool = False
+) -> st.SearchStrategy[list[Rule]]:
+    """Several rules, some of which share a body or are equal.
+
+    With unsafe ones, and with inequalities in the bodies of some, if asked for.
+    """
     one = st.one_of(rules(), rules(), rules(), unsafe_rules()) if unsafe else rules()
-    return st.lists(one, min_size=1, max_size=max_rules).flatmap(_with_shared_bodies)
+    some = st.lists(one, min_size=1, max_size=max_rules).flatmap(_with_shared_bodies)
+    return some.flatmap(_with_inequalities) if filters else some
+
+
+@st.composite
+def _with_inequalities(draw: st.DrawFn, given: list[Rule]) -> list[Rule]:
+    """The given rules, a third of them with one or two inequalities."""
+    return [draw(inequalities(rule)) if draw(st.integers(0, 2)) == 0 else rule for rule in given]
+
+
+@st.composite
+def inequalities(draw: st.DrawFn, rule: Rule) -> Rule:
+    """The rule with inequalities of its body's variables, where it has any."""
+    bound = [Var(name) for name in variables(rule.body)]
+    if not bound:
+        return rule
+    one = st.tuples(st.sampled_from(bound), st.one_of(st.sampled_from(bound), constants()))
+    chosen = draw(st.lists(one.filter(lambda pair: pair[0] != pair[1]), min_size=1, max_size=2))
+    filters = [pair if draw(st.booleans()) else (pair[1], pair[0]) for pair in chosen]
+    return replace(rule, filters=tuple(filters))
 
 
 @st.composite

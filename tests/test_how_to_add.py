@@ -138,7 +138,7 @@ def test_a_rule_format(newcomer: Newcomer) -> None:
     newcomer.run("run", "rules.tsv", "triples.tsv", code=1)
     newcomer.run("run", "rules.tsv", "triples.tsv", "--rule-format", "table", code=2)
     said = newcomer.run("run", "rules.tsv", "triples.tsv", "--rule-format", "x", code=2)
-    assert "--rule-format 'x': expected one of auto, table, anyburl" in said
+    assert "--rule-format 'x': expected one of auto, table, amie, anyburl" in said
 
 
 def test_a_rule_format_compressed_and_compiled(newcomer: Newcomer) -> None:

@@ -102,9 +102,9 @@ cdef class BoundSearch(Evaluator):
         self._bind_head(head, subject, object)
         if not least_grounding(&self.search):
             return None
-        witness = PyBytes_FromStringAndSize(NULL, 12 * n_atoms)
+        witness = PyBytes_FromStringAndSize(NULL, 12 * body.n_atoms)
         out = <int32_t*>PyBytes_AS_STRING(witness)
-        for i in range(n_atoms):
+        for i in range(body.n_atoms):
             term = body.atoms[i].left
             out[3 * i] = self.search.binding[term] if term >= 0 else entity_of(term)
             out[3 * i + 1] = body.atoms[i].relation
@@ -115,13 +115,13 @@ cdef class BoundSearch(Evaluator):
     cdef bint _bind_head(self, const Head* head, int32_t subject, int32_t object) noexcept nogil:
         """Gives the head's variables their entities; False where they cannot take them."""
         if head.left >= 0:
-            if subject < 0 or not admissible(&self.search, subject):
+            if subject < 0 or not admissible(&self.search, head.left, subject):
                 return False
             self.search.binding[head.left] = subject
         if head.right >= 0 and head.right == head.left:
             return subject == object
         if head.right >= 0:
-            if object < 0 or not admissible(&self.search, object):
+            if object < 0 or not admissible(&self.search, head.right, object):
                 return False
             self.search.binding[head.right] = object
         return True

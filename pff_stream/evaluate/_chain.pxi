@@ -54,7 +54,7 @@ cdef bint find_chain(
     cdef int i, at, side
     cdef int32_t here = source, there
     cdef const Atom* atom
-    if body.n_atoms + 1 != body.n_variables or source == end:
+    if body.n_atoms + 1 != body.n_variables or source == end or body.n_filters:
         return False
     for i in range(body.n_atoms):
         used[i] = 0

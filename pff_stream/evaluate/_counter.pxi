@@ -269,19 +269,38 @@ cdef class Counter:
     ) noexcept nogil:
         """Fills `body`; returns why nothing can match, or 0."""
         cdef int i
-        cdef int32_t term
         cdef uint8_t reason = 0
         body.atoms = self.atoms
         body.n_atoms = n_atoms
+        body.n_filters = 0
         body.n_variables = 0
         for i in range(n_atoms):
+            if columns[3 * i] < 0:
+                body.n_atoms = i
+                self._resolve_filters(columns, n_atoms, body)
+                break
             self.atoms[i].relation = self.relation_ids[columns[3 * i]]
             self.atoms[i].left = self._resolve_term(columns[3 * i + 1], body, &reason)
             self.atoms[i].right = self._resolve_term(columns[3 * i + 2], body, &reason)
-        for i in range(n_atoms):
+        for i in range(body.n_atoms):
             if self.atoms[i].relation < 0:
                 return RELATION_ABSENT
         return reason
+
+    cdef void _resolve_filters(
+        self, const int32_t* columns, int n_atoms, Body* body
+    ) noexcept nogil:
+        """Adds the inequalities behind the atoms; one of a constant the graph has not always holds."""
+        cdef int i
+        cdef uint8_t reason
+        cdef Atom* one
+        body.filters = self.atoms + body.n_atoms
+        for i in range(body.n_atoms, n_atoms):
+            one = &self.atoms[body.n_atoms + body.n_filters]
+            one.relation = -1
+            one.left = columns[3 * i + 1]
+            one.right = self._resolve_term(columns[3 * i + 2], body, &reason)
+            body.n_filters += one.right != ABSENT
 
     cdef int32_t _resolve_term(self, int32_t term, Body* body, uint8_t* reason) noexcept nogil:
         cdef int32_t entity
@@ -542,7 +561,7 @@ cdef class Counter:
         domain = domain_of(&self.search, source)
         for i in range(domain.n_items):
             goes_on(&self.scratch, domain.items[i])
-            if not admissible(&self.search, domain.items[i]):
+            if not admissible(&self.search, source, domain.items[i]):
                 continue
             self.search.binding[source] = domain.items[i]
             if i == 0 or self.search.n_steps == 0:

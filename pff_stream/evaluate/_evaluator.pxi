@@ -249,6 +249,7 @@ cdef class Evaluator(Counter):
         cdef int32_t left, right, constant = max(head.left_entity, head.right_entity)
         body.atoms = self.atoms
         body.n_atoms = 0
+        body.n_filters = 0
         body.n_variables = 0
         if head.left < 0 and head.right < 0:
             return self._put_example(rule, &body, head.left_entity, head.right_entity)
@@ -298,7 +299,7 @@ cdef class Evaluator(Counter):
             goes_on(&self.scratch, value)
             left = value if head.left >= 0 else head.left_entity
             right = value if head.right >= 0 else head.right_entity
-            if self.known(head, left, right) or not admissible(&self.search, value):
+            if self.known(head, left, right) or not admissible(&self.search, variable, value):
                 continue
             if self.partial and not self.is_decided(head, left, right):
                 continue
@@ -357,7 +358,7 @@ cdef class Evaluator(Counter):
         for i in range(domain.n_items):
             subject = domain.items[i]
             goes_on(&self.scratch, subject)
-            if not admissible(&self.search, subject):
+            if not admissible(&self.search, head.left, subject):
                 continue
             if self.partial and head.place == 0 and not self.is_decided(head, subject, -1):
                 continue

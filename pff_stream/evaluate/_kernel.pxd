@@ -38,9 +38,12 @@ cdef struct Atom:
     int32_t right
 
 
+# `filters` are inequalities: atoms without a relation, whose left term is a variable.
 cdef struct Body:
     const Atom* atoms
     int n_atoms
+    const Atom* filters
+    int n_filters
     int n_variables
 
 
@@ -261,6 +264,7 @@ cdef class Counter:
         int64_t support, double confidence
     ) noexcept nogil
     cdef uint8_t resolve_body(self, const int32_t* columns, int n_atoms, Body* body) noexcept nogil
+    cdef void _resolve_filters(self, const int32_t* columns, int n_atoms, Body* body) noexcept nogil
     cdef int32_t _resolve_term(self, int32_t term, Body* body, uint8_t* reason) noexcept nogil
     cdef int count_body(
         self, const int32_t* columns, int n_atoms, Py_ssize_t first, Py_ssize_t last

@@ -47,7 +47,7 @@ cdef bint find_pattern(const Body* body, int32_t variable, Pattern* pattern) noe
     cdef const Atom* atom = &body.atoms[0]
     cdef const Atom* other = &body.atoms[1]
     cdef int32_t middle
-    if body.n_atoms != 2:
+    if body.n_atoms != 2 or body.n_filters:
         return False
     if atom.left != variable and atom.right != variable:
         other = atom
@@ -75,7 +75,7 @@ cdef Members find_members(
     members.n = 0
     members.shared = True
     next_epoch(scratch)
-    if body.n_atoms == 1 and atom.left != atom.right and (
+    if body.n_atoms == 1 and not body.n_filters and atom.left != atom.right and (
         atom.left == variable or atom.right == variable
     ):
         if atom.left < 0 or atom.right < 0:

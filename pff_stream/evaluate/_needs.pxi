@@ -50,7 +50,7 @@ cdef int sides_in_any_order(
             return 0                          # from the constant backwards, row after row
         first[0] = <int32_t>pattern.step
         return _with(sides, 0, <int32_t>pattern.onward)
-    if body.n_atoms == 1:
+    if body.n_atoms == 1 and not (body.n_filters and atom.left >= 0 and atom.right >= 0):
         if atom.left >= 0 or atom.right >= 0:
             first[0] = 2 * atom.relation + (atom.left != variable)
         return 0
@@ -116,8 +116,13 @@ def largest_need(
         start = body_ends[number - 1] if number else 0
         n_atoms = <int>(body_ends[number] - start)
         body.n_atoms = n_atoms
+        body.n_filters = 0
         body.n_variables = 0
         for i in range(n_atoms):
+            if columns[3 * (start + i)] < 0:
+                body.n_filters = n_atoms - i
+                body.n_atoms = min(body.n_atoms, i)
+                break
             atoms[i].relation = relation_ids[columns[3 * (start + i)]]
             atoms[i].left = columns[3 * (start + i) + 1]
             atoms[i].right = columns[3 * (start + i) + 2]

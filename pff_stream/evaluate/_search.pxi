@@ -49,9 +49,30 @@ cdef void start_search(
                 _forbid(search, entity_of(body.atoms[i].right))
 
 
-cdef bint admissible(const Search* search, int32_t entity) noexcept nogil:
+cdef inline int32_t _value(const Search* search, int32_t term) noexcept nogil:
+    """The entity that a term stands for, -1 while it is a free variable."""
+    return search.binding[term] if term >= 0 else entity_of(term)
+
+
+cdef bint _passes(const Search* search, int32_t variable, int32_t entity) noexcept nogil:
+    """Whether no inequality keeps a variable from this entity; later ones look back at it."""
+    cdef int i
+    cdef const Atom* one
+    for i in range(search.body.n_filters):
+        one = &search.body.filters[i]
+        if one.left == variable:
+            if _value(search, one.right) == entity:
+                return False
+        elif one.right == variable and search.binding[one.left] == entity:
+            return False
+    return True
+
+
+cdef bint admissible(const Search* search, int32_t variable, int32_t entity) noexcept nogil:
     """Whether a free variable may take `entity` beside what is bound now."""
     cdef int i
+    if search.body.n_filters and not _passes(search, variable, entity):
+        return False
     if not search.scratch.distinct:
         return True
     for i in range(search.n_constants):
@@ -61,11 +82,6 @@ cdef bint admissible(const Search* search, int32_t entity) noexcept nogil:
         if search.binding[i] == entity:
             return False
     return True
-
-
-cdef inline int32_t _value(const Search* search, int32_t term) noexcept nogil:
-    """The entity that a term stands for, -1 while it is a free variable."""
-    return search.binding[term] if term >= 0 else entity_of(term)
 
 
 cdef Domain domain_of(const Search* search, int32_t variable) noexcept nogil:
@@ -211,7 +227,7 @@ cdef bint _run(Search* search, int at) noexcept nogil:
         entity = items[i]
         if step.target == search.target and scratch.stamp[entity] == scratch.epoch:
             continue
-        if not admissible(search, entity):
+        if not admissible(search, step.target, entity):
             continue
         scratch.edges += 1
         search.binding[step.target] = entity
@@ -278,7 +294,7 @@ cdef bint _assign(Search* search, int32_t variable) noexcept nogil:
     domain = domain_of(search, variable)
     search.scratch.progress[0] += 1
     for i in range(domain.n_items):
-        if not admissible(search, domain.items[i]):
+        if not admissible(search, variable, domain.items[i]):
             continue
         search.binding[variable] = domain.items[i]
         if _atoms_hold(search, variable, domain.atom) and _assign(search, variable + 1):

@@ -294,6 +294,9 @@ cdef class TableCounter(Evaluator):
         cdef int side
         cdef int32_t term
         for atom in range(start, end):
+            if table.atoms[3 * atom] < 0:
+                end = atom                    # inequalities are behind
+                break
             if table.relation_ids[table.atoms[3 * atom]] < 0:
                 return RELATION_ABSENT
         for atom in range(start, end):
@@ -349,6 +352,8 @@ cdef class TableCounter(Evaluator):
                 self._tally(table, <uint32_t>(first + rule), FILTERED, 0, NULL, tally)
             return 0
         for atom in range(start, table.body_ends[body]):
+            if table.atoms[3 * atom] < 0:
+                break
             if table.relation_ids[table.atoms[3 * atom]] < 0:
                 for rule in range(0 if self.by_sets else n):    # its set tells of them
                     self._tally(

@@ -163,6 +163,7 @@ cdef class UnitMaker(Evaluator):
         cdef const Head* head
         cdef uint8_t reason = self.resolve_body(columns, n_atoms, &body) if n_atoms else 0
         unit.one_row = False
+        n_atoms = body.n_atoms if n_atoms else 0
         for rule in range(unit.first, unit.last):
             head = &self.heads[rule]
             self.head_sides[rule] = -1

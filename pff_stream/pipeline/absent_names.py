@@ -20,6 +20,7 @@ from pff_stream.pipeline.spelling import (
     spelled_otherwise,
     writings,
 )
+from pff_stream.rules._format import INEQUALITY
 from pff_stream.rules.file import RuleFile
 from pff_stream.triples._graph import GraphView
 
@@ -55,10 +56,12 @@ def names_of(
     found = RuleNames()
     for index in _evenly(len(rules.chunks), MOST_CHUNKS):
         chunk = rules.read_chunk(index)
-        terms = chunk.atoms.reshape(-1, 3)[:, 1:].ravel()
+        atoms = chunk.atoms.reshape(-1, 3)
+        atoms = atoms[atoms[:, 0] != INEQUALITY]
+        terms = atoms[:, 1:].ravel()
         for numbers, wants, counter in (
             (chunk.heads[::3], wants_relation, found.heads),
-            (chunk.atoms[::3], wants_relation, found.relations),
+            (atoms[:, 0], wants_relation, found.relations),
             (-1 - terms[terms < 0], wants_constant, found.constants),
         ):
             for number, count in Counter(numbers.tolist()).items():

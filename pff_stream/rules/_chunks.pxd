@@ -38,6 +38,7 @@ cdef class ChunkBuilder:
     cdef size_t n_bodies
     cdef uint64_t weight
     cdef readonly uint64_t bodies
+    cdef readonly uint64_t filters      # inequalities of all bodies
     cdef readonly uint32_t max_body_atoms
     cdef int _allocate(self) except -1
     cdef int add(self, const Record *record) except -1

@@ -10,6 +10,7 @@ MAX_CHUNK_RULES: int
 
 class ChunkBuilder:
     bodies: int
+    filters: int
     max_body_atoms: int
     def __init__(
         self,

@@ -117,6 +117,7 @@ cdef class ChunkBuilder:
         )
         cdef int i
         cdef uint8_t flags = <uint8_t>record.flags
+        cdef uint64_t filters = self.filters
         if self.bodies == 0:
             self._allocate()
         if not same:
@@ -125,6 +126,8 @@ cdef class ChunkBuilder:
             self.bodies += 1
         if not same or self.n_bodies == 0:
             self._add_body(record.body)
+        if same:
+            self.filters = filters            # the same body again, in a new chunk
         self._add_atom(&columns[HEADS], record.head)
         put_u32(&columns[RULE_BODY], <uint32_t>self.n_bodies - 1)
         put(&columns[SOURCES], &record.source, 8)
@@ -189,7 +192,9 @@ cdef class ChunkBuilder:
         cdef int32_t codes[3]
         cdef size_t length = strlen(<const char *>key)
         cdef int i
-        codes[0] = self._name(key, length)
+        # Without a relation: an inequality.
+        codes[0] = self._name(key, length) if length else -1
+        self.filters += not length
         key += length + 1
         for i in range(1, 3):
             if key[0] == CONSTANT:

@@ -24,6 +24,9 @@ FLAG_UNSETTLED = 2
 FLAG_BLANKS = 4
 """Read without blanks around names; a graph that has names with these may choose otherwise."""
 
+INEQUALITY = -1
+"""In place of an atom's relation: its terms, a variable first, stand for different entities."""
+
 CHUNK_COLUMNS: Mapping[str, str] = {
     "names": "u1",
     "name_ends": "<u4",

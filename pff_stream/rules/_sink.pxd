@@ -14,6 +14,7 @@ cdef class RuleSink:
     cdef SortedRuns runs
     cdef object source_sink
     cdef object on_reject
+    cdef readonly object open_temporary
     cdef readonly uint64_t rules
     cdef readonly uint64_t rejected
     cdef readonly uint64_t unsettled

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from pff_stream.rules._runs import SortedRuns
 from pff_stream.rules.columns import MinerColumn
@@ -13,12 +14,14 @@ class RuleSink:
     ambiguous: int
     blanks: int
     first_blanks: list[tuple[int, str]]
+    open_temporary: Callable[[], Any]
     def __init__(
         self,
         runs: SortedRuns,
         source_sink: Callable[[int, int, Mapping[str, bytes | memoryview]], object],
         on_reject: Callable[[int, int, str, str], bytes],
         columns: Sequence[MinerColumn],
+        open_temporary: Callable[[], Any] = ...,
     ) -> None: ...
     @property
     def columns(self) -> dict[str, int]: ...
@@ -30,6 +33,7 @@ class RuleSink:
         text: str,
         rule: Rule,
         values: Mapping[str, float | int | None] | None = ...,
+        doubtful: bool = ...,
     ) -> None: ...
     def reject(self, line: int, text: str, column: int, found: str, expected: str) -> None: ...
     def finish(self) -> None: ...

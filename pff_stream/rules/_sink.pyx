@@ -29,6 +29,7 @@ cdef enum:
     REASON_BYTES = 1024
     CONSTANT = 0x7F
     FLAG_AMBIGUOUS = 1
+    FLAG_UNSETTLED = 2
     FLAG_BLANKS = 4
     KEPT_PLACES = 10
 
@@ -45,9 +46,13 @@ cdef class RuleSink:
     the call only. `on_reject(line, column, found, expected)` hears of each rejected line and
     answers its reason (UTF-8, at most 1 KiB). `columns` are `MinerColumn`s; those that are named as
     `columns.SUPPORT` and `columns.CONFIDENCE` go to the evaluation, which can leave rules out by them.
+    `open_temporary()` gives a format an unnamed file for lines that have to wait; it closes it.
     """
 
-    def __cinit__(self, SortedRuns runs, object source_sink, object on_reject, columns):
+    def __cinit__(
+        self, SortedRuns runs, object source_sink, object on_reject, columns,
+        object open_temporary=None,
+    ):
         cdef int i
         columns = tuple(columns)
         if len(columns) > MAX_COLUMNS:
@@ -55,6 +60,7 @@ cdef class RuleSink:
         self.runs = runs
         self.source_sink = source_sink
         self.on_reject = on_reject
+        self.open_temporary = open_temporary
         self.reasons = []
         self.first_blanks = []
         self.names = tuple([column.name for column in columns])
@@ -96,10 +102,12 @@ cdef class RuleSink:
         """How many rules have a share of at most 1 in each column; 0 for counts."""
         return {name: self.rules_in_range[i] for i, name in enumerate(self.names)}
 
-    def add(self, uint64_t line, str text, rule, values=None) -> None:
+    def add(self, uint64_t line, str text, rule, values=None, bint doubtful=False) -> None:
         """Adds the rule of a line (from 1, rising); rejects it where it is none that can be meant.
 
         `text` is what reports show. `values`: what the miner says, by column; None is no value.
+        A `doubtful` text is settled by the format's `settle` with the names of each graph; `rule` is
+        what it is until then.
         ValueError for a column that the format does not have.
         """
         problem = rule.problem() or self._problem_of(values or {})
@@ -113,9 +121,10 @@ cdef class RuleSink:
         body_key, head_key = rule_keys(rule)
         self._check_line(line)
         self._set_row(values or {})
-        self.runs.reserve(len(raw) + 2 * len(body_key) + len(head_key))
+        self.runs.reserve(2 * len(raw) + 2 * len(body_key) + len(head_key))
         memcpy(self.text_at(), <const uint8_t *>raw, len(raw))
-        self.add_keys(0, body_key, head_key, self.text_at(), len(raw))
+        cdef uint32_t flags = FLAG_AMBIGUOUS | FLAG_UNSETTLED if doubtful else 0
+        self.add_keys(flags, body_key, head_key, self.text_at(), len(raw))
         self.keep(line, len(raw))
 
     def reject(self, uint64_t line, str text, size_t column, str found, str expected) -> None:

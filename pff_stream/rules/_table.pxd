@@ -64,6 +64,8 @@ cdef inline bint find_key_atom(
     """The first atom with a constant, as (relation, direction from it, the constant's name)."""
     cdef uint32_t i
     for i in range(n_atoms):
+        if atoms[3 * i] < 0:
+            return False                      # inequalities are behind the atoms
         if atoms[3 * i + 1] < 0 or atoms[3 * i + 2] < 0:
             relation[0] = atoms[3 * i]
             direction[0] = 0 if atoms[3 * i + 1] < 0 else 1

@@ -299,25 +299,27 @@ cdef class TableBuilder:
 
     cdef int _make_sets(self) except -1:
         """Which relations each body needs: equal sets have one number."""
-        cdef uint32_t n = self.body_ends.used // 4, body, start = 0, end, i, n_sets = 0
+        cdef uint32_t n = self.body_ends.used // 4, body, start = 0, end, stop, i, n_sets = 0
         cdef const uint32_t* ends = <const uint32_t*>self.body_ends.data
         cdef const int32_t* atoms = <const int32_t*>self.atoms.data
         cdef uint32_t number
         numbers = {}
         self.set_ends.used = self.set_relations.used = self.set_of_body.used = 0
         for body in range(n):
-            end = ends[body]
-            if end - start == 1:
+            end = stop = ends[body]
+            while stop > start and atoms[3 * stop - 3] < 0:
+                stop -= 1                     # inequalities are behind the atoms
+            if stop - start == 1:
                 key = atoms[3 * start]
-            elif end - start == 2 and atoms[3 * start] == atoms[3 * start + 3]:
+            elif stop - start == 2 and atoms[3 * start] == atoms[3 * start + 3]:
                 key = atoms[3 * start]
-            elif end - start == 2:
+            elif stop - start == 2:
                 key = (
                     min(atoms[3 * start], atoms[3 * start + 3]),
                     max(atoms[3 * start], atoms[3 * start + 3]),
                 )
             else:
-                key = tuple(sorted({atoms[3 * i] for i in range(start, end)}))
+                key = tuple(sorted({atoms[3 * i] for i in range(start, stop)}))
                 key = key[0] if len(key) == 1 else key
             found = numbers.get(key)
             if found is None:

@@ -5,7 +5,8 @@ make the evaluator read outside of an array), and builds small chunks in memory 
 
 Columns (n = names, a = atoms, b = bodies, r = rules), little-endian:
 `names` u8, `name_ends` u32[n], `name_hashes` u64[n], `atoms` i32[3a] (relation, term, term; a
-term < 0 is the constant named -1 - term), `body_ends` u32[b], `rule_body` u32[r], `heads`
+term < 0 is the constant named -1 - term; of an inequality, behind the atoms, -1, variable, term),
+`body_ends` u32[b], `rule_body` u32[r], `heads`
 i32[3r], `sources` u64[r], `flags` u8[r], `miner_support` i64[r] (-1 none), `miner_confidence`
 f64[r] (NaN none), `texts` u8, `text_ends` u32[r]. In the head of a zero rule variable 0 stands
 for the subjects of the relation and, where both terms are variables, 1 for its objects.
@@ -13,7 +14,7 @@ for the subjects of the relation and, where both terms are variables, 1 for its 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -22,12 +23,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pff_stream.rules._chunks import find_bad_name, find_bad_text
-from pff_stream.rules._format import CHUNK_COLUMNS, FLAG_AMBIGUOUS
-from pff_stream.rules.rule import MAX_BODY_ATOMS, MAX_VARIABLES
+from pff_stream.rules._format import CHUNK_COLUMNS, FLAG_AMBIGUOUS, INEQUALITY
+from pff_stream.rules.chunk_terms import check_terms
 from pff_stream.words import counted
 
 if TYPE_CHECKING:
-    from pff_stream.rules.rule import Atom, Rule, Variable
+    from pff_stream.rules.rule import Atom, Rule, Term, Variable
 
 Array = npt.NDArray[np.generic]
 
@@ -117,7 +118,7 @@ def chunk_of(
     check_ends("name_ends", chunk.name_ends, len(chunk.names))
     check_ends("text_ends", chunk.text_ends, len(chunk.texts))
     check_ends("body_ends", chunk.body_ends, len(chunk.atoms) // 3)
-    _check_terms(chunk)
+    check_terms(chunk)
     _check_texts(chunk)
     check_confidence(chunk.miner_confidence)
     if len(chunk.miner_support) and int(chunk.miner_support.min()) < -1:
@@ -182,72 +183,6 @@ def _check_lengths(chunk: RuleChunk) -> None:
             raise ValueError(f"column {name} has {length} entries, expected {wanted}")
 
 
-def _check_terms(chunk: RuleChunk) -> None:
-    """Every index of atoms, heads and bodies lies inside; variables are numbered as they come."""
-    atoms, heads = chunk.atoms.reshape(-1, 3), chunk.heads.reshape(-1, 3)
-    for name, table in (("atoms", atoms), ("heads", heads)):
-        # As unsigned numbers, what is below 0 is above every limit (int32 wraps around).
-        relations, terms = table[:, 0].view(np.uint32), table[:, 1:] + np.int32(chunk.n_names)
-        if len(table) and not (
-            int(relations.max()) < chunk.n_names
-            and int(terms.view(np.uint32).max()) < chunk.n_names + MAX_VARIABLES
-        ):
-            raise ValueError(f"column {name} names a relation or term outside of the chunk")
-    # Every body has a rule, and they come in order: each step, the first one from -1, is 0 or 1.
-    bodies = chunk.rule_body.astype(np.int64)
-    steps = np.diff(bodies, prepend=-1)
-    last = int(bodies[-1]) if len(bodies) else -1
-    # Not `0 in steps`: numpy then asks for a method by a new string each time, and the interpreter
-    # keeps those (see `execute.worker_main`).
-    skips, begins_late = (steps.view(np.uint64) > 1).any(), (steps[:1] == 0).any()
-    if last != chunk.n_bodies - 1 or bool(skips or begins_late):
-        raise ValueError("column rule_body does not name every body, one after the other")
-    ends = chunk.body_ends.astype(np.int64)
-    sizes: npt.NDArray[np.int64] = ends.copy()
-    sizes[1:] -= ends[:-1]
-    if len(sizes) and int(sizes.max()) > MAX_BODY_ATOMS:
-        raise ValueError(f"column body_ends has a body of {sizes.max()} atoms")
-    variables = _count_variables(chunk, atoms, sizes)
-    _check_heads(heads, variables[bodies], sizes[bodies] == 0)
-
-
-def _check_heads(
-    heads: npt.NDArray[np.int32],
-    variables: npt.NDArray[np.int64],
-    is_zero_rule: npt.NDArray[np.bool_],
-) -> None:
-    """The head has variables of its body; a zero rule's at most one (0, or 1 on both sides)."""
-    left, right = heads[:, 1], heads[:, 2]
-    highest = np.maximum(left, right)
-    if bool((~is_zero_rule & (highest >= variables)).any()):
-        raise ValueError("column heads has a variable that the body does not bind")
-    is_wrong = np.where(np.minimum(left, right) < 0, highest > 0, (left != right) | (highest > 1))
-    if bool((is_zero_rule & is_wrong).any()):
-        raise ValueError("column heads has other variables than a zero rule can have")
-
-
-def _count_variables(
-    chunk: RuleChunk, atoms: npt.NDArray[np.int32], sizes: npt.NDArray[np.int64]
-) -> npt.NDArray[np.int64]:
-    """Variables per body; ValueError where they are not numbered in order of appearance."""
-    counts = np.zeros(chunk.n_bodies, np.int64)
-    if not len(atoms):
-        return counts
-    ends = chunk.body_ends.astype(np.int64)
-    # One running maximum serves all bodies: numbers of body k are lifted by 32 k, above those
-    # of all bodies before it, and a constant counts as -1.
-    lift = np.repeat(np.arange(chunk.n_bodies, dtype=np.int64) * 32, sizes * 2)
-    terms = atoms[:, 1:].reshape(-1)
-    lifted = lift + np.maximum(terms, -1)
-    highest = np.maximum.accumulate(lifted)
-    before = np.maximum(np.concatenate(([-1], highest[:-1])), lift - 1)
-    if bool((lifted > before + 1).any()):
-        raise ValueError("column atoms numbers variables out of order")
-    filled = sizes > 0
-    counts[filled] = highest[ends[filled] * 2 - 1] - 32 * np.flatnonzero(filled) + 1
-    return counts
-
-
 def build_chunk(
     rules: Sequence[Rule],
     sources: Sequence[int] | None = None,
@@ -260,7 +195,7 @@ def build_chunk(
     A rule with a text that is not empty is flagged as ambiguous.
     """
     # Only rules with several readings come this way: workers start without this module.
-    from pff_stream.rules.keys import name_hash, rule_keys, variable_numbers
+    from pff_stream.rules.keys import inequalities, name_hash, rule_keys, variable_numbers
 
     sources = range(len(rules)) if sources is None else sources
     keys = [rule_keys(rule) for rule in rules]
@@ -277,6 +212,8 @@ def build_chunk(
         if keys[at][0] != last:
             last = keys[at][0]
             atoms.extend(x for atom in rule.body for x in _encoded(atom, numbers, names))
+            for terms in inequalities(rule, numbers):
+                atoms.extend((INEQUALITY, *_encoded_terms(terms, numbers, names)))
             body_ends.append(len(atoms) // 3)
         heads.extend(_encoded(rule.head, numbers, names))
         rule_body.append(len(body_ends) - 1)
@@ -312,11 +249,15 @@ def _encode_column(name: str, column: Sequence[int] | Sequence[float] | bytes) -
 def _encoded(
     atom: Atom, numbers: Mapping[Variable, int], names: dict[bytes, int]
 ) -> tuple[int, int, int]:
-    def named(name: str) -> int:
-        return names.setdefault(name.encode(), len(names))
-
-    relation = named(atom.relation)
-    subject, object_ = (
-        -1 - named(term) if isinstance(term, str) else numbers[term] for term in atom.terms
-    )
+    relation = names.setdefault(atom.relation.encode(), len(names))
+    subject, object_ = _encoded_terms(atom.terms, numbers, names)
     return relation, subject, object_
+
+
+def _encoded_terms(
+    terms: Iterable[Term], numbers: Mapping[Variable, int], names: dict[bytes, int]
+) -> list[int]:
+    return [
+        -1 - names.setdefault(term.encode(), len(names)) if isinstance(term, str) else numbers[term]
+        for term in terms
+    ]

@@ -38,6 +38,7 @@ from pff_stream.rules.columns import packed
 from pff_stream.rules.compile_report import CompileReport, Rejections, no_rules
 from pff_stream.rules.formats import FORMATS, named
 from pff_stream.rules.formats.interface import GraphNames, RuleFormat
+from pff_stream.rules.rule import UnreadableRulesError
 from pff_stream.settings.policy import allowed_share
 from pff_stream.words import counted
 
@@ -152,7 +153,11 @@ class _Compiling:
             open_temporary,
         )
         self._sink = RuleSink(
-            self._runs, self._writer.add_source_chunk, self._rejections.add, rule_format.columns
+            self._runs,
+            self._writer.add_source_chunk,
+            self._rejections.add,
+            rule_format.columns,
+            open_temporary,
         )
 
     def run(
@@ -165,7 +170,10 @@ class _Compiling:
         """Reads everything, then writes everything."""
         sink, runs, writer = self._sink, self._runs, self._writer
         try:
-            source_hash, reading_bytes = self._read(blocks, graph)
+            try:
+                source_hash, reading_bytes = self._read(blocks, graph)
+            except UnreadableRulesError as error:
+                raise InputError(f"{source_name}: {error}") from error
             self._apply_policy(source_name, allowed)
             columns = packed(self._format.columns, sink.columns, sink.in_range)
             writer.start(self._semantics, source_name, source_hash, columns)
@@ -233,7 +241,7 @@ class _Compiling:
             "ambiguous": sink.ambiguous,
             "blanks": sink.blanks,
             "bodies": builder.bodies,
-            "filters": 0,
+            "filters": builder.filters,
             "max_body_atoms": builder.max_body_atoms,
         }
 

@@ -76,6 +76,8 @@ class RuleFile(ChunkReader):
     blanks: int
     """Rules that were read without blanks around names, as a graph may have them."""
     bodies: int
+    filters: int
+    """Inequalities of the bodies."""
     max_chunk_bytes: int
     max_chunk_rules: int
     max_source_chunk_bytes: int
@@ -160,8 +162,6 @@ class RuleFile(ChunkReader):
 
             if named(self.rule_format) is None:
                 self._refuse(0, f"rule_format {self.rule_format!r}", "one that settles its texts")
-        if self.counts["filters"]:
-            self._refuse(offset, f"{self.counts['filters']} filter atoms", "none: not evaluated")
         for column in self.columns:
             if column.rules > self.rules:
                 self._refuse(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pff_stream.rules.rule import Atom, Rule, Variable
+from pff_stream.rules.rule import Atom, Rule, Term, Variable
 
 CONSTANT_TAG = b"\x7f"
 _MASK = (1 << 64) - 1
@@ -18,13 +18,20 @@ def rule_keys(rule: Rule) -> tuple[bytes, bytes]:
 
     Body: 65535 - atoms (u16, big-endian), 1 if it has a constant, then per atom the relation,
     a zero byte and the terms; a term is 1 + its variable number, or 0x7f, the name, a zero byte.
+    Inequalities stand behind the atoms, and count as such: each is one without a relation.
     Head: the same for one atom, in the variable numbers of the body.
     """
     numbers = variable_numbers(rule)
     atoms = [_atom_key(atom, numbers) for atom in rule.body]
+    filters = [
+        b"\0" + _term_key(left, numbers) + _term_key(right, numbers)
+        for left, right in inequalities(rule, numbers)
+    ]
     constant = any(isinstance(term, str) for atom in rule.body for term in atom.terms)
-    start = (65535 - len(atoms)).to_bytes(2, "big") + (b"\x01" if constant else b"\x00")
-    return start + b"".join(atoms), _atom_key(rule.head, numbers)
+    start = (65535 - len(atoms) - len(filters)).to_bytes(2, "big") + (
+        b"\x01" if constant else b"\x00"
+    )
+    return start + b"".join((*atoms, *filters)), _atom_key(rule.head, numbers)
 
 
 def variable_numbers(rule: Rule) -> dict[Variable, int]:
@@ -35,6 +42,23 @@ def variable_numbers(rule: Rule) -> dict[Variable, int]:
     return {
         variable: number + rule.over_objects for number, variable in enumerate(rule.variables())
     }
+
+
+def inequalities(rule: Rule, numbers: Mapping[Variable, int]) -> list[tuple[Variable, Term]]:
+    """Those of a rule in the order of the rule file, each once: first the lower variable."""
+    found: dict[tuple[int, int, str], tuple[Variable, Term]] = {}
+    for one in rule.filters:
+        left, right = one.terms
+        if isinstance(left, str) or (
+            isinstance(right, Variable) and numbers[right] < numbers[left]
+        ):
+            left, right = right, left
+        assert isinstance(left, Variable)
+        if isinstance(right, Variable):
+            found[numbers[left], numbers[right], ""] = left, right
+        else:
+            found[numbers[left], -1, right] = left, right
+    return [found[place] for place in sorted(found)]
 
 
 def name_hash(name: bytes) -> int:
@@ -56,10 +80,11 @@ def name_hash(name: bytes) -> int:
 
 
 def _atom_key(atom: Atom, numbers: Mapping[Variable, int]) -> bytes:
-    terms = b"".join(
-        CONSTANT_TAG + term.encode() + b"\x00"
-        if isinstance(term, str)
-        else bytes((1 + numbers[term],))
-        for term in atom.terms
-    )
+    terms = b"".join(_term_key(term, numbers) for term in atom.terms)
     return atom.relation.encode() + b"\x00" + terms
+
+
+def _term_key(term: Term, numbers: Mapping[Variable, int]) -> bytes:
+    if isinstance(term, str):
+        return CONSTANT_TAG + term.encode() + b"\x00"
+    return bytes((1 + numbers[term],))

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 import pff_stream
+from pff_stream.evaluate._kernel import BoundSearch
+from pff_stream.evaluate.bound import candidates, predicted
 from pff_stream.report.explanation import Explanation
 from tests.examples import examples
-from tests.reference import Graph, Rule, Triple, evaluate, ground, groundings, resolve, rule_text
+from tests.graphs import chunk_of_rules, graph_of
+from tests.reference import (
+    Graph,
+    Rule,
+    Triple,
+    evaluate,
+    ground,
+    groundings,
+    resolve,
+    rule_text,
+    why_rejected,
+)
 from tests.reference import variables as variables_of
 from tests.strategies import ENTITIES, RELATIONS, graphs, rule_sets, semantics
 
@@ -96,3 +110,30 @@ def test_predictions_are_explained_by_their_rules(
     for line, reason in by_line.items():
         assert reason.confidence == results[line - 1].confidence
         assert reason.violations == results[line - 1].violation_count
+
+
+@given(graphs(min_triples=1), rule_sets(filters=True), TRIPLES, semantics)
+@examples(100)
+def test_inequalities_hold_in_every_witness(
+    triples: list[Triple], rules: list[Rule], triple: Triple, semantics: str
+) -> None:
+    """The rules that predict a triple, and their least witnesses, are those of the definition."""
+    rules = [rule for rule in rules if not why_rejected(rule)]
+    graph = graph_of(triples)
+    subject, relation, object_ = (name.encode() for name in triple)
+    ends = graph.entity_id(subject), graph.entity_id(object_)
+    found: dict[int, tuple[Triple, ...]] = {}
+    if rules:
+        parts, _ = candidates(graph, chunk_of_rules(rules), (subject, relation, object_))
+        for part in parts:
+            for one in predicted(BoundSearch(graph, semantics), part, *ends):
+                line = int(part.chunk.sources[one.place]) + 1
+                found[line] = tuple(
+                    (
+                        graph.entity_name(s).decode(),
+                        graph.relation_name(r).decode(),
+                        graph.entity_name(o).decode(),
+                    )
+                    for s, r, o in np.frombuffer(one.witness, np.int32).reshape(-1, 3).tolist()
+                )
+    assert found == slow_reasons(rules, Graph(triples), triple, semantics)

@@ -4,10 +4,11 @@ A new one is a class with the members of `interface.RuleFormat` in a file here, 
 `FORMATS`. A caller adds its own for one call: `RuleOptions(formats=(Mine(), *FORMATS))`.
 """
 
+from pff_stream.rules.formats.amie import AmieFormat
 from pff_stream.rules.formats.anyburl import AnyBurlFormat
 from pff_stream.rules.formats.interface import RuleFormat
 
-FORMATS: tuple[RuleFormat, ...] = (AnyBurlFormat(),)
+FORMATS: tuple[RuleFormat, ...] = (AmieFormat(), AnyBurlFormat())
 
 
 def named(name: str, formats: tuple[RuleFormat, ...] = FORMATS) -> RuleFormat | None:

@@ -52,7 +52,7 @@ class RuleFormat(Protocol):
         """Puts every rule of the source, and every line that is none, into `rules`.
 
         Returns how many bytes of its memory it used, None for all of them. The names of a graph
-        settle doubtful texts.
+        settle doubtful texts. UnreadableRulesError where the source as a whole cannot be meant.
         """
 
     def settle(self, text: bytes, has_entity: Lookup, has_relation: Lookup) -> Rule | Rejected:

@@ -261,7 +261,7 @@ def test_the_first_format_that_matches() -> None:
     with compiled(content, formats=formats, rule_format="anyburl") as (report, _):
         assert report.rule_format == "anyburl"
     with pytest.raises(
-        UsageError, match="--rule-format 'x': expected one of auto, asked, slow, any"
+        UsageError, match="--rule-format 'x': expected one of auto, asked, slow, amie"
     ):
         with compiled(content, formats=formats, rule_format="x"):
             pass
