@@ -45,6 +45,7 @@ FORMS = (
     *(Form(one.name, one.suffix, f"{one.__module__}:{one.__name__}") for one in WRITERS),
     _only_in_reports("sarif", ".sarif", "Sarif"),
     _only_in_reports("junit", ".xml", "JUnit"),
+    _only_in_reports("html", ".html", "Html"),
     _only_in_reports("markdown", ".md", "Markdown"),
     _only_in_reports("github", "", "GitHub"),
     _only_in_reports("gitlab", "", "GitLab"),

@@ -1,0 +1,289 @@
+"""One HTML file for people: verdict, documents, findings, rules, what was not checked, memory.
+
+It loads nothing, and is read without its script, too. Names come from anywhere: Jinja2 escapes
+every one of them (https://jinja.palletsprojects.com), and what does not print is shown as escapes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from heapq import heappush, heappushpop
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from pff_stream.errors import UsageError
+from pff_stream.report.best import ENTRY_BYTES
+from pff_stream.report.density import Density
+from pff_stream.report.formats.bounded import BoundedWriter
+from pff_stream.report.records import Outcome
+from pff_stream.report.summary import summary_lines, visible
+from pff_stream.words import counted
+from planner.formula import given
+from planner.model import Term
+from planner.sizes import format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from jinja2 import Environment
+
+    from pff_stream.files.writers import ByteSink
+    from pff_stream.report.streams import (
+        DocumentSummary,
+        Finding,
+        OutputSizes,
+        RuleMetric,
+        RunHeader,
+    )
+    from pff_stream.report.summary import Summary
+
+_PAGES = Path(__file__).parent / "page"
+_MOST_DOCUMENTS, _LONGEST_REASON = 500, 500
+_MOST_RELATIONS, _SHOWN_RELATIONS = 10_000, 40
+_COVERAGES = 10
+_LIBRARY_BYTES = 12 << 20
+"""Jinja2 with the compiled page, and the page when it is made, at most."""
+
+
+class _Document(NamedTuple):
+    """A row; the worst compare highest: those that failed, then by violations."""
+
+    failed: bool
+    violations: int
+    before: int
+    name: str
+    outcome: str
+    rules: int
+    reason: str
+
+
+class Html(BoundedWriter[str]):
+    """A page of at most 5 MB."""
+
+    name: ClassVar[str] = "html"
+    suffix: ClassVar[str] = ".html"
+    wants: ClassVar[frozenset[str]] = frozenset({"finding", "metric", "document"})
+    most: ClassVar[int] = 2000
+    most_bytes: ClassVar[int] = 3 << 20
+
+    def terms(self, sizes: OutputSizes) -> list[Term]:
+        """What is kept, and the library that makes the page."""
+        kept = given("documents", min(_MOST_DOCUMENTS, sizes.documents))
+        held = (kept + given("relations", _MOST_RELATIONS)) * given("each", ENTRY_BYTES)
+        source = "constants of the code"
+        return [
+            *super().terms(sizes),
+            Term.of("documents and relations", held, source, at_most=True),
+            Term.of("page", given("library", _LIBRARY_BYTES), source, at_most=True),
+        ]
+
+    def begin(self, header: RunHeader, out: ByteSink) -> None:
+        """Nothing is written yet; `UsageError` without Jinja2."""
+        super().begin(header, out)
+        self._templates = _templates()
+        self._row = self._templates.get_template("row.html")
+        self._documents: list[_Document] = []
+        self._n_documents = 0
+        self._relations: Counter[str] = Counter()
+        self._relations_left = 0
+        self._density = Density()
+        self._coverage = [0] * _COVERAGES
+
+    def kept(self, finding: Finding) -> tuple[str, int]:
+        """Its row."""
+        row = self._row.render(one=finding)
+        return row, len(row.encode())
+
+    def finding(self, finding: Finding) -> None:
+        """Keeps it, as long as it is among the best, and counts its relation."""
+        super().finding(finding)
+        relation = finding.triple[1]
+        if relation in self._relations or len(self._relations) < _MOST_RELATIONS:
+            self._relations[relation] += 1
+        else:
+            self._relations_left += 1
+
+    def metric(self, metric: RuleMetric) -> None:
+        """Counts its confidences and its head coverage."""
+        if metric.confidence is not None and metric.miner.confidence is not None:
+            self._density.add(metric.miner.confidence, metric.confidence)
+        if metric.head_coverage is not None:
+            place = int(metric.head_coverage * _COVERAGES)
+            self._coverage[min(max(0, place), _COVERAGES - 1)] += 1
+
+    def document(self, document: DocumentSummary) -> None:
+        """Keeps it, as long as it is among the worst."""
+        if not document.name:
+            return
+        row = _Document(
+            document.outcome == "failed",
+            document.violations,
+            -self._n_documents,
+            document.name,
+            document.outcome,
+            document.violated_rules,
+            document.reason[:_LONGEST_REASON],
+        )
+        self._n_documents += 1
+        full = len(self._documents) >= _MOST_DOCUMENTS
+        (heappushpop if full else heappush)(self._documents, row)
+
+    def end(self, summary: Summary) -> None:
+        """Everything."""
+        page = self._templates.get_template("page.html")
+        found = summary.totals.findings
+        reason = str(summary.run.get("reason") or "")
+        told = {
+            "verdict": f"Failed: {reason}" if reason else "Passed",
+            "failed": bool(reason),
+            "lines": _lines(summary),
+            "documents": sorted(self._documents, reverse=True),
+            "documents_left": self._n_documents - len(self._documents),
+            "rows": [_safe(row) for row in self._best],
+            "left_out": self._best.left_out,
+            "has_baseline": found is not None and found.gone is not None,
+            "no_findings": "Nobody looked for findings." if found is None else "None.",
+            "density": self._density,
+            "coverage": self._coverages(),
+            "outcomes": _bars(
+                (outcome.word, summary.totals.rules.count(outcome)) for outcome in Outcome
+            ),
+            "relations": _bars(self._relations.most_common(_SHOWN_RELATIONS)),
+            "relations_left": max(0, len(self._relations) - _SHOWN_RELATIONS),
+            "unchecked": _unchecked(summary),
+            "notes": [str(note) for note in summary.notes],
+            **_memory(summary),
+            "facts": _facts(summary),
+            "style": _safe((_PAGES / "page.css").read_text(encoding="utf-8")),
+            "script": _safe((_PAGES / "page.js").read_text(encoding="utf-8")),
+        }
+        for piece in page.generate(told):
+            self._text.write(piece)
+        self._text.flush()
+
+    def _coverages(self) -> list[dict[str, Any]]:
+        if not any(self._coverage):
+            return []
+        return _bars(
+            (f"{place / _COVERAGES:.1f} to {(place + 1) / _COVERAGES:.1f}", count)
+            for place, count in enumerate(self._coverage)
+        )
+
+
+def _templates() -> Environment:
+    try:
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    except ImportError:
+        raise UsageError(
+            "--report: found no jinja2, which makes reports in HTML: "
+            "pip install 'pff-stream[report]'"
+        ) from None
+    templates = Environment(
+        loader=FileSystemLoader(_PAGES), autoescape=True, undefined=StrictUndefined
+    )
+    templates.filters["plain"] = visible
+    templates.filters["n"] = "{:,}".format
+    return templates
+
+
+def _safe(text: str) -> str:
+    """What is HTML already, by this module's own hand."""
+    from markupsafe import Markup
+
+    return Markup(text)
+
+
+def _lines(summary: Summary) -> list[str]:
+    totals, found = summary.totals, summary.totals.findings
+    is_list = "manifest" in summary.inputs
+    lines = list(
+        summary_lines(totals, summary.semantics, lists_documents=is_list, partial=summary.partial)
+    )
+    if found is not None:
+        if found.gone is not None:
+            lines.insert(0, f"{counted(found.n_new, 'new finding')} since the baseline")
+        lines.append(f"{counted(found.written, 'finding')}, ranked by {found.ranked_by}")
+    return lines
+
+
+def _bars(given: Iterable[tuple[str, int]]) -> list[dict[str, Any]]:
+    """Names with counts, and how long their bars are, of 100."""
+    counts = [(name, count) for name, count in given if count]
+    most = max((count for _, count in counts), default=1)
+    return [
+        {"name": name, "text": f"{count:,}", "share": f"{100 * count / most:.1f}"}
+        for name, count in counts
+    ]
+
+
+def _unchecked(summary: Summary) -> list[tuple[str, int]]:
+    """Rules that no verdict is about, by outcome and by reason, and documents that failed."""
+    totals = summary.totals.rules
+    said = [
+        (f"rules {outcome.word}", totals.count(outcome))
+        for outcome in Outcome
+        if outcome not in (Outcome.SATISFIED, Outcome.VIOLATED)
+    ]
+    reasons = summary.to_json()["reasons"]
+    assert isinstance(reasons, dict)
+    said += [(f"rules: {name}", int(str(count))) for name, count in reasons.items()]
+    said += [
+        ("documents that failed", summary.totals.failed),
+        ("documents on which no rule made a prediction", summary.totals.unchecked),
+    ]
+    return [(name, count) for name, count in said if count]
+
+
+def _memory(summary: Summary) -> dict[str, Any]:
+    planned, measured = (_sizes(summary, f"{word}_phases") for word in ("planned", "measured"))
+    most = max([*planned.values(), *measured.values()], default=1) or 1
+    terms = _sizes(summary, "planned_terms")
+    largest = max(terms.values(), default=1) or 1
+    budget = summary.run.get("budget_bytes")
+    return {
+        "phases": [
+            {
+                "name": name,
+                "planned": format_size(size),
+                "measured": format_size(measured[name]) if name in measured else "not measured",
+                "planned_share": f"{100 * size / most:.1f}",
+                "measured_share": f"{100 * measured.get(name, 0) / most:.1f}",
+            }
+            for name, size in planned.items()
+        ],
+        "terms": [
+            {"name": name, "text": format_size(size), "share": f"{100 * size / largest:.1f}"}
+            for name, size in sorted(terms.items(), key=lambda term: -term[1])
+            if size
+        ],
+        "budget": f"{format_size(budget) if isinstance(budget, int) else 'unknown'} "
+        f"({summary.run.get('budget_source', 'unknown')})",
+    }
+
+
+def _sizes(summary: Summary, key: str) -> dict[str, int]:
+    found = summary.run.get(key)
+    if not isinstance(found, dict):
+        return {}
+    return {name: size for name, size in found.items() if isinstance(size, int)}
+
+
+def _facts(summary: Summary) -> list[tuple[str, str]]:
+    versions = summary.run.get("versions")
+    return [
+        *((f"input {name}", str(value)) for name, value in summary.inputs.items()),
+        *((f"label {name}", str(value)) for name, value in summary.labels.items()),
+        ("semantics", summary.semantics),
+        *((f"setting {name}", _told(value)) for name, value in summary.settings.items()),
+        *(
+            (f"version of {name}", str(value))
+            for name, value in (versions.items() if isinstance(versions, dict) else ())
+        ),
+    ]
+
+
+def _told(value: object) -> str:
+    """A setting in words."""
+    if value is None or value == []:
+        return "not set"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

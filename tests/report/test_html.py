@@ -1,0 +1,128 @@
+"""The page of a report: well-formed, bounded, without anything that a name could bring to life."""
+
+from __future__ import annotations
+
+import sys
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pff_stream.errors import UsageError
+from pff_stream.report.density import Density
+from pff_stream.report.formats.html import Html
+from pff_stream.report.records import Counts, Outcome
+from pff_stream.report.streams import Finding, MinerValues, RuleMetric, RunHeader
+from tests.examples import examples
+from tests.report.finding_cases import by_hand, findings
+from tests.report.test_bounded_reports import Sink, hostile, report
+
+pytest.importorskip("jinja2", reason="the extra `report` is not installed")
+
+VOID = {"meta", "col", "input"}
+
+
+class Page(HTMLParser):
+    """What stands in a page; refuses what is not closed in its order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Remembers it."""
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """It is the one that was opened last."""
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        """Text between tags."""
+        if not self.open or self.open[-1] not in ("script", "style"):
+            self.text += data
+
+    def count(self, tag: str) -> int:
+        """How many there are."""
+        return sum(one == tag for one, _ in self.tags)
+
+
+@examples(40)
+@given(given_findings=st.lists(findings(), max_size=6))
+def test_any_findings(given_findings: list[Finding]) -> None:
+    """A row each, best first, with the score that it is sorted by."""
+    page = Page(report(Html(), given_findings))
+    rows = [row for tag, row in page.tags if tag == "tr" and "data-kind" in row]
+    new = [row.get("class") == "new" for row in rows]
+    assert len(rows) == len(given_findings)
+    assert sum(new) == sum(one.new is True for one in given_findings)
+    known = [one for one in given_findings if one.new is False]
+    assert not any(new[len(rows) - len(known) :])
+
+
+def test_hostile_names_do_nothing() -> None:
+    """No script but the page's own, no handler, no link out, nothing that does not print."""
+    page = Page(report(Html(), [hostile()], ["<img src=x onerror=alert(1)>"]))
+    assert (page.count("script"), page.count("style"), page.count("img")) == (1, 1, 0)
+    for tag, attributes in page.tags:
+        assert not [name for name in attributes if name.startswith("on")], tag
+        assert attributes.get("href", "#")[:1] == "#" and "src" not in attributes  # type: ignore[index]
+    assert "<script>" in page.text and "<img src=x" in page.text
+    assert not [c for c in page.text if not c.isprintable() and c != "\n"]
+
+
+def test_the_page_is_bounded() -> None:
+    """However many and long the findings are; what is left out is said."""
+    long = by_hand(*(n / 5000 for n in range(2500)))
+    text = report(Html(), [*long, hostile()])
+    assert len(text.encode()) < 5_000_000
+    assert "501 more findings are not written here." in Page(text).text
+
+
+def test_rules_are_drawn() -> None:
+    """By outcome, by confidence and by head coverage."""
+    writer, sink = Html(), Sink()
+    writer.begin(RunHeader("object-identity", {}, {}), sink)
+    for exact, mined in ((0.5, 0.5), (0.25, 0.75), (1.0, 0.999)):
+        writer.metric(
+            RuleMetric(
+                line=1,
+                outcome=Outcome.VIOLATED,
+                reason="",
+                counts=Counts(4, 2),
+                confidence=exact,
+                head_coverage=exact,
+                miner=MinerValues(confidence=mined),
+            )
+        )
+    density = writer._density
+    assert (density.rules, density.below, density.above) == (3, 1, 1)
+    assert "M50 49h1v1h-1z" in "".join(density.levels)
+    assert "M99 0h1v1h-1z" in "".join(density.levels)
+    assert sum(writer._coverage) == 3 and writer._coverage[9] == 1
+
+
+def test_levels_of_density() -> None:
+    """The darkest level has the fullest bin."""
+    density = Density()
+    for _ in range(1000):
+        density.add(0.1, 0.1)
+    density.add(0.9, 0.9)
+    density.add(2.0, float("nan"))
+    assert density.levels[-1] == "M10 89h1v1h-1z" and density.levels[0] == "M90 9h1v1h-1z"
+    assert density.rules == 1001
+
+
+def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line says what to install."""
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(UsageError, match=r"found no jinja2.*pip install 'pff-stream\[report\]'"):
+        Html().begin(RunHeader("object-identity", {}, {}), Sink())
