@@ -1,0 +1,1 @@
+"""A service with a validator, over loopback, as its clients see it."""
