@@ -5,7 +5,6 @@ Nothing else of the program imports it: it takes more memory than all of the res
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -51,7 +50,9 @@ def held_bytes() -> int:
 
 def has_arrow() -> bool:
     """Whether it is installed; imports nothing."""
-    return "pyarrow" in sys.modules or importlib.util.find_spec("pyarrow") is not None
+    from importlib.util import find_spec
+
+    return "pyarrow" in sys.modules or find_spec("pyarrow") is not None
 
 
 def check_arrow(what: str) -> None:

@@ -16,7 +16,8 @@ def varint(n: int) -> bytes:
 
 def field(delta: int, kind: int, value: bytes | int) -> bytes:
     """A field, so many numbers behind the one before."""
-    return bytes([delta << 4 | kind]) + (varint(value << 1) if isinstance(value, int) else value)
+    data = varint((value << 1) ^ (value >> 63)) if isinstance(value, int) else value
+    return bytes([delta << 4 | kind]) + data
 
 
 def listed(kind: int, items: list[bytes]) -> bytes:
@@ -29,9 +30,9 @@ def text(data: bytes) -> bytes:
     return varint(len(data)) + data
 
 
-def schema(names: list[str]) -> bytes:
-    """A schema of texts."""
-    root = field(4, BINARY, text(b"schema")) + field(1, INT, len(names)) + b"\0"
+def schema(names: list[str], children: int) -> bytes:
+    """A schema of texts, which says that there are so many."""
+    root = field(4, BINARY, text(b"schema")) + field(1, INT, children) + b"\0"
     leaves = [
         field(1, INT, 6) + field(2, INT, 0) + field(1, BINARY, text(name.encode())) + b"\0"
         for name in names
@@ -56,7 +57,11 @@ def chunk(*, start: int = 4, n_bytes: int = 0) -> bytes:
 
 
 def with_footer(
-    names: list[str], columns: int = 0, chunks: list[bytes] | None = None, pages: bytes = b""
+    names: list[str],
+    columns: int = 0,
+    chunks: list[bytes] | None = None,
+    pages: bytes = b"",
+    children: int = 3,
 ) -> bytes:
     """A file with one row group: a chunk for each name, and so many `columns` nearly empty."""
     empty = field(2, LONG, 0) + b"\0"
@@ -66,7 +71,7 @@ def with_footer(
     )
     footer = (
         field(1, INT, 2)
-        + field(1, LIST, schema(names))
+        + field(1, LIST, schema(names, children))
         + field(1, LONG, 0)
         + field(1, LIST, listed(STRUCT, [group]))
         + b"\0"
