@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,6 +43,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         starts_anew = not given.isdisjoint(("spawn", "forkserver"))
         if not starts_anew and not any(map(item.get_closest_marker, _NOT_QUICK)):
             item.add_marker("quick")
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests are no garbage: each fork of a pool would look through them again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

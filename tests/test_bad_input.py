@@ -23,6 +23,7 @@ from pff_stream.rules.share import CompileShare
 from pff_stream.settings.models import InputOptions, ResourceOptions
 from pff_stream.triples.graph import HEADER_BYTES
 from tests.reference import Graph, evaluate, parse_rule
+from tests.warm import started
 
 pytestmark = pytest.mark.thorough
 
@@ -34,11 +35,17 @@ TRIPLES = "a\tr\tb\nb\tr\tc\na\th\tb\n"
 
 def run(*arguments: object, code: int, before: Sequence[str] = ()) -> str:
     """Runs the command in a process of its own, behind the words `before`; all that it says."""
-    ended = subprocess.run(
-        [*before, sys.executable, "-m", "pff_stream", *map(str, arguments)],
-        capture_output=True, timeout=120, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    words = [str(one) for one in arguments]
+    ended = (
+        subprocess.run(
+            [*before, sys.executable, "-m", "pff_stream", *words],
+            capture_output=True, text=True, timeout=120,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        if before
+        else started(words)
     )  # fmt: skip
-    said = (ended.stderr + ended.stdout).decode()
+    said = ended.stderr + ended.stdout
     assert ended.returncode == code, said
     assert "Traceback" not in said and "bug" not in said
     return said

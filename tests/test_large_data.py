@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_end_to_end import compare, digest, run
+from tests.test_end_to_end import compare, digest
+from tests.warm import run
 
 pytestmark = pytest.mark.thorough
 

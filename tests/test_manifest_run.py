@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.test_end_to_end import environment, run
+from tests.warm import run, started
 
 RULES = """knows(X,Y) <= knows(Y,X)
 likes(X,tea) <= likes(X,A)
@@ -44,13 +42,7 @@ def test_each_document_has_its_folder(manifest: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     inputs = ("--manifest", manifest, "--rules", tmp_path / "rules.tsv")
     command = ("run", *inputs, "--out", out, "--per-document")
-    ended = subprocess.run(
-        [sys.executable, "-m", "pff_stream", *map(str, command)],
-        capture_output=True,
-        text=True,
-        env=environment(),
-        timeout=60,
-    )
+    ended = started([str(one) for one in command])
     assert ended.returncode == 4, ended.stderr
     summary = json.loads((out / "summary.json").read_text())
     became = {"violated": 2, "satisfied": 0, "unchecked": 1, "failed": 2}
@@ -79,13 +71,7 @@ def test_counts_without_a_folder(manifest: Path, tmp_path: Path) -> None:
     inputs = ("--manifest", manifest, "--rules", tmp_path / "rules.tsv")
     run("run", *inputs, "--out", out, "--workers", 1)
     summary = json.loads((out / "summary.json").read_text())
-    ended = subprocess.run(
-        [sys.executable, "-m", "pff_stream", "run", *map(str, inputs)],
-        capture_output=True,
-        text=True,
-        env=environment(),
-        timeout=60,
-    )
+    ended = started(["run", *map(str, inputs)])
     assert ended.returncode == 4
     assert "5 documents: 2 violated, 1 unchecked, 2 failed" in ended.stdout
     assert f"{summary['predictions']} predictions" in ended.stdout

@@ -60,29 +60,39 @@ def words(path: Path) -> tuple[str, ...]:
 
 
 @cache
+def read_off(path: Path) -> frozenset[tuple[str, str]]:
+    """Name and attribute, of all that a file's code reads off something."""
+    found = words(path)
+    triples = zip(found, found[1:], found[2:], strict=False)
+    return frozenset((a, c) for a, b, c in triples if b == ".")
+
+
+@cache
 def holders(path: Path, group: str) -> frozenset[str]:
     """What a file calls that group: a field, an annotated name, or one that is assigned a field."""
     names = {name for name, kind in groups().items() if kind == group}
     text = path.read_text(encoding="utf-8")
-    names |= set(re.findall(rf"(\w+): {group}\b", text))
+    if f": {group}" in text:
+        names |= set(re.findall(rf"(\w+): {group}\b", text))
     for name in tuple(names):
-        names |= set(re.findall(rf"(\w+) = [\w.]*\.{name}$", text, re.MULTILINE))
+        if f".{name}\n" in text:
+            names |= set(re.findall(rf"(\w+) = [\w.]*\.{name}$", text, re.MULTILINE))
     return frozenset(names | ({"self"} if path.parent.name == "settings" else set()))
+
+
+@cache
+def code_files() -> tuple[Path, ...]:
+    """All files of code of the package."""
+    return tuple(path for path in PACKAGE.rglob("*") if path.suffix in SUFFIXES)
 
 
 def files_of(setting: str) -> list[str]:
     """The way of a setting, in the order of names."""
-    return sorted(
-        str(path.relative_to(PACKAGE))
-        for path in PACKAGE.rglob("*")
-        if path.suffix in SUFFIXES and _passes(setting, path)
-    )
+    return sorted(str(path.relative_to(PACKAGE)) for path in code_files() if _passes(setting, path))
 
 
 def _passes(setting: str, path: Path) -> bool:
-    found = words(path)
     if setting not in WORDS or path.parent.name == "settings":
-        return setting in found
-    held = holders(path, group_of(setting))
-    triples = zip(found, found[1:], found[2:], strict=False)
-    return any(a in held and b == "." and c == setting for a, b, c in triples)
+        return setting in words(path)
+    off = read_off(path)
+    return any((held, setting) in off for held in holders(path, group_of(setting)))

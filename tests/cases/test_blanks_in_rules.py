@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import pff_stream
-from pff_stream.cli.main import main
+from tests.warm import main
 
 CASE = Path(__file__).parent.parent / "data/cases/06-spaces-inside-atoms"
 SAID = "4 rules have blanks around their names: they are left out where the graph has no such name"

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.warm import started
+
 CASES = Path(__file__).parent.parent / "data" / "cases"
 COMMAND = [sys.executable, "-m", "pff_stream"]
 
@@ -16,9 +18,7 @@ COMMAND = [sys.executable, "-m", "pff_stream"]
 def said(case: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """What a command says in the folder of a case."""
     (folder,) = CASES.glob(f"{case}-*")
-    return subprocess.run(
-        [*COMMAND, *arguments], cwd=folder, capture_output=True, text=True, check=False
-    )
+    return started(arguments, folder=folder)
 
 
 @pytest.mark.parametrize("document", ["col.json", "control.json"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pff_stream.cli.main import main
+from tests.warm import main
 
 SAID = "its first line looks like names of columns"
 TRIPLE = "a\tr\tb\n"

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import pff_stream
-from pff_stream.cli.main import main
 from pff_stream.errors import InputError
+from tests.warm import main, started
 
 TRIPLES = [("a", "r", "b"), ("c", "r", "d"), ("a", "q", "b")]
 
@@ -24,7 +24,10 @@ def command(*arguments: object, **limits: tuple[int, int]) -> subprocess.Complet
         for name, limit in limits.items():
             resource.setrlimit(getattr(resource, name), limit)
 
-    given = [sys.executable, "-m", "pff_stream", *map(str, arguments)]
+    words = [str(one) for one in arguments]
+    if not limits:
+        return started(words)
+    given = [sys.executable, "-m", "pff_stream", *words]
     return subprocess.run(given, capture_output=True, text=True, preexec_fn=lower)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import pff_stream
-from pff_stream.cli.main import main
+from tests.warm import main
 
 CASES = Path(__file__).parent.parent / "data/cases"
 GRAPH = [("a", "educated at", "Heidelberg"), ("a", "r", "b"), ("b", "r", "c"), ("a", "q", "b")]
@@ -154,7 +154,8 @@ def test_of_a_small_document_some_is_normal(
 ) -> None:
     """Only where every rule is vacuous it is said."""
     (folder / "d.json").write_text('{"id": "a", "r": "b", "q": "b"}')
-    (folder / "r.tsv").write_text("q(X,Y) <= r(X,Y)\nq(X,Y) <= z(X,Y)\n")
+    mined = "2\t1\t0.5\tq(X,Y) <= "
+    (folder / "r.tsv").write_text(f"{mined}r(X,Y)\n{mined}z(X,Y)\n")
     assert run(capfd, "r.tsv", "d.json")[1] == ""
     (folder / "r.tsv").write_text("q(X,Y) <= z(X,Y)\n")
     assert NOTHING in run(capfd, "r.tsv", "d.json")[1]
@@ -254,7 +255,7 @@ def test_heads_of_documents(folder: Path, capfd: pytest.CaptureFixture[str]) -> 
     (folder / "d.json").write_text('{"id": "a", "r": "b"}')
     (folder / "m.yaml").write_text("tasks:\n- one: d.json\n- two: d.json\n")
     manifest = ("--rules", "r.tsv", "--manifest", "m.yaml")
-    (folder / "r.tsv").write_text("q(X,Y) <= r(X,Y)\n")
+    (folder / "r.tsv").write_text("2\t1\t0.5\tq(X,Y) <= r(X,Y)\n")
     assert run(capfd, "r.tsv", "d.json", code=1)[1] == ""
     out, err = run(capfd, *manifest, code=1)
     assert err == "" and f"violated: 2 {HEAD}\n" in out

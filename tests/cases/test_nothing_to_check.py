@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 import pff_stream
-from pff_stream.cli.main import main
 from pff_stream.errors import InputError
 from pff_stream.inputs import open_rules
 from pff_stream.rules._writer import RuleFileWriter
@@ -23,6 +22,7 @@ from pff_stream.rules.share import CompileShare
 from pff_stream.settings.models import COMPILE_BYTES, InputOptions
 from pff_stream.triples.encode import encode
 from pff_stream.triples.store import GraphStore
+from tests.warm import main
 
 CASE = Path(__file__).parent.parent / "data/cases/03-nothing-was-checked"
 RULE = "q(X,Y) <= r(X,Y)"

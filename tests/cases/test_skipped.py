@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import pff_stream
-from pff_stream.cli.main import main
 from pff_stream.notes import BAD_TRIPLES, KEPT, READ_OTHERWISE, Notes
+from tests.warm import main, started
 
 CASE = Path(__file__).parent.parent / "data/cases/02-skip-is-silent"
 SAID = "1 bad triple was skipped; the first:\n  g.tsv, line 2: found 4 columns"
@@ -106,13 +104,8 @@ def test_what_documents_have_is_summed_over_a_manifest(tmp_path: Path) -> None:
     (tmp_path / "b.json").write_text('{"r": "", "q": ""}')
     (tmp_path / "m.yaml").write_text("tasks:\n  - a: a.json\n  - b: b.json\n")
     given = ["--rules", "r.tsv", "--manifest", "m.yaml", "--out", "out", "--fail-on", "none"]
-    done = subprocess.run(
-        [sys.executable, "-m", "pff_stream", "run", *given],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = started(["run", *given], folder=tmp_path)
+    assert done.returncode == 0
     assert done.stderr.count("empty values give nothing") == 1
     notes = json.loads((tmp_path / "out" / "summary.json").read_text())["notes"]
     assert (notes["empty_values"]["count"], notes["repeated_keys"]["count"]) == (3, 1)

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline.faults import Running, is_finished
-from tests.test_end_to_end import RESULTS, digest, run, without_places
+from tests.test_end_to_end import RESULTS, digest, without_places
+from tests.warm import run
 
 pytestmark = pytest.mark.thorough
 

@@ -130,6 +130,7 @@ def test_forked_child_dies_of_sigterm() -> None:
     assert (process.returncode, out, err) == (0, said, "cleaned\n")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "body",
     [
@@ -169,6 +170,7 @@ def test_output_closed_before_the_summary() -> None:
     assert (process.returncode, err) == (141, "cleaned\n")
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is full")
 @pytest.mark.parametrize("body", ["pass", 'sys.stdout.write("text")'])
 def test_full_disk_under_standard_output(body: str) -> None:

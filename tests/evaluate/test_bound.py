@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,6 +66,7 @@ def explained(
         return None
 
 
+@pytest.mark.thorough
 @given(graphs(min_triples=1), rule_sets(), TRIPLES, semantics)
 @examples(60)
 def test_reasons_are_those_of_the_definition(

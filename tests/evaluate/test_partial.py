@@ -160,12 +160,15 @@ def is_variable(name: str) -> bool:
     return len(name) == 1 and name.isupper()
 
 
-@pytest.mark.parametrize("way", [WAYS["chosen"], WAYS["wide backward"]])
+@pytest.mark.parametrize(
+    "way", [WAYS["chosen"], pytest.param(WAYS["wide backward"], marks=pytest.mark.thorough)]
+)
 def test_equals_oracle_on_umls(way: int) -> None:
     """6,000 mined rules: both sides of every head, by an independent evaluator."""
     oracle_agrees(DATA / "umls" / "oracle_pca.tsv.gz", way)
 
 
+@pytest.mark.thorough
 def test_equals_full_oracle(shared_data: Path) -> None:
     """All 40,000 rules of the collection."""
     oracle_agrees(shared_data / "umls" / "oracle_pca.tsv.gz", WAYS["chosen"])
@@ -196,6 +199,7 @@ def oracle_agrees(oracle: Path, way: int) -> None:
             assert result.predictions - result.unknown == int(decided), column[4]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["nations", "umls"])
 def test_equals_amie(name: str) -> None:
     """Body size, support and PCA body size as AMIE 3.5.1 printed them."""

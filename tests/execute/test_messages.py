@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from pff_stream.execute.messages import unpickled
 from pff_stream.work.task import NOTHING_HELD, Answer, Run
 
@@ -29,6 +31,7 @@ def kept_blocks(read: Callable[[bytes], Any]) -> int:
     return sys.getallocatedblocks() - before
 
 
+@pytest.mark.thorough
 def test_messages_are_read_without_growing() -> None:
     """The same message again and again takes nothing more (`pickle.loads` keeps hundreds)."""
     assert kept_blocks(unpickled) < 50

@@ -83,6 +83,7 @@ def test_large_tasks_and_answers(method: str) -> None:
     assert sizes == [1 << 20] * 30
 
 
+@pytest.mark.thorough
 def test_answers_wait_in_the_workers() -> None:
     """While nobody consumes, large answers stay where they were made."""
     with make_pool("fork", pool_tasks.large, window=64) as pool:
@@ -173,6 +174,7 @@ def test_wrong_options() -> None:
         make_pool("green", pool_tasks.squares)
 
 
+@pytest.mark.thorough
 def test_one_stream_at_a_time() -> None:
     """A pool serves one stream of tasks at a time."""
     with make_pool("fork", pool_tasks.squares) as pool:
@@ -203,6 +205,7 @@ def test_spawned_worker_imports_little() -> None:
     assert not modules & (heavy | {"pff_stream.execute.pool", "pff_stream.execute.launch"})
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", PROCESSES)
 def test_worker_environment(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers use one thread for linear algebra unless the user says otherwise."""
@@ -213,6 +216,7 @@ def test_worker_environment(method: str, monkeypatch: pytest.MonkeyPatch) -> Non
         assert answer_of(pool, "OMP_NUM_THREADS") == "3"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", PROCESSES)
 def test_worker_is_the_kernels_first_choice(method: str) -> None:
     """Where memory runs out all the same, the kernel kills a worker before the parent."""
@@ -220,6 +224,7 @@ def test_worker_is_the_kernels_first_choice(method: str) -> None:
         assert answer_of(pool, "oom_score_adj") >= 500
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", PROCESSES)
 def test_worker_signals(method: str) -> None:
     """Ctrl-C is the parent's affair, and no handler of the parent runs in a worker."""
@@ -243,6 +248,7 @@ def test_forked_worker_holds_no_end_of_others() -> None:
     assert counts[0] == counts[1]
 
 
+@pytest.mark.thorough
 def test_main_module_is_not_imported_again(tmp_path: Path) -> None:
     """Neither spawn nor the fork server runs the parent's main module in a worker."""
     script = tmp_path / "command.py"

@@ -114,6 +114,7 @@ def test_interrupted_group(method: str, number: signal.Signals, code: int) -> No
     assert time.monotonic() - began < 1.0
 
 
+@pytest.mark.thorough
 def test_stopped_and_continued() -> None:
     """Ctrl-Z and fg: a run that was stopped as a whole goes on where it was."""
     parent = Parent("fork", 0.05, stall_seconds=0.5)
@@ -125,6 +126,7 @@ def test_stopped_and_continued() -> None:
     assert parent.ended() == (-signal.SIGKILL, "")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", [*METHODS, "thread"])
 def test_iterator_closed_early(method: str) -> None:
     """Closing the iterator kills busy workers at once and closes the pool."""
@@ -155,6 +157,7 @@ def test_exception_in_the_consumer(method: str, error: type[BaseException]) -> N
     del pool_results
 
 
+@pytest.mark.thorough
 def test_closed_while_in_use() -> None:
     """Closing a pool whose iterator is still held does not wait for the tasks at work."""
     pool = make_pool("fork", pool_tasks.sleeps)
@@ -178,6 +181,7 @@ def test_close_is_quick(method: str) -> None:
         assert time.monotonic() - began < 0.3
 
 
+@pytest.mark.thorough
 def test_idle_worker_that_is_stopped_is_killed() -> None:
     """A worker that cannot end by itself is killed after a moment."""
     with make_pool("fork", pool_tasks.squares) as pool:
@@ -188,6 +192,7 @@ def test_idle_worker_that_is_stopped_is_killed() -> None:
         assert time.monotonic() - began < 1.5
 
 
+@pytest.mark.thorough
 def test_unused_pool() -> None:
     """A pool that is never used starts no process."""
     for method in (*METHODS, "thread"):
@@ -195,6 +200,7 @@ def test_unused_pool() -> None:
             assert pool.pids == []
 
 
+@pytest.mark.thorough
 def test_two_forked_pools() -> None:
     """Workers forked later hold nothing of an earlier pool: closing it ends its idle workers."""
     with make_pool("fork", pool_tasks.squares) as first:

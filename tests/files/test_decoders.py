@@ -79,7 +79,7 @@ def test_a_frame_over_the_limit_is_refused_before_it_is_decoded(tmp_path: Path) 
     assert b"".join(given) == DATA
 
 
-@pytest.mark.parametrize("suffix", ["bz2", "xz"])
+@pytest.mark.parametrize("suffix", ["bz2", pytest.param("xz", marks=pytest.mark.thorough)])
 def test_bzip2_and_xz(tmp_path: Path, suffix: str) -> None:
     """Stream after stream, padded or not, to the same bytes; what they take is counted."""
     pack: Callable[[bytes], bytes] = bz2.compress if suffix == "bz2" else lzma.compress
@@ -108,6 +108,7 @@ def test_what_bzip2_and_xz_take_is_read_from_the_header(
         read(path, DecoderMemory(1 << 18))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("pack", [bz2.compress, lzma.compress])
 def test_damaged_bzip2_and_xz(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
     """Cut, altered and continued by something else: each says the file and the byte."""

@@ -126,6 +126,7 @@ def test_the_room_counts_what_is_held(tmp_path: Path) -> None:
         read(path, decoders)
 
 
+@pytest.mark.thorough
 def test_later_blocks_of_xz(tmp_path: Path) -> None:
     """As large as the first one, or as was asked for; what they may take is counted."""
     path = tmp_path / "a"
@@ -141,6 +142,7 @@ def test_later_blocks_of_xz(tmp_path: Path) -> None:
         read(path, DecoderMemory(3 * MIB, 64 * MIB))
 
 
+@pytest.mark.thorough
 def test_before_anything_is_read(tmp_path: Path) -> None:
     """The first frame's window is known from its header, and held against what was asked for."""
     path = tmp_path / "a.xz"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from functools import partial
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -74,6 +75,7 @@ def is_name(name: str) -> bool:
     return is_good((name, "r", "o"))
 
 
+@pytest.mark.thorough
 @given(
     st.lists(_OBJECTS, min_size=1, max_size=3),
     st.sampled_from(_SHAPES),

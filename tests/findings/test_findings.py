@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -91,6 +92,7 @@ def test_findings_are_those_of_the_definition(
     assert written(lines, triples, asked) == findings(lines, triples, asked)
 
 
+@pytest.mark.thorough
 @examples(8)
 @given(mined_lines(), graphs(min_triples=1), st.data())
 def test_neither_rows_nor_rules_decide_the_order(
@@ -106,6 +108,7 @@ def test_neither_rows_nor_rules_decide_the_order(
     assert [found["score"] for found in one] == [found["score"] for found in other]
 
 
+@pytest.mark.thorough
 @examples(8)
 @given(mined_lines(), graphs(min_triples=1), st.integers(1, 6))
 def test_fewer_findings_are_the_first_of_more(

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from pff_stream.cli.main import main
 from pff_stream.findings.confidence import Kind
 from pff_stream.findings.of_document import WantedOfDocument
 from pff_stream.report.formats.findings import as_json
 from tests.findings.of_table import TableOf
+from tests.warm import main
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "example"
 
@@ -97,7 +97,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("case", range(len(CASES)))
+@pytest.mark.parametrize(
+    "case", [0, *(pytest.param(n, marks=pytest.mark.thorough) for n in range(1, len(CASES)))]
+)
 def test_the_same_as_a_run(tmp_path: Path, rules: Path, case: int) -> None:
     """In order, with ties, floors, reasons, witnesses, kinds and messages."""
     options, wanted, min_confidence = CASES[case]

@@ -75,6 +75,7 @@ def test_a_pipe_among_files(tmp_path: Path, copy_bytes: int | None) -> None:
             find_places(sources, WANTED)
 
 
+@pytest.mark.thorough
 def test_standard_input(tmp_path: Path) -> None:
     """Its copy is gone when the graph is closed."""
     done = subprocess.run(

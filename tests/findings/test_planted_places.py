@@ -100,6 +100,7 @@ def test_many_files(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.thorough
 def test_rules_catch_the_planted_errors(tmp_path: Path) -> None:
     """All of them, and nothing else: what the documents are made for."""
     documents = planted(SOME, 16)

@@ -42,6 +42,7 @@ def test_the_same_as_sorted_from_a_file(parts: list[tuple[bytes, int]], times: i
     assert every(sorter, entries) == sorted(entries)
 
 
+@pytest.mark.thorough
 def test_more_runs_than_are_read_at_once() -> None:
     """Runs are merged until there are few enough."""
     entries = [(i * 2654435761 % (1 << 32)).to_bytes(4, "big") * 50 for i in range(40_000)]

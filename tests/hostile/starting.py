@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import warm
+
 COMMAND = [sys.executable, "-m", "pff_stream"]
 RULES = "0\t0\t0\tr(X,Y) <= s(X,Y)\n"
 TRIPLES = "a\ts\tb\na\tr\tb\nc\ts\td\n"
@@ -73,12 +75,17 @@ def started(
     prepare: Callable[[], None] | None = None,
     environment: Mapping[str, str] | None = None,
     *,
-    command: list[str] = COMMAND,
+    command: list[str] | None = None,
     folder: Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Runs the command in a folder; `prepare` is called in the new process before."""
+    """Runs the command in a folder; `prepare` is called in the new process before.
+
+    With neither `prepare` nor a `command`, the process is forked of one that has imported all.
+    """
+    if prepare is None and command is None:
+        return warm.started(arguments, environment, folder)
     return subprocess.run(
-        [*command, *arguments],
+        [*(command or COMMAND), *arguments],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

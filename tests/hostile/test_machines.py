@@ -123,6 +123,8 @@ def test_environment_of_nonsense(tmp_path: Path) -> None:
         "PYTHONWARNINGS": "error",
     }
     for command in ("run", "run forkserver", "manifest", "encode"):
-        done = started(arguments(command, tmp_path), None, environment, folder=tmp_path)
+        done = started(
+            arguments(command, tmp_path), None, environment, command=COMMAND, folder=tmp_path
+        )
         assert verdict(done, command)
         assert "Warning" not in done.stderr

@@ -158,6 +158,7 @@ json.dump([machine.budget_source, limit, status, group.path, sources], sys.stdou
 """
 
 
+@pytest.mark.thorough
 @linux
 def test_the_tree_is_held_to_the_budget() -> None:
     """In its group a child over the budget dies, the parent goes on, and the group is removed."""

@@ -153,6 +153,7 @@ def test_the_real_machine_is_read() -> None:
     assert sizes == sorted(sizes, reverse=True)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver", "thread"])
 def test_a_paused_pool_draws_nothing(method: str) -> None:
     """While it is paused no task is drawn; then all are answered."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline.faults import Running, digest, is_finished
-from tests.test_end_to_end import run
+from tests.warm import run
 
 pytestmark = pytest.mark.thorough
 

@@ -36,7 +36,8 @@ from planner.text import refusal
 from tests.execute.pool_processes import within
 from tests.pipeline.faults import Running, is_finished
 from tests.plan.sized import sized
-from tests.test_end_to_end import digest, run
+from tests.test_end_to_end import digest
+from tests.warm import run
 
 pytestmark = pytest.mark.thorough
 

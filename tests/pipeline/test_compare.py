@@ -61,6 +61,7 @@ def test_new_fixed_and_no_longer_predicted(tmp_path: Path) -> None:
     assert (counts["new"], counts["fixed"], counts["no_longer_predicted"]) == (2, 1, 1)
 
 
+@pytest.mark.thorough
 def test_the_same_again_has_nothing_new(tmp_path: Path) -> None:
     """Of no finding it is said that it is new."""
     old = result(tmp_path, "old", floor=0.5, findings="all")
@@ -74,8 +75,8 @@ def test_the_same_again_has_nothing_new(tmp_path: Path) -> None:
     ("options", "error"),
     [
         ({"confidence": "exact"}, "ranked by 'miner/max/closed', expected exact/max/closed"),
-        ({"cut": True}, "without --floor"),
-        ({"text": "{}"}, "expected a finding"),
+        pytest.param({"cut": True}, "without --floor", marks=pytest.mark.thorough),
+        pytest.param({"text": "{}"}, "expected a finding", marks=pytest.mark.thorough),
     ],
 )
 def test_what_cannot_be_compared(options: dict[str, Any], error: str, tmp_path: Path) -> None:

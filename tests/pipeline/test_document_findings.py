@@ -16,7 +16,8 @@ import pytest
 from pff_stream.report.message import key_of
 from tests.findings.planted import N_DOCUMENTS, N_ERRORS, Planted, PlantedDocuments
 from tests.findings.test_planted_places import planted
-from tests.test_end_to_end import environment, run
+from tests.test_end_to_end import environment
+from tests.warm import run
 
 SOME = 300
 
@@ -90,6 +91,7 @@ def test_all_planted_errors_are_found(tmp_path: Path) -> None:
     check(tmp_path / "out", documents)
 
 
+@pytest.mark.thorough
 def test_the_same_by_table_and_by_results(tmp_path: Path) -> None:
     """However they are made, with however many workers: the same bytes."""
     documents = planted(SOME, 16)
@@ -107,6 +109,7 @@ def test_the_same_by_table_and_by_results(tmp_path: Path) -> None:
     assert len(texts) == 1
 
 
+@pytest.mark.thorough
 def test_each_document_alone(tmp_path: Path) -> None:
     """A run over one of them finds the same, but for its name and its key."""
     documents = planted(SOME, 16)
@@ -124,6 +127,7 @@ def test_each_document_alone(tmp_path: Path) -> None:
         assert alone == of_all
 
 
+@pytest.mark.thorough
 def test_killed_and_resumed(tmp_path: Path) -> None:
     """Whatever was done when it was killed, the same bytes come out."""
     documents = planted(SOME, 16)

@@ -14,7 +14,7 @@ from pff_stream.observer import Silent
 from pff_stream.pipeline.run import run as run_settings
 from pff_stream.settings.commands import RunSettings
 from tests.pipeline.test_metrics import rows
-from tests.test_end_to_end import run
+from tests.warm import run
 
 RULES = """9\t3\t0.5\tspeed(X,200) <= code(X,A)
 speed(X,200) <= code(X,fibra)
@@ -121,8 +121,11 @@ class Stopping(Silent):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("folders", [False, True])
-@pytest.mark.parametrize("after", [0, 4, 11])
+@pytest.mark.parametrize("folders", [pytest.param(False, marks=pytest.mark.thorough), True])
+@pytest.mark.parametrize(
+    "after",
+    [pytest.param(0, marks=pytest.mark.thorough), 4, pytest.param(11, marks=pytest.mark.thorough)],
+)
 def test_resumed(inputs: Path, folders: bool, after: int) -> None:
     """A run that was interrupted goes on to the same bytes, wherever it was."""
     asked: dict[str, Any] = {
@@ -147,6 +150,7 @@ def test_resumed(inputs: Path, folders: bool, after: int) -> None:
     assert (out / "tasks").exists() is folders
 
 
+@pytest.mark.thorough
 def test_an_altered_document(inputs: Path) -> None:
     """What is done is not mixed with another document's content."""
     asked: dict[str, Any] = {

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import pff_stream
-from pff_stream.cli.main import main
 from pff_stream.errors import UsageError
 from pff_stream.pipeline.explain import asked_of
 from pff_stream.settings.models import EvaluationOptions, ExplainOptions, Inputs
+from tests.warm import main
 
 RULES = (
     "10\t9\t0.9\tknows(X,Y) <= likes(X,Y)\n"
@@ -34,12 +34,12 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("rules", ["rules.tsv", "rules.pffr"])
 @pytest.mark.parametrize("triples", ["triples.tsv", "triples.pffg"])
-def test_json(folder: Path, rules: str, triples: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json(folder: Path, rules: str, triples: str, capfd: pytest.CaptureFixture[str]) -> None:
     """The same object whatever the inputs are; the best rule first."""
-    capsys.readouterr()
+    capfd.readouterr()
     command = ["explain", str(folder / rules), str(folder / triples), "--json"]
     assert main([*command, "--triple", "ana", "knows", "bo"]) == 0
-    found = json.loads(capsys.readouterr().out)
+    found = json.loads(capfd.readouterr().out)
     assert found["triple"] == ["ana", "knows", "bo"]
     assert (found["in_graph"], found["ranked_by"], found["reasons_total"]) == (False, "miner", 2)
     assert [reason["rule"] for reason in found["reasons"]] == [2, 1]
@@ -49,32 +49,32 @@ def test_json(folder: Path, rules: str, triples: str, capsys: pytest.CaptureFixt
     }  # fmt: skip
 
 
-def test_text(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_text(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """The text fits 80 columns and has every rule and witness."""
-    capsys.readouterr()
+    capfd.readouterr()
     command = ["explain", f"{folder}/rules.pffr", f"{folder}/triples.pffg"]
     assert main([*command, "--triple", "ana", "knows", "bo"]) == 0
-    out = capsys.readouterr().out
+    out = capfd.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
     assert "2 rules predict it, by miner confidence" in out
     assert "0.950  line 2  knows(X,bo) <= near(X,A)" in out
     assert "because  ana  near  cy" in out
 
 
-def test_unknown_names(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_names(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """A name that nothing has ends with 2, and the nearest is told."""
     command = ["explain", f"{folder}/rules.pffr", f"{folder}/triples.pffg", "--triple"]
     assert main([*command, "ana", "knowz", "bo"]) == 2
-    assert "knows" in capsys.readouterr().err
+    assert "knows" in capfd.readouterr().err
     assert main([*command, "anna", "knows", "bo"]) == 2
-    assert "ana" in capsys.readouterr().err
+    assert "ana" in capfd.readouterr().err
 
 
-def test_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_refused(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """What does not fit is refused before it is allocated."""
     command = ["explain", f"{folder}/rules.pffr", f"{folder}/triples.pffg", "--budget", "1MiB"]
     assert main([*command, "--triple", "ana", "knows", "bo"]) == 3
-    assert "refused" in capsys.readouterr().err
+    assert "refused" in capfd.readouterr().err
 
 
 def test_documents(tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_order_by_every_confidence(
     assert found.ranked_by == options.get("confidence", "miner")
 
 
-def test_a_document_of_a_manifest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_document_of_a_manifest(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """By its name, or by the key of a finding; options of a run in the manifest are borne."""
     for name, speed in (("a", "200"), ("b", "50")):
         (tmp_path / f"{name}.json").write_text(f'{{"nr": "x", "code": "F200", "speed": "{speed}"}}')
@@ -200,14 +200,14 @@ def test_a_document_of_a_manifest(tmp_path: Path, capsys: pytest.CaptureFixture[
     triple = ["--triple", "x", "speed", "200"]
     for name, there in (("a", "is in"), ("b", "is not in")):
         assert main(["explain", *inputs, "--document", name, *triple]) == 0
-        out = capsys.readouterr().out
+        out = capfd.readouterr().out
         assert out.startswith(f"x  speed  200  {there} the document {name}\n")
     assert main(["run", *inputs, "--out", f"{tmp_path}/out", "--fail-on", "none"]) == 0
     found = f"{tmp_path}/out/findings.jsonl"
     key = json.loads(Path(found).read_text())["key"]
-    capsys.readouterr()
+    capfd.readouterr()
     assert main(["explain", *inputs, "--key", key, "--from", found, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
+    told = json.loads(capfd.readouterr().out)
     assert (told["document"], told["in_graph"]) == ("b", False)
     assert told["triple"] == ["x", "speed", "200"]
     for more, error in (
@@ -216,7 +216,7 @@ def test_a_document_of_a_manifest(tmp_path: Path, capsys: pytest.CaptureFixture[
         (["--document", "a", "--key", key, "--from", found], "is of b"),
     ):
         assert main(["explain", *inputs, *more]) == 2
-        assert error in capsys.readouterr().err
+        assert error in capfd.readouterr().err
     graph = ["explain", f"{tmp_path}/r.tsv", f"{tmp_path}/a.json", "--document", "a", *triple]
     assert main(graph) == 2
-    assert "--document: found without --manifest" in capsys.readouterr().err
+    assert "--document: found without --manifest" in capfd.readouterr().err

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pff_stream.report.formats.metrics import COLUMNS
-from tests.test_end_to_end import run
+from tests.warm import run
 
 TRIPLES = """ana\tborn\trome
 bo\tborn\toslo
@@ -59,6 +59,7 @@ def test_each_kind_of_row(tmp_path: Path) -> None:
     assert not any(last[name] for name in list(last)[3:17])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("assumption", ["closed", "partial"])
 def test_every_rule_of_umls(data: Path, tmp_path: Path, assumption: str) -> None:
     """Shares follow from the counts; facts are counted in the triples themselves."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import pff_stream
 from pff_stream.errors import UsageError
 from pff_stream.rules._asked import AskedRelations
-from tests.test_end_to_end import run
+from tests.warm import run
 
 RULES = """likes(X,Y) <= knows(X,Y)
 likes_most(X,Y) <= knows(X,Y)
@@ -35,13 +35,13 @@ def inputs(tmp_path: Path) -> tuple[Path, Path]:
 @pytest.mark.parametrize(
     ("asked", "checked"),
     [
-        (["likes"], {1, 5}),
+        pytest.param(["likes"], {1, 5}, marks=pytest.mark.thorough),
         (["likes", "knows"], {1, 3, 5}),
-        (["likes*"], {1, 2, 5}),
+        pytest.param(["likes*"], {1, 2, 5}, marks=pytest.mark.thorough),
         (["like*"], {4}),  # there is a relation of that very name
-        (["k*", "likes_most"], {2, 3}),
-        (["*"], {1, 2, 3, 4, 5}),
-        ([], {1, 2, 3, 4, 5}),
+        pytest.param(["k*", "likes_most"], {2, 3}, marks=pytest.mark.thorough),
+        pytest.param(["*"], {1, 2, 3, 4, 5}, marks=pytest.mark.thorough),
+        pytest.param([], {1, 2, 3, 4, 5}, marks=pytest.mark.thorough),
     ],
 )
 def test_which_rules(
@@ -68,6 +68,7 @@ def test_which_rules(
     assert found == checked
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("folder", [True, False])
 def test_of_documents(inputs: tuple[Path, Path], tmp_path: Path, folder: bool) -> None:
     """With the table of rules (no folder) and without it."""

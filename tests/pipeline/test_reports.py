@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,12 +14,12 @@ from pff_stream.report.folder import FOLDER_FILES
 from pff_stream.report.outputs import check_reports, report_outputs
 from pff_stream.settings.commands import ReportSettings, RunSettings
 from pff_stream.settings.models import OutputOptions
+from tests.warm import started
 
 
 def command(folder: Path, *words: object, code: int) -> str:
     """What `pff-stream` says when it works in `folder`; it must end with `code`."""
-    line = [sys.executable, "-m", "pff_stream", *map(str, words)]
-    done = subprocess.run(line, capture_output=True, text=True, cwd=folder, check=False)
+    done = started([str(one) for one in words], folder=folder)
     assert done.returncode == code, done.stderr
     return done.stdout + done.stderr
 

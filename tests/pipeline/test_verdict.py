@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,8 +11,7 @@ import pytest
 from pff_stream.pipeline.verdict import verdict
 from pff_stream.report.records import Counts, Outcome
 from pff_stream.report.totals import Failure, RunTotals, Totals
-
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+from tests.warm import started
 
 
 def totals(violations: int = 0, **outcomes: int) -> Totals:
@@ -64,14 +61,7 @@ def inputs(tmp_path: Path) -> Path:
 
 def command(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
     """One command line as a process."""
-    return subprocess.run(
-        [sys.executable, "-m", "pff_stream", *map(str, words)],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        env=ENVIRONMENT,
-        timeout=120,
-    )
+    return started([str(one) for one in words], folder=folder)
 
 
 def last_said(ended: subprocess.CompletedProcess[str]) -> str:
@@ -135,7 +125,8 @@ def test_one_form_of_summary(inputs: Path) -> None:
 @pytest.mark.thorough
 def test_the_verdict_is_the_last_line(inputs: Path) -> None:
     """Also with --quiet where it is not 0; the conditions that are met are named."""
-    (inputs / "rules.tsv").write_text("likes(X,Y) <= knows(X,Y)\nlikes(X,Y) <= likes(X,Y)\n")
+    mined = "2\t1\t0.5\tlikes(X,Y) <= "
+    (inputs / "rules.tsv").write_text(f"{mined}knows(X,Y)\n{mined}likes(X,Y)\n")
     good = ("run", "rules.tsv", "good.json")
     failed = "Failed: 1 violation (--fail-on violations)"
     assert last_said(command(inputs, *good)) == failed

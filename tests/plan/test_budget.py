@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from planner.machine import Machine
 from planner.model import Limit, Phase, Settings, Term
 from planner.plan import Plan
 from planner.reserve import Reservation
+from tests.warm import started
 
 ROOT = Path(__file__).parent.parent.parent
 GIB = 1 << 30
@@ -192,10 +191,7 @@ def test_other_sweeps_are_refused(text: str) -> None:
 
 def command(*arguments: object, code: int) -> str:
     """Runs the command; its standard output, or standard error where it fails."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pff_stream", *map(str, arguments)],
-        cwd=ROOT, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+    done = started([str(one) for one in arguments])
     assert done.returncode == code, done.stderr
     return done.stdout if code < 2 else done.stderr
 

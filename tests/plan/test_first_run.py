@@ -32,7 +32,9 @@ def planned(folder: Path, *arguments: str | Path) -> list[str]:
     return [phase["name"] for phase in plan["phases"]]
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn", "thread"])
+@pytest.mark.parametrize(
+    "method", ["fork", "spawn", pytest.param("thread", marks=pytest.mark.thorough)]
+)
 def test_a_probe_is_made_once(tmp_path: Path, example: Path, method: str) -> None:
     """Whatever a worker costs; a thread that takes hardly anything, too."""
     inputs = [example / "umls_rules.tsv", example / "umls_document.json"]
@@ -43,6 +45,7 @@ def test_a_probe_is_made_once(tmp_path: Path, example: Path, method: str) -> Non
     assert [name for name in first if "probe" not in name] == second
 
 
+@pytest.mark.thorough
 @linux
 @pytest.mark.parametrize("method", ["fork", "thread"])
 def test_what_a_probe_takes_is_planned(tmp_path: Path, example: Path, method: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from pff_stream.errors import InputError
 from pff_stream.report.labels import labelled, read_labels
-from tests.test_end_to_end import run
+from tests.warm import run
 
 
 def test_only_wanted_labels_are_kept(tmp_path: Path) -> None:

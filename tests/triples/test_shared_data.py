@@ -14,6 +14,7 @@ from tests.triples.memory_writer import encoded
 _FOLDER = os.environ.get("PFF_STREAM_SHARED_DATA")
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not _FOLDER, reason="PFF_STREAM_SHARED_DATA names no folder of real graphs")
 @pytest.mark.parametrize(
     "name", ["edge/train.tsv", "nations/train.tsv", "umls/train.tsv", "wn18rr/train.tsv.gz"]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -103,6 +104,7 @@ def test_any_value_cut_anywhere(
     assert lines_of(documents[0], "test.json", options, cut)[0] == alone
 
 
+@pytest.mark.thorough
 @given(_OBJECTS)
 @examples(300)
 def test_no_two_objects_have_one_name(document: str) -> None:
