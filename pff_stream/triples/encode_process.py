@@ -104,6 +104,8 @@ def _died(code: int) -> PffStreamError:
     said = f"the encoding process was {describe_exit(code)}"
     if code == -signal.SIGKILL:
         return EncoderKilledError(f"{said} (the kernel does that when memory runs out)")
+    if code == -signal.SIGABRT:
+        return RefusedError(f"refused: {said} (a library does that when it gets no memory)")
     return PffStreamError(said)
 
 

@@ -18,6 +18,7 @@ from pff_stream.files.decoders import (
     DecoderMemory,
     unpacked_name,
 )
+from pff_stream.files.folders import file_of
 from pff_stream.files.sources import STANDARD_INPUT, shown
 from pff_stream.notes import READ_OTHERWISE, say
 from pff_stream.settings.columns import EXPECTED
@@ -85,7 +86,10 @@ class OpenedInputs:
         self._wanted = wanted
         self._readers: dict[TripleFormat, TripleReader] = {}
         self._telling: set[TripleFormat] = set()
-        given = [os.fspath(path) if isinstance(path, os.PathLike) else path for path in inputs]
+        given = [
+            file_of(os.fspath(one)) if isinstance(one, (str, os.PathLike)) else one
+            for one in inputs
+        ]
         # Objects are compared with nothing: the answer of a data frame is another one.
         if [one for one in given if isinstance(one, str)].count(STANDARD_INPUT) > 1:
             raise UsageError("standard input (-) can be read only once")

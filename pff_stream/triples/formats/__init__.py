@@ -10,6 +10,7 @@ from pff_stream.triples.formats.interface import TripleFormat
 from pff_stream.triples.formats.json import JsonFormat
 from pff_stream.triples.formats.openke import OpenKEFormat
 from pff_stream.triples.formats.parquet import ParquetFormat
+from pff_stream.triples.formats.pykeen import PyKeenFormat
 from pff_stream.triples.formats.rdf import RdfFormat
 from pff_stream.triples.formats.separated import SeparatedFormat
 from pff_stream.triples.formats.tsv import TsvFormat
@@ -20,6 +21,7 @@ FORMATS: tuple[TripleFormat, ...] = (
     JsonFormat(),
     CsvFormat(),
     OpenKEFormat(),
+    PyKeenFormat(),
     ParquetFormat(),
     SeparatedFormat(),
     TsvFormat(),

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TypeAlias
 
 from pff_stream.errors import InputError, RefusedError
 from pff_stream.files.known import check_text
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from pff_stream.triples.formats.rows import Row
     from pff_stream.triples.options import EncodeOptions
 
-ENTITIES, RELATIONS = "entity2id.txt", "relation2id.txt"
+TRIPLES = ("train2id.txt", "valid2id.txt", "test2id.txt")
+ENTITIES, RELATIONS = NAMES = "entity2id.txt", "relation2id.txt"
 NAME_BYTES = 220
 """What a name of ordinary length takes with its number, in a table of Python."""
 _ORDINARY_BYTES = 140
@@ -38,19 +39,23 @@ _ASK_LINES = 1000
 
 
 class OpenKEFormat(TripleFormat):
-    """By its name alone: the numbers could be names."""
+    """By its name, and by the files beside it: the numbers could be names."""
 
     mapping = MAPPING
     name = "openke"
 
     def matches(self, given: object, first_bytes: bytes) -> bool:
-        """Never by itself."""
-        return False
+        """A file of numbers that stands beside both files of names."""
+        return (
+            isinstance(given, str)
+            and os.path.basename(given) in TRIPLES
+            and all(os.path.isfile(os.path.join(folder_of(given), name)) for name in NAMES)
+        )
 
     def held_at_most(self, path: str, n_bytes: int, options: EncodeOptions) -> int:
         """The names beside it, of which there is one in each line."""
         return sum(
-            _names_at_most(os.path.join(_folder(path), name)) for name in (ENTITIES, RELATIONS)
+            names_at_most(os.path.join(folder_of(path), name)) for name in (ENTITIES, RELATIONS)
         )
 
     def reader(self, options: EncodeOptions, bad: BadTriples) -> OpenKEReader:
@@ -80,7 +85,7 @@ class OpenKEReader(TripleReader):
     def _rows(self, source: TripleSource) -> Iterator[Row]:
         from pff_stream.triples.formats.rows import numbered_lines
 
-        folder = _folder(str(source.given))
+        folder = folder_of(str(source.given))
         self._held_bytes = 0
         entities = self._names(os.path.join(folder, ENTITIES), source)
         relations = self._names(os.path.join(folder, RELATIONS), source)
@@ -95,7 +100,7 @@ class OpenKEReader(TripleReader):
             elif len(parts) == 3:
                 n_rows += 1
                 head, tail, relation = parts
-                row = _name(entities, head), _name(relations, relation), _name(entities, tail)
+                row = name_of(entities, head), name_of(relations, relation), name_of(entities, tail)
                 if None not in row:
                     yield number, [str(name) for name in row]
                     continue
@@ -121,11 +126,33 @@ class OpenKEReader(TripleReader):
         return names
 
 
-def read_names(path: str, source: TripleSource, held_bytes: int) -> tuple[dict[str, str], int]:
+NameRows: TypeAlias = Iterator[tuple[int, str, str]]
+"""The number of a line, the name in it, and the name's number."""
+
+
+def _name_rows(path: str, lines: Iterator[tuple[int, str]]) -> NameRows:
+    """The names of a file, below the line that says how many they are."""
+    for number, line in lines:
+        name, _, text = line.strip().rpartition("\t" if "\t" in line else " ")
+        name = name.strip()
+        if number == 1 or not line.strip():
+            continue
+        if not name or not text.isdecimal():
+            wrong = f"found {line[:80]!r}, expected a name and a number"
+            raise InputError(f"{path}, line {number}: {wrong}")
+        yield number, name, text
+
+
+def read_names(
+    path: str,
+    source: TripleSource,
+    held_bytes: int,
+    rows: Callable[[str, Iterator[tuple[int, str]]], NameRows] = _name_rows,
+) -> tuple[dict[str, str], int]:
     """The names of a file by their numbers, and what is held with them.
 
-    `held_bytes` is held beside them. `InputError` for a file that is no such one, `RefusedError`
-    where they do not fit.
+    `held_bytes` is held beside them; `rows` finds names in lines. `InputError` for a file that is
+    no such one, `RefusedError` where they do not fit.
     """
     from pff_stream.files.lines import text_lines
 
@@ -135,18 +162,12 @@ def read_names(path: str, source: TripleSource, held_bytes: int) -> tuple[dict[s
     memory, what = source.memory, f"{path}: its names"
     found: dict[str, str] = {}
     seen: set[str] = set()
-    for number, line in text_lines(open_blocks(path, decoders=source.decoders), reject):
+    lines = text_lines(open_blocks(path, decoders=source.decoders), reject)
+    for number, name, text in rows(path, lines):
         if not number % _ASK_LINES:  # its size tells little, and nothing of a packed one
             # Tables that grow stand beside those that they are copied from.
             memory.expect(held_bytes + _GROWING_BYTES * len(found), what)
             memory.hold(held_bytes)
-        name, _, text = line.strip().rpartition("\t" if "\t" in line else " ")
-        name = name.strip()
-        if number == 1 or not line.strip():
-            continue
-        if not name or not text.isdecimal():
-            wrong = f"found {line[:80]!r}, expected a name and a number"
-            raise InputError(f"{path}, line {number}: {wrong}")
         if text in found or name in seen:
             what = f"the number {text}" if text in found else f"the name {name[:80]!r}"
             raise InputError(f"{path}, line {number}: found {what} twice, expected it once")
@@ -159,12 +180,12 @@ def read_names(path: str, source: TripleSource, held_bytes: int) -> tuple[dict[s
     return found, held_bytes
 
 
-def _folder(path: str) -> str:
+def folder_of(path: str) -> str:
     """Where the names of triples are looked for."""
     return "" if path == STANDARD_INPUT else os.path.dirname(path)
 
 
-def _names_at_most(path: str) -> int:
+def names_at_most(path: str) -> int:
     """What the names of a file take, by its lines and bytes; nothing where they cannot be read."""
     if not os.path.isfile(path):
         return 0
@@ -181,7 +202,8 @@ def _names_at_most(path: str) -> int:
     return (NAME_BYTES + _GROWING_BYTES) * n_lines + character_bytes * n_bytes
 
 
-def _name(names: dict[str, str] | None, number: str) -> str | None:
+def name_of(names: dict[str, str] | None, number: str) -> str | None:
+    """What a number names: itself without a table; None where it is in none, or no number."""
     if not number.isdecimal():
         return None
     return number if names is None else names.get(number)

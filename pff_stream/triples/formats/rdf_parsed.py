@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from pff_stream.errors import InputError, UsageError
+from pff_stream.errors import InputError, PffStreamError, UsageError
 from pff_stream.triples.formats import parser_memory
 from pff_stream.triples.formats._nesting import Nesting, TurtleNesting, XmlNesting
 from pff_stream.triples.formats._rdf_terms import MAX_DEPTH as MAX_TERM_DEPTH
@@ -118,7 +118,8 @@ class _Text:
                 f"{name}, line {self.line}: found {silent} bytes without a triple, expected one in "
                 f"{self._most_bytes} bytes{hint}"
             )
-        held = self._factor * silent + self._shared.blank_nodes.held_bytes
+        held = parser_memory.PARSER_BYTES + self._factor * silent
+        held += self._shared.blank_nodes.held_bytes
         memory = self._source.memory
         memory.expect(held, f"{name}, line {self.line}: what the parser holds of the text")
         memory.hold(held)
@@ -163,7 +164,11 @@ class _Parsed:
             self._shared.say_nothing(self._source.name, self._syntax)
 
     def _quads(self) -> Iterator[Any]:
-        """What the parser gives; its errors as ours."""
+        """What the parser gives; its errors as ours.
+
+        They are raised behind the handlers: an error with a MemoryError in its past is taken for
+        a want of memory.
+        """
         kind = getattr(self._oxigraph.RdfFormat, self._syntax.parsed_as or "")
         base = self._shared.options.base_iri
         try:
@@ -174,19 +179,21 @@ class _Parsed:
                 yield first
                 break
             yield from parser
+            return
         except SyntaxError as error:
-            raise self._wrong(error) from None
+            wrong: PffStreamError = self._wrong(error)
         except MemoryError as error:
             if _BUFFER not in str(error):
                 raise
-            raise InputError(
+            wrong = InputError(
                 f"{self._source.name}, line {self._text.line}: found a literal or another word of "
                 f"over {parser_memory.MAX_SILENT_BYTES} bytes, expected a shorter one"
-            ) from None
+            )
         except ValueError as error:
             if base is None:
                 raise
-            raise UsageError(f"--base: found {base!r}: {error}") from None
+            wrong = UsageError(f"--base: found {base!r}: {error}")
+        raise wrong
 
     def _wrong(self, error: SyntaxError) -> InputError:
         """Where the parser stopped, and what it says."""
