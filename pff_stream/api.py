@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_right
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from functools import lru_cache
 from itertools import accumulate
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from pff_stream.rules.file import SourceChunk
     from pff_stream.rules.given import RulesGiven
     from pff_stream.settings.commands import RunSettings
-    from pff_stream.triples._graph import GraphView
 
 
 def validate(
@@ -73,12 +72,27 @@ class Outcomes(Iterator["RuleOutcome"]):
 
 
 def validate_rules(
-    rules: RulesInput, triples: TriplesInput, **options: Any
-) -> tuple[list[RuleOutcome], list[RuleOutcome]]:
-    """All violated and all satisfied rules, for callers that want two lists.
+    rules: RulesInput, triples: TriplesInput | dict[str, Any], **options: Any
+) -> tuple[Sequence[RuleOutcome], Sequence[RuleOutcome]]:
+    """All violated and all satisfied rules, as two sequences in the order of the rules.
 
-    They grow with the rules that hold or are violated; `validate` does not.
+    Small triples (one path or list of at most 64 MiB, or one document as a dict) are checked in
+    this process by a `Validator`, unless an option of `ResourceOptions` is given: outcomes are made
+    when they are asked for, and the rules of a file stay open for the next call. All else is a run
+    as `validate` makes it, whose outcomes are collected in lists.
     """
+    _inputs(rules, () if isinstance(triples, dict) else triples, options)  # says what is no option
+    from pff_stream.limits.room import check_room
+
+    check_room()  # before numpy is imported, which would end the process
+    from pff_stream.validator.small import as_file, small_outcomes
+
+    found = small_outcomes(rules, triples, options)
+    if found is not None:
+        return found
+    if isinstance(triples, dict):
+        with as_file(triples) as path:
+            return validate_rules(rules, path, **options)
     violated: list[RuleOutcome] = []
     satisfied: list[RuleOutcome] = []
     for outcome in validate(rules, triples, **options):
@@ -251,6 +265,7 @@ class _SpoolReader:
 
     def _outcome(self, parts: list[Record]) -> RuleOutcome:
         from pff_stream.report.records import RuleOutcome
+        from pff_stream.report.violations import violations_of
 
         record = parts[0]
         chunk, place = self._source(record.source)
@@ -264,7 +279,7 @@ class _SpoolReader:
             confidence=self._merging.confidence(record.counts),
             miner_confidence=None if miner != miner else miner,
             examples=tuple(
-                violation for part in parts for violation in _violations(part, self._graph.view)
+                violation for part in parts for violation in violations_of(part, self._graph.view)
             ),
             partial_confidence=self._merging.partial_confidence(record.counts),
             partial=self._merging.partial,
@@ -273,32 +288,3 @@ class _SpoolReader:
     def _source(self, source: int) -> tuple[SourceChunk, int]:
         index = bisect_right(self._firsts, source) - 1
         return self._chunk(index), source - self._firsts[index]
-
-
-def _violations(record: Record, graph: GraphView) -> Iterator[Any]:
-    from pff_stream.report.records import LITERAL, Violation
-
-    def entity(identifier: int, literal: bytes) -> str:
-        name = literal if identifier == LITERAL else graph.entity_name(identifier)
-        return name.decode("utf-8", "surrogateescape")
-
-    relation_name = record.relation
-    if record.head_relation != LITERAL:
-        relation_name = graph.relation_name(record.head_relation)
-    relation = relation_name.decode("utf-8", "surrogateescape")
-    for example in record.examples:
-        yield Violation(
-            (
-                entity(example.subject, record.subject),
-                relation,
-                entity(example.object, record.object),
-            ),
-            tuple(
-                (
-                    graph.entity_name(subject).decode("utf-8", "surrogateescape"),
-                    graph.relation_name(name).decode("utf-8", "surrogateescape"),
-                    graph.entity_name(object_).decode("utf-8", "surrogateescape"),
-                )
-                for subject, name, object_ in example.witness
-            ),
-        )

@@ -44,10 +44,14 @@ def violated_rule_bytes():
 cdef class TableCounter(Evaluator):
     """Counts tables of rules against one graph, and lists the violations of some of them."""
 
-    def __init__(self, graph, semantics, options=EvaluatorOptions(), **more):
+    def __init__(
+        self, graph, semantics, options=EvaluatorOptions(), *, max_examples=None, **more
+    ):
         Evaluator.__init__(
             self, graph, semantics, options.listing(), buffer_bytes=0, **more
         )
+        if max_examples is not None:
+            self.max_examples = max_examples
 
     def __dealloc__(self):
         free(self.violated)
@@ -100,10 +104,21 @@ cdef class TableCounter(Evaluator):
             tuple([tally.reasons[i] for i in range(N_REASONS)]),
         )
 
+    def violated_sources(self):
+        """The ordinals of the violated rules that were noted, in the order of their places: uint32."""
+        import numpy as np
+
+        found = np.empty(self.n_violated, np.uint32)
+        cdef uint32_t[::1] sources = found
+        cdef uint32_t i
+        for i in range(self.n_violated):
+            sources[i] = self.violated[i].source
+        return found
+
     def list_violations(
         self, RuleTable table, const uint32_t[::1] places, uint64_t first, flush
     ):
-        """Lists all violations of rules that were found violated, by their places among those.
+        """Lists the violations (all, or `max_examples` of each) of rules that were found violated, by their places among those.
 
         Result records go to `flush(memoryview)` in runs; the source of the first rule is `first`,
         that of the next one is one more.

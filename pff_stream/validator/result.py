@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +12,7 @@ import numpy as np
 from pff_stream.notes import Notes
 from pff_stream.report.formats.findings import as_json
 from pff_stream.report.records import REASON_TEXTS, Counts, Outcome, Reason
-from pff_stream.report.streams import MinerValues, RuleMetric
+from pff_stream.report.streams import RuleMetric
 from pff_stream.report.sums import ROW, with_shares
 from pff_stream.triples._graph import GraphView
 from pff_stream.validator.placing import made_findings
@@ -221,10 +220,6 @@ class CheckResult:
             counts=Counts(*(int(row[name]) for name in Counts._fields)),
             text=rules.catalogue.text(source).decode("utf-8", "surrogateescape"),
             document=self.name,
-            miner=self._mined(source),
+            miner=self._rules.mined_of(source),
         )
         return with_shares(told, int(row["facts"]), self._merging)
-
-    def _mined(self, source: int) -> MinerValues:
-        index = bisect_right(self._rules.firsts, source) - 1
-        return self._rules.mined(index)[source - self._rules.firsts[index]]

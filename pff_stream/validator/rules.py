@@ -10,6 +10,7 @@ import mmap
 import os
 import threading
 import weakref
+from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache, partial
@@ -95,6 +96,11 @@ class ValidatorRules:
         """What the miner wrote beside each rule of a source chunk."""
         with self._lock:
             return self._mined(index)
+
+    def mined_of(self, source: int) -> MinerValues:
+        """What the miner wrote beside one rule."""
+        index = bisect_right(self.firsts, source) - 1
+        return self.mined(index)[source - self.firsts[index]]
 
 
 @contextmanager

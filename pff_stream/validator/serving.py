@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pff_stream.errors import UsageError
-from pff_stream.validator.checker import Checker, CheckOptions
+from pff_stream.validator.checker import Checked, Checker, CheckOptions
 from pff_stream.validator.content import content_of
 from pff_stream.validator.result import CheckResult
 
@@ -50,10 +50,14 @@ class Serving:
 
     def check(self, document: object, name: str, n: int | None) -> CheckResult:
         """What a document comes to; waits where as many as can be are being checked."""
+        checked = self.checked(document, name, n)
+        return CheckResult(checked, self.rules, self.options.told, self.rows)
+
+    def checked(self, document: object, name: str, n: int | None) -> Checked:
+        """The same as data."""
         content = content_of(document, name, self.options.longest_document)
         with self._checker() as checker:
-            checked = checker.check(content, n)
-        return CheckResult(checked, self.rules, self.options.told, self.rows)
+            return checker.check(content, n)
 
     def rows(self, graph: GraphView) -> bytes:
         """What is counted of rules, once more for a result; also when this is closed."""

@@ -18,6 +18,8 @@ from pff_stream.validator.window import PER_CHECK, Limits
 
 if TYPE_CHECKING:
     from pff_stream.rules.given import RuleGiven
+    from pff_stream.validator.serving import Serving
+    from pff_stream.validator.workers import WorkersServing
     from planner.plan import Plan
 
 
@@ -74,6 +76,11 @@ class Validator(Closing):
     def at_once(self) -> int:
         """How many documents can be checked at once; of more, some wait."""
         return self._opened.serving.at_once
+
+    @property
+    def serving(self) -> Serving | WorkersServing:
+        """The rules at work, for who asks more of them than `check` tells."""
+        return self._opened.serving
 
     @property
     def pids(self) -> list[int]:
