@@ -63,6 +63,10 @@ cdef class Evaluator(Counter):
         """Takes now what chunks of at most so many names, atoms and rules need."""
         self.reserve_chunk(n_names, n_atoms, n_rules)
 
+    cdef void list_at_most(self, int64_t n) noexcept:
+        """So many examples of each rule from here on."""
+        self.max_examples = n
+
     cdef bint sorts_results(self):
         """Whether rules are written in another order than that of the source."""
         return False

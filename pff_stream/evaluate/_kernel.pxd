@@ -355,6 +355,7 @@ cdef class Evaluator(Counter):
     cdef uint32_t* spare
     cdef size_t order_room
 
+    cdef void list_at_most(self, int64_t n) noexcept
     cdef bint sorts_results(self)
     cdef reserve_chunk(self, size_t n_names, size_t n_atoms, size_t n_rules)
     cdef int _resolve(

@@ -93,7 +93,7 @@ class TableCounter(Evaluator):
         semantics: str,
         options: EvaluatorOptions = ...,
         *,
-        max_examples: int | None = ...,
+        most: int | None = ...,
         wide: bool = ...,
         progress: memoryview | bytearray | None = ...,
         way: int = ...,

@@ -45,13 +45,13 @@ cdef class TableCounter(Evaluator):
     """Counts tables of rules against one graph, and lists the violations of some of them."""
 
     def __init__(
-        self, graph, semantics, options=EvaluatorOptions(), *, max_examples=None, **more
+        self, graph, semantics, options=EvaluatorOptions(), *, most=None, **more
     ):
         Evaluator.__init__(
             self, graph, semantics, options.listing(), buffer_bytes=0, **more
         )
-        if max_examples is not None:
-            self.max_examples = max_examples
+        if most is not None:
+            self.list_at_most(most)
 
     def __dealloc__(self):
         free(self.violated)
@@ -118,7 +118,7 @@ cdef class TableCounter(Evaluator):
     def list_violations(
         self, RuleTable table, const uint32_t[::1] places, uint64_t first, flush
     ):
-        """Lists the violations (all, or `max_examples` of each) of rules that were found violated, by their places among those.
+        """Lists the violations (all, or `most` of each) of rules that were found violated, by their places among those.
 
         Result records go to `flush(memoryview)` in runs; the source of the first rule is `first`,
         that of the next one is one more.

@@ -137,7 +137,7 @@ class _Examined:
             options.semantics,
             options.counting,
             wide=False,
-            max_examples=self._most.of_rule,
+            most=self._most.of_rule,
         )
         self._counter.count_table(self._table, rows, keeps_violated=True)
         rows.finish_rows()
