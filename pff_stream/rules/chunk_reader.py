@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import msgpack
 import numpy as np
+from numpy.typing import NDArray
 
 from pff_stream.closing import Closing
 from pff_stream.errors import InputError
@@ -105,6 +106,19 @@ class ChunkReader(Closing):
         except ValueError as error:
             self._refuse(place.offset, str(error), "columns of a chunk")
         return chunk
+
+    def read_sources(
+        self, place: Place, buffer: memoryview | bytearray | None = None
+    ) -> NDArray[np.uint64]:
+        """The ordinals of a chunk's rules alone, for whoever wants to know whether to `read` it.
+
+        Empty where they are not what they must be: `read` says how.
+        """
+        column = self._columns(place, "rules", buffer).get("sources")
+        if not isinstance(column, bytes) or len(column) != 8 * place.rules:
+            return np.zeros(0, np.uint64)
+        sources = np.frombuffer(column, np.uint64)
+        return sources if int(sources.max(initial=0)) < self.rules else sources[:0]
 
     def _columns(
         self, place: Place, kind: str, buffer: memoryview | bytearray | None

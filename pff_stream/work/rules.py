@@ -78,9 +78,11 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], A
         return run
 
     def answer(task: Task) -> Answer:
-        ranges = [(rules.read(one.place, buffer), one.start, one.stop) for one in task.ranges]
-        if listed is not None:
-            ranges = [chosen for one in ranges if (chosen := listed.of(*one)) is not None]
+        ranges = (
+            [(rules.read(one.place, buffer), one.start, one.stop) for one in task.ranges]
+            if listed is None
+            else listed.ranges(rules, task, buffer)
+        )
         runs: list[Run] = []
         writing_seconds = 0.0
 
@@ -111,6 +113,20 @@ class ListedRules:
         with open(listed.ranks.name, "rb") as file:
             mapped = mmap.mmap(file.fileno(), 0, mmap.MAP_SHARED, mmap.PROT_READ)
         self._ranks = np.frombuffer(mapped, np.uint32)
+
+    def ranges(
+        self, rules: ChunkReader, task: Task, buffer: bytearray
+    ) -> list[tuple[RuleChunk, int, int]]:
+        """Those of a task. Most chunks have none, and are not decoded."""
+        found = []
+        for one in task.ranges:
+            sources = rules.read_sources(one.place, buffer)
+            if len(sources) and not (self._ranks[sources] > self._first).any():
+                continue
+            chosen = self.of(rules.read(one.place, buffer), one.start, one.stop)
+            if chosen is not None:
+                found.append(chosen)
+        return found
 
     def of(self, chunk: RuleChunk, start: int, stop: int) -> tuple[RuleChunk, int, int] | None:
         """Those of the range, each under its rank; None where there are none."""

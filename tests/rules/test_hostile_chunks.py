@@ -89,6 +89,18 @@ def _with_sources(*ordinals: int) -> bytes:
     return rewritten(alter)
 
 
+@pytest.mark.parametrize("ordinals", [(0, 1, 3, 4), (4, 3, 1, 5), (0, 1, 3), ()])
+def test_sources_alone(tmp_path: Path, ordinals: tuple[int, ...]) -> None:
+    """Those of the chunk, or none where reading all of it is an error."""
+    path = tmp_path / "rules.pffr"
+    path.write_bytes(_with_sources(*ordinals))
+    with RuleFile(path) as rules:
+        found = rules.read_sources(rules.place(0)).tolist()
+        assert found == ([0, 1, 3, 4] if ordinals == (0, 1, 3, 4) else [])
+        with nullcontext() if found else pytest.raises(InputError, match="column|rules"):
+            rules.read_chunk(0)
+
+
 @pytest.mark.parametrize(
     ("ordinals", "said"),
     [
