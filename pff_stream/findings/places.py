@@ -49,8 +49,8 @@ ANY = b""
 
 NO_PLACES = NoteKind(
     "no_places",
-    "input is no text that could be read again: where its triples stand is not told",
-    "inputs are no texts that could be read again: where their triples stand is not told",
+    "input tells no places of its triples: it cannot be read again, or is of a format without them",
+    "inputs tell no places of their triples: they cannot be read again, or are of formats without",
 )
 LONG_POINTERS = NoteKind(
     "long_pointers",

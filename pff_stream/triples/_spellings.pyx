@@ -2,7 +2,8 @@
 
 An IRI may stand in brackets. A literal may lack its datatype, or be its value alone: it is the one
 literal of the graph that has this value, as text or of one of the usual datatypes; where several
-have it, it is none.
+have it, it is none. Or its datatype has a prefix that nobody declares, as AMIE 3.5 writes it
+(`"2013-08-10"^^p10:date>`): then it is XML Schema's.
 """
 
 cdef const char* XSD = b"^^<http://www.w3.org/2001/XMLSchema#"
@@ -21,6 +22,26 @@ cdef inline size_t _length(const char* text) noexcept nogil:
     return length
 
 
+cdef int32_t _of_prefixed_datatype(
+    const Index* index, const unsigned char* name, size_t length
+) noexcept nogil:
+    """The literal `"value"^^p:local>` as one of XML Schema's datatype."""
+    cdef unsigned char[MOST_SPELLED + 100] text
+    cdef size_t n = length, colon, more = _length(XSD)
+    while n > 3 and not (name[n - 3] == 34 and name[n - 2] == 94 and name[n - 1] == 94):
+        n -= 1
+    colon = n
+    while colon < length and name[colon] != 58:
+        colon += 1
+    if n <= 3 or name[n] == 60 or colon >= length - 2 or name[length - 1] != 62:
+        return -1
+    memcpy(text, name, n - 2)
+    memcpy(text + n - 2, XSD, more)
+    memcpy(text + n - 2 + more, name + colon + 1, length - colon - 1)
+    n += more + length - colon - 3
+    return find_name(index, text, n, pff_name_hash(text, n))
+
+
 cdef int32_t find_spelled(
     const Index* index, const unsigned char* name, size_t length, bint is_entity
 ) noexcept nogil:
@@ -36,8 +57,10 @@ cdef int32_t find_spelled(
     if length >= 2 and name[0] == 34 and name[length - 1] == 34:
         memcpy(text, name, length)
         n = length
-    elif name[0] == 34 or name[0] == 60 or (length >= 2 and name[0] == 95 and name[1] == 58):
-        return -1                                   # a literal with its datatype, a triple, a node
+    elif name[0] == 34:
+        return _of_prefixed_datatype(index, name, length)
+    elif name[0] == 60 or (length >= 2 and name[0] == 95 and name[1] == 58):
+        return -1                                   # a triple term, or a blank node
     else:
         text[0] = text[length + 1] = 34
         memcpy(text + 1, name, length)

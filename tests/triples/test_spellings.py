@@ -38,13 +38,17 @@ FOUND = {
     '"5"': f'"5"^^<{XSD}integer>',
     "5": f'"5"^^<{XSD}integer>',
     f'"5"^^<{XSD}integer>': f'"5"^^<{XSD}integer>',
+    '"5"^^p10:integer>': f'"5"^^<{XSD}integer>',
     "x": '"x"',
     '"x"': '"x"',
     '"x"@en': '"x"@en',
     "_:b0": "_:b0",
     "<<( <a:s> <a:p> <a:o> )>>": "<<( <a:s> <a:p> <a:o> )>>",
 }
-NOT_FOUND = ["7", '"7"', "<<a:s>>", "<>", "<", "", '"', '""', "a:p", "<a:p>", '"x"@de', "x" * 300]
+NOT_FOUND = [
+    "7", '"7"', "<<a:s>>", "<>", "<", "", '"', '""', "a:p", "<a:p>", '"x"@de', "x" * 300,
+    '"5"^^p10:int>', '"5"^^p10:>', '"5"^^p10', '"5"^^<', '"5"^^', '^^"5"^^:x>',
+]  # fmt: skip
 
 
 def view(folder: Path, name: str, text: str) -> GraphView:

@@ -13,6 +13,8 @@ MAX_SILENT_BYTES = 1 << 24
 """Of text without a triple; one word (a literal, a comment) of Turtle is limited to it, too."""
 PARSER_BYTES = 2 << 20
 """The library itself, with a parser that has read little."""
+LABELS_BYTES = 1 << 18
+"""Tables of labels of blank nodes, when they are nearly empty."""
 BYTES = {"turtle": 8, "trig": 8, "n3": 8, "rdfxml": 32, "jsonld": 48}
 """Of a byte of text without a triple, at most. Measured: Turtle 7 (prefixes), RDF/XML 26
 (collections), JSON-LD 43."""
@@ -25,4 +27,8 @@ def silent_at_most(syntax: str, of_document: int) -> int:
 
 def at_most(syntax: str, n_bytes: int, of_document: int) -> int:
     """A bound on what the parser holds of an input of so many bytes."""
-    return PARSER_BYTES + BYTES[syntax] * min(n_bytes, silent_at_most(syntax, of_document))
+    return (
+        PARSER_BYTES
+        + LABELS_BYTES
+        + BYTES[syntax] * min(n_bytes, silent_at_most(syntax, of_document))
+    )

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from pff_stream.errors import InputError, PffStreamError
+from pff_stream.findings.places import PlaceSources, find_places
+from pff_stream.triples.encode import PrivateGraph, encode_quietly
 from pff_stream.triples.inputs import checked_lines
 from pff_stream.triples.options import EncodeOptions, RdfOptions
 from tests.triples.memory_writer import encoded
@@ -269,3 +271,26 @@ def test_owl_and_xml_by_what_is_inside(tmp_path: Path) -> None:
     assert lines(written(tmp_path, "b.owl", turtle)) == expected
     with pytest.raises(PffStreamError):
         lines(written(tmp_path, "b.xml", "<html><body/></html>"))
+
+
+def test_triples_know_their_lines(tmp_path: Path) -> None:
+    """Those of parsers stand where their last word does; of JSON-LD none is told."""
+    pytest.importorskip("pyoxigraph")
+    turtle = "@prefix : <a:> .\n:a :b :c ;\n\n  :d [\n    :e :f ] .\n"
+    quads = "# first\n<a:a> <a:b> <a:c> <a:g> .\n\n_:x <a:e> <a:f> .\n"
+    xml = f"""<r:RDF xmlns:r="{RDF}" xmlns:e="a:">\n<r:Description r:about="a:a">
+<e:b r:resource="a:c"/>\n</r:Description>\n</r:RDF>"""
+    wanted = [(b"a:a", b"a:b", b"a:c"), (b"_:b0", b"a:e", b"a:f")]
+    for name, text, places in (
+        ("a.ttl", turtle, [2, 5]),
+        ("a.trig", "@prefix : <a:> . :g {\n:a :b :c ;\n\n  :d [\n    :e :f ] }", [2, 5]),
+        ("a.n3", turtle, [2, 5]),
+        ("a.nq", quads, [2, 4]),
+        ("a.rdf", xml, [3, None]),
+        ("a.jsonld", '{"@id": "a:a", "a:b": {"@id": "a:c"}}', [None, None]),
+    ):
+        path = written(tmp_path, name, text)
+        report = encode_quietly([str(path)], PrivateGraph(), EncodeOptions())
+        sources = PlaceSources([str(path)], EncodeOptions(), report.input_hash)
+        found = find_places(sources, wanted)
+        assert [place and place.line for place in found] == places, name
