@@ -34,8 +34,10 @@ Rules: TypeAlias = "str | os.PathLike[str] | Iterable[RuleGiven]"
 class AsyncValidator:
     """Checks documents one by one for asyncio, in worker processes or in threads.
 
-    async with AsyncValidator("rules.pffr", min_confidence=0.9) as validator:
-        result = await validator.check({"id": "a", "status": "active"}, name="order-7")
+    ::
+
+        async with AsyncValidator("rules.pffr", min_confidence=0.9) as validator:
+            result = await validator.check({"id": "a", "status": "active"}, name="order-7")
 
     What is awaited is bounded: beyond the window (four documents for each that can be checked at
     once), `check` waits before it takes the document. A check that is cancelled, or runs out of

@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 class Validator(Closing):
     """Checks documents one by one, in the caller's process and threads, or in workers.
 
-    with Validator("rules.pffr", min_confidence=0.9) as validator:
-        result = validator.check({"id": "a", "status": "active"}, name="order-7")
-        for finding in result.findings:
-            print(finding.pointer, finding.message)
+    ::
+
+        with Validator("rules.pffr", min_confidence=0.9) as validator:
+            result = validator.check({"id": "a", "status": "active"}, name="order-7")
+            for finding in result.findings:
+                print(finding.pointer, finding.message)
 
     Starts no process (but `workers`) and no thread of its own (but those of `check_many`), and sets
     no signal handler. May be used by many threads at once; results stay usable when it is closed.
