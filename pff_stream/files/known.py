@@ -74,6 +74,19 @@ def check_text(name: str, first: bytes, expected: str) -> None:
     raise InputError(f"{name}: found {kind}, expected {expected}{hint}")
 
 
+def check_line_ends(name: str, first: bytes, mark: bytes = b"") -> None:
+    """`InputError` where the lines of a text that begins so end in carriage returns alone.
+
+    Lines are what has the `mark`.
+    """
+    lines = [line for line in first.split(b"\r") if line and mark in line]
+    if len(lines) > 1 and b"\n" not in first:
+        raise InputError(
+            f"{name}: found lines that end in a carriage return (CR) alone, expected LF or CR LF: "
+            "`tr '\\r' '\\n'` makes them so"
+        )
+
+
 def _wide(first: bytes) -> str | None:
     """UTF-16 without a mark: every other byte of Latin letters is zero."""
     head = first[: _FEW_BYTES - len(first) % 2]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -24,6 +25,12 @@ def working_folder(near: str | None = None) -> str:
         if folder and os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK):
             return folder
     raise OutputError(f"no folder for temporary files: tried {', '.join(filter(None, candidates))}")
+
+
+def room_on_disk(folder: str, most_bytes: int) -> tuple[int, str]:
+    """What temporary files of findings may take, at most half of what is free; what says so."""
+    free = shutil.disk_usage(folder).free // 2
+    return (most_bytes, "--max-disk") if most_bytes < free else (free, "half of the free disk")
 
 
 @contextmanager

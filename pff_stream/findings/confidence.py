@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pff_stream.findings._confidence import rank_confidence
 from pff_stream.rules.columns import CONFIDENCE
+from pff_stream.words import counted
 
 if TYPE_CHECKING:
     from pff_stream.rules.file import RuleFile
@@ -66,8 +67,8 @@ def ranking_of(asked: str | None, file: RuleFile) -> Ranking:
         return Ranking(Kind.MINER)
     return Ranking(
         Kind.EXACT,
-        f"rules are ranked by --confidence exact: {readable - n_rules:,} of {readable:,} have no "
-        "confidence from 0 to 1 of the miner",
+        f"ranked by --confidence exact: the miner gives {readable - n_rules:,} of "
+        f"{counted(readable, 'rule')} no confidence from 0 to 1",
     )
 
 

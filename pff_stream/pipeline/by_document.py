@@ -146,7 +146,7 @@ class Listed(Documents):
         wanted = findings_wanted(ready)
         totals = RunTotals()
         if wanted is not None:
-            totals.findings = FoundTotals(wanted.ranked_by, wanted.floor)
+            totals.findings = FoundTotals(wanted.ranked_by, wanted.floor, note=ready.ranking.note)
             if self.baselines is not None:
                 totals.findings.compare(Gone())
         if output.out is not None:
@@ -200,7 +200,7 @@ class DocumentsWork(Work):
     ) -> None:
         found = () if arguments.findings is None else (file_name(Findings),)
         self.result_files = (DOCUMENT_LIST, file_name(Metrics), *found)
-        self._ready = ready
+        self._ready, self._options = ready, arguments.options
         self._manifest = manifest = listed.manifest
         self._baselines, self._n_absent = listed.baselines, 0
         self._rules = ready.rules
@@ -268,12 +268,13 @@ class DocumentsWork(Work):
 
     def noticed(self, totals: RunTotals) -> Notes:
         """Says what rules are ranked by, and why their head relations are unknown, if they show."""
-        notes = self._ready.ranking_notes(of_documents=True)
+        notes = self._ready.ranking_notes(totals.findings, of_documents=True)
         notes.count_more(ABSENT_DOCUMENTS, self._n_absent)
-        if totals.rules.because(Reason.HEAD_RELATION_ABSENT):
-            from pff_stream.pipeline.nothing_checked import unknown_heads_of_documents
+        if totals.unchecked or totals.rules.because(Reason.HEAD_RELATION_ABSENT):
+            from pff_stream.pipeline.unchecked import notes_of_documents
 
-            notes.merge(unknown_heads_of_documents(totals.rules, self._rules.file))
+            told = (self._manifest, self._rules.file, self._options)
+            notes.merge(notes_of_documents(totals, *told))
         return notes
 
     def tick(self) -> None:

@@ -239,7 +239,8 @@ class RulesWork(Work):
 
     def noticed(self, totals: RunTotals) -> Notes:
         """Says what rules are ranked by, and where nothing was checked, and likely why."""
-        notes = self.ready.ranking_notes(of_documents=self.graph.of_documents)
+        of_documents = self.graph.of_documents
+        notes = self.ready.ranking_notes(totals.findings, of_documents=of_documents)
         reading = self.ready.settings.reading
         notes.merge(suspicions(totals.rules, self.file, self.graph, reading))
         return notes

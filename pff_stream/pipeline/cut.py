@@ -34,6 +34,7 @@ from planner.plan import Plan
 
 if TYPE_CHECKING:
     from pff_stream.findings.baseline import Baseline
+    from pff_stream.report.found import FoundTotals
     from pff_stream.report.read_back import FinishedRun
 
 
@@ -185,9 +186,9 @@ class Ready:
         """The confidence that rules are ranked by: as asked for, else by the rule file."""
         return ranking_of(self.settings.evaluation.confidence, self.rules.file)
 
-    def ranking_notes(self, *, of_documents: bool) -> Notes:
-        """What is said of that confidence, where findings are ranked by it."""
-        if not self.settings.finds:
+    def ranking_notes(self, found: FoundTotals | None, *, of_documents: bool) -> Notes:
+        """What is said of that confidence, where there are findings that are ranked by it."""
+        if found is None or not found.total:
             return Notes()
         return ranking_notes(self.ranking, of_documents=of_documents)
 

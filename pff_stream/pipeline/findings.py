@@ -7,7 +7,6 @@ and where there are too few, more rules are chosen. All of it lies in temporary 
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from typing import IO, TypeAlias
 
 from pff_stream.checkpoint.texts import texts_of
 from pff_stream.errors import RefusedError
-from pff_stream.files.temporary import temporary_file
+from pff_stream.files.temporary import room_on_disk, temporary_file
 from pff_stream.findings._joined import Joined
 from pff_stream.findings._sorted import Sorter
 from pff_stream.findings.choose import choose
@@ -115,6 +114,7 @@ class GraphFindings:
         """
         wanted = self._wanted
         totals = FoundTotals(wanted.described.ranked_by, wanted.options.floor)
+        totals.note = self._ready.ranking.note
         totals.without_value = self._order.without_value
         with ExitStack() as stack:
             folder = self._ready.folder
@@ -186,9 +186,8 @@ class _Disk:
     def __init__(self, wanted: Wanted, body_atoms: int, ready: Ready) -> None:
         self._wanted = wanted
         self._each = violation_bytes(body_atoms)
-        free = shutil.disk_usage(ready.folder).free // 2
-        self._cap = min(ready.settings.resources.max_disk_bytes, free)
-        self._cap_name = "--max-disk" if self._cap < free else "half of the free disk"
+        most_bytes = ready.settings.resources.max_disk_bytes
+        self._cap, self._cap_name = room_on_disk(ready.folder, most_bytes)
         self.used_bytes = 0
 
     def room(self, violations: int) -> int | None:

@@ -1,7 +1,8 @@
 """Tells where a run checked nothing, or nothing against names that the graph has, and likely why.
 
 A run that is green since no rule could apply looks like one that is green since all is right. What
-is said here is for a graph at its end; a manifest sums its documents (`work.documents.UNCHECKED`).
+is said here is for a graph at its end, or for a manifest of which no document was checked; else a
+manifest sums its documents (`work.documents.UNCHECKED`).
 """
 
 from __future__ import annotations
@@ -32,6 +33,12 @@ NOTHING_CHECKED = NoteKind(
     "nothing_checked",
     "rule, and it makes no prediction: nothing was checked",
     "rules, and not one makes a prediction: nothing was checked",
+    listed="",
+)
+NO_DOCUMENT_CHECKED = NoteKind(
+    "no_document_checked",
+    "document, and no rule makes a prediction for it: nothing was checked",
+    "documents, and no rule makes a prediction for any: nothing was checked",
     listed="",
 )
 ABSENT_NAMES = NoteKind(
@@ -88,6 +95,14 @@ def nothing_checked(
             if causes:
                 notes.merge(_note(UNKNOWN_HEADS, unknown_heads, causes))
     return notes
+
+
+def nothing_checked_in_document(
+    n_documents: int, rules: RuleFile, graph: GraphView, document: str
+) -> Notes:
+    """What is to be said of a run over a manifest none of whose documents is checked, by one."""
+    causes = [*_causes(graph, absent_from(graph, rules), None)]
+    return _note(NO_DOCUMENT_CHECKED, n_documents, [f"in the document {document}", *causes])
 
 
 def unknown_heads_of_documents(totals: Totals, rules: RuleFile) -> Notes:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pff_stream.files.temporary import working_folder
+from pff_stream.files.temporary import room_on_disk, working_folder
 from pff_stream.findings.confidence import ranked_by, ranking_of
 from pff_stream.inputs import GraphInput, TriplesGiven, open_graph, open_rules
 from pff_stream.limits.fence import phase_held
@@ -94,6 +95,16 @@ def prepared(
         # A probe's workers, as far as they are threads, are in it.
         with phase_held(machine.budget_bytes, resources, threads=2):
             plan = documents.plan(basis)
+        if settings.finds:
+            room, source = room_on_disk(folder, resources.max_disk_bytes)
+            plan = replace(
+                plan,
+                machine={
+                    **plan.machine,
+                    "findings_disk_bytes": room,
+                    "findings_disk_bytes_source": source,
+                },
+            )
         yield Ready(
             settings, budget, folder, opened, documents, plan, meter, baseline, seconds, relations
         )

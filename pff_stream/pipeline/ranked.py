@@ -1,4 +1,4 @@
-"""What is said of the confidence that findings are ranked by, where there is cause to."""
+"""What is warned of where findings are ranked by what a document alone tells."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ RANKED_BY = NoteKind("ranked_by", "", "")
 
 
 def ranking_notes(ranking: Ranking, *, of_documents: bool) -> Notes:
-    """Why rules are ranked by what they are, and that documents tell little of a confidence."""
+    """That documents tell little of a confidence, where it is counted on them."""
     notes = Notes()
-    if ranking.note:
-        notes.add(RANKED_BY, "", 0, ranking.note)
     if of_documents and ranking.kind.is_counted:
         notes.add(
             RANKED_BY,

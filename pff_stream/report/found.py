@@ -54,6 +54,8 @@ class FoundTotals:
     """Temporary files that they were made in, at most."""
     kinds: dict[str, int] = field(default_factory=lambda: dict.fromkeys(KINDS, 0))
     """Of those that were written."""
+    note: str = ""
+    """Why rules are ranked by what they are, for people; empty where it was asked for."""
     first: list[Finding] = field(default_factory=list)
     """The best, for people."""
     best: float | None = None

@@ -52,6 +52,8 @@ def finding_lines(
     else:
         yield from _table(shown, width, labels)
     yield [Span(_of_all(found))]
+    if found.note:
+        yield [Span(_cut(found.note, width))]
     if found.gone is not None:
         yield [Span(_compared(found))]
     if found.cut_by_max_disk:

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 
 from pff_stream.errors import InputError, UsageError
 from pff_stream.files.durable import naming
-from pff_stream.files.known import check_text
+from pff_stream.files.known import check_line_ends, check_text
+from pff_stream.files.odd_blanks import IN_RULES, looked_for
 from pff_stream.files.sources import read_ahead
 from pff_stream.notes import BLANKS_IN_RULES, REJECTED_RULES, Notes
 from pff_stream.rules._chunks import BUILDER_BYTES, MAX_CHUNK_RULES, NAME_TABLE_BYTES, ChunkBuilder
@@ -131,6 +132,7 @@ class _Compiling:
     ) -> None:
         self.first_bytes = b""
         """Of the source, for messages."""
+        self._odd_blanks = Notes()
         self._started = time.perf_counter()
         self._format = rule_format
         self._options = options
@@ -171,7 +173,7 @@ class _Compiling:
         sink, runs, writer = self._sink, self._runs, self._writer
         try:
             try:
-                source_hash, reading_bytes = self._read(blocks, graph)
+                source_hash, reading_bytes = self._read(blocks, source_name, graph)
             except UnreadableRulesError as error:
                 raise InputError(f"{source_name}: {error}") from error
             self._apply_policy(source_name, allowed)
@@ -214,14 +216,17 @@ class _Compiling:
         for line, text in self._sink.first_blanks:
             notes.add(BLANKS_IN_RULES, source_name, line, text)
         notes.count_more(BLANKS_IN_RULES, self._sink.blanks - len(self._sink.first_blanks))
+        notes.merge(self._odd_blanks)
         return notes
 
-    def _read(self, blocks: Iterable[bytes], graph: GraphNames | None) -> tuple[bytes, int]:
+    def _read(
+        self, blocks: Iterable[bytes], source_name: str, graph: GraphNames | None
+    ) -> tuple[bytes, int]:
         """Has the format read all blocks: the hash of the text, and the memory that it used."""
         hashed = hashlib.blake2b(digest_size=16)
 
         def hashing() -> Generator[bytes]:
-            for block in blocks:
+            for block in looked_for(blocks, IN_RULES, source_name, self._odd_blanks):
                 hashed.update(block)
                 yield block
 
@@ -291,6 +296,7 @@ def _recognised(
         seen.append(block)
         first_bytes += block[:_FIRST_BYTES]
     check_text(source_name, first_bytes, "rules")
+    check_line_ends(source_name, first_bytes, b"<=")
     if options.rule_format != AUTO:
         chosen = named(options.rule_format, options.formats)
         if chosen is None:

@@ -126,7 +126,7 @@ class OpenedInputs:
             if isinstance(given, Given):
                 name, given = given
             first_bytes, blocks, beginning = b"", iter(()), bytes
-        matching = format_of(given, first_bytes, self._options)
+        matching = format_of(given, lambda: first_bytes, self._options)
         if matching is None:
             raise InputError(f"{name}: found {type(given).__name__}, expected triples")
         if self._options.rdf.graph_name is not None and not matching.has_graphs:
@@ -170,11 +170,14 @@ class OpenedInputs:
         return first, chain(seen, blocks), lambda: _first_lines(seen, blocks)
 
 
-def format_of(given: object, first_bytes: bytes, options: EncodeOptions) -> TripleFormat | None:
+def format_of(
+    given: object, beginning: Callable[[], bytes], options: EncodeOptions
+) -> TripleFormat | None:
     """What reads an input: of paths the format that was asked for, else the first that matches.
 
-    None where there is none; `UsageError` for a name that no format has, and for names of columns
-    of an input that has none.
+    The same for whoever plans and for whoever reads: the `beginning` of a path is asked for where
+    its name does not tell. None where there is none; `UsageError` for a name that no format has,
+    and for names of columns of an input that has none.
     """
     matching = None
     if options.format != AUTO:
@@ -190,6 +193,7 @@ def format_of(given: object, first_bytes: bytes, options: EncodeOptions) -> Trip
         if isinstance(given, str):
             matching = by_name[options.format]
     if matching is None:
+        first_bytes = b"" if _is_told_by_name(given) else beginning()
         matching = next((one for one in options.formats if one.matches(given, first_bytes)), None)
     has_names = matching is None or matching.names_columns or not isinstance(given, str)
     if options.column_names and isinstance(given, str) and not has_names:
@@ -214,18 +218,23 @@ def _common_mapping(inputs: Sequence[OpenedInput]) -> str:
 
 def held_at_most(path: str, options: EncodeOptions) -> int:
     """What reading a path holds beside blocks at most, by what is known before it is read."""
-    first_bytes = b"{"  # what takes most
-    if os.path.isfile(path):
-        is_named = unpacked_name(path).lower().endswith(_TELLING_SUFFIXES)
-        first_bytes = b"" if is_named else _head(path, options)
-    matching = format_of(path, first_bytes, options)
+    matching = format_of(path, lambda: _head(path, options), options)
     if matching is None:
         return 0
     return matching.held_at_most(path, text_at_most(path, options), options)
 
 
+def _is_told_by_name(given: object) -> bool:
+    return isinstance(given, str) and unpacked_name(given).lower().endswith(_TELLING_SUFFIXES)
+
+
 def _head(path: str, options: EncodeOptions) -> bytes:
-    """The first bytes of a file; empty where it cannot be read, which is said when it is."""
+    """The first bytes of a file; empty where it cannot be read, which is said when it is.
+
+    Of what can be read only once they are those of a document, which takes most.
+    """
+    if not os.path.isfile(path):
+        return b"{"
     decoders = DecoderMemory(window_bytes=WINDOW_BYTES)
     try:
         with contextlib.closing(options.open(path, FIRST_BYTES, decoders)) as blocks:

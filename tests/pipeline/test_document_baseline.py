@@ -171,12 +171,12 @@ def test_rules_without_a_value_are_counted(way: dict[str, Any], tmp_path: Path) 
 
 def test_confidence_of_documents_is_warned_of(tmp_path: Path) -> None:
     """Where it is counted, asked for or not; the miner's says nothing."""
-    notes = documents(tmp_path, {"a": SOUND}).notes
+    notes = documents(tmp_path, {"a": FLAWED}).notes
     assert "ranked_by" not in notes.to_json()
     for options in ({"confidence": "partial"}, {"text": "7\t7\t7\tspeed(X,200) <= code(X,F200)\n"}):
-        told = documents(tmp_path, {"a": SOUND}, **options).notes.to_json()["ranked_by"]["first"]
+        told = documents(tmp_path, {"a": FLAWED}, **options).notes.to_json()["ranked_by"]["first"]
         assert "is counted on each document alone" in told[-1]["reason"]
-        assert len(told) == (1 if "confidence" in options else 2)
+        assert len(told) == 1
     alone = RunSettings.of(
         rules=str(tmp_path / "r.tsv"), triples=(str(tmp_path / "a.json"),), confidence="exact"
     )

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from pff_stream.errors import InputError
-from pff_stream.files.known import check_text
+from pff_stream.files.known import check_line_ends, check_text
 from pff_stream.triples.formats.interface import (
     LineBlocks,
     TripleFormat,
@@ -61,6 +61,7 @@ class CsvReader(TripleReader):
         from pff_stream.triples.formats.rows import row_lines
 
         check_text(source.name, source.first_bytes, "CSV")
+        check_line_ends(source.name, source.first_bytes)
         delimiter, places, header = self._header(source)
         rows = self._rows(source, delimiter, places, header)
         return row_lines(source, rows, self._bad)

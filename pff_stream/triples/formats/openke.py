@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TypeAlias
 
 from pff_stream.errors import InputError, RefusedError
-from pff_stream.files.known import check_text
+from pff_stream.files.known import check_line_ends, check_text
 from pff_stream.files.sources import STANDARD_INPUT, open_blocks
 from pff_stream.triples.formats.interface import (
     LineBlocks,
@@ -76,6 +76,7 @@ class OpenKEReader(TripleReader):
         from pff_stream.triples.formats.rows import row_lines
 
         check_text(source.name, source.first_bytes, "OpenKE triples")
+        check_line_ends(source.name, source.first_bytes)
         return row_lines(source, self._rows(source), self._bad)
 
     def warnings(self) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pff_stream.errors import InputError
 from pff_stream.files.decoders import unpacked_name
-from pff_stream.files.known import check_text
+from pff_stream.files.known import check_line_ends, check_text
 from pff_stream.triples.formats.interface import (
     LineBlocks,
     TripleFormat,
@@ -67,6 +67,7 @@ class SeparatedReader(TripleReader):
         from pff_stream.triples.formats.rows import row_lines
 
         check_text(source.name, source.first_bytes, "triples")
+        check_line_ends(source.name, source.first_bytes)
         lines = _lines(source.beginning())
         separators = _separators(lines)
         expected = "expected subject, relation, object separated by tabs"
@@ -146,6 +147,9 @@ def _fields(line: str, separator: str) -> list[str]:
     if separator == ",":
         import csv
 
-        return [name for row in csv.reader([line], skipinitialspace=True) for name in row]
+        try:
+            return [name for row in csv.reader([line], skipinitialspace=True) for name in row]
+        except csv.Error:
+            return []
     names = [name for name in line.split(" ") if name]
     return names[:3] if len(names) == 4 and names[3] == "." else names

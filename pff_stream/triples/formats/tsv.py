@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from pff_stream.files.known import check_text
+from pff_stream.files.known import check_line_ends, check_text
+from pff_stream.files.odd_blanks import IN_TRIPLES, looked_for
 from pff_stream.triples._encode import Encoder
 from pff_stream.triples._triple_lines import MAX_LINE_BYTES
 from pff_stream.triples.bad import BadTriples
@@ -48,24 +49,26 @@ class TsvFormat(TripleFormat):
 
     def reader(self, options: EncodeOptions, bad: BadTriples) -> TsvReader:
         """Needs the columns of the options."""
-        return TsvReader(options)
+        return TsvReader(options, bad)
 
 
 class TsvReader(TripleReader):
     """Hands bytes on: the encoder tells `bad` which lines are none."""
 
-    def __init__(self, options: EncodeOptions) -> None:
+    def __init__(self, options: EncodeOptions, bad: BadTriples) -> None:
         self._options = options
+        self._bad = bad
         self._said: list[str] = []
 
     def lines(self, source: TripleSource) -> LineBlocks:
         """The bytes of the file."""
         check_text(source.name, source.first_bytes, "triples")
+        check_line_ends(source.name, source.first_bytes)
         options = self._options
         self._look_for_header(source)
         cuts_dots = self._cuts_dots(source)
         return LineBlocks(
-            source.blocks,
+            looked_for(source.blocks, IN_TRIPLES, source.name, self._bad.notes),
             options.columns,
             is_raw=True,
             n_columns=options.n_columns,
