@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pff_stream.files.temporary import room_on_disk, working_folder
 from pff_stream.findings.confidence import ranked_by, ranking_of
@@ -19,6 +19,8 @@ from pff_stream.plan.costs import measure_costs
 from pff_stream.plan.preparation import COMPILE, ENCODE, Preparation
 from pff_stream.rules.asked import asked_relations
 from pff_stream.settings.commands import RunSettings
+from planner.model import Setting
+from planner.plan import Plan
 from planner.probe import measure_self
 
 if TYPE_CHECKING:
@@ -94,20 +96,19 @@ def prepared(
         basis = Basis(settings, budget, opened, folder, out or folder, costs, before)
         # A probe's workers, as far as they are threads, are in it.
         with phase_held(machine.budget_bytes, resources, threads=2):
-            plan = documents.plan(basis)
-        if settings.finds:
-            room, source = room_on_disk(folder, resources.max_disk_bytes)
-            plan = replace(
-                plan,
-                machine={
-                    **plan.machine,
-                    "findings_disk_bytes": room,
-                    "findings_disk_bytes_source": source,
-                },
-            )
+            plan = _with_disk(documents.plan(basis), settings, folder)
         yield Ready(
             settings, budget, folder, opened, documents, plan, meter, baseline, seconds, relations
         )
+
+
+def _with_disk(plan: Plan, settings: RunSettings, folder: str) -> Plan:
+    """The plan with what findings may take of the disk, where they are looked for."""
+    if not settings.finds:
+        return plan
+    room, source = room_on_disk(folder, settings.resources.max_disk_bytes)
+    told = {"findings_disk_bytes": room, "findings_disk_bytes_source": source}
+    return replace(plan, machine={**plan.machine, **cast("dict[str, Setting]", told)})
 
 
 def _graph(
