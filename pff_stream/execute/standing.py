@@ -227,8 +227,9 @@ class StandingPool(Generic[Task, Answer]):
         crew, self._crew = self._crew, None
         if crew is not None:
             crew.abandon()
-        os.close(self._bell)
-        os.close(self._ringer)
+        for descriptor in (self._bell, self._ringer):
+            if descriptor >= 0:
+                os.close(descriptor)
         self._bell = self._ringer = -1
 
 

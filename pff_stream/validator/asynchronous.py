@@ -193,9 +193,7 @@ def _checked(
     validator: Validator, document: object, name: str, findings: int | None
 ) -> CheckResult:
     """In a thread: the result with what would take long to make where it is asked for."""
-    result = validator.check(document, name, findings)
-    result.prepare()
-    return result
+    return validator.checked(document, name, findings, prepared=True)
 
 
 async def _apart(function: Callable[[], Value]) -> Value:

@@ -23,8 +23,9 @@ from pff_stream.validator.content import Content, content_of
 if TYPE_CHECKING:
     from pff_stream.notes import Notes
     from pff_stream.report.totals import Totals
+    from pff_stream.validator.checker import CheckOptions
 
-SMALL_BYTES = 64 << 10
+SMALL_BYTES = 256 << 10
 """Texts and graphs up to this size go with their message."""
 PIECE = 64 << 10
 """Characters or bytes of a text that are written at once."""
@@ -41,6 +42,8 @@ class Sent(NamedTuple):
     """Without its text or triples where they lie in a file."""
     n: int | None
     """How many findings are wanted; None: all."""
+    is_made: bool
+    """Whether they are to be made objects by the worker, which takes longer than to find them."""
     file: str | None = None
     """Where text or triples lie, and where a large graph goes behind them."""
     size_bytes: int = 0
@@ -55,8 +58,10 @@ class Answered(NamedTuple):
     error: str
     """Why it could not be checked; empty: it was."""
     totals: Totals | None = None
-    findings: tuple[bytes, ...] = ()
-    """Each as its pickle, so that it is made when it is asked for."""
+    found: bytes = b""
+    """A pickle: what findings are made of, or None."""
+    findings: tuple[bytes, ...] | None = None
+    """Those that the worker made, each as its pickle; None: it made none."""
     notes: Notes | None = None
     graph: bytes = b""
     """Empty where it lies in the file."""
@@ -65,16 +70,22 @@ class Answered(NamedTuple):
 
 
 def sent(
-    document: object, name: str, n: int | None, folder: str, stack: ExitStack, most_bytes: int
+    document: object,
+    name: str,
+    wanted: tuple[int | None, bool],
+    options: CheckOptions,
+    stack: ExitStack,
 ) -> tuple[Sent, int]:
     """The document for a worker, and the descriptor of its file, or -1; `stack` closes it.
 
-    A text is written as far as `most_bytes` and a little more: the worker refuses it then.
+    `wanted`: how many findings, and whether the worker makes them. A text is written as far as the
+    longest document goes and a little more: the worker refuses it then.
     """
     content = _small(document, name)
     if content is not None:
-        return Sent(content, n), -1
-    file, path = stack.enter_context(temporary_file(folder))
+        return Sent(content, *wanted), -1
+    most_bytes = options.longest_document
+    file, path = stack.enter_context(temporary_file(options.folder))
     descriptor, size = file.fileno(), 0
     has_triples = _is_triples(document)
     pieces = _triples(document) if has_triples else _pieces(document, name, most_bytes)
@@ -83,7 +94,7 @@ def sent(
         if size > most_bytes and not has_triples:
             break
     has_lines = isinstance(document, (str, bytes, bytearray, memoryview))
-    return Sent(Content(name, has_lines=has_lines), n, path, size, has_triples), descriptor
+    return Sent(Content(name, has_lines=has_lines), *wanted, path, size, has_triples), descriptor
 
 
 def received(task: Sent) -> Content:

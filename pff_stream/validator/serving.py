@@ -48,10 +48,18 @@ class Serving:
         """Process ids of workers: there are none."""
         return []
 
-    def check(self, document: object, name: str, n: int | None) -> CheckResult:
-        """What a document comes to; waits where as many as can be are being checked."""
+    def check(
+        self, document: object, name: str, n: int | None, *, prepared: bool = False
+    ) -> CheckResult:
+        """What a document comes to; waits where as many as can be are being checked.
+
+        `prepared`: with its findings as objects, which takes longer than to find them.
+        """
         checked = self.checked(document, name, n)
-        return CheckResult(checked, self.rules, self.options.told, self.rows)
+        result = CheckResult(checked, self.rules, self.options.told, self.rows)
+        if prepared:
+            result.prepare()
+        return result
 
     def checked(self, document: object, name: str, n: int | None) -> Checked:
         """The same as data."""

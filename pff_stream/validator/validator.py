@@ -99,10 +99,16 @@ class Validator(Closing):
         names objects without an id. Raises `DocumentError` for what is no document, or takes more
         than there is room for: the next one can be checked.
         """
+        return self.checked(document, name, findings)
+
+    def checked(
+        self, document: object, name: str, findings: int | None, *, prepared: bool = False
+    ) -> CheckResult:
+        """The same; `prepared`: with findings as objects already, wherever it is checked."""
         while True:
             serving = self._opened.serving
             try:
-                return serving.check(document, name, findings)
+                return serving.check(document, name, findings, prepared=prepared)
             except ClosedError:
                 if self._is_closed:
                     raise

@@ -66,11 +66,15 @@ def set_up(progress: Progress, told: WorkerArguments) -> Callable[[Numbered], An
             checked = checker.check(received(task), task.n)
         except DocumentError as error:
             return Answered(str(error))
-        findings = made_findings(checked, told.options.reading, rules.catalogue)
+        made = None
+        if task.is_made:
+            found = made_findings(checked, told.options.reading, rules.catalogue)
+            made = tuple(pickle.dumps(one, 5) for one in found)
         return Answered(
             "",
             checked.totals,
-            tuple(pickle.dumps(one, 5) for one in findings),
+            pickle.dumps(None if task.is_made else checked.found, 5),
+            made,
             checked.notes,
             put_graph(task, checked.graph),
             len(checked.graph),

@@ -7,6 +7,7 @@ on, and makes of an answer what it is asked for.
 from __future__ import annotations
 
 import mmap
+import os
 import pickle
 import threading
 import weakref
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from pff_stream.validator.rules import ValidatorRules
 
 PRELOAD = ("numpy", worker.__name__)
-READY = Sent(Content("nothing", triples=[]), 0)
+READY = Sent(Content("nothing", triples=[]), 0, is_made=False)
 """A document without anything, by which workers are started."""
 
 
@@ -89,15 +90,18 @@ class WorkersServing:
         """How often a document was tried again, because its worker died."""
         return self._pool.retried
 
-    def check(self, document: object, name: str, n: int | None) -> CheckResult:
-        """What a document comes to; waits where there is no room for more in the window."""
+    def check(
+        self, document: object, name: str, n: int | None, *, prepared: bool = False
+    ) -> CheckResult:
+        """What a document comes to; waits where there is no room for more in the window.
+
+        `prepared`: the worker makes the findings, which takes longer than to find them.
+        """
         self._pool.check_owner()
         with self._room, ExitStack() as stack:
             if self._is_closed:
                 raise ClosedError
-            most_bytes = self.options.longest_document
-            folder = self.options.folder
-            task, descriptor = sent(document, name, n, folder, stack, most_bytes)
+            task, descriptor = sent(document, name, (n, prepared), self.options, stack)
             answer = self._answer(task)
             if answer.totals is None or answer.notes is None:
                 raise DocumentError(answer.error)
@@ -105,7 +109,12 @@ class WorkersServing:
             if not graph:
                 graph = _mapped(descriptor, task.size_bytes, answer.graph_bytes)
             content = task.content
-        checked = Checked(content, graph, answer.totals, None, answer.notes, answer.seconds)
+            if answer.findings is None and task.file is not None:
+                content = _whole(document, task, descriptor)
+        found = pickle.loads(answer.found)
+        checked = Checked(content, graph, answer.totals, found, answer.notes, answer.seconds)
+        if answer.findings is None:
+            return CheckResult(checked, self.rules, self.options.told, self._here.rows)
         return WorkersResult(checked, answer.findings, self.rules, self.options, self._here.rows)
 
     def close(self) -> None:
@@ -156,6 +165,15 @@ class WorkersResult(CheckResult):
     @property
     def _entries(self) -> Sequence[bytes]:
         return self._packed
+
+
+def _whole(document: object, task: Sent, descriptor: int) -> Content:
+    """The document with its text or triples, to find places in."""
+    if task.has_triples:
+        return task.content._replace(triples=document)  # type: ignore[arg-type]
+    if isinstance(document, bytes):
+        return task.content._replace(text=document)
+    return task.content._replace(text=os.pread(descriptor, task.size_bytes, 0))
 
 
 def _mapped(descriptor: int, text_bytes: int, graph_bytes: int) -> mmap.mmap:
