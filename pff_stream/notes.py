@@ -65,6 +65,9 @@ BLANKS_IN_RULES = NoteKind(
     "rule has blanks around its names: they are left out where the graph has no such name",
     "rules have blanks around their names: they are left out where the graph has no such name",
 )
+NOT_CONVERTED = NoteKind(
+    "not_converted", "rule could not be converted", "rules could not be converted"
+)
 COMMENTS = NoteKind(
     "comments",
     "line that begins with # and does not hold a triple: left out as comments",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         EncodeSettings,
         ExplainSettings,
         ReportSettings,
+        RulesSettings,
         RunSettings,
         TriplesSettings,
     )
@@ -87,6 +88,14 @@ class Engine:
 
         _collect_from_here()
         return commands.compile_rules(settings, observer)
+
+    def print_rules(self, settings: RulesSettings, stream: BinaryIO) -> None:
+        """Writes rules in another notation."""
+        check_room()
+        from pff_stream.pipeline import commands
+
+        _collect_from_here()
+        commands.print_rules(settings, stream)
 
     def encode_triples(self, settings: EncodeSettings, observer: Observer) -> list[str]:
         """Encodes triples or documents; what to say about it."""

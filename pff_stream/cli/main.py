@@ -20,6 +20,7 @@ from pff_stream.cli.compare import compare
 from pff_stream.cli.engine import Engine
 from pff_stream.cli.explain import explain
 from pff_stream.cli.options import Commands, click_option, options, rules_and_triples
+from pff_stream.cli.rules import rules
 from pff_stream.cli.session import fenced, pass_engine, print_lines, working
 from pff_stream.errors import UsageError
 from pff_stream.limits.room import check_descriptors
@@ -128,8 +129,8 @@ def _version(context: click.Context, _parameter: click.Parameter, wanted: bool) 
 def commands() -> None:
     """Check very many mined Horn rules against a set of triples, in memory known beforehand.
 
-    RULES is AnyBURL text or a compiled .pffr file; TRIPLES are TSV, JSON, JSON Lines or an
-    encoded .pffg graph. Text may be packed by gzip, zstd, bzip2 or xz; - is standard input.
+    RULES is text of AnyBURL, PyClause or AMIE, or a compiled .pffr file; TRIPLES are TSV, JSON,
+    RDF, Parquet, ... or an encoded .pffg graph. Text may be packed; - is standard input.
     """
 
 
@@ -291,10 +292,7 @@ def encode(engine: Engine, /, triples: tuple[str, ...], **_: object) -> int:
 @options(TriplesSettings)
 @pass_engine
 def triples(engine: Engine, /, triples: tuple[str, ...], **_: object) -> int:
-    """Print the triples that documents become.
-
-    They are written as TSV to standard output, in the order of the documents.
-    """
+    """Print the triples that documents become, as TSV and in the order of the documents."""
     with working({"triples": triples}) as (layers, _voice, _observer):
         settings = resolve(TriplesSettings, layers)
         with fenced(settings.resources):
@@ -302,8 +300,8 @@ def triples(engine: Engine, /, triples: tuple[str, ...], **_: object) -> int:
         return 0
 
 
-commands.add_command(explain)
-commands.add_command(compare)
+for each in (explain, compare, rules):
+    commands.add_command(each)
 
 
 def _invoke(arguments: list[str], engine: Engine | None) -> int:

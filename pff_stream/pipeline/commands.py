@@ -1,9 +1,9 @@
-"""The commands that prepare inputs once: `compile`, `encode` and `triples`; without numpy."""
+"""The commands that prepare inputs once: `compile`, `encode`, `triples`, `rules`; without numpy."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
 from pff_stream.errors import OutputError, RefusedError
@@ -15,7 +15,12 @@ from pff_stream.limits.fence import fenced_bytes, hold_tree, phase_held
 from pff_stream.notes import say
 from pff_stream.observer import Observer
 from pff_stream.rules.share import CompileShare
-from pff_stream.settings.commands import CompileSettings, EncodeSettings, TriplesSettings
+from pff_stream.settings.commands import (
+    CompileSettings,
+    EncodeSettings,
+    RulesSettings,
+    TriplesSettings,
+)
 from pff_stream.settings.models import ResourceOptions
 from pff_stream.words import counted
 from planner.machine import read_machine
@@ -128,6 +133,27 @@ def encode_triples(settings: EncodeSettings, observer: Observer) -> list[str]:
     return lines
 
 
+def print_rules(settings: RulesSettings, stream: BinaryIO) -> None:
+    """Writes rules in another notation; says how many cannot be written so, and why the first.
+
+    `InputError` where none can.
+    """
+    from pff_stream.inputs import open_rules
+    from pff_stream.rules.convert import Converted
+
+    path, resources = settings.inputs.rules, settings.resources
+    notation = settings.converting.notation
+    assert notation is not None  # checked by the settings
+    share, folder = _share(path, resources), working_folder(None)
+    with (
+        phase_held(share.bytes, resources),
+        open_rules(path, settings.reading, folder, share) as opened,
+    ):
+        converted = Converted(opened.file, shown(path), notation)
+        _write_lines(stream, converted.lines())
+    converted.tell()
+
+
 def print_triples(settings: TriplesSettings, stream: BinaryIO) -> None:
     """Writes the triples that inputs become, as lines of TSV."""
     from pff_stream.triples.inputs import checked_lines
@@ -139,10 +165,14 @@ def print_triples(settings: TriplesSettings, stream: BinaryIO) -> None:
         memory_bytes=share,
         window_bytes=resources.max_window_bytes,
     )
+    with phase_held(share, resources):
+        given, iri = list(settings.inputs.triples), settings.printing.iri
+        _write_lines(stream, checked_lines(given, options, iri))
+
+
+def _write_lines(stream: BinaryIO, lines: Iterable[bytes]) -> None:
     try:
-        with phase_held(share, resources):
-            given, iri = list(settings.inputs.triples), settings.printing.iri
-            stream.writelines(checked_lines(given, options, iri))
+        stream.writelines(lines)
         stream.flush()
     except BrokenPipeError:
         raise

@@ -57,6 +57,17 @@ Columns of the miner are named `miner.NAME`, and left out where no rule has a va
 """
 
 
+def packed_namespaces(namespaces: Mapping[str, str]) -> str:
+    """A line `prefix:namespace` for each."""
+    return "\n".join(f"{prefix}:{namespace}" for prefix, namespace in namespaces.items())
+
+
+def unpacked_namespaces(text: str) -> dict[str, str]:
+    """What was packed."""
+    parts = (line.partition(":") for line in text.split("\n"))
+    return {prefix: namespace for prefix, _, namespace in parts if prefix}
+
+
 def left_out_bytes(columns: Collection[str], n_rules: int) -> int:
     """What a source chunk takes more when it is read, for columns that were left out."""
     rejected = 0 if "rejected" in columns else 4

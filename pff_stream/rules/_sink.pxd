@@ -15,6 +15,7 @@ cdef class RuleSink:
     cdef object source_sink
     cdef object on_reject
     cdef readonly object open_temporary
+    cdef readonly dict namespaces       # by the prefix that names of the texts have
     cdef readonly uint64_t rules
     cdef readonly uint64_t rejected
     cdef readonly uint64_t unsettled

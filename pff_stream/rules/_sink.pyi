@@ -15,6 +15,7 @@ class RuleSink:
     blanks: int
     first_blanks: list[tuple[int, str]]
     open_temporary: Callable[[], Any]
+    namespaces: dict[str, str]
     def __init__(
         self,
         runs: SortedRuns,

@@ -47,6 +47,7 @@ cdef class RuleSink:
     answers its reason (UTF-8, at most 1 KiB). `columns` are `MinerColumn`s; those that are named as
     `columns.SUPPORT` and `columns.CONFIDENCE` go to the evaluation, which can leave rules out by them.
     `open_temporary()` gives a format an unnamed file for lines that have to wait; it closes it.
+    `namespaces` is the format's to fill, where texts shorten names by them.
     """
 
     def __cinit__(
@@ -61,6 +62,7 @@ cdef class RuleSink:
         self.source_sink = source_sink
         self.on_reject = on_reject
         self.open_temporary = open_temporary
+        self.namespaces = {}
         self.reasons = []
         self.first_blanks = []
         self.names = tuple([column.name for column in columns])

@@ -24,6 +24,7 @@ from pff_stream.rules._format import (
     MAGIC,
     RECORD,
     left_out_bytes,
+    packed_namespaces,
 )
 
 COMPILED_RULES = "compiled rules"
@@ -133,7 +134,12 @@ class RuleFileWriter:
             self._started, self._dropped = self._waiting_bytes, started
 
     def start(
-        self, semantics: str, source: str, source_hash: bytes, columns: Mapping[str, Any]
+        self,
+        semantics: str,
+        source: str,
+        source_hash: bytes,
+        columns: Mapping[str, Any],
+        namespaces: Mapping[str, str] | None = None,
     ) -> None:
         """Writes the header, before the first evaluation chunk."""
         header: bytes = msgpack.packb(
@@ -145,6 +151,7 @@ class RuleFileWriter:
                 "source": source,
                 "source_hash": source_hash,
                 "columns": columns,
+                **({"namespaces": packed_namespaces(namespaces)} if namespaces else {}),
             }
         )
         self._header = _write(self._destination, [header])

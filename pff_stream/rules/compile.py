@@ -178,7 +178,7 @@ class _Compiling:
                 raise InputError(f"{source_name}: {error}") from error
             self._apply_policy(source_name, allowed)
             columns = packed(self._format.columns, sink.columns, sink.in_range)
-            writer.start(self._semantics, source_name, source_hash, columns)
+            writer.start(self._semantics, source_name, source_hash, columns, self._sink.namespaces)
             touched_bytes = runs.touched_bytes
             with naming(runs.place):
                 runs.finish()

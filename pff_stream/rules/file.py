@@ -21,6 +21,7 @@ from pff_stream.rules._format import (
     MAGIC,
     SEMANTICS,
     left_out_bytes,
+    unpacked_namespaces,
 )
 from pff_stream.rules.chunk import RuleChunk
 from pff_stream.rules.chunk_reader import ChunkReader, Place
@@ -68,6 +69,8 @@ class RuleFile(ChunkReader):
     source_hash: bytes
     columns: tuple[MinerColumn, ...]
     """What the miner says of its rules, with how many rules have each column."""
+    namespaces: Mapping[str, str]
+    """By the prefix that names of the texts have, where they are shortened by them."""
     counts: Mapping[str, int]
     """All named counts, those too that have no attribute."""
     rejected: int
@@ -231,6 +234,10 @@ class RuleFile(ChunkReader):
             if not is_right(header.get(name)):
                 self._refuse(0, f"{name} {header.get(name)!r}", expected)
             setattr(self, name, header[name])
+        packed = header.get("namespaces", "")
+        if not isinstance(packed, str):
+            self._refuse(0, f"namespaces {packed!r}", "lines of text")
+        self.namespaces = unpacked_namespaces(packed)
         try:
             self.columns = unpacked(header.get("columns"))
         except ValueError as error:

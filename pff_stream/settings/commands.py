@@ -15,6 +15,7 @@ from pff_stream.settings.frozen import Frozen, made
 from pff_stream.settings.models import (
     DOCUMENT_FINDINGS,
     CompileOptions,
+    ConvertOptions,
     EvaluationOptions,
     ExplainOptions,
     FindingsOptions,
@@ -235,6 +236,26 @@ class CompileSettings(CommandSettings):
         if check == (self.target.output is not None):
             found = "both -o FILE and --check" if check else "neither -o FILE nor --check"
             raise UsageError(f"found {found}, expected one of the two")
+
+
+class RulesSettings(CommandSettings):
+    """What `rules` was asked to print."""
+
+    needs: ClassVar[str] = "RULES --as amie|anyburl"
+    takes: ClassVar[tuple[str, ...]] = (
+        "rules", "notation", "rule_format", "on_bad_rule", "budget_bytes", "max_window_bytes",
+        "fence",
+    )  # fmt: skip
+
+    inputs: Inputs = made(default_factory=Inputs)
+    reading: InputOptions = made(default_factory=InputOptions)
+    converting: ConvertOptions = made(default_factory=ConvertOptions)
+    resources: ResourceOptions = made(default_factory=ResourceOptions)
+
+    def validate(self) -> None:
+        """Rules, and a notation."""
+        self.expect("rules", self.inputs.rules)
+        self.expect("--as", self.converting.notation)
 
 
 class TriplesSettings(CommandSettings):

@@ -287,6 +287,13 @@ class PrintOptions(Options):
     """bare, bracketed or prefixed: how IRIs of RDF are written."""
 
 
+class ConvertOptions(Options):
+    """What only `rules` is asked."""
+
+    notation: str | None = None
+    """amie or anyburl: how rules are written."""
+
+
 class ExplainOptions(Options):
     """What only `explain` is asked."""
 

@@ -237,6 +237,9 @@ _TABLE = (
            "How IRIs of RDF are written: bare for AnyBURL, in brackets for AMIE, or with the "
            "prefixes that the input declares and usual ones.",
            "[bare|bracketed|prefixed]", environment=False, files=False, default="bare"),
+    Option("as", read_choice("amie", "anyburl"), "amie or anyburl",
+           "Notation that rules are written in.", "[amie|anyburl]", "notation",
+           environment=False, files=False),
     Option("max-window", read_size(1), "a size from 1 byte, such as 128MiB",
            "A packed input that needs a larger window (zstd) or dictionary (xz) is refused.",
            "SIZE", "max_window_bytes", "8MiB, or more where the budget has room for it"),

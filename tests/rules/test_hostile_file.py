@@ -46,6 +46,7 @@ def test_another_format_version_says_to_compile_again() -> None:
         ("source", b"x"),
         ("source_hash", b"short"),
         ("rule_format", 1),
+        ("namespaces", 1),
         ("source_hash", None),
         ("rule_format", "unknown"),  # the small file has a text that the format must settle
     ],

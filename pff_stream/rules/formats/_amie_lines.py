@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pff_stream.rules._sink import RuleSink
     from pff_stream.rules.formats.interface import GraphNames
 
-MAX_NAMESPACES_CHARACTERS = 1 << 16
+MAX_NAMESPACES_CHARACTERS = 1 << 15
 """Of all namespaces of a source together."""
 
 
@@ -40,7 +40,7 @@ class AmieReader:
         self._rules = rules
         self._layout: Layout | None = None
         self._has_header = False
-        self._namespaces: dict[str, str] = {}
+        self._namespaces = rules.namespaces
         self._characters = 0
         self._waiting: io.BufferedRandom | None = None
         self._lookups: tuple[Lookup, Lookup] | tuple[()] = ()
@@ -109,8 +109,10 @@ class AmieReader:
         elif _RULE_PART.search(line) is None:
             return
         if len(cells) == 4 and ANYBURL_LINE.search(line):
-            self._reject(number, cells[3], read_text(cells[3]), line.index(cells[3]))
-            return
+            expected = (
+                "AMIE's own notation: -ofmt anyburl leaves inequalities out and changes names"
+            )
+            raise UnreadableRulesError(number, "a rule in AnyBURL's notation", expected)
         layout = self._layout
         if layout is None:
             layout = self._layout = WITHOUT_HEADER.get(len(cells))
@@ -144,9 +146,8 @@ class AmieReader:
             rule = expanded(result, self._namespaces) if self._namespaces else result
             self._rules.add(number, text, rule, values)
 
-    def _reject(self, number: int, text: str, why: object, before: int = 0) -> None:
-        assert isinstance(why, Rejected)
-        self._rules.reject(number, text, before + why.column, why.found, why.expected)
+    def _reject(self, number: int, text: str, why: Rejected) -> None:
+        self._rules.reject(number, text, why.column, why.found, why.expected)
 
 
 def _columns(cells: list[str]) -> str:

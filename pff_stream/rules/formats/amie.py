@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pff_stream.rules._sink import RuleSink
     from pff_stream.rules.formats.interface import GraphNames
 
-NAMESPACES_BYTES = 256 << 10
+NAMESPACES_BYTES = 128 << 10
 """What the namespaces of a source take at most."""
 
 _RULE_START = re.compile(
