@@ -122,6 +122,9 @@ class AsyncValidator:
             if self._is_closed and future.cancelled() and not (task and task.cancelling()):
                 raise ClosedError from None
             raise
+        finally:
+            # It holds the error, whose traceback holds this frame, and with it the document.
+            del future
 
     def check_many(
         self,

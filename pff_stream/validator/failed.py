@@ -23,7 +23,9 @@ class FailedCheck:
 
     def __init__(self, name: str, error: DocumentError) -> None:
         self.name = name
-        self.error = error
+        # Its traceback would hold the document as long as the error is kept.
+        error.__context__ = None
+        self.error = error.with_traceback(None)
         self.notes = Notes()
         self.seconds = 0.0
 

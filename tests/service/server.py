@@ -63,6 +63,7 @@ class Service:
             check.cancel()
             gone.cancel()
             await asyncio.wait([check, gone])
+            del check  # its error holds this frame, and the frame the document
 
 
 async def main(rules: str, workers: int) -> None:

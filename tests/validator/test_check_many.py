@@ -6,6 +6,7 @@ import gc
 import os
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from itertools import count, islice
 from typing import Any
@@ -84,6 +85,21 @@ def test_a_bad_document_ends_nothing(validator: Validator) -> None:
     assert isinstance(bad.error, DocumentError) and str(bad.error).startswith("document 2")
     assert isinstance(wrong.error, DocumentError) and not wrong.ok and not wrong.findings
     assert bad.to_dict()["outcome"] == "failed"
+
+
+class Text(str):
+    """A document that can be watched."""
+
+    __slots__ = ("__weakref__",)
+
+
+def test_errors_hold_no_documents(validator: Validator) -> None:
+    """However long they are kept."""
+    document = Text("{")
+    watched = weakref.ref(document)
+    (failed,) = validator.check_many([document])
+    del document
+    assert failed.error is not None and watched() is None
 
 
 def test_large_documents_make_the_window_small(validator: Validator) -> None:
