@@ -209,7 +209,8 @@ _TABLE = (
            "[fail|skip|P%]", default="fail"),
     Option("format", read_text, "the name of a triple format",
            "Format of the triples: tsv, json, csv (a line of column names first), openke "
-           "(train2id.txt), parquet, or auto, by name and content.", "NAME", default="auto"),
+           "(train2id.txt), pykeen (numeric_triples.tsv.gz), parquet, ntriples, nquads, turtle, "
+           "trig, rdfxml, jsonld, n3, or auto, by name and content.", "NAME", default="auto"),
     Option("columns", read_columns, EXPECTED,
            "Order of subject, relation and object in TSV triples; _ is a column that is ignored, "
            "... any others behind. Of Parquet, and with --format csv, the names of three columns.",

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _BATCH = 4096
 _PIECE_BYTES = 1 << 16
+_TOLD_BYTES = 1 << 18
+"""What is held may be so much more before it is told again."""
 _BOM = b"\xef\xbb\xbf"
 _BUFFER = "buffer maximal size"
 _PREFIX = "Parser error at "
@@ -69,6 +71,7 @@ class _Text:
         self._at = 0
         self._is_new_line = self._is_start = True
         self._before = self._fed = 0  # at the last triple; now
+        self._told = 0
 
     def read(self, n: int = _PIECE_BYTES) -> bytes:
         """At most `n` bytes, none at the end."""
@@ -120,9 +123,11 @@ class _Text:
             )
         held = parser_memory.PARSER_BYTES + self._factor * silent
         held += self._shared.blank_nodes.held_bytes
-        memory = self._source.memory
-        memory.expect(held, f"{name}, line {self.line}: what the parser holds of the text")
-        memory.hold(held)
+        if abs(held - self._told) > _TOLD_BYTES:
+            self._told = held
+            memory = self._source.memory
+            memory.expect(held, f"{name}, line {self.line}: what the parser holds of the text")
+            memory.hold(held)
 
 
 class _Parsed:
