@@ -66,9 +66,12 @@ def choose(
         if limit is None:
             return order.n - 1
         new = joined.new_by_rank(order.n)
-        reached = np.flatnonzero(np.cumsum(new, dtype=np.uint64) >= limit)
+        so_far = np.cumsum(new, dtype=np.uint64)
+        reached = np.flatnonzero(so_far >= limit)
         if len(reached):
-            return order.with_repeats(int(reached[0]))
+            last = int(reached[0])
+            joined.keep_first(last, limit - int(so_far[last]) + int(new[last]))
+            return order.with_repeats(last)
         if order.is_all or order.n == first:
             return order.n - 1
         more = 2 * (limit - int(new.sum(dtype=np.uint64)))

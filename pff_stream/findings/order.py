@@ -27,6 +27,8 @@ _OWN = struct.Struct("<d??")
 _DOUBLE = struct.Struct(">d")
 _END = struct.Struct("<Q")
 _RANK = struct.Struct("<I")
+LARGE = 1 << 16
+"""Violations of a rule that is listed by itself, and only if those before it are not enough."""
 _ALL_BITS = (1 << 64) - 1
 _BUFFER_BYTES = 1 << 16
 
@@ -94,14 +96,19 @@ class ChosenRules:
         """Chooses the next rules, until they have so many violations (None: all of them).
 
         A rule and those that repeat it are chosen together. It stops before a rule with which they
-        would have more than `most`.
+        would have more than `most`, and before one of very many violations: what comes before it
+        may be enough.
         """
+        before = self.n
         rules, ends = bytearray(), bytearray()
         found = 0
         ranks = self._ranks.fileno()
         while self._next is not None:
             rule = RankedRule.unpacked(self._next)
             if violations is not None and found >= violations and not rule.repeats:
+                break
+            is_large = violations is not None and rule.violations > max(violations, LARGE)
+            if is_large and self.n > before and not rule.repeats:
                 break
             if most is not None and found + rule.violations > most and not rule.repeats:
                 break
