@@ -424,6 +424,9 @@ cdef class TableCounter(Evaluator):
         self, RuleTable table, uint32_t rule, uint8_t outcome, uint8_t reason,
         const int64_t* counts, Tally* tally
     ) except -1 nogil
+    cdef bint _is_left_out(
+        self, RuleTable table, uint32_t body, uint32_t start, Tally* tally
+    ) except -1 nogil
     cdef int _count_table_body(
         self, RuleTable table, uint32_t body, uint32_t start, Tally* tally
     ) except -1 nogil

@@ -351,30 +351,47 @@ cdef class TableCounter(Evaluator):
             return self.rows.add(&row)
         return 0
 
-    cdef int _count_table_body(
+    cdef bint _is_left_out(
         self, RuleTable table, uint32_t body, uint32_t start, Tally* tally
     ) except -1 nogil:
+        """Whether no rule of the body is to be counted; tells of them then."""
         cdef uint32_t first = table.rule_ends[body - 1] if body else 0
         cdef Py_ssize_t rule, n = table.rule_ends[body] - first
         cdef uint32_t atom
-        cdef int64_t counts[N_COUNTS]
-        cdef uint8_t outcome, reason
         for rule in range(n):
             if not table.filtered[first + rule]:
                 break
         else:
             for rule in range(n):             # filtered, all of them
                 self._tally(table, <uint32_t>(first + rule), FILTERED, 0, NULL, tally)
-            return 0
+            return True
         for atom in range(start, table.body_ends[body]):
             if table.atoms[3 * atom] < 0:
                 break
             if table.relation_ids[table.atoms[3 * atom]] < 0:
-                for rule in range(0 if self.by_sets else n):    # its set tells of them
+                for rule in range(n):
                     self._tally(
                         table, <uint32_t>(first + rule), VACUOUS, RELATION_ABSENT, NULL, tally
                     )
+                return True
+        return False
+
+    cdef int _count_table_body(
+        self, RuleTable table, uint32_t body, uint32_t start, Tally* tally
+    ) except -1 nogil:
+        cdef uint32_t first = table.rule_ends[body - 1] if body else 0
+        cdef Py_ssize_t rule, n = table.rule_ends[body] - first
+        cdef int64_t counts[N_COUNTS]
+        cdef uint8_t outcome, reason
+        if self.by_sets:                      # no rule is filtered
+            reason = self._why_absent(table, start, table.body_ends[body])
+            if reason == RELATION_ABSENT:     # its set tells of them
                 return 0
+            if reason == CONSTANT_ABSENT:
+                self._add_vacuous(reason, <uint32_t>n, tally)
+                return 0
+        elif self._is_left_out(table, body, start, tally):
+            return 0
         for rule in range(n):
             self.set_head(rule, table.heads + 3 * (first + rule))
             self.predictions[rule] = UNCOUNTED

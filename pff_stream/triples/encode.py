@@ -23,7 +23,7 @@ from pff_stream.triples.inputs import OpenedInputs, TripleInput
 from pff_stream.triples.options import EncodeOptions
 from pff_stream.triples.reading import Reading
 from pff_stream.triples.report import EncodeReport, log_report, no_triples
-from pff_stream.triples.sizes import beside_graph
+from pff_stream.triples.sizes import beside_graph, graph_peak_at_most
 from pff_stream.words import counted
 from planner.sizes import format_size
 
@@ -121,7 +121,10 @@ def _encode_quietly(
         encoder.finish_reading()
         size_bytes = encoder.size()
         memory_counts = reading.counts(size_bytes)
-        writer.resize(size_bytes, beside_graph(memory_counts))
+        beside = 0
+        if options.memory_bytes is None or graph_peak_at_most(memory_counts) > options.memory_bytes:
+            beside = beside_graph(memory_counts)
+        writer.resize(size_bytes, beside)
         input_hash = reading.hash.digest()
         counts = (encoder.n_entities, encoder.n_relations)
         encoder.write_into(writer.map_writable(), input_hash, opened.mapping)

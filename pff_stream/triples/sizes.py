@@ -149,6 +149,20 @@ def beside_graph(counts: EncodeCounts) -> int:
     return max(0, max(_sum(phases["naming"]), _sum(phases["writing"])) - counts.graph_bytes)
 
 
+def graph_peak_at_most(counts: EncodeCounts) -> int:
+    """A bound on a graph in memory and all that is held beside it, worked out at once.
+
+    Most documents are far below what they may take: then nothing more has to be known.
+    """
+    assert counts.graph_bytes is not None
+    names = counts.entity_name_bytes + counts.relation_name_bytes
+    names += 24 * (counts.n_entities + counts.n_relations) + 4 * _FIRST_SLOTS_BYTES
+    tables = (_TABLE_BYTES + _SHAPE_BYTES) * (counts.n_relations + 1)
+    pairs = 3 * PAIR_BYTES * counts.n_read
+    kept = DOCUMENT_KEPT_BYTES + FILES_BYTES
+    return counts.graph_bytes + 2 * names + tables + pairs + kept
+
+
 def _reading(counts: EncodeCounts) -> dict[str, Formula]:
     return {
         "names": names_formula(counts),
