@@ -11,6 +11,7 @@ from pff_stream.rules.rule import Atom, Rule, Term, Variable
 
 CONSTANT_TAG = b"\x7f"
 _MASK = (1 << 64) - 1
+_NUMBER_KEYS = tuple(bytes((1 + number,)) for number in range(64))
 
 
 def rule_keys(rule: Rule) -> tuple[bytes, bytes]:
@@ -80,11 +81,11 @@ def name_hash(name: bytes) -> int:
 
 
 def _atom_key(atom: Atom, numbers: Mapping[Variable, int]) -> bytes:
-    terms = b"".join(_term_key(term, numbers) for term in atom.terms)
-    return atom.relation.encode() + b"\x00" + terms
+    left, right = _term_key(atom.subject, numbers), _term_key(atom.object, numbers)
+    return atom.relation.encode() + b"\x00" + left + right
 
 
 def _term_key(term: Term, numbers: Mapping[Variable, int]) -> bytes:
     if isinstance(term, str):
         return CONSTANT_TAG + term.encode() + b"\x00"
-    return bytes((1 + numbers[term],))
+    return _NUMBER_KEYS[numbers[term]]

@@ -29,6 +29,9 @@ class Variable:
 
     name: str
 
+    def __hash__(self) -> int:
+        return hash(self.name)  # that of a tuple of it is slower
+
 
 Term: TypeAlias = "str | Variable"
 """A constant by its name, or a variable."""
@@ -74,10 +77,13 @@ class Rule:
 
     def variables(self) -> dict[Variable, None]:
         """Those of the body (of a zero rule: of its head), in order of first appearance."""
-        atoms = self.body or (self.head,)
-        return dict.fromkeys(
-            term for atom in atoms for term in atom.terms if isinstance(term, Variable)
-        )
+        found: dict[Variable, None] = {}
+        for atom in self.body or (self.head,):
+            if isinstance(atom.subject, Variable):
+                found[atom.subject] = None
+            if isinstance(atom.object, Variable):
+                found[atom.object] = None
+        return found
 
     def problem(self) -> tuple[str, str] | None:
         """What was found that no rule can have, and what was expected instead; else None."""
@@ -93,7 +99,7 @@ class Rule:
             if isinstance(term, Variable) and term not in known:
                 found = f"variable {term.name} of the head in no body atom"
                 return found, "every variable of the head in the body"
-        return self._problem_of_filters() or self._problem_of_names()
+        return (self._problem_of_filters() if self.filters else None) or self._problem_of_names()
 
     def _problem_of_filters(self) -> tuple[str, str] | None:
         known = {term for atom in self.body for term in atom.terms if isinstance(term, Variable)}
@@ -118,7 +124,7 @@ class Rule:
                 total_bytes += len(name.encode())
             except UnicodeEncodeError:
                 return f"the name {name!r}", "text that UTF-8 can write"
-            if not name or any(mark in name for mark in "\0\t\n"):
+            if not name or "\t" in name or "\0" in name or "\n" in name:
                 return f"the name {name!r}", "a name without NUL, tab and newline"
         if SELF in terms:
             return f"the constant {SELF}", "another name, or the variable that it stands for"

@@ -105,12 +105,15 @@ def _datalog_parts(text: str) -> list[str]:
 
 
 def _clear_atom(parts: list[str], at: int) -> Atom | None:
-    subject, relation, object_ = (term_of(part) for part in parts[at : at + 3])
-    if isinstance(relation, Variable) or (isinstance(subject, str) and isinstance(object_, str)):
+    subject, relation, object_ = parts[at : at + 3]
+    if not (subject and relation and object_) or " " in (
+        subject[0] + subject[-1] + relation[0] + relation[-1] + object_[0] + object_[-1]
+    ):
         return None
-    if any(not part or part[0] == " " or part[-1] == " " for part in parts[at : at + 3]):
+    left, right = term_of(subject), term_of(object_)
+    if isinstance(left, str) and isinstance(right, str):
         return None
-    return Atom(relation, subject, object_)
+    return None if relation[0] == "?" else Atom(relation, left, right)
 
 
 def show(rule: Rule) -> str:
