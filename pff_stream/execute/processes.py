@@ -163,6 +163,15 @@ class ProcessCrew(Generic[Task, Answer]):
                 self._selector.close()
                 self._page.close()
 
+    def drop(self, is_unwanted: Callable[[Task], bool], queue: TaskQueue[Task, Answer]) -> None:
+        """Ends workers that are at a task which nobody wants; what is ahead of it is given back."""
+        for worker in self._workers:
+            if worker and worker.in_flight and is_unwanted(worker.in_flight[0].task):
+                _, _, (unwanted, *others) = self._end(worker, kill=True)
+                for item in reversed(others):
+                    queue.give_back(item)
+                queue.give_up(unwanted)
+
     def abandon(self) -> None:
         """In a fork of this process: lets go of workers that are another's, and ends none."""
         for worker in self._workers:

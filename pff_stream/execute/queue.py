@@ -139,6 +139,10 @@ class TaskQueue(Generic[Task, Answer]):
         item.drawn.parts += len(parts) - 1
         self._suspects.extendleft(Item(part, item.drawn, suspect=True) for part in reversed(parts))
 
+    def give_up(self, item: Item[Task]) -> None:
+        """Notes that an item is not wanted any more, and was not answered."""
+        self._results.append((Poisoned(item.task, "given up"), item.drawn))
+
     def consume(self) -> Completed[Task, Answer] | Poisoned[Task]:
         """The oldest result, which the caller has from now on."""
         result, drawn = self._results.popleft()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -24,6 +25,8 @@ Answer = TypeVar("Answer")
 
 BUSY_SECONDS, IDLE_SECONDS = 0.25, 30.0
 """The longest wait without a look at the workers' counters, with tasks at work and without."""
+GIVE_UP_SECONDS = 1.0
+"""A worker that is still at a task which nobody wants so long after is ended with it."""
 CLOSE_SECONDS = 10.0
 """How long tasks that are at work may take to end when the pool is closed."""
 FORKED = (
@@ -62,6 +65,8 @@ class StandingPool(Generic[Task, Answer]):
         self._crew: ProcessCrew[Numbered, Answer] | None = None
         self._submitted: deque[tuple[Numbered, Future[Answer]]] = deque()
         self._drawn: dict[int, Future[Answer]] = {}
+        self._given_up: deque[Future[Answer]] = deque()
+        self._unwanted: dict[int, float] = {}
         self._n_submitted = 0
         self._retried = 0
         self._is_closing = False
@@ -111,6 +116,12 @@ class StandingPool(Generic[Task, Answer]):
                 self._thread.start()
         self._ring()
         return future
+
+    def give_up(self, future: Future[Answer]) -> None:
+        """Nobody wants an answer any more: it is not begun, or its worker ends soon with it."""
+        if not future.cancel() and not future.done():
+            self._given_up.append(future)
+            self._ring()
 
     def close(self) -> None:
         """Ends all workers. Tasks at work are waited for, ten seconds at most; others fail."""
@@ -178,6 +189,7 @@ class StandingPool(Generic[Task, Answer]):
                 return
             crew.wait(queue, BUSY_SECONDS if self._drawn else IDLE_SECONDS)
             self._hear()
+            self._drop(crew, queue)
             self._retried = retried_before + queue.retried
             while queue.has_result:
                 self._settle(queue)
@@ -194,6 +206,19 @@ class StandingPool(Generic[Task, Answer]):
             elif future.set_running_or_notify_cancel():
                 self._drawn[task.number] = future
                 yield task
+
+    def _drop(
+        self, crew: ProcessCrew[Numbered, Answer], queue: TaskQueue[Numbered, Answer]
+    ) -> None:
+        """Ends what nobody has wanted for a while."""
+        while self._given_up:
+            future = self._given_up.popleft()
+            found = [number for number, drawn in self._drawn.items() if drawn is future]
+            self._unwanted |= dict.fromkeys(found, time.monotonic() + GIVE_UP_SECONDS)
+        if self._unwanted:
+            self._unwanted = {n: due for n, due in self._unwanted.items() if n in self._drawn}
+            now = time.monotonic()
+            crew.drop(lambda task: self._unwanted.get(task.number, now) < now, queue)
 
     def _settle(self, queue: TaskQueue[Numbered, Answer]) -> None:
         result = queue.consume()

@@ -19,7 +19,7 @@ from pff_stream.validator.failed import FailedCheck
 from pff_stream.validator.many import name_and_document, size_of
 from pff_stream.validator.opening import FINDINGS
 from pff_stream.validator.result import CheckResult
-from pff_stream.validator.serving import ClosedError
+from pff_stream.validator.serving import Asked, ClosedError, Stop
 from pff_stream.validator.validator import Validator
 from pff_stream.validator.window import PER_CHECK, Limits
 
@@ -108,9 +108,11 @@ class AsyncValidator:
         Do not change the document before it is answered: it is read by another thread.
         """
         validator = self._opened()
+        stop = Stop()
+        asked = Asked(findings, prepared=True, stop=stop)
         await self._room.acquire()
         try:
-            future = self._executor.submit(_checked, validator, document, name, findings)
+            future = self._executor.submit(validator.checked, document, name, asked)
         except RuntimeError:  # closed while this waited
             self._room.release()
             raise ClosedError from None
@@ -118,6 +120,7 @@ class AsyncValidator:
         try:
             return await asyncio.wrap_future(future)
         except asyncio.CancelledError:
+            stop.set()
             task = asyncio.current_task()
             if self._is_closed and future.cancelled() and not (task and task.cancelling()):
                 raise ClosedError from None
@@ -190,13 +193,6 @@ class AsyncValidator:
         """In whatever thread: there is room for another document."""
         with suppress(RuntimeError):  # the loop has ended, and nobody waits
             self._loop.call_soon_threadsafe(self._room.release)
-
-
-def _checked(
-    validator: Validator, document: object, name: str, findings: int | None
-) -> CheckResult:
-    """In a thread: the result with what would take long to make where it is asked for."""
-    return validator.checked(document, name, findings, prepared=True)
 
 
 async def _apart(function: Callable[[], Value]) -> Value:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pff_stream.errors import UsageError
 from pff_stream.validator.checker import Checked, Checker, CheckOptions
@@ -29,6 +30,46 @@ class ClosedError(UsageError):
 
     def __init__(self) -> None:
         super().__init__("the validator is closed")
+
+
+class Stop:
+    """Tells whoever checks that nobody wants the result any more."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._is_set = False
+        self._then: Callable[[], None] | None = None
+
+    def set(self) -> None:
+        """From now on it is not wanted."""
+        with self._lock:
+            self._is_set = True
+            then = self._then
+        if then is not None:
+            then()
+
+    def check(self) -> None:
+        """`CancelledError` where it is set."""
+        if self._is_set:
+            raise CancelledError
+
+    def when_set(self, then: Callable[[], None]) -> None:
+        """Has a function called when it is set, or at once."""
+        with self._lock:
+            self._then = then
+            is_set = self._is_set
+        if is_set:
+            then()
+
+
+class Asked(NamedTuple):
+    """What is asked for of a document."""
+
+    n: int | None
+    """Findings; None: all."""
+    prepared: bool = False
+    """Whether findings are to be objects at once, which takes longer than to find them."""
+    stop: Stop | None = None
 
 
 class Serving:
@@ -48,23 +89,22 @@ class Serving:
         """Process ids of workers: there are none."""
         return []
 
-    def check(
-        self, document: object, name: str, n: int | None, *, prepared: bool = False
-    ) -> CheckResult:
-        """What a document comes to; waits where as many as can be are being checked.
-
-        `prepared`: with its findings as objects, which takes longer than to find them.
-        """
-        checked = self.checked(document, name, n)
+    def check(self, document: object, name: str, asked: Asked) -> CheckResult:
+        """What a document comes to; waits where as many as can be are being checked."""
+        checked = self.checked(document, name, asked.n, asked.stop)
         result = CheckResult(checked, self.rules, self.options.told, self.rows)
-        if prepared:
+        if asked.prepared:
             result.prepare()
         return result
 
-    def checked(self, document: object, name: str, n: int | None) -> Checked:
+    def checked(
+        self, document: object, name: str, n: int | None, stop: Stop | None = None
+    ) -> Checked:
         """The same as data."""
         content = content_of(document, name, self.options.longest_document)
         with self._checker() as checker:
+            if stop is not None:
+                stop.check()
             return checker.check(content, n)
 
     def rows(self, graph: GraphView) -> bytes:

@@ -13,7 +13,7 @@ from pff_stream.validator.failed import FailedCheck
 from pff_stream.validator.many import numbered, results_of
 from pff_stream.validator.opening import FINDINGS, Opening, Places
 from pff_stream.validator.result import CheckResult
-from pff_stream.validator.serving import ClosedError
+from pff_stream.validator.serving import Asked, ClosedError
 from pff_stream.validator.window import PER_CHECK, Limits
 
 if TYPE_CHECKING:
@@ -99,16 +99,14 @@ class Validator(Closing):
         names objects without an id. Raises `DocumentError` for what is no document, or takes more
         than there is room for: the next one can be checked.
         """
-        return self.checked(document, name, findings)
+        return self.checked(document, name, Asked(findings))
 
-    def checked(
-        self, document: object, name: str, findings: int | None, *, prepared: bool = False
-    ) -> CheckResult:
-        """The same; `prepared`: with findings as objects already, wherever it is checked."""
+    def checked(self, document: object, name: str, asked: Asked) -> CheckResult:
+        """The same, as it is asked for; `CancelledError` where it is not wanted any more."""
         while True:
             serving = self._opened.serving
             try:
-                return serving.check(document, name, findings, prepared=prepared)
+                return serving.check(document, name, asked)
             except ClosedError:
                 if self._is_closed:
                     raise

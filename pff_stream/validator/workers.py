@@ -12,8 +12,9 @@ import pickle
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pff_stream.errors import DocumentError
@@ -26,7 +27,7 @@ from pff_stream.validator.checker import Checked, CheckOptions
 from pff_stream.validator.content import Content
 from pff_stream.validator.result import CheckResult, Made
 from pff_stream.validator.sent import Answered, Sent, graph_place, sent
-from pff_stream.validator.serving import ClosedError, Serving
+from pff_stream.validator.serving import Asked, ClosedError, Serving, Stop
 from pff_stream.validator.window import PER_CHECK
 
 if TYPE_CHECKING:
@@ -90,19 +91,15 @@ class WorkersServing:
         """How often a document was tried again, because its worker died."""
         return self._pool.retried
 
-    def check(
-        self, document: object, name: str, n: int | None, *, prepared: bool = False
-    ) -> CheckResult:
-        """What a document comes to; waits where there is no room for more in the window.
-
-        `prepared`: the worker makes the findings, which takes longer than to find them.
-        """
+    def check(self, document: object, name: str, asked: Asked) -> CheckResult:
+        """What a document comes to; waits where there is no room for more in the window."""
         self._pool.check_owner()
         with self._room, ExitStack() as stack:
             if self._is_closed:
                 raise ClosedError
-            task, descriptor = sent(document, name, (n, prepared), self.options, stack)
-            answer = self._answer(task)
+            wanted = asked.n, asked.prepared
+            task, descriptor = sent(document, name, wanted, self.options, stack)
+            answer = self._answer(task, asked.stop)
             if answer.totals is None or answer.notes is None:
                 raise DocumentError(answer.error)
             graph: bytes | mmap.mmap = answer.graph
@@ -131,13 +128,25 @@ class WorkersServing:
         self._pool.close()
         self._room.release(self._n_room)
 
-    def _answer(self, task: Sent) -> Answered:
+    def _answer(self, task: Sent, stop: Stop | None) -> Answered:
+        if stop is not None:
+            stop.check()
+        future: Future[Answered] | None = None
         try:
-            return self._pool.submit(task).result()
+            future = self._pool.submit(task)
+            if stop is not None:
+                stop.when_set(partial(self._pool.give_up, future))
+            return future.result()
         except PoisonError as error:
             raise DocumentError(f"{task.content.name}: killed its worker: {error}") from None
-        except (CancelledError, PoolClosedError):
+        except CancelledError:
+            if stop is not None:
+                stop.check()
             raise ClosedError from None
+        except PoolClosedError:
+            raise ClosedError from None
+        finally:
+            future = None  # it holds the error, whose traceback holds this frame
 
 
 class WorkersResult(CheckResult):
