@@ -41,7 +41,8 @@ class AsyncValidator:
 
     What is awaited is bounded: beyond the window (four documents for each that can be checked at
     once), `check` waits before it takes the document. A check that is cancelled, or runs out of
-    time, is given up: one that nobody has begun is never begun, another ends and is forgotten.
+    time, is given up: what nobody has begun is never begun, and a worker that is still at it after
+    a second is ended; a thread goes on to the end of its document.
     """
 
     def __init__(self, rules: Rules, *, workers: int = 1, **options: Any) -> None:
