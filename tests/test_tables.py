@@ -127,6 +127,8 @@ def test_both_in_a_run(tmp_path: Path) -> None:
     path = tmp_path / "more.tsv"
     path.write_text("\t".join(ROWS[0]) + "\n")
     assert list(validate(rules, [path, table])) == expected
+    violated, satisfied = pff_stream.validate_rules(rules, table)
+    assert (list(violated), list(satisfied)) == (expected, [])
     pff_stream.encode(table, tmp_path / "a.pffg")
     pff_stream.compile(rules, tmp_path / "a.pffr")
     with pff_stream.run(tmp_path / "a.pffr", tmp_path / "a.pffg") as of_files:

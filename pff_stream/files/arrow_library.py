@@ -103,8 +103,14 @@ def import_tables(given: Iterable[object]) -> None:
 def open_stream(given: object, name: str) -> AbstractContextManager[Any]:
     """Its batches of rows, one after the other; `InputError` where it has no columns."""
     pa = import_arrow(name)
+    reader: AbstractContextManager[Any]
+    if isinstance(given, pa.Table):
+        given = given.to_reader()
+    if isinstance(given, pa.RecordBatchReader):
+        reader = given  # as it is: some versions fail to hand views to themselves
+        return reader
     try:
-        reader: AbstractContextManager[Any] = pa.RecordBatchReader.from_stream(given)
+        reader = pa.RecordBatchReader.from_stream(given)
     except (pa.ArrowException, TypeError, ValueError, ImportError) as error:
         raise InputError(
             f"{name}: found {type(given).__name__}, expected a table or a data frame: {error}"
