@@ -82,16 +82,21 @@ class StandingPool(Generic[Task, Answer]):
     def pids(self) -> list[int]:
         """Process ids of the workers there are now."""
         crew = self._crew
-        return crew.pids if crew and self._owner == os.getpid() else []
+        return crew.pids if crew and self.is_here else []
 
     @property
     def retried(self) -> int:
         """How often a task was tried again."""
         return self._retried
 
+    @property
+    def is_here(self) -> bool:
+        """Whether this is the process that opened it, and no fork of it."""
+        return self._owner == os.getpid()
+
     def check_owner(self) -> None:
         """`UsageError` in a fork of the process that opened the pool."""
-        if self._owner != os.getpid():
+        if not self.is_here:
             raise UsageError(FORKED)
 
     def submit(self, task: Task) -> Future[Answer]:
@@ -125,7 +130,7 @@ class StandingPool(Generic[Task, Answer]):
 
     def close(self) -> None:
         """Ends all workers. Tasks at work are waited for, ten seconds at most; others fail."""
-        if self._owner != os.getpid():
+        if not self.is_here:
             return
         with self._lock:
             self._is_closing = True
@@ -263,8 +268,7 @@ _all: weakref.WeakSet[StandingPool[Any, Any]] = weakref.WeakSet()
 
 def _forked() -> None:
     for pool in list(_all):
-        if pool._owner != os.getpid():
-            pool.abandon()
+        pool.abandon()
 
 
 os.register_at_fork(after_in_child=_forked)

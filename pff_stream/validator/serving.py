@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from pff_stream.errors import UsageError
 from pff_stream.validator.checker import Checked, Checker, CheckOptions
@@ -82,7 +82,7 @@ class Serving:
         """How many documents can be checked at once."""
         self._is_closed = False
         self._renew()
-        _all.add(self)
+        renewed_in_forks(self)
 
     @property
     def pids(self) -> list[int]:
@@ -147,12 +147,24 @@ class Serving:
         self.rules.forked()
 
 
-_all: weakref.WeakSet[Serving] = weakref.WeakSet()
+class Renewed(Protocol):
+    """What has locks that another thread may hold when its process is forked."""
+
+    def forked(self) -> None:
+        """In the child, before anything else: that thread is not here."""
+
+
+_all: weakref.WeakSet[Renewed] = weakref.WeakSet()
+
+
+def renewed_in_forks(one: Renewed) -> None:
+    """Has it told of forks for as long as it is there."""
+    _all.add(one)
 
 
 def _forked() -> None:
-    for serving in list(_all):
-        serving.forked()
+    for one in list(_all):
+        one.forked()
 
 
 os.register_at_fork(after_in_child=_forked)

@@ -13,7 +13,7 @@ from pff_stream.validator.failed import FailedCheck
 from pff_stream.validator.many import numbered, results_of
 from pff_stream.validator.opening import FINDINGS, Opening, Places
 from pff_stream.validator.result import CheckResult
-from pff_stream.validator.serving import Asked, ClosedError
+from pff_stream.validator.serving import Asked, ClosedError, renewed_in_forks
 from pff_stream.validator.window import PER_CHECK, Limits
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ class Validator(Closing):
         """
         self._opening = Opening(Places(threads, workers), budget, max_document, options)
         self._rules = rules if isinstance(rules, (str, os.PathLike)) else None
-        self._reloading = threading.Lock()
+        self.forked()
+        renewed_in_forks(self)
         self._is_closed = False
         self._opened = self._opening.open(rules)
 
@@ -163,6 +164,10 @@ class Validator(Closing):
             self._rules = again if isinstance(again, (str, os.PathLike)) else None
             before.serving.retire()
             before.budget.close()
+
+    def forked(self) -> None:
+        """In a fork, and at the beginning: no thread is reloading or closing it."""
+        self._reloading = threading.Lock()
 
     def close(self) -> None:
         """Ends it; what is being checked is finished first, by workers within ten seconds."""

@@ -123,6 +123,8 @@ class WorkersServing:
     def retire(self) -> None:
         """Others are in place: what has begun is waited for, then the workers end."""
         self._is_closed = True
+        if not self._pool.is_here:
+            return  # in a fork: threads of the other process may have all the room for ever
         for _ in range(self._n_room):
             self._room.acquire()
         self._pool.close()

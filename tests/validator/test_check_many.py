@@ -215,3 +215,31 @@ def test_a_fork_while_all_checks_are_taken() -> None:
     finally:
         done.set()
         thread.join()
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_fork_while_rules_are_loaded_anew() -> None:
+    """The child neither waits for the thread that loads them nor closes what is its parent's."""
+    validator = Validator.from_rules(RULES, threads=1)
+    entered, done = threading.Event(), threading.Event()
+
+    def slowly() -> Iterator[str]:
+        entered.set()
+        done.wait(60)
+        yield from RULES
+
+    thread = threading.Thread(target=validator.reload, args=(slowly(),))
+    thread.start()
+    assert entered.wait(60)
+
+    def work() -> None:
+        validator.reload(RULES)
+        assert validator.check(GOOD).ok
+        validator.close()
+
+    try:
+        assert in_a_fork(work) == 0
+    finally:
+        done.set()
+        thread.join()
+    assert validator.check(GOOD).ok

@@ -136,6 +136,8 @@ def test_a_fork_of_the_host(workers: Validator) -> None:
         with pytest.raises(UsageError, match="of which this one is a fork"):
             list(workers.check_many([GOOD]))
         assert workers.pids == []
+        workers.reload(RULES)  # which gives it workers of its own
+        assert workers.check(GOOD).ok and workers.pids
         workers.close()
         with Validator.from_rules(RULES, workers=1) as own:
             assert own.check(GOOD).ok
