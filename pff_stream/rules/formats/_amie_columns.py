@@ -21,7 +21,6 @@ from pff_stream.rules.columns import (
 )
 from pff_stream.rules.rule import Rejected
 
-COLUMNS = (PREDICTIONS, SUPPORT, CONFIDENCE, PCA_CONFIDENCE, PCA_PREDICTIONS, HEAD_COVERAGE)
 RULE = "rule"
 
 # The first name of a column that a header has is taken: AMIE of 2013 has `Support` beside

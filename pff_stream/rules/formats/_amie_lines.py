@@ -15,7 +15,7 @@ import msgpack
 
 from pff_stream.files.lines import text_lines
 from pff_stream.rules.formats._amie_columns import WITHOUT_HEADER, Layout, layout_of
-from pff_stream.rules.formats._amie_text import ANYBURL_LINE, VARIABLE, Unclear, expanded, read_text
+from pff_stream.rules.formats._amie_text import VARIABLE, Unclear, expanded, read_text
 from pff_stream.rules.rule import Lookup, Rejected, UnreadableRulesError
 
 if TYPE_CHECKING:
@@ -27,10 +27,40 @@ MAX_NAMESPACES_CHARACTERS = 1 << 15
 """Of all namespaces of a source together."""
 
 
+MOST_UNCLEAR = 20
+"""Texts that are looked at to tell whether they are rules of AMIE."""
+
 _RULE_PART = re.compile(rf"=> |^{VARIABLE}(?:  |!=)|  {VARIABLE}(?:  |$)|[(,]{VARIABLE}[,)]")
 """What no line of the log has: a line with it is a rule, perhaps a broken one."""
 _NAMESPACE = re.compile(r"(p[0-9]+):(\S+)")
 _USES_NAMESPACE = re.compile(r'(?:^|[ (,^"=])p[0-9]+:')
+
+
+def is_amie(first_bytes: bytes) -> bool:
+    """Whether a source begins as AMIE's output: the first line that tells decides."""
+    *lines, _ = (first_bytes + b"\n").decode("utf-8", "replace").split("\n")
+    unclear = 0
+    for line in lines:
+        cells = line.removeprefix("\ufeff").rstrip("\r").split("\t")
+        text = cells[0]
+        if layout_of(cells) is not None or text.startswith("Starting the mining phase... "):
+            return True
+        if text.startswith("Assuming ") and text.endswith(" as type relation"):
+            return True
+        if _is_of_anyburl(cells):
+            return False
+        if "=> " in text and _RULE_PART.search(text) is not None and unclear < MOST_UNCLEAR:
+            unclear += 1
+            if not isinstance(read_text(text), Rejected):
+                return True
+        if ") <= " in text:
+            return False
+    return False
+
+
+def _is_of_anyburl(cells: list[str]) -> bool:
+    """Whether a line has AnyBURL's columns and notation."""
+    return len(cells) == 4 and cells[0].isdigit() and cells[1].isdigit() and " <= " in cells[3]
 
 
 class AmieReader:
@@ -108,7 +138,7 @@ class AmieReader:
                 return
         elif _RULE_PART.search(line) is None:
             return
-        if len(cells) == 4 and ANYBURL_LINE.search(line):
+        if _is_of_anyburl(cells):
             expected = (
                 "AMIE's own notation: -ofmt anyburl leaves inequalities out and changes names"
             )

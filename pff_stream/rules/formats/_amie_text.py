@@ -22,14 +22,10 @@ from pff_stream.rules.rule import Atom, Different, Lookup, Rejected, Rule, Term,
 
 MAX_UNCLEAR_CHARACTERS = 4096
 """A text that is not clear is rejected where it is longer."""
-UNCLEAR_BYTES = 2 << 20
-"""What weighing the readings of one text holds at most (measured on texts made of separators)."""
 _DATALOG = re.compile(r"([^(),]+)\(([^(),]+),([^(),]+)\)(?: |$)")
 _PREFIXED = re.compile(r"(p[0-9]+):(.*)", re.DOTALL)
 _TYPED = re.compile(r"(.*\^\^)(p[0-9]+):([^>]*)>?", re.DOTALL)
-ANYBURL_LINE = re.compile(r"^(?:[0-9]+\t[0-9]+\t[0-9.eE+-]+\t)?[^\t]+\([^\t]+,[^\t]+\) <= ")
 VARIABLE = r"\?_?[a-z][0-9]{0,2}"
-_ANYBURL = re.compile(r"\) <= .*\)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +163,7 @@ def _has_names(rule: Rule, has_entity: Lookup, has_relation: Lookup) -> bool:
 
 def _problem_of(text: str) -> Rejected:
     """Why a text has no reading."""
-    if _ANYBURL.search(text):
+    if ") <= " in text and ARROW not in text:
         return Rejected(
             1,
             "AnyBURL's notation",

@@ -8,18 +8,17 @@ settle a text.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from pff_stream.files.lines import MAX_LINE_BYTES
-from pff_stream.rules.formats._amie_columns import COLUMNS, layout_of
-from pff_stream.rules.formats._amie_text import (
-    ANYBURL_LINE,
-    UNCLEAR_BYTES,
-    VARIABLE,
-    Unclear,
-    read_text,
+from pff_stream.rules.columns import (
+    CONFIDENCE,
+    HEAD_COVERAGE,
+    PCA_CONFIDENCE,
+    PCA_PREDICTIONS,
+    PREDICTIONS,
+    SUPPORT,
 )
 from pff_stream.rules.formats.interface import RuleFormat
 from pff_stream.rules.rule import Lookup, Rejected, Rule
@@ -30,14 +29,10 @@ if TYPE_CHECKING:
 
 NAMESPACES_BYTES = 128 << 10
 """What the namespaces of a source take at most."""
-
-_RULE_START = re.compile(
-    rf"(?:^|[ (,]){VARIABLE}(?:  |[,)]|!=).*(?<! ) {{0,3}}=> "
-    rf"(?:{VARIABLE}  \S.*|\S.*  {VARIABLE}"
-    rf"|[^\t]+\({VARIABLE},[^\t]+\)|[^\t]+\([^\t]+,{VARIABLE}\))"
-    r"(?:\t|\r?$)"
-)
-_LOG_START = re.compile(r"^Assuming \S+ as type relation\r?$|^Starting the mining phase\.\.\. ")
+UNCLEAR_BYTES = 2 << 20
+"""What weighing the readings of one text holds at most (measured on texts made of separators)."""
+_MARKS = (b"=> ", b"Rule\t", b"Assuming ", b"Starting the mining phase... ")
+"""One of them is in whatever AMIE's output begins with."""
 
 
 class AmieFormat(RuleFormat):
@@ -45,18 +40,16 @@ class AmieFormat(RuleFormat):
 
     name = "amie"
     default_semantics = "homomorphism"
-    columns = COLUMNS
+    columns = (PREDICTIONS, SUPPORT, CONFIDENCE, PCA_CONFIDENCE, PCA_PREDICTIONS, HEAD_COVERAGE)
 
     def matches(self, name: str, first_bytes: bytes) -> bool:
         """By the first line that is a header, a rule, or what AMIE says before all."""
-        for line in first_bytes.decode("utf-8", "replace").removeprefix("\ufeff").split("\n"):
-            if ANYBURL_LINE.search(line):
-                return False
-            if layout_of(line.rstrip("\r").split("\t")) or _LOG_START.search(line):
-                return True
-            if _RULE_START.search(line):
-                return True
-        return False
+        if not any(mark in first_bytes for mark in _MARKS):
+            return False
+        # Here: most sources are AnyBURL's, and a small run notices what is imported.
+        from pff_stream.rules.formats._amie_lines import is_amie
+
+        return is_amie(first_bytes)
 
     def memory(self) -> Mapping[str, int]:
         """A line with its rule, the readings of an unclear text, and namespaces."""
@@ -68,12 +61,13 @@ class AmieFormat(RuleFormat):
 
     def read(self, blocks: Iterator[bytes], rules: RuleSink, graph: GraphNames | None) -> None:
         """One line at a time; where names have namespaces, once more from a temporary file."""
-        # Here: a worker that settles a text imports this module, and reads no source.
         from pff_stream.rules.formats._amie_lines import AmieReader
 
         AmieReader(rules, graph).read(blocks)
 
     def settle(self, text: bytes, has_entity: Lookup, has_relation: Lookup) -> Rule | Rejected:
         """The least odd reading whose names the graph has."""
+        from pff_stream.rules.formats._amie_text import Unclear, read_text
+
         result = read_text(text.decode(), has_entity, has_relation)
         return result.rejected() if isinstance(result, Unclear) else result

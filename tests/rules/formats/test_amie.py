@@ -190,3 +190,12 @@ def test_output_for_anyburl_is_refused() -> None:
     ):
         with compiled(output, on_bad_rule="1%"):
             pass
+
+
+def test_is_told_from_others_in_bounded_work() -> None:
+    """Texts of nothing but separators, and what is no text at all."""
+    for unit in ("?a  => ", "(,", "=> ?a  ", "x(?a,", ") <= ", "Rule\t", "\t=> ", '"?a  r  '):
+        text = (unit * 4096)[:4096].encode()
+        assert not AmieFormat().matches("x", text)
+        assert not AmieFormat().matches("x", b"=> \n" + text + b"\n" + text)
+    assert not AmieFormat().matches("x", bytes(range(256)) + b"=> ")
