@@ -1,4 +1,4 @@
-"""Folders that stand for the triples in them, as PyKEEN and OpenKE write them."""
+"""Folders that stand for the triples in them, as PyKEEN, OpenKE and Spark write them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,21 @@ TRIPLES = (
 """The file that is read of a folder: the first that is there."""
 
 
-def file_of(path: str) -> str:
-    """The file of triples that a folder stands for; the path itself where it is no such folder."""
+PART = ".parquet"
+"""Files of a folder that are all read; not those that begin with a dot or an underscore."""
+
+
+def files_of(path: str) -> list[str]:
+    """The files of triples that a folder stands for; the path itself where it is no such folder."""
     if not os.path.isdir(path):
-        return path
+        return [path]
     inside = (os.path.join(path, name) for name in TRIPLES)
-    return next(filter(os.path.isfile, inside), path)
+    known = next(filter(os.path.isfile, inside), None)
+    if known is not None:
+        return [known]
+    try:
+        names = sorted(os.listdir(path))
+    except OSError:  # which is said when it is read
+        return [path]
+    parts = [name for name in names if name.lower().endswith(PART) and name[0] not in "._"]
+    return [os.path.join(path, name) for name in parts] or [path]

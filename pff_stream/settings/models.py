@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 from pff_stream.errors import UsageError
-from pff_stream.files.folders import file_of
+from pff_stream.files.folders import files_of
 from pff_stream.settings.frozen import Frozen
 from pff_stream.settings.options import OPTIONS, split_functional, split_report
 
@@ -69,8 +69,8 @@ class Inputs(Options):
     rules: str = ""
     """Rule text or a compiled rule file; `-` is standard input; empty: the command reads none."""
     triples: tuple[str, ...] = ()
-    """Triples or documents that make one graph together; `-` is standard input, a folder of PyKEEN
-    or OpenKE the triples in it."""
+    """Triples or documents that make one graph together; `-` is standard input, a folder of PyKEEN,
+    OpenKE or Spark the triples in it."""
     manifest: str | None = None
     """A list of many documents, each a graph of its own."""
     baseline: str | None = None
@@ -80,8 +80,8 @@ class Inputs(Options):
         self.read("manifest", "baseline", *["rules"] * bool(self.rules))
         # No option fills them: TRIPLES only stand on a command line.
         given = (self.triples,) if isinstance(self.triples, str) else self.triples
-        paths = tuple(file_of(str(OPTIONS["rules"].read(path, "TRIPLES"))) for path in given)
-        self.__dict__["triples"] = paths
+        paths = [str(OPTIONS["rules"].read(path, "TRIPLES")) for path in given]
+        self.__dict__["triples"] = tuple(file for path in paths for file in files_of(path))
         self.validate()
 
     def validate(self) -> None:

@@ -18,7 +18,7 @@ from pff_stream.files.decoders import (
     DecoderMemory,
     unpacked_name,
 )
-from pff_stream.files.folders import file_of
+from pff_stream.files.folders import files_of
 from pff_stream.files.sources import STANDARD_INPUT, shown
 from pff_stream.notes import READ_OTHERWISE, say
 from pff_stream.settings.columns import EXPECTED
@@ -87,8 +87,9 @@ class OpenedInputs:
         self._readers: dict[TripleFormat, TripleReader] = {}
         self._telling: set[TripleFormat] = set()
         given = [
-            file_of(os.fspath(one)) if isinstance(one, (str, os.PathLike)) else one
+            file
             for one in inputs
+            for file in (files_of(os.fspath(one)) if isinstance(one, (str, os.PathLike)) else [one])
         ]
         # Objects are compared with nothing: the answer of a data frame is another one.
         if [one for one in given if isinstance(one, str)].count(STANDARD_INPUT) > 1:

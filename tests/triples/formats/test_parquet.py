@@ -12,6 +12,7 @@ import pytest
 
 from pff_stream.errors import InputError, UsageError
 from pff_stream.files.arrow_library import held_bytes, import_arrow
+from pff_stream.settings.models import Inputs
 from pff_stream.triples.inputs import checked_lines, held_at_most
 from pff_stream.triples.options import EncodeOptions
 from tests.triples.formats.forged_parquet import with_footer
@@ -200,6 +201,24 @@ def test_recognised(tmp_path: Path) -> None:
     assert lines(str(gene)) == "PAR1\tin\tblood\n"
     both = lines(str(gene), str(tmp_path / "noname"))
     assert both == "PAR1\tin\tblood\n" + tsv(ROWS)
+
+
+def test_a_folder_of_parts(tmp_path: Path) -> None:
+    """Stands for its parts, in the order of their names; what Spark writes beside them is none."""
+    folder = tmp_path / "all.parquet"
+    folder.mkdir()
+    for number in (2, 0, 1):
+        written(folder / f"part-{number}.snappy.parquet", [ROWS[number]])
+    (folder / "_SUCCESS").touch()
+    written(folder / "_old.parquet", [("no", "no", "no")])
+    written(folder / ".part.parquet.crc", [("no", "no", "no")])
+    assert lines(str(folder)) == tsv(ROWS)
+    assert Inputs.of(triples=(str(folder),)).triples == tuple(
+        str(folder / f"part-{number}.snappy.parquet") for number in range(3)
+    )
+    (tmp_path / "none").mkdir()
+    with pytest.raises(InputError, match="none: cannot be read: Is a directory"):
+        lines(str(tmp_path / "none"))
 
 
 def test_what_is_no_parquet_file(tmp_path: Path) -> None:
