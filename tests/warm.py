@@ -127,6 +127,7 @@ def _become(
             os.close(file)
         os.chdir(folder)
         os.umask(umask)
+        sys.argv[1:] = arguments
         os.environ.clear()
         os.environ.update(environment)
         from pff_stream.cli.main import main

@@ -35,6 +35,7 @@ COMMANDS = {
     "manifest into a folder": "run --rules {rules} --manifest {manifest} --workers 2 "
     "--start-method {method} --out {out}",
 }
+OTHERS = ((0, False), (1, False), (1, True))
 METHODS = ("fork", "spawn", "forkserver", "thread")
 LATEST_SECONDS = 1.6
 OUTPUTS = {
@@ -150,7 +151,7 @@ def test_killed(tmp_path: Path, inputs: dict[str, str], command: str, whole: boo
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("whole", [False, True])
-@pytest.mark.parametrize("moment", range(3))
+@pytest.mark.parametrize("moment", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2))])
 @pytest.mark.parametrize("command", ["compile", "encode", "triples"])
 def test_killed_while_preparing(
     tmp_path: Path, inputs: dict[str, str], command: str, moment: int, whole: bool
@@ -161,8 +162,10 @@ def test_killed_while_preparing(
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("whole", [False, True])
-@pytest.mark.parametrize("moment", range(2))
+@pytest.mark.parametrize(
+    ("moment", "whole"),
+    [(0, True), *(pytest.param(*one, marks=pytest.mark.slow) for one in OTHERS)],
+)
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("command", [one for one in COMMANDS if "{method}" in COMMANDS[one]])
 def test_killed_runs(

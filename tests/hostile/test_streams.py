@@ -65,12 +65,27 @@ def test_standard_error_closed(tmp_path: Path, command: str) -> None:
     assert (tmp_path / "written").exists()
 
 
+TOGETHER = ["run", "violations", "plan", "compile", "encode", "triples", "help", "wrong"]
+SOME = [(("ready", "closed")[n % 2], STATES[n], STATES[(n + 1) % 4]) for n in range(4)]
+"""Each state of each stream once."""
+
+
 @pytest.mark.thorough
-@pytest.mark.parametrize(
-    "command", ["run", "violations", "plan", "compile", "encode", "triples", "help", "wrong"]
-)
+@pytest.mark.parametrize("command", TOGETHER)
+def test_some_together(tmp_path: Path, command: str) -> None:
+    """The exit code is the verdict's, or that of standard output."""
+    check_together(tmp_path, command, SOME)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", TOGETHER)
 def test_all_together(tmp_path: Path, command: str) -> None:
-    """Every combination: the exit code is the verdict's, or that of standard output."""
+    """Every combination."""
+    check_together(tmp_path, command, [*product(("ready", "closed"), STATES, STATES)])
+
+
+def check_together(tmp_path: Path, command: str, combinations: list[tuple[str, str, str]]) -> None:
+    """Starts the command with its streams in these states."""
     rules, triples = inputs(tmp_path)
     given, code = {
         "run": (["run", rules, triples], 1),
@@ -83,7 +98,7 @@ def test_all_together(tmp_path: Path, command: str) -> None:
         "wrong": (["run", "nothing", triples], 2),
     }[command]
     needs_output = command in ("violations", "triples")
-    for states in product(("ready", "closed"), STATES, STATES):
+    for states in combinations:
         done = started(given, streams(dict(enumerate(states))))
         ends = expected(code, states[1], needs_output=needs_output) if code != 2 else 2
         assert done.returncode == ends, (states, done.stderr)

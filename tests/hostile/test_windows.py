@@ -10,11 +10,12 @@ import lzma
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.hostile.measured import MIB, SLACK_BYTES, held_bytes, measured
-from tests.hostile.starting import started
+from tests.hostile.starting import COMMAND, started
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -57,6 +58,11 @@ PACKS: dict[str, Pack] = {
 }
 PACKED = pytest.mark.parametrize("kind", PACKS)
 ZSTD_LATER = "later.zst"
+USUAL = (ZSTD_LATER, "first.xz")
+FEW_PACKED = pytest.mark.parametrize(
+    "kind",
+    [one if one in USUAL else pytest.param(one, marks=pytest.mark.slow) for one in PACKS],
+)
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +95,14 @@ def refused(arguments: list[str | Path], standard_input: Path | None = None) -> 
     return peak.output
 
 
+def slow(*values: str) -> list[Any]:
+    """The same, in the long run only."""
+    return [pytest.param(one, marks=pytest.mark.slow) for one in values]
+
+
 @pytest.mark.thorough
 @PACKED
-@pytest.mark.parametrize("fence", ["auto", "rlimit", "none"])
+@pytest.mark.parametrize("fence", ["auto", *slow("rlimit", "none")])
 @pytest.mark.parametrize("which", ["rules", "triples"])
 def test_runs(files: Path, which: str, kind: str, fence: str) -> None:
     """Rules and triples, with every fence and without: the plan alone keeps the promise."""
@@ -101,7 +112,7 @@ def test_runs(files: Path, which: str, kind: str, fence: str) -> None:
 
 
 @pytest.mark.thorough
-@PACKED
+@FEW_PACKED
 @pytest.mark.parametrize("command", ["plan", "compile", "encode", "triples", "explain"])
 def test_other_commands(files: Path, tmp_path: Path, command: str, kind: str) -> None:
     """They decode as well."""
@@ -119,7 +130,7 @@ def test_other_commands(files: Path, tmp_path: Path, command: str, kind: str) ->
 
 
 @pytest.mark.thorough
-@PACKED
+@FEW_PACKED
 @pytest.mark.parametrize("which", ["rules", "triples"])
 def test_standard_input(files: Path, which: str, kind: str) -> None:
     """Nothing is known before it comes."""
@@ -206,7 +217,7 @@ def test_max_window_from_elsewhere(files: Path, tmp_path: Path) -> None:
 def test_the_plan_says_so(files: Path) -> None:
     """With room for it, a large window is a term of the plan, and holds what was planned."""
     rules = files / "rules-first.zst"
-    done = started(["plan", str(rules), str(files / "g.tsv"), "--json"])
+    done = started(["plan", str(rules), str(files / "g.tsv"), "--json"], command=COMMAND)
     plan = json.loads(done.stdout)
     terms = {term["name"]: term["bytes"] for term in plan["phases"][0]["terms"]}
     assert terms["decoder"] > REPEATED
