@@ -19,8 +19,8 @@ _PROFILE = "HYPOTHESIS_PROFILE"
 settings.load_profile(os.environ.get(_PROFILE, "ci"))
 
 _NOT_QUICK = ("thorough", "slow", "browser", "service", "cluster")
-_WHOLE_COMMANDS = ("cases", "hostile")
-"""Folders of tests that start commands, most of them several."""
+_WHOLE_COMMANDS = ("cases", "hostile", "pipeline")
+"""Folders of tests that start commands; quick are those that say so."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -34,6 +34,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks as `quick` what nothing says takes long; fork and thread stand for all starts."""
     for item in items:
+        if item.get_closest_marker("quick"):
+            continue
         if item.path.parent.name in _WHOLE_COMMANDS and not any(
             map(item.get_closest_marker, _NOT_QUICK)
         ):

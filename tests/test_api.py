@@ -38,6 +38,7 @@ def test_outcomes_of_lists() -> None:
     assert (third.outcome.word, third.reason) == ("vacuous", "relation not in the graph")
 
 
+@pytest.mark.thorough
 def test_two_lists_for_the_original_service() -> None:
     """`validate_rules` gives the violated and the satisfied rules."""
     violated, satisfied = validate_rules([*RULES, "knows(X,Y) <= knows(X,Y)"], TRIPLES, workers=1)

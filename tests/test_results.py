@@ -24,6 +24,7 @@ TRIPLES = [
 ]
 
 
+@pytest.mark.thorough
 def test_what_a_run_comes_to() -> None:
     """Findings best first, all rules, those that are violated and those that hold."""
     with pff_stream.run([*RULES, HOLDS], TRIPLES, workers=1) as result:

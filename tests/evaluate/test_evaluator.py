@@ -66,6 +66,7 @@ def test_equals_reference(way: int, data: st.DataObject) -> None:
         ]
 
 
+@pytest.mark.thorough
 @given(data=st.data())
 @examples(150)
 def test_table_counts_the_same(data: st.DataObject) -> None:

@@ -100,6 +100,7 @@ def resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", METHODS)
 def test_exception_comes_back_as_itself(method: str) -> None:
     """What a task raises is raised here, with the place in the worker, and closes the pool."""
@@ -188,6 +189,7 @@ def test_one_stream_at_a_time() -> None:
             next(pool.imap_unordered(range(5)))
 
 
+@pytest.mark.thorough
 def test_while_waiting_is_called() -> None:
     """The parent is told regularly that nothing has come yet."""
     calls: list[float] = []

@@ -44,6 +44,7 @@ def test_formats_are_known_by_content(tmp_path: Path, suffix: str, block_bytes: 
         assert 0 < min(map(len, blocks)) and max(map(len, blocks)) <= block_bytes
 
 
+@pytest.mark.thorough
 def test_a_bomb_comes_in_small_blocks(tmp_path: Path) -> None:
     """64 MiB packed a thousandfold are never held at once."""
     for name, data in (

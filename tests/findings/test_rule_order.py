@@ -81,6 +81,7 @@ def test_first_rules_and_then_all(rules: list[tuple[str, float, bool]], kind: Ki
     assert order_of(lines, kind, 1) == order_of(lines, kind, None)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", [Kind.MINER, Kind.EXACT])
 @pytest.mark.parametrize("repeats", [False, True])
 def test_of_very_many(kind: Kind, repeats: bool) -> None:

@@ -37,6 +37,7 @@ def test_sound_cache(cache: Path) -> None:
     assert answer(cache) == MEASURED
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("value", [float("inf"), float("nan"), -1, 10**30, 1.5, True, "9", None])
 @pytest.mark.parametrize("field", ["anon_bytes", "helpers_bytes", "growth_bytes"])
 def test_impossible_figures(cache: Path, field: str, value: Any) -> None:
@@ -57,6 +58,7 @@ def test_worker_of_nothing(cache: Path) -> None:
     assert answer(cache).worker.bytes == 77
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("text", ["", "[]", "null", "[" * 100_000, '{"format_version": 2}'])
 def test_no_cache(cache: Path, text: str) -> None:
     """Another document is none."""

@@ -32,6 +32,7 @@ def test_names_of_the_command_line(tmp_path: Path, name: str, option: str) -> No
     assert "\nFORGED" not in said
 
 
+@pytest.mark.quick
 def test_what_stays() -> None:
     """Text of any script, and line ends that are the program's own."""
     assert printable("größe\n名前: ok", []) == "größe\n名前: ok"

@@ -38,6 +38,7 @@ def test_nothing_grows_in_a_thousand_calls(way: str) -> None:
     check(way, 1000, 20)
 
 
+@pytest.mark.quick
 def test_growth_is_found() -> None:
     """Two descriptors, five mappings or a mebibyte more are told; what jitters is not."""
     before = Held(5, 300, 1, 0, 0, 3, 20 << 20)

@@ -70,6 +70,7 @@ def test_over_allocation_poisons_one_unit(method: str) -> None:
     assert answered == [n for n in range(64) if n != 37]
 
 
+@pytest.mark.thorough
 @linux
 def test_within_its_share_a_worker_is_not_hindered() -> None:
     """The same under a share that suffices."""

@@ -35,7 +35,6 @@ def inputs(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "rules.tsv", tmp_path / "graph.tsv"
 
 
-@pytest.mark.thorough
 def test_outcomes(inputs: tuple[Path, Path]) -> None:
     """What is unknown is no violation, no example, and counted under either assumption."""
     found = {}
@@ -99,7 +98,6 @@ def test_exit_code_and_folder(inputs: tuple[Path, Path], tmp_path: Path) -> None
     assert (tmp_path / "again.tsv").read_text() == outcomes
 
 
-@pytest.mark.thorough
 def test_documents(tmp_path: Path) -> None:
     """Each document of a manifest, with its table of rules and with folders."""
     (tmp_path / "rules.tsv").write_text("plan(X,big) <= speed(X,200)\nplan(X,A) <= was(X,A)\n")

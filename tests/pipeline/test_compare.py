@@ -42,6 +42,7 @@ def found(out: Path) -> dict[tuple[str, ...], bool | None]:
     return {tuple(one["triple"]): one.get("new") for one in map(json.loads, lines)}
 
 
+@pytest.mark.quick
 def test_new_fixed_and_no_longer_predicted(tmp_path: Path) -> None:
     """By key, whatever the order of triples and rules."""
     old = result(tmp_path, "old", floor=0.5, findings="all")
@@ -61,7 +62,6 @@ def test_new_fixed_and_no_longer_predicted(tmp_path: Path) -> None:
     assert (counts["new"], counts["fixed"], counts["no_longer_predicted"]) == (2, 1, 1)
 
 
-@pytest.mark.thorough
 def test_the_same_again_has_nothing_new(tmp_path: Path) -> None:
     """Of no finding it is said that it is new."""
     old = result(tmp_path, "old", floor=0.5, findings="all")
@@ -75,8 +75,8 @@ def test_the_same_again_has_nothing_new(tmp_path: Path) -> None:
     ("options", "error"),
     [
         ({"confidence": "exact"}, "ranked by 'miner/max/closed', expected exact/max/closed"),
-        pytest.param({"cut": True}, "without --floor", marks=pytest.mark.thorough),
-        pytest.param({"text": "{}"}, "expected a finding", marks=pytest.mark.thorough),
+        pytest.param({"cut": True}, "without --floor"),
+        pytest.param({"text": "{}"}, "expected a finding"),
     ],
 )
 def test_what_cannot_be_compared(options: dict[str, Any], error: str, tmp_path: Path) -> None:

@@ -11,8 +11,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from pff_stream.report.message import key_of
 from tests.findings.planted import N_DOCUMENTS, N_ERRORS, Planted, PlantedDocuments
 from tests.findings.test_planted_places import planted
@@ -81,7 +79,6 @@ def check(out: Path, documents: PlantedDocuments) -> None:
     assert set(best.values()) <= {None}
 
 
-@pytest.mark.thorough
 def test_all_planted_errors_are_found(tmp_path: Path) -> None:
     """156 in 3,000 documents, each with its pointer and line."""
     documents = planted()
@@ -91,7 +88,6 @@ def test_all_planted_errors_are_found(tmp_path: Path) -> None:
     check(tmp_path / "out", documents)
 
 
-@pytest.mark.thorough
 def test_the_same_by_table_and_by_results(tmp_path: Path) -> None:
     """However they are made, with however many workers: the same bytes."""
     documents = planted(SOME, 16)
@@ -109,7 +105,6 @@ def test_the_same_by_table_and_by_results(tmp_path: Path) -> None:
     assert len(texts) == 1
 
 
-@pytest.mark.thorough
 def test_each_document_alone(tmp_path: Path) -> None:
     """A run over one of them finds the same, but for its name and its key."""
     documents = planted(SOME, 16)
@@ -127,7 +122,6 @@ def test_each_document_alone(tmp_path: Path) -> None:
         assert alone == of_all
 
 
-@pytest.mark.thorough
 def test_killed_and_resumed(tmp_path: Path) -> None:
     """Whatever was done when it was killed, the same bytes come out."""
     documents = planted(SOME, 16)

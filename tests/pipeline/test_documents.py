@@ -121,10 +121,12 @@ class Stopping(Silent):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("folders", [pytest.param(False, marks=pytest.mark.thorough), True])
 @pytest.mark.parametrize(
-    "after",
-    [pytest.param(0, marks=pytest.mark.thorough), 4, pytest.param(11, marks=pytest.mark.thorough)],
+    ("after", "folders"),
+    [
+        pytest.param(4, True, marks=pytest.mark.quick),
+        *((after, folders) for after in (0, 11) for folders in (False, True)),
+    ],
 )
 def test_resumed(inputs: Path, folders: bool, after: int) -> None:
     """A run that was interrupted goes on to the same bytes, wherever it was."""
@@ -150,7 +152,6 @@ def test_resumed(inputs: Path, folders: bool, after: int) -> None:
     assert (out / "tasks").exists() is folders
 
 
-@pytest.mark.thorough
 def test_an_altered_document(inputs: Path) -> None:
     """What is done is not mixed with another document's content."""
     asked: dict[str, Any] = {

@@ -32,6 +32,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("rules", ["rules.tsv", "rules.pffr"])
 @pytest.mark.parametrize("triples", ["triples.tsv", "triples.pffg"])
 def test_json(folder: Path, rules: str, triples: str, capfd: pytest.CaptureFixture[str]) -> None:

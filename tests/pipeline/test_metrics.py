@@ -43,6 +43,7 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
+@pytest.mark.quick
 def test_each_kind_of_row(tmp_path: Path) -> None:
     """What has no value is an empty cell; a line that could not be read keeps its text."""
     (tmp_path / "rules.tsv").write_text(RULES)
@@ -59,7 +60,6 @@ def test_each_kind_of_row(tmp_path: Path) -> None:
     assert not any(last[name] for name in list(last)[3:17])
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize("assumption", ["closed", "partial"])
 def test_every_rule_of_umls(data: Path, tmp_path: Path, assumption: str) -> None:
     """Shares follow from the counts; facts are counted in the triples themselves."""

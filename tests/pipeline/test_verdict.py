@@ -20,6 +20,7 @@ def totals(violations: int = 0, **outcomes: int) -> Totals:
     return Totals(counts, Counts(100, 100 - violations), violations, 0, 0, 0, ())
 
 
+@pytest.mark.quick
 @pytest.mark.parametrize("documents", [1, 2])
 @pytest.mark.parametrize(
     ("violations", "outcomes", "fails", "code", "reason"),
@@ -89,6 +90,7 @@ def test_rules_that_a_graph_rejects(
     assert (alone.returncode, last_said(alone)) == (2, last_said(ended))
 
 
+@pytest.mark.quick
 def test_failed_documents_come_before_violations(inputs: Path) -> None:
     """A document that could not be evaluated ends a run with 4, violations of others or not."""
     (inputs / "m.yaml").write_text("tasks:\n  - bad: bad.json\n  - good: good.json\n")

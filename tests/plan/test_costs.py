@@ -62,6 +62,7 @@ def test_no_home_is_made(home: Path, monkeypatch: pytest.MonkeyPatch, variable: 
     assert [path.name for path in home.iterdir()] == ["file"]
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux", reason="page tables as /proc tells them")
 def test_a_process_of_another_size_is_probed_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -87,6 +88,7 @@ def test_a_process_of_another_size_is_probed_anew(
     assert probes() == 2
 
 
+@pytest.mark.thorough
 def test_a_probe_leaves_no_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that is a thread sets none: it would hold this process as long as it lives."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

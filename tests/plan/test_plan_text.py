@@ -40,7 +40,9 @@ def settings(folder: Path, way: str, **options: Any) -> RunSettings:
 
 
 @pytest.mark.parametrize("way", ["graph", "document", "manifest"])
-@pytest.mark.parametrize("budget", [None, 1 << 30, 1 << 20])
+@pytest.mark.parametrize(
+    "budget", [None, pytest.param(1 << 30, marks=pytest.mark.thorough), 1 << 20]
+)
 def test_a_plan_fits_80_columns(way: str, budget: int | None, tmp_path: Path) -> None:
     """Whether it fits the budget or not, with reports of long names."""
     report = tmp_path / LONG / "report.tsv"
@@ -55,6 +57,7 @@ def test_a_plan_fits_80_columns(way: str, budget: int | None, tmp_path: Path) ->
         assert fits(refusal(plan), LEAD)
 
 
+@pytest.mark.thorough
 def test_a_sweep_fits_80_columns(tmp_path: Path) -> None:
     """Its budget goes on in the next line."""
     made = make_sweep(settings(tmp_path, "graph"), "workers=1..2", Silent())

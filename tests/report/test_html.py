@@ -79,6 +79,7 @@ def test_hostile_names_do_nothing() -> None:
     assert not [c for c in page.text if not c.isprintable() and c != "\n"]
 
 
+@pytest.mark.thorough
 def test_the_page_is_bounded() -> None:
     """However many and long the findings are; what is left out is said."""
     long = by_hand(*(n / 5000 for n in range(2500)))

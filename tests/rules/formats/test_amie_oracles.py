@@ -106,6 +106,7 @@ def test_literals_in_quotes_are_whole() -> None:
     agrees_with_amie(counted(output_of(AMIE, "lit-v351"), graph, settled=True))
 
 
+@pytest.mark.thorough
 def test_every_rule_of_every_oracle(shared_data: Path) -> None:
     """All that AMIE mined for the oracles, of WN18RR and FB15k-237, too."""
     folder = shared_data / "amie"
