@@ -69,6 +69,7 @@ def test_a_sequence_is_as_a_list(result: Any, name: str) -> None:
         hash(lazy)
 
 
+@pytest.mark.thorough
 def test_the_same_as_the_files_have(result: Any, tmp_path: Path, data: Path) -> None:
     """In a folder of the caller's, which stays."""
     folder, out = data / "umls", tmp_path / "out"
@@ -82,6 +83,7 @@ def test_the_same_as_the_files_have(result: Any, tmp_path: Path, data: Path) -> 
     assert len(kept.metrics) == len((out / "metrics.tsv").read_text().splitlines()) - 1
 
 
+@pytest.mark.thorough
 def test_results_live_as_long_as_what_is_read_from_them() -> None:
     """A temporary folder is gone with the last sequence, or when the result is closed."""
     result = pff_stream.run(RULES, TRIPLES, workers=1)
@@ -100,12 +102,14 @@ def test_results_live_as_long_as_what_is_read_from_them() -> None:
         len(closed.metrics)
 
 
+@pytest.mark.thorough
 def test_without_findings() -> None:
     """None are looked for, and there are none."""
     result = pff_stream.run(RULES, TRIPLES, findings=0, workers=1)
     assert list(result.findings) == [] and len(result.violated) == 2
 
 
+@pytest.mark.thorough
 def test_what_goes_wrong_is_raised(tmp_path: Path) -> None:
     """As by the command, with nothing left behind."""
     before = set(os.listdir(os.environ.get("TMPDIR", "/tmp")))

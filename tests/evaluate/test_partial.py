@@ -117,6 +117,7 @@ def test_in_blocks(data: st.DataObject) -> None:
     agrees(results, rules, triples, semantics, places, partial=partial)
 
 
+@pytest.mark.thorough
 @given(data=st.data())
 @examples(150)
 def test_table(data: st.DataObject) -> None:

@@ -23,8 +23,6 @@ from tests.examples import examples
 from tests.report.cases import Line, source_chunks, store_runs
 from tests.report.layout import graph_of_names
 
-pytestmark = pytest.mark.quick
-
 CONFIDENCES = (0.25, 0.5, 0.5000000001, 1.0)
 TEXTS = st.text("abc", min_size=1, max_size=3) | st.text("xyz", min_size=90, max_size=400)
 

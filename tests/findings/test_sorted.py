@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from pff_stream.errors import RefusedError
 from pff_stream.findings._sorted import BUFFER_BYTES, Sorter, sorter_bytes
 
-pytestmark = pytest.mark.quick
 LEAST_BYTES = 1 << 16
 
 

@@ -78,6 +78,7 @@ def expected(reference: Reference, documents: list[str], names: list[str]) -> It
             yield "\t".join(triple) if is_good(triple) else ""
 
 
+@pytest.mark.thorough
 @given(
     st.lists(_OBJECTS, min_size=1, max_size=4),
     st.integers(1, 40),
