@@ -321,6 +321,19 @@ cdef class Joined:
                 at += 9 + ATOM_BYTES * <size_t>n_atoms
         return entries, ranks
 
+    def facts(self, bytes witness):
+        """The triples of a witness by name."""
+        cdef const int32_t* ids = <const int32_t*>PyBytes_AS_STRING(witness)
+        cdef Py_ssize_t i, n = len(witness) // ATOM_BYTES
+        cdef list found = []
+        for i in range(n):
+            found.append((
+                self.entity(<uint32_t>ids[3 * i]).decode("utf-8", "surrogateescape"),
+                self.relation(<uint32_t>ids[3 * i + 1]).decode("utf-8", "surrogateescape"),
+                self.entity(<uint32_t>ids[3 * i + 2]).decode("utf-8", "surrogateescape"),
+            ))
+        return tuple(found)
+
     # --- what stands in a triple's place ---------------------------------------------------------
 
     def standing(self, uint64_t relation, bint of_object, uint64_t entity, Py_ssize_t n):

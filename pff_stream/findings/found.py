@@ -9,8 +9,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from pff_stream.report.message import key_of, message_of
 from pff_stream.report.records import Names
@@ -45,8 +45,7 @@ class Described:
     document: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(NamedTuple):
     """A finding as it was packed."""
 
     names: tuple[bytes, bytes, bytes]
@@ -97,7 +96,7 @@ class FoundFindings:
     def __init__(self, joined: Joined, chosen: Rules, described: Described) -> None:
         self._joined = joined
         self._described = described
-        self._rule = lru_cache(KEPT_RULES)(chosen.rule)
+        self._rule = lru_cache(KEPT_RULES)(partial(_told, chosen))
 
     def __iter__(self) -> Iterator[Finding]:
         return map(self.finding, self._joined)
@@ -120,7 +119,7 @@ class FoundFindings:
         triple = _names(*entry.names)
         reasons = tuple(self._reason(*one) for one in entry.reasons)
         by_object = entry.reasons[0][1]
-        score = entry.noisy_or if described.by_score else self._rule(entry.first).confidence
+        score = entry.noisy_or if described.by_score else self._rule(entry.first)[3]
         return Finding(
             triple=triple,
             reasons=reasons,
@@ -143,17 +142,14 @@ class FoundFindings:
         )
 
     def _reason(self, rank: int, by_object: bool, witness: bytes) -> FindingReason:
-        rule: RankedRule = self._rule(rank)
-        joined = self._joined
-        return FindingReason(
-            line=rule.line,
-            text=_text(rule.text),
-            witness=tuple(
-                _names(joined.entity(s), joined.relation(r), joined.entity(o))
-                for s, r, o in _ATOM.iter_unpack(witness)
-            ),
-            confidence=rule.own_confidence,
-        )
+        line, text, confidence, _ = self._rule(rank)
+        return FindingReason(line, text, self._joined.facts(witness), confidence)
+
+
+def _told(chosen: Rules, rank: int) -> tuple[int, str, float, float]:
+    """What is said of a rule: line, text, the confidence of this line, and that it is ranked by."""
+    rule = chosen.rule(rank)
+    return rule.line, _text(rule.text), rule.own_confidence, rule.confidence
 
 
 def _text(name: bytes) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from itertools import islice
 
 from pff_stream.findings.places import ANY, PlaceSources, Wanted, find_places
 from pff_stream.notes import Notes
@@ -39,17 +39,17 @@ def wanted_by(findings: Sequence[Finding]) -> list[Wanted]:
 
 
 def placed(findings: Sequence[Finding], places: Sequence[Place | None]) -> list[Finding]:
-    """The findings with the places of what `wanted_by` them, in its order."""
+    """The same findings, told the places of what `wanted_by` them, in its order."""
     found = iter(places)
     return [_placed(one, next(found), found) for one in findings]
 
 
 def _placed(finding: Finding, where: Place | None, places: Iterator[Place | None]) -> Finding:
-    reasons = tuple(
-        replace(reason, where=tuple(next(places) for _ in reason.witness))
-        for reason in finding.reasons
-    )
-    return replace(finding, where=where, reasons=reasons)
+    # They were made just now and nobody has seen them: a copy of each costs as much as making it.
+    for reason in finding.reasons:
+        object.__setattr__(reason, "where", tuple(islice(places, len(reason.witness))))
+    object.__setattr__(finding, "where", where)
+    return finding
 
 
 def _instead(finding: Finding) -> Wanted:
@@ -65,5 +65,9 @@ def _instead(finding: Finding) -> Wanted:
 
 
 def _bytes(triple: Names) -> tuple[bytes, bytes, bytes]:
-    subject, relation, object_ = (name.encode("utf-8", "surrogateescape") for name in triple)
-    return subject, relation, object_
+    subject, relation, object_ = triple
+    return (
+        subject.encode("utf-8", "surrogateescape"),
+        relation.encode("utf-8", "surrogateescape"),
+        object_.encode("utf-8", "surrogateescape"),
+    )

@@ -14,10 +14,8 @@ KEY_BYTES = 8
 
 def key_of(document: str, triple: Names) -> str:
     """16 hex digits, the same for the same triple of the same document (BLAKE2b)."""
-    hashed = hashlib.blake2b(digest_size=KEY_BYTES)
-    for part in (document, *triple):
-        hashed.update(part.encode("utf-8", "surrogateescape") + b"\0")
-    return hashed.hexdigest()
+    text = "\0".join((document, *triple, "")).encode("utf-8", "surrogateescape")
+    return hashlib.blake2b(text, digest_size=KEY_BYTES).hexdigest()
 
 
 def message_of(
