@@ -14,6 +14,7 @@ from pff_stream.report.streams import Finding, FindingReason, Found, Place, Rule
 from pff_stream.result_tables import FindingColumns, MetricColumns, stream_of
 
 pa = pytest.importorskip("pyarrow", reason="tables need the extra parquet")
+pytestmark = pytest.mark.thorough
 
 
 @pytest.fixture(scope="module")
