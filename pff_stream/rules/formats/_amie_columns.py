@@ -48,6 +48,8 @@ class Layout:
     """Of a line, the rule counted."""
     places: tuple[tuple[int, MinerColumn, str], ...]
     """Cell, column, and the name that messages call it."""
+    rule: int = 0
+    """The cell of the rule."""
 
     def values(self, cells: list[str]) -> dict[str, float | int | None] | Rejected:
         """What the miner says of a rule, by column; negative numbers are no value."""
@@ -102,6 +104,10 @@ _ALL = _layout(
 _WITHOUT_STD = _layout(
     "Head Coverage", "PCA Confidence", "Positive Examples", "PCA Body size", "Functional variable"
 )
+COUNTED = Layout(
+    4, ((0, PREDICTIONS, "predictions"), (1, SUPPORT, "support"), (2, CONFIDENCE, "confidence")), 3
+)
+"""Of the `rules.tsv` that a run over AMIE's rules writes."""
 WITHOUT_HEADER: Mapping[int, Layout] = {
     layout.n_cells: layout for layout in (_ALL, _WITHOUT_STD, Layout(1, ()))
 }

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import msgpack
 
 from pff_stream.files.lines import text_lines
-from pff_stream.rules.formats._amie_columns import WITHOUT_HEADER, Layout, layout_of
+from pff_stream.rules.formats._amie_columns import COUNTED, WITHOUT_HEADER, Layout, layout_of
+from pff_stream.rules.formats._amie_readings import ARROW
 from pff_stream.rules.formats._amie_text import VARIABLE, Unclear, expanded, read_text
 from pff_stream.rules.rule import Lookup, Rejected, UnreadableRulesError
 
@@ -47,8 +48,10 @@ def is_amie(first_bytes: bytes) -> bool:
             return True
         if text.startswith("Assuming ") and text.endswith(" as type relation"):
             return True
-        if _is_of_anyburl(cells):
-            return False
+        if _has_counts(cells):
+            text = cells[3]
+            if ARROW not in text:
+                return False
         if "=> " in text and _RULE_PART.search(text) is not None and unclear < MOST_UNCLEAR:
             unclear += 1
             if not isinstance(read_text(text), Rejected):
@@ -58,9 +61,9 @@ def is_amie(first_bytes: bytes) -> bool:
     return False
 
 
-def _is_of_anyburl(cells: list[str]) -> bool:
-    """Whether a line has AnyBURL's columns and notation."""
-    return len(cells) == 4 and cells[0].isdigit() and cells[1].isdigit() and " <= " in cells[3]
+def _has_counts(cells: list[str]) -> bool:
+    """Whether a line has AnyBURL's columns, as `rules.tsv` of a run: counts before the rule."""
+    return len(cells) == 4 and cells[0].isdigit() and cells[1].isdigit()
 
 
 class AmieReader:
@@ -138,14 +141,15 @@ class AmieReader:
                 return
         elif _RULE_PART.search(line) is None:
             return
-        if _is_of_anyburl(cells):
+        if _has_counts(cells) and ARROW not in cells[3]:
             expected = (
                 "AMIE's own notation: -ofmt anyburl leaves inequalities out and changes names"
             )
             raise UnreadableRulesError(number, "a rule in AnyBURL's notation", expected)
         layout = self._layout
         if layout is None:
-            layout = self._layout = WITHOUT_HEADER.get(len(cells))
+            counted = _has_counts(cells)
+            layout = self._layout = COUNTED if counted else WITHOUT_HEADER.get(len(cells))
             if layout is None:
                 raise UnreadableRulesError(
                     number,
@@ -160,9 +164,9 @@ class AmieReader:
             return
         values = layout.values(cells)
         if isinstance(values, Rejected):
-            self._reject(number, cells[0], values)
+            self._reject(number, cells[layout.rule], values)
             return
-        self._rule(number, cells[0], values)
+        self._rule(number, cells[layout.rule], values)
 
     def _rule(self, number: int, text: str, values: dict[str, float | int | None]) -> None:
         result = read_text(text, *self._lookups)

@@ -73,6 +73,17 @@ def test_columns_are_those_of_the_header(text: str) -> None:
     assert columns(text) == WHOLE
 
 
+def test_results_of_a_run_are_read() -> None:
+    """`rules.tsv` has AMIE's texts behind the counts; AnyBURL's texts there are AnyBURL's."""
+    some = {name: WHOLE[name] for name in ("predictions", "support", "confidence")}
+    found = columns(f"8\t2\t0.25\t{TEXT}\n")
+    assert {name: found[name] for name in some} == some
+    assert found["pca_predictions"] == [-1]
+    assert not AmieFormat().matches("x", b"8\t2\t0.25\th(X,a => b) <= r(X,?a)\n")
+    with compiled(f"8\t2\t0.25\t{TEXT}\n8\tx\t0.25\t{TEXT}\n".encode()) as (report, _):
+        assert str(report.rejections[0]).startswith("line 2, column 3: found 'x', expected a whole")
+
+
 def test_no_value() -> None:
     """What is left out, below 0, or no number at all."""
     without_std = f"{TEXT}\t0.5\t0.5\t2\t4\t?a\n"
