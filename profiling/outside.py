@@ -2,8 +2,8 @@
 
 Two figures: the sum of Pss_Anon, VmPTE and shared memory, sampled; and the peak of a control group
 that holds the command and nothing else, where one can be made (it counts memory that nobody maps,
-and kernel memory), without the pages of files, which the kernel takes back when they are in the
-way. Does not judge them.
+and kernel memory). Pages of files count as far as they are planned: the kernel takes others back
+when they are in the way. Does not judge them.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from planner import procfs
 from planner.cgroups import own_groups
@@ -127,7 +127,8 @@ class Peak:
     tree_bytes: int
     """Sampled: anonymous memory, page tables, shared memory."""
     group_bytes: int | None
-    """The most that the group held besides pages of files; None where no group could be made."""
+    """The most that the group held, pages of files as far as they are planned; None where no group
+    could be made."""
     file_bytes: int
     """The most pages of files that were seen charged to the group."""
     kernel_bytes: int
@@ -167,10 +168,11 @@ def measure(
     keep_samples: bool = False,
     interval_seconds: float = _INTERVAL_SECONDS,
     standard_input: str | None = None,
+    page_cache_bytes: int = 0,
 ) -> Peak:
     """Runs the command to its end and says what it held; its output is kept, not judged.
 
-    `standard_input` is a file that it reads there.
+    `standard_input` is a file that it reads there; so many bytes of files count.
     """
     with group(limit_bytes) as own, open(standard_input or os.devnull, "rb") as given:
         began = time.perf_counter()
@@ -182,7 +184,7 @@ def measure(
         while process.poll() is None:
             watch.sample()
             if own.path:
-                _note(own, found)
+                _note(own, found, page_cache_bytes)
             if keep_samples:
                 moment = time.perf_counter() - began
                 files = own.statistics().get("total_cache", 0) if own.path else 0
@@ -197,11 +199,18 @@ def measure(
         peak_bytes, found.oom_kills = own.peak_bytes, own.oom_kills
         if peak_bytes is not None:
             # What was held at the kernel's peak, at least: it may lie between two samples.
-            found.group_bytes = max(found.group_bytes or 0, peak_bytes - found.file_bytes)
+            least_bytes = peak_bytes - max(0, found.file_bytes - page_cache_bytes)
+            found.group_bytes = max(found.group_bytes or 0, least_bytes)
     return found
 
 
-def _note(own: Group, found: Peak) -> None:
+def page_cache_bytes(plan: Mapping[str, Any]) -> int:
+    """Pages of files in the largest phase of a plan, of which each is a term that says so."""
+    largest = max(plan["phases"], key=lambda phase: int(phase["bytes"]))
+    return sum(int(term["bytes"]) for term in largest["terms"] if "page cache" in term["source"])
+
+
+def _note(own: Group, found: Peak, page_cache_bytes: int) -> None:
     before_bytes = own.now_bytes
     statistics = own.statistics()
     # Pages of files that came or went meanwhile are nothing that was held.
@@ -212,6 +221,7 @@ def _note(own: Group, found: Peak) -> None:
     else:
         files = statistics.get("file", 0) - statistics.get("shmem", 0)
         kernel = statistics.get("kernel", 0) - statistics.get("pagetables", 0)
-    found.group_bytes = max(found.group_bytes or 0, charged_bytes - files)
+    counted = charged_bytes - max(0, files - page_cache_bytes)
+    found.group_bytes = max(found.group_bytes or 0, counted)
     found.file_bytes = max(found.file_bytes, files)
     found.kernel_bytes = max(found.kernel_bytes, kernel)

@@ -29,7 +29,7 @@ from pathlib import Path
 
 from profiling import document_grid
 from profiling.grid_page import write_document
-from profiling.outside import Peak, group, measure
+from profiling.outside import Peak, group, measure, page_cache_bytes
 from profiling.seeded import write_rules, write_triples
 
 MIB = 1 << 20
@@ -222,10 +222,12 @@ def measured(configuration: Configuration, inputs: Inputs) -> Outcome:
         for _ in range(2):  # the first one finds out what a worker costs here, if nobody has yet
             plan = subprocess.run([*planning, *options], check=True, capture_output=True, text=True)
         inputs.files(configuration)  # text that was read is no longer in the page cache
-        peak = measure([*COMMAND, "run", "--quiet", *options])
+        planned = json.loads(plan.stdout)
+        command = [*COMMAND, "run", "--quiet", *options]
+        peak = measure(command, page_cache_bytes=page_cache_bytes(planned))
         if peak.exit_code:
             raise SystemExit(f"{configuration}: exit code {peak.exit_code}\n{peak.output}")
-    return Outcome(configuration, int(json.loads(plan.stdout)["peak_bytes"]), peak)
+    return Outcome(configuration, int(planned["peak_bytes"]), peak)
 
 
 def series_verdict(outcomes: Iterable[Outcome]) -> tuple[str, int]:

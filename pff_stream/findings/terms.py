@@ -70,12 +70,16 @@ def _sorts_written() -> Term:
     return Term.of("sorts being written", files, f"{_SOURCE}; page cache", group=KERNEL)
 
 
-def listing_terms(n_rules: int) -> list[Term]:
-    """What is held while workers list violations: the order of the rules, and their ranks."""
+def listing_terms(n_rules: int, *, in_memory: bool) -> list[Term]:
+    """What is held while workers list violations: the order of the rules, and their ranks.
+
+    Ranks are in a temporary file that all workers map; `in_memory`: temporary files are memory.
+    """
     ranks = given("rules", n_rules) * _RANK_BYTES
+    source = "header of the rule file"
     return [
         Term.of("rules in order", given("sort", reading_bytes(RANKING_BYTES)), _SOURCE),
-        Term.of("ranks of rules", ranks, "header of the rule file"),
+        *([Term.of("ranks of rules", ranks, source, group=KERNEL)] if in_memory else []),
     ]
 
 

@@ -52,10 +52,12 @@ def run_phases(sizes: RunSizes, costs: ProcessCosts, settings: Settings) -> list
         phases = [Phase("evaluate", evaluate), Phase("merge", merge)]
     else:
         written = [*found.outputs, *files_written(len(found.outputs))]
+        n_rules = sizes.rules.n_rules
+        in_memory = bool(sizes.results.spool_in_memory_bytes)
         phases = [
             Phase("evaluate", evaluate),
             Phase("merge", [*merge, *ranking_terms(found.limit), *found.outputs]),
-            Phase("list", [*evaluate, *listing_terms(sizes.rules.n_rules)]),
+            Phase("list", [*evaluate, *listing_terms(n_rules, in_memory=in_memory)]),
             Phase("join", [*_join_terms(sizes, costs, found), *written]),
         ]
     return [
