@@ -63,7 +63,10 @@ def test_an_executor_over_a_manifest(newcomer: Newcomer) -> None:
 def test_a_result_writer(newcomer: Newcomer) -> None:
     """One file and its entry: reports by suffix and by name, at the end of a run and afterwards."""
     said = newcomer.run("run", "rules.tsv", "triples.tsv", "--report", "a.txt", code=2)
-    assert "found a.txt, expected a file whose name ends in one of .jsonl, .md, .sarif, " in said
+    assert (
+        "found a.txt, expected a file whose name ends in one of .html, .jsonl, .md, .sarif, "
+        in said
+    )
 
     newcomer.follow("Add a result writer in one file")
     given = ("rules.tsv", "triples.tsv", "--out", "results")

@@ -410,9 +410,14 @@ cdef class TableCounter(Evaluator):
     cdef int _find_names(self, RuleTable table) except -1
     cdef int _count_sets(self, RuleTable table, Tally* tally) except -1 nogil
     cdef void _add_vacuous(self, uint8_t reason, uint32_t number, Tally* tally) noexcept nogil
+    cdef void _find_spelled(self, RuleTable table) noexcept nogil
+    cdef int _n_spellings(self) noexcept nogil
     cdef void _set_names(self, RuleTable table, bint known) noexcept nogil
     cdef int _count_matching(
         self, RuleTable table, Tally* tally
+    ) except -1 nogil
+    cdef int _count_constants(
+        self, RuleTable table, uint64_t relation, int32_t name, Tally* tally
     ) except -1 nogil
     cdef int _count_list(
         self, RuleTable table, uint32_t first, int32_t relation, int direction, int32_t constant,

@@ -28,10 +28,14 @@ from pff_stream.report._rows cimport Row, RuleRows
 from pff_stream.rules._table cimport (
     FILTER_REASONS, N_FILTERED, RuleTable, constant_key, find_key_atom
 )
-from pff_stream.triples._graph cimport CSR
+from pff_stream.triples._graph cimport CSR, GraphView
 
 cdef extern from "_names.h":
     uint64_t pff_name_hash(const unsigned char* name, size_t length) noexcept nogil
+
+cdef enum:
+    SPELLINGS = 3                 # of a name of RDF: as it stands, and two more
+    MOST_BRACKETED = 4096         # bytes of an IRI that is looked for in brackets
 
 
 
@@ -163,7 +167,9 @@ cdef class TableCounter(Evaluator):
         cdef uint64_t i, start = 0, n = self.graph.n_entities
         if self.names_in is table:
             return 0
-        self.names_of = <int32_t*>grown(self.names_of, 4 * (n + self.graph.n_relations))
+        self.names_of = <int32_t*>grown(
+            self.names_of, 4 * (n + self.graph.n_relations) * self._n_spellings()
+        )
         with nogil:
             for i in range(n):
                 self.names_of[i] = <int32_t>_name_in(
@@ -176,45 +182,82 @@ cdef class TableCounter(Evaluator):
                     table, self.graph.relation_blob, start, self.graph.relation_ends[i]
                 )
                 start = self.graph.relation_ends[i]
+            if self.graph.is_rdf:
+                self._find_spelled(table)
         self.names_in = table
         return 0
 
+    cdef void _find_spelled(self, RuleTable table) noexcept nogil:
+        """The same of names of RDF as rules spell them otherwise: IRIs in one way, literals in two."""
+        cdef uint64_t i, start = 0, n = self.graph.n_entities, all = n + self.graph.n_relations
+        cdef int32_t* more = self.names_of + all
+        for i in range(n):
+            _spelled_in(
+                table, self.graph, self.graph.entity_blob + start,
+                self.graph.entity_ends[i] - start, <int32_t>i, &more[i], &more[all + i],
+            )
+            start = self.graph.entity_ends[i]
+        start = 0
+        for i in range(self.graph.n_relations):
+            more[n + i] = _bracketed_in(
+                table, self.graph.relation_blob + start, self.graph.relation_ends[i] - start
+            )
+            more[all + n + i] = -1
+            start = self.graph.relation_ends[i]
+
+    cdef int _n_spellings(self) noexcept nogil:
+        """How many names of a table one of the graph's may be."""
+        return SPELLINGS if self.graph.is_rdf else 1
+
     cdef void _set_names(self, RuleTable table, bint known) noexcept nogil:
         """Enters the ids of the graph's names beside those names that the rules use as well, or -1."""
-        cdef uint64_t i, n = self.graph.n_entities
+        cdef uint64_t i, n = self.graph.n_entities, all = n + self.graph.n_relations
         cdef int32_t name
+        cdef int spelling
         if <void*>self.names_in != <void*>table:     # there was no memory to look them up
             return
-        for i in range(n):
-            name = self.names_of[i]
-            if name >= 0:
-                table.entity_ids[name] = <int32_t>i if known else -1
-        for i in range(self.graph.n_relations):
-            name = self.names_of[n + i]
-            if name >= 0:
-                table.relation_ids[name] = <int32_t>i if known else -1
+        for spelling in range(self._n_spellings()):
+            for i in range(n):
+                name = self.names_of[spelling * all + i]
+                if name >= 0:
+                    table.entity_ids[name] = <int32_t>i if known else -1
+            for i in range(self.graph.n_relations):
+                name = self.names_of[spelling * all + n + i]
+                if name >= 0:
+                    table.relation_ids[name] = <int32_t>i if known else -1
 
     cdef int _count_matching(self, RuleTable table, Tally* tally) except -1 nogil:
         """Every body without atoms, without constants, or with a constant beside its relation."""
-        cdef uint64_t relation, at, n = self.graph.n_entities
-        cdef uint32_t key
-        cdef int32_t name, constant
-        cdef int direction
-        cdef const CSR* rows
+        cdef uint64_t relation, n = self.graph.n_entities, all = n + self.graph.n_relations
+        cdef int32_t name
+        cdef int spelling
         table.epoch += 1
         if table.epoch == 0:
             memset(table.visited, 0, 4 * table.n_bodies)
             table.epoch = 1
         self._count_list(table, table.plain_bodies[0], -1, 0, -1, tally)
-        for relation in range(self.graph.n_relations):
-            name = self.names_of[n + relation]
-            if name < 0:
-                continue
-            self._count_list(table, table.relation_bodies[name], -1, 0, -1, tally)
-            for direction in range(2):
-                rows = &self.graph.rows[2 * relation + direction]
-                for key in range(rows.n_keys):
-                    constant = self.names_of[rows.keys[key]]
+        for spelling in range(self._n_spellings()):
+            for relation in range(self.graph.n_relations):
+                name = self.names_of[spelling * all + n + relation]
+                if name >= 0:
+                    self._count_list(table, table.relation_bodies[name], -1, 0, -1, tally)
+                    self._count_constants(table, relation, name, tally)
+        return 0
+
+    cdef int _count_constants(
+        self, RuleTable table, uint64_t relation, int32_t name, Tally* tally
+    ) except -1 nogil:
+        """The bodies with a constant beside this relation, which the table calls `name`."""
+        cdef uint64_t at, all = self.graph.n_entities + self.graph.n_relations
+        cdef uint32_t key
+        cdef int32_t constant
+        cdef int direction, spelling, n_spellings = self._n_spellings()
+        cdef const CSR* rows
+        for direction in range(2):
+            rows = &self.graph.rows[2 * relation + direction]
+            for key in range(rows.n_keys):
+                for spelling in range(n_spellings):
+                    constant = self.names_of[spelling * all + rows.keys[key]]
                     if constant >= 0:
                         at = constant_key(name, direction, constant)
                         self._count_list(
@@ -452,3 +495,37 @@ cdef inline int64_t _name_in(
     RuleTable table, const unsigned char* blob, uint64_t start, uint64_t end
 ) noexcept nogil:
     return table.find_name(blob + start, end - start, pff_name_hash(blob + start, end - start))
+
+
+cdef int32_t _bracketed_in(
+    RuleTable table, const unsigned char* name, size_t length
+) noexcept nogil:
+    """An IRI of the graph as the rules have it in brackets."""
+    cdef unsigned char[MOST_BRACKETED + 2] text
+    if length > MOST_BRACKETED:
+        return -1
+    text[0] = 60
+    memcpy(text + 1, name, length)
+    text[length + 1] = 62
+    return <int32_t>_name_in(table, text, 0, length + 2)
+
+
+cdef void _spelled_in(
+    RuleTable table, GraphView graph, const unsigned char* name, size_t length, int32_t entity,
+    int32_t* one, int32_t* other
+) noexcept nogil:
+    """An entity as the rules spell it: an IRI in brackets, a literal by its text, with quotes or not."""
+    cdef size_t n = length
+    one[0] = other[0] = -1
+    if name[0] != 34:
+        if name[0] != 60 and name[0] != 95:
+            one[0] = _bracketed_in(table, name, length)
+        return
+    while n > 1 and name[n - 1] != 34:
+        n -= 1
+    if n < length and graph.find_entity(name, n, pff_name_hash(name, n)) == entity:
+        one[0] = <int32_t>_name_in(table, name, 0, n)
+    name += 1
+    n -= 2
+    if n and graph.find_entity(name, n, pff_name_hash(name, n)) == entity:
+        other[0] = <int32_t>_name_in(table, name, 0, n)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import mmap
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from pff_stream.errors import UsageError
 from pff_stream.evaluate._blocks import BlockEvaluator
-from pff_stream.evaluate._kernel import Evaluator
+from pff_stream.evaluate._kernel import Evaluator, TableCounter
 from pff_stream.evaluate.options import EvaluatorOptions
+from pff_stream.rules._table import RuleTable, TableBuilder
 from pff_stream.rules.chunk import RuleChunk
 from pff_stream.triples._graph import GraphView
 from pff_stream.triples._resident import ResidentRelations
@@ -126,6 +128,36 @@ def counted(evaluator: Evaluator, chunk: RuleChunk, graph: GraphView) -> list[tu
         chunk, 0, chunk.n_rules, lambda view: read_records(bytes(view), graph, results)
     )
     return [(one.outcome, one.predictions, one.support) for one in results.values()]
+
+
+def test_tables_of_rules_may_mix_spellings(tmp_path: Path) -> None:
+    """Documents are checked against a table in which their names are looked up."""
+    five = f'"5"^^<{XSD}integer>'
+    mixed = [
+        Rule(Atom(relation, Var("X"), Const(object_)), (Atom(age, Var("X"), Const(value)),))
+        for relation, object_, age, value in (
+            ("a:p", "a:b", "a:age", five),
+            ("<a:p>", "<a:b>", "<a:age>", '"5"'),
+            ("a:p", "<a:b>", "<a:age>", "5"),
+            ("<a:p>", "a:b", "a:age", "6"),
+        )
+    ]
+    plain = rules("", "", five)
+    bracketed = rules("<", ">", "5")
+    path = tmp_path / "a.nt"
+    path.write_text(RULED, encoding="utf-8")
+    graph = GraphView(encoded(path)[0])
+    chunk = chunk_of_rules([*plain, *bracketed, *mixed])
+    builder = TableBuilder()
+    builder.add(chunk)
+    buffer = bytearray(builder.size())
+    builder.write_into(buffer)
+    outcomes, sums, _ = TableCounter(graph, "homomorphism").count_table(RuleTable(buffer))
+    results = counted(Evaluator(graph, "homomorphism", options=EvaluatorOptions()), chunk, graph)
+    assert results[6:] == [("satisfied", 1, 1)] * 3 + [("vacuous", 0, 0)]
+    said = Counter(outcome for outcome, _, _ in results)
+    assert outcomes[:3] == tuple(said[one] for one in ("satisfied", "violated", "vacuous"))
+    assert sums[:2] == (sum(one[1] for one in results), sum(one[2] for one in results))
 
 
 def printed(path: Path, iri: str) -> list[list[str]]:
