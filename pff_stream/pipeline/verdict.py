@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, cast
 from pff_stream.errors import UsageError
 from pff_stream.report.records import Outcome
 from pff_stream.report.totals import RunTotals
-from pff_stream.settings.policy import Checked, asks_for_new, fails_on, too_many_rejected
+from pff_stream.settings.policy import (
+    Checked,
+    asks_for_new,
+    asks_for_score,
+    fails_on,
+    too_many_rejected,
+)
 from pff_stream.words import counted
 
 if TYPE_CHECKING:
@@ -80,6 +86,8 @@ def judged_again(ended: Finished, fail_on_expression: str) -> Finished:
     new, best_score = (cast("float | None", run.get(name)) for name in ("new", "best_score"))
     if asks_for_new(fail_on_expression) and new is None:
         raise UsageError(f"--fail-on: found {fail_on_expression}, but the run had no --baseline")
+    if asks_for_score(fail_on_expression) and ended.summary.totals.findings is None:
+        raise UsageError(f"--fail-on: found {fail_on_expression}, but the run had no findings")
     judged = verdict(
         ended.summary.totals,
         on_bad_rule=str(settings["on_bad_rule"]),

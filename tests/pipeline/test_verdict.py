@@ -174,6 +174,10 @@ def test_a_finished_run_is_judged_again(inputs: Path) -> None:
     new = command(inputs, "run", "--resume", "r", "--fail-on", "new")
     assert new.returncode == 2
     assert "--fail-on: found new, but the run had no --baseline" in new.stderr
+    command(inputs, "run", "rules.tsv", "good.json", "--out", "none", "--findings", "0")
+    score = command(inputs, "run", "--resume", "none", "--fail-on", "score>=0.1")
+    assert score.returncode == 2
+    assert "found score>=0.1, but the run had no findings" in score.stderr
 
 
 @pytest.mark.thorough
