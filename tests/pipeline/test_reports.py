@@ -116,7 +116,7 @@ def test_a_budget_without_room(inputs: Path) -> None:
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ("x.txt", r"found x.txt, expected a file whose name ends in one of \.jsonl, \.md, \.sarif"),
+        ("x.txt", r"found x.txt, expected a file whose name ends in one of \.html, \.jsonl, \.md"),
         ("no=x.tsv", "found no=x.tsv, .* one of the names findings, rules, outcomes"),
         ("r/x.tsv", "found r/x.tsv in the folder of results, expected it elsewhere"),
         ("rules=r/x", "found r/x in the folder of results"),
