@@ -296,7 +296,8 @@ def _recognised(
         seen.append(block)
         first_bytes += block[:_FIRST_BYTES]
     check_text(source_name, first_bytes, "rules")
-    check_line_ends(source_name, first_bytes, b"<=")
+    for mark in (b"<=", b"=> "):
+        check_line_ends(source_name, first_bytes, mark)
     if options.rule_format != AUTO:
         chosen = named(options.rule_format, options.formats)
         if chosen is None:

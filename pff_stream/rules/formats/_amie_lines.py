@@ -15,7 +15,7 @@ import msgpack
 
 from pff_stream.files.lines import text_lines
 from pff_stream.rules.formats._amie_columns import COUNTED, WITHOUT_HEADER, Layout, layout_of
-from pff_stream.rules.formats._amie_readings import ARROW
+from pff_stream.rules.formats._amie_readings import ARROW, HIDDEN_VARIABLE
 from pff_stream.rules.formats._amie_text import VARIABLE, Unclear, expanded, read_text
 from pff_stream.rules.rule import Lookup, Rejected, UnreadableRulesError
 
@@ -58,6 +58,9 @@ def is_amie(first_bytes: bytes) -> bool:
                 return True
         if ") <= " in text:
             return False
+        before, arrow, behind = text.partition("=> ")
+        if arrow and HIDDEN_VARIABLE.search(before) and HIDDEN_VARIABLE.search(behind):
+            return True  # though it cannot be read: its variables are those of no other miner
     return False
 
 

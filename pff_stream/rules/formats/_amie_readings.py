@@ -25,7 +25,7 @@ _INEQUALITY = re.compile(r"(\?_?[a-z][0-9]{0,2})!=")
 _LITERAL = re.compile(r""""(?:\\.|[^"\\]|"(?![ @^]|$))*"(?:@[\w-]+|\^\^(?:<[^>]*>|[^\s<]+))?""")
 """In quotes, with a language or a type; quotes within it only where no blank follows."""
 _FIRST_VARIABLE = re.compile(r"\(\?_?[a-z][0-9]{0,2},")
-_HIDDEN_VARIABLE = re.compile(r"(?:^|[ (,])\?_?[a-z][0-9]{0,2}(?:!=|[ ),]|$)")
+HIDDEN_VARIABLE = re.compile(r"(?:^|[ (,])\?_?[a-z][0-9]{0,2}(?:!=|[ ),]|$)")
 _variables: dict[str, Variable] = {}
 
 Cost = tuple[int, int, int, int]
@@ -260,7 +260,7 @@ def _cost_of(name: str) -> Cost:
         least = min(least, depth)
     is_odd = bool(depth or least < 0) + (name[:1] == '"')
     return (
-        _HIDDEN_VARIABLE.search(name) is not None,
+        HIDDEN_VARIABLE.search(name) is not None,
         0,
         is_odd,
         (APART in name) + (ARROW.strip() in name),

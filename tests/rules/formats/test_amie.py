@@ -205,8 +205,28 @@ def test_output_for_anyburl_is_refused() -> None:
 
 def test_is_told_from_others_in_bounded_work() -> None:
     """Texts of nothing but separators, and what is no text at all."""
-    for unit in ("?a  => ", "(,", "=> ?a  ", "x(?a,", ") <= ", "Rule\t", "\t=> ", '"?a  r  '):
+    for unit in (
+        "?a",
+        "(,",
+        "=> (",
+        "x(?a,",
+        ") <= ",
+        "Rule\t",
+        "\t=> ",
+        '"?a  r  ',
+        "?a ) <= => ",
+    ):
         text = (unit * 4096)[:4096].encode()
         assert not AmieFormat().matches("x", text)
         assert not AmieFormat().matches("x", b"=> \n" + text + b"\n" + text)
     assert not AmieFormat().matches("x", bytes(range(256)) + b"=> ")
+
+
+def test_broken_rules_are_told_as_such() -> None:
+    """Blanks that were lost between the parts: the error is about AMIE's notation."""
+    line = f"?a r ?b => ?a q ?b\t{COLUMNS}\n".encode()
+    with pytest.raises(
+        InputError, match="found the head '.a q .b', expected subject, relation and object"
+    ):
+        with compiled(line, on_bad_rule="1%"):
+            pass
