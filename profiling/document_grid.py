@@ -21,7 +21,7 @@ from typing import Any
 
 from profiling.document_shapes import Shape, shapes
 from profiling.grid_page import write_document
-from profiling.outside import Peak, measure, page_cache_bytes
+from profiling.outside import Peak, measure
 
 MIB = 1 << 20
 ROOT = Path(__file__).resolve().parent.parent
@@ -106,16 +106,15 @@ def measured(shape: Shape, n_bytes: int, *, out: bool = False) -> Outcome:
             standard_input = arguments[-1]
             arguments = [*arguments[:-1], "-"]
         planning = [*COMMAND, "plan", "--json", *arguments, *given]
-        plan = json.loads(_output(planning, standard_input))
+        plan = _output(planning, standard_input)
         for path in Path(folder).iterdir():  # what was read is no longer in the page cache
             path.read_bytes()
         command = [*COMMAND, "run", "--quiet", *arguments, *given]
-        cache = page_cache_bytes(plan)
-        peak = measure(command, standard_input=standard_input, page_cache_bytes=cache)
+        peak = measure(command, standard_input=standard_input)
         if peak.exit_code:
             raise SystemExit(f"{shape.name}: exit code {peak.exit_code}\n{peak.output}")
         summary = json.loads((results / "summary.json").read_bytes()) if out else None
-    return Outcome(shape, size, plan, peak, summary)
+    return Outcome(shape, size, json.loads(plan), peak, summary)
 
 
 def _output(command: Sequence[str], standard_input: str | None) -> bytes:

@@ -2,8 +2,8 @@
 
 Two figures: the sum of Pss_Anon, VmPTE and shared memory, sampled; and the peak of a control group
 that holds the command and nothing else, where one can be made (it counts memory that nobody maps,
-and kernel memory). Pages of files count as far as they are planned: the kernel takes others back
-when they are in the way. Does not judge them.
+and kernel memory, and pages of files up to a bound: the kernel takes them back when they are in
+the way). Does not judge them.
 """
 
 from __future__ import annotations
@@ -127,8 +127,8 @@ class Peak:
     tree_bytes: int
     """Sampled: anonymous memory, page tables, shared memory."""
     group_bytes: int | None
-    """The most that the group held, pages of files as far as they are planned; None where no group
-    could be made."""
+    """The most that the group held, pages of files up to a bound; None where no group could be
+    made."""
     file_bytes: int
     """The most pages of files that were seen charged to the group."""
     kernel_bytes: int
@@ -168,11 +168,11 @@ def measure(
     keep_samples: bool = False,
     interval_seconds: float = _INTERVAL_SECONDS,
     standard_input: str | None = None,
-    page_cache_bytes: int = 0,
+    page_cache_bytes: int = sys.maxsize,
 ) -> Peak:
     """Runs the command to its end and says what it held; its output is kept, not judged.
 
-    `standard_input` is a file that it reads there; so many bytes of files count.
+    `standard_input` is a file that it reads there. Of pages of files so many bytes count, at most.
     """
     with group(limit_bytes) as own, open(standard_input or os.devnull, "rb") as given:
         began = time.perf_counter()
