@@ -147,12 +147,15 @@ class _Parsed:
         self._shared.blank_nodes.start_input()
         wanted = self._shared.options.graph_name
         name, gave_triple, text = self._name, self._text.gave_triple, self._text
+        is_n3, default = self._syntax.name == "n3", self._oxigraph.DefaultGraph()
         lines: list[str] = []
         n_taken = 0
         for quad in self._quads():
             gave_triple()
             if wanted is not None and getattr(quad.graph_name, "value", None) != wanted:
                 continue
+            if is_n3 and quad.graph_name != default:
+                continue  # of a formula, which is spoken of, and not said
             line = f"{name(quad.subject)}\t{name(quad.predicate)}\t{name(quad.object)}\n"
             lines.append(line)
             if numbers is not None:

@@ -294,3 +294,13 @@ def test_triples_know_their_lines(tmp_path: Path) -> None:
         sources = PlaceSources([str(path)], EncodeOptions(), report.input_hash)
         found = find_places(sources, wanted)
         assert [place and place.line for place in found] == places, name
+
+
+def test_formulas_of_n3_are_not_said(tmp_path: Path) -> None:
+    """Their triples are spoken of; rules with variables are no RDF."""
+    pytest.importorskip("pyoxigraph")
+    path = written(tmp_path, "a.n3", "@prefix : <a:> . :a :p { :x :y :z } . :a :q :c .")
+    assert lines(path) == ["a:a\ta:p\t_:b0", "a:a\ta:q\ta:c"]
+    path = written(tmp_path, "b.n3", "@prefix : <a:> . { ?x :y :z } => { ?x :q :c } .")
+    with pytest.raises(InputError, match="variables are not allowed"):
+        lines(path)
