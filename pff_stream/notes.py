@@ -77,8 +77,10 @@ READ_OTHERWISE = NoteKind("read_otherwise", "", "")
 """What was read otherwise than it may have been meant: its places are whole sentences."""
 LETTER_ENTITIES = NoteKind(
     "letter_entities",
-    "graph has an entity named by one letter A to Z: in AnyBURL's rules such a letter is a variable",
-    "graphs have an entity named by one letter A to Z: in AnyBURL's rules such a letter is a variable",
+    "graph has an entity named by one letter A to Z: in AnyBURL's rules such a letter is a "
+    "variable",
+    "graphs have an entity named by one letter A to Z: in AnyBURL's rules such a letter is a "
+    "variable",
 )
 
 
