@@ -15,6 +15,7 @@ from typing import IO, TypeAlias
 
 from pff_stream.checkpoint.texts import texts_of
 from pff_stream.errors import RefusedError
+from pff_stream.files import _pages
 from pff_stream.files.temporary import room_on_disk, temporary_file
 from pff_stream.findings._joined import Joined
 from pff_stream.findings._sorted import Sorter
@@ -167,6 +168,7 @@ class GraphFindings:
     def _list(self, chosen: ChosenRules, first: int, joined: Joined, carry_out: CarryOut) -> None:
         """Has the violations of the rules from rank `first` on listed, and takes them in."""
         meter = self._ready.meter
+        _pages.trim()  # what putting all rules in order left free is not there beside the workers
         with ExitStack() as stack:
             spool = stack.enter_context(temporary_file(self._ready.folder))
             listing = self._listing(chosen, first, spool)
