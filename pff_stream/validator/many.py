@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
 from itertools import count
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pff_stream.errors import UsageError
+from pff_stream.errors import DocumentError, UsageError
 from pff_stream.validator.failed import FailedCheck
 from pff_stream.validator.result import CheckResult
+from pff_stream.validator.serving import Asked, ClosedError
 from pff_stream.validator.window import Limits, Window
+
+if TYPE_CHECKING:
+    from pff_stream.validator.workers import Begun, WorkersServing
 
 Named: TypeAlias = tuple[str, Any]
 """A document behind its name."""
@@ -39,6 +44,71 @@ def results_of(
         if window.is_here:  # in a fork there is no thread to wait for, nor a lock to trust
             window.cancel()
             executor.shutdown(wait=True, cancel_futures=True)
+
+
+def results_of_workers(
+    documents: Iterable[Named],
+    serving: Callable[[], WorkersServing],
+    asked: Asked,
+    limits: Limits,
+    *,
+    ordered: bool,
+) -> Generator[CheckResult | FailedCheck]:
+    """The result of each document by the workers that `serving` has when it begins."""
+    begun: dict[Future[Any], Callable[[], None]] = {}
+
+    def submit(named: Named) -> Future[CheckResult | FailedCheck]:
+        name, document = name_and_document(named)
+        promise: Future[CheckResult | FailedCheck] = Future()
+        promise.set_running_or_notify_cancel()
+        try:
+            at, one = _begun(serving, document, name, asked)
+        except DocumentError as error:
+            promise.set_result(FailedCheck(name, error))
+            return promise
+        begun[one.future] = partial(at.give_up, one)
+        one.future.add_done_callback(partial(_keep, promise, name, partial(at.finish, one)))
+        one.future.add_done_callback(lambda future: begun.pop(future))
+        return promise
+
+    weights = (lambda named: size_of(named[1])), _held_by
+    window = Window(submit, weights, limits, ordered=ordered)
+    try:
+        yield from window.results(documents)
+    finally:
+        if window.is_here:
+            left = dict(begun)
+            for give_up in left.values():
+                give_up()
+            wait(left)
+
+
+def _begun(
+    serving: Callable[[], WorkersServing], document: object, name: str, asked: Asked
+) -> tuple[WorkersServing, Begun]:
+    """A document on its way, and to whose workers: others where rules were reloaded just now."""
+    while True:
+        at = serving()
+        try:
+            return at, at.begin(document, name, asked)
+        except ClosedError:
+            if serving() is at:
+                raise
+
+
+def _keep(
+    promise: Future[CheckResult | FailedCheck],
+    name: str,
+    finish: Callable[[], CheckResult],
+    _: Future[Any],
+) -> None:
+    """What a document came to, as soon as it is there."""
+    try:
+        promise.set_result(finish())
+    except DocumentError as error:
+        promise.set_result(FailedCheck(name, error))
+    except BaseException as error:
+        promise.set_exception(error)
 
 
 def name_and_document(named: object) -> Named:

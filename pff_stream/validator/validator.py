@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 from pff_stream.closing import Closing
 from pff_stream.errors import DocumentError, UsageError
 from pff_stream.validator.failed import FailedCheck
-from pff_stream.validator.many import numbered, results_of
+from pff_stream.validator.many import numbered, results_of, results_of_workers
 from pff_stream.validator.opening import FINDINGS, Opening, Places
 from pff_stream.validator.result import CheckResult
-from pff_stream.validator.serving import Asked, ClosedError, renewed_in_forks
+from pff_stream.validator.serving import Asked, ClosedError, Serving, renewed_in_forks
 from pff_stream.validator.window import PER_CHECK, Limits
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Validator(Closing):
             try:
                 return serving.check(document, name, asked)
             except ClosedError:
-                if self._is_closed:
+                if self._is_closed or serving is self._opened.serving:
                     raise
                 # It was reloaded just now.
 
@@ -137,7 +137,11 @@ class Validator(Closing):
         if window is not None and window < 1:
             raise UsageError(f"window: found {window}, expected 1 or more")
         items = documents if named else numbered(documents)
-        limits = Limits(window or PER_CHECK * self._opened.serving.at_once)
+        serving = self._opened.serving
+        limits = Limits(window or PER_CHECK * serving.at_once)
+        if not isinstance(serving, Serving):
+            asked = Asked(findings)
+            return results_of_workers(items, self._workers, asked, limits, ordered=ordered)
 
         def check(name: str, document: object) -> CheckResult | FailedCheck:
             try:
@@ -145,7 +149,14 @@ class Validator(Closing):
             except DocumentError as error:
                 return FailedCheck(name, error)
 
-        return results_of(items, check, self._opened.serving.at_once, limits, ordered=ordered)
+        return results_of(items, check, serving.at_once, limits, ordered=ordered)
+
+    def _workers(self) -> WorkersServing:
+        """The workers there are now."""
+        serving = self._opened.serving
+        if self._is_closed or isinstance(serving, Serving):
+            raise ClosedError
+        return serving
 
     def reload(self, rules: str | os.PathLike[str] | Iterable[RuleGiven] | None = None) -> None:
         """Goes on with the rules as they are now at their path, or with others.

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pff_stream.errors import DocumentError
 from pff_stream.execute.executors import executor_named
@@ -27,7 +27,7 @@ from pff_stream.validator.checker import Checked, CheckOptions
 from pff_stream.validator.content import Content
 from pff_stream.validator.result import CheckResult, Made
 from pff_stream.validator.sent import Answered, Sent, graph_place, sent
-from pff_stream.validator.serving import Asked, ClosedError, Serving, Stop
+from pff_stream.validator.serving import Asked, ClosedError, Serving
 from pff_stream.validator.window import PER_CHECK
 
 if TYPE_CHECKING:
@@ -38,6 +38,18 @@ if TYPE_CHECKING:
 PRELOAD = ("numpy", worker.__name__)
 READY = Sent(Content("nothing", triples=[]), 0, is_made=False)
 """A document without anything, by which workers are started."""
+
+
+class Begun(NamedTuple):
+    """A document that a worker has, or will have."""
+
+    task: Sent
+    descriptor: int
+    """Of its file, which `stack` closes; -1: it has none."""
+    whole: object
+    """The document as it was given, where its text or triples are that."""
+    stack: ExitStack
+    future: Future[Answered]
 
 
 class WorkersServing:
@@ -93,26 +105,60 @@ class WorkersServing:
 
     def check(self, document: object, name: str, asked: Asked) -> CheckResult:
         """What a document comes to; waits where there is no room for more in the window."""
+        begun = self.begin(document, name, asked)
+        if asked.stop is not None:
+            asked.stop.when_set(partial(self.give_up, begun))
+        try:
+            return self.finish(begun)
+        except ClosedError:
+            if asked.stop is not None:
+                asked.stop.check()
+            raise
+
+    def begin(self, document: object, name: str, asked: Asked) -> Begun:
+        """A document on its way to a worker; waits where there is no room for it."""
         self._pool.check_owner()
-        with self._room, ExitStack() as stack:
+        self._room.acquire()
+        stack = ExitStack()
+        try:
             if self._is_closed:
                 raise ClosedError
             wanted = asked.n, asked.prepared
             task, descriptor = sent(document, name, wanted, self.options, stack)
-            answer = self._answer(task, asked.stop)
+            if asked.stop is not None:
+                asked.stop.check()
+            future = self._pool.submit(task)
+        except BaseException as error:
+            stack.close()
+            self._room.release()
+            if isinstance(error, PoolClosedError):
+                raise ClosedError from None
+            raise
+        future.add_done_callback(lambda _: self._room.release())
+        whole = document if isinstance(document, bytes) or task.has_triples else None
+        return Begun(task, descriptor, whole, stack, future)
+
+    def finish(self, begun: Begun) -> CheckResult:
+        """Waits for what the document comes to."""
+        with begun.stack:
+            answer, task = self._answer(begun), begun.task
             if answer.totals is None or answer.notes is None:
                 raise DocumentError(answer.error)
             graph: bytes | mmap.mmap = answer.graph
             if not graph:
-                graph = _mapped(descriptor, task.size_bytes, answer.graph_bytes)
+                graph = _mapped(begun.descriptor, task.size_bytes, answer.graph_bytes)
             content = task.content
             if answer.findings is None and task.file is not None:
-                content = _whole(document, task, descriptor)
+                content = _whole(begun)
         found = pickle.loads(answer.found)
         checked = Checked(content, graph, answer.totals, found, answer.notes, answer.seconds)
         if answer.findings is None:
             return CheckResult(checked, self.rules, self.options.told, self._here.rows)
         return WorkersResult(checked, answer.findings, self.rules, self.options, self._here.rows)
+
+    def give_up(self, begun: Begun) -> None:
+        """Nobody will ask what the document comes to."""
+        self._pool.give_up(begun.future)
 
     def close(self) -> None:
         """Ends the workers; what they are at is waited for a while."""
@@ -130,25 +176,14 @@ class WorkersServing:
         self._pool.close()
         self._room.release(self._n_room)
 
-    def _answer(self, task: Sent, stop: Stop | None) -> Answered:
-        if stop is not None:
-            stop.check()
-        future: Future[Answered] | None = None
+    def _answer(self, begun: Begun) -> Answered:
         try:
-            future = self._pool.submit(task)
-            if stop is not None:
-                stop.when_set(partial(self._pool.give_up, future))
-            return future.result()
+            return begun.future.result()
         except PoisonError as error:
-            raise DocumentError(f"{task.content.name}: killed its worker: {error}") from None
-        except CancelledError:
-            if stop is not None:
-                stop.check()
+            name = begun.task.content.name
+            raise DocumentError(f"{name}: killed its worker: {error}") from None
+        except (CancelledError, PoolClosedError):
             raise ClosedError from None
-        except PoolClosedError:
-            raise ClosedError from None
-        finally:
-            future = None  # it holds the error, whose traceback holds this frame
 
 
 class WorkersResult(CheckResult):
@@ -178,13 +213,14 @@ class WorkersResult(CheckResult):
         return self._packed
 
 
-def _whole(document: object, task: Sent, descriptor: int) -> Content:
+def _whole(begun: Begun) -> Content:
     """The document with its text or triples, to find places in."""
+    task = begun.task
     if task.has_triples:
-        return task.content._replace(triples=document)  # type: ignore[arg-type]
-    if isinstance(document, bytes):
-        return task.content._replace(text=document)
-    return task.content._replace(text=os.pread(descriptor, task.size_bytes, 0))
+        return task.content._replace(triples=begun.whole)  # type: ignore[arg-type]
+    if isinstance(begun.whole, bytes):
+        return task.content._replace(text=begun.whole)
+    return task.content._replace(text=os.pread(begun.descriptor, task.size_bytes, 0))
 
 
 def _mapped(descriptor: int, text_bytes: int, graph_bytes: int) -> mmap.mmap:

@@ -230,3 +230,23 @@ def test_the_plan(workers: Validator) -> None:
     assert term.bytes > 2 << 20
     with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(workers)
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_closed_early(workers: Validator, ordered: bool) -> None:
+    """Never more than the window is taken, and nothing is at work behind it."""
+    taken = 0
+
+    def source() -> Iterator[Any]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield BAD
+
+    results = workers.check_many(source(), ordered=ordered, window=5)
+    assert taken == 0
+    for n_consumed in range(20):
+        next(results)
+        assert taken - n_consumed <= 5
+    results.close()
+    assert taken <= 25 and not workers.check(BAD).ok
