@@ -64,7 +64,7 @@ def test_one_line_may_end_as_it_likes(
 def test_json_may_have_carriage_returns(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """There they are blanks."""
     (tmp_path / "t.json").write_bytes(b'{"id":\r"a",\r"q": "b"}\r')
-    assert run(capfd, "triples", tmp_path / "t.json")[0] == f"{TRIPLE}\n"
+    assert run(capfd, "triples", tmp_path / "t.json")[0] == f"a\tid\ta\n{TRIPLE}\n"
 
 
 BLANKS = ["\u00a0", "\u2007", "\u202f", "\u3000", "\u200b"]
