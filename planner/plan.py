@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from planner.model import PROCESSES, Limit, Phase, Settings, Term, peak_bytes
+from planner.saved import check_saved
 from planner.search import Build, Candidate, Nearest, as_options, choose, nearest
 
 __all__ = [
@@ -131,9 +132,10 @@ class Plan:
         if not isinstance(saved, Mapping):
             raise ValueError("not a saved plan: expected an object")
         version = saved.get("format_version")
-        if version != FORMAT_VERSION:
+        if isinstance(version, bool) or version != FORMAT_VERSION:
             raise ValueError(f"a plan of format version {version!r}; this reads {FORMAT_VERSION}")
         try:
+            check_saved(saved)
             plan = cls(
                 phases=[
                     Phase(phase["name"], [_read_term(term) for term in phase["terms"]])

@@ -10,6 +10,8 @@ import os
 import stat
 from typing import Any
 
+from pff_stream.foreign import note_all
+
 SAVED_BYTES = 64 << 20
 """More is in no such file."""
 
@@ -26,6 +28,9 @@ def saved_json(path: str, most_bytes: int = SAVED_BYTES) -> Any:
             raise ValueError(f"found no plain file of at most {most_bytes} bytes")
         data = file.read(most_bytes)
     try:
-        return json.loads(data.decode("utf-8", "surrogateescape"))
+        found_json = json.loads(data.decode("utf-8", "surrogateescape"))
     except RecursionError as error:
         raise ValueError(str(error)) from None
+    if b"\\" in data:  # only escapes stand for line ends within texts
+        note_all(found_json)
+    return found_json

@@ -15,6 +15,7 @@ from pff_stream.closing import Closing
 from pff_stream.errors import InputError, UsageError
 from pff_stream.files.saved import saved_json
 from pff_stream.limits.fence import read_limits
+from pff_stream.plan.sizes import BLOCKS, FILE, MEMORY
 from pff_stream.settings.models import (
     EvaluationOptions,
     FindingsOptions,
@@ -27,6 +28,7 @@ from planner.machine import Machine, profile
 from planner.model import Settings
 from planner.plan import Plan
 from planner.reserve import Reservation, less_pending
+from planner.saved import MOST
 
 Make = Callable[[ResourceOptions, Machine, "Settings | None"], Plan]
 """Plans for resources on a machine; the settings of a saved plan, where there is one, are fixed."""
@@ -119,9 +121,32 @@ def read_plan(path: str) -> Plan:
         OPTIONS["workers"].read(plan.settings["workers"], path)
         OPTIONS["start_method"].read(plan.settings["start_method"], path)
         OPTIONS["workers"].read(plan.settings.get("window", 1), path)
+        _check_settings(plan.settings)
     except (KeyError, TypeError, ValueError, AttributeError, UsageError) as error:
         raise InputError(f"--plan {path}: not a plan of a run: {error}") from error
     return plan
+
+
+def _check_settings(settings: Settings) -> None:
+    """What a plan may settle beside workers; ValueError where it is of another type."""
+    kinds: dict[str, type] = {
+        "workers": int,
+        "window": int,
+        "chunks_together": int,
+        "resident_bytes": int,
+        "document_bytes": int,
+        "wide": bool,
+        "names_in_memory": bool,
+        "backing": str,
+    }
+    for name, value in settings.items():
+        if name in kinds and type(value) is not kinds[name]:
+            kind = "true or false" if kinds[name] is bool else "a whole number or a word"
+            raise ValueError(f"settings: {name}: found {value!r}, expected {kind}")
+        if name in kinds and isinstance(value, int) and not 0 <= value <= MOST:
+            raise ValueError(f"settings: {name}: found {value!r}, expected bytes or a count")
+    if settings.get("backing", MEMORY) not in (MEMORY, FILE, BLOCKS):
+        raise ValueError(f"settings: backing: found {settings['backing']!r}, expected {MEMORY}")
 
 
 def check_identity(path: str, saved: Settings, now: Settings) -> None:

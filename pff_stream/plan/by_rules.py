@@ -86,7 +86,11 @@ class RulesWorkload(Workload):
         return self._candidate(workers, method, wide=False, backing=backing)
 
     def check_saved(self, settings: Settings) -> None:
-        """A graph in memory cannot be read in blocks."""
+        """A graph in memory cannot be read in blocks; what documents are planned by is none."""
+        if not isinstance(settings.get("wide"), bool):
+            raise UsageError("the saved plan is none of a graph: make a new plan")
+        if settings.get("backing") == BLOCKS and not settings.get("resident_bytes"):
+            raise UsageError("the saved plan has no room for blocks: make a new plan")
         if settings.get("backing") == BLOCKS and self.sizes.blocks is None:
             raise UsageError(
                 "the saved plan reads the graph from a file in blocks, and here it lies in memory: "

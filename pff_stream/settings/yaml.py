@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, NoReturn
 
 from pff_stream.closing import Closing
 from pff_stream.errors import InputError
+from pff_stream.foreign import note, one_line
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})", re.ASCII)
 _FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?", re.ASCII)
@@ -75,12 +76,13 @@ class YamlEvents(Closing):
         event = self._guarded(self._loader.get_event)
         if getattr(event, "anchor", None) is not None:
             self.fail(event, "an anchor or alias", "plain values")
+        if (text := getattr(event, "value", None)) is not None:
+            note(text)
         return event
 
     def fail(self, event: Any, found: str, expected: str) -> NoReturn:
         """Raises InputError at the place of `event`; of what was found it shows the beginning."""
-        if len(found) > _SHOWN:
-            found = f"{found[:_SHOWN]}..."
+        found = one_line(found if len(found) <= _SHOWN else f"{found[:_SHOWN]}...")
         raise InputError(f"{self.path}:{line_of(event)}: found {found}, expected {expected}")
 
     def document(self) -> Iterator[tuple[str, Any]]:

@@ -13,7 +13,7 @@ import signal
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from pff_stream.errors import PffStreamError, RefusedError
+from pff_stream.errors import PffStreamError, RefusedError, WorkersFailedError
 from pff_stream.execute.call import Ask, CallDiedError, call
 from pff_stream.execute.launch import describe_exit
 from pff_stream.files import _pages
@@ -100,6 +100,8 @@ def encode_in_process(
 def _died(code: int) -> PffStreamError:
     if code >= 0:
         said = f"the encoding process ended without an answer: {describe_exit(code)}"
+        if code > 0:
+            return WorkersFailedError(f"{said}; what it wrote to standard error says why")
         return PffStreamError(said)
     said = f"the encoding process was {describe_exit(code)}"
     if code == -signal.SIGKILL:

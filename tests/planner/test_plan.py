@@ -100,7 +100,7 @@ def small() -> Plan:
         ({"phases": []}, "at least one phase"),
         ({"phases": [{"name": "run"}]}, "not a saved plan: KeyError"),
         ({"phases": 3}, "not a saved plan"),
-        ({"budget_bytes": -1}, "negative"),
+        ({"budget_bytes": -1}, "expected a whole number from 0"),
     ],
 )
 def test_refuses_what_is_no_saved_plan(change: dict[str, Any], message: str) -> None:

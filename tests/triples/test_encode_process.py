@@ -13,7 +13,13 @@ from typing import NoReturn
 
 import pytest
 
-from pff_stream.errors import InputError, OutputError, PffStreamError, RefusedError
+from pff_stream.errors import (
+    InputError,
+    OutputError,
+    PffStreamError,
+    RefusedError,
+    WorkersFailedError,
+)
 from pff_stream.execute.call import usual_method
 from pff_stream.triples.encode import GraphWriter
 from pff_stream.triples.encode_process import encode_in_process
@@ -112,6 +118,19 @@ def test_a_killed_child(triples: Path, number: int) -> None:
     message = f"killed by {signal.Signals(number).name}"
     with GraphStore.in_memory() as made, pytest.raises(PffStreamError, match=message):
         encode_in_process([triples], EncodeOptions(), made, method="fork", work=die)
+
+
+def test_a_child_that_ends_by_itself(triples: Path) -> None:
+    """With an exit code and no answer: it is said so, and it is no bug of this program."""
+
+    def leave(paths: object, writer: GraphWriter, *options: object) -> NoReturn:
+        os._exit(5)
+
+    with (
+        GraphStore.in_memory() as made,
+        pytest.raises(WorkersFailedError, match="ended without an answer: exit code 5"),
+    ):
+        encode_in_process([triples], EncodeOptions(), made, method="fork", work=leave)
 
 
 def test_other_errors(triples: Path) -> None:
