@@ -34,8 +34,8 @@ cdef class Joined:
     # Of the triples of this rank only the first so many are wanted; 0: all.
     cdef uint32_t last_rank
     cdef size_t n_of_last
-    cdef list first_names         # the first ones so far, by what they are ordered by
-    cdef bytes last_name          # what comes behind it is not wanted
+    cdef list held_entries        # the first ones so far
+    cdef bytes last_entry         # what comes behind it is not wanted
 
     cdef int _add_record(
         self, const Record* record, const unsigned char* payload, size_t size
@@ -43,6 +43,6 @@ cdef class Joined:
     cdef bint _is_before(self, int32_t entity, bytes name) except -1
     cdef int _reserve(self, size_t n) except -1
     cdef int _put(self, const void* at, size_t n) except -1
-    cdef bint _is_wanted(self, bytes name) except -1
+    cdef int _hold(self, bytes entry) except -1
     cdef int _emit(self, const Group* group, bytes reasons, bint by_score) except -1
 

@@ -192,9 +192,11 @@ cdef class Joined:
     def keep_first(self, uint32_t rank, size_t n):
         """Only the first `n` triples of those whose first rule has this rank are wanted.
 
-        One rule may have millions. Where `n` is at most `HELD` all others are dropped early.
+        One rule may have millions. Where `n` is at most `HELD`, with ten reasons or fewer each, the first
+        ones are held, and no others are put in order.
         """
-        self.last_rank, self.n_of_last = rank, n if n <= HELD else 0
+        self.last_rank = rank
+        self.n_of_last = n if n * max(10, self.most_reasons) <= 10 * HELD else 0
 
     def rank(self, uint32_t cut, const double[::1] logs=None):
         """Gives `found` all triples of rules up to rank `cut`; returns how many there are.
@@ -209,7 +211,7 @@ cdef class Joined:
         cdef double sum_of_logs = 0
         cdef bint by_score = logs is not None
         reasons = bytearray()
-        self.first_names, self.last_name = [], None
+        self.held_entries, self.last_entry = [], None
         memset(&group, 0, sizeof(Group))
         self.listed.begin()
         while True:
@@ -245,7 +247,9 @@ cdef class Joined:
                 if group.total:
                     group.score = 1 - exp(sum_of_logs)
                     self._emit(&group, bytes(reasons), by_score)
-                self.first_names = []
+                for held in self.held_entries:
+                    self.found.put(held)
+                self.held_entries = []
                 return total
 
     cdef int _emit(self, const Group* group, bytes reasons, bint by_score) except -1:
@@ -266,27 +270,26 @@ cdef class Joined:
             name = self.relation(ids[i]) if i == 1 else self.entity(ids[i])
             # With the NUL that ends every bytes object.
             self._put(PyBytes_AS_STRING(name), len(name) + 1)
-        if self.n_of_last and group.first == self.last_rank and not by_score:
-            if not self._is_wanted(PyBytes_FromStringAndSize(<const char*>self.entry, self.used)):
-                return 0
         self._put(ids, sizeof(ids))
         self._put(&group.total, 4)
         self._put(&group.kept, 4)
         self._put(&group.score, 8)
         self._put(&group.sides, 1)
         self._put(PyBytes_AS_STRING(reasons), len(reasons))
+        if self.n_of_last and group.first == self.last_rank and not by_score:
+            return self._hold(PyBytes_FromStringAndSize(<const char*>self.entry, self.used))
         return self.found.add(self.entry, self.used)
 
-    cdef bint _is_wanted(self, bytes name) except -1:
-        """Whether a triple of the last rank may be one of the first of these by name."""
-        if self.last_name is not None and name > self.last_name:
-            return False
-        self.first_names.append(name)
-        if <size_t>len(self.first_names) >= 2 * self.n_of_last:
-            self.first_names.sort()
-            del self.first_names[self.n_of_last:]
-            self.last_name = self.first_names[self.n_of_last - 1]
-        return True
+    cdef int _hold(self, bytes entry) except -1:
+        """Takes a triple of the last rank, and drops it where it cannot be one of the first by name."""
+        if self.last_entry is not None and entry > self.last_entry:
+            return 0
+        self.held_entries.append(entry)
+        if <size_t>len(self.held_entries) >= 2 * self.n_of_last:
+            self.held_entries.sort()
+            del self.held_entries[self.n_of_last:]
+            self.last_entry = self.held_entries[self.n_of_last - 1]
+        return 0
 
     def __iter__(self):
         """The entries of all findings, in order."""

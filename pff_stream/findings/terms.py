@@ -34,13 +34,21 @@ CATALOGUE_BYTES = 28
 _SOURCE = "constants of the code"
 
 
-def violation_bytes(body_atoms: int) -> int:
-    """What a violation takes in temporary files: listed, sorted by triple and merged, joined."""
+def holds_last(limit: int | None, max_reasons: int) -> bool:
+    """Whether of the last rule in force only the triples that are wanted are joined."""
+    return limit is not None and limit * max(10, max_reasons) <= 10 * BATCH
+
+
+def violation_bytes(body_atoms: int, *, is_held: bool) -> int:
+    """What a violation takes in temporary files: listed, sorted by triple and merged, joined.
+
+    `is_held`: see `holds_last`; those of all other rules are fewer than are wanted.
+    """
     witness = 12 * body_atoms
     listed = 8 + witness
     by_triple = 4 + 17 + witness
     joined = 4 + 45 + _NAMES_BYTES + 9 + witness
-    return listed + 2 * (by_triple + joined)
+    return listed + 2 * (by_triple + (0 if is_held else joined))
 
 
 def shortlist_room(limit: int) -> int:

@@ -25,7 +25,7 @@ from pff_stream.findings.found import Described, FoundFindings
 from pff_stream.findings.order import ChosenRules
 from pff_stream.findings.places import PlaceSources
 from pff_stream.findings.rule_order import RuleOrder
-from pff_stream.findings.terms import batches, violation_bytes
+from pff_stream.findings.terms import batches, holds_last, violation_bytes
 from pff_stream.findings.where import Places
 from pff_stream.inputs import GraphInput
 from pff_stream.limits.fence import planned_phase_held
@@ -187,7 +187,8 @@ class _Disk:
 
     def __init__(self, wanted: Wanted, body_atoms: int, ready: Ready) -> None:
         self._wanted = wanted
-        self._each = violation_bytes(body_atoms)
+        is_held = holds_last(wanted.limit, wanted.options.max_reasons)
+        self._each = violation_bytes(body_atoms, is_held=is_held)
         most_bytes = ready.settings.resources.max_disk_bytes
         self._cap, self._cap_name = room_on_disk(ready.folder, most_bytes)
         self.used_bytes = 0
