@@ -21,6 +21,7 @@ from pff_stream.evaluate._kernel import Evaluator, TableCounter
 from pff_stream.evaluate.options import EvaluatorOptions
 from pff_stream.execute.files import InputFile
 from pff_stream.files import _pages
+from pff_stream.files.sources import shown
 from pff_stream.files.writers import FileWriter
 from pff_stream.notes import NoteKind, Notes
 from pff_stream.report._merge import write_results
@@ -38,9 +39,10 @@ from pff_stream.rules.file import RuleFile
 from pff_stream.settings.manifest import Document
 from pff_stream.triples._graph import GraphView
 from pff_stream.triples.encode import MAPPED_BYTES, TRIM_BYTES, PrivateGraph, encode_quietly
+from pff_stream.triples.formats.json import document_stem
 from pff_stream.triples.inputs import triple_lines
 from pff_stream.triples.options import EncodeOptions
-from pff_stream.triples.report import EncodeReport
+from pff_stream.triples.quick import QuickEncoder, plain_json
 from pff_stream.work.answered_files import RowsFile
 from pff_stream.work.found import DocumentFinder, FindingsArguments, FoundAnswer, OneDocument
 from pff_stream.work.rules import hold_to
@@ -139,6 +141,7 @@ class DocumentChecker:
         self._arguments = arguments
         self._progress = progress
         self._rules = RuleFile(arguments.rules.name)
+        self._quick = QuickEncoder(arguments.options)
         self._table = None if arguments.table is None else open_table(arguments.table.name)
         self._finder = None
         if arguments.findings is not None:
@@ -162,10 +165,10 @@ class DocumentChecker:
         Raises `InputError` for a document that cannot be read, `RefusedError` for one that does
         not fit.
         """
-        graph, report = self._encoded(document)
+        graph, found_notes, input_hash = self._encoded(document)
         shown = _shown(document)
-        notes = report.notes.renamed(document.path, shown)
-        one = OneDocument(number, document, graph, report.input_hash)
+        notes = found_notes.renamed(document.path, shown)
+        one = OneDocument(number, document, graph, input_hash)
         with RowsFile(self._arguments.rows, number) as rows:
             if self._table is not None and is_settled(self._rules, graph):
                 totals, found = self._count(self._table, one, rows.rows)
@@ -174,13 +177,20 @@ class DocumentChecker:
                 totals, found = self._merge(one, rows.rows, notes)
         if found is not None:
             notes.merge(found.notes.renamed(document.path, shown))
-        return DocumentAnswer(totals, "", notes, report.input_hash.hex(), rows.crc32, found)
+        return DocumentAnswer(totals, "", notes, input_hash.hex(), rows.crc32, found)
 
-    def _encoded(self, document: Document) -> tuple[GraphView, EncodeReport]:
-        options = self._arguments.options
+    def _encoded(self, document: Document) -> tuple[GraphView, Notes, bytes]:
+        """The graph, what was noticed, and the hash of its triples."""
+        options, path = self._arguments.options, document.path
+        text = plain_json(path, options)
+        if text is not None:
+            quick = self._quick.of_text(shown(path), document_stem(path), text)
+            if quick is not None:
+                graph = GraphView(quick)
+                return graph, self._quick.notes, graph.input_hash
         room = PrivateGraph(options.memory_bytes)
-        report = encode_quietly([document.path], room, options)
-        return GraphView(room.buffer), report
+        report = encode_quietly([path], room, options)
+        return GraphView(room.buffer), report.notes, report.input_hash
 
     def _count(
         self, table: RuleTable, one: OneDocument, rows: RuleRows | None
