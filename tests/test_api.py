@@ -92,6 +92,7 @@ def test_closing_early_ends_the_workers(data: Path) -> None:
     ]
 
 
+@pytest.mark.thorough
 def test_errors_keep_their_types(tmp_path: Path) -> None:
     """What ends the command is raised, each with its exit code."""
     with pytest.raises(InputError):

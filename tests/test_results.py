@@ -48,6 +48,7 @@ def result(data: Path) -> pff_stream.results.RunResult:
     return pff_stream.run(folder / "rules.tsv.gz", folder / "train.tsv.gz", findings=30, workers=1)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["findings", "metrics", "violated", "satisfied"])
 def test_a_sequence_is_as_a_list(result: Any, name: str) -> None:
     """Length, index, slice, membership, equality, order from behind."""

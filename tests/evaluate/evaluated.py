@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from pff_stream.evaluate._kernel import Evaluator
 from pff_stream.evaluate.options import EvaluatorOptions
 from pff_stream.report.records import ExampleIds, Record
@@ -29,6 +31,11 @@ REASONS = (
 )
 
 WAYS = {"chosen": 0, "forward": 1, "backward": 2, "wide forward": 3, "wide backward": 4}
+QUICK_WAYS = [
+    number if name == "chosen" else pytest.param(number, marks=pytest.mark.thorough)
+    for name, number in WAYS.items()
+]
+"""The same as parameters of a test, of which one is quick."""
 
 
 @dataclass

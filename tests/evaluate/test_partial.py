@@ -21,7 +21,7 @@ from pff_stream.triples._resident import ResidentRelations
 from tests import strategies
 from tests.completeness import evaluate_partial
 from tests.evaluate import test_blocks
-from tests.evaluate.evaluated import OUTCOMES, WAYS, Result, run
+from tests.evaluate.evaluated import OUTCOMES, QUICK_WAYS, WAYS, Result, run
 from tests.examples import examples
 from tests.graphs import chunk_of_rules, graph_of
 from tests.reference import (
@@ -77,7 +77,7 @@ def agrees(
         ]
 
 
-@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
+@pytest.mark.parametrize("way", QUICK_WAYS, ids=WAYS.keys())
 @given(data=st.data())
 @examples(150)
 def test_equals_reference(way: int, data: st.DataObject) -> None:
@@ -97,6 +97,7 @@ def test_equals_reference(way: int, data: st.DataObject) -> None:
     agrees(results, rules, triples, semantics, places, partial=partial)
 
 
+@pytest.mark.thorough
 @given(data=st.data())
 @examples(150)
 def test_in_blocks(data: st.DataObject) -> None:

@@ -136,6 +136,7 @@ def test_set_up_fails(method: str, kind: str, error: type[Exception]) -> None:
         list(pool.imap_unordered(range(10)))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", METHODS)
 def test_memory_error_is_poisoned_without_a_death(method: str) -> None:
     """A task that runs out of memory is split to the unit that does it; its worker lives on."""
@@ -151,6 +152,7 @@ def test_memory_error_is_poisoned_without_a_death(method: str) -> None:
     assert sorted(numbers) == [n for n in range(128) if n != 21]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", METHODS)
 def test_source_raises(method: str) -> None:
     """An exception of the source of tasks comes through, and ends the workers."""

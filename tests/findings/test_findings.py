@@ -83,6 +83,7 @@ def written(
     return found
 
 
+@pytest.mark.thorough
 @examples(30)
 @given(mined_lines(), graphs(min_triples=1), asked_for())
 def test_findings_are_those_of_the_definition(
@@ -108,7 +109,6 @@ def test_neither_rows_nor_rules_decide_the_order(
     assert [found["score"] for found in one] == [found["score"] for found in other]
 
 
-@pytest.mark.thorough
 @examples(8)
 @given(mined_lines(), graphs(min_triples=1), st.integers(1, 6))
 def test_fewer_findings_are_the_first_of_more(

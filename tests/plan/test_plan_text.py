@@ -39,7 +39,10 @@ def settings(folder: Path, way: str, **options: Any) -> RunSettings:
     return RunSettings.of(rules=str(where / "r.tsv"), **inputs, out=out, **options)
 
 
-@pytest.mark.parametrize("way", ["graph", "document", "manifest"])
+@pytest.mark.parametrize(
+    "way",
+    ["graph", *(pytest.param(one, marks=pytest.mark.thorough) for one in ("document", "manifest"))],
+)
 @pytest.mark.parametrize(
     "budget", [None, pytest.param(1 << 30, marks=pytest.mark.thorough), 1 << 20]
 )

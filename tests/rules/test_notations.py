@@ -136,6 +136,7 @@ def test_values() -> None:
     assert NOTATIONS["anyburl"].line(rule, some) == "8\t2\t0.25\th(X,Y) <= r(X,Y)"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["umls", "nations", "edge"])
 def test_there_and_back(name: str) -> None:
     """AnyBURL's own rules through AMIE's notation: the same rules, counts and columns."""

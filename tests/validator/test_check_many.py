@@ -217,6 +217,7 @@ def test_a_fork_while_all_checks_are_taken() -> None:
         thread.join()
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_fork_while_rules_are_loaded_anew() -> None:
     """The child neither waits for the thread that loads them nor closes what is its parent's."""

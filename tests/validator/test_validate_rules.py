@@ -56,6 +56,7 @@ def test_a_document() -> None:
     assert [one.examples[0].head for one in violated] == [("cy", "likes", "tea")]
 
 
+@pytest.mark.thorough
 def test_rules_stay_open_while_the_file_is_the_same(tmp_path: Path) -> None:
     """One validator for a file and its options; another when it was written again; few in all."""
     kept = OpenValidators(2)

@@ -54,6 +54,7 @@ def test_a_document(validator: Validator) -> None:
     assert json.loads(json.dumps(result.to_dict()))["findings"][0]["key"] == finding.key
 
 
+@pytest.mark.thorough
 def test_as_a_run_has_it(validator: Validator, tmp_path: Path) -> None:
     """The same findings, keys and counts as a run over a file of that text."""
     text = json.dumps(DOCUMENT, indent=1)
