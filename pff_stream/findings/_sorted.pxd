@@ -22,6 +22,7 @@ cdef class Sorter:
     cdef size_t longest           # of all entries, with their length
     cdef readonly uint64_t entries
     cdef uint64_t cap
+    cdef bint rests               # whether the buffer was given back
     # reading
     cdef SortedRun* open_runs
     cdef int* heap
@@ -36,6 +37,7 @@ cdef class Sorter:
     cdef int add(self, const unsigned char* entry, size_t n) except -1
     cdef int begin(self) except -1
     cdef const unsigned char* take(self, size_t* n) except? NULL
+    cdef int _wake(self) except -1
     cdef uint32_t* _places(self) noexcept
     cdef const unsigned char* _next(self, size_t* n) except? NULL
     cdef int _write(self, const unsigned char* at, size_t n) except -1

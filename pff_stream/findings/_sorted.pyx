@@ -108,10 +108,23 @@ cdef class Sorter:
         """Bytes written to the file so far."""
         return 0 if self.file is None else self.file.written
 
+    def rest(self):
+        """Writes what is in memory to the file, and gives the memory back until it is needed again."""
+        if self.n_open:
+            self.n_open = 0
+            self.n = self.used = 0
+        if self.n:
+            self._spill()
+        self._free_out()
+        free(self.buffer)
+        self.buffer = NULL
+        self.rests = True
+
     def close(self):
         """Gives back all memory and the file; nothing can be read or added any more."""
         free(self.buffer)
         self.buffer = NULL
+        self.rests = False
         self._free_out()
         self.n = self.used = 0
         self.n_open = 0
@@ -131,8 +144,7 @@ cdef class Sorter:
             # The windows of runs that were being read lie in the buffer.
             self.n_open = 0
             self.n = self.used = 0
-        if self.buffer == NULL:
-            raise ValueError("the sorter is closed")
+        self._wake()
         self.longest = max(self.longest, need)
         if need > self.capacity // 3 or self.used + need + (self.n + 2) * sizeof(uint32_t) > self.capacity:
             if self.n:
@@ -150,6 +162,18 @@ cdef class Sorter:
         self._places()[0] = <uint32_t>self.used
         self.used += LENGTH + n
         self.entries += 1
+        return 0
+
+    cdef int _wake(self) except -1:
+        """Takes the memory again, where it was given back."""
+        if self.buffer != NULL:
+            return 0
+        if not self.rests:
+            raise ValueError("the sorter is closed")
+        self.buffer = <unsigned char*>malloc(self.capacity)
+        if self.buffer == NULL:
+            raise MemoryError
+        self.rests = False
         return 0
 
     cdef uint32_t* _places(self) noexcept:
@@ -192,6 +216,8 @@ cdef class Sorter:
         if self.n_open:
             self.n_open = 0
             self.n = self.used = 0
+        if self.rests:
+            self._wake()
         if not self.runs:
             return self._sort()
         if self.n:

@@ -130,6 +130,9 @@ class GraphFindings:
 
             def list_from(first: int) -> None:
                 disk.check(chosen)
+                if first:  # what was listed before is not held beside the workers
+                    listed.rest()
+                    found.rest()
                 self._list(chosen, first, joined, carry_out)
 
             cut = choose(chosen, joined, wanted.limit, list_from, disk.room, AHEAD)

@@ -41,6 +41,27 @@ def test_the_same_as_sorted_from_a_file(parts: list[tuple[bytes, int]], times: i
     assert every(sorter, entries) == sorted(entries)
 
 
+@given(
+    st.lists(st.lists(st.binary(max_size=9000), max_size=9), max_size=5), st.lists(st.booleans())
+)
+def test_it_rests_between(parts: list[list[bytes]], asked: list[bool]) -> None:
+    """What was added is on the disk, whether it was being read or not; more can be added."""
+    sorter, entries = Sorter(None, LEAST_BYTES), list[bytes]()
+    for number, part in enumerate(parts):
+        for entry in part:
+            sorter.put(entry)
+        entries += part
+        if number < len(asked) and asked[number]:
+            assert list(sorter) == sorted(entries)
+        sorter.rest()
+        sorter.rest()
+    assert list(sorter) == sorted(entries)
+    sorter.rest()
+    sorter.close()
+    with pytest.raises(ValueError, match="closed"):
+        sorter.put(b"")
+
+
 @pytest.mark.thorough
 def test_more_runs_than_are_read_at_once() -> None:
     """Runs are merged until there are few enough."""
