@@ -45,6 +45,7 @@ def test_files_are_short() -> None:
     assert {str(path): n for path, n in lines.items() if n > MOST_LINES} == {}
 
 
+@pytest.mark.thorough
 def test_functions_are_short() -> None:
     """No function is longer than a screen, and none takes more than a handful of parameters."""
     long = {
@@ -64,6 +65,7 @@ def test_seams_are_narrow(seam: str) -> None:
     assert text.count("\n") <= MOST_IN_INTERFACE
 
 
+@pytest.mark.thorough
 def test_ways_of_settings_are_short() -> None:
     """A setting passes few files from the command line to where it acts."""
     ways = {setting: files_of(setting) for setting in SETTINGS}

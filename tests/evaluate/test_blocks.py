@@ -80,6 +80,7 @@ def run(
     return results, handed, sums
 
 
+@pytest.mark.thorough
 @given(data=st.data())
 @examples(150)
 def test_equals_reference(data: st.DataObject) -> None:

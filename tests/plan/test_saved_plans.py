@@ -60,6 +60,7 @@ def edited(saved: dict[str, Any], place: Place, value: object, path: Path) -> No
     path.write_text(json.dumps(plan))
 
 
+@pytest.mark.thorough
 def test_every_field(saved: dict[str, Any], tmp_path: Path) -> None:
     """What is of another type, or no figure that a machine has, is an input error."""
     path = tmp_path / "plan.json"

@@ -27,6 +27,7 @@ def test_reading_is_narrowing_the_list_of_all_readings(text: bytes) -> None:
     assert_same(read_verbatim(text), left, ambiguous)
 
 
+@pytest.mark.thorough
 @given(texts, known_names, known_names)
 @examples(400)
 def test_reading_with_a_graph_is_narrowing_the_list(
