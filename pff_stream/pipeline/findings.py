@@ -118,8 +118,7 @@ class GraphFindings:
         totals.note = self._ready.ranking.note
         totals.without_value = self._order.without_value
         with ExitStack() as stack:
-            folder = self._ready.folder
-            file = self._ready.rules.file
+            folder, file = self._ready.folder, self._ready.rules.file
             chosen = ChosenRules(self._order, file.rules, folder, stack)
             listed, found = Sorter(folder), Sorter(folder)
             stack.callback(listed.close)
