@@ -89,7 +89,7 @@ class RulesWorkload(Workload):
         """A graph in memory cannot be read in blocks; what documents are planned by is none."""
         if not isinstance(settings.get("wide"), bool):
             raise UsageError("the saved plan is none of a graph: make a new plan")
-        if settings.get("backing") == BLOCKS and not settings.get("resident_bytes"):
+        if settings.get("backing") == BLOCKS and settings.get("resident_bytes") is None:
             raise UsageError("the saved plan has no room for blocks: make a new plan")
         if settings.get("backing") == BLOCKS and self.sizes.blocks is None:
             raise UsageError(

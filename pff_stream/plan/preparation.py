@@ -127,7 +127,10 @@ class Preparation:
         """The phase that compiled them; none where they were compiled before."""
         if rules.compiled is None:
             return []
-        terms = rule_terms.compile_terms(rules.compiled.touched_bytes, rules.decoder_bytes)
+        compiled = rules.compiled
+        terms = rule_terms.compile_terms(
+            compiled.touched_bytes, compiled.written_bytes, rules.decoder_bytes
+        )
         return [self._compile_phase(parent_bytes, terms)]
 
     def encoded(self, terms: Sequence[Term] | None, parent_bytes: int) -> list[Phase]:

@@ -201,6 +201,7 @@ class _Compiling:
             spilled_runs=runs.n_spilled,
             file_bytes=file_bytes,
             touched_bytes=self._touched(touched_bytes, file_bytes, reading_bytes),
+            written_bytes=min(2 * DROP_BYTES, file_bytes),
             source_hash=source_hash,
             seconds=time.perf_counter() - self._started,
             notes=self._notes(source_name),
@@ -251,12 +252,12 @@ class _Compiling:
         }
 
     def _touched(self, rules_bytes: int, file_bytes: int, reading_bytes: int) -> int:
-        """What was used of the memory that was given, and the windows of a temporary file."""
+        """What was used of the memory that was given."""
         # The columns of a chunk are no longer than the file, beside the table of its names.
         chunk_bytes = min(BUILDER_BYTES, file_bytes + NAME_TABLE_BYTES) + COPY_BYTES
         fixed = self._sizes["source_chunk"] + self._sizes["run_buffers"]
         held = max(reading_bytes, chunk_bytes)
-        return fixed + rules_bytes + held + min(2 * DROP_BYTES, file_bytes)
+        return fixed + rules_bytes + held
 
     def _apply_policy(self, source_name: str, allowed: Fraction | int) -> None:
         sink, first = self._sink, self._rejections.first

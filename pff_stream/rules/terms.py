@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from pff_stream.rules.sizes import RuleSizes
 from planner.formula import Formula, given
-from planner.model import Term
+from planner.model import KERNEL, Term
 
 CHECK_ATOM_BYTES, CHECK_BODY_BYTES, CHECK_RULE_BYTES = 120, 24, 60
 CHECK_BYTES = 48 << 10
 """What checking a decoded chunk takes for a while (see `rules.chunk`): the largest of its steps."""
 
 
-def compile_terms(touched_bytes: int, decoder_bytes: int) -> list[Term]:
+def compile_terms(touched_bytes: int, written_bytes: int, decoder_bytes: int) -> list[Term]:
     """A compile when it is done, by what it came to use, and of its text the decoder."""
-    compiler = given("compiler", touched_bytes)
-    terms = [Term.of("compiler", compiler, "what the compile came to use of its share")]
+    compiler, written = given("compiler", touched_bytes), given("file", written_bytes)
+    source = "what the compile came to use of its share"
+    terms = [
+        Term.of("compiler", compiler, source),
+        Term.of("rule file being written", written, f"{source}; page cache", group=KERNEL),
+    ]
     if decoder_bytes:
         decoder = given("decoder", decoder_bytes)
         terms.append(Term.of("decoder", decoder, "frames of the packed text"))

@@ -6,6 +6,8 @@ import json
 import random
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -141,7 +143,7 @@ def test_bound_is_looked_at_closely_before_a_refusal() -> None:
 
     plan = planned(140 * MIB, sizes, look_closer=large)
     assert not plan.fits
-    assert "knows 390.0 MiB, likes 10.0 MiB" in refusal(plan)
+    assert "knows 390.0 MiB, likes 10.0 MiB" in " ".join(refusal(plan).split())
     assert any("knows 390.0 MiB" in note for note in plan.notes)
     again = planned(plan.peak_bytes, sizes, look_closer=large)
     assert again.fits and again.settings["backing"] == BLOCKS
@@ -221,6 +223,14 @@ def test_triples_given_raw_in_blocks(inputs: tuple[Path, Path], tmp_path: Path) 
     assert json.loads((out / "summary.json").read_text())["run"]["backing"] == BLOCKS
 
 
+def anew(*arguments: object, check: int | None = None) -> str:
+    """The same by a new interpreter: a plan is by what a process holds."""
+    words = [sys.executable, "-m", "pff_stream", *map(str, arguments)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert check in (None, done.returncode), done.stderr
+    return done.stdout
+
+
 def test_raw_triples_larger_than_the_budget(inputs: tuple[Path, Path], tmp_path: Path) -> None:
     """Where the graph does not fit into memory it is written to a file and read in blocks."""
     rules, _ = inputs
@@ -232,15 +242,15 @@ def test_raw_triples_larger_than_the_budget(inputs: tuple[Path, Path], tmp_path:
             for n in range(1_200_000)
         )
     )
-    run("run", rules, triples, "--out", tmp_path / "whole", "--fail-on", "none", check=0)
+    anew("run", rules, triples, "--out", tmp_path / "whole", "--fail-on", "none", check=0)
     found = json.loads((tmp_path / "whole" / "summary.json").read_text())["run"]
     assert found["backing"] == MEMORY
     for less_mib in (6, 14):  # it is moved when it is there, or never gets there
-        least = run("plan", rules, triples, "--workers", 1, "--start-method", "fork", "--json")
+        least = anew("plan", rules, triples, "--workers", 1, "--start-method", "fork", "--json")
         budget = json.loads(least)["peak_bytes"] - less_mib * MIB
         out = tmp_path / f"blocks-{less_mib}"
         options = ("--workers", 1, "--start-method", "fork", "--budget", budget, "--out", out)
-        run("run", rules, triples, *options, "--fail-on", "none", check=0)
+        anew("run", rules, triples, *options, "--fail-on", "none", check=0)
         assert digest(out) == digest(tmp_path / "whole")
         found = json.loads((out / "summary.json").read_text())["run"]
         assert found["backing"] == BLOCKS

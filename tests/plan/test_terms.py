@@ -107,7 +107,7 @@ def test_the_text_of_each_term_gives_its_bytes(
     """Read by another reader, with the inputs that are shown, for a run over one graph."""
     sizes, costs, settings = run
     phases = run_phases(sizes, costs, settings)
-    phases += [Phase("compile", compile_terms(sizes.graph.total_bytes, 1))]
+    phases += [Phase("compile", compile_terms(sizes.graph.total_bytes, 2, 1))]
     phases += [Phase("encode", [encoder_process("fork")])]
     phases += [probe_phase("fork", costs, 2, sizes.graph.total_bytes)]
     check(Plan(phases, 0, "test", settings=settings))
