@@ -137,6 +137,10 @@ def main() -> int:
         _interrupted()
     except MemoryError:
         _end_short()
+    except SystemError as error:  # where even an exception has no room
+        if not _is_short(error):
+            raise
+        _end_short()
     # The interpreter collects twice more at its end; what is frozen it leaves alone (30 ms).
     gc.freeze()
     return code
