@@ -85,7 +85,10 @@ class Costs:
         try:
             try:
                 found = probe_pool(method, self.folder, workers, self.meter)
+                is_measured = found.worker.bytes > 0  # else it had ended before it was read
             except WorkersFailedError:  # somebody's kill may have met it
+                is_measured = False
+            if not is_measured:
                 found = probe_pool(method, self.folder, workers, self.meter)
         except WorkersFailedError as error:
             raise ProbeError(f"a worker cannot be started here: {error}") from error
