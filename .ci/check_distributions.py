@@ -11,8 +11,9 @@ import zipfile
 from pathlib import Path
 
 PACKAGES = ("pff_stream", "planner")
-SOURCES = {".py", ".pyi", ".pyx", ".pxi", ".pxd", ".h", ".typed"}
-OF_WHEEL = {".py", ".pyi", ".typed"}
+PAGE = {".html", ".css", ".js"}
+SOURCES = {".py", ".pyi", ".pyx", ".pxi", ".pxd", ".h", ".typed"} | PAGE
+OF_WHEEL = {".py", ".pyi", ".typed"} | PAGE
 TO_BUILD = {"setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"}
 SHARED = "pff_stream/_cyutility"
 
