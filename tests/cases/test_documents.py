@@ -21,7 +21,7 @@ def said(case: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return started(arguments, folder=folder)
 
 
-@pytest.mark.quick
+@pytest.mark.thorough
 @pytest.mark.parametrize("document", ["col.json", "control.json"])
 def test_two_objects_of_one_path(document: str) -> None:
     """A violation that was missed: two objects with x, one of them with y."""

@@ -214,6 +214,7 @@ def test_two_forked_pools() -> None:
     assert all(isinstance(result, Completed) for result in results)
 
 
+@pytest.mark.thorough
 def test_fork_server_that_is_stopped() -> None:
     """A fork server that does not answer holds up the end for a moment only."""
     with make_pool("forkserver", pool_tasks.squares) as pool:

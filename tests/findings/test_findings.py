@@ -109,6 +109,7 @@ def test_neither_rows_nor_rules_decide_the_order(
     assert [found["score"] for found in one] == [found["score"] for found in other]
 
 
+@pytest.mark.thorough
 @examples(8)
 @given(mined_lines(), graphs(min_triples=1), st.integers(1, 6))
 def test_fewer_findings_are_the_first_of_more(

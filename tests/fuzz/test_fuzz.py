@@ -26,6 +26,7 @@ def series(name: str, inputs: int, seed: int) -> Counter[str]:
     return outcomes
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", PLACES)
 def test_short_series(name: str) -> None:
     """No input crashes, hangs or is read otherwise than it says; both outcomes are met."""

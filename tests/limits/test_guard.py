@@ -187,6 +187,7 @@ def test_a_paused_pool_draws_nothing(method: str) -> None:
     assert waits >= 3
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_a_retired_worker_is_not_replaced(method: str) -> None:
     """Workers are ended at work, what they had is answered by others, the last one stays."""

@@ -42,7 +42,7 @@ def found(out: Path) -> dict[tuple[str, ...], bool | None]:
     return {tuple(one["triple"]): one.get("new") for one in map(json.loads, lines)}
 
 
-@pytest.mark.quick
+@pytest.mark.thorough
 def test_new_fixed_and_no_longer_predicted(tmp_path: Path) -> None:
     """By key, whatever the order of triples and rules."""
     old = result(tmp_path, "old", floor=0.5, findings="all")

@@ -64,6 +64,7 @@ def test_fast_path_equals_the_specification_with_a_graph(
     assert_fast_path_agrees(given_lines, Names(set(entities), set(relations)))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "text",
     [

@@ -115,6 +115,7 @@ def test_sparse_relations_have_directories() -> None:
     assert layout.rows[6].n_loops == 1
 
 
+@pytest.mark.thorough
 def test_large_relations_are_sorted_by_both_radixes() -> None:
     """Relations above and below the limit of the short radix come out sorted, with 17-bit ids."""
     triples = [(f"e{i * 7919 % 70001}", "big", f"e{i * 104729 % 70001}") for i in range(20000)]

@@ -103,6 +103,7 @@ class Synchronous(Source):
     __aiter__ = None  # type: ignore[assignment]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("ordered", [True, False])
 @pytest.mark.parametrize("kind", [Source, Synchronous])
 def test_many(run: Callable[[Main], None], kind: type[Source], ordered: bool) -> None:

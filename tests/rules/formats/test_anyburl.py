@@ -297,6 +297,7 @@ def test_at_most_64_readings_are_listed() -> None:
     assert settled.body == (Atom(b"r", b"X,(a)", b"Y"),) * 7
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "text",
     [

@@ -268,6 +268,7 @@ def test_damaged_bytes(seed: int, tmp_path: Path) -> None:
         held_at_most(str(path), EncodeOptions())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("n_names", [3, 2000])
 @pytest.mark.parametrize(
     "name", ["e{}", "a somewhat longer name of an entity {}", "x" * 3000 + "{}"]
