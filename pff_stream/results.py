@@ -16,9 +16,9 @@ import weakref
 from array import array
 from collections.abc import Callable, Collection, Iterator, Reversible, Sequence
 from functools import partial
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, BinaryIO, Generic, TypeVar, overload
 
+from pff_stream.closing import Closing
 from pff_stream.files.arrow_library import has_arrow
 from pff_stream.report.folder import SUMMARY
 from pff_stream.report.formats import file_name
@@ -149,7 +149,7 @@ class Lines(Collection[Item], Reversible[Item], Generic[Item]):
         return self._found
 
 
-class RunResult:
+class RunResult(Closing):
     """A finished run; a context, at whose end a temporary folder of results is removed."""
 
     def __init__(self, folder: ResultFolder, result: Result) -> None:
@@ -179,17 +179,6 @@ class RunResult:
         """The rules that miss a triple."""
         self.satisfied: Lines[RuleMetric] = self._rules(Outcome.SATISFIED)
         """The rules whose predictions are all triples of the graph."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Removes the results, where they lie in a temporary folder."""

@@ -33,20 +33,6 @@ LISTED = 35_285
 """Violations by rule, at most ten a rule."""
 
 
-@pytest.fixture(scope="module")
-def inputs(data: Path) -> tuple[str, str]:
-    """Rules and triples."""
-    return str(data / "umls" / "rules.tsv.gz"), str(data / "umls" / "train.tsv.gz")
-
-
-@pytest.fixture(scope="module")
-def undisturbed(inputs: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The hash of the results that nobody meddled with."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    assert Running(folder, "run", *inputs, "--out", folder / "r").end()[0] == 1
-    return digest(folder / "r")
-
-
 def file_limit(size_bytes: int) -> Callable[[], None]:
     """Has every file of a process end at a size, as on a disk that is full there."""
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, size_bytes))
