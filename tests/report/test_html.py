@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from pff_stream.errors import UsageError
 from pff_stream.report.density import Density
 from pff_stream.report.formats.html import Html
+from pff_stream.report.outputs import report_outputs
 from pff_stream.report.records import Counts, Outcome
 from pff_stream.report.streams import Finding, MinerValues, RuleMetric, RunHeader
 from tests.examples import examples
@@ -122,8 +124,10 @@ def test_levels_of_density() -> None:
     assert density.rules == 1001
 
 
-def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One line says what to install."""
-    monkeypatch.setitem(sys.modules, "jinja2", None)
+def test_without_the_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One line says what to install, before anything is read."""
+    monkeypatch.delitem(sys.modules, "jinja2", raising=False)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.setattr(sys, "path_importer_cache", {})
     with pytest.raises(UsageError, match=r"found no jinja2.*pip install 'pff-stream\[report\]'"):
-        Html().begin(RunHeader("object-identity", {}, {}), Sink())
+        report_outputs(["page.html"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from heapq import heappush, heappushpop
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -66,6 +67,14 @@ class Html(BoundedWriter[str]):
     most: ClassVar[int] = 2000
     most_bytes: ClassVar[int] = 3 << 20
 
+    def __init__(self) -> None:
+        """`UsageError` without Jinja2: before anything is computed, and without importing it."""
+        if find_spec("jinja2") is None:
+            raise UsageError(
+                "--report: found no jinja2, which makes reports in HTML: "
+                "pip install 'pff-stream[report]'"
+            )
+
     def terms(self, sizes: OutputSizes) -> list[Term]:
         """What is kept, and the library that makes the page."""
         kept = given("documents", min(_MOST_DOCUMENTS, sizes.documents))
@@ -78,7 +87,7 @@ class Html(BoundedWriter[str]):
         ]
 
     def begin(self, header: RunHeader, out: ByteSink) -> None:
-        """Nothing is written yet; `UsageError` without Jinja2."""
+        """Nothing is written yet."""
         super().begin(header, out)
         self._templates = _templates()
         self._row = self._templates.get_template("row.html")
@@ -171,13 +180,8 @@ class Html(BoundedWriter[str]):
 
 
 def _templates() -> Environment:
-    try:
-        from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    except ImportError:
-        raise UsageError(
-            "--report: found no jinja2, which makes reports in HTML: "
-            "pip install 'pff-stream[report]'"
-        ) from None
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     templates = Environment(
         loader=FileSystemLoader(_PAGES), autoescape=True, undefined=StrictUndefined
     )
