@@ -129,9 +129,7 @@ def run(
     with the result. `options` are the fields of all groups of options (findings, floor, confidence,
     budget_bytes, ...). Raises what the command ends with but for violations.
     """
-    from pff_stream.limits.room import check_room
-
-    check_room()  # before numpy is imported, which would end the process
+    _begin()
     from pff_stream.observer import Silent
     from pff_stream.pipeline import run as running
     from pff_stream.results import ResultFolder, RunResult
@@ -156,9 +154,7 @@ def explain(
     `options` are the fields of `InputOptions` and `ResourceOptions`. Raises `UsageError` where a
     name of the triple is not known, else as `validate`.
     """
-    from pff_stream.limits.room import check_room
-
-    check_room()  # before numpy is imported, which would end the process
+    _begin()
     from pff_stream.observer import Silent
     from pff_stream.pipeline import explain as run
     from pff_stream.settings.commands import ExplainSettings
@@ -168,6 +164,15 @@ def explain(
     return run.explain(settings, Silent(), given_rules, given_triples)
 
 
+def _begin() -> None:
+    """What every call begins with, before numpy is imported, which may end the process."""
+    from pff_stream.limits.leftovers import remove_leftovers
+    from pff_stream.limits.room import check_room
+
+    check_room()
+    remove_leftovers()
+
+
 def _outcomes(
     settings: RunSettings,
     rules: RulesGiven | None,
@@ -175,9 +180,7 @@ def _outcomes(
     ordered: bool,
     notes: Notes,
 ) -> Generator[RuleOutcome]:
-    from pff_stream.limits.room import check_room
-
-    check_room()  # before numpy is imported, which would end the process
+    _begin()
     from pff_stream.observer import Silent
     from pff_stream.pipeline.by_rules import RulesWork, rules_blamed
     from pff_stream.pipeline.evaluate import evaluate, started

@@ -10,9 +10,6 @@ from __future__ import annotations
 import json
 import operator
 import os
-import shutil
-import tempfile
-import weakref
 from array import array
 from collections.abc import Callable, Collection, Iterator, Reversible, Sequence
 from functools import partial
@@ -20,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Generic, TypeVar, overload
 
 from pff_stream.closing import Closing
 from pff_stream.files.arrow_library import has_arrow
+from pff_stream.files.temporary_folder import TemporaryFolder
 from pff_stream.report.folder import SUMMARY
 from pff_stream.report.formats import file_name
 from pff_stream.report.formats.findings import Findings
@@ -43,19 +41,17 @@ class ResultFolder:
     """Where results lie: the caller's folder, or a temporary one, gone when nobody holds it."""
 
     def __init__(self, out: str | None) -> None:
-        self.path = tempfile.mkdtemp(prefix="pff-stream-") if out is None else out
-        self._remove = (
-            weakref.finalize(self, shutil.rmtree, self.path, True) if out is None else None
-        )
+        self._temporary = TemporaryFolder() if out is None else None
+        self.path = out if self._temporary is None else self._temporary.path
 
     def close(self) -> None:
         """Removes a temporary folder."""
-        if self._remove is not None:
-            self._remove()
+        if self._temporary is not None:
+            self._temporary.close()
 
     def open(self, name: str, buffering: int = -1) -> BinaryIO:
         """A file of results to be read; `ValueError` where they are removed."""
-        if self._remove is not None and not self._remove.alive:
+        if self._temporary is not None and not self._temporary.is_there:
             raise ValueError("the results are removed: the run's result was closed")
         return open(os.path.join(self.path, name), "rb", buffering)
 

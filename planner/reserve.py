@@ -16,6 +16,7 @@ import os
 import stat
 import tempfile
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -69,10 +70,33 @@ def remove_stale_reservations(name: str) -> None:
             own.neighbours()
 
 
+class _Held:
+    """What a reservation has in the file system."""
+
+    def __init__(self) -> None:
+        self.owner = os.getpid()
+        self.path = ""
+        self.descriptor = -1
+        self.made = ""
+
+    def give_back(self) -> None:
+        descriptor, self.descriptor = self.descriptor, -1
+        made, self.made = self.made, ""
+        # A forked child holds the same lock, and may neither lift it nor remove the file.
+        if os.getpid() == self.owner:
+            if descriptor >= 0:
+                _try(os.unlink, self.path)
+            if made:
+                _try(os.rmdir, made)  # stays where another run is there, or is just coming
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
 class Reservation:
     """What this process plans, told to the other runs of its user, and theirs.
 
-    `reserve` may be called again when the plan changes. Leaving takes it back.
+    `reserve` may be called again when the plan changes. Leaving takes it back, as does the end of
+    the process, or of the last that holds this object.
     """
 
     def __init__(
@@ -86,10 +110,8 @@ class Reservation:
         self._name = name
         self._folder = folder
         self._held_bytes = held_bytes
-        self._owner = os.getpid()
-        self._path = ""
-        self._descriptor = -1
-        self._made = ""
+        self._held = _Held()
+        weakref.finalize(self, self._held.give_back)
 
     def __enter__(self) -> Reservation:
         return self
@@ -136,35 +158,26 @@ class Reservation:
             raise ValueError(f"{planned_bytes}: a plan cannot be negative")
         text = f"{planned_bytes}\n".encode()
         try:
-            if self._descriptor < 0:
+            if self._held.descriptor < 0:
                 self._create(self._private_folder(make=True))
-                _lock(self._descriptor)
-            os.pwrite(self._descriptor, text, 0)
-            os.ftruncate(self._descriptor, len(text))
+                _lock(self._held.descriptor)
+            os.pwrite(self._held.descriptor, text, 0)
+            os.ftruncate(self._held.descriptor, len(text))
         except (ImportError, OSError) as error:
             self.reason = str(error)
 
     def close(self) -> None:
         """Takes the reservation back; closing twice does nothing."""
-        descriptor, self._descriptor = self._descriptor, -1
-        made, self._made = self._made, ""
-        # A forked child holds the same lock, and may neither lift it nor remove the file.
-        if os.getpid() == self._owner:
-            if descriptor >= 0:
-                _try(os.unlink, self._path)
-            if made:
-                _try(os.rmdir, made)  # stays where another run is there, or is just coming
-        if descriptor >= 0:
-            os.close(descriptor)
+        self._held.give_back()
 
     def _create(self, folder: str) -> None:
         """Makes the file: `PID.0`, or a further one where this process has several runs."""
-        self._owner = os.getpid()
+        self._held.owner = os.getpid()
         for number in range(_MOST_RUNS):
-            self._path = f"{folder}/{self._owner}.{number}"
+            self._held.path = f"{folder}/{self._held.owner}.{number}"
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             try:
-                self._descriptor = os.open(self._path, flags, 0o600)
+                self._held.descriptor = os.open(self._held.path, flags, 0o600)
                 return
             except FileExistsError:
                 pass
@@ -179,7 +192,7 @@ class Reservation:
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
             raise PermissionError(f"{folder} is not a folder of this user alone")
         if make:
-            self._made = folder
+            self._held.made = folder
         return folder
 
     def _lock_folder(self) -> int:
@@ -207,7 +220,11 @@ class Reservation:
     def _look(self, path: str) -> Neighbour | None:
         """One of the files: the run that it stands for, None where that is dead or this one."""
         pid, dot, _ = os.path.basename(path).partition(".")
-        if not _is_number(pid) or not dot or (path == self._path and self._descriptor >= 0):
+        if (
+            not _is_number(pid)
+            or not dot
+            or (path == self._held.path and self._held.descriptor >= 0)
+        ):
             return None
         try:
             flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK

@@ -90,14 +90,17 @@ def remove_stale(folder: str, start: str = _PREFIX) -> None:
 
     Process ids are not enough where containers share a folder: a living creator also holds a lock.
     """
+    for name in dead_creators(folder, start):
+        _remove_unlocked(os.path.join(folder, name))
+
+
+def dead_creators(folder: str, start: str) -> list[str]:
+    """Names in `folder` that begin so and go on with the id of a process that is dead."""
     try:
         names = [name for name in os.listdir(folder) if name.startswith(start)]
     except OSError:
-        return
-    for name in names:
-        pid, dash, _ = name.removeprefix(start).partition("-")
-        if dash and pid.isascii() and pid.isdigit() and not _is_alive(int(pid)):
-            _remove_unlocked(os.path.join(folder, name))
+        return []
+    return [name for name in names if _is_dead(name.removeprefix(start).partition("-"))]
 
 
 def remove_stale_beside(path: str) -> None:
@@ -116,6 +119,11 @@ def _made(start: str, mode: int) -> tuple[int, str]:
     fd = os.open(path, _FLAGS, mode)
     lock(fd, shared=True)  # without locks the process id must do
     return fd, path
+
+
+def _is_dead(rest: tuple[str, str, str]) -> bool:
+    pid, dash, _ = rest
+    return bool(dash) and pid.isascii() and pid.isdigit() and not _is_alive(int(pid))
 
 
 def _is_alive(pid: int) -> bool:

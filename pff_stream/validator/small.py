@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from pff_stream.errors import RefusedError
 from pff_stream.files.decoders import PACKED_SUFFIXES
 from pff_stream.files.known import is_graph_file
+from pff_stream.files.temporary_folder import TemporaryFolder
 from pff_stream.settings.models import MIB, EvaluationOptions, ResourceOptions
 from pff_stream.validator.content import text_of
 from pff_stream.validator.outcomes import Both, Most, rule_outcomes, validators
@@ -91,8 +91,8 @@ def _is_file(path: str | os.PathLike[str]) -> bool:
 @contextmanager
 def as_file(document: dict[str, Any]) -> Iterator[str]:
     """A document as a file of JSON, for a run."""
-    with tempfile.TemporaryDirectory(prefix="pff-stream-") as folder:
-        path = os.path.join(folder, "document.json")
+    with TemporaryFolder() as folder:
+        path = os.path.join(folder.path, "document.json")
         with open(path, "wb") as file:
             file.write(text_of(document, GIVEN, MOST_BYTES))
         yield path

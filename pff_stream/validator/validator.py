@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from pff_stream.closing import Closing
 from pff_stream.errors import DocumentError, UsageError
+from pff_stream.limits.leftovers import remove_leftovers
 from pff_stream.validator.failed import FailedCheck
 from pff_stream.validator.many import numbered, results_of, results_of_workers
 from pff_stream.validator.opening import FINDINGS, Opening, Places
@@ -58,6 +59,7 @@ class Validator(Closing):
         `InputError`, `UsageError`, `RefusedError` before anything large is allocated, and
         `WorkersFailedError` where workers cannot be started.
         """
+        remove_leftovers()
         self._opening = Opening(Places(threads, workers), budget, max_document, options)
         self._rules = rules if isinstance(rules, (str, os.PathLike)) else None
         self.forked()

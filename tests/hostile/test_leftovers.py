@@ -198,3 +198,52 @@ def test_every_command_removes_what_others_left(tmp_path: Path, words: str) -> N
     assert around.start(told).wait() in (0, 1)
     assert not list(around.temporary.iterdir())
     assert groups(dead.pid) == []
+
+
+CALLER = """
+import sys, time, pff_stream
+if sys.argv[1] == "as a file":
+    from pff_stream.validator.small import as_file
+    held = as_file({"id": "a"})
+    held.__enter__()
+else:
+    held = pff_stream.run(*sys.argv[2:])
+print("there", flush=True)
+time.sleep(600)
+"""
+CALLS = {
+    "run": "pff_stream.run({r!r}, {t!r})",
+    "validate": "list(pff_stream.validate({r!r}, {t!r}))",
+    "explain": "pff_stream.explain({r!r}, {t!r}, ('a', 'r', 'b'))",
+    "Validator": "pff_stream.Validator({r!r})",
+}
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("held", "call"), [("results", "run"), ("results", "explain"), ("as a file", "validate"),
+                       ("as a file", "Validator"), ("results", None)],
+)  # fmt: skip
+def test_folders_of_a_killed_caller(tmp_path: Path, held: str, call: str | None) -> None:
+    """What a Python caller has in a temporary folder goes with the next call or command."""
+    around = Surroundings(tmp_path)
+    triples, rules = str(tmp_path / "t.tsv"), str(tmp_path / "r.tsv")
+    Path(triples).write_text("a\ts\tb\n")
+    Path(rules).write_text("r(X,Y) <= s(X,Y)\n")
+
+    def python(*arguments: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", *arguments]
+        return subprocess.Popen(command, env=around.environment, stdout=subprocess.PIPE)
+
+    with python(CALLER, held, rules, triples) as caller:
+        assert caller.stdout is not None and caller.stdout.readline() == b"there\n"
+        caller.kill()
+    assert [path.name for path in around.temporary.glob("*/*/*")]
+    if call is None:
+        assert around.start(f"triples {triples}").wait() == 0
+    else:
+        text = CALLS[call].format(r=rules, t=triples)
+        with python(f"import pff_stream; {text}") as other:
+            pass
+        assert other.returncode == 0
+    assert not list(around.temporary.iterdir())
