@@ -42,7 +42,9 @@ class ResultFolder:
 
     def __init__(self, out: str | None) -> None:
         self._temporary = TemporaryFolder() if out is None else None
-        self.path = out if self._temporary is None else self._temporary.path
+        self.path: str = out or ""
+        if self._temporary is not None:
+            self.path = self._temporary.path
 
     def close(self) -> None:
         """Removes a temporary folder."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pff_stream.errors import OutputError
-from pff_stream.files.named import lock
+from pff_stream.files.lock import lock
 from pff_stream.files.temporary_folder import TemporaryFolder, remove_stale_folders
 
 DEAD = "4194999"
