@@ -24,6 +24,7 @@ from pff_stream.pipeline.conclude import (
     write_summary,
 )
 from pff_stream.pipeline.evaluate import Running, carry_out, evaluate, started
+from pff_stream.pipeline.passing import with_results
 from pff_stream.pipeline.prepare import prepared
 from pff_stream.pipeline.verdict import NOTHING_FOUND, Judged
 from pff_stream.plan.sweep import Sweep, parse_sweep
@@ -44,7 +45,7 @@ Given: TypeAlias = "tuple[RulesGiven | None, TriplesGiven | None]"
 
 def make_plan(settings: RunSettings, observer: Observer) -> Plan:
     """The plan that `run` would make; nothing is evaluated."""
-    with prepared(settings, observer) as ready:
+    with with_results(settings) as kept, prepared(kept, observer) as ready:
         say(ready.rules.notes)
         return ready.plan
 
@@ -55,7 +56,7 @@ def make_sweep(settings: RunSettings, text: str, observer: Observer) -> Sweep:
     for name in ("workers", "plan"):
         if getattr(settings.resources, name) is not None:
             raise UsageError(f"--sweep: found together with --{name}, expected one of the two")
-    with prepared(settings, observer) as ready:
+    with with_results(settings) as kept, prepared(kept, observer) as ready:
         say(ready.rules.notes)
         return Sweep(tuple(ready.budget.sweep(counts)))
 
@@ -81,7 +82,11 @@ def run(
         read_labels(wanted.names_file)  # what is wrong with it is said now
     check_reports(wanted.report, wanted.out, has_findings=settings.finds)
     reports = report_outputs(wanted.report)
-    with prepared(settings, observer, *given) as ready, started(ready, observer) as running:
+    with (
+        with_results(settings) as kept,
+        prepared(kept, observer, *given) as ready,
+        started(ready, observer) as running,
+    ):
         begun(running)
         with threads_held(ready.plan, settings.resources):
             evaluate(running, observer)
@@ -95,7 +100,7 @@ def run(
             noticed = running.work.noticed(totals)
             notes.merge(noticed)
             say(noticed)
-            facts = _facts(running, notes, totals)
+            facts = _facts(running, settings, notes, totals)
             result = conclude(totals, facts)
             summary = summary_of(result, facts)
             running.work.end(summary)
@@ -113,12 +118,12 @@ def run(
         return result
 
 
-def _facts(running: Running, notes: Notes, totals: RunTotals) -> Facts:
+def _facts(running: Running, settings: RunSettings, notes: Notes, totals: RunTotals) -> Facts:
     found = totals.findings
 
     ready, work = running.ready, running.work
     return Facts(
-        settings=ready.settings,
+        settings=settings,
         plan=ready.plan,
         meter=ready.meter,
         semantics=ready.semantics,

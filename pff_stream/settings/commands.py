@@ -99,11 +99,6 @@ class RunSettings(CommandSettings):
         self.expect("triples", inputs.triples or inputs.manifest is not None)
         if inputs.triples and inputs.manifest is not None:
             raise UsageError(f"found both TRIPLES and --manifest, expected {self.needs}")
-        if self.output.report and inputs.manifest is not None and self.output.out is None:
-            raise UsageError(
-                "--report: found with --manifest alone, expected --out DIR besides: a report over "
-                "many documents is made from their folders"
-            )
         if self.output.per_document and (inputs.manifest is None or self.output.out is None):
             raise UsageError(
                 "--per-document: found without --manifest FILE and --out DIR, expected both: it "
@@ -160,6 +155,16 @@ class RunSettings(CommandSettings):
                 "--baseline: expected --floor C besides, and all findings: of a list that is cut "
                 "nobody knows which are new"
             )
+
+    @property
+    def lacks_folder(self) -> bool:
+        """Whether reports are made from a folder of results that the user does not name."""
+        asked = self.output
+        return bool(asked.report) and self.inputs.manifest is not None and asked.out is None
+
+    def into(self, folder: str) -> Self:
+        """The same with results in this folder."""
+        return self.replace(output=self.output.replace(out=folder))
 
     def result_options(self) -> dict[str, Any]:
         """Every option that changes what a run finds and holds, for summaries and saved plans.

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from pff_stream.checkpoint.state import as_kept
-from pff_stream.errors import OutputError, UsageError
+from pff_stream.errors import KEPT, OutputError, PffStreamError, UsageError
+from pff_stream.pipeline.passing import with_results
 from pff_stream.report.folder import FOLDER_FILES
 from pff_stream.report.outputs import check_reports, report_outputs
 from pff_stream.settings.commands import ReportSettings, RunSettings
@@ -17,9 +18,9 @@ from pff_stream.settings.models import OutputOptions
 from tests.warm import started
 
 
-def command(folder: Path, *words: object, code: int) -> str:
+def command(folder: Path, *words: object, code: int, **environment: str) -> str:
     """What `pff-stream` says when it works in `folder`; it must end with `code`."""
-    done = started([str(one) for one in words], folder=folder)
+    done = started([str(one) for one in words], folder=folder, environment=environment)
     assert done.returncode == code, done.stderr
     return done.stdout + done.stderr
 
@@ -50,6 +51,28 @@ def test_the_same_bytes_in_every_way(inputs: Path) -> None:
     assert (inputs / "b.jsonl").read_text() == (inputs / "f.jsonl").read_text() == findings
     assert (inputs / "d.jsonl").read_text() == findings
     assert said == rules
+
+
+@pytest.mark.thorough
+def test_of_a_manifest_without_a_folder(inputs: Path) -> None:
+    """The same bytes as with a folder of results, and none is left, nor said to be kept."""
+    (inputs / "m.yaml").write_text("tasks:\n- one: triples.tsv\n- two: gone.tsv\n")
+    (inputs / "temporary").mkdir()
+    given = ("run", "--manifest", "m.yaml", "--rules", "rules.tsv")
+    command(inputs, *given, "--out", "r", "--report", "a.md", "--report", "metrics=b", code=4)
+    asked = ("--report", "c.md", "--report", "metrics=d")
+    said = command(inputs, *given, *asked, code=4, TMPDIR=str(inputs / "temporary"))
+    assert (inputs / "a.md").read_bytes() == (inputs / "c.md").read_bytes()
+    assert (inputs / "b").read_bytes() == (inputs / "d").read_bytes()
+    assert "results:" not in said and not list((inputs / "temporary").iterdir())
+    bad = RunSettings.of(rules="r", manifest="m", report=("rules=x",))
+    with pytest.raises(PffStreamError) as problem, with_results(bad) as kept:
+        folder = Path(str(kept.output.out))
+        assert folder.is_dir()
+        error = PffStreamError("killed")
+        error.add_note(f"{KEPT}: go on")
+        raise error
+    assert problem.value.__notes__ == [] and not folder.exists()
 
 
 @pytest.mark.thorough
@@ -140,7 +163,7 @@ def test_names_and_suffixes() -> None:
 
 
 def test_outputs_exclude_each_other(tmp_path: Path) -> None:
-    """One file has one writer; a folder is none; over a manifest reports need a folder."""
+    """One file has one writer; a folder is none."""
     with pytest.raises(UsageError, match="found - for two outputs"):
         OutputOptions(violations="-", report=("rules=-",))
     with pytest.raises(UsageError, match="found x for two outputs"):
@@ -150,8 +173,6 @@ def test_outputs_exclude_each_other(tmp_path: Path) -> None:
     check_reports(["rules=x"], None, has_findings=False)
     with pytest.raises(UsageError, match="found y, a report of findings, expected another form"):
         check_reports(["rules=x", "findings=y"], None, has_findings=False)
-    with pytest.raises(UsageError, match="expected --out DIR besides"):
-        RunSettings.of(rules="r", manifest="m", report=("rules=x",))
     with pytest.raises(UsageError, match="found no --report FILE"):
         ReportSettings()
 

@@ -14,10 +14,11 @@ from urllib.parse import quote
 
 from pff_stream.files.sources import STANDARD_INPUT, shown
 from pff_stream.report.formats.bounded import BoundedWriter
+from pff_stream.report.streams import Place
 from pff_stream.words import counted
 
 if TYPE_CHECKING:
-    from pff_stream.report.streams import Finding, FindingReason, Place
+    from pff_stream.report.streams import Finding, FindingReason
     from pff_stream.report.summary import Summary
 
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
@@ -28,6 +29,11 @@ _LONGEST_RULE = 4096
 """Characters of a rule's text that are written."""
 _MOST_PLACES = 10
 """Triples of a finding's witness that are written with their places."""
+
+_NO_FILE = "triples"
+"""Where a finding is whose place no input tells: GitHub takes no result without a location."""
+_ALERT = "primaryLocationLineHash"
+"""The one fingerprint by which GitHub knows a result again: two of a rule in a line are two."""
 
 KeptResult: TypeAlias = "tuple[bytes, int, bytes]"
 """The result, and the line and the text of its rule, as JSON."""
@@ -84,12 +90,13 @@ def _result(finding: Finding) -> dict[str, Any]:
         for place, fact in zip(finding.reasons[0].where, finding.reasons[0].witness, strict=False)
         if place is not None
     ]
+    key = f"{finding.document}/{finding.key}".lstrip("/")
     value: dict[str, Any] = {
         "ruleId": _rule_id(finding.reasons[0].line),
         "level": "warning",
         "message": {"text": _message(finding)},
-        "locations": [] if finding.where is None else [_location(finding.where)],
-        "partialFingerprints": {"finding/v1": f"{finding.document}/{finding.key}".lstrip("/")},
+        "locations": [_location(finding.where or Place(finding.document or _NO_FILE, 1, None))],
+        "partialFingerprints": {"finding/v1": key, _ALERT: key},
         "rank": min(100.0, max(0.0, 100 * finding.score)),
         "relatedLocations": [
             {**_location(place), "id": number, "message": {"text": " ".join(fact)}}
