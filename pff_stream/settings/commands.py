@@ -159,8 +159,7 @@ class RunSettings(CommandSettings):
     @property
     def lacks_folder(self) -> bool:
         """Whether reports are made from a folder of results that the user does not name."""
-        asked = self.output
-        return bool(asked.report) and self.inputs.manifest is not None and asked.out is None
+        return bool(self.output.report and self.inputs.manifest) and self.output.out is None
 
     def into(self, folder: str) -> Self:
         """The same with results in this folder."""
