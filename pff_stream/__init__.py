@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from pff_stream.preparing import compile, encode  # noqa: A004 - their names
+    from pff_stream.progress.meter import Progress
     from pff_stream.validator.asynchronous import AsyncValidator
     from pff_stream.validator.failed import FailedCheck
     from pff_stream.validator.validator import Validator
@@ -30,6 +31,7 @@ __all__ = [
     "InputError",
     "OutputError",
     "PffStreamError",
+    "Progress",
     "RefusedError",
     "UsageError",
     "Validator",
@@ -45,6 +47,7 @@ __all__ = [
 _HOMES = {
     "AsyncValidator": "pff_stream.validator.asynchronous",
     "FailedCheck": "pff_stream.validator.failed",
+    "Progress": "pff_stream.progress.meter",
     "Validator": "pff_stream.validator.validator",
     "compile": "pff_stream.preparing",
     "encode": "pff_stream.preparing",

@@ -25,8 +25,11 @@ from pff_stream.given import Path, RulesInput, TriplesInput, given_inputs
 from pff_stream.notes import Notes
 
 if TYPE_CHECKING:
+    from pff_stream.observer import Observer
     from pff_stream.pipeline.by_rules import RulesWork
     from pff_stream.pipeline.evaluate import Running
+    from pff_stream.pipeline.run import Given
+    from pff_stream.progress.calling import Told
     from pff_stream.report.explanation import Explanation
     from pff_stream.report.records import Record, RuleOutcome
     from pff_stream.results import RunResult
@@ -36,17 +39,23 @@ if TYPE_CHECKING:
 
 
 def validate(
-    rules: RulesInput, triples: TriplesInput, *, ordered: bool = True, **options: Any
+    rules: RulesInput,
+    triples: TriplesInput,
+    *,
+    ordered: bool = True,
+    progress: bool | Told = False,
+    **options: Any,
 ) -> Outcomes:
     """Yields the outcome of every rule, one by one; `notes` tells what was skipped.
 
-    In source order, or with `ordered=False` as soon as each is known. `options` are the fields of
+    In source order, or with `ordered=False` as soon as each is known. `progress` is that of `run`;
+    while outcomes are drawn, it waits as long as the caller takes. `options` are the fields of
     `InputOptions`, `EvaluationOptions` and `ResourceOptions` (semantics, max_examples, workers,
     budget_bytes, ...). Raises what the command ends with: `InputError`, `UsageError`,
     `RefusedError`, `OutputError`.
     """
     settings, given_rules, given_triples = _inputs(rules, triples, options)
-    return Outcomes(settings, given_rules, given_triples, ordered)
+    return Outcomes(settings, (given_rules, given_triples), ordered, progress)
 
 
 class Outcomes(Iterator["RuleOutcome"]):
@@ -55,13 +64,13 @@ class Outcomes(Iterator["RuleOutcome"]):
     def __init__(
         self,
         settings: RunSettings,
-        rules: RulesGiven | None,
-        triples: list[Any] | None,
+        given: Given,
         ordered: bool,
+        progress: bool | Told = False,
     ) -> None:
         self.notes = Notes()
         """What was skipped or noticed: the inputs' from the first outcome on, all at the end."""
-        self._outcomes = _outcomes(settings, rules, triples, ordered, self.notes)
+        self._outcomes = _outcomes(settings, given, ordered, progress, self.notes)
 
     def __next__(self) -> RuleOutcome:
         return next(self._outcomes)
@@ -72,14 +81,18 @@ class Outcomes(Iterator["RuleOutcome"]):
 
 
 def validate_rules(
-    rules: RulesInput, triples: TriplesInput | dict[str, Any], **options: Any
+    rules: RulesInput,
+    triples: TriplesInput | dict[str, Any],
+    *,
+    progress: bool | Told = False,
+    **options: Any,
 ) -> tuple[Sequence[RuleOutcome], Sequence[RuleOutcome]]:
     """All violated and all satisfied rules, as two sequences in the order of the rules.
 
     Small triples (one path or list of at most 64 MiB, or one document as a dict) are checked in
     this process by a `Validator`, unless an option of `ResourceOptions` is given: outcomes are made
     when they are asked for, and the rules of a file stay open for the next call. All else is a run
-    as `validate` makes it, whose outcomes are collected in lists.
+    as `validate` makes it, whose outcomes are collected in lists, with its `progress`.
     """
     _inputs(rules, () if isinstance(triples, dict) else triples, options)  # says what is no option
     from pff_stream.limits.room import check_room
@@ -92,10 +105,10 @@ def validate_rules(
         return found
     if isinstance(triples, dict):
         with as_file(triples) as path:
-            return validate_rules(rules, path, **options)
+            return validate_rules(rules, path, progress=progress, **options)
     violated: list[RuleOutcome] = []
     satisfied: list[RuleOutcome] = []
-    for outcome in validate(rules, triples, **options):
+    for outcome in validate(rules, triples, progress=progress, **options):
         if outcome.outcome.word == "violated":
             violated.append(outcome)
         elif outcome.outcome.word == "satisfied":
@@ -120,18 +133,26 @@ def _inputs(
 
 
 def run(
-    rules: RulesInput, triples: TriplesInput, *, out: Path | None = None, **options: Any
+    rules: RulesInput,
+    triples: TriplesInput,
+    *,
+    out: Path | None = None,
+    progress: bool | Told = False,
+    **options: Any,
 ) -> RunResult:
     """Checks all rules, and finds the triples that the best of them miss, as the command `run`.
 
     The result has `findings`, `metrics`, `violated` and `satisfied` as sequences whose items are
     read from the folder of results when they are asked for: `out`, or a temporary one that is gone
-    with the result. `options` are the fields of all groups of options (findings, floor, confidence,
-    budget_bytes, ...). Raises what the command ends with but for violations.
+    with the result. `progress`: True shows a line on a terminal, else one every ten seconds, on
+    standard error; a function is called with a `Progress`, from a thread of its own, at most ten
+    times a second, and what it raises ends the run. `options` are the fields of all groups of
+    options (findings, floor, confidence, budget_bytes, ...). Raises what the command ends with but
+    for violations.
     """
     _begin()
-    from pff_stream.observer import Silent
     from pff_stream.pipeline import run as running
+    from pff_stream.progress.choose import watched
     from pff_stream.results import ResultFolder, RunResult
     from pff_stream.settings.commands import RunSettings
 
@@ -139,7 +160,8 @@ def run(
     folder = ResultFolder(None if out is None else os.fspath(out))
     try:
         settings = RunSettings.of(**paths, **options, out=folder.path)
-        result = running.run(settings, Silent(), given=(given_rules, given_triples))
+        with watched(progress) as observer:
+            result = running.run(settings, observer, given=(given_rules, given_triples))
     except BaseException:
         folder.close()
         raise
@@ -147,21 +169,27 @@ def run(
 
 
 def explain(
-    rules: RulesInput, triples: TriplesInput, triple: tuple[str, str, str], **options: Any
+    rules: RulesInput,
+    triples: TriplesInput,
+    triple: tuple[str, str, str],
+    *,
+    progress: bool | Told = False,
+    **options: Any,
 ) -> Explanation:
     """All rules that predict a triple, whether the graph has it or not, best first.
 
-    `options` are the fields of `InputOptions` and `ResourceOptions`. Raises `UsageError` where a
-    name of the triple is not known, else as `validate`.
+    `progress` is that of `run`. `options` are the fields of `InputOptions` and `ResourceOptions`.
+    Raises `UsageError` where a name of the triple is not known, else as `validate`.
     """
     _begin()
-    from pff_stream.observer import Silent
     from pff_stream.pipeline import explain as run
+    from pff_stream.progress.choose import watched
     from pff_stream.settings.commands import ExplainSettings
 
     paths, given_rules, given_triples = given_inputs(rules, triples)
     settings = ExplainSettings.of(**paths, triple=triple, **options)
-    return run.explain(settings, Silent(), given_rules, given_triples)
+    with watched(progress) as observer:
+        return run.explain(settings, observer, given_rules, given_triples)
 
 
 def _begin() -> None:
@@ -174,49 +202,46 @@ def _begin() -> None:
 
 
 def _outcomes(
-    settings: RunSettings,
-    rules: RulesGiven | None,
-    triples: list[Any] | None,
-    ordered: bool,
-    notes: Notes,
+    settings: RunSettings, given: Given, ordered: bool, progress: bool | Told, notes: Notes
 ) -> Generator[RuleOutcome]:
     _begin()
-    from pff_stream.observer import Silent
     from pff_stream.pipeline.by_rules import RulesWork, rules_blamed
     from pff_stream.pipeline.evaluate import evaluate, started
     from pff_stream.pipeline.prepare import prepared
+    from pff_stream.progress.choose import watched
     from pff_stream.report._merge import iterate
     from pff_stream.report.totals import RunTotals, Tally
     from pff_stream.triples.graph import attach
 
     with (
-        prepared(settings, Silent(), rules, triples) as ready,
-        started(ready, Silent()) as running,
+        watched(progress) as observer,
+        prepared(settings, observer, *given) as ready,
+        started(ready, observer) as running,
     ):
         notes.merge(ready.notes)
         tally = Tally()
         work = running.work
         assert isinstance(work, RulesWork)  # a call has no manifest
         if ordered:
-            evaluate(running, Silent())
+            evaluate(running, observer)
+            observer.phase("merge", work.file.rules)
             with attach(work.graph.name) as graph, rules_blamed(ready.rules):
                 for outcome in iterate(work.spooled(graph.view), work.merge_options()):
                     tally.add(outcome)
                     yield outcome
         else:
             ready.rules.check_complete()
-            for outcome in _as_they_come(running, work):
+            for outcome in _as_they_come(running, work, observer):
                 tally.add(outcome)
                 yield outcome
         notes.merge(work.noticed(RunTotals.of(tally.totals())))
 
 
-def _as_they_come(running: Running, work: RulesWork) -> Iterator[RuleOutcome]:
+def _as_they_come(running: Running, work: RulesWork, observer: Observer) -> Iterator[RuleOutcome]:
     """The outcomes in the order in which they are known."""
-    from pff_stream.observer import Silent
     from pff_stream.pipeline.evaluate import answers
 
-    with closing(_SpoolReader(work)) as reader, closing(answers(running, work, Silent())) as found:
+    with closing(_SpoolReader(work)) as reader, closing(answers(running, work, observer)) as found:
         yield from reader.rejected()
         for answer in found:
             for run in answer.runs:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
@@ -25,7 +25,7 @@ from pff_stream.files.sources import open_blocks, shown
 from pff_stream.files.temporary import temporary_file
 from pff_stream.files.writers import OpenFile
 from pff_stream.notes import BLANKS_IN_RULES, REJECTED_RULES, Notes
-from pff_stream.observer import Tick, no_tick
+from pff_stream.observer import Tick, no_tick, ticked
 from pff_stream.rules._format import AUTO
 from pff_stream.rules.compile_report import no_rules
 from pff_stream.rules.file import RuleFile
@@ -153,7 +153,7 @@ def open_rules(
 ) -> Iterator[Rules]:
     """The compiled rules; text is compiled first, within its share of memory, into `folder`.
 
-    `tick` is called again and again meanwhile.
+    `tick` is called again and again meanwhile, with the bytes of rule text that were read.
     """
     if given is None and is_rule_file(path):
         with RuleFile(path) as file:
@@ -167,7 +167,7 @@ def open_rules(
         decoders = DecoderMemory(share.decoder_bytes, share.window_bytes)
         blocks = open_blocks(path, BLOCK_BYTES, decoders) if given is None else lines_of(given)
         report = compile_rules(
-            _watched(blocks, tick),
+            ticked(blocks, tick),
             destination,
             source_name=shown(path),
             options=RuleOptions(
@@ -215,14 +215,6 @@ def _compiled_before(file: RuleFile, path: str, reading: InputOptions) -> Rules:
         decoder_bytes=0,
         opened=opened,
     )
-
-
-def _watched(blocks: Iterable[bytes], tick: Tick) -> Iterator[bytes]:
-    """The blocks, with a tick before each and one at the end."""
-    for block in blocks:
-        tick()
-        yield block
-    tick(now=True)
 
 
 def _shared_rules(file: RuleFile, name: str, shown: str) -> InputFile:

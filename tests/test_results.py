@@ -118,8 +118,9 @@ def test_what_goes_wrong_is_raised(tmp_path: Path) -> None:
         pff_stream.run(tmp_path / "absent.tsv", TRIPLES)
     with pytest.raises(RefusedError):
         pff_stream.run(RULES, TRIPLES, budget_bytes=1 << 20)
-    for name in ("manifest", "resume"):
-        with pytest.raises(UsageError, match=f"--{name}"):
-            pff_stream.run(RULES, TRIPLES, **{name: "x"})
+    options: list[dict[str, Any]] = [{"manifest": "x"}, {"resume": "x"}]
+    for one in options:
+        with pytest.raises(UsageError, match=f"--{next(iter(one))}"):
+            pff_stream.run(RULES, TRIPLES, **one)
     after = set(os.listdir(os.environ.get("TMPDIR", "/tmp")))
     assert not [name for name in after - before if name.startswith("pff-stream-")]

@@ -15,7 +15,7 @@ from tests.newcomer import ROOT
 
 pytestmark = pytest.mark.thorough
 
-PAGES = ("tutorial-graph", "tutorial-service", "quickstart-pt", "inputs")
+PAGES = ("tutorial-graph", "tutorial-service", "quickstart-pt", "inputs", "progress")
 BLOCK = re.compile(r"(?:<!-- (?P<said>[^>]*?) -->\n)?```(?P<kind>\w*)\n(?P<text>.*?)```", re.DOTALL)
 
 

@@ -1,1 +1,1 @@
-"""The command line: commands, exit codes, logs and the progress line."""
+"""The command line: commands, exit codes and logs."""

@@ -13,8 +13,9 @@ import click
 from pff_stream.cli import logs, output
 from pff_stream.cli.engine import Engine
 from pff_stream.cli.options import from_command_line
-from pff_stream.cli.progress import TerminalLine, choose_observer
+from pff_stream.cli.printable import printable
 from pff_stream.observer import Observer
+from pff_stream.progress.choose import choose_observer
 from pff_stream.settings.models import ResourceOptions, TalkOptions
 from pff_stream.settings.resolve import Layers, gather, resolve
 
@@ -30,9 +31,8 @@ def working(given: dict[str, Any]) -> Iterator[tuple[Layers, TalkOptions, Observ
     from pff_stream.limits.leftovers import remove_leftovers  # not for --help
 
     remove_leftovers()
-    observer = choose_observer(sys.stderr, voice.quiet, voice.log_json)
-    if isinstance(observer, TerminalLine):
-        handler.before = observer.clear
+    observer = choose_observer(sys.stderr, voice.quiet, voice.log_json, shown=printable)
+    handler.before = getattr(observer, "clear", None)  # a line on a terminal
     try:
         yield layers, voice, observer
     finally:

@@ -14,7 +14,7 @@ import os
 import select
 import stat
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from queue import SimpleQueue
 from threading import Semaphore, Thread
 from typing import IO, Any, Protocol
@@ -135,6 +135,25 @@ def read_ahead(blocks: Generator[bytes]) -> Generator[bytes]:
 def may_be_packed(path: str) -> bool:
     """Whether a decompressor may be needed, by the name: what comes through a pipe has none."""
     return path.lower().endswith(PACKED_SUFFIXES) or not os.path.isfile(path)
+
+
+def known_bytes(paths: Iterable[object]) -> int | None:
+    """Bytes of all inputs as `open_blocks` yields them; None where nobody knows before.
+
+    That is so of packed files, pipes, objects, and Parquet, whose reader jumps about in it.
+    """
+    total = 0
+    for path in paths:
+        if not isinstance(path, (str, os.PathLike)):
+            return None
+        name = os.fspath(path)
+        if may_be_packed(name) or name.lower().endswith(".parquet"):
+            return None
+        try:
+            total += os.stat(path).st_size
+        except OSError:  # it is said when it is read
+            return None
+    return total
 
 
 def decoder_bytes(path: str | os.PathLike[str], window_bytes: int | None = None) -> int:

@@ -80,8 +80,10 @@ class MemoryMeter:
         """Has the guard act on this pool for as long as the block lasts."""
         return nullcontext() if self.guard is None else self.guard.minding(feed)
 
-    def tick(self, *, now: bool = False) -> None:
-        """Samples if the last sample is old enough, or `now`."""
+    def tick(self, done: int = 0, *, now: bool = False) -> None:
+        """Samples if the last sample is old enough, or `now`; tells the observer what is done."""
+        if done:
+            self._observer.advance(done)
         if not now and self._clock() < self._due:
             return
         held_bytes = self.watch.sample()
@@ -96,9 +98,16 @@ class MemoryMeter:
         if self.guard is not None:
             self.guard.look(held_bytes)
 
-    def over(self, items: Iterable[Item]) -> Iterator[Item]:
-        """The items, with a tick before each, and one at the end while whoever draws holds all."""
+    def over(
+        self, items: Iterable[Item], size: Callable[[Item], int] = lambda item: 0
+    ) -> Iterator[Item]:
+        """The items, with a tick before each, and one at the end while whoever draws holds all.
+
+        `size`: units of the phase that are done with an item.
+        """
+        done = 0
         for item in items:
-            self.tick()
+            self.tick(done)
             yield item
-        self.tick(now=True)
+            done = size(item)
+        self.tick(done, now=True)

@@ -260,6 +260,7 @@ class DocumentsWork(Work):
             self._kept.done.write_list(os.path.join(self._out, DOCUMENT_LIST))
             if self._kept.done.found is not None:
                 self._kept.done.found.write(os.path.join(self._out, file_name(Findings)))
+            observer.phase("merge", self._rules.file.rules)
             self._write_metrics(self._kept.done, self._out)
         if self._totals.findings is not None:
             self._totals.findings.not_looked_at = self._rules.file.rejected
@@ -330,7 +331,7 @@ class DocumentsWork(Work):
         with FileWriter(os.path.join(out, file_name(Metrics))) as file:
             writer.begin(header, file)
             for metric in done.sums.metrics(
-                ready.meter.over(ready.rules.file.all_source_chunks()),
+                ready.meter.over(ready.rules.file.all_source_chunks(), len),
                 merge_options(ready.settings.evaluation, ready.folder),
             ):
                 writer.metric(metric)

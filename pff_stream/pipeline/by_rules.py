@@ -104,6 +104,7 @@ class RulesWork(Work):
         self.evaluation = evaluation
         self.file: RuleFile = ready.rules.file
         self.n_units = self.file.rules - self.file.rejected
+        self.n_done = 0 if kept is None else kept.n_rules
         self._meter = ready.meter
         self.kept = kept
         """Spool and journal in the folder of results; None without a folder."""
@@ -210,26 +211,27 @@ class RulesWork(Work):
                 sources = place_sources(self.ready, self.graph)
                 finder = GraphFindings(wanted, self.ready, self._listing, sources)
                 formatters.append(held.enter_context(finder.ranked()))
-            run = self._merged(formatters, withdrawn, observer)
+            run = self._merged(formatters, withdrawn)
             if finder is not None:
                 for writer in self._writers:
                     writer.formatter.release()
                 opened_outputs.settle()
                 _pages.trim()
-                observer.phase("list", self.n_units, self.unit)
                 with timed(self.ready.seconds, "findings"):
-                    run.findings = finder.make(self.graph, carry_out, self._take_finding)
+
+                    def take(finding: Finding) -> None:
+                        self._take_finding(finding)
+                        observer.advance(1)
+
+                    run.findings = finder.make(self.graph, carry_out, take)
                 run.findings.not_looked_at = not_looked_at(run.rules)
                 self._meter.tick(now=True)
         return run
 
-    def _merged(
-        self, formatters: Sequence[Formatter], withdrawn: Mapping[int, str], observer: Observer
-    ) -> RunTotals:
+    def _merged(self, formatters: Sequence[Formatter], withdrawn: Mapping[int, str]) -> RunTotals:
         fenced = planned_phase_held(self.ready.plan, "merge", self.ready.settings.resources)
         with timed(self.ready.seconds, "merge"), fenced, attach(self.graph.name) as graph:
             run = RunTotals.of(self._merge(graph.view, formatters, withdrawn))
-            observer.advance(self.file.rules)
             self._meter.tick(now=True)
         return run
 
@@ -281,7 +283,7 @@ class RulesWork(Work):
 
     def spooled(self, graph: GraphView) -> Spooled:
         """The results as a merge takes them."""
-        chunks = self._meter.over(self.file.all_source_chunks())
+        chunks = self._meter.over(self.file.all_source_chunks(), len)
         return Spooled(graph, [self.spool.fileno()], self.evaluation.runs, chunks)
 
     def merge_options(self) -> MergeOptions:

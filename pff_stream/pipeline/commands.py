@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from pff_stream.errors import OutputError, RefusedError
 from pff_stream.files.decoders import DecoderMemory
-from pff_stream.files.sources import decoder_bytes, open_blocks, shown
+from pff_stream.files.sources import decoder_bytes, known_bytes, open_blocks, shown
 from pff_stream.files.temporary import working_folder
 from pff_stream.files.writers import FileWriter
 from pff_stream.limits.fence import fenced_bytes, hold_tree, phase_held
 from pff_stream.notes import say
-from pff_stream.observer import Observer
+from pff_stream.observer import Observer, advancing, ticked
 from pff_stream.rules.share import CompileShare
 from pff_stream.settings.commands import (
     CompileSettings,
@@ -45,12 +45,12 @@ def compiled(
     from pff_stream.triples.graph import attach, verify
     from pff_stream.triples.report import no_triples
 
-    observer.phase("compile", None)
     path, target, asked = settings.inputs.rules, settings.target.output, settings.compile
     resources = settings.resources
     share = _share(path, resources)
     decoders = DecoderMemory(share.decoder_bytes, share.window_bytes)
     is_file = given is None and os.path.isfile(path)
+    observer.phase("compile", known_bytes([path] if given is None else [given]), "bytes")
     with ExitStack() as stack:
         stack.enter_context(phase_held(share.bytes, resources, threads=1))
         output = None
@@ -64,7 +64,7 @@ def compiled(
                 raise no_triples(asked.graph)
         blocks = open_blocks(path, compiler.BLOCK_BYTES, decoders)
         report = compiler.compile_rules(
-            blocks if given is None else lines_of(given),
+            ticked(blocks if given is None else lines_of(given), advancing(observer)),
             output,
             source_name=shown(path),
             options=compiler.RuleOptions(
@@ -105,11 +105,11 @@ def encoded(
     from pff_stream.triples.options import encode_options
     from pff_stream.triples.store import GraphStore
 
-    observer.phase("encode", None, "triples")
     target = settings.target.output
     assert target is not None  # checked by the settings
     resources = settings.resources
     inputs = list(settings.inputs.triples) if given is None else given
+    observer.phase("encode", known_bytes(inputs), "bytes")
     share = _headroom(resources)
     options = encode_options(settings.reading)._replace(
         memory_bytes=share,
@@ -118,7 +118,9 @@ def encoded(
     )
     fence_bytes = fenced_bytes(share, resources)
     with GraphStore.at_path(target) as store:
-        return encode_in_process(inputs, options, store, fence_bytes=fence_bytes)
+        return encode_in_process(
+            inputs, options, store, fence_bytes=fence_bytes, tick=advancing(observer)
+        )
 
 
 def encode_triples(settings: EncodeSettings, observer: Observer) -> list[str]:

@@ -116,6 +116,8 @@ class Tasks(ABC):
 class Work(Tasks):
     """A run at work, from its first task to its last output."""
 
+    n_done: int = 0
+    """Units that an earlier run did."""
     notes: Notes = Notes()
     """What was noticed while it was at work, beside what its inputs told before."""
 

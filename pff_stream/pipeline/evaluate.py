@@ -49,7 +49,7 @@ def started(ready: Ready, observer: Observer) -> Iterator[Running]:
     with ExitStack() as stack:
         work = ready.documents.begin(ready, observer, stack)
         say(ready.rules.notes)
-        observer.phase("evaluate", work.n_units, work.unit)
+        observer.phase("evaluate", work.n_units, work.unit, work.n_done)
         executor = executor_of(plan.settings)
         yield Running(ready, work, executor)
 

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pff_stream.errors import RefusedError, UsageError
 from pff_stream.evaluate.bound import NameBytes, candidates
+from pff_stream.files.sources import known_bytes
 from pff_stream.files.temporary import working_folder
 from pff_stream.findings.confidence import ranking_of
 from pff_stream.inputs import GraphInput, Rules, TriplesGiven, open_graph, open_rules
 from pff_stream.limits.fence import hold_tree, threads_held
 from pff_stream.notes import say
-from pff_stream.observer import Observer
+from pff_stream.observer import Observer, advancing
 from pff_stream.pipeline.explainer import SHOWN, Explainer, chunks_of, text
 from pff_stream.pipeline.prepare import rules_held
 from pff_stream.pipeline.ranked import ranking_notes
@@ -128,19 +129,24 @@ def _opened(
         preparation = Preparation(inputs, rules, triples, resources)
         parent_bytes = measure_self().bytes
         share = preparation.agree(budget.machine, parent_bytes)
-        observer.phase(COMPILE, None)
+        observer.phase(COMPILE, known_bytes([inputs.rules] if rules is None else [rules]), "bytes")
+        tick = advancing(observer)
         with rules_held(share, resources, rules):
-            opened = stack.enter_context(open_rules(inputs.rules, reading, folder, share, rules))
+            opened = stack.enter_context(
+                open_rules(inputs.rules, reading, folder, share, rules, tick)
+            )
         before = preparation.compiled(opened, parent_bytes)
-        observer.phase(ENCODE, None, "triples")
+        given = inputs.triples if triples is None else triples
+        observer.phase(ENCODE, known_bytes(given), "bytes")
         parent_bytes = measure_self().bytes
         graph = stack.enter_context(
             open_graph(
-                inputs.triples if triples is None else triples,
+                given,
                 reading,
                 folder,
                 preparation.encoder_bytes(budget.machine, parent_bytes),
                 resources=resources,
+                tick=tick,
             )
         )
         if graph.encoded is not None:

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
+from pff_stream.files.sources import known_bytes
 from pff_stream.files.temporary import room_on_disk, working_folder
 from pff_stream.findings.confidence import ranked_by, ranking_of
 from pff_stream.inputs import GraphInput, TriplesGiven, open_graph, open_rules
@@ -60,7 +61,7 @@ def prepared(
         preparation = Preparation(inputs, rules, triples, resources)
         parent_bytes = measure_costs(machine.budget_bytes, folder, meter).parent_bytes
         share = preparation.agree(machine, parent_bytes)
-        observer.phase(COMPILE, None)
+        observer.phase(COMPILE, known_bytes([inputs.rules] if rules is None else [rules]), "bytes")
         with rules_held(share, resources, rules), timed(seconds, COMPILE):
             opened = stack.enter_context(
                 open_rules(inputs.rules, reading, folder, share, rules, meter.tick)
@@ -77,7 +78,8 @@ def prepared(
         else:
             from pff_stream.pipeline.one_graph import OneGraph, encode_terms
 
-            observer.phase(ENCODE, None, "triples")
+            given = inputs.triples if triples is None else triples
+            observer.phase(ENCODE, known_bytes(given), "bytes")
             meter.begin(ENCODE, quick=True, alone=True)
             parent_bytes = measure_self().bytes
             encoder_bytes = preparation.encoder_bytes(machine, parent_bytes)

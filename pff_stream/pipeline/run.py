@@ -23,6 +23,7 @@ from pff_stream.pipeline.conclude import (
     summary_of,
     write_summary,
 )
+from pff_stream.pipeline.cut import Tasks
 from pff_stream.pipeline.evaluate import Running, carry_out, evaluate, started
 from pff_stream.pipeline.passing import with_results
 from pff_stream.pipeline.prepare import prepared
@@ -94,9 +95,13 @@ def run(
             notes = ready.notes
             notes.merge(running.work.notes)
             say(running.work.notes)
-            totals = running.work.totals(
-                lambda tasks: carry_out(running, tasks, "list", observer), observer, stack
-            )
+
+            def list_violations(tasks: Tasks) -> None:
+                observer.phase("findings", tasks.n_units, tasks.unit)
+                carry_out(running, tasks, "list", observer)
+                observer.phase("findings", None, "findings")
+
+            totals = running.work.totals(list_violations, observer, stack)
             noticed = running.work.noticed(totals)
             notes.merge(noticed)
             say(noticed)

@@ -10,13 +10,16 @@ import gc
 import mmap
 import os
 import signal
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Generator, Sequence
 from typing import NamedTuple
 
 from pff_stream.errors import PffStreamError, RefusedError, WorkersFailedError
 from pff_stream.execute.call import Ask, CallDiedError, call
 from pff_stream.execute.launch import describe_exit
 from pff_stream.files import _pages
+from pff_stream.files.decoders import DecoderMemory
+from pff_stream.files.sources import BLOCK_BYTES, Opener
 from pff_stream.observer import Tick, no_tick
 from pff_stream.triples.encode import (
     MAPPED_BYTES,
@@ -51,6 +54,12 @@ class _RoomWanted(NamedTuple):
     beside_bytes: int
 
 
+class _BytesRead(NamedTuple):
+    """What the child tells, and the parent answers by nothing."""
+
+    n_bytes: int
+
+
 class EncoderKilledError(RefusedError):
     """The encoding process got SIGKILL, which the kernel sends when memory runs out."""
 
@@ -71,9 +80,10 @@ def encode_in_process(
     Iterables are encoded in this process: their texts are here already, and a copy costs more than
     it saves. The child's own memory and, for a graph in memory, the graph are each held to the
     memory of the options, the child's own by the kernel to `fence_bytes`, if any; `RefusedError`
-    where it does not suffice. `tick` is called while the child works, and when it has ended its
-    work and holds still. `work` is what the child does: a function that it can import. Raises what
-    `encode` raises, and `PffStreamError` where the child died.
+    where it does not suffice. `tick` is called while the child works, with the bytes that it read
+    of the paths, and when it has ended its work and holds still. `work` is what the child does: a
+    function that it can import. Raises what `encode` raises, and `PffStreamError` where the child
+    died.
     """
     given = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
     paths = [os.fspath(path) for path in given if isinstance(path, (str, os.PathLike))]
@@ -83,13 +93,16 @@ def encode_in_process(
         return encoded
     store.limit_bytes = options.memory_bytes
 
-    def room(wanted: _RoomWanted) -> str:
-        store.resize(*wanted)
+    def answer(said: _RoomWanted | _BytesRead) -> str | None:
+        if isinstance(said, _BytesRead):
+            tick(said.n_bytes)
+            return None
+        store.resize(*said)
         return store.name
 
     order = _Order(paths, options, fence_bytes, work)
     try:
-        report: EncodeReport = call(_encode, order, answer=room, method=method, tick=tick)
+        report: EncodeReport = call(_encode, order, answer=answer, method=method, tick=tick)
     except CallDiedError as death:
         raise _died(death.exit_code) from None
     store.seal()
@@ -118,7 +131,8 @@ def _encode(ask: Ask, order: _Order) -> EncodeReport:
         limit_data(order.fence_bytes)  # best effort: the plan is checked again by the parent
     _pages.fix_thresholds(MAPPED_BYTES, TRIM_BYTES)
     writer = _RemoteWriter(ask)
-    report = order.work(order.paths, writer, order.options, _lower_limit)
+    options = order.options._replace(open=_CountingOpener(order.options.open, ask))
+    report = order.work(order.paths, writer, options, _lower_limit)
     writer.close()
     return report
 
@@ -128,6 +142,34 @@ def _lower_limit(bytes_less: int) -> None:
     limit = data_limit()
     if limit is not None and limit > bytes_less:
         restore_data_limit(limit - bytes_less)
+
+
+class _CountingOpener(Opener):
+    """Opens inputs by another opener, and tells now and then how much was read of them."""
+
+    INTERVAL_SECONDS = 0.1
+
+    def __init__(self, opener: Opener, ask: Ask) -> None:
+        self._open = opener
+        self._ask = ask
+        self._bytes = 0
+        self._next = time.monotonic() + self.INTERVAL_SECONDS
+
+    def __call__(
+        self, path: str, block_bytes: int = BLOCK_BYTES, decoders: DecoderMemory | None = None
+    ) -> Generator[bytes]:
+        """The blocks, each counted when the next one is wanted."""
+        for block in self._open(path, block_bytes, decoders):
+            yield block
+            self._bytes += len(block)
+            if (now := time.monotonic()) >= self._next:
+                self._tell()
+                self._next = now + self.INTERVAL_SECONDS
+        self._tell()
+
+    def _tell(self) -> None:
+        n_bytes, self._bytes = self._bytes, 0
+        self._ask(_BytesRead(n_bytes))
 
 
 class _RemoteWriter:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from functools import partial
 from itertools import count
+from operator import length_hint
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pff_stream.errors import DocumentError, UsageError
+from pff_stream.progress.choose import watched
 from pff_stream.validator.failed import FailedCheck
 from pff_stream.validator.result import CheckResult
 from pff_stream.validator.serving import Asked, ClosedError
 from pff_stream.validator.window import Limits, Window
 
 if TYPE_CHECKING:
+    from pff_stream.progress.calling import Told
     from pff_stream.validator.workers import Begun, WorkersServing
 
 Named: TypeAlias = tuple[str, Any]
@@ -81,6 +85,25 @@ def results_of_workers(
             for give_up in left.values():
                 give_up()
             wait(left)
+
+
+def shown_while(
+    results: Generator[CheckResult | FailedCheck], documents: Iterable[Any], progress: bool | Told
+) -> Generator[CheckResult | FailedCheck]:
+    """The results, with their number shown meanwhile where that is wanted."""
+    if not progress:
+        return results
+    return _shown(results, length_hint(documents) or None, progress)
+
+
+def _shown(
+    results: Generator[CheckResult | FailedCheck], total: int | None, progress: bool | Told
+) -> Generator[CheckResult | FailedCheck]:
+    with closing(results), watched(progress) as observer:
+        observer.phase("check", total, "documents")
+        for result in results:
+            observer.advance(1)
+            yield result
 
 
 def _begun(

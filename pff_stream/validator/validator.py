@@ -11,13 +11,14 @@ from pff_stream.closing import Closing
 from pff_stream.errors import DocumentError, UsageError
 from pff_stream.limits.leftovers import remove_leftovers
 from pff_stream.validator.failed import FailedCheck
-from pff_stream.validator.many import numbered, results_of, results_of_workers
+from pff_stream.validator.many import numbered, results_of, results_of_workers, shown_while
 from pff_stream.validator.opening import FINDINGS, Opening, Places
 from pff_stream.validator.result import CheckResult
 from pff_stream.validator.serving import Asked, ClosedError, Serving, renewed_in_forks
 from pff_stream.validator.window import PER_CHECK, Limits
 
 if TYPE_CHECKING:
+    from pff_stream.progress.calling import Told
     from pff_stream.rules.given import RuleGiven
     from pff_stream.validator.serving import Serving
     from pff_stream.validator.workers import WorkersServing
@@ -123,6 +124,7 @@ class Validator(Closing):
         findings: int | None = FINDINGS,
         named: bool = False,
         window: int | None = None,
+        progress: bool | Told = False,
     ) -> Generator[CheckResult | FailedCheck]:
         """A result for each document, as they are asked for; as `check` has it.
 
@@ -135,6 +137,7 @@ class Validator(Closing):
         A document that cannot be checked is a `FailedCheck` with its `error`; what the source
         raises is raised behind the results before it. A source that waits (for messages, say) keeps
         finished results back meanwhile: check its documents by `check`, or with `AsyncValidator`.
+        `progress` is that of `run`; it counts results that were asked for.
         """
         if window is not None and window < 1:
             raise UsageError(f"window: found {window}, expected 1 or more")
@@ -143,7 +146,8 @@ class Validator(Closing):
         limits = Limits(window or PER_CHECK * serving.at_once)
         if not isinstance(serving, Serving):
             asked = Asked(findings)
-            return results_of_workers(items, self._workers, asked, limits, ordered=ordered)
+            results = results_of_workers(items, self._workers, asked, limits, ordered=ordered)
+            return shown_while(results, documents, progress)
 
         def check(name: str, document: object) -> CheckResult | FailedCheck:
             try:
@@ -151,7 +155,8 @@ class Validator(Closing):
             except DocumentError as error:
                 return FailedCheck(name, error)
 
-        return results_of(items, check, serving.at_once, limits, ordered=ordered)
+        results = results_of(items, check, serving.at_once, limits, ordered=ordered)
+        return shown_while(results, documents, progress)
 
     def _workers(self) -> WorkersServing:
         """The workers there are now."""

@@ -113,10 +113,15 @@ class Stopping(Silent):
 
     def __init__(self, after: int) -> None:
         self.left = after
+        self.unit = ""
+
+    def phase(self, name: str, total: int | None, unit: str = "rules", done: int = 0) -> None:
+        """Only documents are counted."""
+        self.unit = unit
 
     def advance(self, count: int) -> None:
         """Counts documents down."""
-        self.left -= count
+        self.left -= count if self.unit == "documents" else 0
         if self.left < 0:
             raise KeyboardInterrupt
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -172,7 +173,7 @@ def test_a_finding_is_explained_by_its_key(tmp_path: Path) -> None:
     ],
 )
 def test_order_by_every_confidence(
-    options: dict[str, str], order: list[int], confidences: list[float | None]
+    options: dict[str, Any], order: list[int], confidences: list[float | None]
 ) -> None:
     """As a run ranks rules by it; rules without a value are told, too."""
     rules = [

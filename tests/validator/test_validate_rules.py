@@ -94,8 +94,8 @@ def test_errors_of_a_run(wrong: tuple[Any, Any, dict[str, Any]]) -> None:
     """What is wrong is said in the words of a run."""
     rules, triples, options = wrong
     said = []
-    for more in ({}, {"workers": 1}):
+    for more in (options, options | {"workers": 1}):
         with pytest.raises((InputError, UsageError)) as error:
-            validate_rules(rules, triples, **options, **more)
+            validate_rules(rules, triples, **more)
         said.append(str(error.value))
     assert said[0] == said[1]

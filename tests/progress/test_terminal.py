@@ -14,8 +14,12 @@ from typing import TextIO
 import pytest
 
 from pff_stream.cli import logs as talk
-from pff_stream.cli.progress import LogLines, TerminalLine, choose_observer, format_seconds
+from pff_stream.cli.printable import printable
 from pff_stream.observer import Observer, Silent
+from pff_stream.progress.choose import choose_observer
+from pff_stream.progress.lines import LogLines
+from pff_stream.progress.terminal import TerminalLine
+from pff_stream.progress.text import format_seconds, width
 
 MIB = 1024 * 1024
 
@@ -63,14 +67,14 @@ def work(observer: Observer, time: Time, steps: int = 100, seconds: float = 0.01
 
 
 def test_line_says_it_all() -> None:
-    """80 columns hold rules done and total, time left, memory, plan, budget and rate."""
+    """80 columns hold the phase, a bar, the part that is done, time left, rate, memory and plan."""
     screen, time = Screen(), Time()
     line = TerminalLine(screen, clock=time)
     line.phase("evaluate", 128_000)
     line.memory(211 * MIB, 240 * MIB, 256 * MIB)
     work(line, time, 1_000, 0.1)
     assert re.fullmatch(
-        r"10,000/128,000 rules  19:40 left  memory 211.* MiB/240.* MiB/256.* MiB  100/s",
+        r"evaluate \[\#+\.+\]  7 %  19:40 left  100/s  memory 211[.0]*/240[.0]* MiB",
         screen.lines[0],
     )
 
@@ -80,7 +84,7 @@ def test_line_names_plan_and_budget() -> None:
     screen = Screen()
     line = TerminalLine(screen)
     line.memory(MIB, 2 * MIB, 3 * MIB)
-    line.phase("read", 9)
+    line.phase("read", None)
     assert re.search("memory 1.* MiB of 2.* MiB planned, budget 3.* MiB", screen.lines[0])
 
 
@@ -110,7 +114,7 @@ def test_shorter_text_leaves_no_rest() -> None:
     line = TerminalLine(screen, clock=time)
     line.phase("a phase with a long name", 1_000_000)
     line.phase("b", None)
-    assert screen.lines == ["b 0 rules"]
+    assert screen.lines == ["b"]
 
 
 def test_note_stands_above_the_line() -> None:
@@ -121,7 +125,8 @@ def test_note_stands_above_the_line() -> None:
     line.note("a worker died; its task is tried again")
     work(line, time, 1)
     assert screen.lines[0] == "a worker died; its task is tried again"
-    assert screen.lines[1].startswith("evaluate 10/100 rules")
+    assert screen.lines[1].startswith("evaluate [##")
+    assert "  10 %  10/100 rules  " in screen.lines[1]
 
 
 @pytest.mark.parametrize("columns", [1, 5, 20, 45, 70, 200])
@@ -144,10 +149,11 @@ def test_line_fits_the_terminal(columns: int) -> None:
         os.close(other)
     texts = [text.rstrip("\b") for text in shown.split("\r")]
     assert max(len(text) for text in texts) < max(columns, 2)
-    start = "evaluate 90/1,000" if columns == 200 else "90/1,000 rules"
-    assert texts[-1].startswith(start[: columns - 1])
+    assert texts[-1].startswith("evaluate"[: columns - 1])
     assert ("budget 3" in texts[-1]) is (columns == 200)
-    assert ("memory 1" in texts[-1]) is (columns >= 70)
+    assert ("memory 1" in texts[-1]) is (columns >= 45)
+    assert ("[#" in texts[-1]) is (columns >= 70)
+    assert ("9 %" in texts[-1]) is (columns >= 20)
 
 
 def read_to_end(descriptor: int) -> str:
@@ -190,23 +196,51 @@ def test_a_terminal_that_is_gone_is_no_error() -> None:
     stream.close()
 
 
-def test_log_lines_come_every_five_seconds() -> None:
-    """A log gets a plain line every five seconds, with the numbers as fields."""
+@pytest.mark.parametrize("columns", range(1, 40))
+def test_wide_characters_take_two_cells(columns: int) -> None:
+    """A name of wide or combining characters does not make the line wrap."""
+    main, other = pty.openpty()
+    try:
+        tty.setraw(other)
+        with open(other, "w", closefd=False, encoding="utf-8") as stream:
+            set_columns(other, columns)
+            line = TerminalLine(stream)
+            line.phase("評価 e\u0301\u0301 phase", 1_000)
+            line.note("END")
+            shown = read_to_end(main)
+    finally:
+        os.close(main)
+        os.close(other)
+    assert all(width(text) < max(columns, 2) for text in shown.split("\r"))
+
+
+def test_a_resumed_phase_begins_where_it_was() -> None:
+    """What an earlier run did is done, and is not counted into the rate."""
+    screen, time = Screen(), Time()
+    line = TerminalLine(screen, clock=time)
+    line.phase("evaluate", 1_000, "rules", 500)
+    work(line, time, 20, 1.0)
+    assert "70 %" in screen.lines[0] and "0:30 left" in screen.lines[0]
+
+
+def test_log_lines_come_every_ten_seconds() -> None:
+    """A log gets a plain line every ten seconds, with the numbers as fields."""
     stream, time = io.StringIO(), Time()
     talk.set_up(log_json=True, stream=stream)
     try:
         lines = LogLines(clock=time)
         lines.phase("evaluate", 1_000)
         lines.memory(MIB, 2 * MIB, 3 * MIB)
-        work(lines, time, 17, 1.0)
+        work(lines, time, 37, 1.0)
         lines.note("done")
         lines.close()
     finally:
         talk.tear_down()
     records = [json.loads(line) for line in stream.getvalue().splitlines()]
-    assert [record.get("done") for record in records] == [50, 100, 150, None]
-    assert records[1]["message"].startswith("evaluate 100/1,000 rules, 1:30 left, memory ")
-    assert records[1]["seconds_left"] == 90.0
+    assert [record.get("done") for record in records] == [100, 200, 300, None]
+    said = "evaluate 20 %, 200/1,000 rules, 1:20 left, 10/s, memory 1"
+    assert records[1]["message"].startswith(said)
+    assert records[1]["seconds_left"] == 80.0
     assert (records[1]["memory_bytes"], records[1]["budget_bytes"]) == (MIB, 3 * MIB)
     assert records[3]["message"] == "done"
 
@@ -216,7 +250,8 @@ def test_bytes_are_shown_as_sizes() -> None:
     screen, time = Screen(), Time()
     line = TerminalLine(screen, clock=time)
     line.phase("read triples", 512 * MIB, "bytes")
-    assert re.fullmatch(r"read triples 0 B/512(\.0)? MiB", screen.lines[0])
+    shown = r"read triples \[\.+\]  0 %  0 B/512(\.0)? MiB"
+    assert re.fullmatch(shown, screen.lines[0])
 
 
 @pytest.mark.parametrize(
@@ -247,6 +282,14 @@ def test_colour(environ: dict[str, str], coloured: bool) -> None:
     observer.memory(95, 90, 100)
     observer.phase("evaluate", 10)
     assert ("\x1b[33m" in screen.getvalue()) is coloured
+
+
+def test_a_note_cannot_command_the_terminal() -> None:
+    """Names of others in a note are shown as escapes."""
+    screen = Screen()
+    observer = choose_observer(screen, False, False, {}, printable)
+    observer.note("\x1b[2Jgone")
+    assert screen.getvalue() == "\\x1b[2Jgone\n"
 
 
 def test_no_colour_while_memory_is_fine() -> None:
