@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from pff_stream.errors import InputError, OutputError
 from pff_stream.execute.files import InputFile
-from pff_stream.files.copies import copied
-from pff_stream.files.decoders import DecoderMemory
+from pff_stream.files.copies import copied, is_read_once
+from pff_stream.files.decoders import DecoderMemory, stem_of
 from pff_stream.files.known import is_graph_file, is_rule_file
 from pff_stream.files.opened import OpenedFile
-from pff_stream.files.sources import open_blocks, shown
+from pff_stream.files.sources import STANDARD_INPUT, open_blocks, shown
 from pff_stream.files.temporary import temporary_file
 from pff_stream.files.writers import OpenFile
 from pff_stream.notes import BLANKS_IN_RULES, REJECTED_RULES, Notes
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 TriplesGiven: TypeAlias = "Sequence[TripleInput]"
 """Triples from a Python caller, instead of paths."""
 
+_BY_NUMBER = ("/dev/std", "/dev/fd/", "/proc/")
+"""Names of files that others opened, which say nothing of what is in them."""
 _logger = logging.getLogger("pff_stream")
 
 
@@ -135,6 +137,19 @@ class GraphInput:
     def total_bytes(self) -> int:
         """Size of the graph."""
         return self.shared.size_bytes
+
+    @property
+    def document(self) -> str:
+        """Name of the one JSON file that it was made of: its stem; empty for any other graph.
+
+        What is read from standard input or a pipe has no name that stays.
+        """
+        if self.encoded is None or not self.of_documents or len(self.inputs) != 1:
+            return ""
+        (one,) = self.inputs
+        path = os.fspath(one) if isinstance(one, (str, os.PathLike)) else STANDARD_INPUT
+        is_named = not is_read_once(path) and not path.startswith(_BY_NUMBER)
+        return stem_of(path) if is_named else ""
 
     @property
     def in_memory(self) -> bool:

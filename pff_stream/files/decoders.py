@@ -6,6 +6,7 @@ Does not cover: bzip2 and xz (`bzip2_xz`), opening and reading files (`sources`)
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -182,6 +183,13 @@ def unpacked_name(path: str) -> str:
     """The path without the suffix that says how it is packed."""
     lower = path.lower()
     return path[: lower.rindex(".")] if lower.endswith(PACKED_SUFFIXES) else path
+
+
+def stem_of(path: str) -> str:
+    """File name without its suffix; the suffix of a compressed file does not count as one."""
+    name = os.path.basename(path.rstrip("/"))
+    root, suffix = os.path.splitext(name)
+    return os.path.splitext(root)[0] if suffix.lower() in PACKED_SUFFIXES else root
 
 
 def _zstd() -> Any:

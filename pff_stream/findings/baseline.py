@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pff_stream.errors import InputError
+from pff_stream.notes import NoteKind, Notes
 from pff_stream.report.found import Gone
+from pff_stream.report.message import key_of
 from pff_stream.report.read_findings import read_finding
 from pff_stream.report.records import Names
 from pff_stream.report.result_lines import ResultLines, shown
@@ -24,6 +26,10 @@ from pff_stream.report.result_lines import ResultLines, shown
 if TYPE_CHECKING:
     from pff_stream.report.streams import Finding
     from pff_stream.triples._graph import GraphView
+
+
+OTHER_DOCUMENT = NoteKind("other_document", "", "")
+"""Its places are whole sentences."""
 
 
 class Known(NamedTuple):
@@ -42,6 +48,8 @@ class Baseline:
         self.floor = floor
         self.content_hash = ""
         """The same for the same keys and scores; of a file that was read whole."""
+        self.notes = Notes()
+        """What is to be said of it."""
         keys = array("Q", (int(known.key, 16) for known in read()))
         self._keys: NDArray[np.uint64] = np.frombuffer(keys, np.uint64) if keys else _NO_KEYS
         self._keys.sort()
@@ -109,20 +117,33 @@ class BaselineLines:
             yield finding.document, Known(finding.key, finding.score, finding.triple)
 
 
-def baseline_of_graph(lines: BaselineLines) -> Baseline:
-    """The findings of one graph; `InputError` for those of documents."""
+def baseline_of_graph(lines: BaselineLines, document: str) -> Baseline:
+    """The findings to compare one graph with, by their triples; `InputError` for those of many.
+
+    `document` names the graph; where the baseline is of a document of another name, it is said.
+    """
+    names: dict[str, None] = {}
 
     def read() -> Iterator[Known]:
-        for document, known in lines.read():
-            if document:
+        for name, known in lines.read():
+            names[name] = None
+            if len(names) > 1:
+                found = " and ".join(shown(one) for one in names)
                 raise InputError(
-                    f"{lines.path}: found findings of the document {shown(document)}, expected "
-                    "those of a run over one graph: with --manifest they can be compared"
+                    f"{lines.path}: found findings of the documents {found}, expected those of a "
+                    "run over one: with --manifest they can be compared"
                 )
-            yield known
+            yield known._replace(key=key_of(document, known.triple))
 
     baseline = Baseline(read, lines.floor)
     baseline.content_hash, baseline.floor = lines.content_hash, lines.floor
+    other = next(iter(names), "")
+    if document and other and other != document:
+        said = (
+            f"{lines.path}: the document of the baseline is {shown(other)}, this one is "
+            f"{shown(document)}: their findings are compared by triple"
+        )
+        baseline.notes.add(OTHER_DOCUMENT, "", 0, said)
     return baseline
 
 

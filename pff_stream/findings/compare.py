@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import Any
 
 from pff_stream.findings._sorted import Sorter
+from pff_stream.report.message import key_of
 from pff_stream.report.records import Names
 from pff_stream.report.streams import Finding, RuleMetric
 
@@ -113,25 +114,33 @@ def compare_rules(old: Iterable[RuleMetric], new: Iterable[RuleMetric], changes:
 
 
 def compare_findings(
-    old: Iterable[Finding], new: Iterable[Finding], found: Comparison, cuts: Mapping[str, float]
+    old: Iterable[Finding],
+    new: Iterable[Finding],
+    found: Comparison,
+    cuts: Mapping[str, float],
+    *,
+    by_document: bool = True,
 ) -> None:
     """Matches findings by key; those below the floor of `found` are left out.
 
     So are those at the last score of a document's list that was cut, in `cuts`, and below.
+    Not `by_document`: both are of one graph without a name, whatever its file was called.
     """
     sorter = Sorter()
     floor = 0.0 if found.floor is None else found.floor
     for side, findings in ((OLD, old), (NEW, new)):
         for finding in findings:
-            if finding.score >= floor and finding.score > cuts.get(finding.document, -1.0):
-                values = [finding.score, finding.document, *finding.triple]
-                sorter.put(finding.key.encode() + _END + side + _packed(values))
-    for key, before, now in _pairs(sorter, 0):
+            name = finding.document if by_document else ""
+            if finding.score >= floor and finding.score > cuts.get(name, -1.0):
+                key = finding.key if by_document else key_of(name, finding.triple)
+                values = [finding.score, finding.key, finding.document, *finding.triple]
+                sorter.put(key.encode() + _END + side + _packed(values))
+    for _, before, now in _pairs(sorter, 0):
         old_score, *told = json.loads(before[0]) if before else [None]
         new_score, *told = json.loads(now[0]) if now else [None, *told]
-        document, *names = told
+        key, document, *names = told
         triple = (names[0], names[1], names[2])
-        change = FindingChange(key.decode(), document, triple, old_score, new_score)
+        change = FindingChange(key, document, triple, old_score, new_score)
         if new_score is None:
             found.gone.add(change)
         elif old_score is None:

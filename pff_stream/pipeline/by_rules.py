@@ -204,7 +204,7 @@ class RulesWork(Work):
         self._writers = opened_outputs
         self._found_writers = stack.enter_context(opened(self._found_outputs, header))
         formatters = [writer.formatter for writer in self._writers]
-        wanted = wanted_findings(self.ready, self._found_outputs)
+        wanted = wanted_findings(self.ready, self._found_outputs, self.graph.document)
         with ExitStack() as held:
             finder = None
             if wanted is not None:

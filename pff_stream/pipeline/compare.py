@@ -43,7 +43,8 @@ def compare(old: str, new: str) -> Comparison:
         found.cut_documents = len(cuts)
     else:
         found.above = cuts.get("")
-    compare_findings(_findings(before), _findings(now), found, cuts)
+    of_documents = now.of_manifest
+    compare_findings(_findings(before), _findings(now), found, cuts, by_document=of_documents)
     return found
 
 

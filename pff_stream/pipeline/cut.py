@@ -209,6 +209,8 @@ class Ready:
         notes = Notes()
         notes.merge(self.rules.notes)
         notes.merge(self.documents.notes)
+        if self.baseline is not None:
+            notes.merge(self.baseline.notes)
         return notes
 
     def check_inputs(self) -> None:

@@ -67,7 +67,7 @@ class Asked(NamedTuple):
 
     triple: Names
     document: str
-    """Its name in the manifest; empty for a graph."""
+    """Its name in the manifest; empty where there is none."""
     inputs: Inputs
     """The rules, and the triples of the graph or of that document."""
     ranked_by: str = ""
@@ -99,7 +99,7 @@ def explain(
         for file in (opened.rules.opened, opened.graph.opened):
             if file is not None:
                 file.check()
-        return replace(explained, document=asked.document)
+        return replace(explained, document=asked.document or opened.graph.document)
 
 
 class _Opened(NamedTuple):

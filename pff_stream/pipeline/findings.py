@@ -62,7 +62,7 @@ class Wanted:
         return None if self.options.floor is not None else self.n
 
 
-def wanted_findings(ready: Ready, outputs: Sequence[object]) -> Wanted | None:
+def wanted_findings(ready: Ready, outputs: Sequence[object], document: str) -> Wanted | None:
     """The findings that are looked for, kept in outputs or not; None: none."""
     options, evaluation = ready.settings.findings, ready.settings.evaluation
     n = ready.settings.number_of_findings(outputs)
@@ -70,7 +70,7 @@ def wanted_findings(ready: Ready, outputs: Sequence[object]) -> Wanted | None:
         return None
     kind = ready.ranking.kind
     ranked = ranked_by(kind, options.score, evaluation.assumption)
-    described = Described(ranked, options.floor, by_score=options.score != "max")
+    described = Described(ranked, options.floor, options.score != "max", document)
     return Wanted(n, options, kind, described)
 
 

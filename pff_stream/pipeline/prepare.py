@@ -92,7 +92,7 @@ def prepared(
             if documents.is_in_files:
                 meter.drop_marks()
             before += preparation.encoded(encode_terms(graph), parent_bytes)
-            baseline = _baseline(settings, opened.file)
+            baseline = _baseline(settings, opened.file, graph.document)
         meter.begin("plan")
         costs = measure_costs(machine.budget_bytes, folder, meter)
         basis = Basis(settings, budget, opened, folder, out or folder, costs, before)
@@ -133,14 +133,14 @@ def _graph(
     )
 
 
-def _baseline(settings: RunSettings, file: RuleFile) -> Baseline | None:
+def _baseline(settings: RunSettings, file: RuleFile, document: str) -> Baseline | None:
     """The findings to compare with, read: before costs are measured, which they are part of."""
     lines = _baseline_lines(settings, file)
     if lines is None:
         return None
     from pff_stream.findings.baseline import baseline_of_graph
 
-    return baseline_of_graph(lines)
+    return baseline_of_graph(lines, document)
 
 
 def _baseline_lines(settings: RunSettings, file: RuleFile) -> BaselineLines | None:

@@ -46,7 +46,7 @@ class Explanation:
     not_looked_at: int
     """Rules that could not be read."""
     document: str = ""
-    """Its name in the manifest; empty for a graph."""
+    """Its name in the manifest, or the stem of a JSON file; empty for a graph."""
 
     def to_json(self) -> dict[str, Any]:
         """As one JSON object."""

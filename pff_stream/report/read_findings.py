@@ -33,10 +33,15 @@ class FindingLines:
         self._kinds = dict.fromkeys(KINDS, 0)
 
     def of(self, document: str) -> Iterator[Finding]:
-        """Those of a document, the best first; all documents before it have been asked for."""
+        """Those of a document, the best first; all documents before it have been asked for.
+
+        Of one graph, which has no name: all, whatever its file was called.
+        """
         if not self._is_begun:
             self._is_begun = True
             self._next = next(self._read, None)
+        if not document and self._next is not None:
+            document = self._next.document
         score = math.inf
         while (finding := self._next) is not None and finding.document == document:
             if finding.score > score:

@@ -19,7 +19,7 @@ from hashlib import blake2b
 from typing import Any
 
 from pff_stream.errors import InputError
-from pff_stream.files.decoders import PACKED_SUFFIXES
+from pff_stream.files.decoders import stem_of
 from pff_stream.settings.yaml import Placed, YamlEvents, line_of
 from pff_stream.words import counted
 
@@ -162,13 +162,6 @@ def _written_path(events: YamlEvents, event: Any) -> str:
     if wrong or event.value in ("", "-") or "\0" in event.value:
         events.fail(event, events.describe(event), "the path of a document")
     return str(event.value)
-
-
-def stem_of(path: str) -> str:
-    """File name without its suffix; the suffix of a compressed file does not count as one."""
-    name = os.path.basename(path.rstrip("/"))
-    root, suffix = os.path.splitext(name)
-    return os.path.splitext(root)[0] if suffix.lower() in PACKED_SUFFIXES else root
 
 
 def folder_of(name: str) -> str:

@@ -146,19 +146,6 @@ def test_what_cannot_be_compared(tmp_path: Path) -> None:
         run(settings, Silent())
 
 
-def test_findings_of_documents_are_none_of_a_graph(tmp_path: Path) -> None:
-    """They are compared with --manifest only."""
-    documents(tmp_path, {"a": SOUND}, out=str(tmp_path / "old"), findings="all", floor=0.5)
-    settings = RunSettings.of(
-        rules=str(tmp_path / "r.tsv"),
-        triples=(str(tmp_path / "a.json"),),
-        baseline=str(tmp_path / "old" / "findings.jsonl"),
-        floor=0.5,
-    )
-    with pytest.raises(InputError, match="findings of the document 'a'"):
-        run(settings, Silent())
-
-
 @pytest.mark.parametrize("way", [{}, {"max_work": 10**9}])
 def test_rules_without_a_value_are_counted(way: dict[str, Any], tmp_path: Path) -> None:
     """Over all documents, each rule once a document."""

@@ -170,7 +170,7 @@ def other(before: str, after: str) -> Callable[[str], str]:
         (FINDINGS, other("null", "NaN"), "findings.jsonl:1: found .* expected a finding as a run"),
         (FINDINGS, other("{", "[" * 100_000), "findings.jsonl:1: found '\\[\\[\\[.*"),
         (FINDINGS, other("{", "{" + " " * MAX_LINE_BYTES), "a line of 1 MiB or more"),
-        (FINDINGS, other('"document":""', '"document":"a"'), "found document 'a', expected a fin"),
+        (FINDINGS, other('"document":""', '"document":"a"'), "found document '', expected a fin"),
         (SUMMARY, other("miner/max/closed", "exact/max/closed"), "findings.jsonl:1: found a find"),
         (SUMMARY, other("{", "["), "summary.json: found no summary that this version wrote"),
         (SUMMARY, other('"format_version": 2', '"format_version": 1'), "format version 1, exp"),

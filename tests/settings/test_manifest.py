@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pff_stream.errors import InputError
-from pff_stream.settings.manifest import Manifest, folder_of, read_manifest, stem_of
+from pff_stream.files.decoders import stem_of
+from pff_stream.settings.manifest import Manifest, folder_of, read_manifest
 from pff_stream.triples.formats.json import document_stem
 
 
