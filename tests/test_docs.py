@@ -71,6 +71,13 @@ def test_every_command_is_in_the_readme() -> None:
     assert set(commands.commands) <= told
 
 
+def test_readme_is_short_and_shows_a_finding_at_once() -> None:
+    """Under 120 lines, and what the program is for stands on the first screen."""
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len(lines) < 120
+    assert any(line.startswith("  missing ") for line in lines[:24])
+
+
 def maker(example: Path) -> Any:
     """The example's script, as a module."""
     spec = importlib.util.spec_from_file_location("make_document", example / "make_document.py")
