@@ -15,13 +15,20 @@ from tests.newcomer import ROOT
 
 pytestmark = pytest.mark.thorough
 
-PAGES = ("tutorial-graph", "tutorial-service", "quickstart-pt", "inputs", "progress")
+PAGES = (
+    *("tutorial-graph", "tutorial-service", "quickstart-pt", "inputs", "progress"),
+    *("findings", "rdf", "example/README"),
+)
+ELSEWHERE = ("ci", "data-frames", "fuzzing", "how-to-add", "planner", "service")
+"""Pages with a test of their own, or for developers of pff-stream."""
 BLOCK = re.compile(r"(?:<!-- (?P<said>[^>]*?) -->\n)?```(?P<kind>\w*)\n(?P<text>.*?)```", re.DOTALL)
 
 
 def followed(page: str, folder: Path) -> str:
     """Runs all blocks of a page in a folder with the example's files; what was printed."""
-    for file in (ROOT / "docs" / "example").glob("*.*"):
+    example = ROOT / "docs" / "example"
+    shutil.copytree(example, folder / "docs" / "example")
+    for file in example.glob("*.*"):
         shutil.copy(file, folder)
     tools = folder / "tools"
     tools.mkdir()
@@ -53,3 +60,13 @@ def test_every_command_of_a_page_works(page: str, tmp_path: Path) -> None:
     pytest.importorskip("jinja2", reason="the extra `report` is not installed")
     printed = followed(page, tmp_path)
     assert "missing" in printed or "rules are violated" in printed
+
+
+def test_no_page_has_commands_that_nobody_runs() -> None:
+    """A page with programs or commands is run, here or by its own test, or says which are not."""
+    for path in sorted((ROOT / "docs").glob("**/*.md")):
+        page = str(path.relative_to(ROOT / "docs").with_suffix(""))
+        if page not in (*PAGES, *ELSEWHERE):
+            blocks = BLOCK.finditer(path.read_text(encoding="utf-8"))
+            kinds = [one["kind"] for one in blocks if one["said"] != "not run"]
+            assert not {"sh", "python"} & set(kinds), page
