@@ -26,7 +26,7 @@ from pff_stream.report.read_findings import read_finding
 from pff_stream.report.read_metrics import read_metric
 from pff_stream.report.records import Outcome
 from pff_stream.report.result_lines import ResultLines
-from pff_stream.result_tables import Columns, FindingColumns, MetricColumns, stream_of
+from pff_stream.report.tables import Columns, FindingColumns, MetricColumns, stream_of
 
 if TYPE_CHECKING:
     from pff_stream.notes import Notes

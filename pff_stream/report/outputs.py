@@ -24,7 +24,7 @@ from pff_stream.files.writers import (
     open_writer,
 )
 from pff_stream.observer import Observer, Tick, no_tick
-from pff_stream.report.formats import DOCUMENT_FOLDER, FOLDER, FORMS, file_name
+from pff_stream.report.formats import DOCUMENT_FOLDER, FOLDER, FORMS, file_name, form_of
 from pff_stream.report.formats.findings import Findings
 from pff_stream.report.formats.interface import DrivenWriter, ResultWriter
 from pff_stream.report.formats.lines import Violations
@@ -38,6 +38,8 @@ from planner.model import KERNEL, Term
 if TYPE_CHECKING:
     from pff_stream.report.read_back import FinishedRun
 
+PARQUET = ".parquet"
+"""Files that end so are what they are called, whatever the name before them says."""
 AnyWriter = TypeVar("AnyWriter", bound=ResultWriter)
 
 
@@ -113,9 +115,9 @@ def report_outputs(asked: Sequence[str]) -> list[Output[ResultWriter]]:
 
 def _report(asked: str) -> Output[ResultWriter]:
     name, path = split_report(asked)
-    for form in FORMS:
-        if form.name == name or (name is None and form.suffix and path.endswith(form.suffix)):
-            return Output(form.writer()(), path)
+    form = form_of(name, path)
+    if form is not None and path.endswith(PARQUET) <= (form.suffix == PARQUET):
+        return Output(form.writer()(), path)
     suffixes = ", ".join(sorted({form.suffix for form in FORMS if form.suffix}))
     names = ", ".join(form.name for form in FORMS)
     raise UsageError(

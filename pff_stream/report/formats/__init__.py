@@ -28,6 +28,8 @@ class Form(NamedTuple):
     """Empty where only the name chooses it."""
     place: str
     """Module and class."""
+    of: str = ""
+    """The form of which it is another one, where a file has this suffix: `metrics=x.parquet`."""
 
     def writer(self) -> type[ResultWriter]:
         """Its class."""
@@ -49,8 +51,28 @@ FORMS = (
     _only_in_reports("markdown", ".md", "Markdown"),
     _only_in_reports("github", "", "GitHub"),
     _only_in_reports("gitlab", "", "GitLab"),
+    *(
+        Form(name, ".parquet", f"{__name__}.parquet:{writer}", of)
+        for name, writer, of in (
+            ("parquet", "ParquetFindings", "findings"),
+            ("parquet-metrics", "ParquetMetrics", "metrics"),
+            ("parquet-outcomes", "ParquetOutcomes", "outcomes"),
+        )
+    ),
 )
-"""All forms of a report; a file's name chooses the first that has its suffix."""
+"""All forms of a report."""
+
+
+def form_of(name: str | None, path: str) -> Form | None:
+    """The form that is asked for: by its name, else the first that has the suffix of the file.
+
+    None where there is none. A name that stands for two forms is that of the file's suffix.
+    """
+    fits = [form for form in FORMS if form.suffix and path.endswith(form.suffix)]
+    if name is None:
+        return fits[0] if fits else None
+    named = [form for form in fits if name == form.of]
+    return next(iter(named + [form for form in FORMS if form.name == name]), None)
 
 
 def file_name(writer: type[ResultWriter] | ResultWriter) -> str:

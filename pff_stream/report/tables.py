@@ -5,7 +5,7 @@ What a table has is what `findings.jsonl` and `metrics.tsv` have, in columns wit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -45,6 +45,33 @@ class MetricColumns(NamedTuple):
             *record.miner,
             _text(record.text),
         )
+
+
+class OutcomeColumns(NamedTuple):
+    """Those of `outcomes.tsv`, and the document."""
+
+    def schema(self, pa: Any) -> Any:
+        """The line of the rule, and words."""
+        text = pa.string()
+        names = ("document", text), ("line", pa.int64()), ("outcome", text), ("reason", text)
+        return pa.schema([*names])
+
+    def row(self, record: RuleMetric) -> tuple[Any, ...]:
+        """One rule."""
+        return _text(record.document), record.line, record.outcome.word, _text(record.reason)
+
+
+class DocumentMetricColumns(NamedTuple):
+    """Those of `metrics.tsv`, and the document: the rules of several are in one table."""
+
+    def schema(self, pa: Any) -> Any:
+        """The document comes first."""
+        document = pa.field("document", pa.string())
+        return MetricColumns().schema(pa).insert(0, document)
+
+    def row(self, record: RuleMetric) -> tuple[Any, ...]:
+        """One rule on one document, or on all of them."""
+        return _text(record.document), *MetricColumns().row(record)
 
 
 class FindingColumns(NamedTuple):
@@ -133,13 +160,18 @@ def stream_of(
     def batches() -> Iterator[Any]:
         remaining = iter(records)
         while rows := [columns.row(record) for record in islice(remaining, _ROWS)]:
-            values = zip(*rows, strict=True)
-            arrays = [pa.array(one, kind) for one, kind in zip(values, schema.types, strict=True)]
-            yield pa.record_batch(arrays, schema=schema)
+            yield batch_of(rows, schema, pa)
 
     reader = pa.RecordBatchReader.from_batches(schema, batches())
     stream: object = reader.__arrow_c_stream__(requested_schema)
     return stream
+
+
+def batch_of(rows: Sequence[tuple[Any, ...]], schema: Any, pa: Any) -> Any:
+    """A batch of Arrow of at least one row, each as a `Columns` makes it."""
+    values = zip(*rows, strict=True)
+    arrays = [pa.array(one, kind) for one, kind in zip(values, schema.types, strict=True)]
+    return pa.record_batch(arrays, schema=schema)
 
 
 def _metric_type(pa: Any, name: str) -> Any:
