@@ -22,11 +22,11 @@ from pff_stream.report.folder import SUMMARY
 from pff_stream.report.formats import file_name
 from pff_stream.report.formats.findings import Findings
 from pff_stream.report.formats.metrics import Metrics
+from pff_stream.report.formats.tables import Columns, FindingColumns, MetricColumns, stream_of
 from pff_stream.report.read_findings import read_finding
 from pff_stream.report.read_metrics import read_metric
 from pff_stream.report.records import Outcome
 from pff_stream.report.result_lines import ResultLines
-from pff_stream.report.tables import Columns, FindingColumns, MetricColumns, stream_of
 
 if TYPE_CHECKING:
     from pff_stream.notes import Notes

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import pff_stream
+from pff_stream.report.formats.tables import FindingColumns, MetricColumns, stream_of
 from pff_stream.report.records import Counts, Outcome
 from pff_stream.report.streams import Finding, FindingReason, Found, Place, RuleMetric
-from pff_stream.report.tables import FindingColumns, MetricColumns, stream_of
 
 pa = pytest.importorskip("pyarrow", reason="tables need the extra parquet")
 pytestmark = pytest.mark.thorough

@@ -17,7 +17,7 @@ from pff_stream.files.arrow_library import (
     import_arrow,
 )
 from pff_stream.report.formats.interface import ResultWriter
-from pff_stream.report.tables import (
+from pff_stream.report.formats.tables import (
     Columns,
     DocumentMetricColumns,
     FindingColumns,
@@ -56,6 +56,17 @@ class ParquetWriter(ResultWriter, Protocol):
     """As Parquet counts them: parts of lists and structures apart."""
     most_row_groups: ClassVar[int] = MOST_ROW_GROUPS
 
+    _pa: Any
+    _schema: Any
+    _file: Any
+    _rows: list[tuple[Any, ...]]
+    _batches: list[Any]
+    _row_bytes: int
+    _group_rows: int
+    _group_bytes: int
+    _groups: int
+    _left_out: int
+
     def __init__(self) -> None:
         """`UsageError` without pyarrow: before anything is computed, and without importing it."""
         if not has_arrow():
@@ -87,8 +98,8 @@ class ParquetWriter(ResultWriter, Protocol):
 
         self._schema = self.columns.schema(self._pa)
         self._file = Writer(_Sink(out), self._schema, compression="zstd")
-        self._rows: list[tuple[Any, ...]] = []
-        self._batches: list[Any] = []
+        self._rows = []
+        self._batches = []
         self._row_bytes = self._group_rows = self._group_bytes = 0
         self._groups = self._left_out = 0
 
