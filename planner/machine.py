@@ -5,7 +5,9 @@ anonymous pages, shared memory, page tables. Most limits tell instead what is fr
 memory that is already in use, the process's own included. So its own present share (Pss_Anon +
 Pss_Shmem + VmPTE of smaps_rollup and status) is added back to those; `--budget` is absolute and
 taken as it is. Clean pages of files count as free, because the kernel takes them back; swap never
-counts, because a machine that swaps stands still.
+counts, because a machine that swaps stands still. Of a control group's limit as much is left alone
+as the kernel reads ahead: pages of code are charged to the group too, and where less than one such
+piece finds room, code is read and taken back without end.
 
 Covers control groups v1 and v2 along the process's own path up to the mount point, also hybrid
 and namespaced; RLIMIT_AS and RLIMIT_DATA; strict overcommit; MemAvailable less a reserve. Does not
@@ -104,17 +106,41 @@ def _own_bytes(place: _Place) -> int:
 
 
 def _headroom(
-    kind: str, name: str, limit_bytes: int, used_bytes: int, own_bytes: int, used: str = "in use"
+    kind: str,
+    name: str,
+    limit_bytes: int,
+    used_bytes: int,
+    own_bytes: int,
+    used: str = "in use",
+    code_bytes: int = 0,
 ) -> Limit:
     """A limit of which `used_bytes` are taken already, `own_bytes` of that by the process itself.
 
     Never more than the limit as it is set: memory charged to another group does not widen it.
+    `code_bytes` of it are left for pages of code.
     """
-    bound_bytes = max(0, min(limit_bytes, limit_bytes - used_bytes + own_bytes))
+    bound_bytes = max(0, min(limit_bytes, limit_bytes - used_bytes + own_bytes) - code_bytes)
     source = f"{name} {format_size(limit_bytes)} - {format_size(used_bytes)} {used}"
+    if code_bytes:
+        source += f" - {format_size(code_bytes)} for code"
     if own_bytes:
         source += f" + {format_size(own_bytes)} held by this process"
     return Limit(kind, bound_bytes, source)
+
+
+def read_ahead_bytes(root: str = "") -> int:
+    """The most that the kernel reads of a file at once when one page of it is missing.
+
+    The largest of all disks: which of them code lies on cannot be told within a container. 0 where
+    nothing says so. `root` stands before the path.
+    """
+    folder = f"{root}/sys/class/bdi"
+    try:
+        disks = os.listdir(folder)
+    except OSError:
+        return 0
+    texts = [procfs.read_text(f"{folder}/{disk}/read_ahead_kb") or "" for disk in disks]
+    return max((int(text) << 10 for text in texts if text.isdigit()), default=0)
 
 
 def _number(path: str) -> int | None:
@@ -145,6 +171,7 @@ def _clean_file_bytes(statistics: dict[str, int], version: int) -> int:
 
 def _group_limits(place: _Place, own_bytes: int) -> Iterator[Limit]:
     """One limit for each file that sets one, of the own group and each visible ancestor."""
+    code_bytes = read_ahead_bytes(place.root)
     for group in own_groups("memory", place.root, place.pid):
         if group.version == 2:
             current, names = "memory.current", ["memory.max", "memory.high"]
@@ -164,14 +191,16 @@ def _group_limits(place: _Place, own_bytes: int) -> Iterator[Limit]:
                 if limit is not None:
                     least_bytes = min(least_bytes, limit)
                     title = f"cgroup v{group.version} {folder}/{name}"
-                    yield _headroom("cgroup", title, limit, used, own_bytes)
+                    yield _headroom("cgroup", title, limit, used, own_bytes, code_bytes=code_bytes)
             if index == 0:
                 unseen_bytes, unseen_used = statistics.get("hierarchical_memory_limit"), used
         # v1 tells the smallest limit of all ancestors, those above the mount point included. How
         # much of that the neighbours use cannot be seen.
         if unseen_bytes is not None and unseen_bytes < least_bytes:
             title = f"cgroup v1 {group.directory}/memory.stat hierarchical_memory_limit"
-            yield _headroom("cgroup", title, unseen_bytes, unseen_used, own_bytes)
+            yield _headroom(
+                "cgroup", title, unseen_bytes, unseen_used, own_bytes, code_bytes=code_bytes
+            )
 
 
 def _soft_limit(limits: str, name: str) -> int | None:

@@ -18,7 +18,7 @@ from pff_stream.execute.call import usual_method
 from pff_stream.execute.executors import executor_of
 from pff_stream.settings.models import ResourceOptions
 from planner.fence import MemoryGroup, data_limit, limit_data, restore_data_limit
-from planner.machine import Machine, UnknownBudgetError, read_machine
+from planner.machine import Machine, UnknownBudgetError, read_ahead_bytes, read_machine
 
 if TYPE_CHECKING:
     from pff_stream.execute.interface import Executor
@@ -164,11 +164,16 @@ def read_limits(resources: ResourceOptions) -> Machine:
         return machine
     own = f" {_group.path}/memory."
     machine = machine.with_limits([x for x in machine.limits if own not in x.source])
-    _group.set_limit(max(machine.budget_bytes, PREPARATION_BYTES))
+    _hold_group(_group, max(machine.budget_bytes, PREPARATION_BYTES))
     return machine
 
 
 def hold_tree(budget_bytes: int) -> None:
     """Lowers the limit of the whole tree, where it has one, to the budget of an accepted plan."""
-    if _group is not None and (reason := _group.set_limit(budget_bytes)):
+    if _group is not None and (reason := _hold_group(_group, budget_bytes)):
         _log.debug("the control group keeps its limit: %s", reason)
+
+
+def _hold_group(group: MemoryGroup, budget_bytes: int) -> str | None:
+    """Limits the group to a budget, and room for code; the reason where that cannot be."""
+    return group.set_limit(budget_bytes + read_ahead_bytes())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from planner.machine import Machine, UnknownBudgetError, read_machine
+from planner.machine import Machine, UnknownBudgetError, read_ahead_bytes, read_machine
 from tests.planner.fake_machine import GIB, MIB, V1_UNLIMITED, FakeMachine, plain_machine
 
 OWN = 20 * MIB
@@ -65,6 +65,33 @@ def test_v2_nested(machine: FakeMachine) -> None:
         "cgroup v2 /sys/fs/cgroup/a/memory.max 512.0 MiB - 30.0 MiB in use "
         "+ 20.0 MiB held by this process"
     )
+
+
+def test_a_group_leaves_room_for_code(machine: FakeMachine) -> None:
+    """What the largest read-ahead brings in at once is left of a group's limit, of no other."""
+    machine.groups(["0::/a"], ["cgroup2 / /sys/fs/cgroup"])
+    machine.v2("/sys/fs/cgroup/a", str(100 * MIB), OWN)
+    for disk, text in (("7:0", "128"), ("254:0", "8192"), ("0:31", "?")):
+        machine.write(f"/sys/class/bdi/{disk}/read_ahead_kb", text)
+    (machine.root / "sys/class/bdi/8:0").mkdir()
+    assert read_ahead_bytes(str(machine.root)) == 8 * MIB
+    found = read(machine)
+    assert found.budget_bytes == 92 * MIB
+    assert found.budget_source == (
+        "cgroup v2 /sys/fs/cgroup/a/memory.max 100.0 MiB - 20.0 MiB in use - 8.0 MiB for code "
+        "+ 20.0 MiB held by this process"
+    )
+    assert read(machine, budget_bytes=90 * MIB).budget_bytes == 90 * MIB
+    machine.v2("/sys/fs/cgroup/a", str(6 * MIB), MIB)
+    assert read(machine).budget_bytes == 0
+
+
+def test_v1_leaves_room_for_code(machine: FakeMachine) -> None:
+    """The same where the limit of an ancestor is known by the statistics only."""
+    machine.groups(["4:memory:/a"], ["cgroup / /sys/fs/cgroup/memory memory"])
+    machine.v1("/sys/fs/cgroup/memory/a", V1_UNLIMITED, OWN, least=100 * MIB)
+    machine.write("/sys/class/bdi/8:0/read_ahead_kb", "4096")
+    assert read(machine).budget_bytes == 96 * MIB
 
 
 def test_v2_the_smallest_ancestor_decides(machine: FakeMachine) -> None:
