@@ -101,6 +101,27 @@ def test_pre_commit(repository: Path) -> None:
     assert run(repository, f"{hook['entry']} {' '.join(asked['args'])}") == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("github", ("check_jsonschema", "--builtin-schema", "vendor.github-workflows")),
+        ("gitlab", ("check_jsonschema", "--builtin-schema", "vendor.gitlab-ci")),
+        ("pre-commit", ("pre_commit", "validate-config")),
+        ("hooks", ("pre_commit", "validate-manifest")),
+    ],
+)
+def test_files_are_valid(name: str, command: tuple[str, ...], tmp_path: Path) -> None:
+    """By the schemas of GitHub and GitLab, and by pre-commit itself."""
+    pytest.importorskip(command[0])
+    hooks = (ROOT / ".pre-commit-hooks.yaml").read_text()
+    for text, expected in ((hooks if name == "hooks" else block(name), 0), ("- 1: {}", 1)):
+        file = tmp_path / "file.yml"
+        file.write_text(text)
+        line = [sys.executable, "-m", *command, str(file)]
+        done = subprocess.run(line, cwd=tmp_path, check=False, capture_output=True, text=True)
+        assert done.returncode == expected, done.stdout + done.stderr
+
+
 def test_the_workflow_is_linted(tmp_path: Path) -> None:
     """By actionlint, where it is installed."""
     actionlint = shutil.which("actionlint")
