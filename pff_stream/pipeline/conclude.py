@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pff_stream.files.writers import FileWriter
 from pff_stream.limits.meter import MemoryMeter
 from pff_stream.notes import Notes
+from pff_stream.pipeline.sources import kept_paths
 from pff_stream.pipeline.verdict import NOTHING_FOUND, Judged, verdict
 from pff_stream.plan.accuracy import Compared, accuracy_lines
 from pff_stream.report.folder import SUMMARY
@@ -168,6 +169,7 @@ def _run(result: Result, facts: Facts) -> dict[str, Json]:
         "backing": plan.settings.get("backing"),
         "seconds": {name: round(value, 3) for name, value in facts.seconds.items()},
         **facts.work,
+        **kept_paths(facts.settings.inputs),
         "versions": _versions(),
         "exit_code": result.exit_code,
         "reason": result.reason,

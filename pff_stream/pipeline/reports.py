@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pff_stream.errors import RefusedError
 from pff_stream.observer import Observer
+from pff_stream.pipeline.sources import SourcesOfRun
 from pff_stream.report.outputs import (
     check_reports,
     report_outputs,
@@ -38,5 +39,6 @@ def make_reports(folder: str, settings: ReportSettings, observer: Observer) -> l
             f"refused: these reports need {format_size(needed)}, budget "
             f"{format_size(machine.budget_bytes)} ({machine.budget_source})"
         )
+    run.tell_sources(SourcesOfRun(run.summary))
     write_reports(run, reports, observer)
     return [f"report: {report.path}" for report in reports if report.path != "-"]

@@ -27,6 +27,7 @@ from pff_stream.pipeline.cut import Tasks
 from pff_stream.pipeline.evaluate import Running, carry_out, evaluate, started
 from pff_stream.pipeline.passing import with_results
 from pff_stream.pipeline.prepare import prepared
+from pff_stream.pipeline.sources import SourcesOfRun
 from pff_stream.pipeline.verdict import NOTHING_FOUND, Judged
 from pff_stream.plan.sweep import Sweep, parse_sweep
 from pff_stream.report.folder import check_outputs, clear_others
@@ -115,6 +116,7 @@ def run(
         if reports:
             ready.meter.begin("report", quick=True)
             results = running.work.results(summary)
+            results.tell_sources(SourcesOfRun(results.summary))
             with planned_phase_held(ready.plan, "report", settings.resources):
                 write_reports(results, reports, observer, ready.meter.tick)
             ready.meter.tick(now=True)

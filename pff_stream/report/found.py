@@ -67,7 +67,7 @@ class FoundTotals:
         self.kinds[finding.kind] += 1
         self.n_new += bool(finding.new)
         if len(self.first) < SHOWN_FINDINGS:
-            self.first.append(_as_shown(finding))
+            self.first.append(as_shown(finding))
 
     def compare(self, gone: Gone) -> None:
         """Takes what became of the baseline, when all findings are through."""
@@ -133,11 +133,11 @@ def _gone(document: Mapping[str, Any]) -> Gone:
     return Gone(*(int(document[one.name]) for one in fields(Gone)))
 
 
-def _as_shown(finding: Finding) -> Finding:
-    """The best of its reasons, with the first triples of its witness: all that a terminal shows.
+def as_shown(finding: Finding, n: int = SHOWN_FACTS + 1) -> Finding:
+    """The best of its reasons, with the first `n` triples of its witness: all that is shown.
 
-    And one more, which tells that there are more.
+    One more than a terminal shows tells it that there are more.
     """
-    best, n = finding.reasons[0], SHOWN_FACTS + 1
+    best = finding.reasons[0]
     shown = replace(best, witness=best.witness[:n], where=best.where[:n])
     return replace(finding, reasons=(shown,))

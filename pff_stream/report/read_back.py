@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pff_stream.errors import InputError
 from pff_stream.files.saved import saved_json
@@ -23,6 +23,7 @@ from pff_stream.report.read_findings import NOT_OURS, FindingLines, decoded
 from pff_stream.report.read_metrics import read_metrics
 from pff_stream.report.records import Outcome
 from pff_stream.report.result_lines import LINE_COPIES, MAX_LINE_BYTES, ResultLines, shown
+from pff_stream.report.source import Sources
 from pff_stream.report.streams import DocumentSummary, Finding, RuleMetric, RunHeader
 from pff_stream.report.summary import NOT_A_SUMMARY, Summary, read_summary
 from pff_stream.report.totals import Totals
@@ -55,6 +56,8 @@ class DocumentResults:
     """What it came to; None where that could not be told."""
     has_all_findings: bool = True
     """Whether all that there are were written: of a list that was cut nobody knows what follows."""
+    triples: str = ""
+    """The hash of its triples."""
 
     def document(self) -> DocumentSummary:
         """What it came to."""
@@ -67,6 +70,7 @@ class DocumentResults:
             violated_rules=totals.count(Outcome.VIOLATED),
             counts=totals.counts,
             violations=totals.violations,
+            triples=self.triples,
         )
 
     def metrics(self) -> Iterator[RuleMetric]:
@@ -140,6 +144,10 @@ class FinishedRun:
             )
         return cls(_summary(folder), _files(folder), folder)
 
+    def tell_sources(self, sources: Sources) -> None:
+        """Tells the reports where the texts are that findings stand in."""
+        self.header = replace(self.header, sources=sources)
+
     @property
     def of_manifest(self) -> bool:
         """Whether it went over the documents of a manifest."""
@@ -170,8 +178,9 @@ class FinishedRun:
         else:
             totals = self.summary.totals.findings
             has_all = totals is None or (totals.is_all and totals.written == totals.total)
+            hashed = str(self.summary.inputs.get("triples", ""))
             yield DocumentResults(
-                "", self.summary, "", self._files, found, has_all_findings=has_all
+                "", self.summary, "", self._files, found, has_all_findings=has_all, triples=hashed
             )
         found.check()
 
@@ -227,12 +236,14 @@ def _listed(lines: ResultLines, text: str, folder: str, findings: RunFindings) -
     of_it = found.found
     has_all = of_it is None or (of_it.all_rules and of_it.written == of_it.total)
     if found.totals is None or found.folder is None:
-        return DocumentResults(found.name, None, found.reason, {}, findings, found.totals, has_all)
+        return DocumentResults(
+            found.name, None, found.reason, {}, findings, found.totals, has_all, found.triples
+        )
     path = os.path.join(folder, found.folder)
     summary = _summary(path)
     counts = found.totals.counts
     if counts != summary.totals.rules.counts:
         raise lines.error(f"counts {tuple(counts)}", f"those of {os.path.join(path, SUMMARY)}")
     return DocumentResults(
-        found.name, summary, "", _files(path), findings, has_all_findings=has_all
+        found.name, summary, "", _files(path), findings, None, has_all, found.triples
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pff_stream.report.records import NOTHING_COUNTED, Counts, Json, Names, Outcome
+from pff_stream.report.source import NoSources, Sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class RunHeader:
     """Name of each input to the hash of its content."""
     labels: Mapping[str, Json] = field(default_factory=dict)
     """What a manifest says of itself: `execution_id`, `sequence`."""
+    sources: Sources = field(default_factory=NoSources)
+    """Where the texts are that findings stand in."""
 
 
 class MinerValues(NamedTuple):
@@ -168,3 +171,5 @@ class DocumentSummary:
     counts: Counts = NOTHING_COUNTED
     """Summed over its rules."""
     violations: int = 0
+    triples: str = ""
+    """The hash of its triples; empty where it has none."""

@@ -12,6 +12,7 @@ import pytest
 
 from tests.report.finding_cases import by_hand
 from tests.report.test_bounded_reports import hostile, report
+from tests.warm import started
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
 axe = pytest.importorskip("axe_core_python", reason="axe-core-python is not installed")
@@ -21,6 +22,7 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not CHROMIUM or not DRIVER, reason="no chromium or no chromedriver here"),
 ]
+EXAMPLE = Path(__file__).parents[2] / "docs" / "example"
 ARGUMENTS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
@@ -52,6 +54,24 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = [*by_hand(0.9, 0.8, 0.7, 0.6), hostile()]
     path.write_text(report(Html(), found, ["gone"], reason="5 violations"), encoding="utf-8")
     return path
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a run over documents, with all sections, sources of a hostile document, too."""
+    folder = tmp_path_factory.mktemp("whole")
+    name = '<script>alert(1)</script>"onload=\u202ejavascript:x'
+    document = {"id": name, "likes": [name + "y", "z" * 65536], "knows": ["http://javascript:y"]}
+    (folder / "hostile.json").write_text(json.dumps(document, indent=1, ensure_ascii=False))
+    (folder / "m.yaml").write_text(
+        f"tasks:\n- one: {EXAMPLE / 'umls_document.json'}\n- two: hostile.json\n- three: gone\n"
+    )
+    rules = (EXAMPLE / "umls_rules.tsv").read_text() + "9\t8\t0.9\tknows(X,Y) <= likes(X,Y)\n"
+    (folder / "rules.tsv").write_text(rules)
+    asked = ["--manifest", "m.yaml", "--rules", "rules.tsv", "--report", "page.html"]
+    done = started(["run", *asked], folder=folder)
+    assert done.returncode == 4, done.stderr
+    return folder / "page.html"
 
 
 def shown(browser: Any) -> list[str]:
@@ -86,8 +106,9 @@ def test_it_filters_and_sorts(browser: Any, page: Path) -> None:
 
 @pytest.mark.parametrize("width", [390, 1200])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_is_quiet_and_accessible(browser: Any, page: Path, scheme: str, width: int) -> None:
+def test_it_is_quiet_and_accessible(browser: Any, whole: Path, scheme: str, width: int) -> None:
     """No error, no request but for itself; axe finds nothing, narrow or wide, light or dark."""
+    page = whole
     browser.set_window_size(width, 1200)
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
@@ -109,3 +130,32 @@ def test_it_is_quiet_and_accessible(browser: Any, page: Path, scheme: str, width
         "const done = arguments[0]; axe.run().then((result) => done(result))"
     )
     assert [(one["id"], one["nodes"][0]["html"]) for one in found["violations"]] == []
+
+
+def test_sources_lead_from_a_finding_to_its_reason(browser: Any, whole: Path) -> None:
+    """By keyboard: a document is opened, and a link goes to the line that is the reason."""
+    from selenium.webdriver.common.keys import Keys
+
+    browser.get(whole.as_uri())
+    titles = browser.find_elements("css selector", "details[id^=source] > summary")
+    assert titles[0].text.startswith("one: ") and len(titles) == 2
+    second = browser.find_element("id", "source-2")
+    assert second.get_attribute("open") is None
+    titles[1].send_keys(Keys.ENTER)
+    assert second.get_attribute("open") is not None
+    link = second.find_element("css selector", ".here a")
+    link.send_keys(Keys.ENTER)
+    target = browser.execute_script("return document.querySelector(':target')")
+    assert target.get_attribute("class") == "because"
+    assert target.find_element("tag name", "th").text.isdigit()
+
+
+def test_printed(browser: Any, whole: Path) -> None:
+    """Without controls; what is folded is written out."""
+    browser.get(whole.as_uri())
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert not browser.find_element("css selector", ".filter").is_displayed()
+    script = "return document.querySelector('#source-2 table').getBoundingClientRect().height"
+    assert browser.execute_script(script) > 0
+    assert browser.execute_cdp_cmd("Page.printToPDF", {})["data"]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})

@@ -16,6 +16,7 @@ from pff_stream.errors import UsageError
 from pff_stream.report.best import ENTRY_BYTES
 from pff_stream.report.density import Density
 from pff_stream.report.formats.bounded import BoundedWriter
+from pff_stream.report.formats.marked import MarkedDocuments
 from pff_stream.report.records import Outcome
 from pff_stream.report.summary import summary_lines, visible
 from pff_stream.words import counted
@@ -42,6 +43,9 @@ _PAGES = Path(__file__).parent / "page"
 _MOST_DOCUMENTS, _LONGEST_REASON = 500, 500
 _MOST_RELATIONS, _SHOWN_RELATIONS = 10_000, 40
 _COVERAGES = 10
+_SOURCES_BYTES, _DOCUMENTS_BYTES = 1_000_000, 600_000
+_ROW_BYTES = 300
+"""Of a row of a document, beside its texts."""
 _LIBRARY_BYTES = 12 << 20
 """Jinja2 with the compiled page, and the page when it is made, at most."""
 
@@ -65,7 +69,7 @@ class Html(BoundedWriter[str]):
     suffix: ClassVar[str] = ".html"
     wants: ClassVar[frozenset[str]] = frozenset({"finding", "metric", "document"})
     most: ClassVar[int] = 2000
-    most_bytes: ClassVar[int] = 3 << 20
+    most_bytes: ClassVar[int] = 2_400_000
 
     def __init__(self) -> None:
         """`UsageError` without Jinja2: before anything is computed, and without importing it."""
@@ -83,6 +87,7 @@ class Html(BoundedWriter[str]):
         return [
             *super().terms(sizes),
             Term.of("documents and relations", held, source, at_most=True),
+            *MarkedDocuments.terms(),
             Term.of("page", given("library", _LIBRARY_BYTES), source, at_most=True),
         ]
 
@@ -91,6 +96,8 @@ class Html(BoundedWriter[str]):
         super().begin(header, out)
         self._templates = _templates()
         self._row = self._templates.get_template("row.html")
+        self._sources = header.sources
+        self._marked = MarkedDocuments()
         self._documents: list[_Document] = []
         self._n_documents = 0
         self._relations: Counter[str] = Counter()
@@ -106,6 +113,7 @@ class Html(BoundedWriter[str]):
     def finding(self, finding: Finding) -> None:
         """Keeps it, as long as it is among the best, and counts its relation."""
         super().finding(finding)
+        self._marked.finding(finding)
         relation = finding.triple[1]
         if relation in self._relations or len(self._relations) < _MOST_RELATIONS:
             self._relations[relation] += 1
@@ -122,6 +130,7 @@ class Html(BoundedWriter[str]):
 
     def document(self, document: DocumentSummary) -> None:
         """Keeps it, as long as it is among the worst."""
+        self._marked.document(document)
         if not document.name:
             return
         row = _Document(
@@ -140,14 +149,15 @@ class Html(BoundedWriter[str]):
     def end(self, summary: Summary) -> None:
         """Everything."""
         page = self._templates.get_template("page.html")
-        found = summary.totals.findings
+        found, documents = summary.totals.findings, _worst(self._documents)
         reason = str(summary.run.get("reason") or "")
         told = {
             "verdict": f"Failed: {reason}" if reason else "Passed",
             "failed": bool(reason),
             "lines": _lines(summary),
-            "documents": sorted(self._documents, reverse=True),
-            "documents_left": self._n_documents - len(self._documents),
+            "documents": documents,
+            "documents_left": self._n_documents - len(documents),
+            **self._shown_sources(),
             "rows": [_safe(row) for row in self._best],
             "left_out": self._best.left_out,
             "has_baseline": found is not None and found.gone is not None,
@@ -170,6 +180,19 @@ class Html(BoundedWriter[str]):
             self._text.write(piece)
         self._text.flush()
 
+    def _shown_sources(self) -> dict[str, Any]:
+        """Documents with their source, worst first, as long as there is room."""
+        template, pieces = self._templates.get_template("source.html"), list[str]()
+        left, room = self._marked.left_out, _SOURCES_BYTES
+        for one in self._marked.shown(self._sources):
+            piece = template.render(one=one, first=not pieces)
+            room -= len(piece.encode())
+            if room < 0:
+                left += 1
+            else:
+                pieces.append(_safe(piece))
+        return {"sources": pieces, "sources_left": left}
+
     def _coverages(self) -> list[dict[str, Any]]:
         if not any(self._coverage):
             return []
@@ -177,6 +200,20 @@ class Html(BoundedWriter[str]):
             (f"{place / _COVERAGES:.1f} to {(place + 1) / _COVERAGES:.1f}", count)
             for place, count in enumerate(self._coverage)
         )
+
+
+def _worst(documents: list[_Document]) -> list[_Document]:
+    """The worst first, as many as there is room for."""
+    from markupsafe import escape
+
+    worst, room = list[_Document](), _DOCUMENTS_BYTES
+    for one in sorted(documents, reverse=True):
+        shown = escape(visible(one.name) + visible(one.reason) + one.outcome)
+        room -= len(shown.encode()) + _ROW_BYTES
+        if room < 0:
+            break
+        worst.append(one)
+    return worst
 
 
 def _templates() -> Environment:
@@ -275,6 +312,7 @@ def _sizes(summary: Summary, key: str) -> dict[str, int]:
 def _facts(summary: Summary) -> list[tuple[str, str]]:
     versions = summary.run.get("versions")
     return [
+        ("version of pff-stream, which made this page", _own_version()),
         *((f"input {name}", str(value)) for name, value in summary.inputs.items()),
         *((f"label {name}", str(value)) for name, value in summary.labels.items()),
         ("semantics", summary.semantics),
@@ -284,6 +322,15 @@ def _facts(summary: Summary) -> list[tuple[str, str]]:
             for name, value in (versions.items() if isinstance(versions, dict) else ())
         ),
     ]
+
+
+def _own_version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("pff-stream")
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def _told(value: object) -> str:
