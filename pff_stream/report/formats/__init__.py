@@ -49,8 +49,6 @@ FORMS = (
     _only_in_reports("junit", ".xml", "JUnit"),
     _only_in_reports("html", ".html", "Html"),
     _only_in_reports("markdown", ".md", "Markdown"),
-    _only_in_reports("github", "", "GitHub"),
-    _only_in_reports("gitlab", "", "GitLab"),
     *(
         Form(name, ".parquet", f"{__name__}.parquet:{writer}", of)
         for name, writer, of in (
@@ -59,6 +57,8 @@ FORMS = (
             ("parquet-outcomes", "ParquetOutcomes", "outcomes"),
         )
     ),
+    _only_in_reports("github", "", "GitHub"),
+    _only_in_reports("gitlab", "", "GitLab"),
 )
 """All forms of a report."""
 
