@@ -64,7 +64,7 @@ def test_a_result_writer(newcomer: Newcomer) -> None:
     """One file and its entry: reports by suffix and by name, at the end of a run and afterwards."""
     said = newcomer.run("run", "rules.tsv", "triples.tsv", "--report", "a.txt", code=2)
     assert (
-        "found a.txt, expected a file whose name ends in one of .html, .jsonl, .md, .sarif, "
+        "found a.txt, expected a file whose name ends in one of .html, .jsonl, .md, .parquet, "
         in said
     )
 
