@@ -380,11 +380,28 @@ cdef class Evaluator(Counter):
     cdef void _free(self, const Body* body) noexcept nogil
 
 
+cdef enum:
+    N_SIDES = 128                 # whose counts are kept; a power of two
+
+
+# How many members of a body are keys of a side, where `epoch` is that of the body.
+cdef struct SideCount:
+    int64_t n
+    int32_t side
+    uint32_t epoch
+
+
 # What a table comes to on one graph.
 cdef struct Tally:
     uint64_t outcomes[FILTERED + 1]
     uint64_t reasons[N_REASONS]
     int64_t sums[N_COUNTS]
+
+
+# Which sides of relations have a key in common: a row of bits for each.
+cdef struct Joins:
+    uint64_t* bits
+    uint64_t n_words              # of a row; 0: not known
 
 
 # A violated rule of a table.
@@ -406,6 +423,9 @@ cdef class TableCounter(Evaluator):
     cdef TableViolated* violated
     cdef uint32_t violated_room
     cdef readonly uint32_t n_violated
+    cdef Joins joins
+    cdef SideCount[N_SIDES] sides     # what the members of a body have in common with a side
+    cdef uint32_t sides_epoch
 
     cdef int _find_names(self, RuleTable table) except -1
     cdef int _count_sets(self, RuleTable table, Tally* tally) except -1 nogil
@@ -434,6 +454,12 @@ cdef class TableCounter(Evaluator):
     ) except -1 nogil
     cdef int _count_table_body(
         self, RuleTable table, uint32_t body, uint32_t start, Tally* tally
+    ) except -1 nogil
+    cdef int _count_summed(
+        self, RuleTable table, uint32_t body, uint32_t start, uint32_t n_atoms, Tally* tally
+    ) except -1 nogil
+    cdef int _settle(
+        self, RuleTable table, uint32_t body, uint32_t first, Py_ssize_t rule, Tally* tally
     ) except -1 nogil
     cdef int _keep_violated(
         self, RuleTable table, uint32_t body, uint32_t first, Py_ssize_t rule

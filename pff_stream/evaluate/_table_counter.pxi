@@ -26,7 +26,7 @@ from pff_stream.report._record cimport (
 )
 from pff_stream.report._rows cimport Row, RuleRows
 from pff_stream.rules._table cimport (
-    FILTER_REASONS, N_FILTERED, RuleTable, constant_key, find_key_atom
+    FILTER_REASONS, N_FILTERED, RuleTable, constant_key, find_key_atom, is_one_variable
 )
 from pff_stream.triples._graph cimport CSR, GraphView
 
@@ -92,6 +92,10 @@ cdef class TableCounter(Evaluator):
             self._find_names(table)
             with nogil:
                 self._set_names(table, True)
+                find_joins(
+                    &self.joins, table.room, self.graph.rows, self.graph.n_relations,
+                    self.graph.n_entities,
+                )
                 self._count_matching(table, &tally)
                 if self.by_sets:
                     self._count_sets(table, &tally)
@@ -422,10 +426,9 @@ cdef class TableCounter(Evaluator):
     cdef int _count_table_body(
         self, RuleTable table, uint32_t body, uint32_t start, Tally* tally
     ) except -1 nogil:
-        cdef uint32_t first = table.rule_ends[body - 1] if body else 0
+        cdef uint32_t first = table.rule_ends[body - 1] if body else 0, n_atoms
         cdef Py_ssize_t rule, n = table.rule_ends[body] - first
-        cdef int64_t counts[N_COUNTS]
-        cdef uint8_t outcome, reason
+        cdef uint8_t reason
         if self.by_sets:                      # no rule is filtered
             reason = self._why_absent(table, start, table.body_ends[body])
             if reason == RELATION_ABSENT:     # its set tells of them
@@ -435,38 +438,65 @@ cdef class TableCounter(Evaluator):
                 return 0
         elif self._is_left_out(table, body, start, tally):
             return 0
+        n_atoms = table.body_ends[body] - start
+        if not atoms_join(&self.joins, table.atoms + 3 * start, n_atoms, table.relation_ids):
+            if self.by_sets:
+                self._add_vacuous(NOTHING_MATCHES, <uint32_t>n, tally)
+                return 0
+            reason = self._why_absent(table, start, table.body_ends[body])
+            for rule in range(n):
+                self._tally(table, <uint32_t>(first + rule), VACUOUS, reason, NULL, tally)
+            return 0
+        if self.by_sets and not self.keeps_violated:
+            self._count_summed(table, body, start, n_atoms, tally)
+            return 0
+        if count_one_by_one(self, table, start, n_atoms, first, n):
+            self.count_body(table.atoms + 3 * start, n_atoms, 0, n)
         for rule in range(n):
-            self.set_head(rule, table.heads + 3 * (first + rule))
-            self.predictions[rule] = UNCOUNTED
-            self.support[rule] = 0
-            self.unknown[rule] = 0
-            self.reasons[rule] = table.filtered[first + rule]
-            self.outcomes[rule] = FILTERED if table.filtered[first + rule] else SATISFIED
-        self.count_body(table.atoms + 3 * start, table.body_ends[body] - start, 0, n)
-        for rule in range(n):
-            counts[PREDICTIONS] = self.predictions[rule]
-            counts[SUPPORT] = self.support[rule]
-            counts[UNKNOWN] = self.unknown[rule]
-            reason = 0
-            if counts[PREDICTIONS] == 0:
-                outcome = VACUOUS
-                reason = self.reasons[rule] if self.reasons[rule] else <uint8_t>NOTHING_MATCHES
-            elif self.violations_of(rule):
-                outcome = VIOLATED
-                if self.heads[rule].relation < 0:
-                    reason = HEAD_RELATION_ABSENT
-                if self.keeps_violated and self.outcomes[rule] != FILTERED:
-                    self._keep_violated(table, body, first, rule)
-            elif self.support[rule] or not self.partial:
-                outcome = SATISFIED
-            else:
-                outcome, reason = VACUOUS, ALL_UNKNOWN
-            self._tally(table, <uint32_t>(first + rule), outcome, reason, counts, tally)
+            self._settle(table, body, first, rule, tally)
         return 0
+
+    cdef int _count_summed(
+        self, RuleTable table, uint32_t body, uint32_t start, uint32_t n_atoms, Tally* tally
+    ) except -1 nogil:
+        """Counts the rules of a body where no single one is asked for."""
+        cdef Py_ssize_t rule, n = count_summed(self, table, body, start, n_atoms, tally)
+        self.scratch.progress[0] += 1
+        if n:
+            self.count_body(table.atoms + 3 * start, n_atoms, 0, n)
+        for rule in range(n):
+            if self.predictions[rule] == 0 and self.reasons[rule]:
+                self._add_vacuous(self.reasons[rule], 1, tally)
+            else:
+                add_counted(
+                    tally, self.predictions[rule], self.support[rule], self.unknown[rule],
+                    self.partial, self.heads[rule].relation >= 0, 1,
+                )
+        return 0
+
+    cdef int _settle(
+        self, RuleTable table, uint32_t body, uint32_t first, Py_ssize_t rule, Tally* tally
+    ) except -1 nogil:
+        """What became of a rule that was counted."""
+        cdef int64_t counts[N_COUNTS]
+        cdef uint8_t outcome, reason
+        counts[PREDICTIONS] = self.predictions[rule]
+        counts[SUPPORT] = self.support[rule]
+        counts[UNKNOWN] = self.unknown[rule]
+        outcome = outcome_of(
+            counts[PREDICTIONS], counts[SUPPORT], counts[UNKNOWN], self.partial,
+            table.relation_ids[table.heads[3 * (first + rule)]] >= 0, &reason,
+        )
+        if counts[PREDICTIONS] == 0 and self.reasons[rule]:
+            reason = self.reasons[rule]
+        if outcome == VIOLATED and self.keeps_violated and self.outcomes[rule] != FILTERED:
+            self._keep_violated(table, body, first, rule)
+        return self._tally(table, <uint32_t>(first + rule), outcome, reason, counts, tally)
 
     cdef int _keep_violated(
         self, RuleTable table, uint32_t body, uint32_t first, Py_ssize_t rule
     ) except -1 nogil:
+        cdef const int32_t* head = table.heads + 3 * (first + rule)
         cdef TableViolated* violated
         cdef void* larger
         cdef size_t room
@@ -482,7 +512,9 @@ cdef class TableCounter(Evaluator):
         violated.row = first + <uint32_t>rule
         violated.body = body
         violated.source = table.sources[violated.row]
-        violated.by_object = self.heads[rule].place != 0
+        violated.by_object = (
+            head[1] < 0 if is_one_variable(head) else self.heads[rule].place != 0
+        )
         violated.violations = self.violations_of(rule)
         violated.counts[PREDICTIONS] = self.predictions[rule]
         violated.counts[SUPPORT] = self.support[rule]

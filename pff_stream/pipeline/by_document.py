@@ -142,7 +142,7 @@ class Listed(Documents):
         ready.rules.check_complete()
         output, table, kept, findings, begin = ready.settings.output, None, None, None, None
         if not output.per_document:
-            table = write_table(ready, stack)
+            table = write_table(ready, stack, keeps_filtered=output.out is not None)
         wanted = findings_wanted(ready)
         totals = RunTotals()
         if wanted is not None:

@@ -26,13 +26,19 @@ from pff_stream.work.documents import DocumentArguments
 from pff_stream.work.task import RESULT_BYTES
 
 
-def write_table(ready: Ready, stack: ExitStack) -> InputFile | None:
-    """Writes the table of all rules for runs that count only; None where it would be too large."""
+def write_table(ready: Ready, stack: ExitStack, *, keeps_filtered: bool) -> InputFile | None:
+    """Writes the table of all rules for runs that count only; None where it would be too large.
+
+    `keeps_filtered`: where each rule is told of, those that are filtered are in it, too.
+    """
     evaluation, file = ready.settings.evaluation, ready.rules.file
     if file.rules > MAX_TABLE_RULES or evaluation.max_work is not None:
         return None
     builder = TableBuilder(
-        evaluation.min_support or 0, evaluation.min_confidence or 0.0, ready.relations
+        evaluation.min_support or 0,
+        evaluation.min_confidence or 0.0,
+        ready.relations,
+        keeps_filtered=keeps_filtered,
     )
     for index in range(len(file.chunks)):
         builder.add(file.read_chunk(index))

@@ -23,7 +23,7 @@ from pff_stream.report.formats.lines import BUFFER_BYTES as SUMS_BUFFER_BYTES
 from pff_stream.report.sums import RULE_BYTES as RULE_BYTES_SUMMED
 from pff_stream.rules.sizes import RuleSizes
 from pff_stream.work.task import RESULT_BYTES
-from planner.formula import given
+from planner.formula import Formula, given
 from planner.model import Phase, Setting, Settings, Term
 from planner.search import Candidate
 from planner.sizes import format_size
@@ -39,6 +39,8 @@ the distinct names."""
 TABLE_RULE_BYTES, TABLE_COUNT_BYTES = 96, 12
 """What building the table holds a rule, at most, with names of ordinary length; and what each
 worker counts in."""
+TABLE_ROOM_BYTES = 128 << 10
+"""What each worker knows of one graph beside it."""
 CHUNK_COPIES, RULE_BYTES = 6, 78
 """A chunk as read, as decoded, and what checks it: times its encoded bytes; and what the evaluator
 keeps per rule beside its columns."""
@@ -172,6 +174,12 @@ def likely_bytes(path: str) -> int:
     return LIKELY_FACTOR * size * (PACKED_FACTOR if packed else 1)
 
 
+def counting_bytes(n_rules: int) -> Formula:
+    """What is held of a table of so many rules by whoever counts in it; 0: there is none."""
+    room = TABLE_ROOM_BYTES if n_rules else 0
+    return TABLE_COUNT_BYTES * given("rules", n_rules) + given("room", room)
+
+
 def _phase(
     sizes: DocumentSizes, rules: RuleSizes, costs: ProcessCosts, rooms: tuple[int, int]
 ) -> Phase:
@@ -179,7 +187,7 @@ def _phase(
     workers, room_bytes = rooms
     n_table_rules = rules.n_rules if rules.n_rules <= MAX_TABLE_RULES else 0
     table_rules = given("rules", n_table_rules)
-    counts = Term.of("rule table", TABLE_COUNT_BYTES * table_rules, "index of the rule file")
+    counts = Term.of("rule table", counting_bytes(n_table_rules), "index of the rule file")
     return Phase(
         "evaluate",
         [

@@ -16,8 +16,8 @@ from pff_stream.plan import process_terms as processes
 from pff_stream.plan.by_document import (
     LEAST_DOCUMENT_BYTES,
     LIKELY_FACTOR,
-    TABLE_COUNT_BYTES,
     TABLE_RULE_BYTES,
+    counting_bytes,
 )
 from pff_stream.plan.costs import Crew
 from pff_stream.plan.sizes import ProcessCosts
@@ -113,7 +113,7 @@ def _phases(before: Sequence[Phase], sizes: ValidatorSizes, threads: int, room: 
 
 def _serving(sizes: ValidatorSizes, threads: int, room: int) -> Phase:
     rules, source = sizes.rules, "index of the rule file"
-    counts = TABLE_COUNT_BYTES * given("rules", rules.n_rules)
+    counts = counting_bytes(rules.n_rules)
     results = given("result_buffer", RESULT_BYTES)
     crew = sizes.crew
     once = 0 if crew is None else counts  # rules are told of here, too

@@ -4,9 +4,17 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 cdef enum:
     N_FILTERED = 3                # reasons why rules are filtered
+    ROOM_WORDS = 1 << 14          # of 64 bits, for what is found out of one graph
 
 # Why a rule is filtered, as the header counts them.
 cdef uint8_t[N_FILTERED] FILTER_REASONS
+
+
+# Heads of a body with one variable, the same one and in the same place, and one relation.
+cdef struct HeadGroup:
+    int32_t relation              # its name
+    uint32_t where                # 2 * the variable, and 1 where it is the object
+    uint32_t n
 
 
 cdef class RuleTable:
@@ -40,15 +48,23 @@ cdef class RuleTable:
     cdef const uint32_t* set_body_ends      # per set: end of its bodies
     cdef const uint32_t* set_bodies
     cdef const uint32_t* set_rules          # per set: rules of its bodies
+    cdef const uint32_t* group_ends         # per body: end of its groups
+    cdef const HeadGroup* groups            # ascending by variable
     # per graph, reset after it
     cdef int32_t* entity_ids
     cdef int32_t* relation_ids
     cdef uint32_t* visited
+    cdef uint64_t* room
     cdef uint32_t epoch
 
     cdef int64_t find_name(
         self, const unsigned char* name, size_t length, uint64_t hash
     ) noexcept nogil
+
+
+cdef inline bint is_one_variable(const int32_t* head) noexcept nogil:
+    """Whether the columns of a head have one variable and a constant."""
+    return (head[1] < 0) != (head[2] < 0)
 
 
 cdef inline uint64_t constant_key(int32_t relation, int direction, int32_t constant) noexcept nogil:

@@ -9,21 +9,26 @@ grows with the distinct names and the rules, and then shared as a file by all wo
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.stdlib cimport calloc, free, malloc, qsort, realloc
 from libc.string cimport memcmp, memcpy, memset
 
 from pff_stream.rules._asked cimport AskedRelations
 
 cdef enum:
-    N_HEADER = 32
+    N_HEADER = 40
     FIRST_SLOTS = 1024
-    N_SECTIONS = 18
-    FILTERED_AT = 26              # in the header: rules that were left out, by reason
-    SETS_AT = 29
+    N_SECTIONS = 20
+    FILTERED_AT = 32              # in the header: rules that were left out, by reason
+    SETS_AT = 35
 
 
 
 FILTER_REASONS[0], FILTER_REASONS[1], FILTER_REASONS[2] = 4, 5, 10
+
+
+cdef int ascending(const void* one, const void* other) noexcept nogil:
+    cdef uint64_t a = (<const uint64_t*>one)[0], b = (<const uint64_t*>other)[0]
+    return (a > b) - (a < b)
 
 
 cdef struct Growing:
@@ -81,6 +86,8 @@ cdef class TableBuilder:
     cdef Growing set_ends
     cdef Growing set_relations
     cdef Growing set_of_body
+    cdef Growing groups
+    cdef Growing group_ends
 
     def __init__(
         self,
@@ -114,6 +121,8 @@ cdef class TableBuilder:
         free(self.set_ends.data)
         free(self.set_relations.data)
         free(self.set_of_body.data)
+        free(self.groups.data)
+        free(self.group_ends.data)
 
     @property
     def held_bytes(self):
@@ -123,6 +132,7 @@ cdef class TableBuilder:
             + self.atoms.capacity + self.body_ends.capacity + self.rule_ends.capacity
             + self.heads.capacity + self.filtered.capacity + self.sources.capacity
             + self.set_ends.capacity + self.set_relations.capacity + self.set_of_body.capacity
+            + self.groups.capacity + self.group_ends.capacity
             + 4 * (self.slot_mask + 1)
         )
 
@@ -277,6 +287,7 @@ cdef class TableBuilder:
     def _offsets(self):
         if not self.has_sets:
             self._make_sets()
+            self._make_groups()
         n_sets = self.set_ends.used // 4
         n_names = self.name_ends.used // 4
         n_bodies = self.body_ends.used // 4
@@ -288,6 +299,7 @@ cdef class TableBuilder:
             self.body_ends.used, self.rule_ends.used, self.heads.used, self.filtered.used,
             4 * n_bodies, 4 * max(1, n_names), 4 * constants, 4, self.sources.used,
             self.set_ends.used, self.set_relations.used, 4 * n_sets, 4 * n_bodies, 4 * n_sets,
+            self.group_ends.used, self.groups.used,
         ]
         end = 8 * N_HEADER
         offsets = [end]
@@ -333,6 +345,40 @@ cdef class TableBuilder:
         self.has_sets = True
         return 0
 
+    cdef int _make_groups(self) except -1:
+        """Counts the heads with one variable by what they have in common beside the body."""
+        cdef uint64_t* keys = <uint64_t*>malloc(8 * max(1, self.max_body_rules))
+        cdef const uint32_t* ends = <const uint32_t*>self.rule_ends.data
+        cdef const int32_t* head
+        cdef uint32_t body, rule = 0, i, n
+        cdef HeadGroup group
+        if keys == NULL:
+            raise MemoryError
+        self.groups.used = self.group_ends.used = 0
+        try:
+            for body in range(self.rule_ends.used // 4):
+                n = 0
+                while rule < ends[body]:
+                    head = <const int32_t*>self.heads.data + 3 * <size_t>rule
+                    if is_one_variable(head):
+                        keys[n] = <uint64_t>max(head[1], head[2]) << 33
+                        keys[n] |= <uint64_t>(head[1] < 0) << 32 | <uint32_t>head[0]
+                        n += 1
+                    rule += 1
+                qsort(keys, n, 8, ascending)
+                for i in range(n):
+                    if i == 0 or keys[i] != keys[i - 1]:
+                        group.n = 0
+                    group.n += 1
+                    if i + 1 == n or keys[i] != keys[i + 1]:
+                        group.relation = <int32_t>(keys[i] & 0xFFFFFFFF)
+                        group.where = <uint32_t>(keys[i] >> 32)
+                        _append(&self.groups, &group, sizeof(HeadGroup))
+                self._end(&self.group_ends, self.groups.used // sizeof(HeadGroup))
+        finally:
+            free(keys)
+        return 0
+
     def write_into(self, buffer):
         """Writes the table into a writable buffer of `size()` bytes."""
         cdef Py_buffer view
@@ -370,6 +416,8 @@ cdef class TableBuilder:
             self._copy(base + header[20], &self.sources)
             self._copy(base + header[21], &self.set_ends)
             self._copy(base + header[22], &self.set_relations)
+            self._copy(base + header[26], &self.group_ends)
+            self._copy(base + header[27], &self.groups)
             memset(base + header[16], 0, header[20] - header[16])
             self._list_sets(
                 <uint32_t*>(base + header[23]), <uint32_t*>(base + header[24]),
@@ -441,6 +489,7 @@ cdef class RuleTable:
         self.entity_ids = NULL
         self.relation_ids = NULL
         self.visited = NULL
+        self.room = NULL
 
     def __init__(self, buffer):
         cdef const uint64_t* header
@@ -476,13 +525,19 @@ cdef class RuleTable:
         self.set_body_ends = <const uint32_t*>(base + header[23])
         self.set_bodies = <const uint32_t*>(base + header[24])
         self.set_rules = <const uint32_t*>(base + header[25])
+        self.group_ends = <const uint32_t*>(base + header[26])
+        self.groups = <const HeadGroup*>(base + header[27])
         self.n_sets = header[SETS_AT]
         for i in range(N_FILTERED):
             self.left_out[i] = header[FILTERED_AT + i]
         self.entity_ids = <int32_t*>malloc(4 * max(1, self.n_names))
         self.relation_ids = <int32_t*>malloc(4 * max(1, self.n_names))
         self.visited = <uint32_t*>calloc(max(1, self.n_bodies), 4)
-        if self.entity_ids == NULL or self.relation_ids == NULL or self.visited == NULL:
+        self.room = <uint64_t*>malloc(8 * ROOM_WORDS)
+        if (
+            self.entity_ids == NULL or self.relation_ids == NULL or self.visited == NULL
+            or self.room == NULL
+        ):
             raise MemoryError
         for i in range(self.n_names):
             self.entity_ids[i] = -1
@@ -492,13 +547,14 @@ cdef class RuleTable:
         free(self.entity_ids)
         free(self.relation_ids)
         free(self.visited)
+        free(self.room)
         if self.has_view:
             PyBuffer_Release(&self.view)
 
     @property
     def held_bytes(self):
         """Private bytes beside the buffer."""
-        return 8 * self.n_names + 4 * self.n_bodies
+        return 8 * self.n_names + 4 * self.n_bodies + 8 * ROOM_WORDS
 
     cdef int64_t find_name(
         self, const unsigned char* name, size_t length, uint64_t hash

@@ -110,6 +110,11 @@ def test_table_counts_the_same(data: st.DataObject) -> None:
             sum(result.predictions for result in expected),
             sum(result.support for result in expected),
         )
+        # Neither who asks for no single rule nor who asks for the violated ones is told otherwise.
+        for keeps in (False, True):
+            counter = TableCounter(graph, semantics)
+            told = counter.count_table(table, keeps_violated=keeps)
+            assert told == (outcomes, sums, reasons)
 
 
 def work_bound(rule: Rule, graph: Graph) -> int:
