@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
     from pff_stream.preparing import compile, encode  # noqa: A004 - their names
     from pff_stream.progress.meter import Progress
+    from pff_stream.sharding import join, run_shard
     from pff_stream.validator.asynchronous import AsyncValidator
     from pff_stream.validator.failed import FailedCheck
     from pff_stream.validator.validator import Validator
@@ -38,7 +39,9 @@ __all__ = [
     "compile",
     "encode",
     "explain",
+    "join",
     "run",
+    "run_shard",
     "validate",
     "validate_rules",
 ]
@@ -51,6 +54,8 @@ _HOMES = {
     "Validator": "pff_stream.validator.validator",
     "compile": "pff_stream.preparing",
     "encode": "pff_stream.preparing",
+    "join": "pff_stream.sharding",
+    "run_shard": "pff_stream.sharding",
 }
 
 

@@ -123,7 +123,7 @@ def _inputs(
     from pff_stream.settings.commands import CallSettings
     from pff_stream.settings.models import FindingsOptions, OutputOptions
 
-    for name in ("manifest", *FindingsOptions.names(), *OutputOptions.names()):
+    for name in ("manifest", "shard", *FindingsOptions.names(), *OutputOptions.names()):
         # `fail_on` writes nothing: it may be given, though there is no command that it could end.
         if name != "fail_on" and options.get(name):
             raise UsageError(f"{name}: found in a call of validate, expected on the command line")
@@ -156,6 +156,8 @@ def run(
     from pff_stream.results import ResultFolder, RunResult
     from pff_stream.settings.commands import RunSettings
 
+    if options.get("shard") is not None:
+        raise UsageError("shard: found in a call of run, expected run_shard: a part has no results")
     paths, given_rules, given_triples = given_inputs(rules, triples)
     folder = ResultFolder(None if out is None else os.fspath(out))
     try:
@@ -205,7 +207,8 @@ def _outcomes(
     settings: RunSettings, given: Given, ordered: bool, progress: bool | Told, notes: Notes
 ) -> Generator[RuleOutcome]:
     _begin()
-    from pff_stream.pipeline.by_rules import RulesWork, rules_blamed
+    from pff_stream.pipeline.blaming import rules_blamed
+    from pff_stream.pipeline.by_rules import RulesWork
     from pff_stream.pipeline.evaluate import evaluate, started
     from pff_stream.pipeline.prepare import prepared
     from pff_stream.progress.choose import watched

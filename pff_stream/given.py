@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from pff_stream.files.arrow_library import is_table
+from pff_stream.settings.models import GIVEN_TRIPLES
 
 if TYPE_CHECKING:
     from pff_stream.rules.given import RulesGiven
@@ -52,7 +53,6 @@ def given_as_triples(triples: TriplesInput) -> tuple[tuple[str, ...], list[Any] 
     paths = [os.fspath(one) for one in listed if isinstance(one, (str, os.PathLike))]
     if listed and len(paths) == len(listed):
         return tuple(paths), None
-    names = ("triples given by the caller",)
     if listed and all(isinstance(one, (str, os.PathLike)) or is_table(one) for one in listed):
-        return names, [one if is_table(one) else os.fspath(one) for one in listed]
-    return names, [triples]
+        return GIVEN_TRIPLES, [one if is_table(one) else os.fspath(one) for one in listed]
+    return GIVEN_TRIPLES, [triples]

@@ -12,12 +12,13 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from pff_stream.checkpoint.part_files import PART_FILE
 from pff_stream.checkpoint.state import absolute, read_settings
 from pff_stream.errors import InputError, UsageError
 from pff_stream.files.saved import saved_json
 from pff_stream.files.writers import STANDARD_OUTPUT
 from pff_stream.limits.room import check_room
-from pff_stream.report.folder import STATE, SUMMARY, is_unfinished
+from pff_stream.report.folder import PART, STATE, SUMMARY, is_part, is_unfinished
 from pff_stream.report.summary import NOT_A_SUMMARY, Summary, read_summary
 from pff_stream.settings.commands import RunSettings
 from pff_stream.settings.models import OutputOptions, ResourceOptions
@@ -38,6 +39,8 @@ class Finished:
     fail_on: str
     """What decided about its exit code."""
     summary: Summary
+    is_judged: bool = True
+    """Whether --fail-on decides about it; about a part `join` does."""
     findings: None = None
     memory_lines: tuple[str, ...] = ()
     """Both were said when it ended."""
@@ -60,13 +63,15 @@ def finished_run(layers: Layers) -> Finished | None:
     out = said(layers, ("resume",)).get("resume")
     if out is None or is_unfinished(str(out)):
         return None
-    path = os.path.join(str(out), SUMMARY)
+    done = is_part(str(out))
+    path = os.path.join(str(out), PART, PART_FILE) if done else os.path.join(str(out), SUMMARY)
     try:
-        summary = read_summary(saved_json(path))
+        document = saved_json(path)
+        summary = read_summary(document["summary"] if done else document)
         run: Any = summary.run
         lines = [str(line) for line in run["lines"]]
         code, reason = int(run["exit_code"]), str(run["reason"])
-        return Finished(code, reason, lines, str(run["fail_on"]), summary)
+        return Finished(code, reason, lines, str(run["fail_on"]), summary, not done)
     except FileNotFoundError:
         raise UsageError(
             f"--resume {out}: found neither a finished run ({SUMMARY}) nor an unfinished one "

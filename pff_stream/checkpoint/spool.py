@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import os
 import zlib
-from bisect import insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import IO, Any
 
+from pff_stream.checkpoint.done_rules import DoneRules
 from pff_stream.checkpoint.journal import Done, Journal, JournalReader, run_is_whole
+from pff_stream.checkpoint.part_files import write_part
 from pff_stream.checkpoint.state import (
     KEPT_TRIPLES,
     State,
@@ -34,6 +35,7 @@ from pff_stream.notes import Notes
 from pff_stream.observer import Observer
 from pff_stream.report.records import Run as SpooledRun
 from pff_stream.report.run_table import RunTable
+from pff_stream.rules.shard import Shard
 from pff_stream.settings.commands import RunSettings
 from pff_stream.settings.models import Inputs
 from pff_stream.triples.graph import HEADER_BYTES
@@ -49,16 +51,12 @@ class UnfinishedRun:
     def __init__(self, state: State, rules: Rules) -> None:
         self.runs = RunTable((), working_folder(state.out))
         """Places of the results, those that were there at first, as the merge takes them."""
-        self.n_rules = 0
-        """Rules whose results are there."""
         self.lost = 0
         """Tasks of the journal whose results are not what it says."""
         self.cut_bytes = 0
         """What a crash had torn off the journal."""
-        self._state = state
-        self._whole = bytearray(len(rules.file.chunks))
-        """1 for each chunk that is done; what is done of others is in `_parts`."""
-        self._parts: dict[int, list[tuple[int, int]]] = {}
+        self.state = state
+        self._done = DoneRules(rules.file)
         flags = os.O_RDWR | os.O_CREAT
         with naming(state.path), ExitStack() as stack:
 
@@ -67,7 +65,7 @@ class UnfinishedRun:
                 return stack.enter_context(open(descriptor, "r+b", buffering=0))
 
             self.spool, self._journal_file = opened(SPOOL), opened(JOURNAL)
-            place = self._read(rules)
+            place = self._read()
             self.journal = Journal(
                 self._journal_file.fileno(),
                 self.spool.fileno(),
@@ -78,6 +76,11 @@ class UnfinishedRun:
         name = f"/proc/{os.getpid()}/fd/{self.spool.fileno()}"
         self.spool_path = name if os.path.exists(name) else os.path.join(state.path, SPOOL)
 
+    @property
+    def n_rules(self) -> int:
+        """Rules whose results were there when the run began."""
+        return self._done.n_rules
+
     def close(self, *, failed: bool) -> None:
         """Closes both files; what is done is kept first where the run failed."""
         with self._stack:
@@ -87,36 +90,29 @@ class UnfinishedRun:
 
     def finish(self) -> None:
         """The run is finished: its state is removed."""
-        self._state.finish()
+        self.state.finish()
+
+    def complete(self, head: Mapping[str, Any]) -> None:
+        """A part of a run is done: its state is kept, with what it came to."""
+        self.journal.flush()
+        write_part(self.state, head)
 
     def missing(self, tasks: Iterable[Task]) -> Iterator[Task]:
         """What of each task is not done yet."""
-        for task in tasks:
-            if self._whole[task.chunk]:
-                continue
-            at = task.start
-            for start, stop in self._parts.get(task.chunk, ()):
-                if start >= task.stop:
-                    break
-                if at < start:
-                    yield task._replace(start=at, stop=start)
-                at = max(at, stop)
-            if at < task.stop:
-                yield task._replace(start=at)
+        return self._done.missing(tasks)
 
-    def _read(self, rules: Rules) -> int:
+    def _read(self) -> int:
         """Takes in the journal; returns where it goes on. Cuts what a crash tore off."""
         reader = JournalReader(self._journal_file.fileno())
         spool_end = 0
-        counts = rules.file.chunks["rules"]
         for done in reader:
-            if not self._is_new(done.task, counts):
+            if not self._done.is_new(done.task):
                 self.lost += 1
                 continue
             if not all(run_is_whole(self.spool.fileno(), run) for run in done.runs):
                 self.lost += 1
                 continue
-            self._take(done, counts)
+            self._take(done)
             spool_end = max(spool_end, max(run.offset + run.length for run in done.runs))
         if reader.cut_bytes:
             reader.cut()
@@ -124,26 +120,9 @@ class UnfinishedRun:
         os.ftruncate(self.spool.fileno(), spool_end)
         return reader.place
 
-    def _is_new(self, task: Task, counts: Any) -> bool:
-        """Whether the rules of a task exist, and none of them was seen before."""
-        return all(self._is_new_range(one, counts) for one in task.ranges)
-
-    def _is_new_range(self, task: Task, counts: Any) -> bool:
-        if not (task.chunk < len(counts) and task.start < task.stop <= int(counts[task.chunk])):
-            return False
-        ranges = self._parts.get(task.chunk, ())
-        return not self._whole[task.chunk] and all(
-            stop <= task.start or task.stop <= start for start, stop in ranges
-        )
-
-    def _take(self, done: Done, counts: Any) -> None:
-        self.n_rules += done.task.n_rules
+    def _take(self, done: Done) -> None:
         self.runs.add(SpooledRun(0, run.crc32, run.offset, run.length) for run in done.runs)
-        for one in done.task.ranges:
-            if one.stop - one.start == int(counts[one.chunk]):
-                self._whole[one.chunk] = 1
-            else:
-                insort(self._parts.setdefault(one.chunk, []), (one.start, one.stop))
+        self._done.add(done.task)
 
 
 @contextmanager
@@ -151,7 +130,7 @@ def unfinished_run(
     settings: RunSettings, rules: Rules, graph: GraphInput, observer: Observer
 ) -> Iterator[UnfinishedRun]:
     """Spool and journal of a run with a folder; they are there until `finish`."""
-    inputs = _described(rules, graph)
+    inputs = described(rules, graph)
     with state_folder(settings.output, inputs) as state:
         run = UnfinishedRun(state, rules)
         failed = True
@@ -165,7 +144,8 @@ def unfinished_run(
                 copies = keep_texts(state, graph.copies)
                 write_settings(state, settings, inputs, kept, copies, notes)
             else:
-                _say(run, rules, observer)
+                chunks = Shard.of(settings.sharding.shard).chunks(rules.file)
+                _say(run, int(rules.file.chunks["rules"][chunks].sum()), observer)
             yield run
             failed = False
         except AlteredError:
@@ -175,8 +155,7 @@ def unfinished_run(
             run.close(failed=failed)
 
 
-def _say(run: UnfinishedRun, rules: Rules, observer: Observer) -> None:
-    n_rules = rules.file.rules - rules.file.rejected
+def _say(run: UnfinishedRun, n_rules: int, observer: Observer) -> None:
     observer.note(f"resumed: {run.n_rules:,} of {counted(n_rules, 'rule')} are done")
     if run.cut_bytes:
         observer.note(f"the journal was torn: {counted(run.cut_bytes, 'byte')} at its end are cut")
@@ -184,7 +163,7 @@ def _say(run: UnfinishedRun, rules: Rules, observer: Observer) -> None:
         observer.note(f"results of {counted(run.lost, 'task')} are damaged and evaluated again")
 
 
-def _described(rules: Rules, graph: GraphInput) -> dict[str, str]:
+def described(rules: Rules, graph: GraphInput) -> dict[str, str]:
     """Hashes of the contents, and of the chunks and the graph that journal and spool speak of."""
     chunks = rules.file.chunks
     header = os.open(graph.name, os.O_RDONLY | os.O_CLOEXEC)

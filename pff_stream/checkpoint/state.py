@@ -25,7 +25,7 @@ from pff_stream.files.durable import naming, synchronise_folder
 from pff_stream.files.lock import lock
 from pff_stream.files.writers import FileWriter, write_text
 from pff_stream.notes import Notes
-from pff_stream.report.folder import REMAINS, STATE, STATE_SETTINGS, check_folder, made_folder
+from pff_stream.report.folder import PART, REMAINS, STATE, STATE_SETTINGS, check_folder, made_folder
 from pff_stream.settings.options import split_report
 
 if TYPE_CHECKING:
@@ -68,6 +68,14 @@ class State:
             shutil.rmtree(remains, ignore_errors=True)
             os.rename(self.path, remains)
             shutil.rmtree(remains)
+
+    def complete(self) -> None:
+        """All of a part is done: it is kept, until all parts are joined."""
+        kept = os.path.join(self.out, PART)
+        with naming(self.out):
+            shutil.rmtree(kept, ignore_errors=True)
+            os.rename(self.path, kept)
+            synchronise_folder(self.out)
 
     def forget(self) -> None:
         """No run can go on from here."""
@@ -161,15 +169,15 @@ def write_settings(
         synchronise_folder(state.out)
 
 
-def read_settings(out: str) -> dict[str, Any]:
+def read_settings(out: str, state: str = STATE) -> dict[str, Any]:
     """The document that `write_settings` wrote; `InputError` where it is another.
 
     It is read only as a plain file in a folder of this user, and followed nowhere.
     """
-    path = os.path.join(out, STATE, STATE_SETTINGS)
-    check_private(out)
+    path = os.path.join(out, state, STATE_SETTINGS)
+    check_private(out, state)
     try:
-        with open(open_private(out, STATE_SETTINGS, os.O_RDONLY), encoding="utf-8") as file:
+        with open(open_private(out, STATE_SETTINGS, os.O_RDONLY, state), encoding="utf-8") as file:
             document = json.loads(file.read(_SETTINGS_BYTES))
         os.fsencode(json.dumps(document, ensure_ascii=False))  # text that no path could hold
     except OSError as error:
@@ -219,12 +227,12 @@ def _is_text(text: object) -> bool:
     return copy is None or (isinstance(copy, str) and _KEPT_TEXT.fullmatch(copy) is not None)
 
 
-def check_private(out: str) -> None:
+def check_private(out: str, state: str = STATE) -> None:
     """`InputError` unless the state is a folder of this user, named by no link.
 
     Somebody else's says what to read and where to write: it is not ours to go on with.
     """
-    path = os.path.join(out, STATE)
+    path = os.path.join(out, state)
     try:
         found = os.lstat(path)
     except OSError as error:
@@ -233,7 +241,7 @@ def check_private(out: str) -> None:
         raise InputError(f"{path}: found no folder, expected the one that a run made")
     if found.st_uid != os.getuid() or found.st_mode & 0o022:
         raise InputError(f"{path}: others than this user may write there: it is not resumed")
-    with contextlib.closing(_Names(out)) as folder:
+    with contextlib.closing(_Names(path)) as folder:
         for name in folder.names():
             one = os.stat(name, dir_fd=folder.descriptor, follow_symlinks=False)
             if not stat.S_ISREG(one.st_mode) or one.st_uid != os.getuid() or one.st_nlink != 1:
@@ -241,11 +249,10 @@ def check_private(out: str) -> None:
 
 
 class _Names:
-    """The folder `.unfinished`, opened without following a link."""
+    """The folder of a state, opened without following a link."""
 
-    def __init__(self, out: str) -> None:
+    def __init__(self, path: str) -> None:
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-        path = os.path.join(out, STATE)
         try:
             self.descriptor = os.open(path, flags)
         except OSError as error:
@@ -260,15 +267,15 @@ class _Names:
         os.close(self.descriptor)
 
 
-def open_private(out: str, name: str, flags: int) -> int:
+def open_private(out: str, name: str, flags: int, state: str = STATE) -> int:
     """A descriptor of a plain file in the state, never of what a link leads to; raises OSError."""
-    with contextlib.closing(_Names(out)) as folder:
+    with contextlib.closing(_Names(os.path.join(out, state))) as folder:
         more = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         descriptor = os.open(name, flags | more, 0o600, dir_fd=folder.descriptor)
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode) or found.st_uid != os.getuid() or found.st_nlink != 1:
         os.close(descriptor)
-        raise InputError(f"{os.path.join(out, STATE, name)}: found no plain file of this user")
+        raise InputError(f"{os.path.join(out, state, name)}: found no plain file of this user")
     return descriptor
 
 

@@ -7,6 +7,7 @@ commands, or tests them alone, gives another one.
 from __future__ import annotations
 
 import gc
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, BinaryIO
 
 from pff_stream.limits.room import check_room
@@ -55,6 +56,14 @@ class Engine:
 
         _collect_from_here()
         return run.run(settings, observer)
+
+    def join(self, parts: Sequence[str], said: Mapping[str, object], observer: Observer) -> Result:
+        """Makes results of the parts of a run; `said` are options by field."""
+        check_room()
+        from pff_stream.pipeline import join
+
+        _collect_from_here()
+        return join.join(parts, said, observer)
 
     def make_reports(self, folder: str, settings: ReportSettings, observer: Observer) -> list[str]:
         """Makes reports of a finished run; what to say about them."""

@@ -7,7 +7,6 @@ answers at once. Meanings of options are in `settings.options`, exit codes in `c
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -17,8 +16,10 @@ import click
 from pff_stream.cli import exit as cli_exit
 from pff_stream.cli import logs, output, streams
 from pff_stream.cli.compare import compare
+from pff_stream.cli.ending import end
 from pff_stream.cli.engine import Engine
 from pff_stream.cli.explain import explain
+from pff_stream.cli.join import join
 from pff_stream.cli.options import Commands, click_option, options, rules_and_triples
 from pff_stream.cli.rules import rules
 from pff_stream.cli.session import fenced, pass_engine, print_lines, working
@@ -37,8 +38,6 @@ from pff_stream.settings.options import OPTIONS
 from pff_stream.settings.resolve import Layers, resolve, said
 
 if TYPE_CHECKING:
-    from pff_stream.checkpoint.resume import Finished
-    from pff_stream.pipeline.conclude import Result
     from pff_stream.plan.sweep import Sweep
     from planner.plan import Plan
 
@@ -65,39 +64,6 @@ Exit codes:
 Every option can also be set by environment (PFF_STREAM_<OPTION>) or in a --config file. The
 command line is stronger than the environment, the environment stronger than files.
 """
-
-
-def _end(
-    result: Result | Finished,
-    fail_on: str,
-    voice: TalkOptions,
-    *,
-    labels: str | None = None,
-    to_stderr: bool = False,
-) -> int:
-    """Says what a run came to, and last the verdict; returns the exit code.
-
-    What --fail-on names is a result, said where results are; what went wrong is an error. Both are
-    said with --quiet, too.
-    """
-    code = result.exit_code
-    found = result.findings
-    if found is not None and not voice.quiet:
-        from pff_stream.report.labels import read_labels, shown_names
-        from pff_stream.report.terminal import finding_lines
-
-        width = shutil.get_terminal_size().columns
-        named = {} if labels is None else read_labels(labels, shown_names(found.first))
-        output.say_spans(finding_lines(found, width, named), to_stderr=to_stderr)
-    passed = [f"Passed (--fail-on {fail_on})"] if code == 0 else []
-    more = result.memory_lines if voice.verbose else []
-    print_lines([*result.lines, *more, *passed], voice, to_stderr=to_stderr)
-    if code == 1:
-        output.say(f"Failed: {result.reason}", to_stderr=to_stderr)
-    elif code:
-        output.flush()
-        logs.error(f"exit code {code}: {result.reason}")
-    return code
 
 
 def _version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
@@ -192,7 +158,8 @@ def plan(
     epilog="\b\nExamples:\n  pff-stream run rules.tsv.gz triples.tsv --out results\n"
     "  pff-stream run rules.pffr graph.pffg --violations - | head\n"
     "  pff-stream run --manifest manifest.yaml --rules rules.pffr --out results\n"
-    "  pff-stream run --resume results"
+    "  pff-stream run --resume results\n"
+    "  pff-stream run rules.pffr graph.pffg --shard 2/5 --out part-2"
 )
 @click.argument("inputs", nargs=-1, metavar="RULES TRIPLES...", type=click.Path())
 @options(RunSettings)
@@ -211,19 +178,19 @@ def run(engine: Engine, /, inputs: tuple[str, ...], **_: object) -> int:
                 folder = str(said(layers, ("resume",))["resume"])
                 _report(engine, folder, layers, voice, observer)
             asked = said(layers, ("fail_on",)).get("fail_on")
-            if asked is not None:
+            if asked is not None and ended.is_judged:
                 from pff_stream.pipeline.verdict import judged_again
 
                 ended = judged_again(ended, str(asked))
-            return _end(ended, ended.fail_on, voice)
+            return end(ended, ended.fail_on, voice)
         settings = run_settings(layers)
 
         with fenced(settings.resources):  # before the engine is imported, and numpy with it
             result = engine.run(settings, observer)
         observer.close()
-        asked_of = settings.output
+        asked_of = settings.results
         to_stderr, labels = asked_of.talks_on_stderr, asked_of.names_file
-        return _end(result, asked_of.fail_on, voice, labels=labels, to_stderr=to_stderr)
+        return end(result, asked_of.fail_on, voice, labels=labels, to_stderr=to_stderr)
 
 
 @commands.command(epilog="\b\nExample:\n  pff-stream report results --report report.md")
@@ -300,7 +267,7 @@ def triples(engine: Engine, /, triples: tuple[str, ...], **_: object) -> int:
         return 0
 
 
-for each in (explain, compare, rules):
+for each in (explain, compare, rules, join):
     commands.add_command(each)
 
 

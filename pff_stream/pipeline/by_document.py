@@ -134,7 +134,7 @@ class Listed(Documents):
             **self.hashes,
             "documents": f"{n_documents} of {counted(total, 'byte')}",
         }
-        return basis.budget.agree(make, inputs | basis.settings.result_options())
+        return basis.budget.agree(make, inputs | basis.settings.sized_by())
 
     def begin(self, ready: Ready, observer: Observer, stack: ExitStack) -> DocumentsWork:
         """Checks the rule file, and opens the folder of results and the list of its documents."""

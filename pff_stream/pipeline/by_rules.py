@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING
 
 from pff_stream.checkpoint.spool import UnfinishedRun
-from pff_stream.errors import DamagedResultsError
 from pff_stream.evaluate.options import evaluator_options
 from pff_stream.execute.files import OutputFile
 from pff_stream.execute.job import Job
 from pff_stream.files import _pages
 from pff_stream.findings.order import ChosenRules
-from pff_stream.inputs import GraphInput, Rules
+from pff_stream.inputs import GraphInput
 from pff_stream.limits.fence import planned_phase_held, share_bytes
 from pff_stream.notes import Notes
 from pff_stream.observer import Observer
-from pff_stream.pipeline.cut import CarryOut, Ready, Work, timed
+from pff_stream.pipeline.blaming import rules_blamed
+from pff_stream.pipeline.cut import CarryOut, ListedTasks, Ready, Work, timed
 from pff_stream.pipeline.findings import (
     GraphFindings,
     WithdrawnError,
@@ -69,6 +69,7 @@ from pff_stream.work.task import (
 )
 
 if TYPE_CHECKING:
+    from pff_stream.report.found import FoundTotals
     from pff_stream.report.read_back import FinishedRun
 
 GATHERED_TASKS = 8
@@ -81,6 +82,11 @@ class Spool:
 
     file: IO[bytes]
     shared: OutputFile
+
+    @classmethod
+    def of(cls, kept: UnfinishedRun) -> Spool:
+        """That of a run with a folder."""
+        return cls(kept.spool, OutputFile(kept.spool_path))
 
 
 class RulesWork(Work):
@@ -103,6 +109,9 @@ class RulesWork(Work):
         self.spool, self._shared_spool = spool.file, spool.shared
         self.evaluation = evaluation
         self.file: RuleFile = ready.rules.file
+        self.chunks: Sequence[int] | None = None  # all of them
+        self.withdrawn: dict[int, str] = {}
+        """Rules that killed their workers in the listing, with the cause."""
         self.n_units = self.file.rules - self.file.rejected
         self.n_done = 0 if kept is None else kept.n_rules
         self._meter = ready.meter
@@ -127,14 +136,14 @@ class RulesWork(Work):
 
     def place_outputs(self, stack: ExitStack) -> None:
         """Says where results go; `stack` closes temporary files when the run is over."""
-        outputs = merged_outputs(self.ready.settings.output)
+        outputs = merged_outputs(self.ready.settings.results)
         self._outputs = placed(outputs, self.ready.folder, stack)
-        found = found_outputs(self.ready.settings.output)
+        found = found_outputs(self.ready.settings.results)
         self._found_outputs = placed(found, self.ready.folder, stack)
 
     def tasks(self) -> Iterator[Task]:
         """Chunks in the order of the file, less what was done before the run was resumed."""
-        tasks = whole_chunks(self.file)
+        tasks = whole_chunks(self.file, self.chunks)
         if self.kept is not None:
             tasks = self.kept.missing(tasks)
         return together(tasks, self._together) if self._together > 1 else tasks
@@ -180,23 +189,16 @@ class RulesWork(Work):
         Then finds what is wanted. A rule that kills its worker there has failed: its counts are
         withdrawn, and all is merged again.
         """
-        withdrawn: dict[int, str] = {}
         while True:
             try:
                 with ExitStack() as attempt:
-                    totals = self._reported(withdrawn, carry_out, observer, attempt)
+                    totals = self._reported(carry_out, observer, attempt)
                     stack.enter_context(attempt.pop_all())
                     return totals
             except WithdrawnError as error:
-                withdrawn.update(error.failed)
+                self.withdrawn.update(error.failed)
 
-    def _reported(
-        self,
-        withdrawn: Mapping[int, str],
-        carry_out: CarryOut,
-        observer: Observer,
-        stack: ExitStack,
-    ) -> RunTotals:
+    def _reported(self, carry_out: CarryOut, observer: Observer, stack: ExitStack) -> RunTotals:
         observer.phase("merge", self.file.rules)
         self._meter.begin("merge", quick=True)
         header = self._header()
@@ -204,36 +206,41 @@ class RulesWork(Work):
         self._writers = opened_outputs
         self._found_writers = stack.enter_context(opened(self._found_outputs, header))
         formatters = [writer.formatter for writer in self._writers]
-        wanted = wanted_findings(self.ready, self._found_outputs, self.graph.document)
+        wanted = wanted_findings(self.ready, self.graph.document)
         with ExitStack() as held:
             finder = None
             if wanted is not None:
                 sources = place_sources(self.ready, self.graph)
                 finder = GraphFindings(wanted, self.ready, self._listing, sources)
                 formatters.append(held.enter_context(finder.ranked()))
-            run = self._merged(formatters, withdrawn)
+            run = self._merged(formatters)
             if finder is not None:
                 for writer in self._writers:
                     writer.formatter.release()
                 opened_outputs.settle()
                 _pages.trim()
                 with timed(self.ready.seconds, "findings"):
-
-                    def take(finding: Finding) -> None:
-                        self._take_finding(finding)
-                        observer.advance(1)
-
-                    run.findings = finder.make(self.graph, carry_out, take)
-                run.findings.not_looked_at = not_looked_at(run.rules)
+                    run.findings = self._found(finder, carry_out, observer)
+                if run.findings is not None:
+                    run.findings.not_looked_at = not_looked_at(run.rules)
                 self._meter.tick(now=True)
         return run
 
-    def _merged(self, formatters: Sequence[Formatter], withdrawn: Mapping[int, str]) -> RunTotals:
+    def _merged(self, formatters: Sequence[Formatter]) -> RunTotals:
         fenced = planned_phase_held(self.ready.plan, "merge", self.ready.settings.resources)
         with timed(self.ready.seconds, "merge"), fenced, attach(self.graph.name) as graph:
-            run = RunTotals.of(self._merge(graph.view, formatters, withdrawn))
+            run = RunTotals.of(self._merge(graph.view, formatters))
             self._meter.tick(now=True)
         return run
+
+    def _found(
+        self, finder: GraphFindings, carry_out: CarryOut, observer: Observer
+    ) -> FoundTotals | None:
+        def take(finding: Finding) -> None:
+            self._take_finding(finding)
+            observer.advance(1)
+
+        return finder.make(self.graph, carry_out, take)
 
     def _take_finding(self, finding: Finding) -> None:
         for writer in self._found_writers:
@@ -289,11 +296,9 @@ class RulesWork(Work):
     def merge_options(self) -> MergeOptions:
         """How its plan has them merged."""
         options = merge_options(self.ready.settings.evaluation, self.ready.folder)
-        return replace(options, fan_in=self.sizes.results.fan_in)
+        return replace(options, fan_in=self.sizes.results.fan_in, withdrawn=self.withdrawn)
 
-    def _merge(
-        self, graph: GraphView, formatters: Sequence[Formatter], withdrawn: Mapping[int, str]
-    ) -> Totals:
+    def _merge(self, graph: GraphView, formatters: Sequence[Formatter]) -> Totals:
         """One pass over the spool in the order of the rules, which formatters write down."""
         ready = self.ready
         with ExitStack() as stack:
@@ -303,13 +308,15 @@ class RulesWork(Work):
                 names = ResidentNames(graph, self.graph.name)
                 stack.callback(names.close)
             with rules_blamed(ready.rules):
-                options = replace(self.merge_options(), withdrawn=withdrawn)
-                totals: Totals = write_results(self.spooled(graph), formatters, options)
+                spooled, options = self.spooled(graph), self.merge_options()
+                totals: Totals = write_results(spooled, formatters, options)
         ready.check_inputs()
         return totals
 
-    def _listing(self, chosen: ChosenRules, first: int, spool: tuple[IO[bytes], str]) -> Listing:
-        return Listing(self.file, self.job, self.window, chosen, first, spool)
+    def _listing(
+        self, chosen: ChosenRules, first: int, spool: tuple[IO[bytes], str]
+    ) -> ListedTasks:
+        return Listing((self.file, self.chunks), self.job, self.window, chosen, first, spool)
 
     def _header(self) -> RunHeader:
         ready = self.ready
@@ -337,13 +344,3 @@ class RulesWork(Work):
             chunks_together=self._together,
             share_bytes=share_bytes(plan, settings.resources),
         )
-
-
-@contextmanager
-def rules_blamed(rules: Rules) -> Iterator[None]:
-    """Around a merge: `InputError` where it fails because of a rule file that was made to."""
-    try:
-        yield
-    except DamagedResultsError:
-        rules.check_complete()
-        raise

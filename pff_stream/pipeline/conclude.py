@@ -38,6 +38,8 @@ class Result:
     """Memory by phase and by groups of terms, planned and measured: for those who ask for more."""
     notes: Notes = field(default_factory=Notes)
     """What was skipped or noticed."""
+    is_judged: bool = True
+    """Whether --fail-on was asked: about a part `join` decides."""
 
     @property
     def findings(self) -> FoundTotals | None:
@@ -74,12 +76,14 @@ def conclude(totals: RunTotals, facts: Facts) -> Result:
     judged = verdict(
         totals,
         on_bad_rule=settings.reading.on_bad_rule,
-        fail_on_expression=settings.output.fail_on,
+        fail_on_expression=settings.results.fail_on,
         findings=facts.findings,
     )
     memory_lines = accuracy_lines(facts.plan, _measured(facts), facts.compared)
     lines = _lines(totals, facts)
-    return Result(judged.exit_code, judged.reason, lines, totals, memory_lines, facts.notes)
+    is_judged = not settings.sharding.is_part
+    code, reason = judged.exit_code, judged.reason
+    return Result(code, reason, lines, totals, memory_lines, facts.notes, is_judged)
 
 
 def summary_of(result: Result, facts: Facts) -> Summary:
@@ -119,7 +123,9 @@ def _lines(totals: RunTotals, facts: Facts) -> list[str]:
         )
     )
     lines += failure_lines(totals)
-    if settings.output.out is not None:
+    if settings.sharding.is_part:
+        lines.append(f"part {settings.sharding.shard}: {settings.output.out}; `join` makes results")
+    elif settings.output.out is not None:
         lines.append(f"results: {settings.output.out}")
     elif not lists_documents and totals.findings is None:
         lines += worst_lines(totals.rules)
@@ -174,7 +180,7 @@ def _run(result: Result, facts: Facts) -> dict[str, Json]:
         "exit_code": result.exit_code,
         "reason": result.reason,
         "lines": result.lines,
-        "fail_on": facts.settings.output.fail_on,
+        "fail_on": facts.settings.results.fail_on,
         "new": facts.findings.new,
         "best_score": facts.findings.best_score,
     }

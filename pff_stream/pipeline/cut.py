@@ -20,6 +20,7 @@ from pff_stream.inputs import Rules
 from pff_stream.limits.meter import MemoryMeter
 from pff_stream.notes import Notes
 from pff_stream.observer import Observer
+from pff_stream.pipeline.conclude import write_summary
 from pff_stream.pipeline.ranked import ranking_notes
 from pff_stream.plan.accuracy import Compared
 from pff_stream.plan.budget import MemoryBudget
@@ -113,6 +114,21 @@ class Tasks(ABC):
         """Called again and again while tasks are at work."""
 
 
+class ListedTasks(Tasks):
+    """Tasks that list violations, and what they listed."""
+
+    failed: dict[int, str]
+    """Rules that killed their worker, by source, with the cause."""
+
+    @abstractmethod
+    def listed(self) -> Iterator[memoryview]:
+        """All runs of records, in any order; raises where one is not what it was."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Gives back what is held."""
+
+
 class Work(Tasks):
     """A run at work, from its first task to its last output."""
 
@@ -141,6 +157,10 @@ class Work(Tasks):
     @abstractmethod
     def results(self, summary: Summary) -> FinishedRun:
         """All that was written, as reports read it back."""
+
+    def keep(self, out: str, summary: Summary) -> None:
+        """Writes what the run came to into its folder, last of all its results."""
+        write_summary(out, summary)
 
     def finish(self) -> None:  # only some have a state
         """All results have their names: nothing is left to be resumed."""
@@ -177,6 +197,8 @@ class Ready:
     """Wall time by phase."""
     relations: Relations = ()
     """The head relations that were asked for; none: all."""
+    began: tuple[str, str] | None = None
+    """A folder and the name of the state in it that this run goes on from; None: it is new."""
 
     @property
     def semantics(self) -> str:
@@ -202,10 +224,9 @@ class Ready:
 
     @property
     def notes(self) -> Notes:
-        """What was skipped and noticed in the inputs; of a resumed run what its beginning told."""
-        resumed = self.settings.output.resume
-        if resumed is not None:
-            return Notes.from_json(read_settings(resumed)["notes"])
+        """What was skipped and noticed in the inputs; of a run that goes on, at its beginning."""
+        if self.began is not None:
+            return Notes.from_json(read_settings(*self.began)["notes"])
         notes = Notes()
         notes.merge(self.rules.notes)
         notes.merge(self.documents.notes)

@@ -7,7 +7,7 @@ and where there are too few, more rules are chosen. All of it lies in temporary 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -29,8 +29,7 @@ from pff_stream.findings.terms import batches, holds_last, violation_bytes
 from pff_stream.findings.where import Places
 from pff_stream.inputs import GraphInput
 from pff_stream.limits.fence import planned_phase_held
-from pff_stream.pipeline.cut import CarryOut, Ready
-from pff_stream.pipeline.listing import Listing
+from pff_stream.pipeline.cut import CarryOut, ListedTasks, Ready
 from pff_stream.report._pass import Formatter
 from pff_stream.report.found import FoundTotals
 from pff_stream.report.streams import Finding
@@ -41,7 +40,7 @@ from planner.sizes import format_size
 
 AHEAD = 2
 """Times as many violations are listed first as findings are wanted: it mostly saves a round."""
-MakesListing: TypeAlias = "Callable[[ChosenRules, int, tuple[IO[bytes], str]], Listing]"
+MakesListing: TypeAlias = "Callable[[ChosenRules, int, tuple[IO[bytes], str]], ListedTasks]"
 """Of the rules that were chosen, those from a rank on; and the spool for their violations."""
 
 
@@ -62,10 +61,10 @@ class Wanted:
         return None if self.options.floor is not None else self.n
 
 
-def wanted_findings(ready: Ready, outputs: Sequence[object], document: str) -> Wanted | None:
-    """The findings that are looked for, kept in outputs or not; None: none."""
+def wanted_findings(ready: Ready, document: str) -> Wanted | None:
+    """The findings that are looked for, for a file or for people; None: none."""
     options, evaluation = ready.settings.findings, ready.settings.evaluation
-    n = ready.settings.number_of_findings(outputs)
+    n = ready.settings.number_of_findings(ready.settings.keeps_findings)
     if n == 0:
         return None
     kind = ready.ranking.kind
@@ -118,23 +117,8 @@ class GraphFindings:
         totals.note = self._ready.ranking.note
         totals.without_value = self._order.without_value
         with ExitStack() as stack:
-            folder, file = self._ready.folder, self._ready.rules.file
-            chosen = ChosenRules(self._order, file.rules, folder, stack)
-            listed, found = Sorter(folder), Sorter(folder)
-            stack.callback(listed.close)
-            stack.callback(found.close)
-            numbers = graph.n_entities, graph.n_relations
-            joined = Joined(*numbers, listed, found, wanted.options.max_reasons)
-            disk = _Disk(wanted, file.max_body_atoms, self._ready)
-
-            def list_from(first: int) -> None:
-                disk.check(chosen)
-                if first:  # what was listed before is not held beside the workers
-                    listed.rest()
-                    found.rest()
-                self._list(chosen, first, joined, carry_out)
-
-            cut = choose(chosen, joined, wanted.limit, list_from, disk.room, AHEAD)
+            listed = self._listed(graph, carry_out, stack)
+            chosen, joined, cut = listed.chosen, listed.joined, listed.cut
             view = stack.enter_context(attach(graph.name)).view
             joined.look_at(view)
             if cut < 0:
@@ -164,8 +148,40 @@ class GraphFindings:
                     take(finding)
             if baseline is not None:
                 totals.compare(baseline.gone(view))
-            totals.disk_bytes = disk.used_bytes + listed.spilled_bytes + found.spilled_bytes
+            totals.disk_bytes = listed.disk_bytes
         return totals
+
+    def list_part(
+        self, graph: GraphInput, carry_out: CarryOut, keep: Callable[[ChosenRules], None]
+    ) -> None:
+        """Lists what a part of the rules has for all, and nothing else: `keep` is given the rules.
+
+        A part has as many findings as are wanted with its own rules alone, at the latest where the
+        whole has them: what it lists is enough.
+        """
+        with ExitStack() as stack:
+            keep(self._listed(graph, carry_out, stack).chosen)
+
+    def _listed(self, graph: GraphInput, carry_out: CarryOut, stack: ExitStack) -> _Listed:
+        """Chooses rules, and has their violations listed, until there are enough."""
+        wanted, folder, file = self._wanted, self._ready.folder, self._ready.rules.file
+        chosen = ChosenRules(self._order, file.rules, folder, stack)
+        listed, found = Sorter(folder), Sorter(folder)
+        stack.callback(listed.close)
+        stack.callback(found.close)
+        numbers = graph.n_entities, graph.n_relations
+        joined = Joined(*numbers, listed, found, wanted.options.max_reasons)
+        disk = _Disk(wanted, file.max_body_atoms, self._ready)
+
+        def list_from(first: int) -> None:
+            disk.check(chosen)
+            if first:  # what was listed before is not held beside the workers
+                listed.rest()
+                found.rest()
+            self._list(chosen, first, joined, carry_out)
+
+        cut = choose(chosen, joined, wanted.limit, list_from, disk.room, AHEAD)
+        return _Listed(chosen, joined, cut, disk, (listed, found))
 
     def _list(self, chosen: ChosenRules, first: int, joined: Joined, carry_out: CarryOut) -> None:
         """Has the violations of the rules from rank `first` on listed, and takes them in."""
@@ -182,6 +198,23 @@ class GraphFindings:
             meter.begin("join", quick=True)
             for run in meter.over(listing.listed()):
                 joined.add(run)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """Violations of the rules that were chosen, by triple."""
+
+    chosen: ChosenRules
+    joined: Joined
+    cut: int
+    """The rank of the last rule in force; -1: there is none."""
+    disk: _Disk
+    sorters: tuple[Sorter, Sorter]
+
+    @property
+    def disk_bytes(self) -> int:
+        """What it was made in, so far."""
+        return self.disk.used_bytes + sum(one.spilled_bytes for one in self.sorters)
 
 
 class _Disk:
@@ -220,7 +253,9 @@ def place_sources(ready: Ready, graph: GraphInput) -> PlaceSources:
     options = encode_options(settings.reading)
     hashes = {} if graph.encoded is None else graph.encoded.input_hashes
     made = PlaceSources(graph.inputs, options, graph.input_hash, graph.copies, input_hashes=hashes)
-    if settings.output.resume is None:
+    if ready.began is None:
         return made
-    texts = texts_of(settings.output.resume)
+    texts = texts_of(*ready.began)
+    if texts.are_objects:
+        return replace(made, inputs=[()])
     return replace(made, inputs=texts.paths, copies=texts.copies, names=texts.names)

@@ -15,7 +15,7 @@ from pff_stream.execute.job import Job
 from pff_stream.files import _pages
 from pff_stream.files.durable import naming
 from pff_stream.findings.order import ChosenRules
-from pff_stream.pipeline.cut import Tasks
+from pff_stream.pipeline.cut import ListedTasks
 from pff_stream.report.records import RUN, Run
 from pff_stream.report.run_table import RunTable
 from pff_stream.rules.file import RuleFile
@@ -32,21 +32,25 @@ from pff_stream.work.task import (
 _READ_RUNS = 256
 
 
-class Listing(Tasks):
+class Listing(ListedTasks):
     """The chunks of the rule file once more: of each the chosen rules, from rank `first` on."""
 
     unit = "rules"
 
     def __init__(
         self,
-        file: RuleFile,
+        chunks: tuple[RuleFile, Sequence[int] | None],
         counting: Job,
         window: int,
         chosen: ChosenRules,
         first: int,
         spool: tuple[IO[bytes], str],
     ) -> None:
-        """`counting` is the job that counted all rules: the same workers, told of the ranks."""
+        """`chunks` of a rule file are gone through; None: all of them.
+
+        `counting` is the job that counted their rules: the same workers, told of the ranks.
+        """
+        file, self._chunks = chunks
         arguments = counting.arguments[0]
         assert isinstance(arguments, WorkerArguments)
         self._file = file
@@ -67,12 +71,11 @@ class Listing(Tasks):
         self.window = window
         self.runs = RunTable()
         self.spooled_bytes = 0
-        self.failed: dict[int, str] = {}
-        """Rules that killed their worker, by source, with the cause."""
+        self.failed = {}
 
     def tasks(self) -> Iterator[Task]:
-        """All chunks: which rules were chosen is looked up where a chunk is read."""
-        tasks = whole_chunks(self._file)
+        """All of the chunks: which rules were chosen is looked up where a chunk is read."""
+        tasks = whole_chunks(self._file, self._chunks)
         return together(tasks, self._together) if self._together > 1 else tasks
 
     def split(self, task: Task) -> Sequence[Task]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -14,7 +14,9 @@ from pff_stream.inputs import GraphInput, moved_out
 from pff_stream.observer import Observer
 from pff_stream.pipeline.by_rules import RulesWork, Spool
 from pff_stream.pipeline.cut import Basis, Documents, Ready, timed
+from pff_stream.pipeline.part_by_rules import PartOfRules
 from pff_stream.plan.blocks import BlockSizes, exact, least_in_blocks
+from pff_stream.plan.budget import Make
 from pff_stream.plan.by_rules import RulesWorkload
 from pff_stream.plan.choose import plan_run
 from pff_stream.plan.preparation import LEAST_RUN_BYTES, check
@@ -31,7 +33,7 @@ from pff_stream.settings.models import ResourceOptions
 from pff_stream.triples.graph import verify
 from pff_stream.work.tally import Evaluation
 from planner.machine import Machine
-from planner.model import Settings, Term
+from planner.model import Phase, Settings, Term
 from planner.plan import Plan
 from planner.probe import measure_self
 
@@ -61,18 +63,7 @@ class OneGraph(Documents):
     def plan(self, basis: Basis) -> Plan:
         """Plans with the graph where it is, or in a file where it does not fit into memory."""
         budget, costs, before = basis.budget, basis.costs, [*basis.before]
-        semantics = basis.settings.reading.semantics or basis.rules.file.semantics
-
-        def look_closer(blocks: BlockSizes) -> BlockSizes:
-            found = exact(blocks, self.graph.name, basis.rules.file, semantics)
-            _pages.trim()
-            # What looking at the rules left in this process is there in the run, too.
-            costs.parent_bytes = max(costs.parent_bytes, measure_self().bytes)
-            return found
-
-        def make(resources: ResourceOptions, machine: Machine, fixed: Settings | None) -> Plan:
-            workload = RulesWorkload(self.sizes, look_closer)
-            return plan_run(resources, machine, workload, costs, before, fixed)
+        make = self._planner(basis, before)
 
         def measure() -> None:
             if not self.graph.in_memory:
@@ -99,7 +90,25 @@ class OneGraph(Documents):
                 self.graph = moved_out(self.graph, basis.folder)
                 measure()
         inputs = {"rules": basis.rules.source_hash.hex(), **self.hashes}
-        return budget.agree(make, inputs | basis.settings.result_options())
+        return budget.agree(make, inputs | basis.settings.sized_by())
+
+    def _planner(self, basis: Basis, before: Sequence[Phase]) -> Make:
+        """Plans by the sizes as they are then; `before` grows until it does."""
+        costs = basis.costs
+        semantics = basis.settings.reading.semantics or basis.rules.file.semantics
+
+        def look_closer(blocks: BlockSizes) -> BlockSizes:
+            found = exact(blocks, self.graph.name, basis.rules.file, semantics)
+            _pages.trim()
+            # What looking at the rules left in this process is there in the run, too.
+            costs.parent_bytes = max(costs.parent_bytes, measure_self().bytes)
+            return found
+
+        def make(resources: ResourceOptions, machine: Machine, fixed: Settings | None) -> Plan:
+            workload = RulesWorkload(self.sizes, look_closer)
+            return plan_run(resources, machine, workload, costs, before, fixed)
+
+        return make
 
     def begin(self, ready: Ready, observer: Observer, stack: ExitStack) -> RulesWork:
         """Checks the whole graph, and opens the spool."""
@@ -110,20 +119,24 @@ class OneGraph(Documents):
         elif in_blocks:
             self.graph.store.drop_cached()
         ready.rules = ready.rules.beside(self.graph)
-        kept = None
-        if ready.settings.output.out is None:
-            spool, path = stack.enter_context(temporary_file(ready.folder))
-        else:
-            kept = stack.enter_context(
-                unfinished_run(ready.settings, ready.rules, self.graph, observer)
-            )
-            spool, path = kept.spool, kept.spool_path
-        evaluation = Evaluation(RunTable((), ready.folder) if kept is None else kept.runs)
-        stack.callback(evaluation.runs.close)
-        spooled = Spool(spool, OutputFile(path))
-        work = RulesWork(ready, self.graph, self.sizes, spooled, evaluation, kept)
+        work = self._work(ready, observer, stack)
         work.place_outputs(stack)
         return work
+
+    def _work(self, ready: Ready, observer: Observer, stack: ExitStack) -> RulesWork:
+        graph, sizes = self.graph, self.sizes
+        if ready.settings.output.out is None:
+            spool, path = stack.enter_context(temporary_file(ready.folder))
+            evaluation = Evaluation(RunTable((), ready.folder))
+            stack.callback(evaluation.runs.close)
+            shared = Spool(spool, OutputFile(path))
+            return RulesWork(ready, graph, sizes, shared, evaluation, None)
+        kept = stack.enter_context(unfinished_run(ready.settings, ready.rules, graph, observer))
+        evaluation = Evaluation(kept.runs)
+        stack.callback(evaluation.runs.close)
+        if ready.settings.sharding.is_part:
+            return PartOfRules(ready, graph, sizes, evaluation, kept, stack)
+        return RulesWork(ready, graph, sizes, Spool.of(kept), evaluation, kept)
 
     def check(self) -> None:
         """`AlteredError` where the graph file was written to."""

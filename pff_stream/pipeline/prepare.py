@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from pff_stream.files.sources import known_bytes
@@ -18,6 +19,7 @@ from pff_stream.pipeline.cut import Basis, Documents, Ready, timed
 from pff_stream.plan.budget import MemoryBudget
 from pff_stream.plan.costs import measure_costs
 from pff_stream.plan.preparation import COMPILE, ENCODE, Preparation
+from pff_stream.report.folder import PART, STATE
 from pff_stream.rules.asked import asked_relations
 from pff_stream.settings.commands import RunSettings
 from planner.model import Setting
@@ -25,6 +27,7 @@ from planner.plan import Plan
 from planner.probe import measure_self
 
 if TYPE_CHECKING:
+    from pff_stream.checkpoint.parts import Part
     from pff_stream.findings.baseline import Baseline, BaselineLines
     from pff_stream.rules.file import RuleFile
     from pff_stream.rules.given import RulesGiven
@@ -48,8 +51,12 @@ def prepared(
     observer: Observer,
     rules: RulesGiven | None = None,
     triples: TriplesGiven | None = None,
+    parts: Sequence[Part] = (),
 ) -> Iterator[Ready]:
-    """Compiles, encodes and plans; given rules and triples stand in for the settings' paths."""
+    """Compiles, encodes and plans; given rules and triples stand in for the settings' paths.
+
+    `parts` of the run that are done are joined: their results are not found out again.
+    """
     inputs, reading, resources = settings.inputs, settings.reading, settings.resources
     out, seconds = settings.output.out, dict[str, float]()
     folder = working_folder(out)
@@ -78,6 +85,11 @@ def prepared(
         else:
             from pff_stream.pipeline.one_graph import OneGraph, encode_terms
 
+            made: Callable[[GraphInput], OneGraph] = OneGraph
+            if parts:
+                from pff_stream.pipeline.joined_rules import JoinedGraph
+
+                made = partial(JoinedGraph, parts=parts)
             given = inputs.triples if triples is None else triples
             observer.phase(ENCODE, known_bytes(given), "bytes")
             meter.begin(ENCODE, quick=True, alone=True)
@@ -88,7 +100,7 @@ def prepared(
                 graph = stack.enter_context(
                     _graph(settings, triples, folder, encoder_bytes, meter.tick)
                 )
-            documents = OneGraph(graph)
+            documents = made(graph)
             if documents.is_in_files:
                 meter.drop_marks()
             before += preparation.encoded(encode_terms(graph), parent_bytes)
@@ -100,8 +112,17 @@ def prepared(
         with phase_held(machine.budget_bytes, resources, threads=2):
             plan = _with_disk(documents.plan(basis), settings, folder)
         yield Ready(
-            settings, budget, folder, opened, documents, plan, meter, baseline, seconds, relations
-        )
+            settings, budget, folder, opened, documents, plan, meter, baseline, seconds, relations,
+            _began(settings, parts),
+        )  # fmt: skip
+
+
+def _began(settings: RunSettings, parts: Sequence[Part]) -> tuple[str, str] | None:
+    """Where what the run was begun with is kept; None: it begins now."""
+    if parts:
+        return parts[0].folder, PART
+    resumed = settings.output.resume
+    return None if resumed is None else (resumed, STATE)
 
 
 def _with_disk(plan: Plan, settings: RunSettings, folder: str) -> Plan:

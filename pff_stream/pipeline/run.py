@@ -21,7 +21,6 @@ from pff_stream.pipeline.conclude import (
     conclude,
     report_lines,
     summary_of,
-    write_summary,
 )
 from pff_stream.pipeline.cut import Tasks
 from pff_stream.pipeline.evaluate import Running, carry_out, evaluate, started
@@ -74,16 +73,7 @@ def run(
     `begun` is told when everything is open and nothing evaluated yet: it may look at the run, or
     give it another executor. `given` rules and triples stand in for the settings' paths.
     """
-    wanted = settings.output
-    check_outputs(
-        wanted.out,
-        wanted.violations,
-        overwrite=wanted.overwrite or wanted.resume is not None,
-    )
-    if wanted.names_file is not None:
-        read_labels(wanted.names_file)  # what is wrong with it is said now
-    check_reports(wanted.report, wanted.out, has_findings=settings.finds)
-    reports = report_outputs(wanted.report)
+    check_asked(settings)
     with (
         with_results(settings) as kept,
         prepared(kept, observer, *given) as ready,
@@ -92,37 +82,54 @@ def run(
         begun(running)
         with threads_held(ready.plan, settings.resources):
             evaluate(running, observer)
-        with ExitStack() as stack:
-            notes = ready.notes
-            notes.merge(running.work.notes)
-            say(running.work.notes)
+        return ended(running, settings, observer)
 
-            def list_violations(tasks: Tasks) -> None:
-                observer.phase("findings", tasks.n_units, tasks.unit)
-                carry_out(running, tasks, "list", observer)
-                observer.phase("findings", None, "findings")
 
-            totals = running.work.totals(list_violations, observer, stack)
-            noticed = running.work.noticed(totals)
-            notes.merge(noticed)
-            say(noticed)
-            facts = _facts(running, settings, notes, totals)
-            result = conclude(totals, facts)
-            summary = summary_of(result, facts)
-            running.work.end(summary)
-        if wanted.out is not None:
-            clear_others(wanted.out, running.work.result_files, wanted.violations)
-            write_summary(wanted.out, summary)
-        if reports:
-            ready.meter.begin("report", quick=True)
-            results = running.work.results(summary)
-            results.tell_sources(SourcesOfRun(results.summary))
-            with planned_phase_held(ready.plan, "report", settings.resources):
-                write_reports(results, reports, observer, ready.meter.tick)
-            ready.meter.tick(now=True)
-            result.memory_lines.extend(report_lines(facts))
-        running.work.finish()
-        return result
+def check_asked(settings: RunSettings) -> None:
+    """Refuses outputs that cannot be meant, before anything is computed."""
+    out, wanted = settings.output, settings.results
+    check_outputs(out.out, wanted.violations, overwrite=out.overwrite or out.resume is not None)
+    if wanted.names_file is not None:
+        read_labels(wanted.names_file)  # what is wrong with it is said now
+    check_reports(wanted.report, wanted.out, has_findings=settings.finds)
+
+
+def ended(running: Running, settings: RunSettings, observer: Observer) -> Result:
+    """The results of a run that has all its answers: written, judged and told."""
+    ready, work = running.ready, running.work
+    out, wanted = settings.output.out, settings.results
+    with ExitStack() as stack:
+        notes = ready.notes
+        notes.merge(work.notes)
+        say(work.notes)
+
+        def list_violations(tasks: Tasks) -> None:
+            observer.phase("findings", tasks.n_units, tasks.unit)
+            carry_out(running, tasks, "list", observer)
+            observer.phase("findings", None, "findings")
+
+        totals = work.totals(list_violations, observer, stack)
+        noticed = work.noticed(totals)
+        notes.merge(noticed)
+        say(noticed)
+        facts = _facts(running, settings, notes, totals)
+        result = conclude(totals, facts)
+        summary = summary_of(result, facts)
+        work.end(summary)
+    if out is not None:
+        clear_others(out, work.result_files, wanted.violations)
+        work.keep(out, summary)
+    reports = report_outputs(wanted.report)
+    if reports:
+        ready.meter.begin("report", quick=True)
+        results = work.results(summary)
+        results.tell_sources(SourcesOfRun(results.summary))
+        with planned_phase_held(ready.plan, "report", settings.resources):
+            write_reports(results, reports, observer, ready.meter.tick)
+        ready.meter.tick(now=True)
+        result.memory_lines.extend(report_lines(facts))
+    work.finish()
+    return result
 
 
 def _facts(running: Running, settings: RunSettings, notes: Notes, totals: RunTotals) -> Facts:

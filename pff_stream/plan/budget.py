@@ -23,6 +23,7 @@ from pff_stream.settings.models import (
     ResourceOptions,
 )
 from pff_stream.settings.options import OPTIONS
+from pff_stream.settings.shards import ShardOptions
 from pff_stream.words import counted
 from planner.machine import Machine, profile
 from planner.model import Settings
@@ -33,7 +34,11 @@ from planner.saved import MOST
 Make = Callable[[ResourceOptions, Machine, "Settings | None"], Plan]
 """Plans for resources on a machine; the settings of a saved plan, where there is one, are fixed."""
 
-SIZED_BY = InputOptions.names() + EvaluationOptions.names() + FindingsOptions.names()
+SIZED_BY = tuple(
+    name
+    for group in (InputOptions, EvaluationOptions, FindingsOptions, ShardOptions)
+    for name in group.names()
+)
 """Options that change what a run finds and holds, beside those that a plan chooses."""
 _INPUTS = ("rules", "triples", "manifest", "documents")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pff_stream.findings.places import reading_terms
 from pff_stream.findings.terms import BATCH
@@ -16,6 +16,7 @@ from pff_stream.report.outputs import (
 )
 from pff_stream.report.sizes import ResultSizes, result_sizes
 from pff_stream.report.streams import OutputSizes
+from pff_stream.rules.shard import Shard
 from pff_stream.rules.sizes import RuleSizes
 from pff_stream.settings.commands import RunSettings
 from pff_stream.triples.graph import attach
@@ -81,7 +82,10 @@ def sizes_of_run(
 ) -> RunSizes:
     """The sizes of a run over one graph; its spool is in `folder`."""
     of_rules = RuleSizes.of(rules.file)
-    evaluation, output = settings.evaluation, settings.output
+    if settings.sharding.is_part:
+        chunks = Shard.of(settings.sharding.shard).chunks(rules.file)
+        of_rules = replace(of_rules, n_chunks=len(chunks))
+    evaluation, output = settings.evaluation, settings.results
     return RunSizes(
         graph=sizes_of_graph(graph),
         rules=of_rules,
@@ -108,8 +112,8 @@ def sizes_of_graph(graph: GraphInput) -> GraphSizes:
 def _finding_sizes(
     settings: RunSettings, rules: RuleSizes, graph: GraphInput
 ) -> FindingSizes | None:
-    outputs = found_outputs(settings.output)
-    n = settings.number_of_findings(outputs)
+    outputs = found_outputs(settings.results)
+    n = settings.number_of_findings(settings.keeps_findings)
     if n == 0:
         return None
     terms = merged_terms(outputs, OutputSizes(rules=rules.n_rules))

@@ -93,6 +93,7 @@ cdef class Pass:
     cdef Examples examples
     cdef dict withdrawn           # rules whose results are void, by ordinal, with the reason
     cdef bytes withdrawn_text
+    cdef bint is_part             # rules without results are passed over
     cdef uint64_t unseen
     cdef bint partial             # whether unknown predictions are no violations
     cdef uint64_t examples_left   # until the cap
@@ -122,6 +123,7 @@ cdef class Pass:
     cdef int _give_examples(self, list formatters) except -1
     cdef int count(self) except -1
     cdef object totals(self, uint64_t written, bint writes)
+    cdef bint _is_elsewhere(self) noexcept
     cdef int _withdraw(self, Rule* rule) except -1
     cdef int _read_counts(self, Rule* rule) except -1
     cdef int _read_part(self, Rule* rule) except -1

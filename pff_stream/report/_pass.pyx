@@ -98,6 +98,7 @@ cdef class Pass:
         self.at = self.n = 0
         self.source = 0
         self.withdrawn = dict(options.withdrawn)
+        self.is_part = options.is_part
         self.unseen = options.unseen
         self.partial = options.partial
         self.examples_left = min(options.max_violations, (1 << 63) - 1)
@@ -141,8 +142,11 @@ cdef class Pass:
         cdef Rule* rule = &self.rule
         cdef RunHeap heap = self.heap
         cdef Slice rejected
-        while self.at == self.n:
-            if not self._next_chunk():
+        while self.at == self.n or (self.is_part and self._is_elsewhere()):
+            if self.at < self.n:
+                self.at += 1
+                self.source += 1
+            elif not self._next_chunk():
                 if heap.n:
                     raise DamagedResultsError(
                         f"damaged results: rule number {heap.header.source} is not in the source, "
@@ -172,6 +176,14 @@ cdef class Pass:
         self.source += 1
         rule.miner_confidence = self.miner_share(MINER_CONFIDENCE)
         return True
+
+    cdef bint _is_elsewhere(self) noexcept:
+        """Whether the next rule is of another part: it has no result, and was not rejected."""
+        cdef RunHeap heap = self.heap
+        cdef uint32_t before = self.reason_ends[self.at - 1] if self.at else 0
+        if self.reason_ends[self.at] > before:
+            return False
+        return heap.n == 0 or heap.header.source > self.source
 
     cdef int _withdraw(self, Rule* rule) except -1:
         """Makes a failed rule of it, and passes over its record and all further parts."""

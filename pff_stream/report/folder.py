@@ -28,6 +28,8 @@ _OLD_LIST = "tasks.jsonl"
 STATE = ".unfinished"
 STATE_SETTINGS = "settings.json"
 """Written last: a state without it is of a run that had computed nothing."""
+PART = "part"
+"""What the state of a part of a run becomes, when the part is done."""
 REMAINS = ".finished"
 """What was the state of a run that is finished, and is being removed."""
 
@@ -63,6 +65,11 @@ def is_unfinished(path: str) -> bool:
     return os.path.isfile(os.path.join(path, STATE, STATE_SETTINGS))
 
 
+def is_part(path: str) -> bool:
+    """Whether a folder holds a part of a run that is done."""
+    return os.path.isfile(os.path.join(path, PART, STATE_SETTINGS))
+
+
 def clear_tasks(path: str) -> None:
     """Removes the task folders of an earlier run over a manifest: `check_folder` let them pass."""
     with suppress(FileNotFoundError):
@@ -86,6 +93,7 @@ def clear_others(path: str, written: Collection[str], violations: str | None) ->
                 os.unlink(os.path.join(path, name))
         if DOCUMENT_LIST not in kept:
             clear_tasks(path)
+        shutil.rmtree(os.path.join(path, PART), ignore_errors=True)
 
 
 def _is_same(path: str, other: str) -> bool:
@@ -113,7 +121,7 @@ def check_folder(path: str, *, overwrite: bool) -> None:
     for entry in os.scandir(path):
         if entry.name == TASKS and entry.is_dir(follow_symlinks=False):
             _check_tasks(entry.path)
-        elif entry.name in (STATE, REMAINS) and entry.is_dir(follow_symlinks=False):
+        elif entry.name in (STATE, PART, REMAINS) and entry.is_dir(follow_symlinks=False):
             continue
         elif entry.is_symlink() or not entry.is_file() or not _is_ours(entry.name):
             raise UsageError(

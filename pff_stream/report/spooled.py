@@ -84,6 +84,8 @@ class MergeOptions:
     """Read ahead of each of them."""
     withdrawn: Mapping[int, str] = field(default_factory=dict)
     """Rules by ordinal whose results are void, with the reason: they have failed."""
+    is_part: bool = False
+    """Whether rules without results are passed over: those are of other parts."""
     max_record_bytes: int = MAX_RECORD_BYTES
     """A longer record is taken for damage."""
 

@@ -29,6 +29,7 @@ from pff_stream.settings.models import (
 )
 from pff_stream.settings.options import OPTIONS
 from pff_stream.settings.policy import asks_for_new, asks_for_score
+from pff_stream.settings.shards import ShardOptions
 
 
 class CommandSettings(Frozen):
@@ -91,6 +92,7 @@ class RunSettings(CommandSettings):
     findings: FindingsOptions = made(default_factory=FindingsOptions)
     resources: ResourceOptions = made(default_factory=ResourceOptions)
     output: OutputOptions = made(default_factory=OutputOptions)
+    sharding: ShardOptions = made(default_factory=ShardOptions)
 
     def validate(self) -> None:
         """Rules, and one source of triples."""
@@ -104,6 +106,7 @@ class RunSettings(CommandSettings):
                 "--per-document: found without --manifest FILE and --out DIR, expected both: it "
                 "makes a folder in DIR for each document"
             )
+        self.sharding.check(self.output)
         self._validate_baseline()
         if asks_for_new(self.output.fail_on) and inputs.baseline is None:
             raise UsageError(
@@ -115,6 +118,16 @@ class RunSettings(CommandSettings):
                 f"--fail-on: found {self.output.fail_on} in a run that looks for no findings, "
                 "expected findings whose score is asked for"
             )
+
+    @property
+    def results(self) -> OutputOptions:
+        """What the run writes and is judged by itself: of a part that is left to `join`."""
+        return OutputOptions(fail_on="none") if self.sharding.is_part else self.output
+
+    @property
+    def keeps_findings(self) -> bool:
+        """Whether findings are for files, of this run or of the parts together."""
+        return self.output.out is not None or bool(self.output.report)
 
     @property
     def max_examples(self) -> int:
@@ -165,6 +178,10 @@ class RunSettings(CommandSettings):
         """The same with results in this folder."""
         return self.replace(output=self.output.replace(out=folder))
 
+    def sized_by(self) -> dict[str, Any]:
+        """Every option that changes what a run finds and holds, and which part of it is done."""
+        return {**self.result_options(), **self.sharding.values()}
+
     def result_options(self) -> dict[str, Any]:
         """Every option that changes what a run finds and holds, for summaries and saved plans.
 
@@ -181,27 +198,6 @@ class CallSettings(RunSettings):
     def lists_violations(self) -> bool:
         """They are in the outcomes."""
         return True
-
-
-class ValidatorSettings(CommandSettings):
-    """What a validator was asked to do with each of its documents."""
-
-    needs: ClassVar[str] = "rules"
-
-    inputs: Inputs = made(default_factory=Inputs)
-    reading: InputOptions = made(default_factory=InputOptions)
-    evaluation: EvaluationOptions = made(default_factory=EvaluationOptions)
-    findings: FindingsOptions = made(default_factory=FindingsOptions)
-    resources: ResourceOptions = made(default_factory=ResourceOptions)
-
-    def validate(self) -> None:
-        """Rules, and nothing that only a run over inputs has."""
-        self.expect("rules", self.inputs.rules)
-        for name in ("triples", "manifest", "baseline"):
-            if getattr(self.inputs, name):
-                raise UsageError(f"{name}: found for a validator, which is given documents")
-        if self.resources.plan is not None:
-            raise UsageError("plan: found for a validator, which makes its own")
 
 
 class ReportSettings(CommandSettings):

@@ -22,6 +22,8 @@ KEPT_FINDINGS, SHOWN_FINDINGS = 1000, 20
 """Findings that are looked for unless it is said: for a file, and for a terminal."""
 DOCUMENT_FINDINGS = 100
 """And in each document of a manifest."""
+GIVEN_TRIPLES = ("triples given by the caller",)
+"""In place of paths, where a Python caller gives objects."""
 COMPILE_BYTES = 32 * MIB
 """What compiling takes at most, where the budget leaves so much."""
 

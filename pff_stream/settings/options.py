@@ -28,6 +28,7 @@ from pff_stream.settings.values import (
     read_names,
     read_path,
     read_several,
+    read_shard,
     read_size,
     read_text,
     read_triple,
@@ -185,6 +186,9 @@ _TABLE = (
            "Make a report of the results, in the form that the file's name ends with or that NAME "
            "says; may stand several times.", "[NAME=]FILE", environment=False, files=False,
            repeats=True),
+    Option("shard", read_shard, "I/N, part I of N parts, as 2/5",
+           "Do only part I of N of the work, and keep it in --out until `join` makes results of "
+           "all parts; ends with 0 whatever is violated.", "I/N", default="all of it"),
     Option("resume", read_file, "the folder of an unfinished run",
            "Go on with the unfinished run in this folder: inputs and settings are its own, workers "
            "and budget may differ.", "DIR", environment=False, files=False),

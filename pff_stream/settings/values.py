@@ -16,6 +16,7 @@ from pff_stream.settings.columns import parse_columns
 MAX_COUNT = 2**63 - 1
 
 _WHOLE = re.compile(r"[0-9]+(?:_[0-9]+)*", re.ASCII)
+_SHARD = re.compile(r"([0-9]{1,9})/([0-9]{1,9})", re.ASCII)
 _YES = ("1", "true", "yes", "on")
 _NO = ("0", "false", "no", "off")
 
@@ -170,3 +171,11 @@ def read_columns(value: object) -> str:
     if parse_columns(text).names:
         return text
     return ",".join(part.strip() for part in text.lower().split(","))
+
+
+def read_shard(value: object) -> str:
+    """Reads which part of how many, as 2/5; parts are counted from 1."""
+    found = _SHARD.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None or not 1 <= int(found[1]) <= int(found[2]):
+        raise ValueError
+    return f"{int(found[1])}/{int(found[2])}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
@@ -158,10 +158,14 @@ RESULT_BYTES = 128 << 10
 """Result buffer of a worker; a run in the spool is at most this long."""
 
 
-def whole_chunks(rules: RuleFile) -> Iterator[Task]:
-    """One task a chunk, in the order of the file: it puts the heavy bodies first."""
-    for chunk, count in enumerate(rules.chunks["rules"]):
-        yield Task(chunk, 0, int(count), rules.place(chunk))
+def whole_chunks(rules: RuleFile, chunks: Iterable[int] | None = None) -> Iterator[Task]:
+    """One task a chunk, in the order of the file: it puts the heavy bodies first.
+
+    `chunks`: which ones; None: all.
+    """
+    counts = rules.chunks["rules"]
+    for chunk in map(int, range(len(counts)) if chunks is None else chunks):
+        yield Task(chunk, 0, int(counts[chunk]), rules.place(chunk))
 
 
 def together(tasks: Iterator[Task], n_chunks: int) -> Iterator[Task]:

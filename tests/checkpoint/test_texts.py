@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pff_stream.checkpoint.state import state_folder, write_settings
-from pff_stream.checkpoint.texts import keep_texts, texts_of
+from pff_stream.checkpoint.texts import KeptTexts, keep_texts, texts_of
 from pff_stream.errors import InputError
 from pff_stream.notes import Notes
 from pff_stream.report.folder import STATE, STATE_SETTINGS
@@ -29,7 +29,8 @@ def test_names_and_copies_are_kept(tmp_path: Path) -> None:
     assert copies == {"-": moved} and Path(moved).read_bytes() == b"packed"
     assert copy.read_bytes() == b""
     path = os.path.abspath("a.tsv")
-    assert texts_of(str(out)) == ([path, "-"], {path: "a.tsv", "-": "-"}, {"-": moved})
+    names = {path: "a.tsv", "-": "-"}
+    assert texts_of(str(out)) == KeptTexts([path, "-"], names, {"-": moved})
     document = json.loads((out / STATE / STATE_SETTINGS).read_text())
     document["texts"][0]["copy"] = "../../secret.zst"
     (out / STATE / STATE_SETTINGS).write_text(json.dumps(document))
