@@ -11,7 +11,8 @@ import re
 from functools import cache
 from pathlib import Path
 
-from pff_stream.settings import commands, models
+from pff_stream.settings import commands, models, shards
+from pff_stream.settings.command import CommandSettings
 from pff_stream.settings.options import OPTIONS
 
 PACKAGE = Path(__file__).parent.parent / "pff_stream"
@@ -36,7 +37,7 @@ WORDS = frozenset(
 def groups() -> dict[str, str]:
     """The names of a group's fields in the commands, and the class of each."""
     kinds = [one for one in vars(commands).values() if isinstance(one, type)]
-    found = [kind for kind in kinds if issubclass(kind, commands.CommandSettings)]
+    found = [kind for kind in kinds if issubclass(kind, CommandSettings)]
     return {
         name: getattr(group, "__name__", "")
         for kind in found
@@ -47,7 +48,7 @@ def groups() -> dict[str, str]:
 @cache
 def group_of(setting: str) -> str:
     """The class of the group that has it; empty for those that only the command line has."""
-    kinds = [one for one in vars(models).values() if isinstance(one, type)]
+    kinds = [one for one in (*vars(models).values(), shards.ShardOptions) if isinstance(one, type)]
     found = [kind for kind in kinds if issubclass(kind, models.Options)]
     return next((kind.__name__ for kind in found if setting in kind.names()), "")
 

@@ -9,9 +9,8 @@ from typing import Any
 from pff_stream.checkpoint.parts import Part
 from pff_stream.errors import InputError, UsageError
 from pff_stream.report.folder import PART
-from pff_stream.settings.commands import RunSettings
-from pff_stream.settings.joining import JoinSettings
-from pff_stream.settings.models import OutputOptions, ResourceOptions
+from pff_stream.settings.commands import JoinSettings, RunSettings
+from pff_stream.settings.models import Inputs, OutputOptions, ResourceOptions
 
 _KEPT = ("max_disk_bytes",)
 """Of the resources, what findings depend on."""
@@ -30,8 +29,8 @@ def joined_settings(parts: Sequence[Part], said: Mapping[str, Any]) -> RunSettin
             "kept no violations by rule; expected none, or parts made with --violations"
         )
     for part in parts:
-        if os.path.realpath(part.folder) == os.path.realpath(str(told.output.out)):
-            raise UsageError(f"--out: found {told.output.out}, a part; expected another folder")
+        if os.path.realpath(part.folder) == os.path.realpath(str(said["out"])):
+            raise UsageError(f"--out: found {said['out']}, a part; expected another folder")
     left_out = {*OutputOptions.names(), *ResourceOptions.names(), "shard"} - {*_KEPT}
     values = {name: first[name] for name in RunSettings.names() if name in first}
     values = {name: value for name, value in values.items() if name not in left_out}
@@ -52,7 +51,7 @@ def _inputs(parts: Sequence[Part]) -> dict[str, Any]:
 
 def _inputs_of(part: Part) -> dict[str, Any]:
     values = part.settings
-    found = {name: values[name] for name in ("rules", "triples", "manifest", "baseline")}
+    found = {name: values[name] for name in Inputs.names()}
     for name, kept in part.document["kept"].items():
         path = os.path.join(part.folder, PART, kept)
         found[name] = path if name == "rules" else (path,)
@@ -60,5 +59,5 @@ def _inputs_of(part: Part) -> dict[str, Any]:
 
 
 def _are_there(inputs: Mapping[str, Any]) -> bool:
-    one = [inputs[name] for name in ("rules", "manifest", "baseline") if inputs[name] is not None]
-    return all(map(os.path.exists, [*one, *inputs["triples"]]))
+    listed = [one if isinstance(one, (list, tuple)) else [one] for one in inputs.values()]
+    return all(os.path.exists(path) for paths in listed for path in paths if path is not None)

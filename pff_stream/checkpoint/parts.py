@@ -26,13 +26,14 @@ from pff_stream.errors import InputError
 from pff_stream.files.saved import saved_json
 from pff_stream.report.folder import PART, is_part, is_unfinished
 from pff_stream.rules.shard import Shard
+from pff_stream.settings.models import Inputs
 from pff_stream.settings.options import OPTIONS
 from pff_stream.version import VERSION
 from pff_stream.words import counted
 
 _SHOWN = 8
 """So many missing parts are named."""
-_PATHS = frozenset(("rules", "triples", "manifest", "baseline"))
+_PATHS = frozenset(Inputs.names())
 """Other hosts may have these elsewhere: it is their contents that must be equal."""
 
 

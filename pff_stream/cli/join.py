@@ -8,7 +8,7 @@ from pff_stream.cli.ending import end
 from pff_stream.cli.engine import Engine
 from pff_stream.cli.options import SettingsCommand, options
 from pff_stream.cli.session import fenced, pass_engine, working
-from pff_stream.settings.joining import JoinSettings
+from pff_stream.settings.commands import JoinSettings
 from pff_stream.settings.resolve import resolve, said
 
 

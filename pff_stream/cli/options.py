@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 import click
 
 from pff_stream.errors import UsageError
-from pff_stream.settings.commands import CommandSettings, RunSettings
+from pff_stream.settings.command import CommandSettings
+from pff_stream.settings.commands import RunSettings
 from pff_stream.settings.models import TalkOptions
 from pff_stream.settings.options import OPTIONS, Option
 

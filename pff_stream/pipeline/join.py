@@ -25,7 +25,7 @@ def join(folders: Sequence[str], said: Mapping[str, Any], observer: Observer) ->
     settings = joined_settings(parts, said)
     check_asked(settings)
     with (
-        made_folder(str(settings.output.out)),
+        made_folder(str(said["out"])),
         prepared(settings, observer, parts=parts) as ready,
         started(ready, observer) as running,
     ):

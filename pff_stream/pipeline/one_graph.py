@@ -138,6 +138,10 @@ class OneGraph(Documents):
             return PartOfRules(ready, graph, sizes, evaluation, kept, stack)
         return RulesWork(ready, graph, sizes, Spool.of(kept), evaluation, kept)
 
+    def encode_terms(self) -> list[Term] | None:
+        """What the encoding held, by the counts that it reported; None where it was before."""
+        return encode_terms(self.graph)
+
     def check(self) -> None:
         """`AlteredError` where the graph file was written to."""
         if self.graph.opened is not None:

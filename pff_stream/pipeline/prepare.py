@@ -29,6 +29,7 @@ from planner.probe import measure_self
 if TYPE_CHECKING:
     from pff_stream.checkpoint.parts import Part
     from pff_stream.findings.baseline import Baseline, BaselineLines
+    from pff_stream.pipeline.one_graph import OneGraph
     from pff_stream.rules.file import RuleFile
     from pff_stream.rules.given import RulesGiven
     from pff_stream.rules.share import CompileShare
@@ -53,10 +54,7 @@ def prepared(
     triples: TriplesGiven | None = None,
     parts: Sequence[Part] = (),
 ) -> Iterator[Ready]:
-    """Compiles, encodes and plans; given rules and triples stand in for the settings' paths.
-
-    `parts` of the run that are done are joined: their results are not found out again.
-    """
+    """Compiles, encodes and plans; given rules and triples stand in for paths, parts are joined."""
     inputs, reading, resources = settings.inputs, settings.reading, settings.resources
     out, seconds = settings.output.out, dict[str, float]()
     folder = working_folder(out)
@@ -80,18 +78,12 @@ def prepared(
         if inputs.manifest is not None:
             from pff_stream.pipeline.by_document import Listed
 
-            earlier = _baseline_lines(settings, opened.file)
-            documents = Listed(inputs.manifest, earlier, folder, stack)
+            documents = Listed(
+                inputs.manifest, _baseline_lines(settings, opened.file), folder, stack
+            )
         else:
-            from pff_stream.pipeline.one_graph import OneGraph, encode_terms
-
-            made: Callable[[GraphInput], OneGraph] = OneGraph
-            if parts:
-                from pff_stream.pipeline.joined_rules import JoinedGraph
-
-                made = partial(JoinedGraph, parts=parts)
-            given = inputs.triples if triples is None else triples
-            observer.phase(ENCODE, known_bytes(given), "bytes")
+            made = _way_of(parts)
+            observer.phase(ENCODE, known_bytes(triples or inputs.triples), "bytes")
             meter.begin(ENCODE, quick=True, alone=True)
             parent_bytes = measure_self().bytes
             encoder_bytes = preparation.encoder_bytes(machine, parent_bytes)
@@ -103,18 +95,27 @@ def prepared(
             documents = made(graph)
             if documents.is_in_files:
                 meter.drop_marks()
-            before += preparation.encoded(encode_terms(graph), parent_bytes)
+            before += preparation.encoded(documents.encode_terms(), parent_bytes)
             baseline = _baseline(settings, opened.file, graph.document)
         meter.begin("plan")
         costs = measure_costs(machine.budget_bytes, folder, meter)
         basis = Basis(settings, budget, opened, folder, out or folder, costs, before)
-        # A probe's workers, as far as they are threads, are in it.
-        with phase_held(machine.budget_bytes, resources, threads=2):
-            plan = _with_disk(documents.plan(basis), settings, folder)
+        plan = _planned(documents, basis, machine.budget_bytes)
         yield Ready(
             settings, budget, folder, opened, documents, plan, meter, baseline, seconds, relations,
             _began(settings, parts),
         )  # fmt: skip
+
+
+def _way_of(parts: Sequence[Part]) -> Callable[[GraphInput], OneGraph]:
+    """What makes a list of documents of a graph; it is imported before anything is measured."""
+    from pff_stream.pipeline.one_graph import OneGraph
+
+    if not parts:
+        return OneGraph
+    from pff_stream.pipeline.joined_rules import JoinedGraph
+
+    return partial(JoinedGraph, parts=parts)
 
 
 def _began(settings: RunSettings, parts: Sequence[Part]) -> tuple[str, str] | None:
@@ -123,6 +124,13 @@ def _began(settings: RunSettings, parts: Sequence[Part]) -> tuple[str, str] | No
         return parts[0].folder, PART
     resumed = settings.output.resume
     return None if resumed is None else (resumed, STATE)
+
+
+def _planned(documents: Documents, basis: Basis, budget_bytes: int) -> Plan:
+    """The plan; making it is held to the budget."""
+    # A probe's workers, as far as they are threads, are in it.
+    with phase_held(budget_bytes, basis.settings.resources, threads=2):
+        return _with_disk(documents.plan(basis), basis.settings, basis.folder)
 
 
 def _with_disk(plan: Plan, settings: RunSettings, folder: str) -> Plan:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pff_stream.execute.executors import Threads
+from pff_stream.plan.by_rules import RulesWorkload
 from pff_stream.plan.choose import MARGIN_BYTES
 from pff_stream.plan.costs import Costs
-from pff_stream.plan.sizes import BLOCKS, MEMORY, RunSizes
+from pff_stream.plan.sizes import RunSizes
 from pff_stream.plan.terms import run_phases
 from planner.machine import Machine
 from planner.model import Phase, Setting, peak_bytes
@@ -19,15 +21,9 @@ def plan_join(machine: Machine, sizes: RunSizes, costs: Costs, before: Sequence[
     """The names of a graph that lies in a file are held where there is room for them."""
     found: list[tuple[list[Phase], dict[str, Setting]]] = []
     for holds_names in (False,) if sizes.blocks is None else (True, False):
-        settings: dict[str, Setting] = {
-            "workers": 1,
-            "start_method": "thread",
-            "window": 1,
-            "wide": False,
-            "backing": MEMORY if sizes.blocks is None else BLOCKS,
-        }
+        settings = RulesWorkload(sizes).leanest(1, Threads.name)
         if sizes.blocks is not None:
-            settings |= {"resident_bytes": 0, "names_in_memory": holds_names}
+            settings["names_in_memory"] = holds_names
         of_run = run_phases(sizes, costs.of_this_process, settings)
         phases = [phase for phase in of_run if phase.name not in _OF_WORKERS]
         found.append(([*before, *costs.phases, *phases], settings))

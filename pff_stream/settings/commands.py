@@ -7,11 +7,11 @@ A command takes its groups apart: a stage is given one group, not all of them. T
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self
 
 from pff_stream.errors import UsageError
-from pff_stream.settings.frozen import Frozen, made
+from pff_stream.settings.command import CommandSettings
+from pff_stream.settings.frozen import made
 from pff_stream.settings.models import (
     DOCUMENT_FINDINGS,
     CompileOptions,
@@ -21,61 +21,13 @@ from pff_stream.settings.models import (
     FindingsOptions,
     InputOptions,
     Inputs,
-    Options,
     OutputOptions,
     PrintOptions,
     ResourceOptions,
     TargetOptions,
 )
-from pff_stream.settings.options import OPTIONS
 from pff_stream.settings.policy import asks_for_new, asks_for_score
 from pff_stream.settings.shards import ShardOptions
-
-
-class CommandSettings(Frozen):
-    """Base of what a command is told: its fields are groups of options, made by default."""
-
-    needs: ClassVar[str] = ""
-    """What a command line must name at least, for the message when it does not."""
-    takes: ClassVar[tuple[str, ...]] = ()
-    """Fields that the command has options for, where these are not all of its groups."""
-
-    def __post_init__(self) -> None:
-        self.validate()
-
-    def validate(self) -> None:
-        """UsageError where something is missing, or groups contradict each other."""
-
-    @classmethod
-    def names(cls) -> tuple[str, ...]:
-        """Fields that the command has options for, in the order of its help."""
-        groups = _groups(cls).values()
-        return cls.takes or _in_order_of_table(name for kind in groups for name in kind.names())
-
-    @classmethod
-    def names_in_manifest(cls) -> tuple[str, ...]:
-        """Fields that a manifest may set; those that the command does not have do nothing."""
-        return cls.names()
-
-    @classmethod
-    def of(cls, **values: Any) -> Self:
-        """The settings with these values by field, each in its group, the others by default."""
-        groups = {}
-        for name, kind in _groups(cls).items():
-            groups[name] = kind(**{one: values.pop(one) for one in kind.names() if one in values})
-        if values:
-            raise TypeError(f"{cls.__name__} has no option {min(values)!r}")
-        return cls(**groups)
-
-    def values(self) -> dict[str, Any]:
-        """Every field of every group."""
-        groups = [getattr(self, name) for name in _groups(type(self))]
-        return {name: value for group in groups for name, value in group.values().items()}
-
-    def expect(self, name: str, is_there: object) -> None:
-        """UsageError unless the command was told `name`."""
-        if not is_there:
-            raise UsageError(f"found no {name}, expected {self.needs}")
 
 
 class RunSettings(CommandSettings):
@@ -106,7 +58,7 @@ class RunSettings(CommandSettings):
                 "--per-document: found without --manifest FILE and --out DIR, expected both: it "
                 "makes a folder in DIR for each document"
             )
-        self.sharding.check(self.output)
+        self._validate_part()
         self._validate_baseline()
         if asks_for_new(self.output.fail_on) and inputs.baseline is None:
             raise UsageError(
@@ -160,6 +112,21 @@ class RunSettings(CommandSettings):
         """How many are looked for in each document of a manifest; None: all of them."""
         return self.number_of_findings(self.output.out)
 
+    def _validate_part(self) -> None:
+        output = self.output
+        if not self.sharding.is_part:
+            return
+        if output.out is None:
+            raise UsageError(
+                "--shard: found without --out DIR, expected both: a part is kept in its folder "
+                "until `join` makes results of all parts"
+            )
+        if output.report or output.names_file is not None or output.per_document:
+            raise UsageError(
+                "--shard: found together with --report, --names or --per-document, expected it "
+                "without: a part has no results of its own; `join` makes reports"
+            )
+
     def _validate_baseline(self) -> None:
         if self.inputs.baseline is None:
             return
@@ -198,6 +165,44 @@ class CallSettings(RunSettings):
     def lists_violations(self) -> bool:
         """They are in the outcomes."""
         return True
+
+
+class ValidatorSettings(CommandSettings):
+    """What a validator was asked to do with each of its documents."""
+
+    needs: ClassVar[str] = "rules"
+
+    inputs: Inputs = made(default_factory=Inputs)
+    reading: InputOptions = made(default_factory=InputOptions)
+    evaluation: EvaluationOptions = made(default_factory=EvaluationOptions)
+    findings: FindingsOptions = made(default_factory=FindingsOptions)
+    resources: ResourceOptions = made(default_factory=ResourceOptions)
+
+    def validate(self) -> None:
+        """Rules, and nothing that only a run over inputs has."""
+        self.expect("rules", self.inputs.rules)
+        for name in ("triples", "manifest", "baseline"):
+            if getattr(self.inputs, name):
+                raise UsageError(f"{name}: found for a validator, which is given documents")
+        if self.resources.plan is not None:
+            raise UsageError("plan: found for a validator, which makes its own")
+
+
+class JoinSettings(CommandSettings):
+    """What `join` was asked to make of the parts of a run."""
+
+    needs: ClassVar[str] = "PART... --out DIR"
+    takes: ClassVar[tuple[str, ...]] = (
+        "out", "violations", "report", "names_file", "fail_on", "max_disk_bytes", "budget_bytes",
+        "reserve_bytes", "max_window_bytes", "fence",
+    )  # fmt: skip
+
+    output: OutputOptions = made(default_factory=OutputOptions)
+    resources: ResourceOptions = made(default_factory=ResourceOptions)
+
+    def validate(self) -> None:
+        """A folder for the results."""
+        self.expect("--out DIR", self.output.out)
 
 
 class ReportSettings(CommandSettings):
@@ -333,14 +338,3 @@ class ExplainSettings(CommandSettings):
     def names_in_manifest(cls) -> tuple[str, ...]:
         """Those of a run: it is the manifest of one."""
         return RunSettings.names()
-
-
-def _groups(kind: type[CommandSettings]) -> dict[str, type[Options]]:
-    """The groups of a command by field: each is what makes it where nothing is given."""
-    return cast(dict[str, type[Options]], kind.kinds())
-
-
-def _in_order_of_table(names: Iterable[str]) -> tuple[str, ...]:
-    """TRIPLES, which no option fills, then the others as the table has them."""
-    places = {name: place for place, name in enumerate(OPTIONS)}
-    return tuple(sorted(names, key=lambda name: places.get(name, -1)))

@@ -20,7 +20,7 @@ from pff_stream.plan.preparation import Preparation
 from pff_stream.plan.validator import ValidatorSizes, validator_plan
 from pff_stream.report.spooled import merge_options
 from pff_stream.rules.sizes import RuleSizes
-from pff_stream.settings.validator import ValidatorSettings
+from pff_stream.settings.commands import ValidatorSettings
 from pff_stream.triples.options import encode_options
 from pff_stream.validator.checker import CheckOptions
 from pff_stream.validator.rules import ValidatorRules, opened_rules

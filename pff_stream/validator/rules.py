@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from pff_stream.rules.file import RuleFile
     from pff_stream.rules.given import RulesGiven
     from pff_stream.rules.share import CompileShare
+    from pff_stream.settings.commands import ValidatorSettings
     from pff_stream.settings.models import InputOptions
-    from pff_stream.settings.validator import ValidatorSettings
 
 KEPT_CHUNKS = 4
 """Source chunks that are held while outcomes of rules are told."""

@@ -12,8 +12,8 @@ from pff_stream.checkpoint.resume import MAY_DIFFER
 from pff_stream.errors import InputError, UsageError
 from pff_stream.plan.budget import SIZED_BY
 from pff_stream.settings import models
+from pff_stream.settings.command import CommandSettings
 from pff_stream.settings.commands import (
-    CommandSettings,
     CompileSettings,
     EncodeSettings,
     RunSettings,
@@ -31,6 +31,7 @@ from pff_stream.settings.models import (
 )
 from pff_stream.settings.options import OPTIONS
 from pff_stream.settings.resolve import gather, resolve
+from pff_stream.settings.shards import ShardOptions
 
 INPUTS: dict[str, Any] = {"rules": "r.tsv", "triples": ("t.tsv",)}
 COMMANDS: list[type[CommandSettings]] = [
@@ -39,11 +40,8 @@ COMMANDS: list[type[CommandSettings]] = [
     EncodeSettings,
     TriplesSettings,
 ]
-GROUPS = [
-    kind
-    for kind in vars(models).values()
-    if isinstance(kind, type) and issubclass(kind, Options) and kind is not Options
-]
+KINDS = [kind for kind in (*vars(models).values(), ShardOptions) if isinstance(kind, type)]
+GROUPS = [kind for kind in KINDS if issubclass(kind, Options) and kind is not Options]
 
 
 def settings_of(
@@ -54,14 +52,14 @@ def settings_of(
 
 
 def test_defaults() -> None:
-    """Without options, settings are the documented defaults."""
+    """Without options, settings are those documented."""
     settings = settings_of()
     assert settings == RunSettings.of(rules="r.tsv", triples=("t.tsv",))
     assert settings.resources.reserve_bytes == 512 * 1024 * 1024
     assert settings.reading == InputOptions(max_document_bytes=64 * 1024 * 1024, on_bad_rule="1%")
     assert settings.evaluation == EvaluationOptions(max_examples=10, max_violations=1_000_000)
     assert settings.output == OutputOptions(fail_on="violations")
-    assert (settings.resources.workers, settings.resources.budget_bytes) == (None, None)
+    assert settings.resources.workers is settings.resources.budget_bytes is None
 
 
 @pytest.mark.parametrize("kind", GROUPS)
