@@ -21,7 +21,7 @@ from typing import Any
 
 from profiling.document_shapes import Shape, shapes
 from profiling.grid_page import write_document
-from profiling.outside import Peak, measure
+from profiling.outside import Peak, measure, page_cache_bytes
 
 MIB = 1 << 20
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,10 +63,8 @@ class Outcome:
         if self.over_bytes < 0:
             return False
         largest = max(self.plan["phases"], key=lambda phase: phase["bytes"])
-        if any(term.get("at_most") for term in largest["terms"]) and not self.shape.is_bound:
-            # Findings of any names: said to be a bound.
-            return self.over_bytes <= max(OVER_BYTES, self.peak.bytes // BOUND_SHARE)
-        if self.shape.is_bound:
+        # Findings of any names are said to be a bound, too.
+        if self.shape.is_bound or any(term.get("at_most") for term in largest["terms"]):
             return not self.shape.is_densest or self.over_bytes <= self.peak.bytes // BOUND_SHARE
         return self.over_bytes <= max(OVER_BYTES, self.peak.bytes // OVER_SHARE)
 
@@ -106,15 +104,17 @@ def measured(shape: Shape, n_bytes: int, *, out: bool = False) -> Outcome:
             standard_input = arguments[-1]
             arguments = [*arguments[:-1], "-"]
         planning = [*COMMAND, "plan", "--json", *arguments, *given]
-        plan = _output(planning, standard_input)
+        plan = json.loads(_output(planning, standard_input))
         for path in Path(folder).iterdir():  # what was read is no longer in the page cache
             path.read_bytes()
         command = [*COMMAND, "run", "--quiet", *arguments, *given]
-        peak = measure(command, standard_input=standard_input)
+        peak = measure(
+            command, standard_input=standard_input, page_cache_bytes=page_cache_bytes(plan)
+        )
         if peak.exit_code:
             raise SystemExit(f"{shape.name}: exit code {peak.exit_code}\n{peak.output}")
         summary = json.loads((results / "summary.json").read_bytes()) if out else None
-    return Outcome(shape, size, json.loads(plan), peak, summary)
+    return Outcome(shape, size, plan, peak, summary)
 
 
 def _output(command: Sequence[str], standard_input: str | None) -> bytes:

@@ -59,7 +59,7 @@ def shapes() -> list[Shape]:
         Shape("a flat array of empty arrays", partial(one, empty_arrays)),
         Shape("arrays in arrays", partial(one, deep_arrays)),
         Shape("objects in objects", partial(one, deep_objects)),
-        Shape("one object of many keys", partial(one, many_keys)),
+        Shape("one object of many keys", partial(one, many_keys), is_densest=True),
         Shape("triples, .tsv", partial(_one, triples, suffix=".tsv")),
         Shape("triples, .tsv.zst of a window of 8 MiB", partial(_one, triples, suffix=".tsv.zst")),
         Shape("rules, .tsv.zst of a window of 8 MiB", _packed_rules),

@@ -1,9 +1,10 @@
 """Measures a command from outside: what its whole tree of processes held, and what its group did.
 
-Two figures: the sum of Pss_Anon, VmPTE and shared memory, sampled; and the peak of a control group
-that holds the command and nothing else, where one can be made (it counts memory that nobody maps,
-and kernel memory, and pages of files up to a bound: the kernel takes them back when they are in
-the way). Does not judge them.
+Two figures, both sampled: the sum of Pss_Anon, VmPTE and shared memory; and what a control group
+held that has the command in it and nothing else, where one can be made (memory that nobody maps and
+kernel memory are in it, and pages of files up to a bound: the kernel takes those back when they are
+in the way). The group's peak by the kernel's own mark is of no use here: it has all pages of files
+in it, and how many there were at that moment nobody knows. Does not judge them.
 """
 
 from __future__ import annotations
@@ -48,20 +49,11 @@ class Group:
         with contextlib.suppress(FileExistsError):
             os.mkdir(folder)
         self.path, self.version = folder, version
-        if version == 1:
-            # The group that ran before it had this name, perhaps; its peak is not ours.
-            Path(folder, "memory.max_usage_in_bytes").write_text("0")
-        elif not os.path.exists(f"{folder}/memory.peak"):
+        if version == 2 and not os.path.exists(f"{folder}/memory.current"):
             raise OSError("memory is not delegated to groups below ours")
         if limit_bytes is not None:
             name = "memory.limit_in_bytes" if version == 1 else "memory.max"
             Path(folder, name).write_text(str(limit_bytes))
-
-    @property
-    def peak_bytes(self) -> int | None:
-        """The most that was charged; None without a group."""
-        name = "memory.max_usage_in_bytes" if self.version == 1 else "memory.peak"
-        return int(procfs.read_text(f"{self.path}/{name}") or 0) if self.path else None
 
     @property
     def now_bytes(self) -> int:
@@ -127,8 +119,8 @@ class Peak:
     tree_bytes: int
     """Sampled: anonymous memory, page tables, shared memory."""
     group_bytes: int | None
-    """The most that the group held, pages of files up to a bound; None where no group could be
-    made."""
+    """The most that the group was seen to hold, pages of files up to a bound; None where no group
+    could be made."""
     file_bytes: int
     """The most pages of files that were seen charged to the group."""
     kernel_bytes: int
@@ -145,8 +137,8 @@ class Peak:
     def bytes(self) -> int:
         """The group's figure where there is one: the group holds all that the tree holds.
 
-        The sampled sum is not taken at one instant: while a process ends, pages that it shared are
-        counted with it and again with those that are left. Then it can be above the kernel's peak.
+        The sum over processes is not taken at one instant: while a process ends, pages that it
+        shared are counted with it and again with those that are left. Then it is above the group's.
         """
         return self.tree_bytes if self.group_bytes is None else self.group_bytes
 
@@ -196,11 +188,7 @@ def measure(
         found.tree_bytes, found.at_peak = watch.peak_bytes, watch.at_peak
         found.seconds = time.perf_counter() - began
         found.exit_code = process.returncode
-        peak_bytes, found.oom_kills = own.peak_bytes, own.oom_kills
-        if peak_bytes is not None:
-            # What was held at the kernel's peak, at least: it may lie between two samples.
-            least_bytes = peak_bytes - max(0, found.file_bytes - page_cache_bytes)
-            found.group_bytes = max(found.group_bytes or 0, least_bytes)
+        found.oom_kills = own.oom_kills
     return found
 
 
