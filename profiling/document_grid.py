@@ -62,11 +62,13 @@ class Outcome:
         """Whether the band holds."""
         if self.over_bytes < 0:
             return False
+        most = self.peak.at_most_bytes
+        over = self.planned_bytes - most
         largest = max(self.plan["phases"], key=lambda phase: phase["bytes"])
         # Findings of any names are said to be a bound, too.
         if self.shape.is_bound or any(term.get("at_most") for term in largest["terms"]):
-            return not self.shape.is_densest or self.over_bytes <= self.peak.bytes // BOUND_SHARE
-        return self.over_bytes <= max(OVER_BYTES, self.peak.bytes // OVER_SHARE)
+            return not self.shape.is_densest or over <= most // BOUND_SHARE
+        return over <= max(OVER_BYTES, most // OVER_SHARE)
 
     def row(self) -> str:
         """A row of the table."""

@@ -1,10 +1,10 @@
 """Measures a command from outside: what its whole tree of processes held, and what its group did.
 
-Two figures, both sampled: the sum of Pss_Anon, VmPTE and shared memory; and what a control group
-held that has the command in it and nothing else, where one can be made (memory that nobody maps and
-kernel memory are in it, and pages of files up to a bound: the kernel takes those back when they are
-in the way). The group's peak by the kernel's own mark is of no use here: it has all pages of files
-in it, and how many there were at that moment nobody knows. Does not judge them.
+Three figures. The sum of Pss_Anon, VmPTE and shared memory, sampled. What a control group was seen
+to hold that has the command in it and nothing else, where one can be made: memory that nobody maps
+and kernel memory are in it, and pages of files up to a bound, since the kernel takes those back
+when they are in the way. And the kernel's own mark of that group: it misses no moment, and may have
+pages of files in it that no sample saw. Does not judge them.
 """
 
 from __future__ import annotations
@@ -49,17 +49,20 @@ class Group:
         with contextlib.suppress(FileExistsError):
             os.mkdir(folder)
         self.path, self.version = folder, version
-        if version == 2 and not os.path.exists(f"{folder}/memory.current"):
+        if version == 1:
+            # The group that ran before it had this name, perhaps; its peak is not ours.
+            Path(folder, "memory.max_usage_in_bytes").write_text("0")
+        elif not os.path.exists(f"{folder}/memory.peak"):
             raise OSError("memory is not delegated to groups below ours")
         if limit_bytes is not None:
             name = "memory.limit_in_bytes" if version == 1 else "memory.max"
             Path(folder, name).write_text(str(limit_bytes))
 
     @property
-    def now_bytes(self) -> int:
-        """What is charged at present."""
-        name = "memory.usage_in_bytes" if self.version == 1 else "memory.current"
-        return int(procfs.read_text(f"{self.path}/{name}") or 0)
+    def peak_bytes(self) -> int | None:
+        """The most that was charged; None without a group."""
+        name = "memory.max_usage_in_bytes" if self.version == 1 else "memory.peak"
+        return int(procfs.read_text(f"{self.path}/{name}") or 0) if self.path else None
 
     def statistics(self) -> dict[str, int]:
         """The group's memory.stat; version 1 has the groups below it under `total_` names."""
@@ -121,6 +124,9 @@ class Peak:
     group_bytes: int | None
     """The most that the group was seen to hold, pages of files up to a bound; None where no group
     could be made."""
+    mark_bytes: int
+    """The kernel's mark of the group, less the most pages of files seen beyond that bound;
+    0 without a group."""
     file_bytes: int
     """The most pages of files that were seen charged to the group."""
     kernel_bytes: int
@@ -135,12 +141,13 @@ class Peak:
 
     @property
     def bytes(self) -> int:
-        """The group's figure where there is one: the group holds all that the tree holds.
-
-        The sum over processes is not taken at one instant: while a process ends, pages that it
-        shared are counted with it and again with those that are left. Then it is above the group's.
-        """
+        """What was seen: by the group where there is one, for it holds all that the tree holds."""
         return self.tree_bytes if self.group_bytes is None else self.group_bytes
+
+    @property
+    def at_most_bytes(self) -> int:
+        """With what may have been held between two samples."""
+        return max(self.bytes, self.mark_bytes)
 
 
 @contextlib.contextmanager
@@ -172,11 +179,11 @@ def measure(
             own.command(command), stdin=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         watch = TreeWatch(process.pid, is_same_memory=SameMemory())
-        found = Peak(0, None, 0, 0, 0, 0.0, "")
+        found = Peak(0, None, 0, 0, 0, 0, 0.0, "")
         while process.poll() is None:
             watch.sample()
             if own.path:
-                _note(own, found, page_cache_bytes)
+                _note(own, watch, found, page_cache_bytes)
             if keep_samples:
                 moment = time.perf_counter() - began
                 files = own.statistics().get("total_cache", 0) if own.path else 0
@@ -188,7 +195,12 @@ def measure(
         found.tree_bytes, found.at_peak = watch.peak_bytes, watch.at_peak
         found.seconds = time.perf_counter() - began
         found.exit_code = process.returncode
-        found.oom_kills = own.oom_kills
+        peak_bytes, found.oom_kills = own.peak_bytes, own.oom_kills
+        if peak_bytes is not None:
+            found.mark_bytes = peak_bytes - max(0, found.file_bytes - page_cache_bytes)
+            # A sum over processes is not taken at one instant: while one ends, pages that it shared
+            # are counted with it and again with those that are left.
+            found.group_bytes = min(found.group_bytes or 0, peak_bytes)
     return found
 
 
@@ -198,18 +210,25 @@ def page_cache_bytes(plan: Mapping[str, Any]) -> int:
     return sum(int(term["bytes"]) for term in largest["terms"] if "page cache" in term["source"])
 
 
-def _note(own: Group, found: Peak, page_cache_bytes: int) -> None:
-    before_bytes = own.now_bytes
+def _note(own: Group, watch: TreeWatch, found: Peak, page_cache_bytes: int) -> None:
+    """Takes a sample of the group.
+
+    Its statistics are one moment, but may be an old one; what is charged to it now has pages of
+    files in it that they do not tell of yet. So it is their own sum, or that of the processes.
+    """
     statistics = own.statistics()
-    # Pages of files that came or went meanwhile are nothing that was held.
-    charged_bytes = min(before_bytes, own.now_bytes)
+    tables = sum(one.page_table_bytes for one in watch.readings)
     if own.version == 1:
-        files = statistics.get("total_cache", 0) - statistics.get("total_shmem", 0)
+        shared = statistics.get("total_shmem", 0)
+        files = statistics.get("total_cache", 0) - shared
+        anonymous = statistics.get("total_rss", 0)
+        # Page tables are in it.
         kernel = int(procfs.read_text(f"{own.path}/memory.kmem.usage_in_bytes") or 0)
     else:
-        files = statistics.get("file", 0) - statistics.get("shmem", 0)
-        kernel = statistics.get("kernel", 0) - statistics.get("pagetables", 0)
-    counted = charged_bytes - max(0, files - page_cache_bytes)
-    found.group_bytes = max(found.group_bytes or 0, counted)
+        shared = statistics.get("shmem", 0)
+        files = statistics.get("file", 0) - shared
+        anonymous, kernel = statistics.get("anon", 0), statistics.get("kernel", 0)
+    held = max(anonymous + shared, watch.now_bytes - tables) + max(kernel, tables)
+    found.group_bytes = max(found.group_bytes or 0, held + min(files, page_cache_bytes))
     found.file_bytes = max(found.file_bytes, files)
-    found.kernel_bytes = max(found.kernel_bytes, kernel)
+    found.kernel_bytes = max(found.kernel_bytes, kernel - tables)

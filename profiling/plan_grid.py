@@ -89,7 +89,8 @@ class Outcome:
     @property
     def held(self) -> bool:
         """Whether the band holds."""
-        return 0 <= self.over_bytes <= max(3 * MIB, self.peak.bytes // 50)
+        most = self.peak.at_most_bytes
+        return self.over_bytes >= 0 and self.planned_bytes - most <= max(3 * MIB, most // 50)
 
     def row(self) -> str:
         """A row of the table."""

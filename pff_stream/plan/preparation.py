@@ -128,8 +128,9 @@ class Preparation:
         if rules.compiled is None:
             return []
         compiled = rules.compiled
+        decoder_bytes = max(0, rules.decoder_bytes - compiled.unread_bytes)
         terms = rule_terms.compile_terms(
-            compiled.touched_bytes, compiled.written_bytes, rules.decoder_bytes
+            compiled.touched_bytes, compiled.written_bytes, decoder_bytes
         )
         return [self._compile_phase(parent_bytes, terms)]
 

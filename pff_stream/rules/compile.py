@@ -186,6 +186,8 @@ class _Compiling:
         finally:
             runs.close()
             writer.close()
+        # The columns of a chunk are no longer than the file, beside the table of its names.
+        chunk_bytes = min(BUILDER_BYTES, file_bytes + NAME_TABLE_BYTES) + COPY_BYTES
         return CompileReport(
             rule_format=self._format.name,
             rules=sink.rules,
@@ -200,7 +202,8 @@ class _Compiling:
             source_chunks=writer.source.chunks,
             spilled_runs=runs.n_spilled,
             file_bytes=file_bytes,
-            touched_bytes=self._touched(touched_bytes, file_bytes, reading_bytes),
+            touched_bytes=self._fixed_bytes + touched_bytes + max(reading_bytes, chunk_bytes),
+            unread_bytes=max(0, chunk_bytes - reading_bytes),
             written_bytes=min(2 * DROP_BYTES, file_bytes),
             source_hash=source_hash,
             seconds=time.perf_counter() - self._started,
@@ -251,13 +254,10 @@ class _Compiling:
             "max_body_atoms": builder.max_body_atoms,
         }
 
-    def _touched(self, rules_bytes: int, file_bytes: int, reading_bytes: int) -> int:
-        """What was used of the memory that was given."""
-        # The columns of a chunk are no longer than the file, beside the table of its names.
-        chunk_bytes = min(BUILDER_BYTES, file_bytes + NAME_TABLE_BYTES) + COPY_BYTES
-        fixed = self._sizes["source_chunk"] + self._sizes["run_buffers"]
-        held = max(reading_bytes, chunk_bytes)
-        return fixed + rules_bytes + held
+    @property
+    def _fixed_bytes(self) -> int:
+        """What is used from the first rule to the last."""
+        return self._sizes["source_chunk"] + self._sizes["run_buffers"]
 
     def _apply_policy(self, source_name: str, allowed: Fraction | int) -> None:
         sink, first = self._sink, self._rejections.first

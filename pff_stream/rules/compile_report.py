@@ -75,6 +75,8 @@ class CompileReport:
     """Length of the rule file; of the one that would be written with `destination=None`."""
     touched_bytes: int
     """Of the memory that it was given, what it came to use."""
+    unread_bytes: int
+    """Of that, what it used only when all text was read, and its decoder gone."""
     written_bytes: int
     """Of the rule file, what may be in the page cache at once while it is written."""
     source_hash: bytes

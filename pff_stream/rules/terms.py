@@ -12,7 +12,7 @@ CHECK_BYTES = 48 << 10
 
 
 def compile_terms(touched_bytes: int, written_bytes: int, decoder_bytes: int) -> list[Term]:
-    """A compile when it is done, by what it came to use, and of its text the decoder."""
+    """A compile when it is done, by what it came to use, and what the decoder took beside that."""
     compiler, written = given("compiler", touched_bytes), given("file", written_bytes)
     source = "what the compile came to use of its share"
     terms = [
