@@ -29,6 +29,8 @@ ROOT = Path(__file__).parent.parent.parent
 RESULTS = ("findings.jsonl", "rules.tsv", "outcomes.tsv", "metrics.tsv")
 FAULTS = "FAULTS_OF_A_TEST"
 """Variable that tells the processes of a run how they are meddled with, as JSON."""
+N_STOPPED = 2
+"""With `stop`, so many tasks stop the worker that is at them."""
 
 
 class Faulty:
@@ -55,7 +57,7 @@ class Faulty:
 
 
 def set_up(progress: Any, inner_set_up: Any, arguments: Any) -> Callable[[Any], Any]:
-    """A worker's set-up that can tell of each task, pause before it, and die of one rule."""
+    """A worker's set-up that can tell of each task, pause before it, stop and die of one rule."""
     from pff_stream.rules.file import RuleFile
 
     faults = json.loads(os.environ[FAULTS])
@@ -67,6 +69,8 @@ def set_up(progress: Any, inner_set_up: Any, arguments: Any) -> Callable[[Any], 
             with open(faults["trace"], "a", encoding="utf-8") as file:
                 file.write(f"{time.monotonic()} {os.getpid()} {task.chunk} {task.start}\n")
         time.sleep(faults.get("pause", 0.0))
+        if "stop" in faults and _is_among(faults["stop"], N_STOPPED):
+            os.kill(os.getpid(), signal.SIGSTOP)
         kill = faults.get("kill_listing" if getattr(arguments, "listed", None) else "kill")
         if kill is not None:
             for one in task.ranges:
@@ -75,6 +79,15 @@ def set_up(progress: Any, inner_set_up: Any, arguments: Any) -> Callable[[Any], 
         return inner(task)
 
     return answer
+
+
+def _is_among(path: str, first: int) -> bool:
+    """Whether fewer than so many processes have asked before, counted by files of this name."""
+    for number in range(first):
+        with suppress(FileExistsError):
+            os.close(os.open(f"{path}.{number}", os.O_CREAT | os.O_EXCL))
+            return True
+    return False
 
 
 class SmallTasks:
