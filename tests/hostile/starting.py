@@ -31,6 +31,8 @@ COMMANDS = {
     "triples": 0,
     "explain": 0,
     "report": 0,
+    "compare": 0,
+    "rules": 0,
 }
 """Every command, and what it ends with on a machine that is not narrow."""
 
@@ -51,9 +53,11 @@ def arguments(command: str, folder: Path) -> list[str]:
         (folder / "d.json").write_text('{"id": "a", "s": "b"}')
         (folder / "m.yaml").write_text("tasks:\n- d: d.json\n- e: d.json\n")
         return ["run", "--rules", rules, "--manifest", str(folder / "m.yaml")]
-    if command == "report":
+    if command in ("report", "compare"):
         finished = str(folder / "finished")
-        assert started(["run", *given, "--out", finished]).returncode == 1
+        assert started(["run", *given, "--out", finished, "--overwrite"]).returncode == 1
+        if command == "compare":
+            return ["compare", finished, finished]
         return ["report", finished, "--report", str(folder / "report.jsonl")]
     if command == "run --out":
         return ["run", *given, "--out", str(folder / "results")]
@@ -67,6 +71,7 @@ def arguments(command: str, folder: Path) -> list[str]:
         "encode": ["encode", triples, *written],
         "triples": ["triples", triples],
         "explain": ["explain", *given, "--triple", "a", "r", "b"],
+        "rules": ["rules", rules, "--as", "amie"],
     }[command]
 
 

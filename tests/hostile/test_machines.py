@@ -32,7 +32,8 @@ pytestmark = [
     pytest.mark.thorough,
     pytest.mark.skipif(sys.platform != "linux", reason="limits and users as Linux has them"),
 ]
-WRITING = ("run", "run --out", "manifest", "plan", "compile", "encode", "explain", "report")
+WRITING = ("run", "run --out", "manifest", "plan", "compile", "encode", "explain", "report",
+           "compare", "rules")  # fmt: skip
 
 
 @pytest.fixture

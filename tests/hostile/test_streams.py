@@ -65,7 +65,8 @@ def test_standard_error_closed(tmp_path: Path, command: str) -> None:
     assert (tmp_path / "written").exists()
 
 
-TOGETHER = ["run", "violations", "plan", "compile", "encode", "triples", "help", "wrong"]
+TOGETHER = ["run", "violations", "plan", "compile", "encode", "triples", "help", "wrong", "explain",
+            "rules", "compare", "github"]  # fmt: skip
 SOME = [(("ready", "closed")[n % 2], STATES[n], STATES[(n + 1) % 4]) for n in range(4)]
 """Each state of each stream once."""
 
@@ -87,6 +88,8 @@ def test_all_together(tmp_path: Path, command: str) -> None:
 def check_together(tmp_path: Path, command: str, combinations: list[tuple[str, str, str]]) -> None:
     """Starts the command with its streams in these states."""
     rules, triples = inputs(tmp_path)
+    finished = str(tmp_path / "finished")
+    assert started(["run", rules, triples, "--out", finished]).returncode == 1
     given, code = {
         "run": (["run", rules, triples], 1),
         "violations": (["run", rules, triples, "--violations", "-"], 1),
@@ -96,8 +99,12 @@ def check_together(tmp_path: Path, command: str, combinations: list[tuple[str, s
         "triples": (["triples", triples], 0),
         "help": (["run", "--help"], 0),
         "wrong": (["run", "nothing", triples], 2),
+        "explain": (["explain", rules, triples, "--triple", "a", "r", "b"], 0),
+        "rules": (["rules", rules, "--as", "amie"], 0),
+        "compare": (["compare", finished, finished], 0),
+        "github": (["report", finished, "--report", "github=-"], 0),
     }[command]
-    needs_output = command in ("violations", "triples")
+    needs_output = command in ("violations", "triples", "rules", "github")
     for states in combinations:
         done = started(given, streams(dict(enumerate(states))))
         ends = expected(code, states[1], needs_output=needs_output) if code != 2 else 2
