@@ -100,15 +100,17 @@ class Child:
         """Closes the channel: a worker that is idle ends by itself."""
         if self.channel.fileno() >= 0:
             _parent_ends.discard(self.channel.fileno())
-            self.channel.close()
+            with contextlib.suppress(OSError):  # as below
+                self.channel.close()
 
     def close(self) -> None:
         """Closes the parent's ends; a process that still runs is killed by it."""
         self.hang_up()
         if self._lifeline >= 0:
-            _parent_ends.discard(self._lifeline)
-            os.close(self._lifeline)
-            self._lifeline = -1
+            lifeline, self._lifeline = self._lifeline, -1
+            _parent_ends.discard(lifeline)
+            with contextlib.suppress(OSError):  # a host that became a daemon has closed it
+                os.close(lifeline)
 
 
 def parent_end(descriptor: int, *, is_open: bool) -> None:

@@ -14,6 +14,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from pff_stream.errors import UsageError
@@ -146,10 +147,7 @@ class StandingPool(Generic[Task, Answer]):
             self._kill()
             thread.join(CLOSE_SECONDS)
         with self._lock:
-            for descriptor in (self._bell, self._ringer):
-                if descriptor >= 0:
-                    os.close(descriptor)
-            self._bell = self._ringer = -1
+            self._close_bell()
 
     def _kill(self) -> None:
         """Has workers that are still at work end; their thread is told by their deaths."""
@@ -257,10 +255,15 @@ class StandingPool(Generic[Task, Answer]):
         crew, self._crew = self._crew, None
         if crew is not None:
             crew.abandon()
-        for descriptor in (self._bell, self._ringer):
+        self._close_bell()
+
+    def _close_bell(self) -> None:
+        """Forgets the pipe before it is closed: a fork meanwhile does not close it once more."""
+        descriptors, self._bell, self._ringer = (self._bell, self._ringer), -1, -1
+        for descriptor in descriptors:
             if descriptor >= 0:
-                os.close(descriptor)
-        self._bell = self._ringer = -1
+                with suppress(OSError):  # a host that became a daemon has closed it
+                    os.close(descriptor)
 
 
 _all: weakref.WeakSet[StandingPool[Any, Any]] = weakref.WeakSet()

@@ -7,6 +7,7 @@ them). Covers the encoder, the blocks and the documents; not the interpreter and
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 from pff_stream.files.sources import BLOCK_BYTES
 from pff_stream.triples._encode import PAIR_BYTES, name_slots_bytes
@@ -132,8 +133,14 @@ def document_at_most(text_bytes: int, held_bytes: int) -> int:
     `text_bytes` is its size, decompressed, `held_bytes` a bound on what its reader holds. Names of
     objects that are named by long paths are not in it: nothing bounds them by the size.
     """
+    return max(held_bytes, DENSEST_BYTES * text_bytes) + _least_bytes() + KEPT_BYTES
+
+
+@cache
+def _least_bytes() -> int:
+    """What the reading of nothing holds; asked for every document of a manifest."""
     least = encode_terms(EncodeCounts(0, 0, 0, 0, 0, 0, decoder_bytes=0, document_bytes=0))
-    return max(held_bytes, DENSEST_BYTES * text_bytes) + _sum(least["reading"]) + KEPT_BYTES
+    return _sum(least["reading"])
 
 
 def reading_bytes(counts: EncodeCounts, *, with_records: bool = True) -> int:

@@ -104,6 +104,8 @@ class CheckResult:
         """What the check took."""
         self.notes: Notes = checked.notes
         """What was skipped or noticed in the document."""
+        if self._entries:
+            rules.tell_ranking()
 
     def __repr__(self) -> str:
         totals = self._checked.totals

@@ -22,6 +22,8 @@ from pff_stream.files.temporary import temporary_file
 from pff_stream.findings.catalogue import RuleCatalogue, write_catalogue
 from pff_stream.findings.confidence import Ranking, ranking_of
 from pff_stream.inputs import Rules, open_rules
+from pff_stream.notes import say
+from pff_stream.pipeline.ranked import ranking_notes
 from pff_stream.report.sums import mined_values
 from pff_stream.rules._table import RuleTable, TableBuilder
 from pff_stream.rules.asked import Relations, asked_relations
@@ -66,6 +68,7 @@ class ValidatorRules:
         texts, name = _catalogue(self.file, self.ranking, least, folder, stack)
         self.shared_catalogue = self._shared(name, "the texts of the rules")
         self.catalogue = RuleCatalogue(texts)
+        self._is_ranking_told = not self.ranking.kind.is_counted
         self.forked()
         weakref.finalize(self, stack.pop_all().close)
 
@@ -74,6 +77,12 @@ class ValidatorRules:
         # A chunk that is told of may be another thread's next one.
         self._lock = threading.Lock()
         self._mined = lru_cache(KEPT_CHUNKS)(partial(_mined, self.file))
+
+    def tell_ranking(self) -> None:
+        """With the first findings: warns once where documents alone tell the confidence."""
+        if not self._is_ranking_told:
+            self._is_ranking_told = True
+            say(ranking_notes(self.ranking, of_documents=True))
 
     def _shared(self, name: str, shown: str) -> InputFile:
         content_hash = f"{self.shared.content_hash}-{shown}"

@@ -244,3 +244,18 @@ def test_a_fork_while_rules_are_loaded_anew() -> None:
         done.set()
         thread.join()
     assert validator.check(GOOD).ok
+
+
+@pytest.mark.parametrize("rules", [RULES, ["3\t3\t1.0\t" + rule for rule in RULES]])
+def test_what_findings_are_ranked_by_is_told_once(
+    rules: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where a document alone says it, and with the first findings."""
+    with Validator.from_rules(rules) as validator:
+        for document in (GOOD, BAD, BAD):
+            validator.check(document, findings=0)
+        assert not caplog.records
+        for document in (GOOD, BAD, BAD):
+            validator.check(document)
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == (rules is RULES) and all("on each document alone" in one for one in said)

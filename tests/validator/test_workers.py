@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -144,6 +145,24 @@ def test_a_fork_of_the_host(workers: Validator) -> None:
 
     assert in_a_fork(work) == 0
     assert workers.check(GOOD).ok and workers.pids == pids
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_host_that_becomes_a_daemon() -> None:
+    """It closes all descriptors, and forks once more: its fork says nothing of the pool's."""
+    said: list[object] = []
+
+    def says_nothing() -> None:
+        assert said == []
+
+    def work() -> None:
+        sys.unraisablehook = said.append
+        own = Validator.from_rules(RULES, workers=1)
+        assert own.check(GOOD).ok
+        os.closerange(3, 1 << 10)
+        assert in_a_fork(says_nothing) == 0
+
+    assert in_a_fork(work) == 0
 
 
 def _serve(connection: Any) -> None:
