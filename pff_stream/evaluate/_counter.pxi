@@ -7,7 +7,7 @@ Rules and names are numbers here; who reads chunks or tables sets them (`set_hea
 
 from libc.math cimport isnan
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport free
+from libc.stdlib cimport free, qsort
 from libc.string cimport memset
 
 from pff_stream.report._record cimport (
@@ -25,19 +25,20 @@ from pff_stream.triples._graph cimport GraphView, CSR, find_row, has_pair
 
 from pff_stream.evaluate.options import EvaluatorOptions
 
-cdef extern from "stdlib.h":
-    int posix_memalign(void** pointer, size_t alignment, size_t size) noexcept nogil
+cdef extern from "evaluate/_pages.h":
+    void* pff_zeros(size_t n_bytes) noexcept nogil
+    void pff_free_zeros(void* block, size_t n_bytes) noexcept nogil
 
 
 def scratch_bytes(uint64_t n_entities, bint wide):
     """Bytes that a counter allocates for a graph of `n_entities`; the planner's own number."""
-    cdef uint64_t narrow = 24 * n_entities
-    return narrow + ((4 * sizeof(pff_vector) + 24) * n_entities + 64 * 4 if wide else 0)
+    cdef uint64_t narrow = 24 * n_entities + 2 * sizeof(int32_t)
+    return narrow + ((4 * sizeof(pff_vector) + 28) * n_entities + 3 * sizeof(int32_t) if wide else 0)
 
 
 cdef uint64_t rule_room_bytes(uint64_t n_names, uint64_t n_atoms, uint64_t n_rules):
     """Bytes that a counter keeps for so many names, atoms and rules at once."""
-    cdef uint64_t per_rule = sizeof(Head) + sizeof(ChainHead) + 4 + 3 * sizeof(int64_t) + 2
+    cdef uint64_t per_rule = sizeof(Head) + sizeof(ChainHead) + sizeof(HeldChain) + 3 * sizeof(int64_t) + 2
     return 8 * n_names + sizeof(Atom) * n_atoms + per_rule * n_rules
 
 
@@ -91,38 +92,35 @@ cdef class Counter:
         self.reserve_body(8)
 
     cdef _allocate_scratch(self, bint wide):
+        """One mapping, with what is looked up most behind what wants the widest alignment."""
         cdef size_t n = max(1, self.graph.n_entities)
         cdef Scratch* scratch = &self.scratch
+        cdef unsigned char* at
         cdef int level
         scratch.n_entities = self.graph.n_entities
-        scratch.stamp = <uint32_t*>_taken(n * 4)
-        scratch.first = <int32_t*>_taken(n * 4)
-        scratch.second = <int32_t*>_taken(n * 4)
-        scratch.withheld = <int32_t*>_taken(n * 4)
-        scratch.near = <int32_t*>_taken(n * 4)
-        scratch.far = <int32_t*>_taken(n * 4)
-        if not wide:
-            return
-        for level in range(3):
-            scratch.levels[level].touched = <uint32_t*>_taken(n * 4)
-            scratch.levels[level].list = <int32_t*>_taken(n * 4)
-            scratch.levels[level].vectors = <pff_vector*>_taken(n * sizeof(pff_vector))
-        scratch.levels[1].twice = <pff_vector*>_taken(n * sizeof(pff_vector))
-        scratch.wide = True
+        self.scratch_size = scratch_bytes(n, wide)
+        self.scratch_block = pff_zeros(self.scratch_size)
+        if self.scratch_block == NULL:
+            raise MemoryError
+        at = <unsigned char*>self.scratch_block
+        if wide:
+            for level in range(3):
+                scratch.levels[level].vectors = <pff_vector*>_next(&at, n * sizeof(pff_vector))
+            scratch.levels[1].twice = <pff_vector*>_next(&at, n * sizeof(pff_vector))
+            for level in range(3):
+                scratch.levels[level].touched = <uint32_t*>_next(&at, n * 4)
+                scratch.levels[level].list = <int32_t*>_next(&at, n * 4 + 4)
+            scratch.sources = <int32_t*>_next(&at, n * 4)
+        scratch.stamp = <uint32_t*>_next(&at, n * 4)
+        scratch.first = <int32_t*>_next(&at, n * 4)
+        scratch.second = <int32_t*>_next(&at, n * 4)
+        scratch.withheld = <int32_t*>_next(&at, n * 4)
+        scratch.near = <int32_t*>_next(&at, n * 4 + 4)
+        scratch.far = <int32_t*>_next(&at, n * 4 + 4)
+        scratch.wide = wide
 
     def __dealloc__(self):
-        cdef int level
-        free(self.scratch.stamp)
-        free(self.scratch.first)
-        free(self.scratch.second)
-        free(self.scratch.withheld)
-        free(self.scratch.near)
-        free(self.scratch.far)
-        for level in range(3):
-            free(self.scratch.levels[level].touched)
-            free(self.scratch.levels[level].list)
-            free(self.scratch.levels[level].vectors)
-            free(self.scratch.levels[level].twice)
+        pff_free_zeros(self.scratch_block, self.scratch_size)
         free_work(&self.work)
         free(self.search.binding)
         free(self.search.constants)
@@ -135,7 +133,7 @@ cdef class Counter:
         free(self.atoms)
         free(self.heads)
         free(self.chain_heads)
-        free(self.chain_rules)
+        free(self.held)
         free(self.predictions)
         free(self.support)
         free(self.unknown)
@@ -177,7 +175,7 @@ cdef class Counter:
         if n_rules > self.rule_room:
             self.heads = <Head*>grown(self.heads, n_rules * sizeof(Head))
             self.chain_heads = <ChainHead*>grown(self.chain_heads, n_rules * sizeof(ChainHead))
-            self.chain_rules = <int32_t*>grown(self.chain_rules, n_rules * 4)
+            self.held = <HeldChain*>grown(self.held, n_rules * sizeof(HeldChain))
             self.predictions = <int64_t*>grown(self.predictions, n_rules * 8)
             self.support = <int64_t*>grown(self.support, n_rules * 8)
             self.unknown = <int64_t*>grown(self.unknown, n_rules * 8)
@@ -508,8 +506,7 @@ cdef class Counter:
         cdef Py_ssize_t rule
         cdef Head* head
         cdef ChainHead* chain_head
-        cdef int n = 0, i, way = self.way
-        cdef int64_t total
+        cdef int n = self.n_chain_heads, begin = n, i
         self.before_heads(body, source, end)
         for rule in range(first, last):
             head = &self.heads[rule]
@@ -519,6 +516,7 @@ cdef class Counter:
             ):
                 continue
             chain_head = &self.chain_heads[n]
+            chain_head.rule = <int32_t>rule
             chain_head.support = 0
             chain_head.decided = 0
             chain_head.at_end = (head.right if head.place else head.left) == end
@@ -528,29 +526,142 @@ cdef class Counter:
                 i = 0 if head.left == source else 1
                 chain_head.forward = &self.graph.rows[2 * head.relation + i]
                 chain_head.backward = &self.graph.rows[2 * head.relation + 1 - i]
-            self.chain_rules[n] = rule
+            self.predictions[rule] = 0
             n += 1
+        self.n_chain_heads = n
         if find_chain(
             &self.chain, self.graph.rows, body, source, end, self.search.placed
         ) and has_exact_rows(&self.scratch, &self.chain):
-            way = self.before_pairs(n, True, way)
-            total = count_chain(&self.scratch, &self.chain, self.chain_heads, n, way)
+            if self.holds and self.hold_chain(begin):
+                return 0
+            i = self.before_pairs(n - begin, True, self.way)
+            count_chain(&self.scratch, &self.chain, self.chain_heads + begin, n - begin, i)
         else:
-            self.before_pairs(n, False, way)
-            total = self._count_pairs_by_search(body, source, end, n)
-        for i in range(n):
-            self.predictions[self.chain_rules[i]] = total
-            self.support[self.chain_rules[i]] = self.chain_heads[i].support
-            self.unknown[self.chain_rules[i]] = total - self.chain_heads[i].decided
+            self.before_pairs(n - begin, False, self.way)
+            self._count_pairs_by_search(body, source, end, begin)
+        self.take_chain_counts(begin, n)
+        self.n_chain_heads = begin
         return 0
+
+    cdef void take_chain_counts(self, int first_head, int end) noexcept nogil:
+        """Gives the counts of these heads of chains to their rules."""
+        cdef int i
+        cdef const ChainHead* head
+        for i in range(first_head, end):
+            head = &self.chain_heads[i]
+            self.predictions[head.rule] = head.predictions
+            self.support[head.rule] = head.support
+            self.unknown[head.rule] = head.predictions - head.decided
+
+    cdef bint hold_chain(self, int first_head) noexcept nogil:
+        """Holds the present chain back, with its heads from the first on; False: it is too long.
+
+        One that is the same as the last, or that seen from its other end, is the same chain with more
+        heads: in a rule file both follow each other.
+        """
+        cdef int i
+        cdef bint same = self.n_held > 0, turned = same
+        cdef Chain* chain = &self.chain
+        cdef HeldChain* held
+        if chain.length > MOST_HELD_STEPS:
+            return False
+        if same:
+            held = &self.held[self.n_held - 1]
+            same = turned = held.length == chain.length
+            for i in range(chain.length if same else 0):
+                same = same and held.steps[i] == chain.steps[i]
+                turned = turned and held.steps[i] == chain.inverses[chain.length - 1 - i]
+            if same or turned:
+                if not same:
+                    turn_heads(self.chain_heads + first_head, self.n_chain_heads - first_head)
+                held.n_heads = self.n_chain_heads - held.first_head
+                return True
+        held = &self.held[self.n_held]
+        self.n_held += 1
+        held.length = <uint8_t>chain.length
+        held.first_head = first_head
+        held.n_heads = self.n_chain_heads - first_head
+        for i in range(chain.length):
+            held.steps[i] = chain.steps[i]
+        return True
+
+    cdef void count_held(self) noexcept nogil:
+        """Counts all chains that are held, those together that begin with the same steps."""
+        cdef int i, k, n = 0
+        cdef HeldChain* held
+        self.scratch.ordered = NULL
+        for i in range(self.n_held):
+            held = &self.held[i]
+            self._take_held(held)
+            held.way = <uint8_t>self.way
+            if held.way == WAY_CHOSEN:
+                held.way = <uint8_t>cheapest_way(&self.scratch, &self.chain)
+            if not self.scratch.wide and held.way >= WAY_WIDE_FORWARD:
+                held.way -= 2
+            if held.way == WAY_BACKWARD or held.way == WAY_WIDE_BACKWARD:
+                reverse_chain(&self.chain)
+                for k in range(held.length):
+                    held.steps[k] = self.chain.steps[k]
+                turn_heads(self.chain_heads + held.first_head, held.n_heads)
+                held.way -= 1
+        if self.n_held > 1:
+            qsort(self.held, self.n_held, sizeof(HeldChain), &_by_steps)
+        i = 0
+        while i < self.n_held:
+            i += self._count_together(&self.held[i], self.n_held - i)
+        self.take_chain_counts(0, self.n_chain_heads)
+        self.n_held = 0
+        self.n_chain_heads = 0
+
+    cdef void _take_held(self, const HeldChain* held) noexcept nogil:
+        """Has the present chain be that which is held."""
+        cdef int i
+        self.chain.length = held.length
+        for i in range(held.length):
+            self.chain.steps[i] = held.steps[i]
+            self.chain.inverses[i] = self.graph.rows + (held.steps[i] - self.graph.rows ^ 1)
+
+    cdef int _count_together(self, HeldChain* held, int n) noexcept nogil:
+        """Counts the first of these chains and all behind it that share what it begins with.
+
+        Returns how many.
+        """
+        cdef LastStep lasts[MOST_TOGETHER]
+        cdef int i = 0, k
+        cdef bint is_wide = held.way == WAY_WIDE_FORWARD
+        self._take_held(held)
+        # The notes about the rows of a last step lie in one array of the scratch.
+        n = min(n, MOST_TOGETHER, 4 * self.scratch.n_entities // (self.scratch.n_entities + 7 >> 3))
+        if held.length == 1 or not (is_wide or (held.length == 3 and self.scratch.distinct)):
+            n = 1                             # there is nothing to share
+        while i < n:
+            if i and (held[i].way != held.way or held[i].length != held.length):
+                break
+            for k in range(held.length - 1):
+                if held[i].steps[k] != held.steps[k]:
+                    break
+            else:
+                lasts[i].step = held[i].steps[held.length - 1]
+                lasts[i].inverse = self.graph.rows + (lasts[i].step - self.graph.rows ^ 1)
+                lasts[i].heads = self.chain_heads + held[i].first_head
+                lasts[i].n_heads = held[i].n_heads
+                i += 1
+                continue
+            break
+        if is_wide:
+            count_wide(&self.scratch, &self.chain, lasts, i)
+        else:
+            count_narrow(&self.scratch, &self.chain, lasts, i)
+        return i
 
     cdef int before_pairs(self, int n_heads, bint is_chain, int way) except -1 nogil:
         """Called before heads over two variables are counted; returns the way to count a chain."""
         return way
 
-    cdef int64_t _count_pairs_by_search(
-        self, Body* body, int32_t source, int32_t end, int n_heads
+    cdef void _count_pairs_by_search(
+        self, Body* body, int32_t source, int32_t end, int first_head
     ) noexcept nogil:
+        """Counts the heads of chains from the first on."""
         cdef Domain domain
         cdef int64_t i, n, row, total = 0
         cdef uint32_t edge
@@ -568,7 +679,7 @@ cdef class Counter:
                 plan_steps(&self.search)
             n = list_values(&self.search, end)
             total += n
-            for k in range(n_heads if n else 0):
+            for k in range(first_head, self.n_chain_heads if n else first_head):
                 head = &self.chain_heads[k]
                 rows = head.forward
                 if rows == NULL:
@@ -584,13 +695,26 @@ cdef class Counter:
                 elif row >= 0:
                     head.decided += n
             self.search.binding[source] = -1
-        return total
+        for k in range(first_head, self.n_chain_heads):
+            self.chain_heads[k].predictions = total
 
 
-cdef void* _taken(size_t n_bytes) except NULL:
-    """Zeros on a cache line's border, every page taken now: what is planned is held from here on."""
-    cdef void* block = NULL
-    if posix_memalign(&block, 64, max(n_bytes, 1)) != 0:
-        raise MemoryError
-    memset(block, 0, n_bytes)
-    return block
+cdef int _by_steps(const void* one, const void* other) noexcept nogil:
+    """Narrow before wide, short before long, then by steps."""
+    cdef const HeldChain* a = <const HeldChain*>one
+    cdef const HeldChain* b = <const HeldChain*>other
+    cdef int i
+    if a.way != b.way:
+        return 1 if a.way > b.way else -1
+    if a.length != b.length:
+        return 1 if a.length > b.length else -1
+    for i in range(a.length):
+        if a.steps[i] != b.steps[i]:
+            return 1 if a.steps[i] > b.steps[i] else -1
+    return 0
+
+
+cdef inline void* _next(unsigned char** at, size_t n_bytes) noexcept nogil:
+    cdef void* found = at[0]
+    at[0] += n_bytes
+    return found

@@ -22,6 +22,20 @@ cdef int64_t count_keys(const CSR* rows, const int32_t* entities, int64_t n) noe
     return found
 
 
+cdef int64_t sum_of_keys(
+    const CSR* rows, const int32_t* entities, const int32_t* counts, int64_t n
+) noexcept nogil:
+    """The counts of those of these entities that have a row, summed."""
+    cdef int64_t i, found = 0
+    if rows.bits != NULL:
+        for i in range(n):
+            found += counts[i] & -<int32_t>(rows.bits[entities[i] >> 6] >> (entities[i] & 63) & 1)
+    else:
+        for i in range(n):
+            found += counts[i] if find_row(rows, entities[i]) >= 0 else 0
+    return found
+
+
 cdef int64_t keep_keys(const CSR* rows, int32_t* entities, int64_t n) noexcept nogil:
     """Keeps of these entities those that have a row; returns how many."""
     cdef int64_t i, kept = 0
@@ -60,11 +74,11 @@ cdef void share_ends(
             continue
         scratch.withheld[entity] = 0
         for head in range(n_heads):
-            if _looks_at_ends(&heads[head], last) and is_key(heads[head].backward, entity):
+            if looks_at_ends(&heads[head], last) and is_key(heads[head].backward, entity):
                 heads[head].decided += n
 
 
-cdef inline bint _looks_at_ends(const ChainHead* head, const CSR* last) noexcept nogil:
+cdef inline bint looks_at_ends(const ChainHead* head, const CSR* last) noexcept nogil:
     """Whether the ends of a chain decide its predictions, some of them and not all."""
     return head.at_end and head.backward != NULL and head.backward != last
 
@@ -73,7 +87,7 @@ cdef int n_at_end(const ChainHead* heads, int n_heads, const CSR* last) noexcept
     """How many heads ends have to be counted for."""
     cdef int head, n = 0
     for head in range(n_heads):
-        n += _looks_at_ends(&heads[head], last)
+        n += looks_at_ends(&heads[head], last)
     return n
 
 

@@ -152,12 +152,16 @@ cdef class Evaluator(Counter):
         cdef Py_ssize_t rule = 0, first, i
         cdef const int32_t* columns
         cdef int n_atoms
+        self.n_held = self.n_chain_heads = 0
+        self.holds = True
         while rule < rules.n_rules:
             first = rule
             columns = body_of(rules, rule, &n_atoms)
             while rule < rules.n_rules and rules.rule_body[rule] == rules.rule_body[first]:
                 rule += 1
             self.count_body(columns, n_atoms, first, rule)
+        self.count_held()
+        self.holds = False
         for i in range(n_written):
             rule = self.order[i]
             columns = body_of(rules, rule, &n_atoms)

@@ -25,6 +25,7 @@ cdef extern from "evaluate/_lanes.h":
         uint32_t* touched
         int32_t* list
         int64_t n
+        uint32_t epoch
 
 
 cdef enum:
@@ -67,9 +68,10 @@ cdef struct Scratch:
     Follow follow                 # told each entity that a rule goes on to; NULL: nobody asks
     void* follower
     uint64_t edges                # edges touched, for the benchmarks
-    bint wide                     # whether the three levels below are there
-    uint32_t lane_epoch
+    bint wide                     # whether what follows is there
     pff_level levels[3]
+    int32_t* sources              # of a chain, in the order in which they are taken
+    const CSR* ordered            # the step whose sources these are; NULL: of none
 
 
 cdef inline void* grown(void* block, size_t n_bytes) except NULL:
@@ -89,18 +91,6 @@ cdef inline uint32_t next_epoch(Scratch* scratch) noexcept nogil:
             scratch.stamp[i] = 0
         scratch.epoch = 1
     return scratch.epoch
-
-
-cdef inline uint32_t next_lane_epoch(Scratch* scratch) noexcept nogil:
-    cdef int64_t i
-    cdef int level
-    scratch.lane_epoch += 1
-    if scratch.lane_epoch == 0:
-        for level in range(3):
-            for i in range(scratch.n_entities):
-                scratch.levels[level].touched[i] = 0
-        scratch.lane_epoch = 1
-    return scratch.lane_epoch
 
 
 cdef inline void goes_on(const Scratch* scratch, int32_t entity) noexcept nogil:
@@ -164,6 +154,8 @@ cdef struct ChainHead:
     const CSR* backward
     int64_t support
     int64_t decided
+    int64_t predictions
+    int32_t rule
     bint at_end                  # whether the other end is the functional variable
 
 
@@ -174,6 +166,34 @@ cdef enum:
     WAY_BACKWARD = 2
     WAY_WIDE_FORWARD = 3
     WAY_WIDE_BACKWARD = 4
+
+
+cdef enum:
+    MOST_HELD_STEPS = 3           # of a chain that is held back, to be counted with others
+    MOST_TOGETHER = 16            # chains that share all steps but the last, counted at once
+
+
+# A chain with all its heads, as it is held until those like it are known.
+cdef struct HeldChain:
+    const CSR* steps[MOST_HELD_STEPS]
+    uint8_t length
+    uint8_t way
+    int32_t first_head            # of the heads of chains
+    int32_t n_heads
+
+
+# The last step of a chain, and the heads over it.
+cdef struct LastStep:
+    const CSR* step
+    const CSR* inverse
+    ChainHead* heads
+    int n_heads
+    int64_t total                 # predictions
+    int n_at_end                  # heads that ends are counted for
+    bint by_ends                  # whether sources are counted by end until all are done
+    bint at_source                # whether sources decide predictions of some head
+    bint leads_back               # whether an edge leads back to where one of the step before came from
+    uint8_t* rows_back            # and which rows have such an edge: a bit each
 
 
 # --- work ----------------------------------------------------------------------------------------
@@ -216,6 +236,8 @@ cdef inline bint is_pair(const Head* head) noexcept nogil:
 cdef class Counter:
     cdef GraphView graph
     cdef Scratch scratch
+    cdef void* scratch_block
+    cdef size_t scratch_size
     cdef Search search
     cdef Chain chain
     cdef int capacity             # atoms of a body that the search has room for
@@ -239,7 +261,10 @@ cdef class Counter:
     cdef Atom* atoms
     cdef Head* heads
     cdef ChainHead* chain_heads
-    cdef int32_t* chain_rules
+    cdef int32_t n_chain_heads
+    cdef HeldChain* held
+    cdef int32_t n_held
+    cdef bint holds               # whether chains are held back until `count_held`
     cdef int64_t* predictions
     cdef int64_t* support
     cdef int64_t* unknown
@@ -270,6 +295,11 @@ cdef class Counter:
         self, const int32_t* columns, int n_atoms, Py_ssize_t first, Py_ssize_t last
     ) except -1 nogil
     cdef int before_heads(self, const Body* body, int32_t left, int32_t right) except -1 nogil
+    cdef bint hold_chain(self, int first_head) noexcept nogil
+    cdef void count_held(self) noexcept nogil
+    cdef void _take_held(self, const HeldChain* held) noexcept nogil
+    cdef int _count_together(self, HeldChain* held, int n) noexcept nogil
+    cdef void take_chain_counts(self, int first_head, int end) noexcept nogil
     cdef int before_pairs(self, int n_heads, bint is_chain, int way) except -1 nogil
     cdef const CSR* zero_rows(self, const Head* head) noexcept nogil
     cdef bint known(self, const Head* head, int32_t left, int32_t right) noexcept nogil
@@ -283,8 +313,8 @@ cdef class Counter:
     cdef int _count_pairs(
         self, Body* body, int32_t source, int32_t end, Py_ssize_t first, Py_ssize_t last
     ) except -1 nogil
-    cdef int64_t _count_pairs_by_search(
-        self, Body* body, int32_t source, int32_t end, int n_heads
+    cdef void _count_pairs_by_search(
+        self, Body* body, int32_t source, int32_t end, int first_head
     ) noexcept nogil
 
 

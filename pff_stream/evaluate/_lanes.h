@@ -19,53 +19,69 @@ typedef uint64_t pff_vector __attribute__((vector_size(64), aligned(64), may_ali
 #define PFF_VERSIONS __attribute__((unused))
 #endif
 
-/* A level of entities: vectors, the epoch at which each was touched last, and the touched ones. */
+/* A level of entities: vectors, the epoch at which each was touched last, and the touched ones.
+ * What an entity has holds only where it was touched in the level's present epoch. */
 typedef struct {
     pff_vector *vectors;
     pff_vector *twice;      /* sources that reached the entity from more than one predecessor */
     uint32_t *touched;
-    int32_t *list;
+    int32_t *list;          /* with room for one more than there are entities */
     int64_t n;
+    uint32_t epoch;
 } pff_level;
+
+/* A new epoch: nothing is touched. */
+static inline void pff_open(pff_level *level, int64_t n_entities) {
+    level->n = 0;
+    if (++level->epoch == 0) {
+        memset(level->touched, 0, n_entities * sizeof(uint32_t));
+        level->epoch = 1;
+    }
+}
+
+/* An edge is as often the first to its end as not: what is decided by a mask costs less than a
+ * branch that is guessed wrongly. What was written before the present epoch is masked out. */
+#define PFF_KEPT(level, value) (-(uint64_t)((level)->touched[value] == (level)->epoch))
+
+#define PFF_TOUCH(level, value, kept, count) do { \
+    (level)->touched[value] = (level)->epoch; \
+    (level)->list[count] = value; \
+    count += 1 + (int64_t)(kept); \
+} while (0)
 
 /* to[value] |= source, for every value but `skip`. */
 PFF_VERSIONS
-static void pff_spread(pff_level *to, uint32_t epoch, const pff_vector *from,
-                       const int32_t *values, int64_t n, int32_t skip) {
+static void pff_spread(pff_level *to, const pff_vector *from, const int32_t *values, int64_t n,
+                       int32_t skip) {
     const pff_vector source = *from;
     int64_t count = to->n;
     for (int64_t i = 0; i < n; i++) {
         const int32_t value = values[i];
+        uint64_t kept;
         if (value == skip) continue;
-        if (to->touched[value] == epoch) {
-            to->vectors[value] |= source;
-        } else {
-            to->touched[value] = epoch;
-            to->vectors[value] = source;
-            to->list[count++] = value;
-        }
+        kept = PFF_KEPT(to, value);
+        to->vectors[value] = (to->vectors[value] & kept) | source;
+        PFF_TOUCH(to, value, kept, count);
     }
     to->n = count;
 }
 
 /* The same, and remembers the sources that were there already. */
 PFF_VERSIONS
-static void pff_spread_counting(pff_level *to, uint32_t epoch, const pff_vector *from,
-                                const int32_t *values, int64_t n, int32_t skip) {
+static void pff_spread_counting(pff_level *to, const pff_vector *from, const int32_t *values,
+                                int64_t n, int32_t skip) {
     const pff_vector source = *from;
     int64_t count = to->n;
     for (int64_t i = 0; i < n; i++) {
         const int32_t value = values[i];
+        pff_vector before;
+        uint64_t kept;
         if (value == skip) continue;
-        if (to->touched[value] == epoch) {
-            to->twice[value] |= to->vectors[value] & source;
-            to->vectors[value] |= source;
-        } else {
-            to->touched[value] = epoch;
-            to->vectors[value] = source;
-            to->twice[value] ^= to->twice[value];
-            to->list[count++] = value;
-        }
+        kept = PFF_KEPT(to, value);
+        before = to->vectors[value] & kept;
+        to->twice[value] = (to->twice[value] & kept) | (before & source);
+        to->vectors[value] = before | source;
+        PFF_TOUCH(to, value, kept, count);
     }
     to->n = count;
 }
@@ -73,27 +89,21 @@ static void pff_spread_counting(pff_level *to, uint32_t epoch, const pff_vector 
 /* to[value] |= source without those sources for which `value` is the only predecessor of the entity
  * that is spread: mark[value] == entity says that it is a predecessor, `before` who passed it. */
 PFF_VERSIONS
-static void pff_spread_withholding(pff_level *to, uint32_t epoch, const pff_vector *from,
-                                   const pff_vector *twice, const pff_level *before,
-                                   const int32_t *mark, int32_t entity,
+static void pff_spread_withholding(pff_level *to, const pff_vector *from, const pff_vector *twice,
+                                   const pff_level *before, const int32_t *mark, int32_t entity,
                                    const int32_t *values, int64_t n) {
     const pff_vector source = *from;
     const pff_vector single = source & ~*twice;
     int64_t count = to->n;
     for (int64_t i = 0; i < n; i++) {
         const int32_t value = values[i];
-        pff_vector passed;
+        pff_vector passed = source;
+        uint64_t kept;
         if (value == entity) continue;
-        passed = source;
-        if (mark[value] == entity && before->touched[value] == epoch)
-            passed &= ~(before->vectors[value] & single);
-        if (to->touched[value] == epoch) {
-            to->vectors[value] |= passed;
-        } else {
-            to->touched[value] = epoch;
-            to->vectors[value] = passed;
-            to->list[count++] = value;
-        }
+        if (mark[value] == entity) passed &= ~(before->vectors[value] & single);
+        kept = PFF_KEPT(to, value);
+        to->vectors[value] = (to->vectors[value] & kept) | passed;
+        PFF_TOUCH(to, value, kept, count);
     }
     to->n = count;
 }
@@ -105,27 +115,33 @@ static inline int pff_any_single(const pff_vector *from, const pff_vector *twice
     return any != 0;
 }
 
-static inline void pff_set_lane(pff_level *to, uint32_t epoch, int32_t value, int lane) {
+static inline void pff_set_lane(pff_level *to, int32_t value, int lane) {
     uint64_t *words = (uint64_t *)&to->vectors[value];
-    if (to->touched[value] != epoch) {
-        to->touched[value] = epoch;
+    if (to->touched[value] != to->epoch) {
+        to->touched[value] = to->epoch;
         for (int w = 0; w < PFF_WORDS; w++) words[w] = 0;
         to->list[to->n++] = value;
     }
     words[lane >> 6] |= UINT64_C(1) << (lane & 63);
 }
 
-static inline void pff_clear_lane(pff_level *at, uint32_t epoch, int32_t value, int lane) {
-    if (at->touched[value] == epoch) {
-        ((uint64_t *)&at->vectors[value])[lane >> 6] &= ~(UINT64_C(1) << (lane & 63));
-        if (at->twice)
-            ((uint64_t *)&at->twice[value])[lane >> 6] &= ~(UINT64_C(1) << (lane & 63));
+/* Of a level that counts, `counted` clears what was counted, too. */
+static inline void pff_clear_lane(pff_level *at, int32_t value, int lane, int counted) {
+    if (at->touched[value] == at->epoch) {
+        const uint64_t others = ~(UINT64_C(1) << (lane & 63));
+        ((uint64_t *)&at->vectors[value])[lane >> 6] &= others;
+        if (counted) ((uint64_t *)&at->twice[value])[lane >> 6] &= others;
     }
 }
 
-static inline int pff_has_lane(const pff_level *at, uint32_t epoch, int32_t value, int lane) {
-    return at->touched[value] == epoch &&
-           (((const uint64_t *)&at->vectors[value])[lane >> 6] >> (lane & 63) & 1);
+/* How many of these values the source of a lane reaches. */
+static inline int64_t pff_reached(const pff_level *at, const int32_t *values, int64_t n, int lane) {
+    const uint64_t *words = (const uint64_t *)at->vectors + (lane >> 6);
+    int64_t found = 0;
+    for (int64_t i = 0; i < n; i++)
+        found += (at->touched[values[i]] == at->epoch) &
+                 (words[PFF_WORDS * (int64_t)values[i]] >> (lane & 63));
+    return found;
 }
 
 static inline int64_t pff_count_lanes(const pff_level *at) {
@@ -137,15 +153,15 @@ static inline int64_t pff_count_lanes(const pff_level *at) {
     return total;
 }
 
-/* As pff_count_lanes, and adds to counts[entity] how many sources reach each entity. */
+/* As pff_count_lanes, and counts[i] becomes how many sources reach the entity list[i]. */
 PFF_VERSIONS
-static int64_t pff_add_lanes(const pff_level *at, int32_t *counts) {
+static int64_t pff_count_each(const pff_level *at, int32_t *counts) {
     int64_t total = 0;
     for (int64_t i = 0; i < at->n; i++) {
         const uint64_t *words = (const uint64_t *)&at->vectors[at->list[i]];
         int32_t n = 0;
         for (int w = 0; w < PFF_WORDS; w++) n += __builtin_popcountll(words[w]);
-        counts[at->list[i]] += n;
+        counts[i] = n;
         total += n;
     }
     return total;

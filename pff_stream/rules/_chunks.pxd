@@ -7,7 +7,7 @@ cdef enum:
     KEYS_BYTES = 2 * LINE_BYTES + 256
 
 cdef struct Record:
-    # One rule on its way from the runs to a chunk: keys as in `chunk.rule_keys`.
+    # One rule on its way from the runs to a chunk: keys as in `keys.rule_keys`, that of the body as `keys.sorted_keys`.
     const uint8_t *body
     const uint8_t *head
     const uint8_t *text
@@ -18,6 +18,18 @@ cdef struct Record:
     uint64_t source
     int64_t support
     double confidence
+
+cdef enum:
+    MOST_TURNED = 8               # atoms of a body that is sorted by the lesser of its two directions
+    TURNED = 1                    # the last byte of a body's key: its atoms come from the last to the first
+
+# The atoms of a body that is a chain, and the numbers that its variables have from the other end.
+cdef struct TurnedBody:
+    const uint8_t *atoms[MOST_TURNED]
+    int n_atoms
+    uint8_t numbers[MOST_TURNED + 2]
+
+cdef bint find_turned(const uint8_t *key, TurnedBody *turned) noexcept nogil
 
 cdef struct Column:
     uint8_t *data
@@ -43,6 +55,8 @@ cdef class ChunkBuilder:
     cdef int _allocate(self) except -1
     cdef int add(self, const Record *record) except -1
     cdef int close(self) except -1
-    cdef int _add_body(self, const uint8_t *key) except -1
-    cdef const uint8_t *_add_atom(self, Column *column, const uint8_t *key) except NULL
+    cdef int _add_body(self, const uint8_t *key, uint32_t length) except -1
+    cdef const uint8_t *_add_atom(
+        self, Column *column, const uint8_t *key, const uint8_t *numbers
+    ) except NULL
     cdef int32_t _name(self, const uint8_t *name, size_t length) except -1

@@ -70,6 +70,47 @@ cdef inline void put_u32(Column *column, uint32_t value) noexcept:
     put(column, &value, 4)
 
 
+cdef bint find_turned(const uint8_t *key, TurnedBody *turned) noexcept nogil:
+    """Whether a body is a chain of two atoms or more as it is written; then fills `turned`.
+
+    It is without constants and inequalities, each atom goes on from the one before, and no variable
+    comes back. Turned twice, it is as it was.
+    """
+    cdef int n = 65535 - ((<int>key[0] << 8) | key[1])
+    cdef int i, k
+    cdef uint8_t left, right, next = 0
+    if n < 2 or n > MOST_TURNED or key[2]:
+        return False
+    key += 3
+    for i in range(n):
+        turned.atoms[i] = key
+        key += strlen(<const char *>key)
+        left, right = key[1], key[2]
+        if key == turned.atoms[i]:
+            return False                      # an inequality
+        if i == 0:
+            if left != 1 or right != 2:
+                return False
+        else:
+            if left == i + 2:
+                left = right
+            elif right != i + 2:
+                return False
+            if left != i + 1 and not (i == 1 and left == 1):
+                return False
+        key += 3
+    turned.n_atoms = n
+    for i in range(n + 2):
+        turned.numbers[i] = 0
+    for i in range(n - 1, -1, -1):
+        key = turned.atoms[i] + strlen(<const char *>turned.atoms[i])
+        for k in range(1, 3):
+            if not turned.numbers[key[k]]:
+                next += 1
+                turned.numbers[key[k]] = next
+    return True
+
+
 cdef class ChunkBuilder:
     """The chunk that is being filled, and what the index says about all of them.
 
@@ -125,10 +166,10 @@ cdef class ChunkBuilder:
             self.last_body_bytes = record.body_bytes
             self.bodies += 1
         if not same or self.n_bodies == 0:
-            self._add_body(record.body)
+            self._add_body(record.body, record.body_bytes)
         if same:
             self.filters = filters            # the same body again, in a new chunk
-        self._add_atom(&columns[HEADS], record.head)
+        self._add_atom(&columns[HEADS], record.head, NULL)
         put_u32(&columns[RULE_BODY], <uint32_t>self.n_bodies - 1)
         put(&columns[SOURCES], &record.source, 8)
         put(&columns[FLAGS], &flags, 1)
@@ -171,13 +212,20 @@ cdef class ChunkBuilder:
         self.weight = 0
         return 0
 
-    cdef int _add_body(self, const uint8_t *key) except -1:
+    cdef int _add_body(self, const uint8_t *key, uint32_t length) except -1:
         cdef uint32_t n_atoms = 65535 - ((<uint32_t>key[0] << 8) | key[1])
         cdef bint constant = key[2]
+        cdef TurnedBody turned
         cdef uint32_t i
-        key += 3
-        for i in range(n_atoms):
-            key = self._add_atom(&self.columns[ATOMS], key)
+        if key[length - 1] == TURNED and find_turned(key, &turned):
+            for i in range(n_atoms):
+                self._add_atom(
+                    &self.columns[ATOMS], turned.atoms[n_atoms - 1 - i], turned.numbers
+                )
+        else:
+            key += 3
+            for i in range(n_atoms):
+                key = self._add_atom(&self.columns[ATOMS], key, NULL)
         put_u32(&self.columns[BODY_ENDS], <uint32_t>(self.columns[ATOMS].used // 12))
         self.n_bodies += 1
         if n_atoms <= 1 or (constant and n_atoms <= 2):
@@ -187,8 +235,13 @@ cdef class ChunkBuilder:
         self.max_body_atoms = max(self.max_body_atoms, n_atoms)
         return 0
 
-    cdef const uint8_t *_add_atom(self, Column *column, const uint8_t *key) except NULL:
-        """Appends relation, term, term of one atom key; answers the place behind it."""
+    cdef const uint8_t *_add_atom(
+        self, Column *column, const uint8_t *key, const uint8_t *numbers
+    ) except NULL:
+        """Appends relation, term, term of one atom key; answers the place behind it.
+
+        `numbers`: other ones for its variables, as they stand in the key.
+        """
         cdef int32_t codes[3]
         cdef size_t length = strlen(<const char *>key)
         cdef int i
@@ -202,7 +255,7 @@ cdef class ChunkBuilder:
                 codes[i] = -1 - self._name(key + 1, length)
                 key += length + 2
             else:
-                codes[i] = <int32_t>key[0] - 1
+                codes[i] = <int32_t>(numbers[key[0]] if numbers != NULL else key[0]) - 1
                 key += 1
         put(column, codes, 12)
         return key

@@ -80,6 +80,7 @@ cdef class SortedRuns:
     cdef uint32_t add_head(self, const uint8_t *text, uint32_t length, uint64_t hashed) noexcept nogil
     cdef uint32_t add_body(self, const uint8_t *text, uint32_t length, uint64_t hashed) noexcept nogil
     cdef uint8_t *new_key(self) noexcept nogil
+    cdef size_t _finish_key(self, uint8_t *key, size_t length) noexcept nogil
     cdef void set_key(self, uint32_t entry, size_t length) noexcept nogil
     cdef void add_rule(
         self, uint32_t head, uint32_t body, uint64_t source, int64_t support, double confidence,

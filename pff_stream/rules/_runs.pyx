@@ -9,9 +9,11 @@ others (`_run_file`). With a single run nothing is written.
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcmp, memcpy, memset, strlen
 
-from pff_stream.rules._chunks cimport KEYS_BYTES, ChunkBuilder, Record
+from pff_stream.rules._chunks cimport (
+    KEYS_BYTES, TURNED, ChunkBuilder, Record, TurnedBody, find_turned
+)
 from pff_stream.rules._run_file cimport RunFile, compare_bytes, cursor_bytes
 
 from pff_stream.rules._run_file import RUN_FILE_BYTES
@@ -221,8 +223,32 @@ cdef class SortedRuns:
         return self.arena + self.used
 
     cdef void set_key(self, uint32_t entry, size_t length) noexcept nogil:
+        length = self._finish_key(self.new_key(), length)
         self.body_at(entry).key_bytes = <uint32_t>length
         self.used = (self.used + length + 7) & ~<size_t>7
+
+    cdef size_t _finish_key(self, uint8_t *key, size_t length) noexcept nogil:
+        """Makes it the key that bodies are sorted by, see `keys.sorted_keys`; returns its length."""
+        cdef TurnedBody turned
+        cdef const uint8_t *atom
+        cdef uint8_t *to = self.head_key
+        cdef size_t n
+        cdef int i
+        if length == 0:
+            return 0
+        key[length] = 0
+        if find_turned(key, &turned):
+            for i in range(turned.n_atoms - 1, -1, -1):
+                atom = turned.atoms[i]
+                n = strlen(<const char *>atom) + 1
+                memcpy(to, atom, n)
+                to[n] = turned.numbers[atom[n]]
+                to[n + 1] = turned.numbers[atom[n + 1]]
+                to += n + 2
+            if memcmp(self.head_key, key + 3, length - 3) < 0:
+                memcpy(key + 3, self.head_key, length - 3)
+                key[length] = TURNED
+        return length + 1
 
     cdef void _enter(self, Slot *slots, uint64_t hashed, uint32_t entry) noexcept nogil:
         cdef size_t slot = hashed & (self.n_slots - 1)

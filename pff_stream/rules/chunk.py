@@ -195,10 +195,10 @@ def build_chunk(
     A rule with a text that is not empty is flagged as ambiguous.
     """
     # Only rules with several readings come this way: workers start without this module.
-    from pff_stream.rules.keys import inequalities, name_hash, rule_keys, variable_numbers
+    from pff_stream.rules.keys import inequalities, name_hash, sorted_keys, variable_numbers
 
     sources = range(len(rules)) if sources is None else sources
-    keys = [rule_keys(rule) for rule in rules]
+    keys = [sorted_keys(rule) for rule in rules]
     order = sorted(range(len(rules)), key=lambda at: (*keys[at], sources[at]))
     names: dict[bytes, int] = {}
     atoms: list[int] = []

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pff_stream.rules.rule import Atom, Rule, Term, Variable
 
 CONSTANT_TAG = b"\x7f"
+MOST_TURNED = 8
+"""Atoms of a chain whose two directions are one in the order of the rule file."""
 _MASK = (1 << 64) - 1
 _NUMBER_KEYS = tuple(bytes((1 + number,)) for number in range(64))
 
@@ -33,6 +35,19 @@ def rule_keys(rule: Rule) -> tuple[bytes, bytes]:
         b"\x01" if constant else b"\x00"
     )
     return start + b"".join((*atoms, *filters)), _atom_key(rule.head, numbers)
+
+
+def sorted_keys(rule: Rule) -> tuple[bytes, bytes]:
+    """The keys of a rule that the rule file is sorted by.
+
+    A body that is a chain as it is written has two directions; its key is that of the lesser, so
+    that both directions of one chain follow each other. The last byte says whether it was turned.
+    """
+    body, head = rule_keys(rule)
+    turned = _turned(body)
+    if turned is not None and turned < body:
+        return turned + b"\x01", head
+    return body + b"\x00", head
 
 
 def variable_numbers(rule: Rule) -> dict[Variable, int]:
@@ -78,6 +93,32 @@ def name_hash(name: bytes) -> int:
     value ^= value >> 29
     value = value * 0xBF58476D1CE4E5B9 & _MASK
     return value ^ value >> 32
+
+
+def _turned(key: bytes) -> bytes | None:
+    """The key of a chain of two atoms or more, as it is from its other end; None for others."""
+    n_atoms = 65535 - int.from_bytes(key[:2], "big")
+    if not 2 <= n_atoms <= MOST_TURNED or key[2]:
+        return None
+    atoms: list[tuple[bytes, int, int]] = []
+    at = 3
+    for number in range(n_atoms):
+        end = key.index(0, at)
+        relation, left, right = key[at:end], key[end + 1], key[end + 2]
+        known = left + right - (number + 2)
+        goes_on = known in (1, 2) if number == 1 else known == number + 1
+        if number == 0:
+            goes_on = (left, right) == (1, 2)
+        if not relation or number + 2 not in (left, right) or not goes_on:
+            return None
+        atoms.append((relation, left, right))
+        at = end + 3
+    numbers: dict[int, int] = {}
+    parts = [key[:3]]
+    for relation, *terms in reversed(atoms):
+        codes = bytes(numbers.setdefault(term, len(numbers) + 1) for term in terms)
+        parts.append(relation + b"\x00" + codes)
+    return b"".join(parts)
 
 
 def _atom_key(atom: Atom, numbers: Mapping[Variable, int]) -> bytes:

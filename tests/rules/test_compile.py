@@ -25,7 +25,7 @@ from pff_stream.rules.compile import (
     compile_rules,
 )
 from pff_stream.rules.formats.anyburl import read_rule
-from pff_stream.rules.keys import name_hash, rule_keys
+from pff_stream.rules.keys import name_hash, sorted_keys
 from pff_stream.settings.models import MOST_CHUNK_RULES
 from tests.rules.compiled import (
     FullDisk,
@@ -130,8 +130,8 @@ def test_rules_lie_in_the_order_of_their_keys() -> None:
     order = [int(source) for chunk in chunks for source in chunk.sources]
     keys = {}
     for ordinal in order:
-        result: Any = read_rule(texts[ordinal])
-        keys[ordinal] = (*rule_keys(getattr(result, "readings", (result,))[0].rule()), ordinal)
+        read: Any = read_rule(texts[ordinal])
+        keys[ordinal] = (*sorted_keys(getattr(read, "readings", (read,))[0].rule()), ordinal)
     assert order == sorted(keys, key=lambda ordinal: keys[ordinal])
     assert report.bodies == len({body for body, _, _ in keys.values()})
     for chunk in chunks:
