@@ -53,6 +53,7 @@ cdef class Evaluator(Counter):
     ):
         Counter.__init__(self, graph, semantics, options, **more)
         self.max_examples = options.max_examples
+        self.after_left, self.after_right = options.after
         self.results = ResultBuffer(buffer_bytes, self.sorts_results())
 
     def __dealloc__(self):
@@ -268,6 +269,8 @@ cdef class Evaluator(Counter):
             right = rows.keys[i] if head.right >= 0 else head.right_entity
             if self.scratch.distinct and rows.keys[i] == constant:
                 continue
+            if rows.keys[i] <= self._listed_value(head):
+                continue
             if self.known(head, left, right):
                 continue
             if self.partial and not self.is_decided(head, left, right):
@@ -290,6 +293,10 @@ cdef class Evaluator(Counter):
             return 0
         return self._write_values(rule, body, max(head.left, head.right))
 
+    cdef int32_t _listed_value(self, const Head* head) noexcept nogil:
+        """The last value of the head's only variable that was listed before; -1: none."""
+        return self.after_left if head.left >= 0 else self.after_right
+
     cdef void _free(self, const Body* body) noexcept nogil:
         cdef int i
         for i in range(body.n_variables):
@@ -304,6 +311,8 @@ cdef class Evaluator(Counter):
         cdef bint planned = False
         for i in range(domain.n_items):
             value = domain.items[i]
+            if value <= self._listed_value(head):
+                continue
             goes_on(&self.scratch, value)
             left = value if head.left >= 0 else head.left_entity
             right = value if head.right >= 0 else head.right_entity
@@ -365,6 +374,8 @@ cdef class Evaluator(Counter):
         domain = domain_of(&self.search, head.left)
         for i in range(domain.n_items):
             subject = domain.items[i]
+            if subject < self.after_left:
+                continue
             goes_on(&self.scratch, subject)
             if not admissible(&self.search, head.left, subject):
                 continue
@@ -383,7 +394,9 @@ cdef class Evaluator(Counter):
             if row >= 0:
                 for edge in range(known.offsets[row], known.offsets[row + 1]):
                     self.scratch.stamp[known.values[edge]] = 0
-            n = _keep_stamped(&self.scratch, n)
+            n = _keep_stamped(
+                &self.scratch, n, self.after_right if subject == self.after_left else -1
+            )
             if self.partial and head.place:       # a violation is decided: the relation is there
                 n = keep_keys(self.decided_keys(head), self.scratch.near, n)
             n = _least(self.scratch.near, n, wanted - written)
@@ -399,10 +412,11 @@ cdef class Evaluator(Counter):
         return 0
 
 
-cdef int64_t _keep_stamped(Scratch* scratch, int64_t n) noexcept nogil:
+cdef int64_t _keep_stamped(Scratch* scratch, int64_t n, int32_t after) noexcept nogil:
+    """Keeps those that are stamped and behind `after`."""
     cdef int64_t i, kept = 0
     for i in range(n):
-        if scratch.stamp[scratch.near[i]] == scratch.epoch:
+        if scratch.stamp[scratch.near[i]] == scratch.epoch and scratch.near[i] > after:
             scratch.near[kept] = scratch.near[i]
             kept += 1
     return kept

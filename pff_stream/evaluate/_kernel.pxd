@@ -380,6 +380,8 @@ cdef inline const int32_t* body_of(
 
 cdef class Evaluator(Counter):
     cdef int64_t max_examples
+    cdef int32_t after_left       # violations are listed behind this one; -1: from the first on
+    cdef int32_t after_right
     cdef ResultBuffer results
     cdef uint32_t* order          # the rules to write, by source, and room to sort them
     cdef uint32_t* spare
@@ -407,6 +409,7 @@ cdef class Evaluator(Counter):
     cdef int _write_values(self, Py_ssize_t rule, Body* body, int32_t variable) except -1 nogil
     cdef Domain _candidates(self, const Body* body, int32_t variable) noexcept nogil
     cdef int _write_pairs(self, Py_ssize_t rule, Body* body) except -1 nogil
+    cdef int32_t _listed_value(self, const Head* head) noexcept nogil
     cdef void _free(self, const Body* body) noexcept nogil
 
 

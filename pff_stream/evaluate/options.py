@@ -12,6 +12,17 @@ ALL_VIOLATIONS = (1 << 63) - 1
 """Of a rule, as many as there are."""
 
 
+class Page(NamedTuple):
+    """Some of the violations of a rule, which come by the ids of subject and object."""
+
+    most: int
+    after: tuple[int, int] = (-1, -1)
+    """They come behind this one; -1: the first ones."""
+
+
+EVERYTHING = Page(ALL_VIOLATIONS)
+
+
 class EvaluatorOptions(NamedTuple):
     """Names and numbers only: made once by whoever starts a run, and handed on as one."""
 
@@ -31,10 +42,12 @@ class EvaluatorOptions(NamedTuple):
     functional: tuple[tuple[bytes, str], ...] = ()
     """(relation, "subject" or "object") for relations whose functional variable the graph is not
     asked for."""
+    after: tuple[int, int] = (-1, -1)
+    """Violations that are written come behind this one, by the ids of subject and object."""
 
-    def listing(self) -> EvaluatorOptions:
-        """The same, but with all violations of a rule written."""
-        return self._replace(max_examples=ALL_VIOLATIONS)
+    def listing(self, page: Page = EVERYTHING) -> EvaluatorOptions:
+        """The same, but with all violations of a rule written, or a page of them."""
+        return self._replace(max_examples=page.most, after=page.after)
 
 
 def evaluator_options(

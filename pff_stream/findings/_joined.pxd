@@ -5,6 +5,23 @@ from pff_stream.findings._sorted cimport Sorter
 from pff_stream.report._record cimport Record
 from pff_stream.triples._graph cimport GraphView
 
+cdef enum:
+    TRIPLE_BYTES = 12
+    FRONT_BYTES = 17              # in front of a witness, as violations are sorted
+
+
+cdef inline void put_u32(unsigned char* at, uint32_t value) noexcept nogil:
+    at[0] = <unsigned char>(value >> 24)
+    at[1] = <unsigned char>(value >> 16)
+    at[2] = <unsigned char>(value >> 8)
+    at[3] = <unsigned char>value
+
+
+cdef inline uint32_t get_u32(const unsigned char* at) noexcept nogil:
+    return (
+        <uint32_t>at[0] << 24 | <uint32_t>at[1] << 16 | <uint32_t>at[2] << 8 | <uint32_t>at[3]
+    )
+
 
 # The violations of one triple.
 cdef struct Group:
@@ -21,6 +38,7 @@ cdef class Joined:
     cdef uint64_t n_entities
     cdef uint64_t n_relations
     cdef Sorter listed            # by triple, then by rank
+    cdef Sorter taken             # what `add` takes goes here
     cdef Sorter found             # in the order of findings
     cdef uint32_t most_reasons
     cdef dict entities            # names that the graph has not, and their numbers
@@ -31,6 +49,7 @@ cdef class Joined:
     cdef size_t used
     cdef size_t room
     cdef readonly uint64_t violations
+    cdef uint64_t left_out        # triples that were not kept, since they are not wanted
     # Of the triples of this rank only the first so many are wanted; 0: all.
     cdef uint32_t last_rank
     cdef size_t n_of_last

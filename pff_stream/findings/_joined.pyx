@@ -23,23 +23,8 @@ from pff_stream.report._record cimport EXAMPLES_BYTES, N_COUNTS, RECORD_BYTES, V
 from pff_stream.triples._graph cimport CSR, GraphView, find_row
 
 cdef enum:
-    TRIPLE_BYTES = 12
-    FRONT_BYTES = 17              # in front of a witness, as violations are sorted
     ATOM_BYTES = 12
     HELD = 1000                   # triples of the last rank, twice as many at times
-
-
-cdef inline void put_u32(unsigned char* at, uint32_t value) noexcept nogil:
-    at[0] = <unsigned char>(value >> 24)
-    at[1] = <unsigned char>(value >> 16)
-    at[2] = <unsigned char>(value >> 8)
-    at[3] = <unsigned char>value
-
-
-cdef inline uint32_t get_u32(const unsigned char* at) noexcept nogil:
-    return (
-        <uint32_t>at[0] << 24 | <uint32_t>at[1] << 16 | <uint32_t>at[2] << 8 | <uint32_t>at[3]
-    )
 
 
 cdef class Joined:
@@ -58,7 +43,7 @@ cdef class Joined:
     ):
         self.n_entities = n_entities
         self.n_relations = n_relations
-        self.listed = listed
+        self.listed = self.taken = listed
         self.found = found
         self.most_reasons = most_reasons
         self.entities, self.relations = {}, {}
@@ -160,7 +145,7 @@ cdef class Joined:
             put_u32(entry + TRIPLE_BYTES, <uint32_t>record.source)
             entry[16] = record.place
             memcpy(entry + FRONT_BYTES, payload + at + 8, stride - 8)
-            self.listed.add(entry, FRONT_BYTES + stride - 8)
+            self.taken.add(entry, FRONT_BYTES + stride - 8)
             at += stride
         self.violations += record.n_examples
         return 0
@@ -250,7 +235,7 @@ cdef class Joined:
                 for held in self.held_entries:
                     self.found.put(held)
                 self.held_entries = []
-                return total
+                return total + self.left_out
 
     cdef int _emit(self, const Group* group, bytes reasons, bint by_score) except -1:
         cdef uint32_t ids[3]

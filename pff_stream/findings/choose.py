@@ -50,19 +50,24 @@ def choose(
     list_from: Callable[[int], None],
     room: Callable[[int], int | None] = lambda violations: None,
     ahead: int = 1,
+    list_large: Callable[[int], bool] = lambda missing: False,
 ) -> int:
     """Chooses until there are `limit` triples (None: all rules); returns the rank of the last rule.
 
     -1 where no rule is violated. `list_from` adds the violations of the rules from a rank on to
     `joined`; `room` tells how many more may be listed beside those that are. Rules often predict
     the same: to begin with, `ahead` times as many violations are listed as triples are wanted.
+    `list_large` chooses the next rule, which has more violations than there is room for, and adds
+    what so many missing triples need of it; False where it cannot.
     """
     more = None if limit is None else ahead * limit
+    missing = 0 if limit is None else limit
     while True:
         first = order.n
         order.extend(more, room(order.violations))
         if order.n > first:
             list_from(first)
+        is_left_out = order.n == first and (order.is_all or not list_large(missing))
         if limit is None:
             return order.n - 1
         new = joined.new_by_rank(order.n)
@@ -72,6 +77,7 @@ def choose(
             last = int(reached[0])
             joined.keep_first(last, limit - int(so_far[last]) + int(new[last]))
             return order.with_repeats(last)
-        if order.is_all or order.n == first:
+        if order.is_all or is_left_out:
             return order.n - 1
-        more = 2 * (limit - int(new.sum(dtype=np.uint64)))
+        missing = limit - int(new.sum(dtype=np.uint64))
+        more = 2 * missing

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain
 from math import inf, log1p
 from typing import IO, TypeAlias
 
@@ -73,7 +74,7 @@ class ChosenRules:
     """Rules of the order by rank, as many as were chosen; files are closed by `stack`."""
 
     def __init__(self, order: Iterable[bytes], n_rules: int, folder: str, stack: ExitStack) -> None:
-        self._left = iter(order)
+        self._left: Iterator[bytes] = iter(order)
         self._next = next(self._left, None)
         self._rules, _ = stack.enter_context(temporary_file(folder))
         self._ends, _ = stack.enter_context(temporary_file(folder))
@@ -124,6 +125,23 @@ class ChosenRules:
             self._next = next(self._left, None)
         self._write(rules, ends)
         self.violations += found
+
+    def ahead(self, most: int) -> tuple[int, int]:
+        """Violations of the next rule, and how many rules it and those that repeat it are.
+
+        (0, 0) where there is none, or where they are more than `most`.
+        """
+        if self._next is None:
+            return 0, 0
+        entries = []
+        for entry in self._left:
+            entries.append(entry)
+            if len(entries) == most or not RankedRule.unpacked(entry).repeats:
+                break
+        self._left = chain(entries, self._left)
+        repeats = [RankedRule.unpacked(entry).repeats for entry in entries]
+        is_more = len(entries) == most and repeats[-1]
+        return (0, 0) if is_more else (RankedRule.unpacked(self._next).violations, 1 + sum(repeats))
 
     def with_repeats(self, rank: int) -> int:
         """The last rank of the rules that repeat this one, or this one."""

@@ -51,6 +51,17 @@ def violation_bytes(body_atoms: int, *, is_held: bool) -> int:
     return listed + 2 * (by_triple + (0 if is_held else joined))
 
 
+def page_bytes(body_atoms: int) -> int:
+    """What a violation takes in temporary files while its rule is listed page by page."""
+    witness = 12 * body_atoms
+    return 8 + witness + 2 * (4 + 17 + witness)
+
+
+def kept_bytes(body_atoms: int) -> int:
+    """What a triple that is wanted of such a rule takes: at times twice as many are kept."""
+    return 2 * 2 * (4 + _NAMES_BYTES + 17 + 12 * body_atoms)
+
+
 def shortlist_room(limit: int) -> int:
     """What the first rules in order are kept in, until `limit` findings are enough."""
     return min(limit * SHORTLISTED_BYTES, MOST_SHORTLISTED_BYTES)
@@ -161,7 +172,9 @@ __all__ = [
     "batches",
     "document_terms",
     "joining_terms",
+    "kept_bytes",
     "listing_terms",
+    "page_bytes",
     "ranking_terms",
     "violation_bytes",
 ]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING
 
 from pff_stream.checkpoint.spool import UnfinishedRun
-from pff_stream.evaluate.options import evaluator_options
+from pff_stream.evaluate.options import Page, evaluator_options
 from pff_stream.execute.files import OutputFile
 from pff_stream.execute.job import Job
 from pff_stream.files import _pages
@@ -30,7 +30,7 @@ from pff_stream.pipeline.findings import (
     place_sources,
     wanted_findings,
 )
-from pff_stream.pipeline.listing import Listing
+from pff_stream.pipeline.listing import Listing, SpoolFile
 from pff_stream.pipeline.suspicion import suspicions
 from pff_stream.plan.accuracy import Compared, compared
 from pff_stream.plan.sizes import (
@@ -94,6 +94,8 @@ class RulesWork(Work):
 
     unit = "rules"
     result_files = FOLDER_FILES
+    lists_pages = True
+    """Whether some of the violations of a rule can be listed, and others later."""
 
     def __init__(
         self,
@@ -212,6 +214,7 @@ class RulesWork(Work):
             if wanted is not None:
                 sources = place_sources(self.ready, self.graph)
                 finder = GraphFindings(wanted, self.ready, self._listing, sources)
+                finder.by_pages = self.lists_pages
                 formatters.append(held.enter_context(finder.ranked()))
             run = self._merged(formatters)
             if finder is not None:
@@ -314,9 +317,10 @@ class RulesWork(Work):
         return totals
 
     def _listing(
-        self, chosen: ChosenRules, first: int, spool: tuple[IO[bytes], str]
+        self, chosen: ChosenRules, first: int, spool: SpoolFile, page: Page
     ) -> ListedTasks:
-        return Listing((self.file, self.chunks), self.job, self.window, chosen, first, spool)
+        told = self.job, self.window, chosen, first, spool, page
+        return Listing((self.file, self.chunks), *told)
 
     def _header(self) -> RunHeader:
         ready = self.ready

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import IO, TypeAlias
+from typing import TypeAlias
 
 from pff_stream.checkpoint.texts import texts_of
 from pff_stream.errors import RefusedError
+from pff_stream.evaluate.options import EVERYTHING, Page
 from pff_stream.files import _pages
 from pff_stream.files.temporary import room_on_disk, temporary_file
 from pff_stream.findings._joined import Joined
@@ -25,11 +26,13 @@ from pff_stream.findings.found import Described, FoundFindings
 from pff_stream.findings.order import ChosenRules
 from pff_stream.findings.places import PlaceSources
 from pff_stream.findings.rule_order import RuleOrder
-from pff_stream.findings.terms import batches, holds_last, violation_bytes
+from pff_stream.findings.terms import batches, holds_last, kept_bytes, page_bytes, violation_bytes
 from pff_stream.findings.where import Places
 from pff_stream.inputs import GraphInput
 from pff_stream.limits.fence import planned_phase_held
 from pff_stream.pipeline.cut import CarryOut, ListedTasks, Ready
+from pff_stream.pipeline.large_rule import LargeRules
+from pff_stream.pipeline.listing import SpoolFile
 from pff_stream.report._pass import Formatter
 from pff_stream.report.found import FoundTotals
 from pff_stream.report.streams import Finding
@@ -40,8 +43,8 @@ from planner.sizes import format_size
 
 AHEAD = 2
 """Times as many violations are listed first as findings are wanted: it mostly saves a round."""
-MakesListing: TypeAlias = "Callable[[ChosenRules, int, tuple[IO[bytes], str]], ListedTasks]"
-"""Of the rules that were chosen, those from a rank on; and the spool for their violations."""
+MakesListing: TypeAlias = "Callable[[ChosenRules, int, SpoolFile, Page], ListedTasks]"
+"""Of the rules that were chosen, those from a rank on; the spool for their violations; which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,8 @@ class GraphFindings:
         self._wanted = wanted
         self._ready = ready
         self._listing = listing
+        self.by_pages = True
+        """Whether a rule that the disk has no room for may be listed page by page."""
         self._places = Places(sources)
         self._order: RuleOrder
 
@@ -138,10 +143,9 @@ class GraphFindings:
             is_short = wanted.limit is not None and totals.total < wanted.limit
             totals.cut_by_max_disk = is_short and not chosen.is_all
             findings = islice(FoundFindings(joined, chosen, wanted.described), wanted.n)
-            places = self._places
             baseline = self._ready.baseline
             for batch in batches(findings):
-                for finding in places.of(batch):
+                for finding in self._places.of(batch):
                     if baseline is not None:
                         finding = replace(finding, new=baseline.is_new(finding))
                     totals.take(finding)
@@ -173,23 +177,33 @@ class GraphFindings:
         joined = Joined(*numbers, listed, found, wanted.options.max_reasons)
         disk = _Disk(wanted, file.max_body_atoms, self._ready)
 
-        def list_from(first: int) -> None:
+        def list_rules(first: int, page: Page = EVERYTHING) -> None:
             disk.check(chosen)
-            if first:  # what was listed before is not held beside the workers
-                listed.rest()
-                found.rest()
-            self._list(chosen, first, joined, carry_out)
+            for sorter in (listed, found):  # not held beside the workers
+                sorter.rest()
+            self._list(chosen, first, joined, carry_out, page)
 
-        cut = choose(chosen, joined, wanted.limit, list_from, disk.room, AHEAD)
+        def list_large(missing: int) -> bool:
+            large = LargeRules(chosen, joined, graph, folder, list_rules, disk.page)
+            return self.by_pages and large.list_next(missing)
+
+        cut = choose(chosen, joined, wanted.limit, list_rules, disk.room, AHEAD, list_large)
         return _Listed(chosen, joined, cut, disk, (listed, found))
 
-    def _list(self, chosen: ChosenRules, first: int, joined: Joined, carry_out: CarryOut) -> None:
+    def _list(
+        self,
+        chosen: ChosenRules,
+        first: int,
+        joined: Joined,
+        carry_out: CarryOut,
+        page: Page = EVERYTHING,
+    ) -> None:
         """Has the violations of the rules from rank `first` on listed, and takes them in."""
         meter = self._ready.meter
         _pages.trim()  # what putting all rules in order left free is not there beside the workers
         with ExitStack() as stack:
             spool = stack.enter_context(temporary_file(self._ready.folder))
-            listing = self._listing(chosen, first, spool)
+            listing = self._listing(chosen, first, spool, page)
             stack.callback(listing.close)
             meter.begin("list")
             carry_out(listing)
@@ -222,6 +236,7 @@ class _Disk:
 
     def __init__(self, wanted: Wanted, body_atoms: int, ready: Ready) -> None:
         self._wanted = wanted
+        self._body_atoms = body_atoms
         is_held = holds_last(wanted.limit, wanted.options.max_reasons)
         self._each = violation_bytes(body_atoms, is_held=is_held)
         most_bytes = ready.settings.resources.max_disk_bytes
@@ -233,6 +248,16 @@ class _Disk:
         if self._wanted.n is None or self._wanted.options.floor is not None:
             return None
         return max(0, self._cap // self._each - violations)
+
+    def page(self, violations: int, rules: int, missing: int) -> int:
+        """How many violations of each of so many rules may be listed at once.
+
+        Beside those that are listed. `missing` triples are wanted of them; 0: there is no room.
+        """
+        assert self._wanted.limit is not None
+        kept = rules * (missing + self._wanted.limit) * kept_bytes(self._body_atoms)
+        left = self._cap - violations * self._each - kept
+        return max(0, left // (rules * page_bytes(self._body_atoms)))
 
     def check(self, chosen: ChosenRules) -> None:
         """Refuses what does not fit, where all violations were asked for."""

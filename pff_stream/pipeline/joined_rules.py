@@ -16,11 +16,13 @@ from pff_stream.checkpoint.journal import JournalReader, run_is_whole
 from pff_stream.checkpoint.parts import Part
 from pff_stream.checkpoint.spool import JOURNAL, SPOOL, described
 from pff_stream.errors import DamagedResultsError, InputError
+from pff_stream.evaluate.options import Page
 from pff_stream.execute.files import OutputFile
 from pff_stream.findings.order import ChosenRules
 from pff_stream.observer import Observer
 from pff_stream.pipeline.by_rules import RulesWork, Spool
 from pff_stream.pipeline.cut import Basis, CarryOut, ListedTasks, Ready, Tasks
+from pff_stream.pipeline.listing import SpoolFile
 from pff_stream.pipeline.one_graph import OneGraph
 from pff_stream.pipeline.part_listing import PartListing
 from pff_stream.plan.accuracy import Compared
@@ -112,6 +114,9 @@ def opened_spools(
 class JoinedRules(RulesWork):
     """All rules of a file, counted and listed in parts."""
 
+    lists_pages = False
+    """A part has listed all of a rule, or nothing."""
+
     def __init__(
         self,
         ready: Ready,
@@ -172,7 +177,7 @@ class JoinedRules(RulesWork):
         return found
 
     def _listing(
-        self, chosen: ChosenRules, first: int, spool: tuple[IO[bytes], str]
+        self, chosen: ChosenRules, first: int, spool: SpoolFile, page: Page
     ) -> ListedTasks:
         listing = PartListing(self._parts, chosen, first, self.file.rules, self.ready.folder)
         if listing.first_missing is not None and self._first_missing is None:

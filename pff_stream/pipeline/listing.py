@@ -7,9 +7,10 @@ import hashlib
 import os
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import IO
+from typing import IO, TypeAlias
 
 from pff_stream.errors import DamagedResultsError
+from pff_stream.evaluate.options import Page
 from pff_stream.execute.files import InputFile, OutputFile
 from pff_stream.execute.job import Job
 from pff_stream.files import _pages
@@ -30,6 +31,8 @@ from pff_stream.work.task import (
 )
 
 _READ_RUNS = 256
+SpoolFile: TypeAlias = "tuple[IO[bytes], str]"
+"""Open, and its path."""
 
 
 class Listing(ListedTasks):
@@ -44,7 +47,8 @@ class Listing(ListedTasks):
         window: int,
         chosen: ChosenRules,
         first: int,
-        spool: tuple[IO[bytes], str],
+        spool: SpoolFile,
+        page: Page,
     ) -> None:
         """`chunks` of a rule file are gone through; None: all of them.
 
@@ -63,7 +67,7 @@ class Listing(ListedTasks):
         ranks = InputFile(chosen.path, 4 * max(1, file.rules), content_hash, "ranks")
         told = arguments._replace(
             spool=OutputFile(spool[1]),
-            options=arguments.options.listing(),
+            options=arguments.options.listing(page),
             listed=Listed(ranks, first),
         )
         self.job = dataclasses.replace(counting, arguments=(told,), starts_together=False)

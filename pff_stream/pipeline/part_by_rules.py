@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from pff_stream.checkpoint.part_files import PartFiles
 from pff_stream.checkpoint.spool import UnfinishedRun
+from pff_stream.evaluate.options import Page
 from pff_stream.findings.order import ChosenRules
 from pff_stream.observer import Observer
 from pff_stream.pipeline.by_rules import RulesWork, Spool
 from pff_stream.pipeline.cut import CarryOut, ListedTasks, Ready
 from pff_stream.pipeline.findings import GraphFindings
-from pff_stream.pipeline.listing import Listing
+from pff_stream.pipeline.listing import Listing, SpoolFile
 from pff_stream.report.records import RUN, Run
 from pff_stream.report.run_table import RunTable
 from pff_stream.report.summary import Summary
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 class PartOfRules(RulesWork):
     """Some chunks of rules over one graph."""
+
+    lists_pages = False
+    """What is listed is kept, so that pages save no disk."""
 
     def __init__(
         self,
@@ -77,11 +81,11 @@ class PartOfRules(RulesWork):
         return None
 
     def _listing(
-        self, chosen: ChosenRules, first: int, spool: tuple[IO[bytes], str]
+        self, chosen: ChosenRules, first: int, spool: SpoolFile, page: Page
     ) -> ListedTasks:
         kept = self._files.listed, self._files.listed_path
-        chunks = self.file, self.chunks
-        return _KeptListing(self._files.runs, chunks, self.job, self.window, chosen, first, kept)
+        told = self.job, self.window, chosen, first, kept, page
+        return _KeptListing(self._files.runs, (self.file, self.chunks), *told)
 
 
 class _KeptListing(Listing):

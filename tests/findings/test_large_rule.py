@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,6 +31,55 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "t.tsv").write_text("".join(hub) + "x7\tq\ty7\nx3\tq\tz\nx4\tr\ty4\n")
     (folder / "r.tsv").write_text(RULES)
     return folder
+
+
+def findings(folder: Path, rules: str, n: int, **options: Any) -> tuple[bytes, dict[str, Any]]:
+    """The findings of a run, and what the summary counts of them."""
+    (folder / "asked.tsv").write_text(rules)
+    out = folder / "listed"
+    settings = {"workers": 1, "start_method": "thread", "overwrite": True} | options
+    run(
+        RunSettings.of(
+            rules=str(folder / "asked.tsv"),
+            triples=(str(folder / "t.tsv"),),
+            out=str(out),
+            findings=n,
+            **settings,
+        ),
+        Silent(),
+    )
+    summary = json.loads((out / "summary.json").read_text())
+    return (out / "findings.jsonl").read_bytes(), summary["findings"]
+
+
+@pytest.mark.parametrize(
+    ("n", "rules", "kib", "options"),
+    [
+        (3, RULES, 100, {}),
+        (3, RULES, 1 << 10, {"workers": 2, "start_method": "fork"}),
+        (20, RULES, 30, {"assumption": "partial"}),
+        (700, RULES + RULES.splitlines()[1] + "\n", 2 << 10, {"max_reasons": 1}),
+        (2, "9\t1\t0.9\tr(X,new) <= a(X,A)\n", 5, {}),
+        (2, "9\t1\t0.9\tr(new,Y) <= b(A,Y)\n", 5, {}),
+        (2, "9\t1\t0.9\tr(X,X) <= a(X,A)\n", 5, {}),
+        (2, "9\t1\t0.9\tr(X,y3) <= a(X,A), b(A,B)\n", 6, {"semantics": "homomorphism"}),
+        (2, "9\t1\t0.9\ta(X,zero) <= \n", 5, {}),
+        (2, "9\t1\t0.9\tb(zero,Y) <= \n", 5, {}),
+    ],
+)
+def test_a_rule_that_the_disk_has_no_room_for(
+    n: int, rules: str, kib: int, options: dict[str, Any], folder: Path
+) -> None:
+    """It is listed page by page: the same findings, and the same is counted."""
+    whole = findings(folder, rules, n, **options)
+    assert whole[1]["total"] > n
+    assert findings(folder, rules, n, max_disk_bytes=kib << 10, **options) == whole
+
+
+def test_less_room_than_the_findings_take(folder: Path) -> None:
+    """The list is cut before the rule, which is said."""
+    found, summary = findings(folder, RULES, 1500, max_disk_bytes=1 << 20)
+    assert (found.count(b"\n"), summary["cut_by_max_disk"]) == (2, True)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 1500])

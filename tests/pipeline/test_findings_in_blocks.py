@@ -20,12 +20,13 @@ pytestmark = pytest.mark.thorough
     "asked",
     [
         ("--findings", "1000"),
+        ("--findings", "1000", "--max-disk", "1MiB"),
         (
             *("--findings", "all", "--floor", "0.6", "--score", "noisy-or"),
             *("--assumption", "partial", "--confidence", "exact"),
         ),
     ],
-    ids=["the first", "all above a floor"],
+    ids=["the first", "the first with little disk", "all above a floor"],
 )
 def test_same_findings_with_half_of_the_graph(
     asked: tuple[str, ...], inputs: tuple[str, str], tmp_path: Path
