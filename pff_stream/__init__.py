@@ -65,6 +65,11 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'pff_stream' has no attribute {name!r}")
     from importlib import import_module
 
+    from pff_stream.compiled import not_compiled
+
+    said = not_compiled()
+    if said is not None:
+        raise ImportError(said)
     home = "pff_stream.api" if name.islower() else "pff_stream.errors"
     home = _HOMES.get(name, home)
     value: object = getattr(import_module(home), name)

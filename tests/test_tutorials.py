@@ -17,7 +17,7 @@ pytestmark = pytest.mark.thorough
 
 PAGES = (
     *("tutorial-graph", "tutorial-service", "quickstart-pt", "inputs", "progress"),
-    *("findings", "rdf", "example/README"),
+    *("findings", "rdf", "example/README", "../README"),
 )
 ELSEWHERE = ("ci", "data-frames", "fuzzing", "how-to-add", "planner", "service")
 """Pages with a test of their own, or for developers of pff-stream."""
@@ -42,7 +42,7 @@ def followed(page: str, folder: Path) -> str:
     printed = ""
     for block in BLOCK.finditer((ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")):
         said, kind, text = block["said"] or "", block["kind"], block["text"]
-        if kind not in ("sh", "python") or said == "not run":
+        if kind not in ("sh", "python") or said == "not run" or said.startswith("command: "):
             continue
         command = ["bash", "-e", "-c", text] if kind == "sh" else [sys.executable, "-c", text]
         done = subprocess.run(

@@ -18,7 +18,8 @@ from types import FrameType
 from typing import TextIO
 
 from pff_stream.cli import logs
-from pff_stream.errors import KEPT, PffStreamError
+from pff_stream.compiled import not_compiled
+from pff_stream.errors import KEPT, PffStreamError, UsageError
 from pff_stream.limits.room import has_room, shortage
 from pff_stream.limits.set_limits import limits_set
 
@@ -141,6 +142,8 @@ def _judge(problem: BaseException) -> tuple[int, str]:
     if short is not None:
         return MEMORY, f"refused: {short}"
     said = f"{type(problem).__name__}: {problem}"
+    if isinstance(problem, ImportError) and (source := not_compiled()) is not None:
+        return UsageError.exit_code, source
     if not has_room():
         return MEMORY, f"refused: out of memory{limits_set('RLIMIT_AS', 'RLIMIT_DATA')}: {said}"
     return BUG, f"{said}; {_REPORT}"

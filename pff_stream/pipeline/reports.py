@@ -10,6 +10,7 @@ from pff_stream.report.outputs import (
     report_outputs,
     report_terms,
     write_reports,
+    written_lines,
 )
 from pff_stream.report.read_back import FinishedRun
 from pff_stream.report.streams import OutputSizes
@@ -41,4 +42,4 @@ def make_reports(folder: str, settings: ReportSettings, observer: Observer) -> l
         )
     run.tell_sources(SourcesOfRun(run.summary))
     write_reports(run, reports, observer)
-    return [f"report: {report.path}" for report in reports if report.path != "-"]
+    return written_lines(reports)

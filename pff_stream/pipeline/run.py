@@ -31,7 +31,7 @@ from pff_stream.pipeline.verdict import NOTHING_FOUND, Judged
 from pff_stream.plan.sweep import Sweep, parse_sweep
 from pff_stream.report.folder import check_outputs, clear_others
 from pff_stream.report.labels import read_labels
-from pff_stream.report.outputs import check_reports, report_outputs, write_reports
+from pff_stream.report.outputs import check_reports, report_outputs, write_reports, written_lines
 from pff_stream.report.totals import RunTotals
 from pff_stream.settings.commands import RunSettings
 from planner.plan import Plan
@@ -127,6 +127,7 @@ def ended(running: Running, settings: RunSettings, observer: Observer) -> Result
         with planned_phase_held(ready.plan, "report", settings.resources):
             write_reports(results, reports, observer, ready.meter.tick)
         ready.meter.tick(now=True)
+        result.lines.extend(written_lines(reports))
         result.memory_lines.extend(report_lines(facts))
     work.finish()
     return result

@@ -214,6 +214,11 @@ def opened(outputs: Sequence[Output[AnyWriter]], header: RunHeader) -> Iterator[
             destination.commit()
 
 
+def written_lines(reports: Sequence[Output[ResultWriter]]) -> list[str]:
+    """Where the reports are, for people."""
+    return [f"report: {report.path}" for report in reports if report.path != STANDARD_OUTPUT]
+
+
 def write_reports(
     run: FinishedRun,
     reports: Sequence[Output[ResultWriter]],
