@@ -6,23 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from planner.formula import given
-from planner.model import Term
-
 if TYPE_CHECKING:
     from pff_stream.report.streams import DocumentSummary, Finding
 
 MOST_DOCUMENT_BYTES, MOST_LINES_BYTES = 2 << 20, 64 << 20
 """Texts that are longer are not read again: of a document, which is held, and of lines."""
 LARGEST_WINDOW_BYTES = 8 << 20
-_COPIES = 5
-"""Of a document: its blocks, its text, and what is known of its keys."""
-
-
-def source_term() -> Term:
-    """What reading a source again takes."""
-    held = _COPIES * given("document", MOST_DOCUMENT_BYTES) + given("window", LARGEST_WINDOW_BYTES)
-    return Term.of("source read again", held, "constants of the code", at_most=True)
 
 
 def _nothing(path: str) -> Iterator[bytes]:

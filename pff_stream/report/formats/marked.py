@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pff_stream.report.best import ENTRY_BYTES, BestFindings
 from pff_stream.report.found import SHOWN_FACTS, as_shown
 from pff_stream.report.message import some_of
-from pff_stream.report.source import source_term
+from pff_stream.report.source import LARGEST_WINDOW_BYTES, MOST_DOCUMENT_BYTES
 from planner.formula import given
 from planner.model import Term
 
@@ -29,6 +29,8 @@ _WHOLE_LINES = 200
 _AROUND = 2
 _LONGEST_LINE = 400
 _MOST_NOTES = 5
+_COPIES = 5
+"""Of a document that is read again: its blocks, its text, and what is known of its keys."""
 
 
 class Note(NamedTuple):
@@ -79,7 +81,7 @@ class MarkedDocuments:
         kept = (given("documents", MOST_DOCUMENTS) + 1) * each
         return [
             Term.of("documents shown", kept, "constants of the code", at_most=True),
-            source_term(),
+            _source_term(),
         ]
 
     def finding(self, finding: Finding) -> None:
@@ -215,3 +217,9 @@ def _text_bytes(finding: Finding) -> int:
     texts = [finding.message, *finding.triple, *finding.found.objects, *finding.found.subjects]
     texts += [reason.text, *(name for fact in reason.witness for name in fact)]
     return 4 * sum(map(len, texts))
+
+
+def _source_term() -> Term:
+    """What reading a source again takes."""
+    held = _COPIES * given("document", MOST_DOCUMENT_BYTES) + given("window", LARGEST_WINDOW_BYTES)
+    return Term.of("source read again", held, "constants of the code", at_most=True)
