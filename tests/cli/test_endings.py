@@ -19,6 +19,7 @@ from pff_stream.cli.engine import Engine
 from pff_stream.cli.main import main
 class Result:
     exit_code = 0
+    is_judged = True
     lines = ["done"]
     findings = None
     memory_lines = ()
