@@ -27,6 +27,9 @@ SHORTLISTED_BYTES, MOST_SHORTLISTED_BYTES = 768, 1 << 20
 _NAMES_BYTES = 110
 _RANK_BYTES = 4
 _DOCUMENT_SORTS = 4
+_HOLES_BYTES = 768 << 10
+"""What merging the results of many rules leaves free between used parts of the heap; a byte a rule
+where they are fewer."""
 _VIOLATED_BYTES = 128
 """A violated rule as it is counted, with room to grow, and as it is ranked."""
 CATALOGUE_BYTES = 28
@@ -98,6 +101,7 @@ def listing_terms(n_rules: int, *, in_memory: bool) -> list[Term]:
     source = "header of the rule file"
     return [
         Term.of("rules in order", given("sort", reading_bytes(RANKING_BYTES)), _SOURCE),
+        Term.of("heap after the merge", least(given("rules", n_rules), _HOLES_BYTES), _SOURCE),
         *([Term.of("ranks of rules", ranks, source, group=KERNEL)] if in_memory else []),
     ]
 
