@@ -30,7 +30,7 @@ MACHINE = Machine(8 * GIB, "x", (Limit("available", 8 * GIB, "x", True),), 4, "a
 def identity(inputs: dict[str, str], **options: Any) -> Settings:
     """What a plan is for, as a run says it."""
     settings = RunSettings.of(rules="r", triples=("t",), **options)
-    return inputs | settings.result_options()
+    return inputs | settings.sized_by()
 
 
 def make(resources: ResourceOptions, machine: Machine, fixed: Settings | None) -> Plan:
