@@ -47,7 +47,8 @@ def _hung(line: str, width: int, lead: int = 0) -> list[str]:
     return [part[lead:] if place == 0 else part for place, part in enumerate(parts or [""])]
 
 
-def _value(name: str, value: Input | Setting) -> str:
+def shown_value(name: str, value: Input | Setting) -> str:
+    """A setting, an input or a figure of the machine in words: bytes as sizes."""
     if name.endswith("_bytes") and isinstance(value, int) and value >= 0:
         return format_size(value)
     if isinstance(value, bool):
@@ -57,9 +58,9 @@ def _value(name: str, value: Input | Setting) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _explained(term: Term) -> str:
+def explained(term: Term) -> str:
     """Formula, inputs and source of a term in one sentence; of a bound, that it is one."""
-    inputs = ", ".join(f"{name} {_value(name, value)}" for name, value in term.inputs.items())
+    inputs = ", ".join(f"{name} {shown_value(name, value)}" for name, value in term.inputs.items())
     rest = "; ".join(part for part in (inputs, term.source) if part)
     said = f"{term.formula} ({rest})" if rest and term.formula else term.formula or rest
     return ": ".join(part for part in ("at most" * term.at_most, said) if part)
@@ -117,7 +118,7 @@ def _profile(machine: Settings) -> str:
             continue
         source = machine.get(f"{name}_source")
         word = name.removesuffix("_bytes").replace("_", "-")
-        parts.append(f"{word} {_value(name, value)}" + (f" ({source})" if source else ""))
+        parts.append(f"{word} {shown_value(name, value)}" + (f" ({source})" if source else ""))
     return "  ".join(parts)
 
 
@@ -130,7 +131,7 @@ def table(plan: Plan, width: int = WIDTH) -> str:
     columns = (_name_width(plan, width), width)
     peak = plan.peak_phase
     settings = "  ".join(
-        f"{name.replace('_', '-')} {_value(name, value)}"
+        f"{name.replace('_', '-')} {shown_value(name, value)}"
         for name, value in plan.settings.items()
         if value is not None
     )
@@ -140,7 +141,7 @@ def table(plan: Plan, width: int = WIDTH) -> str:
     lines += ["", *_wrap(f"Largest phase: {peak.name}", width)]
     for term in peak.terms:
         bar = _bar(term.bytes, peak.bytes)
-        lines += _row("", term.name, format_size(term.bytes), bar, _explained(term), columns)
+        lines += _row("", term.name, format_size(term.bytes), bar, explained(term), columns)
     bound = "at most" if peak.at_most else ""
     lines += _row("", "peak", format_size(peak.bytes), "", bound, columns)
     lines += _row("", "budget", format_size(plan.budget_bytes), "", plan.budget_source, columns)
@@ -233,5 +234,5 @@ def refusal(plan: Plan, width: int = WIDTH) -> str:
     for term in largest:
         name, size = _shortened(term.name, name_width), format_size(term.bytes)
         head = f"  {name:<{name_width}}{size:>{_SIZE}}  "
-        lines += _beside(head, _explained(term), width)
+        lines += _beside(head, explained(term), width)
     return "\n".join([*lines, *_what_fits(plan, width)])

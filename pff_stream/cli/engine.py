@@ -49,6 +49,12 @@ class Engine:
         _collect_from_here()
         return run.make_sweep(settings, text, observer)
 
+    def write_pictures(self, made: Plan | Sweep, settings: RunSettings) -> list[str]:
+        """Writes the plan where it was asked for as a picture; returns where."""
+        from pff_stream.pipeline import run
+
+        return run.write_pictures(made, settings)
+
     def run(self, settings: RunSettings, observer: Observer) -> Result:
         """Plans and runs."""
         check_room()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import click
 
@@ -20,7 +19,8 @@ from pff_stream.cli.ending import end
 from pff_stream.cli.engine import Engine
 from pff_stream.cli.explain import explain
 from pff_stream.cli.join import join
-from pff_stream.cli.options import Commands, click_option, options, rules_and_triples
+from pff_stream.cli.options import Commands, options, rules_and_triples
+from pff_stream.cli.plan import plan
 from pff_stream.cli.rules import rules
 from pff_stream.cli.session import fenced, pass_engine, print_lines, working
 from pff_stream.errors import UsageError
@@ -34,12 +34,7 @@ from pff_stream.settings.commands import (
     TriplesSettings,
 )
 from pff_stream.settings.models import TalkOptions
-from pff_stream.settings.options import OPTIONS
 from pff_stream.settings.resolve import Layers, resolve, said
-
-if TYPE_CHECKING:
-    from pff_stream.plan.sweep import Sweep
-    from planner.plan import Plan
 
 NAME = "pff-stream"
 _COMPLETE = "_PFF_STREAM_COMPLETE"
@@ -98,60 +93,6 @@ def commands() -> None:
     RULES is text of AnyBURL, PyClause or AMIE, or a compiled .pffr file; TRIPLES are TSV, JSON,
     RDF, Parquet, ... or an encoded .pffg graph. Text may be packed; - is standard input.
     """
-
-
-@commands.command(epilog="\b\nExample:\n  pff-stream plan rules.tsv triples.tsv --budget 4G")
-@click.argument("inputs", nargs=-1, metavar="RULES TRIPLES...", type=click.Path())
-@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
-@click.option(
-    "--sweep",
-    metavar="workers=A..B",
-    help="One row for each number of workers; ends with 0 if any fits.",
-)
-@click_option("output")
-@options(RunSettings)
-@pass_engine
-def plan(
-    engine: Engine, /, inputs: tuple[str, ...], as_json: bool, sweep: str | None, **others: object
-) -> int:
-    """Say how much memory a run would need.
-
-    Says also whether that fits, and what would; runs nothing. Takes every option of `run`.
-    With -o the plan is saved, and `run --plan` honours it.
-    Ends with 0 if the run fits, with 3 if it is refused.
-    """
-    with working(rules_and_triples(inputs)) as (layers, voice, observer):
-        import json
-
-        from pff_stream.checkpoint.resume import run_settings
-
-        settings = run_settings(layers)
-        written = others["output"]
-        target = None if written is None else OPTIONS["output"].read(written, "-o")
-        made: Plan | Sweep
-        with fenced(settings.resources):
-            if sweep is None:
-                made = engine.make_plan(settings, observer)
-                from planner.text import refusal, table
-
-                shown = table(made)
-                refused = "" if made.fits else refusal(made)
-            else:
-                made = engine.make_sweep(settings, sweep, observer)
-                shown, refused = made.table(), ""
-        observer.close()
-        text = json.dumps(made.to_json(), indent=2, ensure_ascii=False)
-        if target is not None:
-            from pff_stream.files.writers import write_text
-
-            write_text(str(target), text + "\n")
-        if as_json:
-            output.say(text)
-        else:
-            print_lines([shown], voice)
-        if refused:
-            logs.error(refused)
-        return 0 if made.fits else 3
 
 
 @commands.command(
@@ -267,7 +208,7 @@ def triples(engine: Engine, /, triples: tuple[str, ...], **_: object) -> int:
         return 0
 
 
-for each in (explain, compare, rules, join):
+for each in (plan, explain, compare, rules, join):
     commands.add_command(each)
 
 

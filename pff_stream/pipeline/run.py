@@ -46,6 +46,7 @@ Given: TypeAlias = "tuple[RulesGiven | None, TriplesGiven | None]"
 
 def make_plan(settings: RunSettings, observer: Observer) -> Plan:
     """The plan that `run` would make; nothing is evaluated."""
+    _check_reports(settings)
     with with_results(settings) as kept, prepared(kept, observer) as ready:
         say(ready.rules.notes)
         return ready.plan
@@ -54,12 +55,22 @@ def make_plan(settings: RunSettings, observer: Observer) -> Plan:
 def make_sweep(settings: RunSettings, text: str, observer: Observer) -> Sweep:
     """A plan for each number of workers; inputs are prepared once. Nothing is evaluated."""
     counts = parse_sweep(text)
+    _check_reports(settings)
     for name in ("workers", "plan"):
         if getattr(settings.resources, name) is not None:
             raise UsageError(f"--sweep: found together with --{name}, expected one of the two")
     with with_results(settings) as kept, prepared(kept, observer) as ready:
         say(ready.rules.notes)
         return Sweep(tuple(ready.budget.sweep(counts)))
+
+
+def write_pictures(made: Plan | Sweep, settings: RunSettings) -> list[str]:
+    """Writes a plan to the reports of the run that can show one; returns where."""
+    if not settings.output.report:
+        return []
+    from pff_stream.plan.picture import write_pictures
+
+    return write_pictures(made, settings.output.report)
 
 
 def run(
@@ -91,6 +102,11 @@ def check_asked(settings: RunSettings) -> None:
     check_outputs(out.out, wanted.violations, overwrite=out.overwrite or out.resume is not None)
     if wanted.names_file is not None:
         read_labels(wanted.names_file)  # what is wrong with it is said now
+    _check_reports(settings)
+
+
+def _check_reports(settings: RunSettings) -> None:
+    wanted = settings.results
     check_reports(wanted.report, wanted.out, has_findings=settings.finds)
 
 

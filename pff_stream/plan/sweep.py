@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pff_stream.errors import UsageError
@@ -46,6 +47,11 @@ class Sweep:
             ],
         }
 
+    def rows(self) -> Iterator[tuple[Plan, str, str]]:
+        """Each plan with its workers and how they are started."""
+        for plan in self.plans:
+            yield plan, str(plan.settings["workers"]), executor_of(plan.settings).name
+
     def table(self) -> str:
         """The rows for people."""
         first = self.plans[0]
@@ -56,11 +62,10 @@ class Sweep:
             "",
             f"{'workers':>7}  {'start method':<12}  {'peak':>10}  {'in':<{width}}  fits",
         ]
-        for plan in self.plans:
+        for plan, workers, method in self.rows():
             fits = "yes" if plan.fits else "no"
-            named = (plan.settings["workers"], executor_of(plan.settings).name)
             peak, phase = format_size(plan.peak_bytes), plan.peak_phase.name
-            lines.append(f"{named[0]!s:>7}  {named[1]!s:<12}  {peak:>10}  {phase:<{width}}  {fits}")
+            lines.append(f"{workers:>7}  {method:<12}  {peak:>10}  {phase:<{width}}  {fits}")
         return "\n".join(lines)
 
 

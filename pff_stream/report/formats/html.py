@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from heapq import heappush, heappushpop
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from pff_stream.errors import UsageError
 from pff_stream.report.best import ENTRY_BYTES
 from pff_stream.report.density import Density
 from pff_stream.report.formats.bounded import BoundedWriter
 from pff_stream.report.formats.marked import MarkedDocuments
+from pff_stream.report.page import PAGES, check_templates, safe, style, templates
 from pff_stream.report.records import Outcome
 from pff_stream.report.summary import summary_lines, visible
 from pff_stream.words import counted
@@ -26,8 +24,6 @@ from planner.sizes import format_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from jinja2 import Environment
 
     from pff_stream.files.writers import ByteSink
     from pff_stream.report.streams import (
@@ -39,7 +35,6 @@ if TYPE_CHECKING:
     )
     from pff_stream.report.summary import Summary
 
-_PAGES = Path(__file__).parent / "page"
 _MOST_DOCUMENTS, _LONGEST_REASON = 500, 500
 _MOST_RELATIONS, _SHOWN_RELATIONS = 10_000, 40
 _COVERAGES = 10
@@ -72,12 +67,8 @@ class Html(BoundedWriter[str]):
     most_bytes: ClassVar[int] = 2_400_000
 
     def __init__(self) -> None:
-        """`UsageError` without Jinja2: before anything is computed, and without importing it."""
-        if find_spec("jinja2") is None:
-            raise UsageError(
-                "--report: found no jinja2, which makes reports in HTML: "
-                "pip install 'pff-stream[report]'"
-            )
+        """`UsageError` without Jinja2."""
+        check_templates()
 
     def terms(self, sizes: OutputSizes) -> list[Term]:
         """What is kept, and the library that makes the page."""
@@ -94,7 +85,7 @@ class Html(BoundedWriter[str]):
     def begin(self, header: RunHeader, out: ByteSink) -> None:
         """Nothing is written yet."""
         super().begin(header, out)
-        self._templates = _templates()
+        self._templates = templates()
         self._row = self._templates.get_template("row.html")
         self._sources = header.sources
         self._marked = MarkedDocuments()
@@ -158,7 +149,7 @@ class Html(BoundedWriter[str]):
             "documents": documents,
             "documents_left": self._n_documents - len(documents),
             **self._shown_sources(),
-            "rows": [_safe(row) for row in self._best],
+            "rows": [safe(row) for row in self._best],
             "left_out": self._best.left_out,
             "has_baseline": found is not None and found.gone is not None,
             "no_findings": "Nobody looked for findings." if found is None else "None.",
@@ -173,8 +164,8 @@ class Html(BoundedWriter[str]):
             "notes": [str(note) for note in summary.notes],
             **_memory(summary),
             "facts": _facts(summary),
-            "style": _safe((_PAGES / "page.css").read_text(encoding="utf-8")),
-            "script": _safe((_PAGES / "page.js").read_text(encoding="utf-8")),
+            "style": style(),
+            "script": safe((PAGES / "page.js").read_text(encoding="utf-8")),
         }
         for piece in page.generate(told):
             self._text.write(piece)
@@ -190,7 +181,7 @@ class Html(BoundedWriter[str]):
             if room < 0:
                 left += 1
             else:
-                pieces.append(_safe(piece))
+                pieces.append(safe(piece))
         return {"sources": pieces, "sources_left": left}
 
     def _coverages(self) -> list[dict[str, Any]]:
@@ -214,24 +205,6 @@ def _worst(documents: list[_Document]) -> list[_Document]:
             break
         worst.append(one)
     return worst
-
-
-def _templates() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    templates = Environment(
-        loader=FileSystemLoader(_PAGES), autoescape=True, undefined=StrictUndefined
-    )
-    templates.filters["plain"] = visible
-    templates.filters["n"] = "{:,}".format
-    return templates
-
-
-def _safe(text: str) -> str:
-    """What is HTML already, by this module's own hand."""
-    from markupsafe import Markup
-
-    return Markup(text)
 
 
 def _lines(summary: Summary) -> list[str]:

@@ -50,24 +50,26 @@ class Markdown(BoundedWriter[str]):
             place,
             f"{reason.line}: {reason.text}",
         )
-        row = f"| {' | '.join(_text(cell.strip()) for cell in cells)} |\n"
+        row = f"| {' | '.join(markdown_text(cell.strip()) for cell in cells)} |\n"
         return row, len(row.encode("utf-8", "replace"))
 
     def document(self, document: DocumentSummary) -> None:
         """Keeps those that failed, the first of them."""
         if document.outcome == "failed" and len(self._failed) < _MOST_DOCUMENTS:
-            self._failed.append(f"- {_text(document.name)}: {_text(document.reason)}\n")
+            self._failed.append(
+                f"- {markdown_text(document.name)}: {markdown_text(document.reason)}\n"
+            )
 
     def end(self, summary: Summary) -> None:
         """Everything."""
         write, totals = self._text.write, summary.totals
         reason = str(summary.run.get("reason") or "")
-        write(f"# {'Failed: ' + _text(reason) if reason else 'Passed'}\n\n")
+        write(f"# {'Failed: ' + markdown_text(reason) if reason else 'Passed'}\n\n")
         lists_documents = "manifest" in summary.inputs
         for line in summary_lines(
             totals, summary.semantics, lists_documents=lists_documents, partial=summary.partial
         ):
-            write(f"- {_text(line)}\n")
+            write(f"- {markdown_text(line)}\n")
         if self._failed:
             write(f"\n## {counted(totals.failed, 'document')} could not be checked\n\n")
             for line in self._failed:
@@ -82,6 +84,6 @@ class Markdown(BoundedWriter[str]):
         self._text.flush()
 
 
-def _text(text: str) -> str:
+def markdown_text(text: str) -> str:
     """On one line, with nothing in it that Markdown or HTML would take for more."""
     return _SPECIAL.sub(r"\\\1", escape(visible(text), quote=False))
