@@ -61,6 +61,7 @@ cdef class Joined:
     ) except -1
     cdef bint _is_before(self, int32_t entity, bytes name) except -1
     cdef int _reserve(self, size_t n) except -1
+    cdef tuple _facts(self, const unsigned char* witness, uint32_t n)
     cdef int _put(self, const void* at, size_t n) except -1
     cdef int _hold(self, bytes entry) except -1
     cdef int _emit(self, const Group* group, bytes reasons, bint by_score) except -1

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pff_stream.findings._sorted import Sorter
+from pff_stream.report.records import Names
 from pff_stream.triples._graph import GraphView
 
 class Joined:
@@ -23,7 +24,17 @@ class Joined:
     def new_by_rank(self, n_ranks: int) -> NDArray[np.uint32]: ...
     def keep_first(self, rank: int, n: int) -> None: ...
     def rank(self, cut: int, logs: NDArray[np.float64] | None = ...) -> int: ...
-    def facts(self, witness: bytes) -> tuple[tuple[str, str, str], ...]: ...
+    def unpacked(
+        self, entry: bytes, by_score: bool
+    ) -> tuple[
+        Names,
+        tuple[int, int, int],
+        int,
+        int,
+        float,
+        int,
+        list[tuple[int, bool, tuple[Names, ...]]],
+    ]: ...
     def packed(self, most: int, by_score: bool) -> tuple[list[bytes], set[int]]: ...
     def entity(self, number: int) -> bytes: ...
     def relation(self, number: int) -> bytes: ...

@@ -7,15 +7,16 @@ of the functional variable, the witness. In that order the reasons of a triple l
 first. What is joined goes to a second sort, in the order of findings.
 
 An entry of that: the score's bits inverted (8 bytes, only where findings are ordered by it), the rank of
-the first rule, the three names, each with a NUL behind it (names have none); then `TAIL` of `listed.py`,
-and `REASON` with its witness (int32 x 3 an atom) for each reason that is kept.
+the first rule, the three names, each with a NUL behind it (names have none); then its ids,
+how many reasons there are and are kept (4 bytes each), noisy-or (8), functional variables (1); for each
+reason that is kept its rank, atoms (4 each), functional variable (1) and witness (int32 x 3 an atom).
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.math cimport exp
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memchr, memcmp, memcpy, memset
 
 from pff_stream.errors import DamagedResultsError
 from pff_stream.findings._sorted cimport Sorter
@@ -24,6 +25,8 @@ from pff_stream.triples._graph cimport CSR, GraphView, find_row
 
 cdef enum:
     ATOM_BYTES = 12
+    TAIL_BYTES = 29               # of a finding behind its names
+    REASON_BYTES = 9              # in front of its witness
     HELD = 1000                   # triples of the last rank, twice as many at times
 
 
@@ -309,16 +312,58 @@ cdef class Joined:
                 at += 9 + ATOM_BYTES * <size_t>n_atoms
         return entries, ranks
 
-    def facts(self, bytes witness):
+    def unpacked(self, bytes entry, bint by_score):
+        """A finding as it was packed: (triple by name, its ids, rank of its first rule, reasons in all,
+        noisy-or, functional variables, reasons), where a reason is (rank, whether its functional variable
+        is the object, triples of its witness by name)."""
+        cdef const unsigned char* at = <const unsigned char*>PyBytes_AS_STRING(entry)
+        cdef const unsigned char* end = at + len(entry)
+        cdef const unsigned char* stop
+        cdef uint32_t first, i
+        cdef uint32_t[5] ids              # of the triple; reasons in all, and those that are kept
+        cdef uint32_t[2] reason           # rank, atoms of the witness
+        cdef double noisy_or
+        cdef list names = [], reasons = []
+        at += 8 if by_score else 0
+        if end - at < TAIL_BYTES:
+            raise DamagedResultsError("a finding that was packed is cut off")
+        first = get_u32(at)
+        at += 4
+        for i in range(3):
+            stop = <const unsigned char*>memchr(at, 0, end - at)
+            if stop == NULL:
+                raise DamagedResultsError("a finding that was packed has no names")
+            names.append((<const char*>at)[:stop - at].decode("utf-8", "surrogateescape"))
+            at = stop + 1
+        if end - at < TAIL_BYTES:
+            raise DamagedResultsError("a finding that was packed is cut off")
+        memcpy(ids, at, 20)
+        memcpy(&noisy_or, at + 20, 8)
+        sides = at[28]
+        at += TAIL_BYTES
+        for i in range(ids[4]):
+            if end - at < REASON_BYTES:
+                raise DamagedResultsError("a finding that was packed is cut off")
+            memcpy(reason, at, 8)
+            by_object = at[8] != 0
+            at += REASON_BYTES
+            if <size_t>(end - at) < ATOM_BYTES * <size_t>reason[1]:
+                raise DamagedResultsError("a finding that was packed is cut off")
+            reasons.append((reason[0], by_object, self._facts(at, reason[1])))
+            at += ATOM_BYTES * <size_t>reason[1]
+        return tuple(names), (ids[0], ids[1], ids[2]), first, ids[3], noisy_or, sides, reasons
+
+    cdef tuple _facts(self, const unsigned char* witness, uint32_t n):
         """The triples of a witness by name."""
-        cdef const int32_t* ids = <const int32_t*>PyBytes_AS_STRING(witness)
-        cdef Py_ssize_t i, n = len(witness) // ATOM_BYTES
+        cdef int32_t ids[3]
+        cdef uint32_t i
         cdef list found = []
         for i in range(n):
+            memcpy(ids, witness + ATOM_BYTES * <size_t>i, ATOM_BYTES)
             found.append((
-                self.entity(<uint32_t>ids[3 * i]).decode("utf-8", "surrogateescape"),
-                self.relation(<uint32_t>ids[3 * i + 1]).decode("utf-8", "surrogateescape"),
-                self.entity(<uint32_t>ids[3 * i + 2]).decode("utf-8", "surrogateescape"),
+                self.entity(<uint32_t>ids[0]).decode("utf-8", "surrogateescape"),
+                self.relation(<uint32_t>ids[1]).decode("utf-8", "surrogateescape"),
+                self.entity(<uint32_t>ids[2]).decode("utf-8", "surrogateescape"),
             ))
         return tuple(found)
 

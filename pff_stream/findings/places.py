@@ -122,13 +122,12 @@ def looked_up(
     """The place of each that is wanted, in their order, by what `read` finds."""
     found: list[Place | None] = [None] * len(wanted)
     keys: dict[tuple[bytes, bytes, bytes], int] = {}
-    for one in wanted:
-        keys.setdefault(_key(one), len(keys))
+    numbers = [keys.setdefault(_key(one), len(keys)) for one in wanted]
     looked_for = WantedPlaces(list(keys))
     read(looked_for)
     notes.count_more(LONG_POINTERS, looked_for.n_long)
-    for number, one in enumerate(wanted):
-        met = looked_for.found[keys[_key(one)]]
+    for number, (one, key) in enumerate(zip(wanted, numbers, strict=True)):
+        met = looked_for.found[key]
         if met is not None:
             source, line, text, path = met
             pointer = None if text is None else text.decode()
