@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, TypeAlias
 
 from pff_stream.errors import UsageError
+from pff_stream.findings.bases import miner_bases
 from pff_stream.limits.fence import planned_phase_held, threads_held
 from pff_stream.notes import Notes, say
 from pff_stream.observer import Observer
@@ -125,6 +126,9 @@ def ended(running: Running, settings: RunSettings, observer: Observer) -> Result
             observer.phase("findings", None, "findings")
 
         totals = work.totals(list_violations, observer, stack)
+        if totals.findings is not None:
+            lines = totals.findings.rules_shown()
+            totals.findings.bases = miner_bases(ready.rules.file, ready.ranking.kind, lines)
         noticed = work.noticed(totals)
         notes.merge(noticed)
         say(noticed)

@@ -58,8 +58,16 @@ class FoundTotals:
     """Why rules are ranked by what they are, for people; empty where it was asked for."""
     first: list[Finding] = field(default_factory=list)
     """The best, for people."""
+    bases: dict[int, int] = field(default_factory=dict)
+    """Predictions that the miner's confidence is of, by the line of a rule that is shown."""
     best: float | None = None
     """The highest score of all documents; None for a graph, where the first has it."""
+
+    def rules_shown(self) -> list[int]:
+        """Lines of the rules that are shown by themselves: the best of each, of documents."""
+        if all(one.where is None or one.where.pointer is None for one in self.first):
+            return []
+        return [one.reasons[0].line for one in self.first]
 
     def take(self, finding: Finding) -> None:
         """Counts one that is written."""

@@ -47,7 +47,7 @@ def finding_lines(
         return
     if any(one.where is not None and one.where.pointer is not None for one in shown):
         for one in shown:
-            yield from _block(one, width, labels)
+            yield from _block(one, width, labels, found.bases)
             yield []
     else:
         yield from _table(shown, width, labels)
@@ -215,7 +215,9 @@ def _in_place(found: Found, *, by_object: bool) -> tuple[tuple[str, ...], int]:
 # --- documents ---------------------------------------------------------------------------------
 
 
-def _block(finding: Finding, width: int, labels: Mapping[str, str]) -> Iterator[Line]:
+def _block(
+    finding: Finding, width: int, labels: Mapping[str, str], bases: Mapping[int, int]
+) -> Iterator[Line]:
     """Where it is, what is expected and found, and the best rule with what it rests on."""
     where = finding.where
     place = finding.document or " ".join(map(visible, finding.triple))
@@ -241,7 +243,8 @@ def _block(finding: Finding, width: int, labels: Mapping[str, str]) -> Iterator[
             continue
         told = f"{visible(at.pointer)} = {value}" if at.pointer is not None else told
         yield _ended(lead, Span(told), Span(f"(line {at.line})", FAINT), width)
-    of = f"{100 * best.confidence:.4g} % ({_kind(finding)})"
+    n = bases.get(best.line)
+    of = f"{100 * best.confidence:.4g} % {'' if n is None else f'of {n:,} '}({_kind(finding)})"
     lead = Span(f"  rule {best.line}  ", FAINT)
     yield _ended(lead, Span(visible(best.text)), Span(of, FAINT), width)
     if finding.reasons_total > 1:

@@ -76,6 +76,14 @@ def test_what_is_cut_has_a_sign(long: str, width: int) -> None:
 
 def test_a_block() -> None:
     """As the documentation shows it."""
+    found = totals_of([in_document(new=True)])
+    assert found.rules_shown() == [8]
+    found.bases = {8: 1324}
+    texts = ["".join(span.text for span in line) for line in finding_lines(found, 80)]
+    assert (
+        texts[3]
+        == "  rule 8  speed(X,200) <= code(X,FIBRA200)" + " " * 15 + "98.5 % of 1,324 (miner)"
+    )
     assert lines_of([in_document(new=True)], 80) == [
         "c.json:25  /plan/speed" + " " * 55 + "NEW",
         "  expected 200, found 50",
