@@ -16,7 +16,7 @@ from tests.newcomer import ROOT
 pytestmark = pytest.mark.thorough
 
 PAGES = (
-    *("tutorial-graph", "tutorial-service", "quickstart-pt", "inputs", "progress"),
+    *("tutorial-graph", "tutorial-service", "quickstart-pt", "inputs", "progress", "reports"),
     *("findings", "rdf", "example/README", "../README"),
 )
 ELSEWHERE = ("ci", "data-frames", "fuzzing", "how-to-add", "planner", "service")

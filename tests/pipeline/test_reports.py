@@ -12,6 +12,7 @@ from pff_stream.checkpoint.state import as_kept
 from pff_stream.errors import KEPT, OutputError, PffStreamError, UsageError
 from pff_stream.pipeline.passing import with_results
 from pff_stream.report.folder import FOLDER_FILES
+from pff_stream.report.formats import FORMS
 from pff_stream.report.outputs import check_reports, report_outputs
 from pff_stream.settings.commands import ReportSettings, RunSettings
 from pff_stream.settings.models import OutputOptions
@@ -51,6 +52,22 @@ def test_the_same_bytes_in_every_way(inputs: Path) -> None:
     assert (inputs / "b.jsonl").read_text() == (inputs / "f.jsonl").read_text() == findings
     assert (inputs / "d.jsonl").read_text() == findings
     assert said == rules
+
+
+@pytest.mark.thorough
+def test_all_forms_at_once(inputs: Path) -> None:
+    """Each has the bytes that are made of the finished run, too."""
+    for library in ("jinja2", "pyarrow"):
+        pytest.importorskip(library, reason=f"{library} is not installed")
+    (inputs / "m.yaml").write_text("tasks:\n- one: triples.tsv\n- two: gone.tsv\n")
+    of_manifest = ("run", "--manifest", "m.yaml", "--rules", "rules.tsv")
+    for words, code in ((GIVEN, 1), (of_manifest, 4)):
+        asked = {n: [f"--report={form.name}={n}-{form.name}" for form in FORMS] for n in "ab"}
+        command(inputs, *words, "--out", "r", *asked["a"], code=code)
+        command(inputs, "report", "r", *asked["b"], code=0)
+        for form in FORMS:
+            a, b = ((inputs / f"{n}-{form.name}").read_bytes() for n in "ab")
+            assert a and a == b, form.name
 
 
 @pytest.mark.thorough

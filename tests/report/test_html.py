@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -88,6 +90,22 @@ def test_the_page_is_bounded() -> None:
     text = report(Html(), [*long, hostile()])
     assert len(text.encode()) < 5_000_000
     assert "501 more findings are not written here." in Page(text).text
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("character", ["'", "\U000e0001"])
+def test_the_page_is_bounded_whatever_names_are(character: str) -> None:
+    """Names of 64 KiB, of what HTML escapes, and of what does not print."""
+    long = character * (1 << 16)
+    names = (long, long, long)
+    found = []
+    for one in by_hand(*(n / 100 for n in range(60))):
+        reason = replace(one.reasons[0], text=long, witness=(names,) * 3)
+        found.append(replace(one, triple=names, message=long, document=long, reasons=(reason,) * 3))
+    relations = [replace(one, triple=(long, f"{n}{long}", long)) for n, one in enumerate(found)]
+    text = report(Html(), [*found, *relations], [f"{n}{long}" for n in range(600)])
+    assert len(text.encode()) < 5_000_000
+    assert re.search(r"[0-9]+ more are not written here", Page(text).text)
 
 
 def test_rules_are_drawn() -> None:
