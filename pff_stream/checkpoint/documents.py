@@ -19,7 +19,7 @@ from pff_stream.checkpoint.state import State, open_private
 from pff_stream.errors import InputError, PffStreamError
 from pff_stream.files.durable import naming
 from pff_stream.files.writers import FileWriter
-from pff_stream.notes import Notes
+from pff_stream.notes import KEPT, Note, Notes
 from pff_stream.report._rows import ROWS_BYTES
 from pff_stream.report.document_list import ListedDocument, listed_document
 from pff_stream.report.read_findings import kept_finding, read_kept_finding
@@ -45,6 +45,8 @@ class DocumentsDone:
         self.found = None if totals.findings is None else FindingsDone(state)
         """Their lines."""
         self.notes = Notes()
+        self.noted: list[tuple[int, Notes]] = []
+        """Notes of those documents, by number, that were the first to have something to note."""
         self.n_documents = 0
         self.n_resumed = 0
         """Documents that were done before this run began."""
@@ -84,6 +86,8 @@ class DocumentsDone:
 
     def add(self, document: ListedDocument, notes: Notes, rows: int | None, crc32: int) -> None:
         """Takes the next document; `rows` is the number in the name of its file, None: no file."""
+        if any(self._is_told(note) for note in notes):
+            self.noted.append((self.n_documents, notes))
         self.notes.merge(notes)
         if rows is not None:
             self._add_rows(f"{self.rows_begin}{rows}", crc32)
@@ -111,6 +115,7 @@ class DocumentsDone:
             "findings": None if self.found is None else list(self.found.saved()),
             "list_bytes": self._list.tell(),
             "notes": self.notes.to_json(),
+            "noted": [[number, notes.to_json()] for number, notes in self.noted],
             "shown": [kept_finding(one) for one in self._shown],
         }
         sums = self.sums.to_bytes()
@@ -135,6 +140,12 @@ class DocumentsDone:
         with FileWriter(path) as writer:
             while block := self._list.read(_COPY_BYTES):
                 writer.write(memoryview(block))
+
+    def _is_told(self, note: Note) -> bool:
+        """Whether a note adds a kind, or a place that is kept."""
+        first = self.notes.first(note.kind)
+        is_new = not self.notes.count(note.kind)
+        return is_new or bool(note.first and len(first) < KEPT)
 
     def _count(self, document: ListedDocument) -> None:
         self.n_documents += 1
@@ -166,6 +177,8 @@ class DocumentsDone:
                 raise ValueError("sums of another checksum")
             self.sums.restore(sums)
             self.notes = Notes.from_json(head["notes"])
+            noted = head.get("noted", ())
+            self.noted = [(int(number), Notes.from_json(notes)) for number, notes in noted]
             for _ in range(int(head["documents"])):
                 self._count(listed_document(json.loads(self._list.readline())))
             if self._list.tell() != head["list_bytes"]:

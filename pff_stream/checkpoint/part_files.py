@@ -29,7 +29,10 @@ from pff_stream.version import VERSION
 if TYPE_CHECKING:
     from pff_stream.findings.order import ChosenRules
 
+DOCUMENT_FILES = ("documents", "sums", "findings")
 LISTED, LISTED_RUNS, RANKS, PART_FILE = "listed", "listed-runs", "ranks", "part.json"
+CHECKED = (LISTED_RUNS, RANKS, *DOCUMENT_FILES)
+"""Files whose checksums `part.json` has: the others have them inside."""
 PART_VERSION = 1
 _READ_RUNS, _COPY_BYTES = 1024, 1 << 18
 
@@ -95,7 +98,7 @@ def head_checksum(head: Mapping[str, Any]) -> int:
 def _checksums(state: State) -> dict[str, int]:
     """CRC-32 of the files that have none inside."""
     found = {}
-    for name in (LISTED_RUNS, RANKS):
+    for name in CHECKED:
         path = os.path.join(state.path, name)
         if os.path.exists(path):
             with naming(path), open(path, "rb", buffering=0) as file:

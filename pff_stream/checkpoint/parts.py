@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from pff_stream.checkpoint.part_files import (
-    LISTED_RUNS,
+    CHECKED,
     PART_FILE,
     PART_VERSION,
-    RANKS,
     checksum,
     head_checksum,
 )
@@ -66,10 +65,10 @@ class Part:
         """What it was told, by field."""
         return dict(self.document["settings"])
 
-    def open(self, name: str) -> IO[bytes]:
+    def open(self, name: str, buffering: int = 0) -> IO[bytes]:
         """One of its files, to be read; `InputError` where it is none of a part."""
         try:
-            return os.fdopen(open_private(self.folder, name, os.O_RDONLY, PART), "rb", 0)
+            return os.fdopen(open_private(self.folder, name, os.O_RDONLY, PART), "rb", buffering)
         except OSError as error:
             raise self.damaged(f"{name}: {error.strerror or error}") from error
 
@@ -143,7 +142,7 @@ def _read(folder: str) -> Part:
             f"{VERSION}, which joins them"
         )
     for name, found in head["files"].items():
-        if name not in (LISTED_RUNS, RANKS):
+        if name not in CHECKED:
             raise InputError(wrong)
         with part.open(name) as file:
             if checksum(file) != found:

@@ -17,10 +17,11 @@ from pff_stream.checkpoint.state import State, keep_rules, state_folder, write_s
 from pff_stream.errors import InputError, UsageError
 from pff_stream.execute.job import Job
 from pff_stream.files.writers import FileWriter
-from pff_stream.notes import NoteKind, Notes
+from pff_stream.notes import Notes
 from pff_stream.observer import Observer
 from pff_stream.pipeline.cut import Basis, CarryOut, Documents, Ready, Work
 from pff_stream.pipeline.document_workers import (
+    ABSENT_DOCUMENTS,
     arguments_of,
     catalogue_of,
     findings_wanted,
@@ -45,6 +46,7 @@ from pff_stream.report.records import Reason
 from pff_stream.report.spooled import merge_options
 from pff_stream.report.streams import OutputSizes, RunHeader
 from pff_stream.report.summary import Summary
+from pff_stream.report.sums import RuleSums
 from pff_stream.report.totals import RunTotals
 from pff_stream.rules.sizes import RuleSizes
 from pff_stream.settings.manifest import Manifest, read_manifest
@@ -67,13 +69,6 @@ from planner.plan import Plan
 if TYPE_CHECKING:
     from pff_stream.findings.baseline import BaselineLines
     from pff_stream.report.read_back import FinishedRun
-
-
-ABSENT_DOCUMENTS = NoteKind(
-    "absent_documents",
-    "document of the baseline is not in the manifest: its findings are no longer predicted",
-    "documents of the baseline are not in the manifest: their findings are no longer predicted",
-)
 
 
 class Listed(Documents):
@@ -163,6 +158,11 @@ class Listed(Documents):
         rows = None if kept is None else kept.done.rows_begin
         folders = output.out if output.per_document else None
         arguments = arguments_of(ready, table, rows, folders)._replace(findings=findings)
+        return self._work(ready, arguments, totals, kept)
+
+    def _work(
+        self, ready: Ready, arguments: DocumentArguments, totals: RunTotals, kept: Kept | None
+    ) -> DocumentsWork:
         return DocumentsWork(ready, self, arguments, totals, kept)
 
     def _check_names(self, baseline: str) -> None:
@@ -261,7 +261,7 @@ class DocumentsWork(Work):
             if self._kept.done.found is not None:
                 self._kept.done.found.write(os.path.join(self._out, file_name(Findings)))
             observer.phase("merge", self._rules.file.rules)
-            self._write_metrics(self._kept.done, self._out)
+            self._write_metrics(self._kept.done.sums, self._out)
         if self._totals.findings is not None:
             self._totals.findings.not_looked_at = self._rules.file.rejected
             self._add_absent_documents(self._totals.findings)
@@ -324,13 +324,13 @@ class DocumentsWork(Work):
         self._n_absent, n_findings = self._baselines.of_others()
         found.gone.no_longer_predicted += n_findings
 
-    def _write_metrics(self, done: DocumentsDone, out: str) -> None:
+    def _write_metrics(self, sums: RuleSums, out: str) -> None:
         """The records of all rules, summed over the documents."""
         ready, writer = self._ready, Metrics()
         header = RunHeader(ready.semantics, ready.settings.result_options(), ready.hashes)
         with FileWriter(os.path.join(out, file_name(Metrics))) as file:
             writer.begin(header, file)
-            for metric in done.sums.metrics(
+            for metric in sums.metrics(
                 ready.meter.over(ready.rules.file.all_source_chunks(), len),
                 merge_options(ready.settings.evaluation, ready.folder),
             ):

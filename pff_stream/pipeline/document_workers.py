@@ -15,6 +15,7 @@ from pff_stream.findings.catalogue import write_catalogue
 from pff_stream.findings.of_document import WantedOfDocument
 from pff_stream.findings.terms import BATCH
 from pff_stream.limits.fence import share_bytes
+from pff_stream.notes import NoteKind
 from pff_stream.pipeline.cut import Ready
 from pff_stream.plan.by_document import MAX_TABLE_RULES, document_room
 from pff_stream.report.folder import TASKS
@@ -24,6 +25,12 @@ from pff_stream.settings.commands import RunSettings
 from pff_stream.triples.options import encode_options
 from pff_stream.work.documents import DocumentArguments
 from pff_stream.work.task import RESULT_BYTES
+
+ABSENT_DOCUMENTS = NoteKind(
+    "absent_documents",
+    "document of the baseline is not in the manifest: its findings are no longer predicted",
+    "documents of the baseline are not in the manifest: their findings are no longer predicted",
+)
 
 
 def write_table(ready: Ready, stack: ExitStack, *, keeps_filtered: bool) -> InputFile | None:

@@ -73,6 +73,13 @@ class JoinedGraph(OneGraph):
         return JoinedRules(ready, self.graph, self.sizes, self._parts, spools, Evaluation(runs))
 
 
+def summed_facts(parts: Sequence[Part]) -> dict[str, Json]:
+    """What the workers of all parts did."""
+    told = [part.summary["run"] for part in parts]
+    summed: dict[str, Json] = {name: sum(one.get(name) or 0 for one in told) for name in _SUMMED}
+    return {**summed, "parts": len(parts)}
+
+
 def check_inputs(part: Part, found: Mapping[str, str]) -> None:
     """InputError where the inputs are not those that the parts are of."""
     for name, value in found.items():
@@ -153,11 +160,7 @@ class JoinedRules(RulesWork):
 
     def facts(self) -> Mapping[str, Json]:
         """What evaluating took in all parts."""
-        told = [part.summary["run"] for part in self._parts]
-        summed: dict[str, Json] = {
-            name: sum(one.get(name) or 0 for one in told) for name in _SUMMED
-        }
-        return {**summed, "parts": len(self._parts)}
+        return summed_facts(self._parts)
 
     def compared(self) -> list[Compared]:
         """Nothing: there are no workers."""

@@ -21,6 +21,7 @@ from pff_stream.plan.costs import measure_costs
 from pff_stream.plan.preparation import COMPILE, ENCODE, Preparation
 from pff_stream.report.folder import PART, STATE
 from pff_stream.rules.asked import asked_relations
+from pff_stream.rules.shard import Shard
 from pff_stream.settings.commands import RunSettings
 from planner.model import Setting
 from planner.plan import Plan
@@ -29,6 +30,7 @@ from planner.probe import measure_self
 if TYPE_CHECKING:
     from pff_stream.checkpoint.parts import Part
     from pff_stream.findings.baseline import Baseline, BaselineLines
+    from pff_stream.pipeline.by_document import Listed
     from pff_stream.pipeline.one_graph import OneGraph
     from pff_stream.rules.file import RuleFile
     from pff_stream.rules.given import RulesGiven
@@ -76,11 +78,8 @@ def prepared(
         documents: Documents
         baseline = None
         if inputs.manifest is not None:
-            from pff_stream.pipeline.by_document import Listed
-
-            documents = Listed(
-                inputs.manifest, _baseline_lines(settings, opened.file), folder, stack
-            )
+            earlier = _baseline_lines(settings, opened.file)
+            documents = _list_of(settings, parts)(inputs.manifest, earlier, folder, stack)
         else:
             made = _way_of(parts)
             observer.phase(ENCODE, known_bytes(triples or inputs.triples), "bytes")
@@ -105,6 +104,21 @@ def prepared(
             settings, budget, folder, opened, documents, plan, meter, baseline, seconds, relations,
             _began(settings, parts),
         )  # fmt: skip
+
+
+def _list_of(settings: RunSettings, parts: Sequence[Part]) -> Callable[..., Listed]:
+    """What makes a list of the documents of a manifest, all or a part."""
+    from pff_stream.pipeline.by_document import Listed
+
+    if parts:
+        from pff_stream.pipeline.joined_documents import JoinedList
+
+        return partial(JoinedList, parts)
+    if settings.sharding.is_part:
+        from pff_stream.pipeline.part_by_document import PartOfList
+
+        return partial(PartOfList, Shard.of(settings.sharding.shard))
+    return Listed
 
 
 def _way_of(parts: Sequence[Part]) -> Callable[[GraphInput], OneGraph]:

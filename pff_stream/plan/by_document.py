@@ -197,7 +197,7 @@ def _phase(
             _chunks(rules).for_each(workers),
             counts.for_each(workers, once=TABLE_RULE_BYTES * table_rules),
             _results().for_each(workers),
-            *([_sums(rules, workers)] if sizes.sums else []),
+            *([sums_term(rules, workers)] if sizes.sums else []),
             *_findings(sizes, n_table_rules, rules.body_atoms, workers),
         ],
     )
@@ -218,7 +218,7 @@ def _chunks(rules: RuleSizes) -> Term:
     return Term.of("chunks", formula, "index of the rule file")
 
 
-def _sums(rules: RuleSizes, workers: int) -> Term:
+def sums_term(rules: RuleSizes, workers: int) -> Term:
     """What documents say of rules, in each worker, and in the parent summed by rule.
 
     The sums are saved as one copy, and written rule by rule behind the last document.

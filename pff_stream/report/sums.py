@@ -75,6 +75,14 @@ class RuleSums:
             column[:] = np.frombuffer(data, column.dtype, len(column), at)
             at += column.nbytes
 
+    def merge(self, other: RuleSums) -> None:
+        """Adds the sums of other documents; of what was left out there, too, theirs is kept."""
+        for name, total in self._sums.items():
+            total += other._sums[name]
+        out = other._left_out > 0
+        self._left_out[out] = other._left_out[out]
+        self._reasons[out] = other._reasons[out]
+
     def metrics(self, chunks: Iterable[SourceChunk], options: MergeOptions) -> Iterator[RuleMetric]:
         """The record of every rule, in the order of the source, as a merge would have it."""
         for chunk in chunks:

@@ -12,8 +12,8 @@ import hashlib
 import os
 import re
 from array import array
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -58,6 +58,15 @@ class Manifest:
     """All other keys, `max_workers` among them, with their lines; options of a run."""
     repeated: frozenset[int]
     """Hashes of the names that come more than once."""
+    takes: Callable[[int], bool] | None = None
+    """Which documents are of this part of the list, by their places from 0; None: all of it."""
+    n_listed: int = 0
+    """Documents of the whole list, where this is a part."""
+
+    def part(self, takes: Callable[[int], bool]) -> Manifest:
+        """The same with some of its documents."""
+        n_documents = sum(map(takes, range(self.n_documents)))
+        return replace(self, takes=takes, n_listed=self.n_documents, n_documents=n_documents)
 
     def content_hash(self) -> str:
         """The hash of the file, by which plan, state and summary know it; may raise InputError."""
@@ -79,11 +88,13 @@ class Manifest:
                 if _hash(name) in self.repeated:
                     counts[name] = counts.get(name, 0) + 1
                     folder += f"~{counts[name]}" if counts[name] > 1 else ""
-                yield Document(name, folder, os.path.join(base, written), written)
-        if n_documents != self.n_documents:
+                if self.takes is None or self.takes(n_documents - 1):
+                    yield Document(name, folder, os.path.join(base, written), written)
+        expected = self.n_documents if self.takes is None else self.n_listed
+        if n_documents != expected:
             raise InputError(
                 f"{self.path}: found {counted(n_documents, 'task')}, "
-                f"expected {self.n_documents} as before: it was changed while it was in use"
+                f"expected {expected} as before: it was changed while it was in use"
             )
 
 

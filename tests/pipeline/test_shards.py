@@ -18,6 +18,7 @@ from pff_stream.rules.file import RuleFile
 from pff_stream.rules.shard import Shard
 from tests.reference import Triple, rule_text
 from tests.strategies import graphs, rule_sets
+from tests.warm import run, started
 
 THREAD: dict[str, Any] = {"workers": 1, "start_method": "thread"}
 
@@ -131,6 +132,40 @@ def test_a_body_of_many_chunks_is_of_one_part(tmp_path: Path) -> None:
         n_chunks = len(opened.chunks)
         dealt = [Shard(number, 3).chunks(opened).tolist() for number in range(3)]
     assert n_chunks > 6 and sorted(map(len, dealt)) == [0, 1, n_chunks - 1]
+
+
+def test_documents_are_joined_in_their_order(tmp_path: Path) -> None:
+    """Parts of a manifest: the list, findings, sums and notes of one run, byte for byte."""
+    rules = "9\t3\t0.5\tspeed(X,200) <= code(X,A)\nowner(X,Y) <= plan(Y,X)\nnothing at all\n"
+    (tmp_path / "rules.tsv").write_text(rules)
+    lines = ["tasks:"]
+    for number in range(11):
+        document: dict[str, Any] = {
+            "id": f"c{number}",
+            "code": "fibra",
+            "speed": 200 if number % 4 else "50",
+        }
+        document |= {"plan": {"id": f"p{number}"}} if number % 3 else {"note": ""}
+        text = {3: "{", 5: "{}"}.get(number, json.dumps(document))
+        (tmp_path / f"d{number}.json").write_text(text)
+        lines.append(f"  - d{number}: d{number}.json")
+    (tmp_path / "m.yaml").write_text("\n".join(lines) + "\n")
+    told = ["--manifest", tmp_path / "m.yaml", "--rules", tmp_path / "rules.tsv"]
+    told += ["--on-bad-rule", "skip", "--findings", "3", "--start-method", "thread"]
+    run("run", *told, "--out", tmp_path / "whole", check=4)
+    codes = []
+    for number in range(1, 4):
+        part = ["--out", tmp_path / f"part-{number}", "--shard", f"{number}/3"]
+        codes.append(started([str(one) for one in ("run", *told, *part)]).returncode)
+    assert sorted(codes) == [0, 0, 4]
+    parts = [tmp_path / f"part-{number}" for number in (3, 1, 2)]
+    run("join", *parts, "--out", tmp_path / "joined", check=4)
+    assert files_of(tmp_path / "joined") == files_of(tmp_path / "whole")
+    notes = json.loads((tmp_path / "joined" / "summary.json").read_text())["notes"]
+    assert notes
+    (parts[0] / "part" / "documents").write_bytes(b"{}\n")
+    assert "documents has another checksum" in run("join", *parts, "--out", tmp_path / "x", check=2)
+    assert not (tmp_path / "x").exists()
 
 
 @pytest.fixture(scope="module")
