@@ -26,6 +26,7 @@ from pff_stream.pipeline.document_workers import (
     catalogue_of,
     findings_wanted,
     most_findings,
+    terms_of_reports,
     write_table,
 )
 from pff_stream.plan.by_document import (
@@ -41,10 +42,9 @@ from pff_stream.report.formats import file_name
 from pff_stream.report.formats.findings import Findings
 from pff_stream.report.formats.metrics import Metrics
 from pff_stream.report.found import FoundTotals, Gone
-from pff_stream.report.outputs import report_outputs, report_terms
 from pff_stream.report.records import Reason
 from pff_stream.report.spooled import merge_options
-from pff_stream.report.streams import OutputSizes, RunHeader
+from pff_stream.report.streams import RunHeader
 from pff_stream.report.summary import Summary
 from pff_stream.report.sums import RuleSums
 from pff_stream.report.totals import RunTotals
@@ -113,8 +113,7 @@ class Listed(Documents):
             total += text_bytes
         n_documents = self.manifest.n_documents
         rules = RuleSizes.of(basis.rules.file)
-        asked = report_outputs(basis.settings.output.report)
-        reports = report_terms(asked, OutputSizes(rules.n_rules, n_documents))
+        reports = terms_of_reports(basis.settings, rules, n_documents)
         sums = basis.settings.output.out is not None
         findings = most_findings(basis.settings)
         known = 0 if self.baselines is None else self.baselines.most

@@ -19,12 +19,16 @@ from pff_stream.notes import NoteKind
 from pff_stream.pipeline.cut import Ready
 from pff_stream.plan.by_document import MAX_TABLE_RULES, document_room
 from pff_stream.report.folder import TASKS
+from pff_stream.report.outputs import report_outputs, report_terms
 from pff_stream.report.spooled import merge_options
+from pff_stream.report.streams import OutputSizes
 from pff_stream.rules._table import TableBuilder
+from pff_stream.rules.sizes import RuleSizes
 from pff_stream.settings.commands import RunSettings
 from pff_stream.triples.options import encode_options
 from pff_stream.work.documents import DocumentArguments
 from pff_stream.work.task import RESULT_BYTES
+from planner.model import Term
 
 ABSENT_DOCUMENTS = NoteKind(
     "absent_documents",
@@ -119,3 +123,9 @@ def most_findings(settings: RunSettings) -> tuple[int, int] | None:
     """How many findings of a document are held at once at most, and how many reasons each has."""
     n = settings.document_findings
     return None if n == 0 else (BATCH if n is None else n, settings.findings.max_reasons)
+
+
+def terms_of_reports(settings: RunSettings, rules: RuleSizes, n_documents: int) -> list[Term]:
+    """What making the reports of a manifest holds."""
+    asked = report_outputs(settings.output.report)
+    return report_terms(asked, OutputSizes(rules.n_rules, n_documents))

@@ -16,7 +16,7 @@ from pff_stream.notes import Notes
 from pff_stream.observer import Observer
 from pff_stream.pipeline.by_document import DocumentsWork, Kept, Listed
 from pff_stream.pipeline.cut import Basis, CarryOut, Ready
-from pff_stream.pipeline.document_workers import arguments_of, findings_wanted
+from pff_stream.pipeline.document_workers import arguments_of, findings_wanted, terms_of_reports
 from pff_stream.pipeline.joined_rules import check_inputs, summed_facts
 from pff_stream.plan.joining import plan_joined_documents
 from pff_stream.report.document_list import listed_document
@@ -24,9 +24,7 @@ from pff_stream.report.folder import DOCUMENT_LIST
 from pff_stream.report.formats import file_name
 from pff_stream.report.formats.findings import Findings
 from pff_stream.report.found import FoundTotals, Gone
-from pff_stream.report.outputs import report_outputs, report_terms
 from pff_stream.report.read_findings import read_kept_finding
-from pff_stream.report.streams import OutputSizes
 from pff_stream.report.sums import RuleSums
 from pff_stream.report.totals import RunTotals
 from pff_stream.rules.sizes import RuleSizes
@@ -63,8 +61,7 @@ class JoinedList(Listed):
     def plan(self, basis: Basis) -> Plan:
         """Plans by the rules: documents are not read again."""
         rules = RuleSizes.of(basis.rules.file)
-        asked = report_outputs(basis.settings.output.report)
-        reports = report_terms(asked, OutputSizes(rules.n_rules, self.manifest.n_documents))
+        reports = terms_of_reports(basis.settings, rules, self.manifest.n_documents)
 
         def make(_resources: ResourceOptions, machine: Machine, _fixed: Settings | None) -> Plan:
             return plan_joined_documents(machine, rules, reports, basis.costs, basis.before)
