@@ -197,8 +197,8 @@ class WorkersResult(CheckResult):
         options: CheckOptions,
         rows: Callable[[GraphView], bytes],
     ) -> None:
+        self._packed = findings  # the base looks at it
         super().__init__(checked, rules, options.told, rows)
-        self._packed = findings
 
     @property
     def findings(self) -> Sequence[Finding]:
