@@ -19,7 +19,7 @@ PAGES = (
     *("tutorial-graph", "tutorial-service", "quickstart-pt", "inputs", "progress", "reports"),
     *("findings", "rdf", "example/README", "../README"),
 )
-ELSEWHERE = ("ci", "data-frames", "fuzzing", "how-to-add", "planner", "service")
+ELSEWHERE = ("ci", "cluster", "data-frames", "fuzzing", "how-to-add", "planner", "service")
 """Pages with a test of their own, or for developers of pff-stream."""
 BLOCK = re.compile(r"(?:<!-- (?P<said>[^>]*?) -->\n)?```(?P<kind>\w*)\n(?P<text>.*?)```", re.DOTALL)
 
