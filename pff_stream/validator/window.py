@@ -47,8 +47,11 @@ class Window(Generic[Item, Result]):
         self._weigh_item, self._weigh_result = weights
         self._limits = limits
         self._ordered = ordered
-        self._held: deque[tuple[Future[Result], int]] = deque()
+        self._held: deque[Future[Result]] = deque()
+        self._weights: dict[Future[Result], int] = {}
+        self._weight = 0  # the sum of these
         self._finished: SimpleQueue[Future[Result]] = SimpleQueue()
+        self._unweighed: SimpleQueue[Future[Result]] = SimpleQueue()
         self._owner = os.getpid()
 
     def results(self, source: Iterable[Item]) -> Iterator[Result]:
@@ -79,9 +82,10 @@ class Window(Generic[Item, Result]):
 
     def cancel(self) -> None:
         """Gives up what nobody is at yet."""
-        for future, _ in self._held:
+        for future in self._held:
             future.cancel()
         self._held.clear()
+        self._weights.clear()
 
     @property
     def is_here(self) -> bool:
@@ -91,29 +95,35 @@ class Window(Generic[Item, Result]):
     def _has_room(self) -> bool:
         if len(self._held) >= self._limits.documents:
             return False
-        held = sum(self._weight(future, weight) for future, weight in self._held)
-        return not self._held or held < self._limits.bytes
+        self._weigh_results()
+        return not self._held or self._weight < self._limits.bytes
 
-    def _weight(self, future: Future[Result], weight: int) -> int:
-        if not future.done() or future.cancelled() or future.exception() is not None:
-            return weight
-        return weight + self._weigh_result(future.result())
+    def _weigh_results(self) -> None:
+        """Adds what results hold that have come since the last time."""
+        while not self._unweighed.empty():
+            future = self._unweighed.get()
+            is_held = future in self._weights and not future.cancelled()
+            if is_held and future.exception() is None:
+                self._add(future, self._weigh_result(future.result()))
+
+    def _add(self, future: Future[Result], weight: int) -> None:
+        self._weights[future] = self._weights.get(future, 0) + weight
+        self._weight += weight
 
     def _take(self, item: Item) -> None:
         future = self._submit(item)
-        self._held.append((future, self._weigh_item(item)))
+        self._held.append(future)
+        self._add(future, self._weigh_item(item))
+        future.add_done_callback(self._unweighed.put)
         if not self._ordered:
             future.add_done_callback(self._finished.put)
 
     def _is_one_ready(self) -> bool:
-        return self._held[0][0].done() if self._ordered else not self._finished.empty()
+        return self._held[0].done() if self._ordered else not self._finished.empty()
 
     def _next(self) -> Result:
-        if self._ordered:
-            result = self._held[0][0].result()
-            self._held.popleft()
-            return result
-        future = self._finished.get()
-        at = next(at for at, (held, _) in enumerate(self._held) if held is future)
-        del self._held[at]
-        return future.result()
+        future = self._held[0] if self._ordered else self._finished.get()
+        result = future.result()
+        self._held.remove(future)
+        self._weight -= self._weights.pop(future)
+        return result
