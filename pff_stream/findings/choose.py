@@ -71,7 +71,7 @@ def choose(
         if limit is None:
             return order.n - 1
         new = joined.new_by_rank(order.n)
-        so_far = np.cumsum(new, dtype=np.uint64)
+        so_far = np.add.accumulate(new, dtype=np.uint64)
         reached = np.flatnonzero(so_far >= limit)
         if len(reached):
             last = int(reached[0])

@@ -137,7 +137,7 @@ class Explainer:
         """Reasons with line and text, which the source chunks have; `found` is by source."""
         at = 0
         buffer = bytearray(self._file.max_source_chunk_bytes)
-        ends = np.cumsum(self._file.source_chunks["rules"], dtype=np.uint64)
+        ends = np.add.accumulate(self._file.source_chunks["rules"], dtype=np.uint64)
         while at < len(found):
             index = int(np.searchsorted(ends, found[at].source, side="right"))
             chunk = self._file.read_source_chunk(index, buffer)

@@ -91,7 +91,7 @@ class RuleChunk:
             miner_support=self.miner_support[places],
             miner_confidence=self.miner_confidence[places],
             texts=np.frombuffer(b"".join(texts), np.uint8),
-            text_ends=np.cumsum(lengths, dtype=np.uint32),
+            text_ends=np.add.accumulate(lengths, dtype=np.uint32),
         )
 
 

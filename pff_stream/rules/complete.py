@@ -75,7 +75,7 @@ def _count(counts: npt.NDArray[np.uint8], ordinals: _Ordinals, begin: int) -> No
 
 def _placed(file: RuleFile, rule: int, times: int, wanted: int) -> str:
     """The message, with the last chunk that has the rule, or the source chunk that tells of it."""
-    ends = np.cumsum(file.source_chunks["rules"], dtype=np.uint64)
+    ends = np.add.accumulate(file.source_chunks["rules"], dtype=np.uint64)
     own = int(np.searchsorted(ends, rule, side="right"))
     source = file.read_source_chunk(own)
     offset = int(file.source_chunks[own]["offset"])

@@ -197,7 +197,8 @@ class RuleFile(ChunkReader):
     ) -> int:
         """Chunks follow each other without gaps; answers the end of the last one."""
         lengths = records["length"].astype(np.uint64)
-        ends = np.uint64(at) + np.cumsum(lengths, dtype=np.uint64)
+        # Not `cumsum`, for which numpy makes a name at each call, kept by the interpreter's cache.
+        ends = np.uint64(at) + np.add.accumulate(lengths, dtype=np.uint64)
         starts = ends - lengths
         wrong = np.flatnonzero(records["offset"] != starts)
         if len(wrong):
