@@ -74,6 +74,16 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "page.html"
 
 
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The picture of a plan."""
+    folder = tmp_path_factory.mktemp("planned")
+    given = [str(EXAMPLE / "umls_rules.tsv"), str(EXAMPLE / "umls_document.json")]
+    done = started(["plan", *given, "--report", "plan.html"], folder=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "plan.html"
+
+
 def shown(browser: Any) -> list[str]:
     """The scores of the rows that can be seen, from above."""
     script = """return [...document.querySelectorAll('#table tbody tr')]
@@ -106,9 +116,12 @@ def test_it_filters_and_sorts(browser: Any, page: Path) -> None:
 
 @pytest.mark.parametrize("width", [390, 1200])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_is_quiet_and_accessible(browser: Any, whole: Path, scheme: str, width: int) -> None:
+@pytest.mark.parametrize("which", ["whole", "planned"])
+def test_they_are_quiet_and_accessible(
+    browser: Any, request: pytest.FixtureRequest, which: str, scheme: str, width: int
+) -> None:
     """No error, no request but for itself; axe finds nothing, narrow or wide, light or dark."""
-    page = whole
+    page: Path = request.getfixturevalue(which)
     browser.set_window_size(width, 1200)
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})

@@ -174,7 +174,7 @@ class Html(BoundedWriter[str]):
     def _shown_sources(self) -> dict[str, Any]:
         """Documents with their source, worst first, as long as there is room."""
         template, pieces = self._templates.get_template("source.html"), list[str]()
-        left, room = self._marked.left_out, _SOURCES_BYTES
+        left, room, anchors = self._marked.left_out, _SOURCES_BYTES, dict[str, str]()
         for one in self._marked.shown(self._sources):
             piece = template.render(one=one, first=not pieces)
             room -= len(piece.encode())
@@ -182,7 +182,8 @@ class Html(BoundedWriter[str]):
                 left += 1
             else:
                 pieces.append(safe(piece))
-        return {"sources": pieces, "sources_left": left}
+                anchors.setdefault(one["name"], one["anchor"])
+        return {"sources": pieces, "sources_left": left, "anchors": anchors}
 
     def _coverages(self) -> list[dict[str, Any]]:
         if not any(self._coverage):
