@@ -24,6 +24,7 @@ from pff_stream.plan.sizes import (
 )
 from pff_stream.plan.terms import run_phases, worker_terms
 from pff_stream.plan.workload import Build, Workload
+from pff_stream.triples.terms import GraphSizes
 from planner.model import Phase, Setting, Settings
 from planner.plan import Plan
 from planner.search import Candidate
@@ -35,6 +36,11 @@ ROOMY_SHARE, TIGHT_SPEED = 6, 0.4
 fortieth each took twice as long as one with a sixth (16 million triples of 40 relations)."""
 WIDE_SPEED = 2.5
 """How much faster large graphs are evaluated with 512 sources at once (see docs/performance.md)."""
+FEW_ENTITIES = 1 << 16
+"""So many entities and fewer: 18 MiB of vectors at most, and small graphs are dense."""
+LANES_DEGREE = 8
+"""Triples an entity from which vectors for 512 sources pay in a larger graph. With 19 (FB15k-237)
+they halve evaluation and more; with 4 (10^6 triples, drawn) no body goes through them."""
 SLACK_BYTES = 16 << 20
 """Of the budget, left to the page cache (program code, files in windows) when the room for
 relations is made as large as can be."""
@@ -66,10 +72,11 @@ class RulesWorkload(Workload):
     def candidates(self, counts: Sequence[int], methods: Sequence[str]) -> list[Settings]:
         """Wide or not, the graph in memory or read in blocks, by their speed."""
         blocks = self.sizes.blocks
+        widths = (True, False) if lanes_pay(self.sizes.graph) else (False,)
         backings = [MEMORY] if blocks is None else [FILE, BLOCKS]
         every = [
             self._candidate(n, method, wide=wide, backing=backing)
-            for method, n, wide, backing in product(methods, counts, (True, False), backings)
+            for method, n, wide, backing in product(methods, counts, widths, backings)
         ]
         if blocks is not None:
             roomy = _roomy_bytes(blocks)
@@ -141,7 +148,7 @@ class RulesWorkload(Workload):
         if settings is None:
             return [] if blocks is None else list(does_not_fit(blocks))
         notes = []
-        if not settings["wide"]:
+        if not settings["wide"] and lanes_pay(self.sizes.graph):
             notes.append("one source at a time: the vectors for 512 at once do not fit the budget")
         resident = resident_bytes(settings)
         if resident is not None and blocks is not None:
@@ -172,6 +179,17 @@ class RulesWorkload(Workload):
     def _own_bytes(self, together: int) -> int:
         own = worker_terms(self.sizes, wide=False, resident_bytes=0, together=together)
         return sum(term.bytes for term in own)
+
+
+def lanes_pay(graph: GraphSizes) -> bool:
+    """Whether bodies are likely to be counted for 512 sources at once.
+
+    That pays where many of these reach the same entities. In a large graph with few triples an
+    entity no body is counted so, and the vectors would be memory that nobody touches.
+    """
+    if graph.n_entities <= FEW_ENTITIES or graph.n_triples is None:
+        return True
+    return graph.n_triples >= LANES_DEGREE * graph.n_entities
 
 
 def predicted_speed(settings: Settings, blocks: BlockSizes | None = None) -> float:

@@ -106,7 +106,9 @@ def sizes_of_run(
 
 def sizes_of_graph(graph: GraphInput) -> GraphSizes:
     """By its header alone."""
-    return GraphSizes(graph.total_bytes, graph.in_memory, graph.n_entities, graph.n_relations)
+    return GraphSizes(
+        graph.total_bytes, graph.in_memory, graph.n_entities, graph.n_relations, graph.n_triples
+    )
 
 
 def _finding_sizes(

@@ -29,6 +29,8 @@ class GraphSizes:
     """Whether its bytes are memory that cannot be reclaimed (else pages of a file)."""
     n_entities: int
     n_relations: int
+    n_triples: int | None = None
+    """None: not known."""
 
 
 def graph_term(graph: GraphSizes) -> Term:
