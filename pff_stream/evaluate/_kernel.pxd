@@ -51,6 +51,13 @@ cdef struct Body:
 ctypedef void (*Follow)(void* follower, int32_t entity) noexcept nogil
 
 
+# Where two steps meet: walks over both, and how many edges arrive and leave there.
+cdef struct Meeting:
+    double walks
+    double arriving
+    double leaving
+
+
 # One item an entity in each array. A stamp equal to the current epoch means "seen in this round",
 # so that nothing is ever cleared between rounds.
 cdef struct Scratch:
@@ -68,6 +75,8 @@ cdef struct Scratch:
     Follow follow                 # told each entity that a rule goes on to; NULL: nobody asks
     void* follower
     uint64_t edges                # edges touched, for the benchmarks
+    const CSR* met[2]             # the first two steps of the last chain whose way was chosen
+    Meeting meeting               # of these two
     bint wide                     # whether what follows is there
     pff_level levels[3]
     int32_t* sources              # of a chain, in the order in which they are taken
