@@ -13,6 +13,10 @@ from contextlib import ExitStack, contextmanager
 from typing import IO
 
 from pff_stream.errors import OutputError
+from planner.mounts import is_memory
+
+IN_MEMORY_BYTES = 16 << 20
+"""What findings are made in where temporary files are memory, beside the rules in their order."""
 
 
 def working_folder(near: str | None = None) -> str:
@@ -28,8 +32,13 @@ def working_folder(near: str | None = None) -> str:
 
 
 def room_on_disk(folder: str, most_bytes: int) -> tuple[int, str]:
-    """What temporary files of findings may take, at most half of what is free; what says so."""
+    """What temporary files of findings may take, at most half of what is free; what says so.
+
+    Of a folder that is memory it is `IN_MEMORY_BYTES`, which the plan has.
+    """
     free = shutil.disk_usage(folder).free // 2
+    if IN_MEMORY_BYTES < min(most_bytes, free) and is_memory(folder):
+        return IN_MEMORY_BYTES, f"the limit of temporary files in {folder}, which is memory,"
     return (most_bytes, "--max-disk") if most_bytes < free else (free, "half of the free disk")
 
 

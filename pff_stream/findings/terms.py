@@ -26,6 +26,10 @@ SHORTLISTED_BYTES, MOST_SHORTLISTED_BYTES = 768, 1 << 20
 """Room for the first rules in order, for each finding that is wanted and at most."""
 _NAMES_BYTES = 110
 _RANK_BYTES = 4
+_NOTE_BYTES = 28
+"""A violated rule in the list of all, and the rank of any."""
+_ORDERED_BYTES = 47
+"""A rule in a sort beside its text: what it is sorted by, line, source, and its length."""
 _DOCUMENT_SORTS = 4
 _HOLES_BYTES = 768 << 10
 """What merging the results of many rules leaves free between used parts of the heap; a byte a rule
@@ -90,6 +94,20 @@ def _sorts_written() -> Term:
     """What of two sorts that are filled is in the page cache."""
     files = 2 * given("file", written_bytes())
     return Term.of("sorts being written", files, f"{_SOURCE}; page cache", group=KERNEL)
+
+
+def in_memory_term(n_rules: int, texts_bytes: int, room_bytes: int) -> Term:
+    """The files that findings are made in, where temporary files are memory.
+
+    What is noted of all rules and, at worst, all of them in order, which sorts write twice; and
+    `room_bytes` for their violations.
+    """
+    notes = given("notes", _NOTE_BYTES) * given("rules", n_rules)
+    twice = 2 * given("sorts", 2)
+    texts = twice * (given("texts", texts_bytes) + given("rules", n_rules) * _ORDERED_BYTES)
+    told = "index of the rule file; the folder for temporary files is on a tmpfs"
+    formula = notes + texts + given("violations", room_bytes)
+    return Term.of("findings in memory", formula, told, group=KERNEL, at_most=True)
 
 
 def listing_terms(n_rules: int, *, in_memory: bool) -> list[Term]:

@@ -17,7 +17,7 @@ from pff_stream.checkpoint.texts import texts_of
 from pff_stream.errors import RefusedError
 from pff_stream.evaluate.options import EVERYTHING, Page
 from pff_stream.files import _pages
-from pff_stream.files.temporary import room_on_disk, temporary_file
+from pff_stream.files.temporary import IN_MEMORY_BYTES, room_on_disk, temporary_file
 from pff_stream.findings._joined import Joined
 from pff_stream.findings._sorted import Sorter
 from pff_stream.findings.choose import choose
@@ -39,6 +39,7 @@ from pff_stream.report.streams import Finding
 from pff_stream.settings.models import FindingsOptions
 from pff_stream.triples.graph import attach
 from pff_stream.triples.options import encode_options
+from planner.mounts import is_memory
 from planner.sizes import format_size
 
 AHEAD = 2
@@ -237,6 +238,7 @@ class _Disk:
     def __init__(self, wanted: Wanted, body_atoms: int, ready: Ready) -> None:
         self._wanted = wanted
         self._body_atoms = body_atoms
+        self._folder = ready.folder
         is_held = holds_last(wanted.limit, wanted.options.max_reasons)
         self._each = violation_bytes(body_atoms, is_held=is_held)
         most_bytes = ready.settings.resources.max_disk_bytes
@@ -267,9 +269,13 @@ class _Disk:
                 f"refused: {chosen.violations:,} violations of {chosen.n:,} rules take up to "
                 f"{format_size(need)} of temporary files to be listed, and {self._cap_name} is "
                 f"{format_size(self._cap)}; a higher --floor, --findings N without --floor, or "
-                f"--max-disk {format_size(need)} would do"
+                f"{self._more_room(need)} would do"
             )
         self.used_bytes = min(need, self._cap)
+
+    def _more_room(self, need: int) -> str:
+        in_memory = self._cap == IN_MEMORY_BYTES and is_memory(self._folder)
+        return "TMPDIR on a disk" if in_memory else f"--max-disk {format_size(need)}"
 
 
 def place_sources(ready: Ready, graph: GraphInput) -> PlaceSources:

@@ -75,7 +75,7 @@ class OneGraph(Documents):
                 basis.settings,
                 basis.rules,
                 self.graph,
-                basis.spool_folder,
+                (basis.spool_folder, basis.folder),
                 budget.machine.cores,
             )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from pff_stream.files.temporary import room_on_disk
 from pff_stream.findings.places import reading_terms
 from pff_stream.findings.terms import BATCH
 from pff_stream.inputs import GraphInput, Rules
@@ -59,6 +60,10 @@ class FindingSizes:
     """What their writers hold."""
     reading: tuple[Term, ...] = ()
     """What reading the inputs again for places takes."""
+    texts_bytes: int | None = None
+    """Texts of the rules, where temporary files are memory; None: they are on a disk."""
+    room_bytes: int = 0
+    """What the violations of rules may take of that memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +82,10 @@ def sizes_of_run(
     settings: RunSettings,
     rules: Rules,
     graph: GraphInput,
-    folder: str,
+    folders: tuple[str, str],
     cores: int,
 ) -> RunSizes:
-    """The sizes of a run over one graph; its spool is in `folder`."""
+    """The sizes of a run over one graph; the spool and temporary files are in `folders`."""
     of_rules = RuleSizes.of(rules.file)
     if settings.sharding.is_part:
         chunks = Shard.of(settings.sharding.shard).chunks(rules.file)
@@ -95,10 +100,10 @@ def sizes_of_run(
             report_outputs(output.report),
             max_examples=settings.max_examples,
             buffer_bytes=RESULT_BYTES,
-            in_memory=is_memory(folder),
+            in_memory=is_memory(folders[0]),
         ),
         bounds_work=evaluation.max_work is not None,
-        findings=_finding_sizes(settings, of_rules, graph),
+        findings=_finding_sizes(settings, rules, graph, folders[1]),
         cores=cores,
         blocks=_block_sizes(graph, of_rules.body_atoms),
     )
@@ -112,19 +117,23 @@ def sizes_of_graph(graph: GraphInput) -> GraphSizes:
 
 
 def _finding_sizes(
-    settings: RunSettings, rules: RuleSizes, graph: GraphInput
+    settings: RunSettings, rules: Rules, graph: GraphInput, folder: str
 ) -> FindingSizes | None:
     outputs = found_outputs(settings.results)
     n = settings.number_of_findings(settings.keeps_findings)
     if n == 0:
         return None
-    terms = merged_terms(outputs, OutputSizes(rules=rules.n_rules))
+    terms = merged_terms(outputs, OutputSizes(rules=rules.file.rules))
+    file, in_memory = rules.file, is_memory(folder)
+    room_bytes, _ = room_on_disk(folder, settings.resources.max_disk_bytes)
     return FindingSizes(
         n=BATCH if n is None else n,
         limit=n if settings.findings.floor is None else None,
         max_reasons=settings.findings.max_reasons,
         outputs=tuple(terms),
         reading=tuple(reading_terms(graph.encoded.memory_counts)) if graph.encoded else (),
+        texts_bytes=len(file.source_chunks) * file.max_source_chunk_bytes if in_memory else None,
+        room_bytes=room_bytes if in_memory else 0,
     )
 
 

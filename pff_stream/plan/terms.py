@@ -7,10 +7,11 @@ on this machine. All here is arithmetic: nothing is measured, read or allocated.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pff_stream.evaluate.terms import block_terms, evaluator_terms, work_bounds
 from pff_stream.execute.executors import executor_of
-from pff_stream.findings.terms import joining_terms, listing_terms, ranking_terms
+from pff_stream.findings.terms import in_memory_term, joining_terms, listing_terms, ranking_terms
 from pff_stream.plan import process_terms as processes
 from pff_stream.plan.sizes import (
     FindingSizes,
@@ -53,17 +54,27 @@ def run_phases(sizes: RunSizes, costs: ProcessCosts, settings: Settings) -> list
     else:
         written = [*found.outputs, *files_written(len(found.outputs))]
         n_rules = sizes.rules.n_rules
-        in_memory = bool(sizes.results.spool_in_memory_bytes)
+        in_memory = found.texts_bytes is not None
+        listing = listing_terms(n_rules, in_memory=in_memory)
+        files = _in_memory(found, n_rules)
+        ranking = [*ranking_terms(found.limit), *_in_memory(replace(found, room_bytes=0), n_rules)]
         phases = [
             Phase("evaluate", evaluate),
-            Phase("merge", [*merge, *ranking_terms(found.limit), *found.outputs]),
-            Phase("list", [*evaluate, *listing_terms(n_rules, in_memory=in_memory)]),
-            Phase("join", [*_join_terms(sizes, costs, found), *written]),
+            Phase("merge", [*merge, *ranking, *found.outputs]),
+            Phase("list", [*evaluate, *listing, *files]),
+            Phase("join", [*_join_terms(sizes, costs, found), *written, *files]),
         ]
     return [
         *phases,
         *report_phase(costs, sizes.results.reports, _held_behind(sizes)),
     ]
+
+
+def _in_memory(found: FindingSizes, n_rules: int) -> list[Term]:
+    """Temporary files of findings, where they are memory."""
+    if found.texts_bytes is None:
+        return []
+    return [in_memory_term(n_rules, found.texts_bytes, found.room_bytes)]
 
 
 def look_phase(graph: GraphSizes, costs: ProcessCosts) -> Phase:
