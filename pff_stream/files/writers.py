@@ -124,6 +124,21 @@ class _Descriptor:
         self._dropped, self._started = self._started, self.written
 
 
+class SharedFile(_Descriptor):
+    """A regular file that other processes of this user can write to, each at a place of its own."""
+
+    def shared_name(self) -> str | None:
+        """The name by which they open it; None where they cannot."""
+        path = f"/proc/{os.getpid()}/fd/{self._descriptor}"
+        return path if os.path.exists(path) else None
+
+    def took(self, n_bytes: int) -> None:
+        """Says that others have written so many bytes behind what was written here."""
+        self.written += n_bytes
+        with naming(self.name):
+            os.lseek(self._descriptor, self.written, os.SEEK_SET)
+
+
 class StandardOutput(_Descriptor):
     """Descriptor 1, which stays open: it is not ours to close."""
 
@@ -156,7 +171,7 @@ class TemporaryWriter(_Descriptor):
         super().__init__(descriptor, f"temporary file in {where}", drops_behind=True)
 
 
-class OpenFile(_Descriptor):
+class OpenFile(SharedFile):
     """A file that is open and stays so: written in windows, none of it left in the page cache."""
 
     def __init__(self, descriptor: int, name: str) -> None:
@@ -167,7 +182,7 @@ class OpenFile(_Descriptor):
         self._descriptor = -1
 
 
-class FileWriter(_Descriptor):
+class FileWriter(SharedFile):
     """A regular file that is replaced at once by `commit`, with the user's umask.
 
     Until then the bytes have no name, or one of `name_beside`. `OutputError` where

@@ -27,7 +27,35 @@ cdef enum:
     REST_BYTES = 33               # behind a text and its NUL, as rules are sorted by it
 
 
-cdef class Ranking(Formatter):
+cdef class RankedRules(Formatter):
+    """Takes the violated rules of a pass, or as they were written down (`_ranked_rows`)."""
+
+    cdef int rule(self, Pass at) except -1:
+        cdef CountedRule rule
+        if at.rule.outcome != VIOLATED:
+            return 0
+        rule.confidence = confidence_of(at, self.kind)
+        if isnan(rule.confidence):
+            self.without_value += 1
+            return 0
+        rule.violations = <uint64_t>at.violations_of(&at.rule)
+        rule.line, rule.source, rule.place = at.rule.line, at.rule.source, at.rule.place
+        return self.put(&rule, at.rule.text)
+
+    cdef int put(self, const CountedRule* rule, Slice text) except -1:
+        """Takes a violated rule."""
+        return 0
+
+    def pass_over(self, uint64_t n):
+        """Takes `n` more that have no confidence of this kind."""
+        self.without_value += n
+
+    def end(self):
+        """Has all that were put in order; nothing can be put any more."""
+        self.finish()
+
+
+cdef class Ranking(RankedRules):
     """Gives `order` all violated rules that have a confidence of this `Kind`, and `floor` or more.
 
     `by_text` and `order` are empty sorters; the first is closed when the pass is over.
@@ -52,20 +80,7 @@ cdef class Ranking(Formatter):
             self.room = 2 * n
         return 0
 
-    cdef int rule(self, Pass at) except -1:
-        cdef CountedRule rule
-        if at.rule.outcome != VIOLATED:
-            return 0
-        rule.confidence = confidence_of(at, self.kind)
-        if isnan(rule.confidence):
-            self.without_value += 1
-            return 0
-        rule.violations = <uint64_t>at.violations_of(&at.rule)
-        rule.line, rule.source, rule.place = at.rule.line, at.rule.source, at.rule.place
-        return self.put(&rule, at.rule.text)
-
     cdef int put(self, const CountedRule* rule, Slice text) except -1:
-        """Takes a violated rule."""
         cdef size_t n = text.n
         cdef unsigned char* rest
         cdef uint64_t hash
@@ -82,10 +97,6 @@ cdef class Ranking(Formatter):
         memcpy(rest + 24, &rule.confidence, 8)
         rest[32] = rule.place
         return self.by_text.add(self.entry, HASH_BYTES + n + 1 + REST_BYTES)
-
-    def end(self):
-        """Has all that were put in order; nothing can be put any more."""
-        self.finish()
 
     cdef int finish(self) except -1:
         cdef const unsigned char* entry

@@ -1,8 +1,9 @@
 # The first of the violated rules in order, in bounded memory, and a note of each of the others.
 from libc.stdint cimport uint32_t, uint64_t
 
+from pff_stream.findings._ranking cimport CountedRule, RankedRules
 from pff_stream.findings._sorted cimport Sorter
-from pff_stream.report._pass cimport Formatter, Pass, Slice
+from pff_stream.report._pass cimport Slice
 
 
 # What is noted of every violated rule, in the order of the rule file.
@@ -12,8 +13,7 @@ cdef struct Noted:
     uint64_t violations
 
 
-cdef class Shortlist(Formatter):
-    cdef int kind
+cdef class Shortlist(RankedRules):
     cdef unsigned char* entries   # from the front, their places from the end
     cdef size_t capacity
     cdef size_t used
@@ -27,13 +27,12 @@ cdef class Shortlist(Formatter):
     cdef object folder
     cdef object file              # the notes before those
     cdef readonly uint64_t n      # violated rules
-    cdef readonly uint64_t without_value
     cdef readonly bint may_repeat # whether some may have one text: then none comes of here
     # reading notes back
     cdef uint64_t n_read
 
     cdef uint32_t* _places(self) noexcept
-    cdef int _note(self, Pass at, double confidence, uint64_t violations) except -1
+    cdef int _note(self, const CountedRule* rule, Slice text) except -1
     cdef int _write_notes(self) except -1
     cdef int _reserve(self, size_t n) except -1
     cdef int _keep(self, size_t n) except -1

@@ -1,14 +1,12 @@
-from pff_stream.findings._ranking import Ranking
+from pff_stream.findings._ranking import RankedRules, Ranking
 from pff_stream.findings._sorted import Sorter
-from pff_stream.report._pass import Formatter
 from pff_stream.rules.source_chunk import SourceChunk
 
 def shortlist_bytes(room_bytes: int) -> int: ...
 def notes_written_bytes() -> int: ...
 
-class Shortlist(Formatter):
+class Shortlist(RankedRules):
     n: int
-    without_value: int
     may_repeat: bool
     def __init__(self, kind: int, room_bytes: int, folder: str) -> None: ...
     def give(self, order: Sorter) -> int: ...

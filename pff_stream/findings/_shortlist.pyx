@@ -15,7 +15,6 @@ import os
 from cpython.buffer cimport PyBUF_READ
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc.errno cimport errno
-from libc.math cimport isnan
 from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, qsort, realloc
 from libc.string cimport memcmp, memcpy, memmove
@@ -29,14 +28,13 @@ from pff_stream.findings._ranking cimport (
     FRONT_BYTES,
     TAIL_BYTES,
     CountedRule,
+    RankedRules,
     Ranking,
-    confidence_of,
     inverted,
     put_u64,
 )
 from pff_stream.findings._sorted cimport Sorter
-from pff_stream.report._pass cimport Formatter, Pass, Slice
-from pff_stream.report._record cimport VIOLATED
+from pff_stream.report._pass cimport Slice
 from pff_stream.rules.columns import CONFIDENCE, PCA_CONFIDENCE
 
 cdef extern from "_names.h":
@@ -75,7 +73,7 @@ cdef int by_entry(const void* one, const void* other) noexcept nogil:
     )
 
 
-cdef class Shortlist(Formatter):
+cdef class Shortlist(RankedRules):
     """The first violated rules that have a confidence of this `Kind`, as many as `room_bytes` hold.
 
     After the pass `give` and, for all rules, `put_all`. The file is in `folder`; `OutputError` where
@@ -101,24 +99,14 @@ cdef class Shortlist(Formatter):
 
     # --- in the pass ---------------------------------------------------------------------------
 
-    cdef int rule(self, Pass at) except -1:
-        cdef const Slice* text = &at.rule.text
+    cdef int put(self, const CountedRule* rule, Slice text) except -1:
         cdef size_t n = FRONT_BYTES + text.n + 1
-        cdef double confidence
-        cdef uint64_t violations
         cdef unsigned char* tail
-        if at.rule.outcome != VIOLATED:
-            return 0
-        confidence = confidence_of(at, self.kind)
-        if isnan(confidence):
-            self.without_value += 1
-            return 0
-        violations = <uint64_t>at.violations_of(&at.rule)
         self.n += 1
-        self._note(at, confidence, violations)
+        self._note(rule, text)
         self._reserve(n + TAIL_BYTES)
-        put_u64(self.entry, inverted(confidence))
-        put_u64(self.entry + 8, violations)
+        put_u64(self.entry, inverted(rule.confidence))
+        put_u64(self.entry + 8, rule.violations)
         if self.n_last and memcmp(self.entry, self.last, FRONT_BYTES) > 0:
             return 0
         memcpy(self.entry + FRONT_BYTES, text.text, text.n)
@@ -126,24 +114,24 @@ cdef class Shortlist(Formatter):
         if self._is_behind(n):
             return 0
         tail = self.entry + n
-        put_u64(tail, at.rule.line)
-        put_u64(tail + 8, at.rule.source)
-        memcpy(tail + 16, &confidence, 8)
+        put_u64(tail, rule.line)
+        put_u64(tail + 8, rule.source)
+        memcpy(tail + 16, &rule.confidence, 8)
         tail[24] = False
-        tail[25] = at.rule.place
+        tail[25] = rule.place
         return self._keep(n + TAIL_BYTES)
 
-    cdef int _note(self, Pass at, double confidence, uint64_t violations) except -1:
+    cdef int _note(self, const CountedRule* rule, Slice text) except -1:
         cdef Noted* note
         if self.n_notes == NOTES:
             self._write_notes()
         note = &self.notes[self.n_notes]
         if self.kind >= EXACT:
-            memcpy(&note.key, &confidence, 8)
+            memcpy(&note.key, &rule.confidence, 8)
         else:
-            note.key = pff_name_hash(at.rule.text.text, at.rule.text.n)
-        note.source = at.rule.source | (OBJECT if at.rule.place else 0)
-        note.violations = violations
+            note.key = pff_name_hash(text.text, text.n)
+        note.source = rule.source | (OBJECT if rule.place else 0)
+        note.violations = rule.violations
         self.n_notes += 1
         return 0
 

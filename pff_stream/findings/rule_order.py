@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from pff_stream.findings._ranking import Ranking
+from pff_stream.findings._ranked_rows import take_rows
+from pff_stream.findings._ranking import RankedRules, Ranking
 from pff_stream.findings._shortlist import Shortlist
 from pff_stream.findings._sorted import Sorter
 from pff_stream.findings.terms import RANKING_BYTES, shortlist_room
 
 if TYPE_CHECKING:
-    from pff_stream.report._pass import Formatter
     from pff_stream.rules.source_chunk import SourceChunk
 
 
@@ -35,7 +35,8 @@ class RuleOrder:
         folder: str,
         chunks: Callable[[], Iterable[SourceChunk]],
     ) -> None:
-        self._kind = kind
+        self.kind = kind
+        """Of confidence."""
         self._folder = folder
         self._chunks = chunks
         self._order = Sorter(folder, RANKING_BYTES)
@@ -47,11 +48,23 @@ class RuleOrder:
             self._first = Shortlist(kind, shortlist_room(limit), folder)
 
     @property
-    def formatter(self) -> Formatter:
+    def formatter(self) -> RankedRules:
         """What the pass gives each rule to."""
         made = self._first or self._all
         assert made is not None
         return made
+
+    def read(self, rows: Iterable[bytes]) -> None:
+        """Takes some rules as `_ranked_rows` wrote them down, in place of a pass; then `end`."""
+        taker, rest = self.formatter, b""
+        for piece in rows:
+            whole = rest + piece
+            rest = whole[take_rows(taker, whole) :]
+
+    def end(self, without_value: int) -> None:
+        """Comes behind all rules; so many others have no confidence."""
+        self.formatter.pass_over(without_value)
+        self.formatter.end()
 
     @property
     def without_value(self) -> int:
@@ -76,7 +89,7 @@ class RuleOrder:
         """Puts all rules in order: what was noted of them, with their texts."""
         self._order.close()
         self._order = Sorter(self._folder, RANKING_BYTES)
-        ranking = Ranking(Sorter(self._folder, RANKING_BYTES), self._order, self._kind)
+        ranking = Ranking(Sorter(self._folder, RANKING_BYTES), self._order, self.kind)
         first.rewind()
         for chunk in self._chunks():
             first.put_all(ranking, chunk)

@@ -6,30 +6,34 @@ is merged in the order of the rules into every output. The parent keeps 24 bytes
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from pff_stream.checkpoint.spool import UnfinishedRun
 from pff_stream.evaluate.options import Page, evaluator_options
 from pff_stream.execute.files import OutputFile
 from pff_stream.execute.job import Job
+from pff_stream.execute.queue import NotYet
 from pff_stream.files import _pages
 from pff_stream.findings.order import ChosenRules
+from pff_stream.findings.rule_order import RuleOrder
 from pff_stream.inputs import GraphInput
 from pff_stream.limits.fence import planned_phase_held, share_bytes
 from pff_stream.notes import Notes
 from pff_stream.observer import Observer
+from pff_stream.pipeline import merging
 from pff_stream.pipeline.blaming import rules_blamed
 from pff_stream.pipeline.cut import CarryOut, ListedTasks, Ready, Work, timed
+from pff_stream.pipeline.failed_rules import write_failed
 from pff_stream.pipeline.findings import (
     GraphFindings,
     WithdrawnError,
     place_sources,
     wanted_findings,
 )
+from pff_stream.pipeline.first_look import FirstLook, Missing
 from pff_stream.pipeline.listing import Listing, SpoolFile
 from pff_stream.pipeline.suspicion import suspicions
 from pff_stream.plan.accuracy import Compared, compared
@@ -37,7 +41,6 @@ from pff_stream.plan.sizes import (
     RunSizes,
     busy_workers,
     chunks_together,
-    holds_names,
     resident_bytes,
 )
 from pff_stream.report._merge import write_results
@@ -45,8 +48,8 @@ from pff_stream.report._pass import Formatter
 from pff_stream.report.folder import FOLDER_FILES
 from pff_stream.report.formats import file_name
 from pff_stream.report.formats.interface import DrivenWriter, ResultWriter
-from pff_stream.report.outputs import Output, found_outputs, merged_outputs, opened, placed
-from pff_stream.report.records import Json, Outcome, Reason, Record, pack_record
+from pff_stream.report.outputs import Opened, Output, found_outputs, merged_outputs, opened, placed
+from pff_stream.report.records import Json
 from pff_stream.report.spooled import MergeOptions, Spooled, merge_options
 from pff_stream.report.streams import Finding, RunHeader
 from pff_stream.report.summary import Summary
@@ -54,7 +57,7 @@ from pff_stream.report.totals import RunTotals, Totals, not_looked_at
 from pff_stream.rules.file import RuleFile
 from pff_stream.rules.terms import decoding
 from pff_stream.triples._graph import GraphView
-from pff_stream.triples.graph import attach
+from pff_stream.work.look import Look, Pieces
 from pff_stream.work.rules import set_up
 from pff_stream.work.tally import Evaluation
 from pff_stream.work.task import (
@@ -62,7 +65,6 @@ from pff_stream.work.task import (
     Answer,
     Task,
     WorkerArguments,
-    append_run,
     split_task,
     together,
     whole_chunks,
@@ -130,6 +132,8 @@ class RulesWork(Work):
             preload=("pff_stream.work.rules",),
             starts_together=len(self.file.chunks) < GATHERED_TASKS * self._workers,
         )
+        looking = self._workers if resident_bytes(settings) is None else 1
+        self._look = FirstLook.wanted(self.file, looking, graph.n_triples)
         self.window = int(settings["window"] or 1)
         self._outputs: list[Output[DrivenWriter]] = []
         self._writers: list[DrivenWriter] = []
@@ -143,38 +147,28 @@ class RulesWork(Work):
         found = found_outputs(self.ready.settings.results)
         self._found_outputs = placed(found, self.ready.folder, stack)
 
-    def tasks(self) -> Iterator[Task]:
+    def tasks(self) -> Iterator[Look | Task | NotYet]:
         """Chunks in the order of the file, less what was done before the run was resumed."""
-        tasks = whole_chunks(self.file, self.chunks)
-        if self.kept is not None:
-            tasks = self.kept.missing(tasks)
+        missing: Missing = iter if self.kept is None else self.kept.missing
+        if self._look is not None and self.chunks is None:
+            return self._look.tasks(missing)
+        tasks = missing(whole_chunks(self.file, self.chunks))
         return together(tasks, self._together) if self._together > 1 else tasks
 
-    def split(self, task: Task) -> Sequence[Task]:
+    def split(self, task: Look | Task) -> Sequence[Task]:
         """Halves of its ranges, then of its rules."""
-        return split_task(task)
+        return () if isinstance(task, Look) else split_task(task)
 
-    def poisoned(self, task: Task, cause: str) -> Answer:
+    def poisoned(self, task: Look | Task, cause: str) -> Answer | tuple[Pieces, ...]:
         """Records for the rules of the task, written by the parent itself."""
-        sources = sorted(
-            int(source)
-            for one in task.ranges
-            for source in self.file.read_chunk(one.chunk).sources[one.start : one.stop]
-        )
-        reason = f"killed its worker: {cause}"
-        records = b"".join(
-            pack_record(Record(source, Outcome.FAILED, Reason.TEXT, text=reason))
-            for source in sources
-        )
-        descriptor = os.open(self._shared_spool.name, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-        try:
-            run = append_run(descriptor, memoryview(records))
-        finally:
-            os.close(descriptor)
-        return Answer((run,), 0.0, 0)
+        if isinstance(task, Look):
+            return ()
+        return Answer((write_failed(self.file, task, cause, self._shared_spool.name),), 0.0, 0)
 
-    def take(self, task: Task, answer: Answer) -> int:
+    def take(self, task: Look | Task, answer: Any) -> int:
         """Notes where the results are; with a folder in the journal, too."""
+        if isinstance(task, Look):
+            return 0 if self._look is None else self._look.take(task, answer)
         self.evaluation.take(answer)
         if self.kept is not None:
             self.kept.journal.add(task, answer.runs)
@@ -207,16 +201,15 @@ class RulesWork(Work):
         opened_outputs = stack.enter_context(opened(self._outputs, header))
         self._writers = opened_outputs
         self._found_writers = stack.enter_context(opened(self._found_outputs, header))
-        formatters = [writer.formatter for writer in self._writers]
         wanted = wanted_findings(self.ready, self.graph.document)
         with ExitStack() as held:
-            finder = None
+            finder = order = None
             if wanted is not None:
                 sources = place_sources(self.ready, self.graph)
                 finder = GraphFindings(wanted, self.ready, self._listing, sources)
                 finder.by_pages = self.lists_pages
-                formatters.append(held.enter_context(finder.ranked()))
-            run = self._merged(formatters)
+                order = held.enter_context(finder.ranked())
+            run = self._merged(opened_outputs, order, carry_out)
             if finder is not None:
                 for writer in self._writers:
                     writer.formatter.release()
@@ -229,10 +222,28 @@ class RulesWork(Work):
                 self._meter.tick(now=True)
         return run
 
-    def _merged(self, formatters: Sequence[Formatter]) -> RunTotals:
-        fenced = planned_phase_held(self.ready.plan, "merge", self.ready.settings.resources)
-        with timed(self.ready.seconds, "merge"), fenced, attach(self.graph.name) as graph:
-            run = RunTotals.of(self._merge(graph.view, formatters))
+    def _merged(
+        self, outputs: Opened[DrivenWriter], order: RuleOrder | None, carry_out: CarryOut
+    ) -> RunTotals:
+        ready = self.ready
+        formatters = [writer.formatter for writer in outputs]
+        shared = merging.shared_outputs(outputs.destinations, formatters, ready.plan)
+        fenced = planned_phase_held(ready.plan, "merge", ready.settings.resources)
+        if shared is not None:
+            runs, options = self.evaluation.runs, self.merge_options()
+            spooled = merging.ToMerge(self.graph.shared, self._shared_spool, runs, options)
+            with fenced, rules_blamed(ready.rules):
+                return RunTotals.of(
+                    merging.merge_by_workers(ready, spooled, shared, order, carry_out)
+                )
+        if order is not None:
+            formatters.append(order.formatter)
+        with (
+            timed(ready.seconds, "merge"),
+            fenced,
+            merging.merged_graph(ready.plan, self.graph) as graph,
+        ):
+            run = RunTotals.of(self._merge(graph, formatters))
             self._meter.tick(now=True)
         return run
 
@@ -303,17 +314,10 @@ class RulesWork(Work):
 
     def _merge(self, graph: GraphView, formatters: Sequence[Formatter]) -> Totals:
         """One pass over the spool in the order of the rules, which formatters write down."""
-        ready = self.ready
-        with ExitStack() as stack:
-            if holds_names(ready.plan.settings):
-                from pff_stream.triples._resident_names import ResidentNames
-
-                names = ResidentNames(graph, self.graph.name)
-                stack.callback(names.close)
-            with rules_blamed(ready.rules):
-                spooled, options = self.spooled(graph), self.merge_options()
-                totals: Totals = write_results(spooled, formatters, options)
-        ready.check_inputs()
+        with rules_blamed(self.ready.rules):
+            spooled, options = self.spooled(graph), self.merge_options()
+            totals: Totals = write_results(spooled, formatters, options)
+        self.ready.check_inputs()
         return totals
 
     def _listing(

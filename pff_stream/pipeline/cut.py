@@ -93,6 +93,8 @@ class Tasks(ABC):
     unit: str
     """What is counted as progress, in the plural."""
     n_units: int
+    phase = "list"
+    """What their wall time is told as, where they come behind those of the run."""
 
     @abstractmethod
     def tasks(self) -> Iterator[Any]:

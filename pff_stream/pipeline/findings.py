@@ -33,7 +33,6 @@ from pff_stream.limits.fence import planned_phase_held
 from pff_stream.pipeline.cut import CarryOut, ListedTasks, Ready
 from pff_stream.pipeline.large_rule import LargeRules
 from pff_stream.pipeline.listing import SpoolFile
-from pff_stream.report._pass import Formatter
 from pff_stream.report.found import FoundTotals
 from pff_stream.report.streams import Finding
 from pff_stream.settings.models import FindingsOptions
@@ -100,14 +99,14 @@ class GraphFindings:
         self._order: RuleOrder
 
     @contextmanager
-    def ranked(self) -> Iterator[Formatter]:
+    def ranked(self) -> Iterator[RuleOrder]:
         """What puts the rules in order while they are merged."""
         wanted, ready = self._wanted, self._ready
         floor = wanted.options.floor
         chunks = ready.rules.file.all_source_chunks
         self._order = RuleOrder(wanted.kind, floor, wanted.limit, ready.folder, chunks)
         try:
-            yield self._order.formatter
+            yield self._order
         finally:
             self._order.close()
 

@@ -120,12 +120,14 @@ def ended(running: Running, settings: RunSettings, observer: Observer) -> Result
         notes.merge(work.notes)
         say(work.notes)
 
-        def list_violations(tasks: Tasks) -> None:
-            observer.phase("findings", tasks.n_units, tasks.unit)
-            carry_out(running, tasks, "list", observer)
-            observer.phase("findings", None, "findings")
+        def carry(tasks: Tasks) -> None:
+            if tasks.phase == "list":
+                observer.phase("findings", tasks.n_units, tasks.unit)
+            carry_out(running, tasks, tasks.phase, observer)
+            if tasks.phase == "list":
+                observer.phase("findings", None, "findings")
 
-        totals = work.totals(list_violations, observer, stack)
+        totals = work.totals(carry, observer, stack)
         if totals.findings is not None:
             lines = totals.findings.rules_shown()
             totals.findings.bases = miner_bases(ready.rules.file, ready.ranking.kind, lines)

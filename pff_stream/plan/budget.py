@@ -137,6 +137,7 @@ def _check_settings(settings: Settings) -> None:
     kinds: dict[str, type] = {
         "workers": int,
         "window": int,
+        "merge_workers": int,
         "chunks_together": int,
         "resident_bytes": int,
         "document_bytes": int,

@@ -46,6 +46,8 @@ SLACK_BYTES = 16 << 20
 relations is made as large as can be."""
 TOGETHER_SHARE = 4
 """Of what the budget leaves, this part at most is for rules that are taken together."""
+MERGED_ALONE = 1 << 14
+"""Fewer rules are merged by one process before others are there."""
 LEAST_TASKS = 4
 """For each worker, where tasks are of several chunks: what is done is noted task by task."""
 
@@ -112,7 +114,7 @@ class RulesWorkload(Workload):
         """As many relations resident as the budget allows, and the names if it does."""
         blocks = self.sizes.blocks
         if blocks is None or chosen.settings.get("backing") != BLOCKS:
-            return chosen
+            return self._merged_by_more(chosen, build, budget_bytes)
         least = int(chosen.settings["resident_bytes"] or 0)
         workers = busy_workers(self.sizes, chosen.settings)
         evaluate = next(phase for phase in chosen.phases if phase.name == "evaluate")
@@ -131,6 +133,20 @@ class RulesWorkload(Workload):
             candidate = Candidate(settings, tuple(build(settings)))
             if candidate.peak_bytes <= budget_bytes:
                 return candidate
+        return chosen
+
+    def _merged_by_more(self, chosen: Candidate, build: Build, budget_bytes: int) -> Candidate:
+        """Merged by as many workers as the budget allows, where that is worth starting them."""
+        executor, rules = executor_of(chosen.settings), self.sizes.rules
+        workers = min(busy_workers(self.sizes, chosen.settings), rules.n_source_chunks // 2)
+        if rules.n_rules < MERGED_ALONE or not self.sizes.results.n_outputs:
+            return chosen
+        while workers > 1 and not executor.shares_memory:
+            settings = {**chosen.settings, "merge_workers": workers}
+            candidate = Candidate(settings, tuple(build(settings)))
+            if candidate.peak_bytes <= budget_bytes:
+                return candidate
+            workers //= 2
         return chosen
 
     def refined(self, plan: Plan, *, is_saved: bool) -> RulesWorkload | None:

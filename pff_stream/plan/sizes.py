@@ -151,6 +151,11 @@ def busy_workers(sizes: RunSizes, settings: Settings) -> int:
     return max(1, min(int(settings["workers"] or 1), n_tasks))
 
 
+def merge_workers(settings: Settings) -> int:
+    """Processes that merge: 1 is this one alone."""
+    return max(1, int(settings.get("merge_workers") or 1))
+
+
 def resident_bytes(settings: Settings) -> int | None:
     """A worker's room for relations; None where the graph is not read in blocks."""
     return int(settings.get("resident_bytes") or 0) if settings.get("backing") == BLOCKS else None

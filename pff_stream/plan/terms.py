@@ -20,9 +20,11 @@ from pff_stream.plan.sizes import (
     busy_workers,
     chunks_together,
     holds_names,
+    merge_workers,
     resident_bytes,
 )
 from pff_stream.report.terms import (
+    blocks_terms,
     files_written,
     merge_terms,
     run_table,
@@ -47,7 +49,7 @@ the largest."""
 def run_phases(sizes: RunSizes, costs: ProcessCosts, settings: Settings) -> list[Phase]:
     """The phases of a run from the moment that both inputs are ready."""
     evaluate = _evaluate_terms(sizes, costs, settings)
-    merge = _merge_terms(sizes, costs, holds_names=holds_names(settings))
+    merge = _merge_terms(sizes, costs, settings)
     found = sizes.findings
     if found is None:
         phases = [Phase("evaluate", evaluate), Phase("merge", merge)]
@@ -160,8 +162,12 @@ def _evaluate_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) ->
     ]
 
 
-def _merge_terms(sizes: RunSizes, costs: ProcessCosts, *, holds_names: bool) -> list[Term]:
-    held = [names(sizes.blocks.names_bytes)] if holds_names and sizes.blocks else []
+def _merge_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) -> list[Term]:
+    workers = merge_workers(settings)
+    if workers > 1:
+        return _blocks_terms(sizes, costs, settings, workers)
+    has_names = holds_names(settings) and sizes.blocks
+    held = [names(sizes.blocks.names_bytes)] if has_names and sizes.blocks else []
     return [
         processes.parent(costs),
         *_held_behind(sizes),
@@ -169,6 +175,25 @@ def _merge_terms(sizes: RunSizes, costs: ProcessCosts, *, holds_names: bool) -> 
         *held,
         *merge_terms(sizes.results, sizes.rules),
         processes.kernel_memory(1, 1),
+    ]
+
+
+def _blocks_terms(
+    sizes: RunSizes, costs: ProcessCosts, settings: Settings, workers: int
+) -> list[Term]:
+    """The merge by workers."""
+    executor = executor_of(settings)
+    ranked = sizes.findings is not None
+    return [
+        processes.parent(costs),
+        processes.worker(costs).for_each(workers),
+        processes.shared_by_workers(costs, executor.costs().copied_bytes),
+        graph_term(sizes.graph),
+        page_tables(sizes.graph, workers),
+        *spool_in_memory(sizes.results),
+        relation_tables(sizes.graph).for_each(workers),
+        *blocks_terms(sizes.results, sizes.rules, workers, ranked=ranked),
+        processes.kernel_memory(1 + executor.n_processes(workers), min(1 + workers, sizes.cores)),
     ]
 
 

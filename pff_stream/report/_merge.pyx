@@ -87,6 +87,15 @@ def write_results(spooled, formatters=(), options=MergeOptions()):
         driven.close()
 
 
+def write_block(spooled, formatters, options=MergeOptions()):
+    """The same for some of the rules; what the formatters hold back stays with them."""
+    driven = Pass(spooled, options)
+    try:
+        return driven.drive(list(formatters), False)
+    finally:
+        driven.close()
+
+
 def iterate(spooled, options=MergeOptions()):
     """Yields a `RuleOutcome` for every rule, in source order; raises as `write_results`."""
     decoder = _Decoder(spooled, options)

@@ -88,6 +88,8 @@ cdef class Pass:
     cdef Py_ssize_t at            # in the present source chunk, of the next rule
     cdef Py_ssize_t n
     cdef uint64_t source          # ordinal of the next rule
+    cdef uint64_t stop            # and of the first that is left out
+    cdef bint begun               # whether a source chunk was taken
     cdef uint32_t part
     cdef Rule rule
     cdef Examples examples

@@ -93,10 +93,12 @@ cdef class Pass:
             window_bytes=options.window_bytes,
             max_record_bytes=options.max_record_bytes,
             temporary_dir=options.temporary_dir,
+            checks_sums=not spooled.is_checked,
         )
         self.chunks = iter(spooled.chunks)
         self.at = self.n = 0
-        self.source = 0
+        self.source = spooled.first
+        self.stop = <uint64_t>-1 if spooled.stop is None else spooled.stop
         self.withdrawn = dict(options.withdrawn)
         self.is_part = options.is_part
         self.unseen = options.unseen
@@ -105,8 +107,11 @@ cdef class Pass:
         self.more = [0] * N_COUNTS
         self.worst_texts = []
 
-    def drive(self, list formatters):
-        """Gives every rule to every formatter; returns the totals of all rules."""
+    def drive(self, list formatters, bint finishes=True):
+        """Gives every rule to every formatter; returns the totals of all rules.
+
+        What formatters hold back stays with them, unless this `finishes` them.
+        """
         cdef uint64_t cap = self.examples_left
         cdef Formatter formatter
         cdef list of_examples = []
@@ -119,7 +124,8 @@ cdef class Pass:
                 formatter.rule(self)
             self._give_examples(of_examples)
         for formatter in formatters:
-            formatter.finish()
+            if finishes:
+                formatter.finish()
         return self.totals(cap - self.examples_left, len(of_examples) > 0)
 
     cdef int _give_examples(self, list formatters) except -1:
@@ -299,23 +305,27 @@ cdef class Pass:
         self.reason_ends = None
         memset(self.miner, 0, sizeof(self.miner))
         self.miner_views = None
+        if self.source == self.stop:
+            return False
         chunk = next(self.chunks, None)
         if chunk is None:
             return False
-        if chunk.first != self.source:
+        if chunk.first != self.source and (self.begun or chunk.first > self.source):
             raise PffStreamError(
                 f"damaged rules: a chunk begins at rule number {chunk.first}, not {self.source}"
             )
+        self.begun = True
         self.texts = chunk.texts
         self.reasons = chunk.reasons
         self.lines = _aligned(chunk.lines)
         self.text_ends = _aligned(chunk.text_ends)
         self.reason_ends = _aligned(chunk.rejected)
-        self.at = 0
         self.n = self.lines.shape[0]
         self._take_miner(chunk.miner)
         _check_ends(self.text_ends, self.texts.shape[0], self.n)
         _check_ends(self.reason_ends, self.reasons.shape[0], self.n)
+        self.at = min(<uint64_t>self.n, self.source - <uint64_t>chunk.first)
+        self.n = min(<uint64_t>self.n, self.stop - <uint64_t>chunk.first)
         return True
 
     cdef int _take_miner(self, columns) except -1:

@@ -30,6 +30,7 @@ cdef class RunHeap:
     cdef size_t window_bytes
     cdef size_t max_record_bytes
     cdef int fan_in
+    cdef bint checks_sums
     cdef unsigned char* windows
     cdef RunReader* readers
     cdef int* heap                # places of `readers`, the least record first
@@ -44,6 +45,7 @@ cdef class RunHeap:
     cdef RunReader* _top(self) noexcept
     cdef int _open(self, bytes packed) except -1
     cdef int _read_header(self, RunReader* run) except -1
+    cdef bint _is_checked(self, const RunReader* run) noexcept nogil
     cdef int _finish(self, RunReader* run) except -1
     cdef int _refill(self, RunReader* run) except -1
     cdef int _read(self, RunReader* run, unsigned char* to, size_t n) except -1

@@ -1,6 +1,6 @@
 from collections.abc import Sequence
 
-from pff_stream.report.run_table import RunTable
+from pff_stream.report.run_table import PackedRuns, RunTable
 
 FAN_IN: int
 WINDOW_BYTES: int
@@ -15,11 +15,12 @@ class RunHeap:
     def __init__(
         self,
         files: Sequence[int],
-        runs: RunTable,
+        runs: RunTable | PackedRuns,
         *,
         fan_in: int = ...,
         window_bytes: int = ...,
         max_record_bytes: int = ...,
         temporary_dir: str | None = ...,
+        checks_sums: bool = ...,
     ) -> None: ...
     def close(self) -> None: ...

@@ -65,11 +65,12 @@ def header_bytes():
 cdef class RunHeap:
     """All records of `runs` (a `RunTable`) of the open `files` (descriptors).
 
+    Without `checks_sums` nothing is compared with the CRC of a run: the runs are parts of some that were.
     Raises `DamagedResultsError` where a run is not what it was when it was written, `OutputError` where
     its file cannot be read or the temporary one (in `temporary_dir`) cannot be written.
     """
 
-    def __cinit__(self, files, runs, **options):
+    def __cinit__(self, *arguments, **options):
         self.windows = NULL
         self.readers = NULL
         self.heap = NULL
@@ -88,6 +89,7 @@ cdef class RunHeap:
         size_t window_bytes=WINDOW_BYTES,
         size_t max_record_bytes=MAX_RECORD_BYTES,
         temporary_dir=None,
+        bint checks_sums=True,
     ):
         if fan_in < 2 or window_bytes < RECORD_BYTES:
             raise ValueError(f"expected fan_in >= 2 and window_bytes >= {RECORD_BYTES}")
@@ -95,6 +97,7 @@ cdef class RunHeap:
         for file in self.files:
             _pages.read_alone(file)
         self.temporary_dir = temporary_dir
+        self.checks_sums = checks_sums
         self.fan_in = fan_in
         self.window_bytes = window_bytes
         self.max_record_bytes = max_record_bytes
@@ -305,8 +308,11 @@ cdef class RunHeap:
             raise self._damaged(run, 0, "counts or outcome out of range")
         return 1
 
+    cdef inline bint _is_checked(self, const RunReader* run) noexcept nogil:
+        return self.checks_sums and run.place.file != UNCHECKED
+
     cdef int _finish(self, RunReader* run) except -1:
-        if run.place.file != UNCHECKED and run.crc32 != run.place.crc32:
+        if self._is_checked(run) and run.crc32 != run.place.crc32:
             raise self._damaged(run, run.place.length, "other bytes than were written there")
         return 0
 
@@ -337,7 +343,7 @@ cdef class RunHeap:
             else:
                 done += got
         _pages.drop(run.fd, run.next, n)
-        if n and run.place.file != UNCHECKED:
+        if n and self._is_checked(run):
             run.crc32 = zlib.crc32(PyMemoryView_FromMemory(<char*>to, n, PyBUF_READ), run.crc32)
         run.next += n
         return 0

@@ -23,6 +23,20 @@ def table_bytes(n_runs: int) -> int:
     return min(n_runs, KEPT_RUNS) * RUN.size * 9 // 8  # a bytearray grows by an eighth
 
 
+class PackedRuns:
+    """Runs that are packed already, as a `RunTable` is read."""
+
+    def __init__(self, packed: bytes) -> None:
+        self._packed = packed
+
+    def __len__(self) -> int:
+        return len(self._packed) // RUN.size
+
+    def read(self, first: int, count: int) -> bytes:
+        """Runs `first` to `first + count`, packed; fewer where there are no more."""
+        return self._packed[first * RUN.size : (first + count) * RUN.size]
+
+
 class RunTable:
     """A list of runs, 24 bytes each as `records.RUN` packs them; no object per run.
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pff_stream.report.records import Counts
-    from pff_stream.report.run_table import RunTable
+    from pff_stream.report.run_table import PackedRuns, RunTable
     from pff_stream.settings.models import EvaluationOptions
     from pff_stream.triples._graph import GraphView
 
@@ -60,10 +60,16 @@ class Spooled:
     """Names of the ids in the results."""
     files: Sequence[int]
     """Descriptors of the spools."""
-    runs: RunTable
+    runs: RunTable | PackedRuns
     """Where the results lie in them."""
     chunks: Iterable[SourceChunk]
     """The source chunks of the rule file, in order."""
+    first: int = 0
+    """Ordinal of the first rule that is taken; the first chunk has it."""
+    stop: int | None = None
+    """And of the first that is not; None: there is none."""
+    is_checked: bool = False
+    """Whether the runs are parts of runs whose checksums were right."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from pff_stream.report._cuts import SINK_BYTES
 from pff_stream.report._merge import merge_bytes
+from pff_stream.report.blocks import PART_WINDOW_BYTES, PIECE_BYTES, shape_of
+from pff_stream.report.formats._lines import Lines, ViolationLines, kept_bytes
 from pff_stream.report.formats.lines import BUFFER_BYTES
 from pff_stream.report.run_table import KEPT_RUNS, table_bytes
 from pff_stream.report.sizes import ResultSizes
@@ -22,6 +27,8 @@ READ_PAGES, PAGE_BYTES = 2, 4096
 """Pages at both ends of what is read of a run: they stay until what is beside them is read."""
 SOURCE_CHUNKS = 2
 """A source chunk as read, and its texts."""
+VIOLATIONS_BLOCK_BYTES, LINES_BLOCK_BYTES = 6 << 20, 512 << 10
+"""What a worker of a merge formats before it knows where that goes: violations, other lines."""
 HEAD_NAMES_BYTES = 3 * 64 << 10
 """The names in a head. A record longer than a window of the merge is read whole: a buffer of a
 worker at most, which grows only where these do not fit."""
@@ -74,6 +81,49 @@ def merge_terms(results: ResultSizes, rules: RuleSizes) -> list[Term]:
     # Where runs are merged first, into one file, nothing is in the outputs yet.
     n_files = max(results.n_outputs, int(results.n_runs > results.fan_in))
     return [*terms, *files_written(n_files)]
+
+
+def block_buffer_bytes(lines: type[Lines]) -> int:
+    """What a worker of a merge formats lines of that kind into."""
+    return VIOLATIONS_BLOCK_BYTES if issubclass(lines, ViolationLines) else LINES_BLOCK_BYTES
+
+
+def blocks_terms(
+    results: ResultSizes, rules: RuleSizes, workers: int, *, ranked: bool
+) -> list[Term]:
+    """A merge by so many workers beside their processes; `ranked`: rules are put in order, too."""
+    options = MergeOptions(
+        fan_in=results.fan_in, max_record_bytes=results.buffer_bytes + HEAD_NAMES_BYTES
+    )
+    n_lines = results.n_outputs + int(ranked)
+    shape = shape_of(results.n_runs, workers, [1] * rules.n_source_chunks, n_lines)[0]
+    parts = replace(options, window_bytes=PART_WINDOW_BYTES)
+    merged = given("groups_merged", merge_bytes(shape.n_groups, parts))
+    cut = given("runs_merged", merge_bytes(-(-results.n_runs // max(1, shape.n_groups)), options))
+    cut += given("sink", SINK_BYTES)
+    chunks = SOURCE_CHUNKS * given("source_chunk", rules.source_chunk_bytes)
+    pieces = given("piece", PIECE_BYTES) + given("outputs", n_lines) * given(
+        "lines_block", LINES_BLOCK_BYTES
+    )
+    buffers = given("violations_block", VIOLATIONS_BLOCK_BYTES)
+    buffers += given("outputs", n_lines) * given("lines_block", LINES_BLOCK_BYTES)
+    at_once = min(results.n_runs, results.fan_in)
+    reading = given("runs_at_once", at_once) * (READ_PAGES * PAGE_BYTES)
+    source = "constants of the code"
+    return [
+        *results.outputs,
+        Term.of("merge", merged + cut + chunks, f"index of the rule file, {source}").for_each(
+            workers
+        ),
+        Term.of("blocks", buffers + kept_bytes(), source).for_each(workers),
+        Term.of(
+            "table of blocks", given("table", shape.n_bytes), "index of the rule file", group=KERNEL
+        ),
+        Term.of("spool being read", reading, _DROPPED, group=KERNEL).for_each(workers),
+        Term.of("files being written", OUTPUT_WINDOWS * pieces, _DROPPED, group=KERNEL).for_each(
+            workers
+        ),
+    ]
 
 
 def files_written(n_files: int) -> list[Term]:

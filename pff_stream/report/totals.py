@@ -6,7 +6,7 @@ A graph is a list of one document. Not done here: counting, writing, judging.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pff_stream.report.found import FoundTotals
 from pff_stream.report.records import Counts, Outcome, Reason, RuleOutcome
@@ -75,6 +75,21 @@ class Totals:
     def because(self, reason: Reason) -> int:
         """Rules that have their outcome for this reason."""
         return self.reasons[reason]
+
+
+def added(before: Totals, more: Totals) -> Totals:
+    """Both as one; the worst rules are those of both."""
+    worst = sorted((*before.worst, *more.worst), key=lambda rule: (-rule.violations, rule.line))
+    return Totals(
+        outcomes=tuple(map(int.__add__, before.outcomes, more.outcomes)),
+        counts=Counts(*map(int.__add__, before.counts, more.counts)),
+        violations=before.violations + more.violations,
+        violations_written=before.violations_written + more.violations_written,
+        cut_by_max_examples=before.cut_by_max_examples + more.cut_by_max_examples,
+        cut_by_max_violations=before.cut_by_max_violations + more.cut_by_max_violations,
+        worst=tuple(worst[:WORST_RULES]),
+        reasons=tuple(map(int.__add__, before.reasons, more.reasons)),
+    )
 
 
 class Tally:
@@ -174,16 +189,7 @@ class RunTotals:
         if before is None:
             self._sum = totals
             return
-        self._sum = Totals(
-            outcomes=tuple(map(int.__add__, before.outcomes, totals.outcomes)),
-            counts=Counts(*map(int.__add__, before.counts, totals.counts)),
-            violations=before.violations + totals.violations,
-            violations_written=before.violations_written + totals.violations_written,
-            cut_by_max_examples=before.cut_by_max_examples + totals.cut_by_max_examples,
-            cut_by_max_violations=before.cut_by_max_violations + totals.cut_by_max_violations,
-            worst=(),
-            reasons=tuple(map(int.__add__, before.reasons, totals.reasons)),
-        )
+        self._sum = replace(added(before, totals), worst=())
 
     def add_failed(self, failure: Failure) -> None:
         """Takes a document that could not be evaluated."""

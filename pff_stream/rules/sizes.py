@@ -26,6 +26,7 @@ class RuleSizes:
     source_chunk_bytes: int
     body_atoms: int
     """Of the longest body."""
+    n_source_chunks: int = 1
 
     @classmethod
     def of(cls, file: RuleFile) -> Self:
@@ -41,6 +42,7 @@ class RuleSizes:
             chunk_bodies=work.get("max_chunk_bodies", chunk_bytes // _BODY_BYTES),
             source_chunk_bytes=file.max_source_chunk_bytes,
             body_atoms=file.max_body_atoms,
+            n_source_chunks=len(file.source_chunks),
         )
 
     @property

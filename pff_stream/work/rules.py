@@ -24,6 +24,7 @@ from pff_stream.evaluate.chunk import evaluate_rules, evaluate_together
 from pff_stream.files import _pages
 from pff_stream.rules.chunk_reader import ChunkReader
 from pff_stream.triples.graph import attach
+from pff_stream.work.look import Look, Pieces, looked
 from pff_stream.work.task import Answer, Held, Listed, Run, Task, WorkerArguments, append_run
 
 with contextlib.suppress(ImportError):  # Windows
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from pff_stream.rules.chunk import RuleChunk
     from pff_stream.triples._graph import GraphView
 
+    Answers = Callable[[Task | Look], Answer | tuple[Pieces, ...]]
 
 MAPPED_BYTES = 32 << 20
 """Allocations from here on are mappings of their own; the heap has the rest."""
@@ -43,7 +45,7 @@ KEPT_BYTES = 1 << 30
 """What the heap may keep free: all that it has."""
 
 
-def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], Answer]:
+def set_up(progress: Progress, arguments: WorkerArguments) -> Answers:
     """Attaches everything once and returns the function that answers a task.
 
     Everything that the plan counts is taken here, so that no task can find that there is less.
@@ -61,23 +63,16 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], A
     before_bytes = _status_bytes(b"RssAnon")
     evaluator, evaluate, evaluator_bytes = _evaluator(graph.view, progress, arguments)
     spool = os.open(arguments.spool.name, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-    behind = [Run(0, 0, 0)]
+    keep = _keeping(spool)
     buffer = bytearray(arguments.chunk_bytes)
     buffer[::4096] = bytes(-(-len(buffer) // 4096))  # touched: it is there from now on
     _pages.hold(arguments.room_bytes)
     chunk_bytes = _status_bytes(b"RssAnon")
     held = Held(max(0, evaluator_bytes - before_bytes), max(0, chunk_bytes - evaluator_bytes))
 
-    def keep(records: memoryview) -> Run:
-        """Appends a run; the one before it leaves the page cache, written back meanwhile."""
-        run = append_run(spool, records)
-        _pages.start_writing(spool, run.offset, run.length)
-        before, behind[0] = behind[0], run
-        if before.length:
-            _pages.drop(spool, before.offset, before.length)
-        return run
-
-    def answer(task: Task) -> Answer:
+    def answer(task: Task | Look) -> Answer | tuple[Pieces, ...]:
+        if isinstance(task, Look):
+            return looked(graph.view, (rules.read(place, buffer) for place in task.places))
         ranges = (
             [(rules.read(one.place, buffer), one.start, one.stop) for one in task.ranges]
             if listed is None
@@ -103,6 +98,22 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Callable[[Task], A
     # A worker may be a thread: its files go when nobody can ask it any more.
     weakref.finalize(answer, _close, rules, spool)
     return answer
+
+
+def _keeping(spool: int) -> Callable[[memoryview], Run]:
+    """What appends a run; the one before it leaves the page cache, written back meanwhile."""
+    behind = Run(0, 0, 0)
+
+    def keep(records: memoryview) -> Run:
+        nonlocal behind
+        run = append_run(spool, records)
+        _pages.start_writing(spool, run.offset, run.length)
+        before, behind = behind, run
+        if before.length:
+            _pages.drop(spool, before.offset, before.length)
+        return run
+
+    return keep
 
 
 class ListedRules:

@@ -22,6 +22,7 @@ from pff_stream.execute.interface import Crew, Executor
 from pff_stream.execute.job import Job
 from pff_stream.limits.fence import GROUP_NAME
 from pff_stream.limits.guard import Other, ProcReader
+from pff_stream.report.blocks import Block
 from planner.cgroups import own_groups
 from tests.execute.pool_processes import is_gone, within
 
@@ -65,6 +66,9 @@ def set_up(progress: Any, inner_set_up: Any, arguments: Any) -> Callable[[Any], 
     inner = inner_set_up(progress, arguments)
 
     def answer(task: Any) -> Any:
+        if not hasattr(task, "chunk"):
+            meet_block(task, faults)
+            return inner(task)
         if "trace" in faults:
             with open(faults["trace"], "a", encoding="utf-8") as file:
                 file.write(f"{time.monotonic()} {os.getpid()} {task.chunk} {task.start}\n")
@@ -88,6 +92,20 @@ def _is_among(path: str, first: int) -> bool:
             os.close(os.open(f"{path}.{number}", os.O_CREAT | os.O_EXCL))
             return True
     return False
+
+
+def meet_block(task: Any, faults: dict[str, Any]) -> None:
+    """Dies of a block of a merge, always or `once`, or stands still before it, and tells of it."""
+    if not isinstance(task, Block) or task.number != faults.get("block"):
+        return
+    once = Path(faults.get("once", os.devnull))
+    if "once" in faults and once.exists():
+        return
+    once.touch()
+    if "hold" in faults:
+        time.sleep(faults["hold"])
+    else:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 class SmallTasks:

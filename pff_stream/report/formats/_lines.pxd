@@ -1,4 +1,6 @@
 # Lines by rule, for writers beside these.
+from libc.stdint cimport uint32_t
+
 from pff_stream.report._pass cimport Formatter, Pass, Slice
 from pff_stream.report._record cimport N_OUTCOMES, N_REASONS
 from pff_stream.report._text cimport Sink
@@ -7,6 +9,7 @@ from pff_stream.report._text cimport Sink
 cdef class Lines(Formatter):
     cdef object out
     cdef Sink sink
+    cdef readonly uint32_t left_out   # rules that it has no line of, where it counts those
 
 
 cdef class OutcomeLines(Lines):

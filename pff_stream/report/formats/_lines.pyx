@@ -67,6 +67,16 @@ cdef class Lines(Formatter):
         """Gives `out` all that there is."""
         drain(&self.sink)
 
+    @property
+    def held(self):
+        """Bytes that `out` has not got yet."""
+        return self.sink.used
+
+    def discard(self):
+        """Forgets what `out` has not got yet, and what was counted."""
+        self.sink.used = 0
+        self.left_out = 0
+
     def release(self):
         """Gives `out` all that there is, and the memory back: no line comes any more."""
         drain(&self.sink)

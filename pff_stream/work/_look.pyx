@@ -1,0 +1,91 @@
+# distutils: extra_compile_args = -O3
+"""What the bodies of a chunk may take on a graph, from the sizes of their relations alone.
+
+No row is read: it takes microseconds a chunk, and is right to a factor. It says which chunks to
+begin with and where to divide them, and nothing that a result depends on.
+"""
+
+from libc.math cimport ceil
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+
+from pff_stream.triples._graph cimport CSR, GraphView
+
+import numpy as np
+
+cdef enum:
+    MOST_VARIABLES = 64
+    LANES = 512                   # sources that the evaluator takes at once
+
+cdef double BODY = 2000.0         # edges that are as much work as what comes once a body
+cdef double HEAD = 100.0          # and once a rule
+cdef double WIDE = 4.0            # and an edge of many sources at once
+
+
+def body_work(GraphView graph, chunk):
+    """About how many edges each body of a chunk takes (float64), and what its rules take besides."""
+    cdef const int32_t[::1] atoms = chunk.atoms
+    cdef const uint32_t[::1] ends = chunk.body_ends
+    cdef Py_ssize_t n = ends.shape[0], body, begin = 0
+    cdef int64_t[::1] relations = _relations(graph, chunk)
+    found = np.zeros(n)
+    cdef double[::1] work = found
+    for body in range(n):
+        work[body] = BODY + _work_of(graph, &atoms[0], relations, begin, ends[body])
+        begin = ends[body]
+    found += HEAD * np.bincount(chunk.rule_body, minlength=n)
+    return found
+
+
+def _relations(GraphView graph, chunk):
+    """The id in the graph of each name that is a relation's; -1: it has none."""
+    ids = np.full(chunk.n_names, -1, np.int64)
+    named = np.unique(chunk.atoms[::3])
+    for name in named[named >= 0].tolist():
+        ids[name] = graph.relation_id(chunk.name(name))
+    return ids
+
+
+cdef double _work_of(
+    GraphView graph, const int32_t* atoms, int64_t[::1] relations, Py_ssize_t at, Py_ssize_t stop
+) noexcept:
+    cdef uint64_t bound = 0
+    cdef double size = 1.0, sources = 0.0, work = 0.0, wide
+    cdef bint has_subject, has_object
+    cdef int64_t relation
+    cdef const CSR* forward
+    cdef const CSR* backward
+    while at < stop:
+        if atoms[3 * at] < 0:     # an inequality
+            at += 1
+            continue
+        relation = relations[atoms[3 * at]]
+        if relation < 0:
+            return work           # nothing matches
+        forward, backward = &graph.rows[2 * relation], &graph.rows[2 * relation + 1]
+        has_subject = _is_bound(bound, atoms[3 * at + 1])
+        has_object = _is_bound(bound, atoms[3 * at + 2])
+        if not has_subject and not has_object:
+            size *= forward.n_edges
+        elif not has_object:
+            size *= forward.n_edges / <double>max(<uint32_t>1, forward.n_keys)
+        elif not has_subject:
+            size *= backward.n_edges / <double>max(<uint32_t>1, backward.n_keys)
+        if sources == 0.0:
+            sources = max(<uint32_t>1, forward.n_keys)
+            wide = size
+        else:
+            size = min(size, sources * max(forward.n_keys, backward.n_keys))
+            wide = WIDE * forward.n_edges * ceil(sources / LANES)
+        work += min(size, wide)
+        bound |= _bit(atoms[3 * at + 1]) | _bit(atoms[3 * at + 2])
+        at += 1
+    return work
+
+
+cdef inline uint64_t _bit(int32_t term) noexcept:
+    return <uint64_t>1 << term if 0 <= term < MOST_VARIABLES else 0
+
+
+cdef inline bint _is_bound(uint64_t bound, int32_t term) noexcept:
+    """A constant always is."""
+    return term < 0 or (bound & _bit(term)) != 0

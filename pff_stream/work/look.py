@@ -1,0 +1,58 @@
+"""A first look at chunks: about what their bodies take on this graph, from sizes alone.
+
+A worker reads each chunk and divides it into pieces of whole bodies. How heavy a piece is, is right
+to a factor only; no result depends on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from pff_stream.rules.chunk_reader import Place
+from pff_stream.work._look import body_work
+
+if TYPE_CHECKING:
+    from pff_stream.rules.chunk import RuleChunk
+    from pff_stream.triples._graph import GraphView
+
+PIECES = 32
+"""Of a chunk, at most twice as many, each of which a body or more."""
+
+
+class Look(NamedTuple):
+    """A task: some chunks, and where they lie."""
+
+    first: int
+    places: tuple[Place, ...]
+
+
+class Pieces(NamedTuple):
+    """A chunk divided: the rules before each end, and the work of each piece."""
+
+    stops: tuple[int, ...]
+    work: tuple[float, ...]
+
+
+def pieces_of(graph: GraphView, chunk: RuleChunk) -> Pieces:
+    """Pieces that end with a body; one that is more than a share of the chunk is a body alone."""
+    work = body_work(graph, chunk)
+    n = len(work)
+    if not n:
+        return Pieces((), ())
+    share = max(float(work.sum()) / PIECES, 1.0)
+    before = np.concatenate(([0.0], np.cumsum(work)))
+    is_heavy = work >= share
+    # A piece ends where the next share begins, in front of a heavy body, and behind it.
+    number = np.floor(before[:-1] / share)
+    ends = np.flatnonzero((np.diff(number) > 0) | is_heavy[1:] | is_heavy[:-1]) + 1
+    ends = np.append(ends, n)
+    stops = np.searchsorted(chunk.rule_body, ends, "left")
+    return Pieces(tuple(stops.tolist()), tuple(np.diff(before[ends], prepend=0.0).tolist()))
+
+
+def looked(graph: GraphView, chunks: Iterable[RuleChunk]) -> tuple[Pieces, ...]:
+    """The answer of a look."""
+    return tuple(pieces_of(graph, chunk) for chunk in chunks)

@@ -1,0 +1,273 @@
+"""What a worker of a merge does: it merges runs of the spool, then formats blocks and writes them.
+
+A block is formatted into buffers while others are at theirs. When the one before it is formatted it
+is known where this one goes; it is said where the next one goes, and then it is written there. The
+same block always comes to the same bytes: whatever dies, it can be written again.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from pff_stream.execute.files import InputFile, OutputFile
+from pff_stream.files import _pages
+from pff_stream.files.durable import naming
+from pff_stream.report._cuts import RunCutter
+from pff_stream.report._merge import write_block
+from pff_stream.report.blocks import PART_WINDOW_BYTES, PIECE_BYTES, Block, BlockTable, Group, Shape
+from pff_stream.report.run_table import PackedRuns
+from pff_stream.report.spooled import MergeOptions, Spooled
+from pff_stream.report.totals import Totals
+from pff_stream.rules.file import RuleFile
+from pff_stream.triples.graph import attach
+from pff_stream.work.rules import KEPT_BYTES, MAPPED_BYTES, hold_to
+
+if TYPE_CHECKING:
+    from pff_stream.execute.pool import Progress
+    from pff_stream.report.formats._lines import Lines
+    from pff_stream.rules.source_chunk import SourceChunk
+
+LOOK_SECONDS = 0.0005
+"""Between two looks at whether it is known where a block goes."""
+
+
+class BlockOutput(NamedTuple):
+    """An output of which each worker writes blocks."""
+
+    file: OutputFile
+    shown: str
+    """What errors call it."""
+    lines: Callable[..., Lines]
+    """What formats it: made with a sink, the bytes of its buffer, and `arguments`."""
+    buffer_bytes: int
+    arguments: tuple[int, ...] = ()
+
+
+class MergeArguments(NamedTuple):
+    """Everything a worker of a merge is told once."""
+
+    graph: InputFile
+    rules: InputFile
+    spool: OutputFile
+    merged: OutputFile
+    """Where groups of runs go, as long as all runs."""
+    table: OutputFile
+    shape: Shape
+    outputs: tuple[BlockOutput, ...]
+    options: MergeOptions
+    share_bytes: int | None = None
+    """See `WorkerArguments`."""
+
+
+class Stretches(NamedTuple):
+    """What stretches have of the runs of a group: u64 each."""
+
+    examples: bytes
+    spooled: bytes
+
+
+class Written(NamedTuple):
+    """A block that is in all outputs."""
+
+    totals: Totals
+    left_out: int
+    """Violated rules that are not in force."""
+    n_rules: int
+
+
+class NotItsTurnError(Exception):
+    """It is not known in time where a block goes: what is before it is not at work."""
+
+
+def set_up(
+    progress: Progress, told: MergeArguments
+) -> Callable[[Group | Block], Stretches | Written | None]:
+    """Opens everything once and returns what answers a task; None: a block is not written."""
+    _pages.fix_thresholds(MAPPED_BYTES, KEPT_BYTES)
+    descriptor = os.open(told.table.name, os.O_RDWR | os.O_CLOEXEC)
+    table = BlockTable(descriptor, told.shape)
+    os.close(descriptor)
+    turn = _Turn(progress, table)
+    groups = _Groups(told, table, turn)
+    blocks = _Blocks(told, table, turn)
+    if told.share_bytes is not None:
+        hold_to(told.share_bytes)
+
+    def answer(task: Group | Block) -> Stretches | Written | None:
+        return blocks.write(task) if isinstance(task, Block) else groups.merge(task)
+
+    return answer
+
+
+class _Groups:
+    """Merges groups of runs."""
+
+    def __init__(self, told: MergeArguments, table: BlockTable, turn: _Turn) -> None:
+        self._options = told.options
+        self._table = table
+        self._spool = os.open(told.spool.name, os.O_RDONLY | os.O_CLOEXEC)
+        self._place = _Place(told.merged, "temporary file", turn)
+
+    def merge(self, group: Group) -> Stretches:
+        """Merges the runs of a group and notes where stretches begin."""
+        options, table = self._options, self._table
+        n = table.shape.n_stretches
+        examples, spooled = np.zeros(n, np.uint64), np.zeros(n, np.uint64)
+        begins = np.zeros(n + 1, np.uint64)
+        heap = RunCutter(
+            [self._spool],
+            PackedRuns(table.runs(group.first, group.stop)),
+            fan_in=options.fan_in,
+            window_bytes=options.window_bytes,
+            max_record_bytes=options.max_record_bytes,
+            temporary_dir=options.temporary_dir,
+        )
+        try:
+            self._place.begin(group.offset)
+            withdrawn = options.withdrawn
+            heap.merge(self._place, table.borders, begins, examples, spooled, withdrawn)
+        finally:
+            heap.close()
+        table.cuts[:, group.number] = begins + np.uint64(group.offset)
+        return Stretches(examples.tobytes(), spooled.tobytes())
+
+
+class _Blocks:
+    """Formats blocks one by one, in buffers that stay."""
+
+    def __init__(self, told: MergeArguments, table: BlockTable, turn: _Turn) -> None:
+        self._graph = attach(told.graph.name, told.graph.shown)
+        self._rules = RuleFile(told.rules.name)
+        self._chunk_ends = np.cumsum(self._rules.source_chunks["rules"], dtype=np.uint64)
+        self._chunk = bytearray(self._rules.max_source_chunk_bytes)
+        self._table, self._turn = table, turn
+        self._merged = os.open(told.merged.name, os.O_RDONLY | os.O_CLOEXEC)
+        self._options = replace(told.options, window_bytes=PART_WINDOW_BYTES)
+        self._places = [_Place(one.file, one.shown, turn) for one in told.outputs]
+        self._lines = [
+            one.lines(place, one.buffer_bytes, *one.arguments)
+            for one, place in zip(told.outputs, self._places, strict=True)
+        ]
+
+    def write(self, block: Block) -> Written | None:
+        """Formats a block and writes it; None where its turn did not come."""
+        self._turn.begin(block)
+        for number, place in enumerate(self._places):
+            place.begin(number=number)
+        try:
+            totals = self._formatted(block)
+            pairs = zip(self._places, self._lines, strict=True)
+            self._turn.hand_on([place.written + lines.held for place, lines in pairs])
+            for lines in self._lines:
+                lines.drain()
+            first, stop = self._table.borders[[block.first, block.stop]]
+            left_out = sum(lines.left_out for lines in self._lines)
+            return Written(totals, left_out, int(stop - first))
+        except NotItsTurnError:
+            return None
+        finally:
+            for lines in self._lines:
+                lines.discard()
+
+    def _formatted(self, block: Block) -> Totals:
+        first, stop = (int(self._table.borders[at]) for at in (block.first, block.stop))
+        left = max(0, self._options.max_violations - block.examples_before)
+        spooled = Spooled(
+            self._graph.view,
+            [self._merged],
+            PackedRuns(self._table.parts_of(block.first, block.stop)),
+            self._chunks(first, stop),
+            first,
+            stop,
+            is_checked=True,
+        )
+        return write_block(spooled, self._lines, replace(self._options, max_violations=left))
+
+    def _chunks(self, first: int, stop: int) -> Iterator[SourceChunk]:
+        """The source chunks that have these rules."""
+        index = int(np.searchsorted(self._chunk_ends, first, "right"))
+        while first < stop:
+            yield self._rules.read_source_chunk(index, self._chunk)
+            first = int(self._chunk_ends[index])
+            index += 1
+
+
+class _Turn:
+    """Waits until it is known where a block goes, and says where the next one does."""
+
+    def __init__(self, progress: Progress, table: BlockTable) -> None:
+        self._progress = progress
+        self._begins = table.begins
+        self._block = Block(0, 0, 0, 0, 0.0)
+
+    def begin(self, block: Block) -> None:
+        """Goes to a block."""
+        self._block = block
+
+    def begins(self) -> list[int]:
+        """Where the block begins in each output; waits for it."""
+        row = self._begins[self._block.number]
+        waited = 0.0
+        while not row.all():
+            if waited >= self._block.patience_seconds:
+                raise NotItsTurnError
+            time.sleep(LOOK_SECONDS)
+            waited += LOOK_SECONDS
+            self._progress.tick()
+        return [int(begin) - 1 for begin in row]
+
+    def hand_on(self, sizes: list[int]) -> None:
+        """Says where the next block begins."""
+        row = self._begins[self._block.number + 1]
+        for at, (begin, size) in enumerate(zip(self.begins(), sizes, strict=True)):
+            row[at] = begin + size + 1
+
+    def moved(self) -> None:
+        """Says that work goes on."""
+        self._progress.tick()
+
+
+class _Place:
+    """Takes the bytes of a block and writes them where they go."""
+
+    def __init__(self, file: OutputFile, shown: str, turn: _Turn) -> None:
+        self._shown = shown
+        with naming(shown):
+            self._descriptor = os.open(file.name, os.O_WRONLY | os.O_CLOEXEC)
+        self._number = 0
+        self._turn = turn
+        self._at = -1
+        self._before = (0, 0)
+        self.written = 0
+        """Bytes that were written since it was begun."""
+
+    def begin(self, at: int = -1, *, number: int = 0) -> None:
+        """Goes to a place, or to where the present block has to go in the output of this number."""
+        self._at, self._number, self.written = at, number, 0
+
+    def write(self, view: memoryview, /) -> None:
+        """Writes all of it; what was written before leaves the page cache."""
+        if self._at < 0:
+            self._at = self._turn.begins()[self._number]
+        for begin in range(0, len(view), PIECE_BYTES):
+            self._write(view[begin : begin + PIECE_BYTES])
+        self.written += len(view)
+        self._turn.moved()
+
+    def _write(self, rest: memoryview) -> None:
+        begin, length = self._at, len(rest)
+        with naming(self._shown):
+            while len(rest):
+                n = os.pwrite(self._descriptor, rest, self._at)
+                self._at += n
+                rest = rest[n:]
+        _pages.start_writing(self._descriptor, begin, length)
+        before, self._before = self._before, (begin, length)
+        if before[1]:
+            _pages.drop(self._descriptor, *before)
