@@ -37,12 +37,7 @@ from pff_stream.pipeline.first_look import FirstLook, Missing
 from pff_stream.pipeline.listing import Listing, SpoolFile
 from pff_stream.pipeline.suspicion import suspicions
 from pff_stream.plan.accuracy import Compared, compared
-from pff_stream.plan.sizes import (
-    RunSizes,
-    busy_workers,
-    chunks_together,
-    resident_bytes,
-)
+from pff_stream.plan.sizes import RunSizes, busy_workers, chunks_together, resident_bytes
 from pff_stream.report._merge import write_results
 from pff_stream.report._pass import Formatter
 from pff_stream.report.folder import FOLDER_FILES
@@ -233,15 +228,13 @@ class RulesWork(Work):
             runs, options = self.evaluation.runs, self.merge_options()
             spooled = merging.ToMerge(self.graph.shared, self._shared_spool, runs, options)
             with fenced, rules_blamed(ready.rules):
-                return RunTotals.of(
-                    merging.merge_by_workers(ready, spooled, shared, order, carry_out)
-                )
+                return RunTotals.of(merging.by_workers(ready, spooled, shared, order, carry_out))
         if order is not None:
             formatters.append(order.formatter)
         with (
             timed(ready.seconds, "merge"),
             fenced,
-            merging.merged_graph(ready.plan, self.graph) as graph,
+            merging.graph_for(ready.plan, self.graph) as graph,
         ):
             run = RunTotals.of(self._merge(graph, formatters))
             self._meter.tick(now=True)

@@ -237,7 +237,7 @@ class RankedFile:
             yield piece
 
 
-def merge_by_workers(
+def by_workers(
     ready: Ready,
     spooled: ToMerge,
     shared: Sequence[SharedOutput],
@@ -276,7 +276,7 @@ def _block_output(output: SharedOutput) -> BlockOutput:
 
 
 @contextmanager
-def merged_graph(plan: Plan, graph: GraphInput) -> Iterator[GraphView]:
+def graph_for(plan: Plan, graph: GraphInput) -> Iterator[GraphView]:
     """The graph for this process to merge with, and its names in memory where the plan has room."""
     with ExitStack() as stack:
         view = stack.enter_context(attach(graph.name)).view
