@@ -12,6 +12,7 @@ author = "the authors of pff-stream"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_click"]
 html_theme = "furo"
 html_title = "pff-stream"
+html_show_copyright = False
 exclude_patterns = ["_build", "example/README.md"]
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence"]

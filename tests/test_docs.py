@@ -13,6 +13,7 @@ from typing import Any
 import click
 import pytest
 
+import pff_stream
 from pff_stream.cli.main import commands
 from pff_stream.settings.options import OPTIONS
 from tests.reference import parse_rule, rule_text
@@ -76,6 +77,13 @@ def test_readme_is_short_and_shows_a_finding_at_once() -> None:
     lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
     assert len(lines) < 120
     assert any(line.startswith("  missing ") for line in lines[:24])
+
+
+def test_every_public_name_is_explained() -> None:
+    """The page of functions has all that can be imported from the package."""
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"^\.\. auto\w+:: pff_stream\.(\w+)$", page, re.MULTILINE))
+    assert set(pff_stream.__all__) <= told
 
 
 def maker(example: Path) -> Any:
