@@ -67,6 +67,17 @@ def test_every_phase_is_told_to_its_end(rules: str, triples: str) -> None:
     assert last["evaluate"].planned_bytes is not None and last["compile"].planned_bytes is None
 
 
+def test_parts_and_what_joins_them_are_told(rules: str, triples: str, tmp_path: Path) -> None:
+    """As a run is."""
+    told: list[Progress] = []
+    out = tmp_path / "part"
+    pff_stream.run_shard("1/1", rules, triples, out=out, progress=told.append)
+    assert "evaluate" in {one.phase for one in told}
+    told.clear()
+    pff_stream.join([out], progress=told.append).close()
+    assert {"merge", "findings"} <= {one.phase for one in told}
+
+
 def test_encode_counts_what_it_reads(triples: str, tmp_path: Path) -> None:
     """Bytes of the inputs, told by the process that reads them."""
     told: list[Progress] = []
