@@ -444,6 +444,9 @@ cdef struct Tally:
 cdef struct Joins:
     uint64_t* bits
     uint64_t n_words              # of a row; 0: not known
+    uint64_t n_sides
+    uint64_t* sides_of            # a row of bits for each entity: the sides that it is a key of
+    uint32_t* counts              # of some entities, how many are keys of each side
 
 
 # A violated rule of a table.

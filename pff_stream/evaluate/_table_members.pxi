@@ -101,9 +101,14 @@ cdef inline void begin_rule(TableCounter counter, Py_ssize_t rule, uint8_t reaso
     counter.outcomes[rule] = FILTERED if reason else SATISFIED
 
 
-cdef inline void _begin_members(TableCounter counter, Shared* shared) noexcept nogil:
+cdef inline void _begin_members(
+    TableCounter counter, const Members* members, Shared* shared
+) noexcept nogil:
     """No side was looked at for these members."""
     shared.side = -1
+    if counter.joins.n_words:
+        count_sides(&counter.joins, counter.scratch.near, members.n)
+        return
     counter.sides_epoch += 1
     if counter.sides_epoch == 0:
         memset(counter.sides, 0, sizeof(counter.sides))
@@ -120,7 +125,7 @@ cdef uint32_t _add_groups(
     cdef int64_t unknown
     cdef const HeadGroup* heads
     cdef Shared shared
-    _begin_members(counter, &shared)
+    _begin_members(counter, members, &shared)
     while group < end and table.groups[group].where >> 1 == variable:
         heads = &table.groups[group]
         relation = table.relation_ids[heads.relation]
@@ -217,7 +222,7 @@ cdef void _count_heads(
     cdef int32_t variable = max(heads[3 * rule + 1], heads[3 * rule + 2])
     cdef int32_t constant, relation, side
     cdef Shared shared
-    _begin_members(counter, &shared)
+    _begin_members(counter, members, &shared)
     for rule in range(rule, n):
         head = heads + 3 * rule
         if max(head[1], head[2]) != variable or not is_one_variable(head) or (
@@ -244,12 +249,15 @@ cdef inline int64_t _decided(
     """As `count_decided`; what members have in common with a side is counted once a body."""
     cdef SideCount* count = &counter.sides[side & (N_SIDES - 1)]
     if shared.side != side:
-        if count.side != side or count.epoch != counter.sides_epoch:
-            count.side = side
-            count.epoch = counter.sides_epoch
-            count.n = count_stamped(&counter.scratch, &counter.graph.rows[side], members.n)
         shared.side = side
-        shared.n = count.n
+        if counter.joins.n_words:
+            shared.n = counter.joins.counts[side]
+        else:
+            if count.side != side or count.epoch != counter.sides_epoch:
+                count.side = side
+                count.epoch = counter.sides_epoch
+                count.n = count_stamped(&counter.scratch, &counter.graph.rows[side], members.n)
+            shared.n = count.n
         shared.withheld = False
     return count_decided(
         &counter.scratch, members, shared, &counter.graph.rows[side], side, constant
