@@ -76,7 +76,6 @@ cdef Py_ssize_t count_summed(
             if members.shared:
                 asked |= <uint32_t>1 << variable
                 n_told += _add_groups(counter, &members, table, group, end, tally)
-                _add_present(counter, &members, table, body, variable, tally)
                 forget_members(&counter.scratch, &members)
             while group < end and table.groups[group].where >> 1 == variable:
                 group += 1
@@ -119,9 +118,9 @@ cdef uint32_t _add_groups(
     TableCounter counter, const Members* members, RuleTable table, uint32_t group, uint32_t end,
     Tally* tally
 ) noexcept nogil:
-    """Adds all heads of a variable as if the graph had none of their constants; returns how many."""
-    cdef int32_t variable = table.groups[group].where >> 1, relation
-    cdef uint32_t n = 0
+    """Adds all heads of a variable, group by group; returns how many there are."""
+    cdef int32_t variable = table.groups[group].where >> 1, relation, side
+    cdef uint32_t first = table.groups[group - 1].end if group else 0, at = first, n
     cdef int64_t unknown
     cdef const HeadGroup* heads
     cdef Shared shared
@@ -129,53 +128,37 @@ cdef uint32_t _add_groups(
     while group < end and table.groups[group].where >> 1 == variable:
         heads = &table.groups[group]
         relation = table.relation_ids[heads.relation]
+        side = 2 * relation + <int32_t>(heads.where & 1) if relation >= 0 else -1
+        n = heads.end - at                    # those that are counted as if the graph had no constant
+        while at < heads.end:
+            if table.entity_ids[table.constants[at]] >= 0:
+                n -= _add_present(
+                    counter, members, &shared, side, table.entity_ids[table.constants[at]], tally
+                )
+            at += 1
         unknown = members.n
         if relation >= 0:
-            unknown -= _decided(
-                counter, members, &shared, 2 * relation + <int32_t>(heads.where & 1), -1
-            )
-        add_counted(tally, members.n, 0, unknown, counter.partial, relation >= 0, heads.n)
-        n += heads.n
+            unknown -= _decided(counter, members, &shared, side, -1)
+        add_counted(tally, members.n, 0, unknown, counter.partial, relation >= 0, n)
         group += 1
-    return n
+    return at - first
 
 
-cdef void _add_present(
-    TableCounter counter, const Members* members, RuleTable table, uint32_t body, int32_t variable,
+cdef uint32_t _add_present(
+    TableCounter counter, const Members* members, Shared* shared, int32_t side, int32_t constant,
     Tally* tally
 ) noexcept nogil:
-    """Sets right what `_add_groups` has added of heads whose constant is in the graph."""
-    cdef uint32_t rule = table.rule_ends[body - 1] if body else 0
-    cdef uint32_t end = table.rule_ends[body]
-    cdef const int32_t* head = table.heads + 3 * <size_t>rule
-    cdef int32_t constant, relation, side = -1
-    cdef int64_t predictions, support, unknown, plain
-    cdef Shared shared
-    shared.side = -1
-    while rule < end:
-        constant = min(head[1], head[2])
-        if constant < 0 and max(head[1], head[2]) == variable:
-            constant = table.entity_ids[-1 - constant]
-            if constant >= 0:
-                relation = table.relation_ids[head[0]]
-                predictions = count_members(&counter.scratch, members, constant)
-                support = 0
-                if relation >= 0:
-                    side = 2 * relation + (head[1] < 0)
-                    support = count_supported(
-                        &counter.scratch, &counter.graph.rows[side ^ 1], constant
-                    )
-                if support or predictions != members.n:
-                    plain, unknown = members.n, predictions
-                    if relation >= 0:
-                        plain -= _decided(counter, members, &shared, side, -1)
-                        unknown -= _decided(counter, members, &shared, side, constant)
-                    add_counted(tally, members.n, 0, plain, counter.partial, relation >= 0, -1)
-                    add_counted(
-                        tally, predictions, support, unknown, counter.partial, relation >= 0, 1
-                    )
-        head += 3
-        rule += 1
+    """Adds a head whose constant is in the graph; 0 where that makes no difference."""
+    cdef int64_t predictions = count_members(&counter.scratch, members, constant)
+    cdef int64_t support = 0, unknown = predictions
+    if side >= 0:
+        support = count_supported(&counter.scratch, &counter.graph.rows[side ^ 1], constant)
+    if support == 0 and predictions == members.n:
+        return 0
+    if side >= 0:
+        unknown -= _decided(counter, members, shared, side, constant)
+    add_counted(tally, predictions, support, unknown, counter.partial, side >= 0, 1)
+    return 1
 
 
 cdef bint count_one_by_one(

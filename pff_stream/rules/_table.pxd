@@ -14,7 +14,7 @@ cdef uint8_t[N_FILTERED] FILTER_REASONS
 cdef struct HeadGroup:
     int32_t relation              # its name
     uint32_t where                # 2 * the variable, and 1 where it is the object
-    uint32_t n
+    uint32_t end                  # of their constants
 
 
 cdef class RuleTable:
@@ -50,6 +50,7 @@ cdef class RuleTable:
     cdef const uint32_t* set_rules          # per set: rules of its bodies
     cdef const uint32_t* group_ends         # per body: end of its groups
     cdef const HeadGroup* groups            # ascending by variable
+    cdef const int32_t* constants           # names, of one group behind the other
     # per graph, reset after it
     cdef int32_t* entity_ids
     cdef int32_t* relation_ids

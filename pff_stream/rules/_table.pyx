@@ -17,7 +17,7 @@ from pff_stream.rules._asked cimport AskedRelations
 cdef enum:
     N_HEADER = 40
     FIRST_SLOTS = 1024
-    N_SECTIONS = 20
+    N_SECTIONS = 21
     FILTERED_AT = 32              # in the header: rules that were left out, by reason
     SETS_AT = 35
 
@@ -26,9 +26,18 @@ cdef enum:
 FILTER_REASONS[0], FILTER_REASONS[1], FILTER_REASONS[2] = 4, 5, 10
 
 
+# A head with one variable: what it has in common with its group, and its constant.
+cdef struct GroupedHead:
+    uint64_t group
+    int32_t constant
+
+
 cdef int ascending(const void* one, const void* other) noexcept nogil:
-    cdef uint64_t a = (<const uint64_t*>one)[0], b = (<const uint64_t*>other)[0]
-    return (a > b) - (a < b)
+    cdef const GroupedHead* a = <const GroupedHead*>one
+    cdef const GroupedHead* b = <const GroupedHead*>other
+    if a.group != b.group:
+        return 1 if a.group > b.group else -1
+    return (a.constant > b.constant) - (a.constant < b.constant)
 
 
 cdef struct Growing:
@@ -88,6 +97,7 @@ cdef class TableBuilder:
     cdef Growing set_of_body
     cdef Growing groups
     cdef Growing group_ends
+    cdef Growing constants
 
     def __init__(
         self,
@@ -123,6 +133,7 @@ cdef class TableBuilder:
         free(self.set_of_body.data)
         free(self.groups.data)
         free(self.group_ends.data)
+        free(self.constants.data)
 
     @property
     def held_bytes(self):
@@ -132,7 +143,7 @@ cdef class TableBuilder:
             + self.atoms.capacity + self.body_ends.capacity + self.rule_ends.capacity
             + self.heads.capacity + self.filtered.capacity + self.sources.capacity
             + self.set_ends.capacity + self.set_relations.capacity + self.set_of_body.capacity
-            + self.groups.capacity + self.group_ends.capacity
+            + self.groups.capacity + self.group_ends.capacity + self.constants.capacity
             + 4 * (self.slot_mask + 1)
         )
 
@@ -299,7 +310,7 @@ cdef class TableBuilder:
             self.body_ends.used, self.rule_ends.used, self.heads.used, self.filtered.used,
             4 * n_bodies, 4 * max(1, n_names), 4 * constants, 4, self.sources.used,
             self.set_ends.used, self.set_relations.used, 4 * n_sets, 4 * n_bodies, 4 * n_sets,
-            self.group_ends.used, self.groups.used,
+            self.group_ends.used, self.groups.used, self.constants.used,
         ]
         end = 8 * N_HEADER
         offsets = [end]
@@ -347,32 +358,34 @@ cdef class TableBuilder:
 
     cdef int _make_groups(self) except -1:
         """Counts the heads with one variable by what they have in common beside the body."""
-        cdef uint64_t* keys = <uint64_t*>malloc(8 * max(1, self.max_body_rules))
+        cdef GroupedHead* keys = <GroupedHead*>malloc(
+            sizeof(GroupedHead) * max(1, self.max_body_rules)
+        )
         cdef const uint32_t* ends = <const uint32_t*>self.rule_ends.data
         cdef const int32_t* head
         cdef uint32_t body, rule = 0, i, n
         cdef HeadGroup group
         if keys == NULL:
             raise MemoryError
-        self.groups.used = self.group_ends.used = 0
+        self.groups.used = self.group_ends.used = self.constants.used = 0
         try:
             for body in range(self.rule_ends.used // 4):
                 n = 0
                 while rule < ends[body]:
                     head = <const int32_t*>self.heads.data + 3 * <size_t>rule
                     if is_one_variable(head):
-                        keys[n] = <uint64_t>max(head[1], head[2]) << 33
-                        keys[n] |= <uint64_t>(head[1] < 0) << 32 | <uint32_t>head[0]
+                        keys[n].group = <uint64_t>max(head[1], head[2]) << 33
+                        keys[n].group |= <uint64_t>(head[1] < 0) << 32 | <uint32_t>head[0]
+                        keys[n].constant = -1 - min(head[1], head[2])
                         n += 1
                     rule += 1
-                qsort(keys, n, 8, ascending)
+                qsort(keys, n, sizeof(GroupedHead), ascending)
                 for i in range(n):
-                    if i == 0 or keys[i] != keys[i - 1]:
-                        group.n = 0
-                    group.n += 1
-                    if i + 1 == n or keys[i] != keys[i + 1]:
-                        group.relation = <int32_t>(keys[i] & 0xFFFFFFFF)
-                        group.where = <uint32_t>(keys[i] >> 32)
+                    _append(&self.constants, &keys[i].constant, 4)
+                    if i + 1 == n or keys[i].group != keys[i + 1].group:
+                        group.relation = <int32_t>(keys[i].group & 0xFFFFFFFF)
+                        group.where = <uint32_t>(keys[i].group >> 32)
+                        group.end = <uint32_t>(self.constants.used // 4)
                         _append(&self.groups, &group, sizeof(HeadGroup))
                 self._end(&self.group_ends, self.groups.used // sizeof(HeadGroup))
         finally:
@@ -418,6 +431,7 @@ cdef class TableBuilder:
             self._copy(base + header[22], &self.set_relations)
             self._copy(base + header[26], &self.group_ends)
             self._copy(base + header[27], &self.groups)
+            self._copy(base + header[28], &self.constants)
             memset(base + header[16], 0, header[20] - header[16])
             self._list_sets(
                 <uint32_t*>(base + header[23]), <uint32_t*>(base + header[24]),
@@ -527,6 +541,7 @@ cdef class RuleTable:
         self.set_rules = <const uint32_t*>(base + header[25])
         self.group_ends = <const uint32_t*>(base + header[26])
         self.groups = <const HeadGroup*>(base + header[27])
+        self.constants = <const int32_t*>(base + header[28])
         self.n_sets = header[SETS_AT]
         for i in range(N_FILTERED):
             self.left_out[i] = header[FILTERED_AT + i]
