@@ -74,10 +74,17 @@ def held(temporary: str) -> Held:
         len(Path(own, "maps").read_bytes().splitlines()),
         len(os.listdir(f"{own}/task")),
         len(procfs.children(own) or ()),
-        len(os.listdir("/dev/shm")) if os.path.isdir("/dev/shm") else 0,
+        _shared_files(),
         sum(len(files) for _, _, files in os.walk(temporary)),
         shared + procfs.page_table_bytes(own),
     )
+
+
+def _shared_files() -> int:
+    """Files in shared memory that carry the number of this process; others have some there, too."""
+    if not os.path.isdir("/dev/shm"):
+        return 0
+    return sum(f"-{os.getpid()}-" in name for name in os.listdir("/dev/shm"))
 
 
 def _trim() -> None:

@@ -18,6 +18,18 @@ LABELS_BYTES = 1 << 18
 BYTES = {"turtle": 8, "trig": 8, "n3": 8, "rdfxml": 32, "jsonld": 48}
 """Of a byte of text without a triple, at most. Measured: Turtle 7 (prefixes), RDF/XML 26
 (collections), JSON-LD 43."""
+LEVEL_BYTES = 40 << 10
+"""Of each object or array of JSON-LD that is open (measured: 40 KiB an object)."""
+CONTEXT_FACTOR = 40
+"""Of a byte of a context in JSON-LD, each copy (measured: 18 in nodes within nodes, 16 in contexts
+within contexts). Each object that is open has a copy of the contexts around it."""
+LEVELS_BYTES = 4 << 20
+"""What levels and their contexts may take before it is more than was planned."""
+
+
+def levels_bytes(depth: int, copied: int) -> int:
+    """What open objects of JSON-LD take with their copies of contexts."""
+    return depth * LEVEL_BYTES + CONTEXT_FACTOR * copied
 
 
 def silent_at_most(syntax: str, of_document: int) -> int:
@@ -29,6 +41,7 @@ def at_most(syntax: str, n_bytes: int, of_document: int) -> int:
     """A bound on what the parser holds of an input of so many bytes."""
     return (
         PARSER_BYTES
+        + (LEVELS_BYTES if syntax == "jsonld" else 0)
         + LABELS_BYTES
         + BYTES[syntax] * min(n_bytes, silent_at_most(syntax, of_document))
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pff_stream.errors import InputError, PffStreamError, UsageError
 from pff_stream.triples.formats import parser_memory
-from pff_stream.triples.formats._nesting import Nesting, TurtleNesting, XmlNesting
+from pff_stream.triples.formats._nesting import JsonNesting, Nesting, TurtleNesting, XmlNesting
 from pff_stream.triples.formats._rdf_terms import MAX_DEPTH as MAX_TERM_DEPTH
 from pff_stream.triples.formats.interface import LineBlocks, TripleSource
 
@@ -63,10 +63,8 @@ class _Text:
         self._by_line = by_line
         self._most_bytes = parser_memory.silent_at_most(syntax.name, shared.of_document)
         self._factor = parser_memory.BYTES[syntax.name]
-        self._nesting: Nesting | None = None
-        if syntax.name != "jsonld":  # whose parser has a limit of its own
-            kind = XmlNesting if syntax.name == "rdfxml" else TurtleNesting
-            self._nesting = kind(parser_memory.MAX_DEPTH)
+        kind = {"rdfxml": XmlNesting, "jsonld": JsonNesting}.get(syntax.name, TurtleNesting)
+        self._nesting: Nesting = kind(parser_memory.MAX_DEPTH)
         self._block = b""
         self._at = 0
         self._is_new_line = self._is_start = True
@@ -102,18 +100,15 @@ class _Text:
     def _check(self, piece: bytes) -> None:
         """Refuses what the parser should not see, before it does."""
         nesting, name = self._nesting, self._source.name
-        if nesting is None:
-            self._fed += len(piece)
-        else:
-            nesting.look(piece)
-            self._fed = nesting.weight
-            if nesting.fault is not None:
-                raise InputError(f"{name}, line {self.line}: found {nesting.fault}, expected none")
-            if nesting.depth > parser_memory.MAX_DEPTH:
-                raise InputError(
-                    f"{name}, line {nesting.line}: found {self._syntax.title} nested over "
-                    f"{parser_memory.MAX_DEPTH} deep, expected at most that"
-                )
+        nesting.look(piece)
+        self._fed = nesting.weight
+        if nesting.fault is not None:
+            raise InputError(f"{name}, line {self.line}: found {nesting.fault}, expected none")
+        if nesting.depth > parser_memory.MAX_DEPTH:
+            raise InputError(
+                f"{name}, line {nesting.line}: found {self._syntax.title} nested over "
+                f"{parser_memory.MAX_DEPTH} deep, expected at most that"
+            )
         silent = self._fed - self._before
         if silent > self._most_bytes:
             hint = " (--max-document allows more)" if self._syntax.name == "jsonld" else ""
@@ -123,6 +118,8 @@ class _Text:
             )
         held = parser_memory.PARSER_BYTES + self._factor * silent
         held += self._shared.blank_nodes.held_bytes
+        if isinstance(nesting, JsonNesting):
+            held += parser_memory.levels_bytes(nesting.depth, nesting.most_copied)
         if abs(held - self._told) > _TOLD_BYTES:
             self._told = held
             memory = self._source.memory

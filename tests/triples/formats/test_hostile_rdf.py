@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 from pff_stream.errors import InputError, PffStreamError, RefusedError
 from pff_stream.triples.encode_process import encode_in_process
 from pff_stream.triples.formats import parser_memory
-from pff_stream.triples.formats._nesting import Nesting, TurtleNesting, XmlNesting
+from pff_stream.triples.formats._nesting import JsonNesting, Nesting, TurtleNesting, XmlNesting
 from pff_stream.triples.inputs import checked_lines, held_at_most
 from pff_stream.triples.options import EncodeOptions
 from pff_stream.triples.store import GraphStore
@@ -105,6 +107,72 @@ def repeated(before: bytes, unit: bytes, n_bytes: int, after: bytes = b"") -> It
     return itertools.chain([before], itertools.repeat(block, n_bytes // len(block) + 1), [after])
 
 
+@pytest.mark.parametrize(
+    ("text", "depth", "copied"),
+    [
+        ("", 0, 0),
+        ('{"a": ["]}", "\\"{", {"b": []}]}', 4, 0),
+        ('{"@context": {"a": "b"}, "c": "@context"}', 2, 9),
+        ('{"@context": {"a": "b"}, "c": {"d": {}}}', 3, 27),
+        ('{"\\u0040conte\\u0078t": {"a": "b"}}', 2, 9),
+        ('{"@contexts": {"a": "b"}, "c@context": {"a": "b"}, "\\n@context": {}}', 2, 0),
+        ('[{"@context": {"a": 1}}, {"@context": {"a": 1}}]', 3, 7),
+        ('{"@context": {"a": {"@context": {"b": 1}}}}', 4, 28 + 7),
+        ("}}] {", 1, 0),
+    ],
+)
+def test_depth_of_json(text: str, depth: int, copied: int) -> None:
+    """Brackets outside of texts; contexts once for each object that they hold in."""
+    assert deep(JsonNesting, text) == depth
+    nesting = JsonNesting(500)
+    nesting.look(text.encode())
+    assert nesting.most_copied == copied
+
+
+def contexts_in_nodes(n_terms: int, levels: int) -> str:
+    """A large context, of which a parser has a copy in each node within a node."""
+    terms = ",".join(f'"t{n}":"http://x/t{n}"' for n in range(n_terms))
+    nodes = "".join(f',"t1":{{"@context":{{}},"@id":"http://x/{n}"' for n in range(levels))
+    return f'{{"@context":{{{terms}}},"@id":"http://x/a"{nodes}' + "}" * (levels + 1)
+
+
+def contexts_in_contexts(levels: int) -> str:
+    """Each is held once for each around it."""
+    opened = '{"@vocab":"http://x/","a":{"@id":"http://x/a","@context":' * levels
+    return f'{{"@context":{opened}{{}}' + "}}" * levels + ',"a":{"a":"x"}}'
+
+
+COPIES = [contexts_in_nodes(3000, 100), contexts_in_contexts(240)]
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("text", COPIES, ids=["nodes", "contexts"])
+def test_copies_of_contexts(tmp_path: Path, text: str) -> None:
+    """Some kilobytes that take over a hundred megabytes are refused before they do."""
+    pytest.importorskip("pyoxigraph")
+    path = tmp_path / "a.jsonld"
+    path.write_text(text)
+    with pytest.raises(RefusedError, match="what the parser holds"):
+        list(checked_lines([str(path)], EncodeOptions(memory_bytes=100 * MIB)))
+    taken = peak_of_parsing(path)
+    counted = Counted()
+    assert sum(map(len, read_counted([str(path)], EncodeOptions(), counted))) > 0
+    assert taken <= counted.most
+
+
+def peak_of_parsing(path: Path) -> int:
+    """Bytes that the parser takes for a file, in a process of its own."""
+    program = """if True:
+        import pyoxigraph, resource, sys
+        def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        before = peak()
+        for _ in pyoxigraph.parse(path=sys.argv[1]): pass
+        print(peak() - before)
+    """
+    command = [sys.executable, "-c", program, str(path)]
+    return int(subprocess.run(command, capture_output=True, check=True).stdout)
+
+
 HOSTILE = {
     "literal.ttl": (b'<a:s> <a:p> "', b"x", "literal or another word of over"),
     "long.ttl": (b'<a:s> <a:p> """', b"x\n", "literal or another word of over"),
@@ -118,8 +186,8 @@ HOSTILE = {
     "terms.ttl": (b"<a:s> <a:p> ", b"<<( <a:s> <a:p> ", "nested over 500 deep"),
     "elements.rdf": (XML, b"<e:a><e:b>", "nested over 500 deep"),
     "text.rdf": (XML + b'<e:a r:about="a:b"><e:b>', b"x", "bytes without a triple"),
-    "arrays.jsonld": (b'{"a:c":', b"[", "Max stack size"),
-    "objects.jsonld": (b"", b'{"a:c":', "Max stack size"),
+    "arrays.jsonld": (b'{"a:c":', b"[", "nested over 500 deep"),
+    "objects.jsonld": (b"", b'{"a:c":', "nested over 500 deep"),
     "text.jsonld": (b'{"@id":"a:b","a:c":"', b"x", "literal or another word of over"),
 }
 
