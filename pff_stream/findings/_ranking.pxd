@@ -46,21 +46,21 @@ cdef struct CountedRule:
 # What takes violated rules in the order of their lines, out of a pass or as they were written down.
 cdef class RankedRules(Formatter):
     cdef int kind                 # of confidence
+    cdef unsigned char* entry     # the one that is being packed
+    cdef size_t room
     cdef readonly uint64_t without_value
 
     cdef int put(self, const CountedRule* rule, Slice text) except -1
+    cdef int _reserve(self, size_t n) except -1
 
 
 cdef class Ranking(RankedRules):
     cdef Sorter by_text
     cdef Sorter order
     cdef double floor
-    cdef unsigned char* entry     # the one that is being packed
-    cdef size_t room
     cdef readonly uint64_t below_floor
     cdef readonly uint64_t violations
 
-    cdef int _reserve(self, size_t n) except -1
     cdef int _add_in_order(
         self, const unsigned char* entry, size_t n, const unsigned char* first, bint repeats
     ) except -1

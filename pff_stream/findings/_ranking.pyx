@@ -30,6 +30,9 @@ cdef enum:
 cdef class RankedRules(Formatter):
     """Takes the violated rules of a pass, or as they were written down (`_ranked_rows`)."""
 
+    def __dealloc__(self):
+        free(self.entry)
+
     cdef int rule(self, Pass at) except -1:
         cdef CountedRule rule
         if at.rule.outcome != VIOLATED:
@@ -44,6 +47,17 @@ cdef class RankedRules(Formatter):
 
     cdef int put(self, const CountedRule* rule, Slice text) except -1:
         """Takes a violated rule."""
+        return 0
+
+    cdef int _reserve(self, size_t n) except -1:
+        """Has room for an entry of `n` bytes."""
+        cdef void* larger
+        if n > self.room:
+            larger = realloc(self.entry, 2 * n)
+            if larger == NULL:
+                raise MemoryError
+            self.entry = <unsigned char*>larger
+            self.room = 2 * n
         return 0
 
     def pass_over(self, uint64_t n):
@@ -66,19 +80,6 @@ cdef class Ranking(RankedRules):
         self.order = order
         self.kind = kind
         self.floor = -1.0 if floor is None else floor
-
-    def __dealloc__(self):
-        free(self.entry)
-
-    cdef int _reserve(self, size_t n) except -1:
-        cdef void* larger
-        if n > self.room:
-            larger = realloc(self.entry, 2 * n)
-            if larger == NULL:
-                raise MemoryError
-            self.entry = <unsigned char*>larger
-            self.room = 2 * n
-        return 0
 
     cdef int put(self, const CountedRule* rule, Slice text) except -1:
         cdef size_t n = text.n

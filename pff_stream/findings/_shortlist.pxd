@@ -20,8 +20,6 @@ cdef class Shortlist(RankedRules):
     cdef size_t n_kept
     cdef unsigned char* last      # begin of an entry, its text included: what comes behind is dropped
     cdef size_t n_last
-    cdef unsigned char* entry     # the one that is being packed
-    cdef size_t room
     cdef Noted* notes
     cdef size_t n_notes           # in memory
     cdef object folder
@@ -34,7 +32,6 @@ cdef class Shortlist(RankedRules):
     cdef uint32_t* _places(self) noexcept
     cdef int _note(self, const CountedRule* rule, Slice text) except -1
     cdef int _write_notes(self) except -1
-    cdef int _reserve(self, size_t n) except -1
     cdef int _keep(self, size_t n) except -1
     cdef int _make_room(self) except -1
     cdef bint _is_behind(self, size_t n) noexcept

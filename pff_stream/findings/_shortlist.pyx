@@ -94,7 +94,6 @@ cdef class Shortlist(RankedRules):
     def __dealloc__(self):
         free(self.entries)
         free(self.last)
-        free(self.entry)
         free(self.notes)
 
     # --- in the pass ---------------------------------------------------------------------------
@@ -219,16 +218,6 @@ cdef class Shortlist(RankedRules):
     cdef uint32_t* _places(self) noexcept:
         """Places of the entries, at the end of their buffer."""
         return <uint32_t*>(self.entries + self.capacity) - self.n_kept
-
-    cdef int _reserve(self, size_t n) except -1:
-        cdef void* larger
-        if n > self.room:
-            larger = realloc(self.entry, 2 * n)
-            if larger == NULL:
-                raise MemoryError
-            self.entry = <unsigned char*>larger
-            self.room = 2 * n
-        return 0
 
     cdef int _keep(self, size_t n) except -1:
         """Adds the entry that was packed, of `n` bytes."""
