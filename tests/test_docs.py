@@ -51,6 +51,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_options_exist(page: Path) -> None:
     """Every option that a page names is one."""
     known = {f"--{option.name}" for option in OPTIONS.values()} | {"--help", "--json", "--sweep"}
+    known |= {"--sizes", "--machine"}
     known |= {"--user", "--scope"}  # of systemd-run
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", page.read_text(encoding="utf-8")))
     assert not named - known

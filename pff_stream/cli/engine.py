@@ -41,6 +41,13 @@ class Engine:
         _collect_from_here()
         return run.make_plan(settings, observer)
 
+    def plan_sizes(self, sizes: str, machines: str, observer: Observer) -> tuple[list[str], bool]:
+        """Plans by counts, on machines that are told of: what to say, and whether any fits."""
+        check_room()
+        from pff_stream.pipeline.plan_sizes import plan_sizes
+
+        return plan_sizes(sizes, machines, observer)
+
     def make_sweep(self, settings: RunSettings, text: str, observer: Observer) -> Sweep:
         """Plans over a range of one setting, such as `workers=1..16`."""
         check_room()

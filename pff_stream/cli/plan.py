@@ -10,6 +10,7 @@ from pff_stream.cli import logs, output
 from pff_stream.cli.engine import Engine
 from pff_stream.cli.options import SettingsCommand, click_option, options, rules_and_triples
 from pff_stream.cli.session import fenced, pass_engine, print_lines, working
+from pff_stream.errors import UsageError
 from pff_stream.settings.commands import RunSettings
 from pff_stream.settings.options import OPTIONS
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     metavar="workers=A..B",
     help="One row for each number of workers; ends with 0 if any fits.",
 )
+@click.option("--sizes", metavar="FILE", help="Plan by the counts in this YAML file instead.")
+@click.option("--machine", metavar="FILE", help="The machines that --sizes is planned for.")
 @click_option("output")
 @options(RunSettings)
 @pass_engine
@@ -44,6 +47,14 @@ def plan(
     Ends with 0 if the run fits, with 3 if it is refused.
     """
     with working(rules_and_triples(inputs)) as (layers, voice, observer):
+        if others["sizes"] or others["machine"]:
+            if inputs or not (others["sizes"] and others["machine"]):
+                raise UsageError("--sizes: expected --sizes FILE --machine FILE without inputs")
+            paths = str(others["sizes"]), str(others["machine"])
+            lines, fits = engine.plan_sizes(*paths, observer)
+            observer.close()
+            print_lines(lines, voice)
+            return 0 if fits else 3
         import json
 
         from pff_stream.checkpoint.resume import run_settings
