@@ -213,17 +213,14 @@ time.sleep(600)
 """
 CALLS = {
     "run": "pff_stream.run({r!r}, {t!r})",
-    "validate": "list(pff_stream.validate({r!r}, {t!r}))",
-    "explain": "pff_stream.explain({r!r}, {t!r}, ('a', 'r', 'b'))",
     "Validator": "pff_stream.Validator({r!r})",
 }
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize(
-    ("held", "call"), [("results", "run"), ("results", "explain"), ("as a file", "validate"),
-                       ("as a file", "Validator"), ("results", None)],
-)  # fmt: skip
+    ("held", "call"), [("results", "run"), ("as a file", "Validator"), ("results", None)]
+)
 def test_folders_of_a_killed_caller(tmp_path: Path, held: str, call: str | None) -> None:
     """What a Python caller has in a temporary folder goes with the next call or command."""
     around = Surroundings(tmp_path)

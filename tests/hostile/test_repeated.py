@@ -27,8 +27,8 @@ def check(way: str, calls: int, warm_up: int) -> None:
 @pytest.mark.thorough
 @pytest.mark.parametrize("way", USUAL)
 def test_nothing_grows(way: str) -> None:
-    """Descriptors, mappings, threads, children, files and memory, over 25 calls."""
-    check(way, 25, 8)
+    """Descriptors, mappings, threads, children, files and memory, over 12 calls."""
+    check(way, 12, 8)
 
 
 @pytest.mark.slow
