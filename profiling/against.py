@@ -130,6 +130,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True, help="what is made is kept here")
     parser.add_argument("--pairs", type=int, default=9, metavar="N")
     parser.add_argument("--core", type=int, default=0, help="the core that everything runs on")
+    parser.add_argument("--only", default="", metavar="WORD", help="works with this in their name")
     options = parser.parse_args()
     source = shared()
     if source is None:
@@ -150,6 +151,8 @@ def main() -> None:
             (f"whole command without --out, {name}", here.run, there.run),
         )
         for what, this, other in works:
+            if options.only not in what:
+                continue
             found = ratios(options.pairs, this, other)
             median = statistics.median(found)
             print(f"| {what} | {median:.2f} | {min(found):.2f} to {max(found):.2f} |", flush=True)

@@ -6,8 +6,8 @@ from pff_stream.triples._graph cimport CSR, find_row
 
 # What an edge costs in each way, relative to one edge from one source, as once
 # measured: only the choice depends on it, never a count.
-cdef double LANE_EDGE_COST = 2.0
-cdef double LANE_COUNTED_EDGE_COST = 3.0
+cdef double LANE_EDGE_COST = 1.5
+cdef double LANE_COUNTED_EDGE_COST = 2.0
 cdef double SMALL_WORK = 4096.0
 # Backward, a chain shares its beginning with fewer of those beside it in the rule file.
 cdef double BACKWARD_COST = 1.2

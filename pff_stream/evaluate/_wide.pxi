@@ -72,6 +72,8 @@ cdef void _count_batch(
     """Counts what one batch reaches for all heads of a chain."""
     cdef pff_vector planes[PFF_PLANES]
     cdef int head
+    if ends.n == 0:
+        return
     if last.at_source:
         pff_lane_planes(ends, planes)
     if last.n_at_end:
