@@ -48,6 +48,8 @@ TOGETHER_SHARE = 4
 """Of what the budget leaves, this part at most is for rules that are taken together."""
 MERGED_ALONE = 1 << 14
 """Fewer rules are merged by one process before others are there."""
+MERGE_SHARE = 5
+"""By this part of the largest of the other phases the merge may be larger."""
 LEAST_TASKS = 4
 """For each worker, where tasks are of several chunks: what is done is noted task by task."""
 
@@ -136,15 +138,20 @@ class RulesWorkload(Workload):
         return chosen
 
     def _merged_by_more(self, chosen: Candidate, build: Build, budget_bytes: int) -> Candidate:
-        """Merged by as many workers as the budget allows, where that is worth starting them."""
+        """Merged by as many workers as the budget allows, where that is worth starting them.
+
+        Nor may the merge come to much more than the largest of the other phases.
+        """
         executor, rules = executor_of(chosen.settings), self.sizes.rules
         workers = min(busy_workers(self.sizes, chosen.settings), rules.n_source_chunks // 2)
+        workers = min(workers, max(2, self.sizes.cores))
         if rules.n_rules < MERGED_ALONE or not self.sizes.results.n_outputs:
             return chosen
+        most_bytes = min(budget_bytes, chosen.peak_bytes + chosen.peak_bytes // MERGE_SHARE)
         while workers > 1 and not executor.shares_memory:
             settings = {**chosen.settings, "merge_workers": workers}
             candidate = Candidate(settings, tuple(build(settings)))
-            if candidate.peak_bytes <= budget_bytes:
+            if candidate.peak_bytes <= most_bytes:
                 return candidate
             workers //= 2
         return chosen

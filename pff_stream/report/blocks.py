@@ -29,7 +29,7 @@ MOST_TABLE_BYTES = 16 << 20
 """Of where stretches begin in runs: with more runs there are fewer stretches."""
 PARTS = 4
 """Stretches of a source chunk, where the table has room for them."""
-BLOCK_BYTES, LEAST_BLOCK_BYTES = 4 << 20, 1 << 20
+BLOCK_BYTES, LEAST_BLOCK_BYTES = 1 << 20, 256 << 10
 """What a block may come to in one output, and what makes one of several source chunks."""
 RULE_BYTES, SPOOLED_SHARE = 64, 12
 """About what a rule and its examples come to in an output: its text and a few numbers; and a
@@ -38,7 +38,7 @@ GROUPS = 4
 """Groups of runs for each worker, each of which becomes one run."""
 
 
-PIECE_BYTES = 1 << 20
+PIECE_BYTES = 256 << 10
 """Of a block, written together; two of these are in the page cache, one of which leaves it."""
 PART_WINDOW_BYTES = 32 << 10
 """Read ahead of each group."""

@@ -13,7 +13,7 @@ from pff_stream.report.run_table import KEPT_RUNS, table_bytes
 from pff_stream.report.sizes import ResultSizes
 from pff_stream.report.spooled import MergeOptions
 from pff_stream.rules.sizes import RuleSizes
-from planner.formula import Formula, given, least
+from planner.formula import Formula, given, least, most
 from planner.model import KERNEL, Term
 
 SPOOL_WINDOWS = 2
@@ -27,7 +27,7 @@ READ_PAGES, PAGE_BYTES = 2, 4096
 """Pages at both ends of what is read of a run: they stay until what is beside them is read."""
 SOURCE_CHUNKS = 2
 """A source chunk as read, and its texts."""
-VIOLATIONS_BLOCK_BYTES, LINES_BLOCK_BYTES = 6 << 20, 512 << 10
+VIOLATIONS_BLOCK_BYTES, LINES_BLOCK_BYTES = 3 << 19, 128 << 10
 """What a worker of a merge formats before it knows where that goes: violations, other lines."""
 HEAD_NAMES_BYTES = 3 * 64 << 10
 """The names in a head. A record longer than a window of the merge is read whole: a buffer of a
@@ -91,7 +91,10 @@ def block_buffer_bytes(lines: type[Lines]) -> int:
 def blocks_terms(
     results: ResultSizes, rules: RuleSizes, workers: int, *, ranked: bool
 ) -> list[Term]:
-    """A merge by so many workers beside their processes; `ranked`: rules are put in order, too."""
+    """A merge by so many workers beside their processes; `ranked`: rules are put in order, too.
+
+    A bound: how much of their blocks results fill is not known before there are any.
+    """
     options = MergeOptions(
         fan_in=results.fan_in, max_record_bytes=results.buffer_bytes + HEAD_NAMES_BYTES
     )
@@ -102,27 +105,23 @@ def blocks_terms(
     cut = given("runs_merged", merge_bytes(-(-results.n_runs // max(1, shape.n_groups)), options))
     cut += given("sink", SINK_BYTES)
     chunks = SOURCE_CHUNKS * given("source_chunk", rules.source_chunk_bytes)
-    pieces = given("piece", PIECE_BYTES) + given("outputs", n_lines) * given(
-        "lines_block", LINES_BLOCK_BYTES
-    )
-    buffers = given("violations_block", VIOLATIONS_BLOCK_BYTES)
-    buffers += given("outputs", n_lines) * given("lines_block", LINES_BLOCK_BYTES)
+    others = given("outputs", n_lines) * given("lines_block", LINES_BLOCK_BYTES)
+    blocks = given("violations_block", VIOLATIONS_BLOCK_BYTES) + others + kept_bytes()
     at_once = min(results.n_runs, results.fan_in)
     reading = given("runs_at_once", at_once) * (READ_PAGES * PAGE_BYTES)
-    source = "constants of the code"
+    piece = given("piece", PIECE_BYTES)
+    written = most(reading + OUTPUT_WINDOWS * piece, OUTPUT_WINDOWS * (piece + others))
+    source = "index of the rule file, constants of the code"
     return [
         *results.outputs,
-        Term.of("merge", merged + cut + chunks, f"index of the rule file, {source}").for_each(
+        # Runs are merged first, and then blocks are made.
+        Term.of("merge", most(cut, merged + chunks + blocks), source, at_most=True).for_each(
             workers
         ),
-        Term.of("blocks", buffers + kept_bytes(), source).for_each(workers),
         Term.of(
             "table of blocks", given("table", shape.n_bytes), "index of the rule file", group=KERNEL
         ),
-        Term.of("spool being read", reading, _DROPPED, group=KERNEL).for_each(workers),
-        Term.of("files being written", OUTPUT_WINDOWS * pieces, _DROPPED, group=KERNEL).for_each(
-            workers
-        ),
+        Term.of("files being written", written, _DROPPED, group=KERNEL).for_each(workers),
     ]
 
 
