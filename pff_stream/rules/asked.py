@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 
 from pff_stream.errors import UsageError
 
@@ -66,5 +65,5 @@ def _head_relations(file: RuleFile) -> Iterator[bytes]:
     buffer = bytearray(file.max_chunk_bytes)
     for index in range(len(file.chunks)):
         chunk = file.read_chunk(index, buffer)
-        for number in np.unique(chunk.heads[::3]).tolist():
+        for number in sorted(set(chunk.heads[::3].tolist())):
             yield chunk.name(number)

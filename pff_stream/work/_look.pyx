@@ -39,8 +39,10 @@ def body_work(GraphView graph, chunk):
 def _relations(GraphView graph, chunk):
     """The id in the graph of each name that is a relation's; -1: it has none."""
     ids = np.full(chunk.n_names, -1, np.int64)
-    named = np.unique(chunk.atoms[::3])
-    for name in named[named >= 0].tolist():
+    relations = chunk.atoms[::3]
+    is_named = np.zeros(chunk.n_names, bool)  # numpy.unique would import a MiB of numpy.ma
+    is_named[relations[relations >= 0]] = True
+    for name in np.flatnonzero(is_named).tolist():
         ids[name] = graph.relation_id(chunk.name(name))
     return ids
 
