@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import pff_stream
 
 COMMAND_ONLY = {"click", "psutil", "yaml", "planner", "json", "logging"}
 
@@ -70,7 +73,8 @@ def test_blocks_are_imported_only_where_they_are_planned() -> None:
 
 def test_nothing_that_imports_later() -> None:
     """`numpy.unique` imports numpy.ma when it is called: a MiB more in each worker."""
-    sources = [*ROOT.joinpath("pff_stream").rglob("*.py*"), *ROOT.joinpath("planner").rglob("*.py")]
-    texts = {path: path.read_bytes() for path in sources if path.suffix in (".py", ".pyx")}
+    package = Path(pff_stream.__file__).parent
+    sources = [path for ending in ("*.py", "*.pyx") for path in package.rglob(ending)]
+    texts = {path: path.read_bytes() for path in sources}
     assert texts
     assert not [path for path, text in texts.items() if b"np.unique(" in text]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-
 from pff_stream.errors import UsageError
 
 if TYPE_CHECKING:
