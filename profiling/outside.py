@@ -125,8 +125,8 @@ class Peak:
     """The most that the group was seen to hold, pages of files up to a bound; None where no group
     could be made."""
     mark_bytes: int
-    """The kernel's mark of the group, less the most pages of files seen beyond that bound;
-    0 without a group."""
+    """The kernel's mark of the group, less the pages of files beyond that bound that were seen
+    before or behind it; 0 without a group."""
     file_bytes: int
     """The most pages of files that were seen charged to the group."""
     kernel_bytes: int
@@ -135,6 +135,10 @@ class Peak:
     seconds: float
     output: str
     oom_kills: int = 0
+    highest_bytes: int = 0
+    """The kernel's mark as it was read last."""
+    last_file_bytes: int = 0
+    """Pages of files in the last sample."""
     at_peak: tuple[Reading, ...] = ()
     samples: list[tuple[float, int, int, tuple[Reading, ...]]] = field(default_factory=list)
     """Seconds, bytes of the tree, page cache of the group, processes; kept where asked for."""
@@ -197,7 +201,6 @@ def measure(
         found.exit_code = process.returncode
         peak_bytes, found.oom_kills = own.peak_bytes, own.oom_kills
         if peak_bytes is not None:
-            found.mark_bytes = peak_bytes - max(0, found.file_bytes - page_cache_bytes)
             # A sum over processes is not taken at one instant: while one ends, pages that it shared
             # are counted with it and again with those that are left.
             found.group_bytes = min(found.group_bytes or 0, peak_bytes)
@@ -230,5 +233,10 @@ def _note(own: Group, watch: TreeWatch, found: Peak, page_cache_bytes: int) -> N
         anonymous, kernel = statistics.get("anon", 0), statistics.get("kernel", 0)
     held = max(anonymous + shared, watch.now_bytes - tables) + max(kernel, tables)
     found.group_bytes = max(found.group_bytes or 0, held + min(files, page_cache_bytes))
+    beyond = max(0, max(files, found.last_file_bytes) - page_cache_bytes)
+    if (peak := own.peak_bytes or 0) > found.highest_bytes:
+        found.highest_bytes = peak
+        found.mark_bytes = max(found.mark_bytes, peak - beyond)
+    found.last_file_bytes = files
     found.file_bytes = max(found.file_bytes, files)
     found.kernel_bytes = max(found.kernel_bytes, kernel - tables)
