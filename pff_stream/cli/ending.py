@@ -39,7 +39,7 @@ def end(
     judged = result.is_judged
     passed = [f"Passed (--fail-on {fail_on})"] if code == 0 and judged else []
     more = result.memory_lines if voice.verbose else []
-    print_lines([*result.lines, *more, *passed], voice, to_stderr=to_stderr)
+    print_lines([*result.lines, *more, *passed], voice, to_stderr=to_stderr, folds=True)
     if code == 1:
         output.say(f"Failed: {result.reason}", to_stderr=to_stderr)
     elif code:

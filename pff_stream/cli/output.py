@@ -7,6 +7,8 @@ is, see `exit`). Standard error never does. Not done here: logs, progress, files
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
@@ -22,14 +24,23 @@ PLAIN = "plain"
 _COLOURS = {"strong": "1", "place": "1", "new": "1;31", "expected": "33", "faint": "2"}
 """SGR codes by what a span is."""
 
+_BREAKS = re.compile("(?<=[,;:]) ")
+"""Where a line may go on in the next one: not within a path or a command."""
 
-def say(text: str, *, to_stderr: bool = False) -> None:
-    """Writes `text` and an end of line at once; nothing where the stream was never open."""
+
+def say(text: str, *, to_stderr: bool = False, folds: bool = False) -> None:
+    """Writes `text` and an end of line at once; nothing where the stream was never open.
+
+    With `folds`, what does not fit the width of a terminal goes on in the next line.
+    """
     stream = sys.stderr if to_stderr else sys.stdout
     if stream is None or not text:
         return
+    shown = printable(text)
+    if folds:
+        shown = "\n".join(_folded(line, stream) for line in shown.split("\n"))
     try:
-        stream.write(printable(text) + "\n")
+        stream.write(shown + "\n")
         stream.flush()
     except (OSError, ValueError) as error:
         if not to_stderr and isinstance(error, OSError):
@@ -44,6 +55,8 @@ def say_spans(lines: Iterable[Line], *, to_stderr: bool = False) -> None:
     paints = _allows_colour(stream)
     texts = [
         "".join(_painted(printable(span.text), span.kind if paints else PLAIN) for span in line)
+        if len(line) != 1 or line[0].kind != PLAIN
+        else _folded(printable(line[0].text), stream)
         for line in lines
     ]
     try:
@@ -52,6 +65,26 @@ def say_spans(lines: Iterable[Line], *, to_stderr: bool = False) -> None:
     except (OSError, ValueError) as error:
         if not to_stderr and isinstance(error, OSError):
             raise OutputError(f"standard output: {error.strerror or error}") from error
+
+
+def _folded(line: str, stream: TextIO) -> str:
+    """A line as it is, on a terminal that is too narrow as several."""
+    if not stream.isatty():
+        return line
+    from pff_stream.progress.text import width
+
+    columns = shutil.get_terminal_size().columns
+    if width(line) <= columns:
+        return line
+    indent = " " * (len(line) - len(line.lstrip(" ")) + 2)
+    first, *parts = _BREAKS.split(line)
+    rows = [first]
+    for part in parts:
+        if width(rows[-1]) + 1 + width(part) <= columns:
+            rows[-1] += f" {part}"
+        else:
+            rows.append(f"{indent}{part}")
+    return "\n".join(rows)
 
 
 def _allows_colour(stream: TextIO) -> bool:

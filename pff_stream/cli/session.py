@@ -39,10 +39,12 @@ def working(given: dict[str, Any]) -> Iterator[tuple[Layers, TalkOptions, Observ
         observer.close()
 
 
-def print_lines(lines: Iterable[str], voice: TalkOptions, *, to_stderr: bool = False) -> None:
-    """Prints lines for people, none with --quiet."""
+def print_lines(
+    lines: Iterable[str], voice: TalkOptions, *, to_stderr: bool = False, folds: bool = False
+) -> None:
+    """Prints lines for people, none with --quiet; folded to the width of a terminal if asked."""
     if not voice.quiet:
-        output.say("\n".join(lines), to_stderr=to_stderr)
+        output.say("\n".join(lines), to_stderr=to_stderr, folds=folds)
 
 
 @contextmanager

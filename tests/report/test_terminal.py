@@ -16,7 +16,7 @@ from pff_stream.cli import output
 from pff_stream.report.found import FoundTotals
 from pff_stream.report.message import message_of
 from pff_stream.report.streams import Finding, FindingReason, Found, Place
-from pff_stream.report.terminal import CUT, columns_of, finding_lines
+from pff_stream.report.terminal import CUT, Span, columns_of, finding_lines
 from tests.examples import examples
 from tests.report.finding_cases import RANKED_BY, by_hand, findings, totals_of
 
@@ -175,3 +175,29 @@ def test_nothing_found_is_said() -> None:
     without = FoundTotals("miner-pca/max/closed", without_value=2)
     (line,) = finding_lines(without, 80)
     assert line[0].text.endswith("2 violated rules without a confidence from 0 to 1 (miner-pca)")
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_lines_are_folded_on_a_terminal(is_terminal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a comma, a colon or a semicolon, never within a path, and nothing is lost."""
+    stream = Terminal() if is_terminal else io.StringIO()
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setenv("COLUMNS", "24")
+    text = (
+        "results: /a long path/of names\n  2 rules: 1 satisfied, 日本語日本語日本 violated\nshort"
+    )
+    output.say(text, folds=True)
+    output.say_spans([[Span("1 finding; 1,000 absent, 0 in conflict.")]])
+    assert stream.getvalue().splitlines() == (
+        [
+            "results:",
+            "  /a long path/of names",
+            "  2 rules: 1 satisfied,",
+            "    日本語日本語日本 violated",
+            "short",
+            "1 finding; 1,000 absent,",
+            "  0 in conflict.",
+        ]
+        if is_terminal
+        else [*text.splitlines(), "1 finding; 1,000 absent, 0 in conflict."]
+    )
