@@ -464,6 +464,7 @@ cdef class TableCounter(Evaluator):
     cdef bint by_sets             # bodies that match nothing are counted by the relations they need
     cdef RuleTable names_in       # the table whose names are known
     cdef int32_t* names_of        # names of the table: of entities, then of relations; -1
+    cdef Py_ssize_t n_waiting     # rules whose counts are not complete before `count_held`
     cdef bint keeps_violated
     cdef TableViolated* violated
     cdef uint32_t violated_room
@@ -503,6 +504,13 @@ cdef class TableCounter(Evaluator):
     cdef int _count_summed(
         self, RuleTable table, uint32_t body, uint32_t start, uint32_t n_atoms, Tally* tally
     ) except -1 nogil
+    cdef void _settle_waiting(self, Tally* tally) noexcept nogil
+    cdef int _count_reversal(
+        self, RuleTable table, uint32_t body, uint32_t start, Tally* tally
+    ) except -1 nogil
+    cdef bint _may_reverse(
+        self, RuleTable table, uint32_t body, const int32_t* atoms, uint32_t start, uint32_t n
+    ) noexcept nogil
     cdef int _settle(
         self, RuleTable table, uint32_t body, uint32_t first, Py_ssize_t rule, Tally* tally
     ) except -1 nogil

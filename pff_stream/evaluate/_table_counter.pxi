@@ -34,6 +34,7 @@ cdef extern from "_names.h":
     uint64_t pff_name_hash(const unsigned char* name, size_t length) noexcept nogil
 
 cdef enum:
+    MOST_WAITING = 512            # rules that wait for others which share steps with them
     SPELLINGS = 3                 # of a name of RDF: as it stands, and two more
     MOST_BRACKETED = 4096         # bytes of an IRI that is looked for in brackets
 
@@ -80,7 +81,8 @@ cdef class TableCounter(Evaluator):
         self.rows = rows
         # Whoever asks for rows is told of filtered rules one by one.
         self.by_sets = rows is None and table.n_filtered == n_left_out
-        self.reserve_rules(0, table.max_body_atoms, table.max_body_rules)
+        cdef size_t n_waiting = min(<size_t>table.n_rules, <size_t>MOST_WAITING)
+        self.reserve_rules(0, table.max_body_atoms, max(<size_t>table.max_body_rules, n_waiting))
         self.reserve_body(max(1, table.max_body_atoms))
         self.keeps_violated = keeps_violated
         self.n_violated = 0
@@ -96,7 +98,9 @@ cdef class TableCounter(Evaluator):
                     &self.joins, table.room, self.graph.rows, self.graph.n_relations,
                     self.graph.n_entities,
                 )
+                self.n_waiting = self.n_held = self.n_chain_heads = 0
                 self._count_matching(table, &tally)
+                self._settle_waiting(&tally)
                 if self.by_sets:
                     self._count_sets(table, &tally)
                 else:
@@ -296,7 +300,46 @@ cdef class TableCounter(Evaluator):
                     continue
             table.visited[body] = table.epoch
             self._count_table_body(table, body, start, tally)
+            if self.by_sets and not self.keeps_violated and table.atoms[3 * start] >= 0:
+                self._count_reversal(table, body, start, tally)
         return 0
+
+    cdef int _count_reversal(
+        self, RuleTable table, uint32_t body, uint32_t start, Tally* tally
+    ) except -1 nogil:
+        """Counts the body beside this one that may be the same chain from its other end.
+
+        Its relations are the same: it is met anyway, but both are counted at once if they follow.
+        """
+        cdef uint32_t n = table.body_ends[body] - start, at
+        cdef const int32_t* atoms = table.atoms + 3 * <size_t>start
+        if 1 < n <= MOST_HELD_STEPS:
+            at = table.body_ends[body]
+            if body + 1 < table.n_bodies and self._may_reverse(table, body + 1, atoms, at, n):
+                table.visited[body + 1] = table.epoch
+                self._count_table_body(table, body + 1, at, tally)
+            elif body and start >= n and self._may_reverse(table, body - 1, atoms, start - n, n):
+                table.visited[body - 1] = table.epoch
+                self._count_table_body(table, body - 1, start - n, tally)
+        return 0
+
+    cdef bint _may_reverse(
+        self, RuleTable table, uint32_t body, const int32_t* atoms, uint32_t start, uint32_t n
+    ) noexcept nogil:
+        """Whether a body that nobody met yet has `n` atoms from here on: these, from the last on."""
+        cdef uint32_t i, begin = table.body_ends[body - 1] if body else 0
+        cdef const int32_t* others = table.atoms + 3 * <size_t>start
+        if (
+            table.visited[body] == table.epoch or begin != start
+            or table.body_ends[body] != start + n
+        ):
+            return False
+        for i in range(n):
+            if others[3 * i] != atoms[3 * (n - 1 - i)] or others[3 * i] < 0 or (
+                min(others[3 * i + 1], others[3 * i + 2]) < 0
+            ):
+                return False
+        return True
 
     cdef int _count_others(self, RuleTable table, Tally* tally) except -1 nogil:
         """Bodies of which no key is in the graph: why, their names tell."""
@@ -459,12 +502,29 @@ cdef class TableCounter(Evaluator):
     cdef int _count_summed(
         self, RuleTable table, uint32_t body, uint32_t start, uint32_t n_atoms, Tally* tally
     ) except -1 nogil:
-        """Counts the rules of a body where no single one is asked for."""
-        cdef Py_ssize_t rule, n = count_summed(self, table, body, start, n_atoms, tally)
+        """Counts the rules of a body where no single one is asked for; chains wait for others."""
+        cdef Py_ssize_t first, n
+        if self.n_waiting + (table.rule_ends[body] - (table.rule_ends[body - 1] if body else 0)) > (
+            <Py_ssize_t>self.rule_room
+        ):
+            self._settle_waiting(tally)
+        first = self.n_waiting
+        n = count_summed(self, table, body, start, n_atoms, tally)
         self.scratch.progress[0] += 1
         if n:
-            self.count_body(table.atoms + 3 * start, n_atoms, 0, n)
-        for rule in range(n):
+            self.holds = True
+            self.n_waiting = first + n
+            self.count_body(table.atoms + 3 * start, n_atoms, first, first + n)
+            self.holds = False
+        return 0
+
+    cdef void _settle_waiting(self, Tally* tally) noexcept nogil:
+        """Counts the chains that are held, and adds all rules that wait."""
+        cdef Py_ssize_t rule
+        if self.n_waiting == 0:
+            return
+        self.count_held()
+        for rule in range(self.n_waiting):
             if self.predictions[rule] == 0 and self.reasons[rule]:
                 self._add_vacuous(self.reasons[rule], 1, tally)
             else:
@@ -472,7 +532,7 @@ cdef class TableCounter(Evaluator):
                     tally, self.predictions[rule], self.support[rule], self.unknown[rule],
                     self.partial, self.heads[rule].relation >= 0, 1,
                 )
-        return 0
+        self.n_waiting = 0
 
     cdef int _settle(
         self, RuleTable table, uint32_t body, uint32_t first, Py_ssize_t rule, Tally* tally

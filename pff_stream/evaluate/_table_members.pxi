@@ -57,8 +57,8 @@ cdef Py_ssize_t count_summed(
 ) noexcept nogil:
     """Counts the heads of a body that have one variable, where its members serve all of them.
 
-    Nothing is kept of a single rule. Returns how many other heads there are, which have the first
-    places, UNCOUNTED.
+    Nothing is kept of a single rule. Returns how many other heads there are, which have the places
+    behind those that wait, UNCOUNTED.
     """
     cdef Body resolved
     cdef Members members
@@ -85,8 +85,8 @@ cdef Py_ssize_t count_summed(
         head = table.heads + 3 * <size_t>rule
         if asked and is_one_variable(head) and asked >> max(head[1], head[2]) & 1:
             continue
-        begin_rule(counter, n, 0)
-        counter.set_head(n, head)
+        begin_rule(counter, counter.n_waiting + n, 0)
+        counter.set_head(counter.n_waiting + n, head)
         n += 1
     return n
 

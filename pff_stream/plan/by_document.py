@@ -39,8 +39,8 @@ the distinct names."""
 TABLE_RULE_BYTES, TABLE_COUNT_BYTES = 96, 12
 """What building the table holds a rule, at most, with names of ordinary length; and what each
 worker counts in."""
-TABLE_ROOM_BYTES = 128 << 10
-"""What each worker knows of one graph beside it."""
+TABLE_ROOM_BYTES = 208 << 10
+"""What each worker knows of one graph beside it, and keeps of rules that are counted together."""
 CHUNK_COPIES, RULE_BYTES = 6, 78
 """A chunk as read, as decoded, and what checks it: times its encoded bytes; and what the evaluator
 keeps per rule beside its columns."""

@@ -119,3 +119,23 @@ def test_both_directions_take_the_edges_of_one(graph: GraphView, rules: list[Rul
     both = [one, seen_from_the_other_end(one)]
     assert edges(both) in {edges([rule]) for rule in both}
     assert edges(both) > 0
+
+
+def test_both_directions_in_a_table_take_the_edges_of_one(
+    graph: GraphView, rules: list[Rule]
+) -> None:
+    """The same of sums of a table."""
+
+    def edges(some: list[Rule]) -> int:
+        builder = TableBuilder()
+        builder.add(build_chunk(some))
+        buffer = bytearray(builder.size())
+        builder.write_into(buffer)
+        counter = TableCounter(graph, OBJECT_IDENTITY, COUNTS_ONLY, way=1)
+        counter.count_table(RuleTable(buffer))
+        return int(counter.edges)
+
+    one = rules[-2]
+    both = [one, seen_from_the_other_end(one)]
+    assert edges(both) in {edges([rule]) for rule in both}
+    assert edges(both) > 0
