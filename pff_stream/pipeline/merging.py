@@ -105,7 +105,7 @@ class Merging(Tasks):
         self._n_workers = merge_workers(ready.plan.settings)
         in_chunks = [int(n) for n in file.source_chunks["rules"]]
         shape, self._borders = shape_of(len(spooled.runs), self._n_workers, in_chunks, len(outputs))
-        self._chunk_ends = np.cumsum(in_chunks).tolist()
+        self._chunk_ends = np.add.accumulate(in_chunks).tolist()
         self.shape: Shape = shape
         self.table = BlockTable(files[0].fileno(), shape, is_new=True)
         self.table.fill(spooled.runs, self._borders)

@@ -60,7 +60,7 @@ def _groups(file: RuleFile) -> NDArray[np.int64]:
     if int(chunks["bodies"].sum(dtype=np.uint64)) == file.bodies:  # each body is in one chunk
         return numbers
     goes_on = np.fromiter(_goes_on(file), bool, len(chunks))
-    numbers -= np.cumsum(goes_on)
+    numbers -= np.add.accumulate(goes_on, dtype=np.int64)
     return numbers
 
 

@@ -42,7 +42,7 @@ cdef class NameSearch:
         import numpy as np
 
         blob = np.frombuffer(b"".join(names) or b"\0", np.uint8)
-        ends = np.cumsum([len(name) for name in names], dtype=np.uint32)
+        ends = np.add.accumulate([len(name) for name in names], dtype=np.uint32)
         ids = np.full(len(names), -1, np.int32)
         cdef const unsigned char[::1] text = blob
         cdef const uint32_t[::1] text_ends = ends

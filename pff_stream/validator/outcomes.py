@@ -157,7 +157,7 @@ class _Examined:
         if self._options.merging.partial:
             violations -= rows["unknown"]
         kept = np.minimum(violations, self._most.of_rule)
-        before = np.cumsum(kept) - kept
+        before = np.add.accumulate(kept) - kept
         return np.clip(self._most.of_all - before, 0, kept)
 
     def _examples(self, number: int) -> list[tuple[Violation, ...]]:

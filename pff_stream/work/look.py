@@ -43,7 +43,7 @@ def pieces_of(graph: GraphView, chunk: RuleChunk) -> Pieces:
     if not n:
         return Pieces((), ())
     share = max(float(work.sum()) / PIECES, 1.0)
-    before = np.concatenate(([0.0], np.cumsum(work)))
+    before = np.concatenate(([0.0], np.add.accumulate(work)))
     is_heavy = work >= share
     # A piece ends where the next share begins, in front of a heavy body, and behind it.
     number = np.floor(before[:-1] / share)

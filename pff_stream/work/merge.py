@@ -144,7 +144,7 @@ class _Blocks:
     def __init__(self, told: MergeArguments, table: BlockTable, turn: _Turn) -> None:
         self._graph = attach(told.graph.name, told.graph.shown)
         self._rules = RuleFile(told.rules.name)
-        self._chunk_ends = np.cumsum(self._rules.source_chunks["rules"], dtype=np.uint64)
+        self._chunk_ends = np.add.accumulate(self._rules.source_chunks["rules"], dtype=np.uint64)
         self._chunk = bytearray(self._rules.max_source_chunk_bytes)
         self._table, self._turn = table, turn
         self._merged = os.open(told.merged.name, os.O_RDONLY | os.O_CLOEXEC)
