@@ -359,7 +359,8 @@ cdef class TableCounter(Evaluator):
     cdef int _count_sets(self, RuleTable table, Tally* tally) except -1 nogil:
         """The same of a table without filtered rules: of the relations that bodies need together."""
         cdef uint64_t i
-        cdef uint32_t at, body, number, start = 0, first = 0
+        cdef uint32_t at, body, number, start = 0, first = 0, n_without
+        cdef int32_t constant
         cdef bint is_there
         for i in range(table.n_sets):
             is_there = True
@@ -369,12 +370,15 @@ cdef class TableCounter(Evaluator):
                     break
             start = table.set_ends[i]
             if is_there:
+                n_without = table.set_rules[i]    # rules whose first constant is not there
                 for at in range(first, table.set_body_ends[i]):
+                    constant = table.set_constants[at]
+                    if constant >= 0 and table.entity_ids[constant] < 0:
+                        continue
                     body = table.set_bodies[at]
+                    number = table.rule_ends[body] - (table.rule_ends[body - 1] if body else 0)
+                    n_without -= number
                     if table.visited[body] != table.epoch:
-                        number = table.rule_ends[body]
-                        if body:
-                            number -= table.rule_ends[body - 1]
                         self._add_vacuous(
                             self._why_absent(
                                 table, table.body_ends[body - 1] if body else 0,
@@ -382,6 +386,7 @@ cdef class TableCounter(Evaluator):
                             ),
                             number, tally,
                         )
+                self._add_vacuous(CONSTANT_ABSENT, n_without, tally)
             else:
                 self._add_vacuous(RELATION_ABSENT, table.set_rules[i], tally)
             first = table.set_body_ends[i]

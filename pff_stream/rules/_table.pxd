@@ -47,6 +47,7 @@ cdef class RuleTable:
     cdef const uint32_t* set_relations
     cdef const uint32_t* set_body_ends      # per set: end of its bodies
     cdef const uint32_t* set_bodies
+    cdef const int32_t* set_constants       # per body of a set: its first constant, -1 = none
     cdef const uint32_t* set_rules          # per set: rules of its bodies
     cdef const uint32_t* group_ends         # per body: end of its groups
     cdef const HeadGroup* groups            # ascending by variable

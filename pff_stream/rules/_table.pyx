@@ -17,7 +17,7 @@ from pff_stream.rules._asked cimport AskedRelations
 cdef enum:
     N_HEADER = 40
     FIRST_SLOTS = 1024
-    N_SECTIONS = 21
+    N_SECTIONS = 22
     FILTERED_AT = 32              # in the header: rules that were left out, by reason
     SETS_AT = 35
 
@@ -310,7 +310,7 @@ cdef class TableBuilder:
             self.body_ends.used, self.rule_ends.used, self.heads.used, self.filtered.used,
             4 * n_bodies, 4 * max(1, n_names), 4 * constants, 4, self.sources.used,
             self.set_ends.used, self.set_relations.used, 4 * n_sets, 4 * n_bodies, 4 * n_sets,
-            self.group_ends.used, self.groups.used, self.constants.used,
+            self.group_ends.used, self.groups.used, self.constants.used, 4 * n_bodies,
         ]
         end = 8 * N_HEADER
         offsets = [end]
@@ -435,7 +435,7 @@ cdef class TableBuilder:
             memset(base + header[16], 0, header[20] - header[16])
             self._list_sets(
                 <uint32_t*>(base + header[23]), <uint32_t*>(base + header[24]),
-                <uint32_t*>(base + header[25]),
+                <uint32_t*>(base + header[25]), <int32_t*>(base + header[29]),
             )
             self._index(
                 <uint32_t*>(base + header[16]), <uint32_t*>(base + header[17]),
@@ -448,12 +448,17 @@ cdef class TableBuilder:
         if array.used:
             memcpy(to, array.data, array.used)
 
-    cdef void _list_sets(self, uint32_t* ends, uint32_t* bodies, uint32_t* rules) noexcept:
-        """The bodies of each set, one set behind the other, and how many rules they have."""
+    cdef void _list_sets(
+        self, uint32_t* ends, uint32_t* bodies, uint32_t* rules, int32_t* constants
+    ) noexcept:
+        """The bodies of each set, one set behind the other, how many rules they have, and constants."""
         cdef const uint32_t* sets = <const uint32_t*>self.set_of_body.data
         cdef const uint32_t* rule_ends = <const uint32_t*>self.rule_ends.data
         cdef uint32_t n = self.body_ends.used // 4, n_sets = self.set_ends.used // 4, body, i
-        cdef uint32_t begin = 0, count
+        cdef uint32_t begin = 0, count, start = 0
+        cdef const uint32_t* body_ends = <const uint32_t*>self.body_ends.data
+        cdef int32_t relation, constant
+        cdef int direction
         memset(ends, 0, 4 * <size_t>n_sets)
         memset(rules, 0, 4 * <size_t>n_sets)
         for body in range(n):
@@ -464,7 +469,14 @@ cdef class TableBuilder:
             ends[i] = begin
             begin += count
         for body in range(n):
+            constant = -1
+            find_key_atom(
+                <const int32_t*>self.atoms.data + 3 * <size_t>start, body_ends[body] - start,
+                &relation, &direction, &constant,
+            )
+            start = body_ends[body]
             bodies[ends[sets[body]]] = body
+            constants[ends[sets[body]]] = constant
             ends[sets[body]] += 1
 
     cdef void _index(
@@ -542,6 +554,7 @@ cdef class RuleTable:
         self.group_ends = <const uint32_t*>(base + header[26])
         self.groups = <const HeadGroup*>(base + header[27])
         self.constants = <const int32_t*>(base + header[28])
+        self.set_constants = <const int32_t*>(base + header[29])
         self.n_sets = header[SETS_AT]
         for i in range(N_FILTERED):
             self.left_out[i] = header[FILTERED_AT + i]
