@@ -31,7 +31,7 @@ _NOTE_BYTES = 28
 _ORDERED_BYTES = 47
 """A rule in a sort beside its text: what it is sorted by, line, source, and its length."""
 _DOCUMENT_SORTS = 4
-_HOLES_BYTES = 768 << 10
+_HOLES_BYTES = 640 << 10
 """What merging the results of many rules leaves free between used parts of the heap; a byte a rule
 where they are fewer."""
 _VIOLATED_BYTES = 128

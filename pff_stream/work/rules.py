@@ -123,6 +123,9 @@ class ListedRules:
         self._first = listed.first
         with open(listed.ranks.name, "rb") as file:
             mapped = mmap.mmap(file.fileno(), 0, mmap.MAP_SHARED, mmap.PROT_READ)
+        if hasattr(mmap, "MADV_RANDOM"):
+            # Rules of a chunk are anywhere in it: what is read ahead is not what comes next.
+            mapped.madvise(mmap.MADV_RANDOM)
         self._ranks = np.frombuffer(mapped, np.uint32)
 
     def ranges(
