@@ -23,6 +23,7 @@ from pff_stream.checkpoint.state import State, open_private
 from pff_stream.closing import Closing
 from pff_stream.files.durable import naming, synchronise
 from pff_stream.files.writers import FileWriter, write_text
+from pff_stream.report.folder import STATE_SETTINGS
 from pff_stream.report.run_table import RunTable
 from pff_stream.version import VERSION
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 DOCUMENT_FILES = ("documents", "sums", "findings")
 LISTED, LISTED_RUNS, RANKS, PART_FILE = "listed", "listed-runs", "ranks", "part.json"
-CHECKED = (LISTED_RUNS, RANKS, *DOCUMENT_FILES)
+CHECKED = (STATE_SETTINGS, LISTED_RUNS, RANKS, *DOCUMENT_FILES)
 """Files whose checksums `part.json` has: the others have them inside."""
 PART_VERSION = 1
 _READ_RUNS, _COPY_BYTES = 1024, 1 << 18

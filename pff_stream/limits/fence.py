@@ -159,13 +159,18 @@ def read_limits(resources: ResourceOptions) -> Machine:
 
     Preparing may take a little where the budget is tiny: a refusal must be heard, not killed.
     """
-    machine = read_machine(resources.reserve_bytes, resources.budget_bytes)
+    machine = without_own_group(read_machine(resources.reserve_bytes, resources.budget_bytes))
+    if _group is not None and _group.active:
+        _hold_group(_group, max(machine.budget_bytes, PREPARATION_BYTES))
+    return machine
+
+
+def without_own_group(machine: Machine) -> Machine:
+    """The machine without the limit of the group that this process made for itself."""
     if _group is None or not _group.active:
         return machine
     own = f" {_group.path}/memory."
-    machine = machine.with_limits([x for x in machine.limits if own not in x.source])
-    _hold_group(_group, max(machine.budget_bytes, PREPARATION_BYTES))
-    return machine
+    return machine.with_limits([x for x in machine.limits if own not in x.source])
 
 
 def hold_tree(budget_bytes: int) -> None:

@@ -11,7 +11,7 @@ from pff_stream.files.decoders import DecoderMemory
 from pff_stream.files.sources import decoder_bytes, known_bytes, open_blocks, shown
 from pff_stream.files.temporary import working_folder
 from pff_stream.files.writers import FileWriter
-from pff_stream.limits.fence import fenced_bytes, hold_tree, phase_held
+from pff_stream.limits.fence import fenced_bytes, hold_tree, phase_held, without_own_group
 from pff_stream.notes import say
 from pff_stream.observer import Observer, advancing, ticked
 from pff_stream.rules.share import CompileShare
@@ -184,7 +184,7 @@ def _write_lines(stream: BinaryIO, lines: Iterable[bytes]) -> None:
 
 def _headroom(resources: ResourceOptions) -> int:
     """Bytes that may be used beside what this process holds already."""
-    machine = read_machine(0, resources.budget_bytes)
+    machine = without_own_group(read_machine(0, resources.budget_bytes))
     headroom = machine.budget_bytes - measure_self().bytes
     if headroom <= 0:
         raise RefusedError(

@@ -71,7 +71,7 @@ def test_other_graphs_have_no_name(tmp_path: Path) -> None:
         assert [one["document"] for one in found] == ["", ""]
     feeder.join()
     with first.open("rb") as opened:
-        _, found = checked(tmp_path, f"/proc/self/fd/{opened.fileno()}")
+        _, found = checked(tmp_path, f"/proc/{os.getpid()}/fd/{opened.fileno()}")
     assert [one["document"] for one in found] == ["", ""]
 
 
