@@ -31,6 +31,7 @@ def test_of_any_line(tmp_path: Path) -> None:
         assert miner_bases(file, Kind.EXACT, expected) == {}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("confidence", "said"), [("miner", "90 % of 1,300 (miner)"), ("exact", "0 % (exact)")]
 )

@@ -126,6 +126,7 @@ class Stopping(Silent):
             raise KeyboardInterrupt
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("after", "folders"),
     [

@@ -32,6 +32,7 @@ def inputs(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "rules.tsv", tmp_path / "graph.tsv"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("asked", "checked"),
     [

@@ -45,6 +45,7 @@ def in_memory(plan: Plan) -> dict[str, int]:
     return {phase.name: term.bytes for phase, term in terms if term.name == "findings in memory"}
 
 
+@pytest.mark.thorough
 def test_a_term_of_every_phase_that_has_them(
     memory: str, inputs: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -60,6 +61,7 @@ def test_a_term_of_every_phase_that_has_them(
         assert not in_memory(make_plan(RunSettings.of(**inputs), Silent()))
 
 
+@pytest.mark.thorough
 def test_what_does_not_fit_is_refused_or_listed_in_pages(
     memory: str, inputs: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,7 @@ def files(folder: Path, sizes: str = WIKIDATA, machines: str = MACHINES) -> tupl
     return str(folder / "sizes.yaml"), str(folder / "machines.yaml")
 
 
+@pytest.mark.thorough
 def test_as_large_as_wikidata(tmp_path: Path) -> None:
     """A line for each number of hosts, and the terms of every plan."""
     lines, fits = plan_sizes(*files(tmp_path), Silent())

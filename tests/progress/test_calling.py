@@ -53,6 +53,7 @@ def triples(tmp_path: Path) -> str:
     return str(path)
 
 
+@pytest.mark.thorough
 def test_every_phase_is_told_to_its_end(rules: str, triples: str) -> None:
     """From the first phase to the last, each with all that it had to do."""
     told: list[Progress] = []
@@ -67,6 +68,7 @@ def test_every_phase_is_told_to_its_end(rules: str, triples: str) -> None:
     assert last["evaluate"].planned_bytes is not None and last["compile"].planned_bytes is None
 
 
+@pytest.mark.thorough
 def test_parts_and_what_joins_them_are_told(rules: str, triples: str, tmp_path: Path) -> None:
     """As a run is."""
     told: list[Progress] = []
@@ -107,6 +109,7 @@ def test_check_many_counts_documents(rules: str, threads: int) -> None:
         assert (told[-1].done, told[-1].total) == (3, None)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("ordered", [True, False])
 def test_outcomes_that_are_not_drawn_leave_no_thread(
     rules: str, triples: str, ordered: bool
@@ -119,6 +122,7 @@ def test_outcomes_that_are_not_drawn_leave_no_thread(
     assert told and not named_threads()
 
 
+@pytest.mark.thorough
 def test_what_the_function_raises_ends_the_run(rules: str, triples: str) -> None:
     """And comes out of the call, whatever it was."""
 
@@ -170,6 +174,7 @@ def test_a_slow_function_is_not_waited_for() -> None:
     assert not named_threads()
 
 
+@pytest.mark.thorough
 def test_true_writes_to_standard_error(
     rules: str, triples: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,6 +208,7 @@ def named_threads() -> list[str]:
     return [thread.name for thread in threads if thread.is_alive()]
 
 
+@pytest.mark.thorough
 def test_a_resumed_run_begins_where_it_was(tmp_path: Path) -> None:
     """Rules that are done already are done from the first line on, and counted once."""
     out = str(tmp_path / "out")
