@@ -56,12 +56,12 @@ class PartListing(ListedTasks):
         return ()
 
     def poisoned(self, task: Any, cause: str) -> Any:
-        """There are no workers."""
-        raise NotImplementedError
+        """Never asked: there are no tasks that a worker could die of."""
+        raise AssertionError("what was listed before has no tasks")
 
     def take(self, task: Any, answer: Any) -> int:
-        """There are no answers."""
-        raise NotImplementedError
+        """Never asked: there are no tasks, and so no answers."""
+        raise AssertionError("what was listed before has no tasks")
 
     def listed(self) -> Iterator[memoryview]:
         """All runs of records, with their ranks among all rules; `InputError` for damage."""
