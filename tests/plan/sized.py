@@ -9,6 +9,19 @@ from pff_stream.rules.sizes import RuleSizes
 from pff_stream.triples.terms import GraphSizes
 from pff_stream.work.task import RESULT_BYTES
 
+RULES = RuleSizes(
+    n_rules=4096,
+    n_chunks=1,
+    chunk_bytes=256 << 10,
+    chunk_rules=4096,
+    chunk_names=0,
+    chunk_atoms=0,
+    chunk_bodies=0,
+    source_chunk_bytes=600 << 10,
+    body_atoms=3,
+)
+"""Rules of one full chunk."""
+
 
 def sized(
     graph: GraphSizes,

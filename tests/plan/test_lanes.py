@@ -5,21 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pff_stream.plan.by_rules import RulesWorkload, lanes_pay
-from pff_stream.rules.sizes import RuleSizes
 from pff_stream.triples.terms import GraphSizes
-from tests.plan.sized import sized
-
-RULES = RuleSizes(
-    n_rules=4096,
-    n_chunks=1,
-    chunk_bytes=256 << 10,
-    chunk_rules=4096,
-    chunk_names=0,
-    chunk_atoms=0,
-    chunk_bodies=0,
-    source_chunk_bytes=600 << 10,
-    body_atoms=3,
-)
+from tests.plan.sized import RULES, sized
 
 
 def of(n_entities: int, n_triples: int | None) -> GraphSizes:

@@ -6,6 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,11 @@ from pff_stream.plan.by_rules import RulesWorkload, predicted_speed
 from pff_stream.plan.choose import plan_run
 from pff_stream.plan.costs import Costs
 from pff_stream.plan.sizes import ProcessCosts, RunSizes
-from pff_stream.rules.sizes import RuleSizes
 from pff_stream.settings.models import ResourceOptions
 from pff_stream.triples.terms import GraphSizes
 from planner.machine import Machine
 from planner.model import Limit
-from tests.plan.sized import sized
+from tests.plan.sized import RULES, sized
 
 pytestmark = pytest.mark.thorough
 
@@ -51,17 +51,7 @@ class FakeCosts(Costs):
 
 def sizes_of(n_entities: int) -> RunSizes:
     """A run of many chunks."""
-    rules = RuleSizes(
-        n_rules=300 * 4096,
-        n_chunks=300,
-        chunk_bytes=256 << 10,
-        chunk_rules=4096,
-        chunk_names=0,
-        chunk_atoms=0,
-        chunk_bodies=0,
-        source_chunk_bytes=600 << 10,
-        body_atoms=3,
-    )
+    rules = replace(RULES, n_rules=300 * 4096, n_chunks=300)
     return sized(GraphSizes(200 * n_entities, True, n_entities, 40), rules, cores=8)
 
 
