@@ -42,10 +42,11 @@ def run(
 
 def run_as_told(channel: int, lifeline: int, *places: int) -> NoReturn:
     """The same where what to run comes on the channel."""
-    run(channel, lifeline, places, _run_as_told, ())
+    run(channel, lifeline, places, told_main, ())
 
 
-def _run_as_told(channel: int, *places: int) -> None:
+def told_main(channel: int, *places: int) -> None:
+    """What a child runs that is told the rest on its channel."""
     header = read(channel, HEADER.size)
     body = header and read(channel, HEADER.unpack(header)[2])
     if not body:

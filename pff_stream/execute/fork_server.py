@@ -6,9 +6,18 @@ import contextlib
 import os
 import signal
 import socket
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pff_stream.execute.child import STILL_RUNNING, UNKNOWN_EXIT, await_exit
-from pff_stream.execute.fork_server_main import COLLECT, FORK, REQUEST, RESPONSE
+from pff_stream.execute.fork_server_main import (
+    COLLECT,
+    FORK,
+    MOST_FORKS,
+    NUMBER,
+    REQUEST,
+    RESPONSE,
+)
 from pff_stream.execute.launch import (
     Child,
     Program,
@@ -17,6 +26,9 @@ from pff_stream.execute.launch import (
     signals_blocked,
     start_interpreter,
 )
+
+if TYPE_CHECKING:
+    from pff_stream.execute.births import Birth
 
 _FORK_SECONDS = 60.0
 """How long the fork server may take to import what is preloaded, and to fork."""
@@ -35,23 +47,34 @@ class ForkServerStarter:
 
     def start(self, child: Child, channel: int, lifeline: int, places: tuple[int, ...]) -> None:
         """Has the server fork; starts the server where there is none, or none any more."""
-        if self._control is None or not self._is_alive():
-            self._start_server()
-        try:
-            page, slot = places
-            pid = self._ask(FORK, slot, [channel, lifeline, page])
-        except ConnectionError:
-            self.close()  # killed meanwhile: the next call starts another
-            raise
+        self._need_server()
+        page, slot = places
+        pid = self._ask_to_fork([slot], [page, channel, lifeline])[0]
         if pid < 0:
             raise OSError(-pid, os.strerror(-pid))
         child.started(pid, self)
+
+    def start_all(self, children: Sequence[Child], births: Sequence[Birth]) -> None:
+        """Has the server fork one, which forks others; a hundred at a time."""
+        self._need_server()
+        for first in range(0, len(births), MOST_FORKS):
+            some = births[first : first + MOST_FORKS]
+            ends = [end for birth in some for end in (birth.channel, birth.lifeline)]
+            try:
+                pids = self._ask_to_fork(
+                    [birth.places[1] for birth in some], [some[0].places[0], *ends]
+                )
+            except ConnectionError:
+                return  # whoever is missing is started one by one
+            for child, pid in zip(children[first:], pids, strict=False):
+                if pid > 0:
+                    child.started(pid, self)
 
     def exit_code(self, pid: int) -> int:
         """Has the server collect a worker."""
         try:
             with signals_blocked():  # a response that nobody reads would answer the next request
-                return self._ask(COLLECT, pid, [])
+                return self._ask(REQUEST.pack(COLLECT, pid), [], 1)[0]
         except OSError:
             self.close()
             return UNKNOWN_EXIT  # the server is dead; the system collects its children
@@ -71,17 +94,31 @@ class ForkServerStarter:
         """In a fork of this process: closes this end, which the other one's process has, too."""
         self._hang_up()
 
-    def _ask(self, kind: int, number: int, descriptors: list[int]) -> int:
+    def _ask_to_fork(self, slots: list[int], descriptors: list[int]) -> list[int]:
+        request = REQUEST.pack(FORK, len(slots)) + b"".join(map(NUMBER.pack, slots))
+        try:
+            return self._ask(request, descriptors, len(slots))
+        except ConnectionError:
+            self.close()  # killed meanwhile: the next call starts another
+            raise
+
+    def _ask(self, request: bytes, descriptors: list[int], n_answers: int) -> list[int]:
         """One request and its response; raises OSError where the server does not answer."""
         if self._control is None:
             raise ConnectionResetError("there is no fork server")
         self._control.settimeout(_FORK_SECONDS if descriptors else _COLLECT_SECONDS)
-        request = REQUEST.pack(kind, number)
         socket.send_fds(self._control, [request], descriptors)
-        response = self._control.recv(RESPONSE.size)
-        if len(response) < RESPONSE.size:
-            raise ConnectionResetError("the fork server ended")
-        return int(RESPONSE.unpack(response)[0])
+        response = b""
+        while len(response) < n_answers * RESPONSE.size:
+            part = self._control.recv(n_answers * RESPONSE.size - len(response))
+            if not part:
+                raise ConnectionResetError("the fork server ended")
+            response += part
+        return [answer for (answer,) in RESPONSE.iter_unpack(response)]
+
+    def _need_server(self) -> None:
+        if self._control is None or not self._is_alive():
+            self._start_server()
 
     def _is_alive(self) -> bool:
         if await_exit(self._pid, 0.0) == STILL_RUNNING:

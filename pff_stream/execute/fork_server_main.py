@@ -14,13 +14,20 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from pff_stream.execute.child import await_exit, run_as_told
+from pff_stream.execute.births import Birth, start_all
+from pff_stream.execute.child import await_exit, told_main
 from pff_stream.files import _pages
 
 REQUEST = struct.Struct("<Bq")
-"""To the server: kind, and slot (FORK, with three descriptors) or process id (COLLECT)."""
+"""To the server: kind, and how many processes to start (FORK) or a process id (COLLECT).
+
+FORK is followed by a `NUMBER` for each, and comes with the descriptor of the page and two for each.
+"""
+NUMBER = struct.Struct("<q")
+MOST_FORKS = 100
+"""At once: a message takes so many descriptors."""
 RESPONSE = struct.Struct("<q")
-"""From it: the process id, or minus an errno; and the exit code as `subprocess` counts it."""
+"""From it, of each: the process id, or minus an errno; and the exit code as `subprocess` has it."""
 FORK, COLLECT = range(2)
 
 
@@ -40,18 +47,20 @@ def serve_forks(control_fd: int, preload: Sequence[str]) -> NoReturn:
     _pages.fill_holes()
     children: set[int] = set()
     while True:
-        request, descriptors, _, _ = socket.recv_fds(control, REQUEST.size, 3)
+        request, descriptors, _, _ = socket.recv_fds(
+            control, REQUEST.size + MOST_FORKS * NUMBER.size, 1 + 2 * MOST_FORKS
+        )
         if len(request) < REQUEST.size:
             break
-        kind, number = REQUEST.unpack(request)
+        kind, number = REQUEST.unpack_from(request)
         if kind == FORK:
-            answer = _fork_one(control, descriptors, number)
-            if answer > 0:
-                children.add(answer)
+            slots = [slot for (slot,) in NUMBER.iter_unpack(request[REQUEST.size :])]
+            answers = _fork(control, descriptors, slots)
+            children.update(pid for pid in answers if pid > 0)
         else:
-            answer = await_exit(number, 1.0)
+            answers = [await_exit(number, 1.0)]
             children.discard(number)
-        control.send(RESPONSE.pack(answer))
+        control.send(b"".join(map(RESPONSE.pack, answers)))
     control.close()
     for child in children:
         os.kill(child, signal.SIGKILL)
@@ -59,18 +68,15 @@ def serve_forks(control_fd: int, preload: Sequence[str]) -> NoReturn:
     sys.exit(0)
 
 
-def _fork_one(control: socket.socket, descriptors: Sequence[int], slot: int) -> int:
-    """The new worker's process id, or minus the errno."""
+def _fork(control: socket.socket, descriptors: Sequence[int], slots: Sequence[int]) -> list[int]:
+    """The new workers' process ids, or minus an errno."""
+    page, *ends = descriptors
+    births = [
+        Birth(channel, lifeline, (page, slot))
+        for channel, lifeline, slot in zip(ends[::2], ends[1::2], slots, strict=True)
+    ]
     try:
-        child = os.fork()
-    except OSError as error:
-        child = -(error.errno or 1)
-    if child == 0:
-        try:
-            control.close()
-        finally:
-            channel, lifeline, page = descriptors
-            run_as_told(channel, lifeline, page, slot)
-    for descriptor in descriptors:
-        os.close(descriptor)
-    return child
+        return start_all(births, told_main, (), control.close)
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)

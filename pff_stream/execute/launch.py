@@ -17,13 +17,16 @@ import socket
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pff_stream.execute import child as child_side
 from pff_stream.execute.child import STILL_RUNNING, UNKNOWN_EXIT, Main, await_exit
 from pff_stream.execute.messages import PROGRAM, framed
 from pff_stream.execute.worker_main import single_threaded
 from pff_stream.files import _pages
+
+if TYPE_CHECKING:
+    from pff_stream.execute.births import Birth
 
 _parent_ends: set[int] = set()
 """Descriptors of this process that a forked child must not hold: their closing would go unnoticed,
@@ -127,6 +130,9 @@ class Starter(Protocol):
     def start(self, child: Child, channel: int, lifeline: int, places: tuple[int, ...]) -> None:
         """Starts the process with its ends of channel and lifeline; raises OSError."""
 
+    def start_all(self, children: Sequence[Child], births: Sequence[Birth]) -> None:
+        """Starts many at once as far as it can; those that it did not are not `started`."""
+
     def close(self) -> None:
         """Ends whatever serves to start processes."""
 
@@ -154,6 +160,38 @@ def launch(starter: Starter, *places: int) -> Child:
         return child
 
 
+def launch_all(starter: Starter, descriptor: int, numbers: Sequence[int]) -> list[Child | None]:
+    """Starts a process for each number, many at once; None for each that was not started.
+
+    Raises OSError where there are no more descriptors.
+    """
+    from pff_stream.execute.births import Birth
+
+    children: list[Child] = []
+    births: list[Birth] = []
+    with signals_blocked():
+        try:
+            for number in numbers:
+                ours, theirs = socket.socketpair()
+                births.append(Birth(theirs.detach(), -1, (descriptor, number)))
+                lifeline, ours_of_lifeline = os.pipe()
+                births[-1] = births[-1]._replace(lifeline=lifeline)
+                children.append(Child(ours, ours_of_lifeline))
+            starter.start_all(children, births)
+        except BaseException:
+            kill_all(children, 1.0)
+            raise
+        finally:
+            for birth in births:
+                os.close(birth.channel)
+                if birth.lifeline >= 0:
+                    os.close(birth.lifeline)
+        for child in children:
+            if not child.pid:
+                child.close()
+        return [child if child.pid else None for child in children]
+
+
 class ForkStarter:
     """A process is a copy of this one, and shares its memory until one of them writes."""
 
@@ -174,6 +212,21 @@ class ForkStarter:
                 child_side.run(channel, lifeline, places, program.main, program.arguments)
         child.started(pid)
 
+    def start_all(self, children: Sequence[Child], births: Sequence[Birth]) -> None:
+        """Forks one, which forks others."""
+        from pff_stream.execute.births import start_all
+
+        def shut() -> None:
+            for descriptor in _parent_ends:
+                os.close(descriptor)
+
+        program = self._program
+        for child, pid in zip(
+            children, start_all(births, program.main, program.arguments, shut), strict=True
+        ):
+            if pid > 0:
+                child.started(pid)
+
     def close(self) -> None:
         """Nothing to end."""
 
@@ -186,8 +239,9 @@ class SharingForkStarter(ForkStarter):
 
     def __init__(self, program: Program) -> None:
         super().__init__(program)
-        # Objects that no collection touches are not copied: 7.5 MB a worker.
-        gc.collect()
+        # Objects that no collection touches are not copied: 7.5 MB a worker. What is old and not
+        # used any more stays meanwhile: to look for it takes as long as to start ten workers.
+        gc.collect(1)
         gc.freeze()
         _pages.trim()
         _pages.fill_holes()
@@ -212,6 +266,12 @@ class SpawnStarter:
         call = f"from pff_stream.execute.child import run_as_told as run; run({numbers})"
         pid = start_interpreter(call, descriptors, reads_standard_input=self._reads_standard_input)
         child.started(pid)
+
+    def start_all(self, children: Sequence[Child], births: Sequence[Birth]) -> None:
+        """Starts one after another: each takes a hundred times longer to be there than to start."""
+        for child, birth in zip(children, births, strict=True):
+            with contextlib.suppress(OSError):
+                self.start(child, *birth)
 
     def close(self) -> None:
         """Nothing to end."""

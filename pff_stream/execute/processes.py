@@ -23,6 +23,7 @@ from pff_stream.execute.launch import (
     describe_exit,
     kill_all,
     launch,
+    launch_all,
     signals_blocked,
 )
 from pff_stream.execute.messages import ERROR, MEMORY, READY, RemoteTraceback
@@ -41,6 +42,9 @@ BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS = 0.1, 5.0
 START_TRIES = 4
 """So often a worker is started where fork servers are killed in the middle of it."""
 STALL_CHECK_SECONDS = 0.1
+MANY = 4
+"""So many workers are started at once, fewer one after another."""
+NOT_STARTED = "a worker could not be started: {}"
 
 
 class ProcessCrew(Generic[Task, Answer]):
@@ -76,10 +80,7 @@ class ProcessCrew(Generic[Task, Answer]):
         """Gives every worker that can take it a task, and every empty slot a worker."""
         if not queue.has_work():
             return
-        for slot, worker in enumerate(self._workers):
-            is_open = worker is None and slot not in self._retired
-            if is_open and time.monotonic() >= self._backoff_until[slot]:
-                self._start(slot)
+        self._fill_slots()
         if self._starts_together:
             started = [w for slot, w in enumerate(self._workers) if slot not in self._retired]
             if not any(self._failed_starts) and not all(w and w.ready for w in started):
@@ -192,6 +193,35 @@ class ProcessCrew(Generic[Task, Answer]):
         for worker in idle:
             worker.child.exit_code(max(0.0, deadline - time.monotonic()))
 
+    def _fill_slots(self) -> None:
+        """Starts a worker for each slot that has none, and may have one now."""
+        now = time.monotonic()
+        slots = [
+            slot
+            for slot, worker in enumerate(self._workers)
+            if worker is None and slot not in self._retired and now >= self._backoff_until[slot]
+        ]
+        if len(slots) >= MANY:
+            with signals_blocked():
+                for slot in slots:
+                    self._clear(slot)
+                try:
+                    children = launch_all(self._starter, self._page.descriptor, slots)
+                except OSError as error:
+                    raise WorkersFailedError(NOT_STARTED.format(error)) from error
+                for slot, child in zip(slots, children, strict=True):
+                    if child is not None:
+                        self._begin(slot, child)
+        for slot in slots:
+            if self._workers[slot] is None:
+                with signals_blocked():
+                    self._clear(slot)
+                    self._begin(slot, self._launched(slot))
+
+    def _clear(self, slot: int) -> None:
+        words = self._page.slot(slot)
+        words[PROGRESS_WORD] = words[BEGUN_WORD] = 0
+
     def _launched(self, slot: int) -> Child:
         """A new process; a fork server that is killed meanwhile is replaced, but not for ever."""
         for _ in range(START_TRIES - 1):
@@ -200,19 +230,17 @@ class ProcessCrew(Generic[Task, Answer]):
         try:
             return launch(self._starter, self._page.descriptor, slot)
         except OSError as error:
-            raise WorkersFailedError(f"a worker could not be started: {error}") from error
+            raise WorkersFailedError(NOT_STARTED.format(error)) from error
 
-    def _start(self, slot: int) -> None:
+    def _begin(self, slot: int, child: Child) -> None:
+        """Has a slot the worker that a new process is; signals are blocked."""
         words = self._page.slot(slot)
-        words[PROGRESS_WORD] = words[BEGUN_WORD] = 0
-        with signals_blocked():
-            child = self._launched(slot)
-            # The parent never waits in a send or a receive: a worker that stops in the middle of a
-            # message would stop it, too.
-            child.channel.setblocking(False)
-            worker: Worker[Task] = Worker(slot, child, words, self._starter.first)
-            worker.still_since = self._clock
-            self._workers[slot] = worker
+        # The parent never waits in a send or a receive: a worker that stops in the middle of a
+        # message would stop it, too.
+        child.channel.setblocking(False)
+        worker: Worker[Task] = Worker(slot, child, words, self._starter.first)
+        worker.still_since = self._clock
+        self._workers[slot] = worker
         self._selector.register(child.channel, selectors.EVENT_READ, worker)
         worker.flush()
         self._watch(worker)
