@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pickle
 from collections import deque
+from collections.abc import Sequence
 from typing import Any, Generic
 
 from pff_stream.execute.launch import Child
-from pff_stream.execute.messages import HEADER, TASK, framed, unpickled
+from pff_stream.execute.messages import FOLLOWED, HEADER, TASK, framed, unpickled
 from pff_stream.execute.queue import Item, Task
 from pff_stream.execute.worker_main import BEGUN_WORD, PROGRESS_WORD
 
@@ -25,7 +26,7 @@ class Worker(Generic[Task]):
         self.words = words
         """Its part of the shared page."""
         self.in_flight: deque[Item[Task]] = deque()
-        """Sent and not answered: the task at work, and perhaps one ahead."""
+        """Sent and not answered: tasks that are done, the one at work, and those ahead."""
         self.ready = False
         """Whether it is set up."""
         self.quick = False
@@ -47,9 +48,9 @@ class Worker(Generic[Task]):
         return bool(self.in_flight) or not self.ready
 
     @property
-    def has_begun(self) -> bool:
-        """Whether the first task in flight is begun."""
-        return bool(self.words[BEGUN_WORD] > self.answered)
+    def n_begun(self) -> int:
+        """How many tasks in flight are begun: the last of them is at work, others are done."""
+        return int(self.words[BEGUN_WORD]) - self.answered
 
     def moved(self) -> bool:
         """Whether anything about it differs from the last time that this was asked."""
@@ -57,12 +58,16 @@ class Worker(Generic[Task]):
         self._mark = (self.words[PROGRESS_WORD], self.words[BEGUN_WORD], self._moved_bytes)
         return self._mark != before
 
-    def send(self, item: Item[Task]) -> None:
-        """Sends it a task, which is in flight from here on."""
-        payload = _payload(item)
-        item.payload = None
-        self.outbox.append(memoryview(framed(TASK, payload)))
-        self.in_flight.append(item)
+    def send(self, items: Sequence[Item[Task]]) -> None:
+        """Sends it tasks in one message, which are in flight from here on."""
+        kinds = [FOLLOWED] * (len(items) - 1) + [TASK]
+        message = b"".join(
+            framed(kind, _payload(item)) for kind, item in zip(kinds, items, strict=True)
+        )
+        for item in items:
+            item.payload = None
+        self.outbox.append(memoryview(message))
+        self.in_flight.extend(items)
         self.flush()
 
     def flush(self) -> None:

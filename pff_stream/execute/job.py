@@ -32,6 +32,8 @@ class Job:
     """Names of modules that a fork server imports."""
     stall_seconds: float = STALL_SECONDS
     """A worker at work whose counter of `progress` stands still for so long is given up."""
+    tasks_together: int = 1
+    """Quick tasks that one message may be of; answers may wait until the last of them is done."""
     starts_together: bool = False
     """Whether no worker process gets a task before all are set up, so that what they hold together
     does not depend on who was first."""

@@ -14,8 +14,9 @@ from typing import Any, ClassVar
 
 HEADER = struct.Struct("<BdQ")
 """Before a message: its kind, seconds that it took to make, bytes of its pickle."""
-PROGRAM, TASK, READY, ANSWER, MEMORY, ERROR, QUESTION = range(7)
-"""Kinds. To a new process: what it is to run, then a task, or the answer to a question of its own.
+PROGRAM, TASK, READY, ANSWER, MEMORY, ERROR, QUESTION, FOLLOWED = range(8)
+"""Kinds. To a new process: what it is to run, then a task, or the answer to a question of its own;
+a task that is `FOLLOWED` by others, so that its answer may wait for theirs.
 From it: it is set up; a result; a MemoryError; any other exception with its traceback; a question
 that it needs an answer to before it goes on."""
 
@@ -42,9 +43,9 @@ def unpickled(message: bytes | bytearray | memoryview) -> Any:
     return _Unpickler(io.BytesIO(message)).load()
 
 
-def framed(kind: int, body: bytes) -> bytes:
+def framed(kind: int, body: bytes, seconds: float = 0.0) -> bytes:
     """A message in one piece, for a channel that is written to as it takes more."""
-    return HEADER.pack(kind, 0.0, len(body)) + body
+    return HEADER.pack(kind, seconds, len(body)) + body
 
 
 class RemoteTraceback(Exception):

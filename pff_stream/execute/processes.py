@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import selectors
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Generic
 
 from pff_stream.errors import WorkersFailedError
 from pff_stream.execute.child import STILL_RUNNING
-from pff_stream.execute.connection import Worker, is_small
+from pff_stream.execute.connection import Worker
+from pff_stream.execute.dealing import Dealer
 from pff_stream.execute.job import CLOSE_SECONDS, Job
 from pff_stream.execute.launch import (
     Child,
@@ -32,9 +33,6 @@ from pff_stream.execute.shared_page import SharedPage
 from pff_stream.execute.worker_main import BEGUN_WORD, PROGRESS_WORD, work
 from pff_stream.words import counted
 
-QUICK_SECONDS = 0.02
-"""A task is sent ahead only after one that was over sooner: behind a long one it would wait while
-other workers idle."""
 FAILED_STARTS_LIMIT = 3
 """Deaths a slot without a task begun, and none begun anywhere else, at which the pool gives up."""
 BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS = 0.1, 5.0
@@ -63,6 +61,7 @@ class ProcessCrew(Generic[Task, Answer]):
         self._unreaped: list[Child] = []
         self._clock = 0.0
         self._checked = 0.0
+        self._dealer: Dealer[Task, Answer] = Dealer(job.tasks_together)
         self._page = SharedPage(slots)
         try:
             preload = (work.__module__, *job.preload)
@@ -86,18 +85,8 @@ class ProcessCrew(Generic[Task, Answer]):
             if not any(self._failed_starts) and not all(w and w.ready for w in started):
                 return
             self._starts_together = False
-        for worker in self._workers:
-            if worker and worker.ready and not worker.in_flight and (item := queue.take()):
-                self._send(worker, item)
-        for worker in self._workers:
-            if (
-                worker
-                and worker.quick
-                and len(worker.in_flight) == 1
-                and not worker.in_flight[0].suspect
-                and (item := queue.take_ahead(is_small))
-            ):
-                self._send(worker, item)
+        for worker, items in self._dealer.messages(self._workers, queue):
+            self._send(worker, items)
 
     def wait(self, queue: TaskQueue[Task, Answer], seconds: float) -> None:
         """Waits for whatever comes first, and deals with all that has come.
@@ -167,11 +156,12 @@ class ProcessCrew(Generic[Task, Answer]):
     def drop(self, is_unwanted: Callable[[Task], bool], queue: TaskQueue[Task, Answer]) -> None:
         """Ends workers that are at a task which nobody wants; what is ahead of it is given back."""
         for worker in self._workers:
-            if worker and worker.in_flight and is_unwanted(worker.in_flight[0].task):
-                _, _, (unwanted, *others) = self._end(worker, kill=True)
-                for item in reversed(others):
+            at = max(0, worker.n_begun - 1) if worker and worker.in_flight else 0
+            if worker and worker.in_flight and is_unwanted(worker.in_flight[at].task):
+                _, _, in_flight = self._end(worker, kill=True)
+                queue.give_up(in_flight.pop(at))
+                for item in reversed(in_flight):
                     queue.give_back(item)
-                queue.give_up(unwanted)
 
     def abandon(self) -> None:
         """In a fork of this process: lets go of workers that are another's, and ends none."""
@@ -245,10 +235,10 @@ class ProcessCrew(Generic[Task, Answer]):
         worker.flush()
         self._watch(worker)
 
-    def _send(self, worker: Worker[Task], item: Item[Task]) -> None:
+    def _send(self, worker: Worker[Task], items: Sequence[Item[Task]]) -> None:
         if not worker.in_flight:
             worker.still_since = self._clock
-        worker.send(item)
+        worker.send(items)
         self._watch(worker)
 
     def _watch(self, worker: Worker[Task]) -> None:
@@ -271,7 +261,7 @@ class ProcessCrew(Generic[Task, Answer]):
                 raise error from RemoteTraceback(text)
             item = worker.in_flight.popleft()
             worker.answered += 1
-            worker.quick = seconds < QUICK_SECONDS
+            self._dealer.note(worker, seconds)
             self._note_produced(worker.slot)
             if kind == MEMORY:
                 queue.died(item, "MemoryError")
@@ -284,22 +274,24 @@ class ProcessCrew(Generic[Task, Answer]):
         self, worker: Worker[Task], queue: TaskQueue[Task, Answer], cause: str | None = None
     ) -> None:
         """Collects a dead worker, or ends one that stands still, and settles what it had to do."""
-        begun, code, in_flight = self._end(worker, kill=cause is not None)
+        n_begun, code, in_flight = self._end(worker, kill=cause is not None)
         cause = cause or describe_exit(code)
-        for item in reversed(in_flight[1:] if begun else in_flight):
+        # What was done before the task at work is lost with it, if it was not sent yet.
+        at_work = in_flight.pop(n_begun - 1) if n_begun else None
+        for item in reversed(in_flight):
             queue.give_back(item)
-        if begun:
+        if at_work is not None:
             self._note_produced(worker.slot)
-            queue.died(in_flight[0], cause)
+            queue.died(at_work, cause)
         else:
             self._note_failed_start(worker.slot, cause)
 
-    def _end(self, worker: Worker[Task], *, kill: bool) -> tuple[bool, int, list[Item[Task]]]:
-        """Collects a worker; tells whether it had begun a task, its exit code, what it owed."""
+    def _end(self, worker: Worker[Task], *, kill: bool) -> tuple[int, int, list[Item[Task]]]:
+        """Collects a worker; how many tasks it had begun, its exit code, what it owed."""
         with signals_blocked():
             self._workers[worker.slot] = None
             self._selector.unregister(worker.child.channel)
-            begun = worker.has_begun
+            n_begun = worker.n_begun
             worker.words.release()
             code = STILL_RUNNING if kill else worker.child.exit_code(1.0)
             if code == STILL_RUNNING:
@@ -308,7 +300,7 @@ class ProcessCrew(Generic[Task, Answer]):
             worker.child.close()
             if code == STILL_RUNNING:
                 self._unreaped.append(worker.child)
-        return begun, code, list(worker.in_flight)
+        return n_begun, code, list(worker.in_flight)
 
     def _note_produced(self, slot: int) -> None:
         """A worker began a task: whatever it came to, workers can be started here."""

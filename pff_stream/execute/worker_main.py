@@ -17,10 +17,12 @@ from typing import Any
 from pff_stream.execute.messages import (
     ANSWER,
     ERROR,
+    FOLLOWED,
     HEADER,
     MEMORY,
     READY,
     described,
+    framed,
     read,
     unpickled,
     write,
@@ -33,6 +35,9 @@ interpreter keeps, up to 2,000 of each length, to which unpickling adds without 
 SLOT_WORDS = 8
 """Words of 8 bytes of a worker in the shared page: one cache line, so that no two share any."""
 PROGRESS_WORD, BEGUN_WORD = 0, 1
+
+HELD_SECONDS, HELD_BYTES = 0.01, 32 << 10
+"""Answers wait for those of tasks of the same message at most until they are so old or so much."""
 
 _THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -79,14 +84,20 @@ def work(channel: int, page: int, slot: int, set_up: SetUp, arguments: tuple[obj
     # What is set up stays: a collection need not touch it again, nor copy what is shared by fork.
     gc.freeze()
     _reply(channel, READY, 0.0, b"")
-    n_tasks = 0
+    _answer_tasks(channel, words, answer)
+
+
+def _answer_tasks(channel: int, words: memoryview, answer: Callable[[Any], Any]) -> None:
+    """Until the parent closes the channel."""
+    n_tasks, held, held_since = 0, bytearray(), 0.0
     while header := read(channel, HEADER.size):
         n_tasks += 1
         if n_tasks % COLLECT_TASKS == 0:
             gc.collect()
         # Before the task itself is read: a task that cannot even be received is to blame, too.
         words[BEGUN_WORD] += 1
-        pickled = read(channel, HEADER.unpack(header)[2])
+        task_kind, _, size = HEADER.unpack(header)
+        pickled = read(channel, size)
         if pickled is None:
             return
         began = time.perf_counter()
@@ -97,7 +108,27 @@ def work(channel: int, page: int, slot: int, set_up: SetUp, arguments: tuple[obj
         except Exception as error:
             kind, body = ERROR, described(error)
         del pickled
-        _reply(channel, kind, time.perf_counter() - began, body)
+        ended = time.perf_counter()
+        if not held:
+            held_since = began
+            if task_kind != FOLLOWED or len(body) > HELD_BYTES:
+                _reply(channel, kind, ended - began, body)
+                continue
+        held += framed(kind, body, ended - began)
+        is_old = ended - held_since > HELD_SECONDS
+        if task_kind != FOLLOWED or len(held) > HELD_BYTES or is_old:
+            _send(channel, held)
+            held = bytearray()
+
+
+def _send(channel: int, replies: bytearray) -> None:
+    """Writes replies; as `_reply`."""
+    rest = memoryview(replies)
+    try:
+        while rest:
+            rest = rest[os.write(channel, rest) :]
+    except ConnectionError:
+        raise SystemExit(0) from None
 
 
 def _reply(channel: int, kind: int, seconds: float, body: bytes) -> None:

@@ -57,6 +57,7 @@ from pff_stream.work.rules import set_up
 from pff_stream.work.tally import Evaluation
 from pff_stream.work.task import (
     RESULT_BYTES,
+    TASKS_TOGETHER,
     Answer,
     Task,
     WorkerArguments,
@@ -125,6 +126,7 @@ class RulesWork(Work):
             arguments=(self._told,),
             workers=self._workers,
             preload=("pff_stream.work.rules",),
+            tasks_together=TASKS_TOGETHER,
             starts_together=len(self.file.chunks) < GATHERED_TASKS * self._workers,
         )
         looking = self._workers if resident_bytes(settings) is None else 1

@@ -25,6 +25,7 @@ from pff_stream.plan.sizes import (
 from pff_stream.plan.terms import run_phases, worker_terms
 from pff_stream.plan.workload import Build, Workload
 from pff_stream.triples.terms import GraphSizes
+from pff_stream.work.task import TASKS_TOGETHER
 from planner.model import Phase, Setting, Settings
 from planner.plan import Plan
 from planner.search import Candidate
@@ -50,6 +51,8 @@ MERGED_ALONE = 1 << 14
 """Fewer rules are merged by one process before others are there."""
 MERGE_SHARE = 5
 """By this part of the largest of the other phases the merge may be larger."""
+WINDOW_TASKS = 2 * TASKS_TOGETHER
+"""For each worker: two messages of as many tasks as there are in one at most."""
 LEAST_TASKS = 4
 """For each worker, where tasks are of several chunks: what is done is noted task by task."""
 
@@ -184,7 +187,7 @@ class RulesWorkload(Workload):
         candidate: dict[str, Setting] = {
             "workers": workers,
             "start_method": method,
-            "window": 4 * workers,
+            "window": WINDOW_TASKS * workers,
             "wide": wide,
             "backing": backing,
         }

@@ -17,6 +17,9 @@ from pff_stream.files.durable import naming
 from pff_stream.rules.chunk_reader import Place
 from pff_stream.rules.file import RuleFile
 
+TASKS_TOGETHER = 4
+"""Tasks that are sent to a worker in one message at most, where they are quick."""
+
 NOWHERE = Place(0, 0, 0, 0, 0)
 
 
