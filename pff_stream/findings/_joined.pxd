@@ -8,6 +8,9 @@ from pff_stream.triples._graph cimport GraphView
 cdef enum:
     TRIPLE_BYTES = 12
     FRONT_BYTES = 17              # in front of a witness, as violations are sorted
+    ATOM_BYTES = 12
+    TAIL_BYTES = 29               # of a finding behind its names
+    REASON_BYTES = 9              # in front of its witness
 
 
 cdef inline void put_u32(unsigned char* at, uint32_t value) noexcept nogil:
@@ -60,8 +63,8 @@ cdef class Joined:
         self, const Record* record, const unsigned char* payload, size_t size
     ) except -1
     cdef bint _is_before(self, int32_t entity, bytes name) except -1
+    cdef uint32_t _degree(self, uint64_t relation, bint of_object, uint64_t entity) noexcept
     cdef int _reserve(self, size_t n) except -1
-    cdef tuple _facts(self, const unsigned char* witness, uint32_t n)
     cdef int _put(self, const void* at, size_t n) except -1
     cdef int _hold(self, bytes entry) except -1
     cdef int _emit(self, const Group* group, bytes reasons, bint by_score) except -1

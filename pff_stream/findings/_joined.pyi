@@ -4,7 +4,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pff_stream.findings._sorted import Sorter
-from pff_stream.report.records import Names
 from pff_stream.triples._graph import GraphView
 
 class Joined:
@@ -24,17 +23,7 @@ class Joined:
     def new_by_rank(self, n_ranks: int) -> NDArray[np.uint32]: ...
     def keep_first(self, rank: int, n: int) -> None: ...
     def rank(self, cut: int, logs: NDArray[np.float64] | None = ...) -> int: ...
-    def unpacked(
-        self, entry: bytes, by_score: bool
-    ) -> tuple[
-        Names,
-        tuple[int, int, int],
-        int,
-        int,
-        float,
-        int,
-        list[tuple[int, bool, tuple[Names, ...]]],
-    ]: ...
+    def wanted(self, entries: list[bytes], by_score: bool) -> bytes: ...
     def packed(self, most: int, by_score: bool) -> tuple[list[bytes], set[int]]: ...
     def entity(self, number: int) -> bytes: ...
     def relation(self, number: int) -> bytes: ...

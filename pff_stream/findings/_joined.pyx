@@ -24,10 +24,8 @@ from pff_stream.report._record cimport EXAMPLES_BYTES, N_COUNTS, RECORD_BYTES, V
 from pff_stream.triples._graph cimport CSR, GraphView, find_row
 
 cdef enum:
-    ATOM_BYTES = 12
-    TAIL_BYTES = 29               # of a finding behind its names
-    REASON_BYTES = 9              # in front of its witness
     HELD = 1000                   # triples of the last rank, twice as many at times
+    NO_ID = 0xFFFFFFFF            # any name, see `_spots`
 
 
 cdef class Joined:
@@ -312,60 +310,48 @@ cdef class Joined:
                 at += 9 + ATOM_BYTES * <size_t>n_atoms
         return entries, ranks
 
-    def unpacked(self, bytes entry, bint by_score):
-        """A finding as it was packed: (triple by name, its ids, rank of its first rule, reasons in all,
-        noisy-or, functional variables, reasons), where a reason is (rank, whether its functional variable
-        is the object, triples of its witness by name)."""
-        cdef const unsigned char* at = <const unsigned char*>PyBytes_AS_STRING(entry)
-        cdef const unsigned char* end = at + len(entry)
-        cdef const unsigned char* stop
-        cdef uint32_t first, i
+    def wanted(self, list entries, bint by_score):
+        """The triples whose places these findings tell, as uint32 x 3 of ids in the order of
+        `where.wanted_by`: see `_spots`."""
+        cdef const unsigned char* at
         cdef uint32_t[5] ids              # of the triple; reasons in all, and those that are kept
-        cdef uint32_t[2] reason           # rank, atoms of the witness
-        cdef double noisy_or
-        cdef list names = [], reasons = []
-        at += 8 if by_score else 0
-        if end - at < TAIL_BYTES:
-            raise DamagedResultsError("a finding that was packed is cut off")
-        first = get_u32(at)
-        at += 4
-        for i in range(3):
-            stop = <const unsigned char*>memchr(at, 0, end - at)
-            if stop == NULL:
-                raise DamagedResultsError("a finding that was packed has no names")
-            names.append((<const char*>at)[:stop - at].decode("utf-8", "surrogateescape"))
-            at = stop + 1
-        if end - at < TAIL_BYTES:
-            raise DamagedResultsError("a finding that was packed is cut off")
-        memcpy(ids, at, 20)
-        memcpy(&noisy_or, at + 20, 8)
-        sides = at[28]
-        at += TAIL_BYTES
-        for i in range(ids[4]):
-            if end - at < REASON_BYTES:
-                raise DamagedResultsError("a finding that was packed is cut off")
-            memcpy(reason, at, 8)
-            by_object = at[8] != 0
-            at += REASON_BYTES
-            if <size_t>(end - at) < ATOM_BYTES * <size_t>reason[1]:
-                raise DamagedResultsError("a finding that was packed is cut off")
-            reasons.append((reason[0], by_object, self._facts(at, reason[1])))
-            at += ATOM_BYTES * <size_t>reason[1]
-        return tuple(names), (ids[0], ids[1], ids[2]), first, ids[3], noisy_or, sides, reasons
+        cdef uint32_t n_atoms, i
+        cdef bint by_object
+        self.used = 0
+        for entry in entries:
+            at = <const unsigned char*>PyBytes_AS_STRING(entry) + 4 + (8 if by_score else 0)
+            for i in range(3):
+                while at[0]:
+                    at += 1
+                at += 1
+            memcpy(ids, at, 20)
+            at += TAIL_BYTES
+            by_object = ids[4] and at[8] != 0
+            if not self._degree(ids[1], by_object, ids[2 if by_object else 0]):
+                if ids[0] >= self.n_entities:
+                    ids[0] = NO_ID                            # no object is named so
+                ids[1] = ids[2] = NO_ID
+            elif by_object:
+                ids[0] = NO_ID
+            else:
+                ids[2] = NO_ID
+            self._put(ids, 12)
+            for i in range(ids[4]):
+                memcpy(&n_atoms, at + 4, 4)
+                at += REASON_BYTES
+                self._put(at, ATOM_BYTES * <size_t>n_atoms)
+                at += ATOM_BYTES * <size_t>n_atoms
+        return PyBytes_FromStringAndSize(<const char*>self.entry, self.used)
 
-    cdef tuple _facts(self, const unsigned char* witness, uint32_t n):
-        """The triples of a witness by name."""
-        cdef int32_t ids[3]
-        cdef uint32_t i
-        cdef list found = []
-        for i in range(n):
-            memcpy(ids, witness + ATOM_BYTES * <size_t>i, ATOM_BYTES)
-            found.append((
-                self.entity(<uint32_t>ids[0]).decode("utf-8", "surrogateescape"),
-                self.relation(<uint32_t>ids[1]).decode("utf-8", "surrogateescape"),
-                self.entity(<uint32_t>ids[2]).decode("utf-8", "surrogateescape"),
-            ))
-        return tuple(found)
+    cdef uint32_t _degree(self, uint64_t relation, bint of_object, uint64_t entity) noexcept:
+        """How many objects (entity, relation, ?) has; with `of_object` subjects (?, relation, entity)."""
+        cdef const CSR* rows
+        cdef int64_t row
+        if relation >= self.n_relations or entity >= self.n_entities:
+            return 0
+        rows = &self.graph.rows[2 * relation + of_object]
+        row = find_row(rows, <int32_t>entity)
+        return 0 if row < 0 else rows.offsets[row + 1] - rows.offsets[row]
 
     # --- what stands in a triple's place ---------------------------------------------------------
 

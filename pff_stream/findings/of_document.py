@@ -17,7 +17,7 @@ from pff_stream.findings._sorted import Sorter
 from pff_stream.findings._table_order import TableOrder
 from pff_stream.findings.choose import Order, choose
 from pff_stream.findings.confidence import Kind, ranked_by
-from pff_stream.findings.found import Described, FoundFindings
+from pff_stream.findings.found import Described, FoundFindings, told_by
 from pff_stream.findings.packed import PackedFindings
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class DocumentFindings:
             """Violated rules that have no confidence of this kind."""
             listed.close()
             self._described = Described(wanted.ranked_by, wanted.floor, wanted.by_score, document)
-            self._findings = FoundFindings(joined, order, self._described)
+            self._findings = FoundFindings(joined, told_by(order), self._described)
             self._joined, self._order = joined, order
             self._stack = stack.pop_all()
 

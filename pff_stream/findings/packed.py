@@ -5,15 +5,19 @@ Can be sent to other processes, with the graph that it is about.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from pff_stream.findings._joined import Joined
-from pff_stream.findings.found import Described, FoundFindings
+from pff_stream.findings.found import Described, FoundFindings, ToldRule
 from pff_stream.findings.order import RankedRule, RankedSource
 from pff_stream.triples._graph import GraphView
 
 if TYPE_CHECKING:
     from pff_stream.findings.catalogue import RuleCatalogue
+    from pff_stream.report.streams import Finding
+
+_TRIPLE_BYTES = 12
 
 
 class PackedFindings(NamedTuple):
@@ -31,29 +35,34 @@ class PackedFindings(NamedTuple):
     is_all: bool
     rules_in_force: int
     confidence: float | None
+    spots: bytes | None = None
+    """Where what they tell places of stands in the document's text, see `triples._spots`."""
 
-    def on(self, graph: GraphView, catalogue: RuleCatalogue) -> FoundFindings:
-        """What makes objects of the entries, by the graph and the rules that they are about."""
+    def objects(self, graph: GraphView, catalogue: RuleCatalogue) -> list[Finding]:
+        """All of them, by the graph and the rules that they are about."""
+
+        def told(rank: int) -> ToldRule:
+            rule = self.rules[rank]
+            if isinstance(rule, RankedRule):
+                line, text = rule.line, rule.text
+                confidence, own = rule.confidence, rule.own_confidence
+            else:
+                source, confidence, own, *_ = rule
+                line, text = catalogue.line(source), catalogue.text(source)
+            return line, text.decode("utf-8", "surrogateescape"), own, confidence
+
+        return FoundFindings(self._joined(graph), told, self.described).of(self.entries)
+
+    def with_spots(
+        self, graph: GraphView, spots: Callable[[memoryview], bytes | None]
+    ) -> PackedFindings:
+        """The same with what `spots` says of the triples whose places they tell."""
+        asked = self._joined(graph).wanted(self.entries, self.described.by_score)
+        shape = [len(asked) // _TRIPLE_BYTES, 3]
+        return self._replace(spots=spots(memoryview(asked).cast("I", shape)))
+
+    def _joined(self, graph: GraphView) -> Joined:
         joined = Joined(graph.n_entities, graph.n_relations, None, None, 0)
         joined.know(*self.names)
         joined.look_at(graph)
-        return FoundFindings(joined, _Told(self.rules, catalogue), self.described)
-
-
-class _Told:
-    """Rules by rank."""
-
-    def __init__(
-        self, rules: dict[int, RankedRule | RankedSource], catalogue: RuleCatalogue
-    ) -> None:
-        self._rules = rules
-        self._catalogue = catalogue
-
-    def rule(self, rank: int) -> RankedRule:
-        """The rule of a rank, from 0."""
-        found = self._rules[rank]
-        if isinstance(found, RankedRule):
-            return found
-        source, *others = found
-        line, text = self._catalogue.line(source), self._catalogue.text(source)
-        return RankedRule(line, source, text, *others)  # type: ignore[arg-type]
+        return joined

@@ -132,7 +132,7 @@ def looked_up(
             source, line, text, path = met
             pointer = None if text is None else text.decode()
             if one[2] is None and pointer is not None:
-                pointer += _relation_pointer(one[1], path, options)
+                pointer += relation_pointer(one[1].decode(), path.decode(), options)
             found[number] = Place(source, line, pointer)
     return found
 
@@ -166,13 +166,17 @@ def _key(wanted: Wanted) -> tuple[bytes, bytes, bytes]:
     return (subject, b"", b"") if object_ is None else (subject, relation, object_)
 
 
-def _relation_pointer(relation: bytes, path: bytes, options: EncodeOptions) -> str:
+def relation_pointer(relation: str, path: str, options: EncodeOptions) -> str:
+    """The steps from an object to a value that it does not have, of this relation.
+
+    `path` is what the relation begins with, where it is a path from the document down.
+    """
     documents = options.documents
     keys = keys_of(
-        relation.decode(),
+        relation,
         injective=documents.mapping != "json-1",
         by_path=documents.predicate == "path",
-        path=path.decode(),
+        path=path,
     )
     return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 
+from pff_stream.findings._made import with_places
 from pff_stream.findings.places import ANY, PlaceSources, Wanted, find_places
 from pff_stream.notes import Notes
 from pff_stream.report.records import Names
@@ -40,28 +40,21 @@ def wanted_by(findings: Sequence[Finding]) -> list[Wanted]:
 
 def placed(findings: Sequence[Finding], places: Sequence[Place | None]) -> list[Finding]:
     """The same findings, told the places of what `wanted_by` them, in its order."""
-    found = iter(places)
-    return [_placed(one, next(found), found) for one in findings]
-
-
-def _placed(finding: Finding, where: Place | None, places: Iterator[Place | None]) -> Finding:
-    # They were made just now and nobody has seen them: a copy of each costs as much as making it.
-    for reason in finding.reasons:
-        object.__setattr__(reason, "where", tuple(islice(places, len(reason.witness))))
-    object.__setattr__(finding, "where", where)
-    return finding
+    return with_places(list(findings), list(places))
 
 
 def _instead(finding: Finding) -> Wanted:
     """What stands in the finding's place: the first of it in the input, else what it belongs to."""
     subject, relation, object_ = _bytes(finding.triple)
-    if finding.by_object:
-        if finding.found.subjects_total:
-            return ANY, relation, object_
+    if is_absent(finding):
         return subject, relation, None
-    if finding.found.objects_total:
-        return subject, relation, ANY
-    return subject, relation, None
+    return (ANY, relation, object_) if finding.by_object else (subject, relation, ANY)
+
+
+def is_absent(finding: Finding) -> bool:
+    """Whether nothing stands in the finding's place: it is told of the object it belongs to."""
+    found = finding.found
+    return not (found.subjects_total if finding.by_object else found.objects_total)
 
 
 def _bytes(triple: Names) -> tuple[bytes, bytes, bytes]:

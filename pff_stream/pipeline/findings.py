@@ -22,7 +22,7 @@ from pff_stream.findings._joined import Joined
 from pff_stream.findings._sorted import Sorter
 from pff_stream.findings.choose import choose
 from pff_stream.findings.confidence import ranked_by
-from pff_stream.findings.found import Described, FoundFindings
+from pff_stream.findings.found import Described, FoundFindings, told_by
 from pff_stream.findings.order import ChosenRules
 from pff_stream.findings.places import PlaceSources
 from pff_stream.findings.rule_order import RuleOrder
@@ -142,7 +142,7 @@ class GraphFindings:
             totals.is_all = chosen.is_all and cut + 1 == chosen.n
             is_short = wanted.limit is not None and totals.total < wanted.limit
             totals.cut_by_max_disk = is_short and not chosen.is_all
-            findings = islice(FoundFindings(joined, chosen, wanted.described), wanted.n)
+            findings = islice(FoundFindings(joined, told_by(chosen), wanted.described), wanted.n)
             baseline = self._ready.baseline
             for batch in batches(findings):
                 for finding in self._places.of(batch):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pff_stream.files.sources import open_blocks
 from pff_stream.notes import LETTER_ENTITIES, Notes
 from pff_stream.triples._encode import Encoder
+from pff_stream.triples._spots import spots
 from pff_stream.triples.bad import BadTriples
 from pff_stream.triples.formats._document import MAX_DEPTH, DocumentWalk
 from pff_stream.triples.formats._elements import ElementScanner
@@ -57,7 +58,14 @@ def plain_json(path: str, options: EncodeOptions) -> bytes | None:
 class QuickEncoder:
     """Encodes one document after the other; for one thread at a time."""
 
-    def __init__(self, options: EncodeOptions) -> None:
+    def __init__(
+        self, options: EncodeOptions, *, keeps_spots: bool = False, hashes: bool = True
+    ) -> None:
+        """`keeps_spots`: where the triples of a text stand is kept until the next one.
+
+        `hashes`: graphs have the hash of what they are made of, which nobody asks of a text that
+        its caller holds.
+        """
         self._options = options
         self._bad = BadTriples(options.on_bad_triple)
         self._encoder = Encoder(self._bad)
@@ -65,6 +73,8 @@ class QuickEncoder:
         self._injective = documents.mapping != "json-1"
         by_path = documents.predicate == "path"
         self._walk = DocumentWalk(id_parts(documents.id_key), self._injective, by_path)
+        self._hashes = hashes
+        self._keeps_spots = keeps_spots and not by_path
         self._scanner = ElementScanner()
         self._fixed_bytes = document_at_most(0, 0)
         self._hash = hashlib.blake2b(digest_size=16)
@@ -85,14 +95,19 @@ class QuickEncoder:
             return None
         self._begin(source)
         name = stem_name(stem, injective=self._injective)
+        self._walk.keep_spots(self._keeps_spots)
         if text.startswith(b"{"):
-            is_whole = self._object(source, name, text.rstrip(_BLANKS), 1)
+            is_whole = self._object(source, name, text.rstrip(_BLANKS), (1, 0))
         else:
             is_whole = text.startswith(b"[") and self._array(source, name, text)
         if not is_whole:
             return None
         self._feed(self._walk.take())
         return self._written(documents.mapping)
+
+    def spots(self, text: bytes, wanted: memoryview) -> bytes | None:
+        """Where triples of the last text stand, as `_spots` tells it; None where it does not."""
+        return spots(self._encoder, self._walk, text, wanted)
 
     def of_triples(self, source: str, triples: Iterable[tuple[str, str, str]]) -> bytearray | None:
         """The graph of tuples; None: it goes the long way. `InputError` as that has it."""
@@ -114,16 +129,21 @@ class QuickEncoder:
         self._encoder.start_file(source, verbatim=True)
 
     def _feed(self, block: bytes) -> None:
-        self._hash.update(block)
+        if self._hashes:
+            self._hash.update(block)
         self._encoder.feed(block)
 
-    def _object(self, source: str, name: str, text: bytes, line: int) -> bool:
-        """Has the lines of an object written; False where there is more to it."""
-        walk = self._walk
+    def _object(self, source: str, name: str, text: bytes, place: tuple[int, int]) -> bool:
+        """Has the lines of an object written; False where there is more to it.
+
+        `place` is its line in the source, from 1, and its first byte.
+        """
+        walk, (line, at) = self._walk, place
         if walk.check(text) is not None:
             return False
         if walk.is_empty and not walk.has_id:
             return True
+        walk.spots_of(at)
         walk.begin(name.encode())
         while (stopped := walk.walk()) is not None:
             if stopped != "full":
@@ -147,7 +167,7 @@ class QuickEncoder:
             if end < 0 or scanner.deepest > MAX_DEPTH:
                 return False
             line, counted = line + text.count(b"\n", counted, at), at
-            if not self._object(source, f"{name}#{index}", text[at:end], line):
+            if not self._object(source, f"{name}#{index}", text[at:end], (line, at)):
                 return False
             comma = _COMMA.match(text, end)
             if comma is None:

@@ -100,7 +100,10 @@ class Checker:
         started = time.perf_counter()
         try:
             buffer, notes = self._encoder.graph(content)
-            totals, found = self._found(GraphView(buffer), content.name, n)
+            graph = GraphView(buffer)
+            totals, found = self._found(graph, content.name, n)
+            if found is not None and found.entries:
+                found = self._encoder.with_spots(content, graph, found)
         except (InputError, RefusedError) as error:
             raise DocumentError(_named(str(error), content.name)) from None
         except MemoryError:

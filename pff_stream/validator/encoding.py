@@ -10,7 +10,9 @@ from pff_stream.triples.formats.text import TextFormat
 from pff_stream.triples.quick import QuickEncoder
 
 if TYPE_CHECKING:
+    from pff_stream.findings.packed import PackedFindings
     from pff_stream.notes import Notes
+    from pff_stream.triples._graph import GraphView
     from pff_stream.triples.options import EncodeOptions
     from pff_stream.validator.content import Content
 
@@ -20,7 +22,16 @@ class DocumentEncoder:
 
     def __init__(self, options: EncodeOptions) -> None:
         self._options = options._replace(formats=(TextFormat(), *options.formats))
-        self._quick = QuickEncoder(options)
+        self._quick = QuickEncoder(options, keeps_spots=True, hashes=False)
+
+    def with_spots(
+        self, content: Content, graph: GraphView, found: PackedFindings
+    ) -> PackedFindings:
+        """Findings of the last document, told where they stand where that is known by now."""
+        text = content.text
+        if text is None or not self._is_quick:
+            return found
+        return found.with_spots(graph, lambda wanted: self._quick.spots(text, wanted))
 
     def graph(self, content: Content) -> tuple[bytearray, Notes]:
         """The encoded graph, and what was noticed; what `encode_quietly` raises."""
@@ -29,6 +40,7 @@ class DocumentEncoder:
             found = self._quick.of_text(content.name, content.name, content.text)
         elif content.triples is not None:
             found = self._quick.of_triples(content.name, content.triples)
+        self._is_quick = found is not None
         if found is not None:
             return found, self._quick.notes
         room = PrivateGraph(self._options.memory_bytes)

@@ -154,6 +154,12 @@ cdef struct Scalar:
     uint32_t owner                # the object
 
 
+# A document of a text, where spots are kept.
+cdef struct Root:
+    uint32_t at
+    uint64_t first                # of its lines
+
+
 # Why a walk stops before the end of the document.
 cdef enum Stop:
     ENDED
@@ -208,6 +214,12 @@ cdef class DocumentWalk(DocumentCheck):
     cdef uint32_t places[N_NOTES][KEPT_PLACES]
     cdef readonly uint64_t named
     """Objects that were named by an id."""
+    cdef bint keeps_spots
+    cdef Array spots              # uint32: where the value of each line stands, from `spots_from`
+    cdef uint64_t n_spots
+    cdef uint32_t spots_from      # of this document in its text
+    cdef Array roots              # Root: of each document
+    cdef uint64_t n_roots
 
     cdef Stop _walk(self) noexcept nogil
     cdef Stop _value(self) noexcept nogil
@@ -224,6 +236,7 @@ cdef class DocumentWalk(DocumentCheck):
     cdef uint64_t _found_id(self, uint64_t hash) noexcept nogil
     cdef bint _compare(self, const Frame* frame, uint64_t value) noexcept nogil
     cdef bint _more_scalars(self) noexcept nogil
+    cdef bint _keep_spot(self) noexcept nogil
     cdef void _note(self, int note, size_t at) noexcept nogil
     cdef bint _is_bad(self, uint64_t at, uint64_t end) noexcept nogil
     cdef bint _new_room(self, size_t n_bytes) except -1

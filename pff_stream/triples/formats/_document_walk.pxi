@@ -9,6 +9,8 @@ cdef enum:
     NUMBER_BYTES = 10             # of an index
     LEAST_NAMES_BYTES = 16 << 20
     REPEATED_ID = 0x80000000      # beside the place of an id that several objects have
+    MOST_SPOTS = 1 << 15
+    MOST_ROOTS = 1 << 12
     NAMES_FACTOR = 64             # names of objects by their paths, times the bytes of a document
 
 
@@ -25,6 +27,8 @@ cdef class DocumentWalk(DocumentCheck):
         memset(&self.id_hashes, 0, sizeof(Array))
         memset(&self.id_slots, 0, sizeof(Array))
         memset(&self.scalars, 0, sizeof(Array))
+        memset(&self.spots, 0, sizeof(Array))
+        memset(&self.roots, 0, sizeof(Array))
         self.out = NULL
         self.used = self.room = 0
 
@@ -34,6 +38,8 @@ cdef class DocumentWalk(DocumentCheck):
         release(&self.id_hashes)
         release(&self.id_slots)
         release(&self.scalars)
+        release(&self.spots)
+        release(&self.roots)
         Py_XDECREF(self.out)
 
     def __init__(self, id_parts, bint injective=True, bint by_path=False):
@@ -65,6 +71,37 @@ cdef class DocumentWalk(DocumentCheck):
             + max(line, <uint64_t>min(BLOCK_BYTES, 8 * self.n_bytes))
             + self.most_names_bytes
         )
+
+    def keep_spots(self, bint kept):
+        """Whether it is kept from here on where the value of each line stands: see `_spots`.
+
+        They are numbers of 31 bits; of many lines none is kept. What was kept is forgotten.
+        """
+        self.keeps_spots = kept
+        self.n_spots = self.n_roots = 0
+
+    def spots_of(self, uint32_t at):
+        """The next document begins here in its text."""
+        cdef Root* root
+        self.keeps_spots &= self.n_roots < MOST_ROOTS
+        if not self.keeps_spots:
+            return
+        if not reserve(&self.roots, (self.n_roots + 1) * sizeof(Root)):
+            raise MemoryError
+        root = <Root*>self.roots.at + self.n_roots
+        root.at, root.first = at, self.n_spots
+        self.n_roots += 1
+        self.spots_from = at
+
+    cdef bint _keep_spot(self) noexcept nogil:
+        if self.n_spots == MOST_SPOTS:
+            self.keeps_spots = False
+            return True
+        if not reserve(&self.spots, (self.n_spots + 1) * sizeof(uint32_t)):
+            return False
+        (<uint32_t*>self.spots.at)[self.n_spots] = self.spots_from + <uint32_t>self.at
+        self.n_spots += 1
+        return True
 
     def begin(self, bytes name):
         """The next walk is from the start of the document; `name` is its name without an id."""
@@ -512,6 +549,8 @@ cdef class DocumentWalk(DocumentCheck):
         if frame.id_hash and frame.is_object and self.raw[self.at] != 123:
             if not self._compare(frame, pff_name_hash(object, at - object - 1)):
                 return NO_ROOM
+        if self.keeps_spots and not self._keep_spot():
+            return NO_ROOM
         return ENDED
 
     cdef uint64_t _hash_if_repeated(self, const uint32_t* ids) noexcept nogil:

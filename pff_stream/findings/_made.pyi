@@ -1,0 +1,13 @@
+from collections.abc import Callable
+
+from pff_stream.findings._joined import Joined
+from pff_stream.findings.found import Described, ToldRule
+from pff_stream.report.streams import Finding, Place
+
+class FindingMaker:
+    def __init__(
+        self, joined: Joined, rule: Callable[[int], ToldRule], described: Described
+    ) -> None: ...
+    def finding(self, entry: bytes) -> Finding: ...
+
+def with_places(findings: list[Finding], places: list[Place | None]) -> list[Finding]: ...
