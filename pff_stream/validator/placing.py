@@ -32,7 +32,7 @@ def made_findings(
     The text is read again where the first reading did not keep them.
     """
     found = checked.found
-    if found is None:
+    if found is None or not found.entries:
         return []
     graph = GraphView(checked.graph)
     findings = found.objects(graph, catalogue)
