@@ -201,8 +201,10 @@ cdef struct LastStep:
     int n_at_end                  # heads that ends are counted for
     bint by_ends                  # whether sources are counted by end until all are done
     bint at_source                # whether sources decide predictions of some head
+    bint returns                  # whether an end may be a source
     bint leads_back               # whether an edge leads back to where one of the step before came from
-    uint8_t* rows_back            # and which rows have such an edge: a bit each
+    uint8_t* rows_back            # which rows have such an edge, a bit each; NULL: all
+    uint8_t* edges_back           # and which edges do; NULL: not noted
 
 
 # --- work ----------------------------------------------------------------------------------------

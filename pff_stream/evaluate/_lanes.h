@@ -49,58 +49,82 @@ static inline void pff_open(pff_level *level, int64_t n_entities) {
     count += 1 + (int64_t)(kept); \
 } while (0)
 
-/* to[value] |= source, for every value but `skip`. */
+/* Rows of a step that a level is spread by: `places` in the level's list, and the row of each. */
+typedef struct {
+    const uint32_t *offsets;
+    const int32_t *values;
+    int skips_own;          /* whether an edge from an entity to itself is left out */
+    const int32_t *places;
+    const uint32_t *rows;
+    int64_t n;
+} pff_taken;
+
+/* to[value] |= vector of the entity, for every value of its row. */
 PFF_VERSIONS
-static void pff_spread(pff_level *to, const pff_vector *from, const int32_t *values, int64_t n,
-                       int32_t skip) {
-    const pff_vector source = *from;
+static void pff_spread(pff_level *to, const pff_level *from, const pff_taken *taken) {
     int64_t count = to->n;
-    for (int64_t i = 0; i < n; i++) {
-        const int32_t value = values[i];
-        uint64_t kept;
-        if (value == skip) continue;
-        kept = PFF_KEPT(to, value);
-        to->vectors[value] = (to->vectors[value] & kept) | source;
-        PFF_TOUCH(to, value, kept, count);
+    for (int64_t k = 0; k < taken->n; k++) {
+        const int32_t entity = from->list[taken->places[k]];
+        const int32_t skip = taken->skips_own ? entity : -1;
+        const uint32_t row = taken->rows[k];
+        const int32_t *at = taken->values + taken->offsets[row];
+        const int32_t *stop = taken->values + taken->offsets[row + 1];
+        const pff_vector source = from->vectors[entity];
+        for (; at < stop; at++) {
+            const int32_t value = *at;
+            uint64_t kept;
+            if (value == skip) continue;
+            kept = PFF_KEPT(to, value);
+            to->vectors[value] = (to->vectors[value] & kept) | source;
+            PFF_TOUCH(to, value, kept, count);
+        }
     }
     to->n = count;
 }
 
 /* The same, and remembers the sources that were there already. */
 PFF_VERSIONS
-static void pff_spread_counting(pff_level *to, const pff_vector *from, const int32_t *values,
-                                int64_t n, int32_t skip) {
-    const pff_vector source = *from;
+static void pff_spread_counting(pff_level *to, const pff_level *from, const pff_taken *taken) {
     int64_t count = to->n;
-    for (int64_t i = 0; i < n; i++) {
-        const int32_t value = values[i];
-        pff_vector before;
-        uint64_t kept;
-        if (value == skip) continue;
-        kept = PFF_KEPT(to, value);
-        before = to->vectors[value] & kept;
-        to->twice[value] = (to->twice[value] & kept) | (before & source);
-        to->vectors[value] = before | source;
-        PFF_TOUCH(to, value, kept, count);
+    for (int64_t k = 0; k < taken->n; k++) {
+        const int32_t entity = from->list[taken->places[k]];
+        const int32_t skip = taken->skips_own ? entity : -1;
+        const uint32_t row = taken->rows[k];
+        const int32_t *at = taken->values + taken->offsets[row];
+        const int32_t *stop = taken->values + taken->offsets[row + 1];
+        const pff_vector source = from->vectors[entity];
+        for (; at < stop; at++) {
+            const int32_t value = *at;
+            pff_vector before;
+            uint64_t kept;
+            if (value == skip) continue;
+            kept = PFF_KEPT(to, value);
+            before = to->vectors[value] & kept;
+            to->twice[value] = (to->twice[value] & kept) | (before & source);
+            to->vectors[value] = before | source;
+            PFF_TOUCH(to, value, kept, count);
+        }
     }
     to->n = count;
 }
 
-/* to[value] |= source without those sources for which `value` is the only predecessor of the entity
- * that is spread: mark[value] == entity says that it is a predecessor, `before` who passed it. */
+/* The same as pff_spread for a row with edges back to where the entity was reached from: of such a value
+ * those sources are withheld for which it is the only predecessor. Which edges lead back is a bit each,
+ * from the bit `first` on; NULL: all of them. `before` is the level of the predecessors. */
 PFF_VERSIONS
-static void pff_spread_withholding(pff_level *to, const pff_vector *from, const pff_vector *twice,
-                                   const pff_level *before, const int32_t *mark, int32_t entity,
+static void pff_spread_withholding(pff_level *to, const pff_level *from, const pff_level *before,
+                                   int32_t entity, const uint8_t *back, uint64_t first,
                                    const int32_t *values, int64_t n) {
-    const pff_vector source = *from;
-    const pff_vector single = source & ~*twice;
+    const pff_vector source = from->vectors[entity];
+    const pff_vector single = source & ~from->twice[entity];
     int64_t count = to->n;
     for (int64_t i = 0; i < n; i++) {
         const int32_t value = values[i];
         pff_vector passed = source;
         uint64_t kept;
         if (value == entity) continue;
-        if (mark[value] == entity) passed &= ~(before->vectors[value] & single);
+        if (back == NULL || back[(first + i) >> 3] >> ((first + i) & 7) & 1)
+            passed &= ~(before->vectors[value] & PFF_KEPT(before, value) & single);
         kept = PFF_KEPT(to, value);
         to->vectors[value] = (to->vectors[value] & kept) | passed;
         PFF_TOUCH(to, value, kept, count);
@@ -108,8 +132,34 @@ static void pff_spread_withholding(pff_level *to, const pff_vector *from, const 
     to->n = count;
 }
 
-static inline int pff_any_single(const pff_vector *from, const pff_vector *twice) {
-    const uint64_t *a = (const uint64_t *)from, *b = (const uint64_t *)twice;
+/* The first level of a chain whose sources are all in one batch, by its entities: keys[places[k]] has
+ * the sources of its row, whose lanes are known. */
+static inline void pff_gather_lanes(pff_level *to, const int32_t *keys, const int32_t *lane_of,
+                                    const pff_taken *taken) {
+    for (int64_t k = 0; k < taken->n; k++) {
+        const int32_t place = taken->places[k];
+        const int32_t entity = keys[place];
+        const int32_t skip = taken->skips_own ? entity : -1;
+        uint64_t *words = (uint64_t *)&to->vectors[entity];
+        uint64_t any = 0;
+        for (int w = 0; w < PFF_WORDS; w++) words[w] = 0;
+        for (uint32_t i = taken->offsets[place]; i < taken->offsets[place + 1]; i++) {
+            const int32_t source = taken->values[i];
+            uint64_t bit;
+            if (source == skip) continue;
+            bit = UINT64_C(1) << (lane_of[source] & 63);
+            words[lane_of[source] >> 6] |= bit;
+            any |= bit;
+        }
+        if (!any) continue;
+        to->touched[entity] = to->epoch;
+        to->list[to->n++] = entity;
+    }
+}
+
+static inline int pff_any_single(const pff_level *level, int32_t entity) {
+    const uint64_t *a = (const uint64_t *)&level->vectors[entity];
+    const uint64_t *b = (const uint64_t *)&level->twice[entity];
     uint64_t any = 0;
     for (int w = 0; w < PFF_WORDS; w++) any |= a[w] & ~b[w];
     return any != 0;
@@ -134,13 +184,24 @@ static inline void pff_clear_lane(pff_level *at, int32_t value, int lane, int co
     }
 }
 
-/* How many of these values the source of a lane reaches. */
-static inline int64_t pff_reached(const pff_level *at, const int32_t *values, int64_t n, int lane) {
-    const uint64_t *words = (const uint64_t *)at->vectors + (lane >> 6);
+/* Under object identity a source is not entered again. */
+static inline void pff_clear_own(pff_level *at, const int32_t *sources, int64_t n, int counted) {
+    for (int64_t lane = 0; lane < n; lane++) pff_clear_lane(at, sources[lane], (int)lane, counted);
+}
+
+/* How many of the values in the rows of these lanes (places) their sources reach. */
+static inline int64_t pff_reached(const pff_level *at, const pff_taken *taken) {
     int64_t found = 0;
-    for (int64_t i = 0; i < n; i++)
-        found += (at->touched[values[i]] == at->epoch) &
-                 (words[PFF_WORDS * (int64_t)values[i]] >> (lane & 63));
+    for (int64_t k = 0; k < taken->n; k++) {
+        const int32_t lane = taken->places[k];
+        const uint64_t *words = (const uint64_t *)at->vectors + (lane >> 6);
+        const uint32_t row = taken->rows[k];
+        const int32_t *value = taken->values + taken->offsets[row];
+        const int32_t *stop = taken->values + taken->offsets[row + 1];
+        for (; value < stop; value++)
+            found += (at->touched[*value] == at->epoch) &
+                     (words[PFF_WORDS * (int64_t)*value] >> (lane & 63));
+    }
     return found;
 }
 

@@ -48,4 +48,27 @@ static inline int64_t pff_stamped(const uint32_t *stamp, uint32_t epoch, const i
     return found;
 }
 
+/* Of these entities those that have a row: their places and rows; returns how many. A bit says whether
+ * there is one, and `index` how many rows are before those of a word of bits. */
+static inline int64_t pff_rows_of(const uint64_t *bits, const uint32_t *index, const int32_t *entities,
+                                  int64_t n, int32_t *places, uint32_t *rows) {
+    int64_t k = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const int32_t entity = entities[i];
+        const uint64_t word = bits[entity >> 6] >> (entity & 63);
+        const uint64_t before = bits[entity >> 6] & ((UINT64_C(1) << (entity & 63)) - 1);
+        places[k] = (int32_t)i;
+        rows[k] = index[entity >> 6] + (uint32_t)__builtin_popcountll(before);
+        k += word & 1;
+    }
+    return k;
+}
+
+/* Whether two sets have a bit in common. */
+static inline int pff_bits_meet(const uint64_t *one, const uint64_t *other, int64_t n_words) {
+    for (int64_t i = 0; i < n_words; i++)
+        if (one[i] & other[i]) return 1;
+    return 0;
+}
+
 #endif
