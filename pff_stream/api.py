@@ -244,7 +244,9 @@ def _as_they_come(running: Running, work: RulesWork, observer: Observer) -> Iter
     """The outcomes in the order in which they are known."""
     from pff_stream.pipeline.evaluate import answers
 
-    with closing(_SpoolReader(work)) as reader, closing(answers(running, work, observer)) as found:
+    executor = running.elsewhere or running.executor
+    answered = answers(running, work, observer, executor)
+    with closing(_SpoolReader(work)) as reader, closing(answered) as found:
         yield from reader.rejected()
         for answer in found:
             for run in answer.runs:

@@ -28,7 +28,7 @@ WORDS = frozenset(
         *("rules", "triples", "manifest", "workers", "budget_bytes", "plan", "semantics", "out"),
         *("rule_format", "violations", "report", "columns", "mapping", "graph", "check", "output"),
         *("format", "triple", "confidence", "relation", "findings", "score", "floor", "key"),
-        "shard",
+        *("shard", "cluster"),
     ]
 )
 """Settings whose name means something else, too: a plan's workers, a file's rule format."""

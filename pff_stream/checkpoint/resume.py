@@ -20,12 +20,15 @@ from pff_stream.files.writers import STANDARD_OUTPUT
 from pff_stream.limits.room import check_room
 from pff_stream.report.folder import PART, STATE, SUMMARY, is_part, is_unfinished
 from pff_stream.report.summary import NOT_A_SUMMARY, Summary, read_summary
+from pff_stream.settings.cluster import ClusterOptions
 from pff_stream.settings.commands import RunSettings
 from pff_stream.settings.models import OutputOptions, ResourceOptions
 from pff_stream.settings.options import OPTIONS, split_report
 from pff_stream.settings.resolve import Layers, resolve, said
 
-MAY_DIFFER = frozenset(ResourceOptions.names() + OutputOptions.names()) - {"per_document"}
+MAY_DIFFER = frozenset(ResourceOptions.names() + OutputOptions.names() + ClusterOptions.names()) - {
+    "per_document"
+}
 """Fields that change no byte of the results."""
 
 
@@ -111,6 +114,9 @@ def _restored(out: str, layers: Layers) -> RunSettings:
         values |= {"workers": None, "max_workers": None}
     if "plan" in now:
         values["start_method"] = None
+    if "cluster" in now:
+        values["start_method"] = None
+    values["cluster"] = None  # it may be gone: who goes on says whether there is one
     values |= {name: value for name, value in now.items() if name in MAY_DIFFER}
     for name, kept in document["kept"].items():
         path = os.path.join(out, STATE, kept)

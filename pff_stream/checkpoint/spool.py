@@ -11,6 +11,7 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import IO, Any
 
 from pff_stream.checkpoint.done_rules import DoneRules
@@ -27,6 +28,7 @@ from pff_stream.checkpoint.state import (
 )
 from pff_stream.checkpoint.texts import keep_texts
 from pff_stream.errors import OutputError
+from pff_stream.execute.files import OutputFile
 from pff_stream.files.durable import naming
 from pff_stream.files.opened import AlteredError
 from pff_stream.files.temporary import working_folder
@@ -186,3 +188,16 @@ def _keep_inputs(state: State, inputs: Inputs, rules: Rules, graph: GraphInput) 
         copy_input(graph.name, os.path.join(state.path, KEPT_TRIPLES))
         kept["triples"] = KEPT_TRIPLES
     return kept
+
+
+@dataclass(frozen=True, slots=True)
+class Spool:
+    """The file that workers append results to, and how they are told of it."""
+
+    file: IO[bytes]
+    shared: OutputFile
+
+    @classmethod
+    def of(cls, kept: UnfinishedRun) -> Spool:
+        """That of a run with a folder."""
+        return cls(kept.spool, OutputFile(kept.spool_path))

@@ -15,6 +15,7 @@ from pff_stream.limits.room import check_room
 if TYPE_CHECKING:
     from pff_stream.findings.compare import Comparison
     from pff_stream.observer import Observer
+    from pff_stream.pipeline.cluster import ClusterPlan
     from pff_stream.pipeline.conclude import Result
     from pff_stream.plan.sweep import Sweep
     from pff_stream.report.explanation import Explanation
@@ -41,6 +42,14 @@ class Engine:
         _collect_from_here()
         return run.make_plan(settings, observer)
 
+    def make_cluster_plan(self, settings: RunSettings, observer: Observer) -> ClusterPlan:
+        """The same over a cluster, with the plan of each of its hosts."""
+        check_room()
+        from pff_stream.pipeline import run
+
+        _collect_from_here()
+        return run.make_cluster_plan(settings, observer)
+
     def plan_sizes(self, sizes: str, machines: str, observer: Observer) -> tuple[list[str], bool]:
         """Plans by counts, on machines that are told of: what to say, and whether any fits."""
         check_room()
@@ -56,7 +65,7 @@ class Engine:
         _collect_from_here()
         return run.make_sweep(settings, text, observer)
 
-    def write_pictures(self, made: Plan | Sweep, settings: RunSettings) -> list[str]:
+    def write_pictures(self, made: Plan | Sweep | ClusterPlan, settings: RunSettings) -> list[str]:
         """Writes the plan where it was asked for as a picture; returns where."""
         from pff_stream.pipeline import run
 

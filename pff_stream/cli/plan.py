@@ -15,6 +15,7 @@ from pff_stream.settings.commands import RunSettings
 from pff_stream.settings.options import OPTIONS
 
 if TYPE_CHECKING:
+    from pff_stream.pipeline.cluster import ClusterPlan
     from pff_stream.plan.sweep import Sweep
     from planner.plan import Plan
 
@@ -62,9 +63,14 @@ def plan(
         settings = run_settings(layers)
         written = others["output"]
         target = None if written is None else OPTIONS["output"].read(written, "-o")
-        made: Plan | Sweep
+        made: Plan | Sweep | ClusterPlan
         with fenced(settings.resources):
-            if sweep is None:
+            if settings.clustering.cluster is not None:
+                if sweep is not None:
+                    raise UsageError("--sweep: found together with --cluster, expected one of them")
+                made = engine.make_cluster_plan(settings, observer)
+                shown, refused = made.table(), made.refusal()
+            elif sweep is None:
                 made = engine.make_plan(settings, observer)
                 from planner.text import refusal, table
 

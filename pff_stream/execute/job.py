@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from pff_stream.execute.carrier import Carrier
 from pff_stream.words import counted
 
 STALL_SECONDS = 60.0
@@ -34,6 +35,8 @@ class Job:
     """A worker at work whose counter of `progress` stands still for so long is given up."""
     tasks_together: int = 1
     """Quick tasks that one message may be of; answers may wait until the last of them is done."""
+    carrier: Carrier | None = None
+    """Takes results from other hosts to this one; None: the job stays on this host."""
     starts_together: bool = False
     """Whether no worker process gets a task before all are set up, so that what they hold together
     does not depend on who was first."""

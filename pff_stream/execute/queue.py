@@ -122,6 +122,13 @@ class TaskQueue(Generic[Task, Answer]):
         """Notes an answer."""
         self._results.append((Completed(item.task, answer, seconds), item.drawn))
 
+    def answered_in_parts(
+        self, item: Item[Task], results: Sequence[Completed[Task, Answer] | Poisoned[Task]]
+    ) -> None:
+        """Notes all that became of an item that was split, or not, by who carried it out."""
+        item.drawn.parts += len(results) - 1
+        self._results.extend((result, item.drawn) for result in results)
+
     def died(self, item: Item[Task], cause: str) -> None:
         """Notes that a worker died of the item, or ran out of memory with it."""
         item.deaths += 1

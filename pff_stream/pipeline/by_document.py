@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
 
 from pff_stream.checkpoint.documents import DocumentsDone
-from pff_stream.checkpoint.state import State, keep_rules, state_folder, write_settings
 from pff_stream.errors import InputError, UsageError
 from pff_stream.execute.job import Job
 from pff_stream.files.writers import FileWriter
@@ -22,22 +20,27 @@ from pff_stream.observer import Observer
 from pff_stream.pipeline.cut import Basis, CarryOut, Documents, Ready, Work
 from pff_stream.pipeline.document_workers import (
     ABSENT_DOCUMENTS,
+    DOCUMENTS_OF_A_CALL,
+    Kept,
     arguments_of,
     catalogue_of,
     findings_wanted,
     most_findings,
+    state_of_run,
     terms_of_reports,
     write_table,
 )
 from pff_stream.plan.by_document import (
     DocumentSizes,
     DocumentsWorkload,
+    answer_at_most,
     decoder_at_most,
+    document_room,
     likely_bytes,
 )
 from pff_stream.plan.choose import plan_run
 from pff_stream.report.document_list import FoundInDocument, ListedDocument
-from pff_stream.report.folder import DOCUMENT_LIST, TASKS, clear_tasks
+from pff_stream.report.folder import DOCUMENT_LIST, TASKS
 from pff_stream.report.formats import file_name
 from pff_stream.report.formats.findings import Findings
 from pff_stream.report.formats.metrics import Metrics
@@ -55,6 +58,7 @@ from pff_stream.triples.inputs import held_at_most, text_at_most
 from pff_stream.triples.options import encode_options
 from pff_stream.triples.sizes import document_at_most
 from pff_stream.words import counted
+from pff_stream.work.carried import DocumentsCarrier
 from pff_stream.work.documents import (
     DocumentAnswer,
     DocumentArguments,
@@ -68,6 +72,7 @@ from planner.plan import Plan
 
 if TYPE_CHECKING:
     from pff_stream.findings.baseline import BaselineLines
+    from pff_stream.pipeline.cluster import HostWork
     from pff_stream.report.read_back import FinishedRun
 
 
@@ -94,7 +99,7 @@ class Listed(Documents):
 
     @property
     def hashes(self) -> Mapping[str, str]:
-        """The hash of the manifest; documents may still change until they are read."""
+        """The hash of the manifest; documents may change until they are read."""
         found = {"manifest": self.manifest.content_hash()}
         if self.baselines is not None:
             found["baseline"] = self.baselines.content_hash
@@ -118,7 +123,7 @@ class Listed(Documents):
         findings = most_findings(basis.settings)
         known = 0 if self.baselines is None else self.baselines.most
         sizes = DocumentSizes(n_documents, most, likely, findings, sums, known)
-        workload = DocumentsWorkload(sizes, rules, tuple(reports))
+        self._workload = workload = DocumentsWorkload(sizes, rules, tuple(reports))
 
         def make(resources: ResourceOptions, machine: Machine, fixed: Settings | None) -> Plan:
             return plan_run(resources, machine, workload, basis.costs, basis.before, fixed)
@@ -129,6 +134,13 @@ class Listed(Documents):
             "documents": f"{n_documents} of {counted(total, 'byte')}",
         }
         return basis.budget.agree(make, inputs | basis.settings.sized_by())
+
+    def host_work(self) -> HostWork:
+        """Documents are read there, by the paths of the manifest."""
+        from pff_stream.pipeline.cluster import HostWork
+
+        answer_bytes = answer_at_most(self._workload)
+        return HostWork(self._workload, None, answer_bytes, DOCUMENTS_OF_A_CALL)
 
     def begin(self, ready: Ready, observer: Observer, stack: ExitStack) -> DocumentsWork:
         """Checks the rule file, and opens the folder of results and the list of its documents."""
@@ -144,7 +156,7 @@ class Listed(Documents):
             if self.baselines is not None:
                 totals.findings.compare(Gone())
         if output.out is not None:
-            state = stack.enter_context(_state(ready))
+            state = stack.enter_context(state_of_run(ready))
             resumes = output.resume is not None
             done = DocumentsDone(state, ready.rules.file.rules, totals, resumes=resumes)
             stack.push(done.leave)
@@ -176,14 +188,6 @@ class Listed(Documents):
                 )
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What a run with a folder has in it."""
-
-    state: State
-    done: DocumentsDone
-
-
 class DocumentsWork(Work):
     """All documents, each answered by its totals, which are summed in the order of the manifest."""
 
@@ -213,13 +217,15 @@ class DocumentsWork(Work):
         self._next_number = self._first = 0 if kept is None else kept.done.n_resumed
         self.n_units = manifest.n_documents
         settings = ready.plan.settings
+        cluster = ready.cluster
         self.job = Job(
             set_up=set_up,
             arguments=(arguments,),
             workers=int(settings["workers"] or 1),
             preload=("pff_stream.work.documents",),
+            carrier=None if cluster is None else DocumentsCarrier(),
         )
-        self.window = int(settings["window"] or 1)
+        self.window = int(settings["window"] or 1) if cluster is None else cluster.window
 
     def tasks(self) -> Iterator[DocumentTask]:
         """The documents in the order of the manifest; those that are done are held against it."""
@@ -252,6 +258,13 @@ class DocumentsWork(Work):
             self._add(*self._waiting.pop(self._next_number))
             self._next_number += 1
         return 1
+
+    def arguments_on(self, settings: Settings, share_bytes: int | None) -> tuple[Any, ...]:
+        """The same rules and options; room for a document as that host has it."""
+        (arguments,) = self.job.arguments
+        assert isinstance(arguments, DocumentArguments)
+        options = arguments.options._replace(memory_bytes=document_room(settings))
+        return (arguments._replace(options=options, share_bytes=share_bytes),)
 
     def totals(self, carry_out: CarryOut, observer: Observer, stack: ExitStack) -> RunTotals:
         """The sums; the list of documents is complete."""
@@ -335,15 +348,3 @@ class DocumentsWork(Work):
             ):
                 writer.metric(metric)
             writer.drain()
-
-
-@contextmanager
-def _state(ready: Ready) -> Iterator[State]:
-    """The state of the run: the folders of finished documents are its journal."""
-    settings, inputs = ready.settings, ready.hashes
-    with state_folder(settings.output, inputs) as state:
-        if settings.output.resume is None:
-            clear_tasks(state.out)
-            kept = keep_rules(state, settings.inputs.rules, ready.rules)
-            write_settings(state, settings, inputs, kept, {}, ready.rules.notes)
-        yield state

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from typing import IO, TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from pff_stream.checkpoint.spool import UnfinishedRun
+from pff_stream.checkpoint.spool import Spool, UnfinishedRun
 from pff_stream.evaluate.options import Page, evaluator_options
-from pff_stream.execute.files import OutputFile
 from pff_stream.execute.job import Job
 from pff_stream.execute.queue import NotYet
 from pff_stream.files import _pages
@@ -52,6 +51,7 @@ from pff_stream.report.totals import RunTotals, Totals, not_looked_at
 from pff_stream.rules.file import RuleFile
 from pff_stream.rules.terms import decoding
 from pff_stream.triples._graph import GraphView
+from pff_stream.work.carried import RulesCarrier
 from pff_stream.work.look import Look, Pieces
 from pff_stream.work.rules import set_up
 from pff_stream.work.tally import Evaluation
@@ -61,10 +61,10 @@ from pff_stream.work.task import (
     Answer,
     Task,
     WorkerArguments,
-    split_task,
     together,
     whole_chunks,
 )
+from planner.model import Settings
 
 if TYPE_CHECKING:
     from pff_stream.report.found import FoundTotals
@@ -72,19 +72,6 @@ if TYPE_CHECKING:
 
 GATHERED_TASKS = 8
 """With fewer tasks a worker some workers could be through before others are there at all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spool:
-    """The file that workers append results to, and how they are told of it."""
-
-    file: IO[bytes]
-    shared: OutputFile
-
-    @classmethod
-    def of(cls, kept: UnfinishedRun) -> Spool:
-        """That of a run with a folder."""
-        return cls(kept.spool, OutputFile(kept.spool_path))
 
 
 class RulesWork(Work):
@@ -119,19 +106,24 @@ class RulesWork(Work):
         """Spool and journal in the folder of results; None without a folder."""
         settings = ready.plan.settings
         self._workers = busy_workers(self.sizes, settings)
-        self._together = chunks_together(settings)
-        self._told = self._worker_arguments()
+        self._together = 1 if ready.cluster else chunks_together(settings)
+        self._told = self._worker_arguments(
+            settings, share_bytes(ready.plan, ready.settings.resources)
+        )
         self.job = Job(
             set_up=set_up,
             arguments=(self._told,),
             workers=self._workers,
             preload=("pff_stream.work.rules",),
             tasks_together=TASKS_TOGETHER,
+            carrier=RulesCarrier() if ready.cluster else None,
             starts_together=len(self.file.chunks) < GATHERED_TASKS * self._workers,
         )
         looking = self._workers if resident_bytes(settings) is None else 1
+        if ready.cluster is not None:
+            looking = ready.cluster.n_workers
         self._look = FirstLook.wanted(self.file, looking, graph.n_triples)
-        self.window = int(settings["window"] or 1)
+        self.window = ready.cluster.window if ready.cluster else int(settings["window"] or 1)
         self._outputs: list[Output[DrivenWriter]] = []
         self._writers: list[DrivenWriter] = []
         self._found_outputs: list[Output[ResultWriter]] = []
@@ -154,7 +146,7 @@ class RulesWork(Work):
 
     def split(self, task: Look | Task) -> Sequence[Task]:
         """Halves of its ranges, then of its rules."""
-        return () if isinstance(task, Look) else split_task(task)
+        return RulesCarrier().split(task)
 
     def poisoned(self, task: Look | Task, cause: str) -> Answer | tuple[Pieces, ...]:
         """Records for the rules of the task, written by the parent itself."""
@@ -325,15 +317,19 @@ class RulesWork(Work):
         ready = self.ready
         return RunHeader(ready.semantics, ready.settings.result_options(), ready.hashes)
 
-    def _worker_arguments(self) -> WorkerArguments:
+    def arguments_on(self, settings: Settings, share_bytes: int | None) -> tuple[Any, ...]:
+        """The same files and options; vectors and room as that host has them."""
+        return (self._worker_arguments(settings, share_bytes),)
+
+    def _worker_arguments(self, planned: Settings, share_bytes: int | None) -> WorkerArguments:
         ready, sizes = self.ready, self.sizes.rules
-        plan, settings = ready.plan, ready.settings
+        settings = ready.settings
         return WorkerArguments(
             graph=self.graph.shared,
             rules=ready.rules.shared,
             spool=self._shared_spool,
             semantics=ready.semantics,
-            wide=bool(plan.settings["wide"]),
+            wide=bool(planned["wide"]),
             options=evaluator_options(
                 settings.evaluation, ready.relations, examples=settings.lists_violations
             ),
@@ -343,7 +339,7 @@ class RulesWork(Work):
             chunk_bytes=sizes.chunk_bytes,
             chunk_counts=sizes.chunk_counts,
             room_bytes=decoding(sizes, self._together).value,
-            resident_bytes=resident_bytes(plan.settings),
+            resident_bytes=resident_bytes(planned),
             chunks_together=self._together,
-            share_bytes=share_bytes(plan, settings.resources),
+            share_bytes=share_bytes,
         )

@@ -30,11 +30,12 @@ from pff_stream.report.summary import Summary
 from pff_stream.report.totals import RunTotals
 from pff_stream.rules.asked import Relations
 from pff_stream.settings.commands import RunSettings
-from planner.model import Phase
+from planner.model import Phase, Settings
 from planner.plan import Plan
 
 if TYPE_CHECKING:
     from pff_stream.findings.baseline import Baseline
+    from pff_stream.pipeline.cluster import Cluster, HostWork
     from pff_stream.report.found import FoundTotals
     from pff_stream.report.read_back import FinishedRun
 
@@ -54,6 +55,8 @@ class Basis:
     """What processes cost, with both inputs open."""
     before: Sequence[Phase]
     """The phases that are over."""
+    cluster: Cluster | None = None
+    """Where it is evaluated; None: on this host."""
 
 
 class Documents(ABC):
@@ -78,6 +81,10 @@ class Documents(ABC):
     @abstractmethod
     def begin(self, ready: Ready, observer: Observer, stack: ExitStack) -> Work:
         """The work of an accepted plan; `stack` closes what it opens."""
+
+    @abstractmethod
+    def host_work(self) -> HostWork:
+        """What a host of a cluster plans by, behind `plan`."""
 
     def check(self) -> None:  # noqa: B027  # not all documents stay open
         """`AlteredError` where a file that the workers read was written to since it was opened."""
@@ -153,6 +160,10 @@ class Work(Tasks):
     def end(self, summary: Summary) -> None:  # only some have open writers
         """The last that the writers of the results are told."""
 
+    @abstractmethod
+    def arguments_on(self, settings: Settings, share_bytes: int | None) -> tuple[Any, ...]:
+        """What workers of another host are told, which has this plan for each of them."""
+
     result_files: Collection[str]
     """Names of the files that it writes into the folder of results, beside the summary."""
 
@@ -199,6 +210,8 @@ class Ready:
     """Wall time by phase."""
     relations: Relations = ()
     """The head relations that were asked for; none: all."""
+    cluster: Cluster | None = None
+    """Where it is evaluated; None: on this host."""
     began: tuple[str, str] | None = None
     """A folder and the name of the state in it that this run goes on from; None: it is new."""
 

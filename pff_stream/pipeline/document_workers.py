@@ -5,9 +5,12 @@ from __future__ import annotations
 import mmap
 import os
 import zlib
-from contextlib import ExitStack
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 
+from pff_stream.checkpoint.documents import DocumentsDone
+from pff_stream.checkpoint.state import State, keep_rules, state_folder, write_settings
 from pff_stream.evaluate.options import evaluator_options
 from pff_stream.execute.files import InputFile
 from pff_stream.files.temporary import temporary_file
@@ -18,7 +21,7 @@ from pff_stream.limits.fence import share_bytes
 from pff_stream.notes import NoteKind
 from pff_stream.pipeline.cut import Ready
 from pff_stream.plan.by_document import MAX_TABLE_RULES, document_room
-from pff_stream.report.folder import TASKS
+from pff_stream.report.folder import TASKS, clear_tasks
 from pff_stream.report.outputs import report_outputs, report_terms
 from pff_stream.report.spooled import merge_options
 from pff_stream.report.streams import OutputSizes
@@ -30,6 +33,8 @@ from pff_stream.work.documents import DocumentArguments
 from pff_stream.work.task import RESULT_BYTES
 from planner.model import Term
 
+DOCUMENTS_OF_A_CALL = (50, 100)
+"""Documents that a host of a cluster is given at once, at least and at most."""
 ABSENT_DOCUMENTS = NoteKind(
     "absent_documents",
     "document of the baseline is not in the manifest: its findings are no longer predicted",
@@ -129,3 +134,23 @@ def terms_of_reports(settings: RunSettings, rules: RuleSizes, n_documents: int) 
     """What making the reports of a manifest holds."""
     asked = report_outputs(settings.output.report)
     return report_terms(asked, OutputSizes(rules.n_rules, n_documents))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a run with a folder has in it."""
+
+    state: State
+    done: DocumentsDone
+
+
+@contextmanager
+def state_of_run(ready: Ready) -> Iterator[State]:
+    """The state of the run: the folders of finished documents are its journal."""
+    settings, inputs = ready.settings, ready.hashes
+    with state_folder(settings.output, inputs) as state:
+        if settings.output.resume is None:
+            clear_tasks(state.out)
+            kept = keep_rules(state, settings.inputs.rules, ready.rules)
+            write_settings(state, settings, inputs, kept, {}, ready.rules.notes)
+        yield state

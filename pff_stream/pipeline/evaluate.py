@@ -31,6 +31,8 @@ class Running:
     work: Work
     executor: Executor
     """Who carries the tasks out: by the plan, unless somebody gives it another one."""
+    elsewhere: Executor | None = None
+    """Who evaluates on other hosts; what comes behind is done on this one."""
     retried: int = 0
     """Tasks that had to be tried again."""
 
@@ -41,6 +43,8 @@ def started(ready: Ready, observer: Observer) -> Iterator[Running]:
     plan = ready.plan
     if not plan.fits:
         raise RefusedError(refusal(plan))
+    if ready.cluster is not None:
+        ready.cluster.agreed()
     hold_tree(plan.budget_bytes)
     for note in plan.notes:
         observer.note(note)
@@ -51,23 +55,26 @@ def started(ready: Ready, observer: Observer) -> Iterator[Running]:
         say(ready.rules.notes)
         observer.phase("evaluate", work.n_units, work.unit, work.n_done)
         executor = executor_of(plan.settings)
-        yield Running(ready, work, executor)
+        elsewhere = None if ready.cluster is None else ready.cluster.executor(work)
+        yield Running(ready, work, executor, elsewhere)
 
 
 def evaluate(run: Running, observer: Observer) -> None:
     """Has all tasks answered, and ends as an error where an input was altered meanwhile."""
-    carry_out(run, run.work, "evaluate", observer)
+    carry_out(run, run.work, "evaluate", observer, run.elsewhere)
 
 
-def carry_out(run: Running, work: Tasks, phase: str, observer: Observer) -> None:
+def carry_out(
+    run: Running, work: Tasks, phase: str, observer: Observer, executor: Executor | None = None
+) -> None:
     """The same for tasks of a later phase."""
     with timed(run.ready.seconds, phase):
-        for _ in answers(run, work, observer):
+        for _ in answers(run, work, observer, executor or run.executor):
             pass
     run.ready.check_inputs()
 
 
-def answers(run: Running, work: Tasks, observer: Observer) -> Generator[Any]:
+def answers(run: Running, work: Tasks, observer: Observer, executor: Executor) -> Generator[Any]:
     """Has all tasks answered, in any order; yields each answer when it is kept."""
     meter = run.ready.meter
     check_inputs = run.ready.check_inputs
@@ -79,7 +86,7 @@ def answers(run: Running, work: Tasks, observer: Observer) -> Generator[Any]:
 
     with (
         Pool(
-            run.executor.crew(work.job),
+            executor.crew(work.job),
             window=work.window,
             split=work.split,
             while_waiting=look_after,

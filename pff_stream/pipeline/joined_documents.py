@@ -14,9 +14,14 @@ from pff_stream.checkpoint.found import FOUND
 from pff_stream.files.writers import FileWriter
 from pff_stream.notes import Notes
 from pff_stream.observer import Observer
-from pff_stream.pipeline.by_document import DocumentsWork, Kept, Listed
+from pff_stream.pipeline.by_document import DocumentsWork, Listed
 from pff_stream.pipeline.cut import Basis, CarryOut, Ready
-from pff_stream.pipeline.document_workers import arguments_of, findings_wanted, terms_of_reports
+from pff_stream.pipeline.document_workers import (
+    Kept,
+    arguments_of,
+    findings_wanted,
+    terms_of_reports,
+)
 from pff_stream.pipeline.joined_rules import check_inputs, summed_facts
 from pff_stream.plan.joining import plan_joined_documents
 from pff_stream.report.document_list import listed_document

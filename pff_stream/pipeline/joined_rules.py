@@ -14,13 +14,13 @@ from typing import IO, TYPE_CHECKING
 from pff_stream.checkpoint.done_rules import DoneRules
 from pff_stream.checkpoint.journal import JournalReader, run_is_whole
 from pff_stream.checkpoint.parts import Part
-from pff_stream.checkpoint.spool import JOURNAL, SPOOL, described
+from pff_stream.checkpoint.spool import JOURNAL, SPOOL, Spool, described
 from pff_stream.errors import DamagedResultsError, InputError
 from pff_stream.evaluate.options import Page
 from pff_stream.execute.files import OutputFile
 from pff_stream.findings.order import ChosenRules
 from pff_stream.observer import Observer
-from pff_stream.pipeline.by_rules import RulesWork, Spool
+from pff_stream.pipeline.by_rules import RulesWork
 from pff_stream.pipeline.cut import Basis, CarryOut, ListedTasks, Ready, Tasks
 from pff_stream.pipeline.listing import SpoolFile
 from pff_stream.pipeline.one_graph import OneGraph

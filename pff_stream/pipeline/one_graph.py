@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from pff_stream.checkpoint.spool import unfinished_run
+from pff_stream.checkpoint.spool import Spool, unfinished_run
 from pff_stream.execute.files import OutputFile
 from pff_stream.files import _pages
 from pff_stream.files.temporary import temporary_file
 from pff_stream.inputs import GraphInput, moved_out
 from pff_stream.observer import Observer
-from pff_stream.pipeline.by_rules import RulesWork, Spool
+from pff_stream.pipeline.by_rules import RulesWork
 from pff_stream.pipeline.cut import Basis, Documents, Ready, timed
 from pff_stream.pipeline.part_by_rules import PartOfRules
 from pff_stream.plan.blocks import BlockSizes, exact, least_in_blocks
@@ -36,6 +37,13 @@ from planner.machine import Machine
 from planner.model import Phase, Settings, Term
 from planner.plan import Plan
 from planner.probe import measure_self
+
+if TYPE_CHECKING:
+    from pff_stream.pipeline.cluster import HostWork
+
+
+RULES_OF_A_CALL = (2, 8)
+"""Chunks that a host of a cluster is given at once, at least and at most."""
 
 
 class OneGraph(Documents):
@@ -109,6 +117,21 @@ class OneGraph(Documents):
             return plan_run(resources, machine, workload, costs, before, fixed)
 
         return make
+
+    def host_work(self) -> HostWork:
+        """The graph is a file there, all of which is mapped; nothing is merged."""
+        from pff_stream.pipeline.cluster import HostWork
+
+        sizes, results = self.sizes, self.sizes.results
+        answer_bytes = -(-results.n_runs // max(1, sizes.rules.n_chunks)) * results.buffer_bytes
+        there = replace(
+            sizes,
+            graph=replace(sizes.graph, in_memory=False),
+            results=replace(results, spool_in_memory_bytes=0, outputs=(), n_outputs=0, reports=()),
+            findings=None,
+            blocks=None,
+        )
+        return HostWork(RulesWorkload(there), self.graph.shared, answer_bytes, RULES_OF_A_CALL)
 
     def begin(self, ready: Ready, observer: Observer, stack: ExitStack) -> RulesWork:
         """Checks the whole graph, and opens the spool."""

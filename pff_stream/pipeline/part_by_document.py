@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from pff_stream.checkpoint.part_files import write_part
 from pff_stream.notes import Notes
 from pff_stream.observer import Observer
-from pff_stream.pipeline.by_document import DocumentsWork, Kept, Listed
+from pff_stream.pipeline.by_document import DocumentsWork, Listed
 from pff_stream.pipeline.cut import CarryOut, Ready
+from pff_stream.pipeline.document_workers import Kept
 from pff_stream.report.summary import Summary
 from pff_stream.report.totals import RunTotals
 from pff_stream.rules.shard import Shard

@@ -11,11 +11,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pff_stream.checkpoint.part_files import PartFiles
-from pff_stream.checkpoint.spool import UnfinishedRun
+from pff_stream.checkpoint.spool import Spool, UnfinishedRun
 from pff_stream.evaluate.options import Page
 from pff_stream.findings.order import ChosenRules
 from pff_stream.observer import Observer
-from pff_stream.pipeline.by_rules import RulesWork, Spool
+from pff_stream.pipeline.by_rules import RulesWork
 from pff_stream.pipeline.cut import CarryOut, ListedTasks, Ready
 from pff_stream.pipeline.findings import GraphFindings
 from pff_stream.pipeline.listing import Listing, SpoolFile

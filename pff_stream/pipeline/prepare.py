@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pff_stream.checkpoint.parts import Part
     from pff_stream.findings.baseline import Baseline, BaselineLines
     from pff_stream.pipeline.by_document import Listed
+    from pff_stream.pipeline.cluster import Cluster
     from pff_stream.pipeline.one_graph import OneGraph
     from pff_stream.rules.file import RuleFile
     from pff_stream.rules.given import RulesGiven
@@ -63,7 +64,7 @@ def prepared(
     meter = MemoryMeter(observer)
     meter.begin(COMPILE, quick=True, alone=True)
     with ExitStack() as stack:
-        budget = stack.enter_context(MemoryBudget(resources))
+        budget = stack.enter_context(MemoryBudget(settings.clustering.of_this_host(resources)))
         machine = budget.machine
         preparation = Preparation(inputs, rules, triples, resources)
         parent_bytes = measure_costs(machine.budget_bytes, folder, meter).parent_bytes
@@ -97,13 +98,25 @@ def prepared(
             before += preparation.encoded(documents.encode_terms(), parent_bytes)
             baseline = _baseline(settings, opened.file, graph.document)
         meter.begin("plan")
+        cluster = stack.enter_context(_joined(settings, observer))
         costs = measure_costs(machine.budget_bytes, folder, meter)
-        basis = Basis(settings, budget, opened, folder, out or folder, costs, before)
+        basis = Basis(settings, budget, opened, folder, out or folder, costs, before, cluster)
         plan = _planned(documents, basis, machine.budget_bytes)
+        if cluster is not None:
+            cluster.plan(documents.host_work())
         yield Ready(
             settings, budget, folder, opened, documents, plan, meter, baseline, seconds, relations,
-            _began(settings, parts),
+            cluster, _began(settings, parts),
         )  # fmt: skip
+
+
+def _joined(settings: RunSettings, observer: Observer) -> AbstractContextManager[Cluster | None]:
+    """The cluster that evaluates, which is reached before anything of this process is measured."""
+    if settings.clustering.cluster is None:
+        return nullcontext()
+    from pff_stream.pipeline.cluster import joined
+
+    return joined(settings, observer)
 
 
 def _list_of(settings: RunSettings, parts: Sequence[Part]) -> Callable[..., Listed]:

@@ -39,6 +39,7 @@ from planner.plan import Plan
 
 if TYPE_CHECKING:
     from pff_stream.inputs import TriplesGiven
+    from pff_stream.pipeline.cluster import ClusterPlan
     from pff_stream.rules.given import RulesGiven
 
 Given: TypeAlias = "tuple[RulesGiven | None, TriplesGiven | None]"
@@ -53,6 +54,17 @@ def make_plan(settings: RunSettings, observer: Observer) -> Plan:
         return ready.plan
 
 
+def make_cluster_plan(settings: RunSettings, observer: Observer) -> ClusterPlan:
+    """The plan of a run over a cluster, with that of each of its hosts. Nothing is evaluated."""
+    from pff_stream.pipeline.cluster import ClusterPlan
+
+    _check_reports(settings)
+    with with_results(settings) as kept, prepared(kept, observer) as ready:
+        say(ready.rules.notes)
+        assert ready.cluster is not None  # the settings name one
+        return ClusterPlan.of(ready.plan, ready.cluster)
+
+
 def make_sweep(settings: RunSettings, text: str, observer: Observer) -> Sweep:
     """A plan for each number of workers; inputs are prepared once. Nothing is evaluated."""
     counts = parse_sweep(text)
@@ -65,13 +77,14 @@ def make_sweep(settings: RunSettings, text: str, observer: Observer) -> Sweep:
         return Sweep(tuple(ready.budget.sweep(counts)))
 
 
-def write_pictures(made: Plan | Sweep, settings: RunSettings) -> list[str]:
+def write_pictures(made: Plan | Sweep | ClusterPlan, settings: RunSettings) -> list[str]:
     """Writes a plan to the reports of the run that can show one; returns where."""
     if not settings.output.report:
         return []
     from pff_stream.plan.picture import write_pictures
 
-    return write_pictures(made, settings.output.report)
+    here = made if isinstance(made, Plan | Sweep) else made.here
+    return write_pictures(here, settings.output.report)
 
 
 def run(

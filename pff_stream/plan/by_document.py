@@ -50,6 +50,8 @@ MERGE_BYTES = 4 << 20
 """What a worker merges the results of its document in."""
 KNOWN_BYTES = 9
 """A finding that an earlier run had of a document."""
+ROW_BYTES, FOUND_BYTES = 32, 1024
+"""Of a rule and of a finding of a document, in the files that a worker leaves of it."""
 TASKS_IN_FLIGHT = 4
 """Documents and answers under way for each worker."""
 
@@ -152,6 +154,12 @@ class DocumentsWorkload(Workload):
 def document_room(settings: Settings) -> int:
     """What a document may take in a worker."""
     return int(settings["document_bytes"] or 0)
+
+
+def answer_at_most(workload: DocumentsWorkload) -> int:
+    """About what the files come to that a worker leaves of a document."""
+    n_findings, n_reasons = workload.sizes.findings or (0, 0)
+    return ROW_BYTES * workload.rules.n_rules + n_findings * (FOUND_BYTES + n_reasons * 64)
 
 
 def decoder_at_most(path: str, window_bytes: int | None) -> int:

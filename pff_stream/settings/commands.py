@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Self
 
 from pff_stream.errors import UsageError
+from pff_stream.settings.cluster import ClusterOptions
 from pff_stream.settings.command import CommandSettings
 from pff_stream.settings.frozen import made
 from pff_stream.settings.models import (
@@ -45,6 +46,7 @@ class RunSettings(CommandSettings):
     resources: ResourceOptions = made(default_factory=ResourceOptions)
     output: OutputOptions = made(default_factory=OutputOptions)
     sharding: ShardOptions = made(default_factory=ShardOptions)
+    clustering: ClusterOptions = made(default_factory=ClusterOptions)
 
     def validate(self) -> None:
         """Rules, and one source of triples."""
@@ -59,6 +61,7 @@ class RunSettings(CommandSettings):
                 "makes a folder in DIR for each document"
             )
         self._validate_part()
+        self.clustering.check(self.resources, is_part=self.sharding.is_part)
         self._validate_baseline()
         if asks_for_new(self.output.fail_on) and inputs.baseline is None:
             raise UsageError(

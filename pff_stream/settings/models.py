@@ -217,6 +217,24 @@ class ResourceOptions(Options):
                 "the ceiling that --max-workers or max_workers of the manifest sets"
             )
 
+    @property
+    def says_how(self) -> bool:
+        """Whether it is said how workers are started here."""
+        return self.plan is not None or self.start_method is not None
+
+    def of_host(self, threads: int) -> ResourceOptions:
+        """Those of another host, where so many threads are allowed: what is said for each worker.
+
+        Its workers are started while other threads are at work.
+        """
+        return ResourceOptions(
+            reserve_bytes=self.reserve_bytes,
+            workers=self.workers,
+            max_workers=None if self.workers else min(threads, self.max_workers or threads),
+            start_method="forkserver",
+            fence=self.fence,
+        )
+
 
 class OutputOptions(Options):
     """Where results go, and what a command makes of them; changes no byte of the results."""

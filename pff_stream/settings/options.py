@@ -16,6 +16,7 @@ from pff_stream.settings.columns import EXPECTED
 from pff_stream.settings.policy import FAIL_ON, read_bad_rule, read_fail_on
 from pff_stream.settings.values import (
     read_choice,
+    read_cluster,
     read_columns,
     read_file,
     read_findings,
@@ -120,6 +121,10 @@ _TABLE = (
     Option("plan", read_file, "a plan saved with `plan -o`",
            "Take workers, start method and window from it; refused when the inputs changed.",
            "FILE", files=False),
+    Option("cluster", read_cluster, "tcp://HOST:PORT, tls://HOST:PORT or a scheduler file",
+           "Evaluate on the workers of this Dask cluster, which is there already; with it "
+           "--workers is for each of them. Needs pff-stream[dask].",
+           "ADDRESS|FILE", default="this host alone"),
     Option("semantics", read_choice("object-identity", "homomorphism"),
            "object-identity or homomorphism",
            "Whether distinct variables stand for distinct entities (object-identity) "

@@ -165,6 +165,15 @@ def read_file(value: object) -> str:
     return text
 
 
+def read_cluster(value: object) -> str:
+    """An address of a scheduler, or the path of its file."""
+    text = read_file(value)
+    kind, mark, place = text.partition("://")
+    if mark and (kind not in ("tcp", "tls") or not place):
+        raise ValueError
+    return text
+
+
 def read_columns(value: object) -> str:
     """Columns of triples, by their letters or, as names, as they are."""
     text = read_text(value)

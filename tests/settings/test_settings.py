@@ -12,6 +12,7 @@ from pff_stream.checkpoint.resume import MAY_DIFFER
 from pff_stream.errors import InputError, UsageError
 from pff_stream.plan.budget import SIZED_BY
 from pff_stream.settings import models
+from pff_stream.settings.cluster import ClusterOptions
 from pff_stream.settings.command import CommandSettings
 from pff_stream.settings.commands import (
     CompileSettings,
@@ -40,7 +41,11 @@ COMMANDS: list[type[CommandSettings]] = [
     EncodeSettings,
     TriplesSettings,
 ]
-KINDS = [kind for kind in (*vars(models).values(), ShardOptions) if isinstance(kind, type)]
+KINDS = [
+    kind
+    for kind in (*vars(models).values(), ShardOptions, ClusterOptions)
+    if isinstance(kind, type)
+]
 GROUPS = [kind for kind in KINDS if issubclass(kind, Options) and kind is not Options]
 
 

@@ -1,0 +1,292 @@
+"""A run over a Dask cluster that somebody else has started: joined, asked, and put to work.
+
+Nothing here finds a cluster, and nothing starts one: `--cluster` says where it is. Evaluation alone
+goes to the hosts; inputs are prepared, results merged and findings made on this one.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pff_stream.errors import RefusedError, UsageError
+from pff_stream.observer import Observer
+from pff_stream.settings.commands import RunSettings
+from pff_stream.settings.models import ResourceOptions
+from planner.text import refusal, table
+
+if TYPE_CHECKING:
+    from pff_stream.execute.dask_crew import BatchSizes, DaskExecutor, HostShare
+    from pff_stream.execute.dask_link import Link, RemoteWorker
+    from pff_stream.execute.files import InputFile
+    from pff_stream.pipeline.cut import Work
+    from pff_stream.plan.hosts import HostPlan
+    from pff_stream.plan.workload import Workload
+    from pff_stream.report.records import Json
+    from planner.plan import Plan
+
+TCP = "tcp://"
+NONE_FITS = "refused: too few workers of the cluster have a plan that fits"
+SCHEDULER_MIB, SCHEDULER_TASK_KIB = 57, 3
+"""What a scheduler holds, and for each call; measured. It is not held to anything here."""
+ALIKE = ("python", "numpy", "msgpack", "pff-stream")
+"""Libraries of which the client and its workers must have the same version; of python the minor."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostWork:
+    """The work of a run as hosts plan it."""
+
+    workload: Workload
+    graph: InputFile | None
+    """What all workers map; None: each task brings its own."""
+    answer_bytes: int
+    """What the answer of one task comes to, at most."""
+    batch: tuple[int, int]
+    """Tasks of a call, at least and at most."""
+
+
+@dataclass(slots=True)
+class Cluster:
+    """The workers of a cluster, those of them that take part, and why others do not."""
+
+    link: Link
+    resources: ResourceOptions
+    observer: Observer
+    plans: dict[str, HostPlan] = field(default_factory=dict)
+    """By the address of the Dask worker."""
+    refused: dict[str, str] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    _work: HostWork | None = None
+    _taken: dict[str, int] = field(default_factory=dict)
+    """What is planned on each host already."""
+
+    @property
+    def n_workers(self) -> int:
+        """Worker processes of all hosts that take part."""
+        return sum(int(plan.settings["workers"] or 1) for plan in self.plans.values())
+
+    def check(self) -> None:
+        """`UsageError` where a worker is none that could carry out the run at all."""
+        workers = self.link.workers()
+        if not workers:
+            raise RefusedError(f"--cluster {self.link.where}: the cluster has no worker")
+        for worker in workers:
+            self.names[worker.address] = str(worker)
+        wrong = _differing(self.link, workers)
+        if wrong:
+            raise UsageError("\n".join([f"--cluster {self.link.where}: {wrong[0]}", *wrong[1:]]))
+
+    def plan(self, work: HostWork) -> None:
+        """Has each worker make a plan."""
+        self._work = work
+        for worker in self.link.workers():
+            self._plan(worker)
+
+    def agreed(self) -> None:
+        """`RefusedError` where no worker takes part, or not each as `--workers` says."""
+        lines = [f"{self.names[address]}: {why}" for address, why in sorted(self.refused.items())]
+        if not self.plans or (lines and self.resources.workers):
+            raise RefusedError("\n  ".join([NONE_FITS, *lines]))
+        for line in lines:
+            self.observer.note(f"takes no part: {line}")
+
+    def executor(self, work: Work) -> DaskExecutor:
+        """Carries out the tasks of a work on all hosts that take part."""
+        from pff_stream.execute.dask_crew import DaskExecutor, Told
+
+        def share(address: str) -> HostShare:
+            return _share(self.names[address], self.plans[address], work)
+
+        def admit(address: str) -> HostShare | None:
+            return share(address) if self._admitted(address) else None
+
+        told = Told(self.batch_sizes(), admit)
+        return DaskExecutor(self.link, {address: share(address) for address in self.plans}, told)
+
+    def batch_sizes(self) -> BatchSizes:
+        """How many tasks a call has, by the largest host."""
+        from pff_stream.execute.dask_crew import BatchSizes
+
+        assert self._work is not None  # it is planned
+        least, most = self._work.batch
+        return BatchSizes(least, most, self._work.workload.n_tasks)
+
+    @property
+    def window(self) -> int:
+        """Tasks that are drawn and not answered yet, at most."""
+        from pff_stream.execute.dask_crew import AHEAD
+
+        return AHEAD * self.batch_sizes().most * max(1, len(self.plans))
+
+    def _plan(self, worker: RemoteWorker) -> bool:
+        from pff_stream.execute.dask_files import known_file
+        from pff_stream.plan.hosts import HostPlan, HostRequest, plan_here
+
+        work, resources = self._work, self.resources
+        assert work is not None
+        host = self._host_of(worker.address)
+        request = HostRequest(
+            workload=work.workload,
+            graph=None if work.graph is None else known_file(work.graph),
+            answer_bytes=work.answer_bytes,
+            resources=resources,
+            taken_bytes=self._taken.get(host, 0),
+        )
+        answers = self.link.ask(plan_here, request, workers=[worker.address])
+        plan = answers.get(worker.address)
+        if not isinstance(plan, HostPlan):
+            self.refused[worker.address] = f"made no plan: {plan or 'it is gone'}"
+        elif plan.refusal:
+            self.refused[worker.address] = plan.refusal
+        else:
+            self._taken[host] = self._taken.get(host, 0) + plan.more_bytes
+            self.plans[worker.address] = plan
+        return worker.address in self.plans
+
+    def _host_of(self, address: str) -> str:
+        from pff_stream.execute.dask_tasks import facts_here
+
+        facts = self.link.ask(facts_here, workers=[address]).get(address)
+        return str(getattr(facts, "host", address))
+
+    def _admitted(self, address: str) -> bool:
+        """Whether a worker that joins while the run is at work takes part."""
+        for worker in self.link.workers():
+            if worker.address == address:
+                self.names[address] = str(worker)
+                wrong = _differing(self.link, [worker])
+                if wrong:
+                    self.refused[address] = wrong[0]
+                elif self._plan(worker):
+                    return True
+                self.observer.note(f"takes no part: {self.names[address]}: {self.refused[address]}")
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterPlan:
+    """The plan of a run over a cluster: of this host, and of each worker of the others."""
+
+    here: Plan
+    hosts: tuple[tuple[str, HostPlan], ...]
+    """Each with the name of its Dask worker."""
+    refused: tuple[tuple[str, str], ...]
+    """Workers that take no part, each with the reason."""
+    needs_all: bool
+    """Whether a worker that takes no part is one too few."""
+
+    @classmethod
+    def of(cls, here: Plan, cluster: Cluster) -> ClusterPlan:
+        """What was planned on the hosts."""
+        names = cluster.names
+        return cls(
+            here,
+            tuple((names[one], plan) for one, plan in sorted(cluster.plans.items())),
+            tuple((names[one], why) for one, why in sorted(cluster.refused.items())),
+            cluster.resources.workers is not None,
+        )
+
+    @property
+    def fits(self) -> bool:
+        """Whether a run would begin."""
+        return self.here.fits and bool(self.hosts) and not (self.refused and self.needs_all)
+
+    def table(self) -> str:
+        """For people, one host after the other."""
+        parts = ["On this host", table(self.here)]
+        for name, plan in self.hosts:
+            parts += [f"On {name}", plan.text]
+        parts += [f"Takes no part: {name}: {why}" for name, why in self.refused]
+        parts.append(f"The scheduler: {SCHEDULER_MIB} MiB, and {SCHEDULER_TASK_KIB} KiB a call")
+        return "\n\n".join(parts)
+
+    def to_json(self) -> dict[str, Json]:
+        """All plans, and why others take no part."""
+        return {
+            "here": self.here.to_json(),
+            "hosts": {name: json.loads(plan.plan) for name, plan in self.hosts},
+            "refused": dict(self.refused),
+        }
+
+    def refusal(self) -> str:
+        """Why it would not begin; empty where it would."""
+        if not self.here.fits:
+            return refusal(self.here)
+        if self.fits:
+            return ""
+        return "\n  ".join([NONE_FITS, *(f"{name}: {why}" for name, why in self.refused)])
+
+
+@contextmanager
+def joined(settings: RunSettings, observer: Observer) -> Iterator[Cluster | None]:
+    """The cluster that the settings name; None where they name none."""
+    where = settings.clustering.cluster
+    if where is None:
+        yield None
+        return
+    from pff_stream.execute.dask_link import Link
+
+    with Link(where) as link:
+        if is_open(link.address):
+            observer.note(
+                f"--cluster {link.address}: neither encrypted nor authenticated; whoever reaches "
+                "the scheduler runs code on its workers; tls:// is both"
+            )
+        cluster = Cluster(link, settings.resources, observer)
+        cluster.check()
+        yield cluster
+
+
+def is_open(where: str) -> bool:
+    """Whether an address is of a plain connection to another host."""
+    if not where.startswith(TCP):
+        return False
+    name = where.removeprefix(TCP).rsplit(":", 1)[0].strip("[]")
+    try:
+        return not ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name != "localhost"
+
+
+def _differing(link: Link, workers: list[RemoteWorker]) -> list[str]:
+    """Of each worker that has other versions than this process: which."""
+    from pff_stream.execute.dask_tasks import versions_here
+
+    here, told = versions_here(), link.libraries()
+    lines = []
+    for worker in workers:
+        python = ".".join(told.get(worker.address, {}).get("python", "").split(".")[:2])
+        if python and python != here["python"]:
+            lines.append(f"{worker}: found python {python}, expected {here['python']} as here")
+            continue
+        there: Any = link.ask(versions_here, workers=[worker.address]).get(worker.address)
+        if not isinstance(there, dict):
+            lines.append(f"{worker}: pff-stream cannot be imported there: {there or 'no answer'}")
+            continue
+        wrong = [
+            f"{name} {there.get(name)}, expected {here[name]} as here"
+            for name in ALIKE
+            if there.get(name) != here[name]
+        ]
+        if wrong:
+            lines.append(f"{worker}: found {'; '.join(wrong)}")
+    return lines
+
+
+def _share(name: str, plan: HostPlan, work: Work) -> HostShare:
+    from pff_stream.execute.dask_crew import HostShare
+    from pff_stream.execute.executors import executor_of
+
+    workers = int(plan.settings["workers"] or 1)
+    return HostShare(
+        name=name,
+        host=plan.host,
+        workers=workers,
+        method=executor_of(plan.settings).name,
+        arguments=work.arguments_on(plan.settings, plan.share_bytes),
+    )
