@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import itertools
 import logging
+import operator
+import pickle
 import time
 import uuid
 from collections.abc import Callable, Iterable
@@ -57,6 +59,20 @@ class Done(NamedTuple):
     call: Call
 
 
+class _Named:
+    """Unpickled where a function is to be called, it is what that returns.
+
+    So nobody but the worker reads the name of the function: a scheduler that had to would need this
+    package, and hold all that it imports.
+    """
+
+    def __init__(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        self._call = function, arguments
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return self._call
+
+
 class WorkerLostError(Exception):
     """The worker of a call is gone, or does not answer."""
 
@@ -66,29 +82,29 @@ class Call:
 
     def __init__(self, future: Any, address: str) -> None:
         self.address = address
-        self._future = future
+        self.future = future
 
     @property
     def status(self) -> str:
         """pending, finished, error, cancelled or lost."""
-        return str(self._future.status)
+        return str(self.future.status)
 
     @property
     def error(self) -> BaseException:
         """Why it failed; only with the status `error`."""
-        found: BaseException = self._future.exception()
+        found: BaseException = self.future.exception()
         return found
 
     def result(self) -> Any:
         """Its answer, which the worker keeps until `release`; WorkerLostError where none comes."""
         try:
-            return self._future.result(timeout=FETCH_SECONDS)
+            return self.future.result(timeout=FETCH_SECONDS)
         except Exception as error:
             raise WorkerLostError(str(error)) from error
 
     def release(self) -> None:
         """Lets the worker forget it."""
-        self._future.release()
+        self.future.release()
 
 
 class Link(Closing):
@@ -164,6 +180,11 @@ class Link(Closing):
 
     def call(self, function: Callable[..., Any], *arguments: Any, worker: str) -> Call:
         """Has a worker call a function of a module, of which only the name is sent."""
+        named = pickle.dumps(_Named(function, arguments), 5)
+        return self._submitted(pickle.loads, named, worker=worker)
+
+    def _submitted(self, function: Callable[..., Any], *arguments: Any, worker: str) -> Call:
+        """The function is one of the standard library: the scheduler reads it, too."""
         key = f"pff-stream-{self.run}-{next(self._numbers)}"
         self._calls.add(key)
         self.most_calls = max(self.most_calls, len(self._calls))
@@ -178,7 +199,11 @@ class Link(Closing):
         self, function: Callable[..., Any], *arguments: Any, workers: Iterable[str]
     ) -> dict[str, Any]:
         """What each of some workers answers, or raises; those that go meanwhile are left out."""
-        calls = {worker: self.call(function, *arguments, worker=worker) for worker in workers}
+        return self._answers(
+            {worker: self.call(function, *arguments, worker=worker) for worker in workers}
+        )
+
+    def _answers(self, calls: dict[str, Call]) -> dict[str, Any]:
         answers: dict[str, Any] = {}
         deadline = time.monotonic() + ASK_SECONDS
         while calls and time.monotonic() < deadline:
@@ -200,11 +225,14 @@ class Link(Closing):
 
     def send(self, data: bytes, function: Callable[..., Any], *arguments: Any, worker: str) -> None:
         """Has a worker take a block of bytes, past the scheduler: `function(data, *arguments)`."""
+        named = self._submitted(pickle.loads, pickle.dumps(function), worker=worker)
         block = self._client.scatter(data, workers=[worker], direct=True, hash=False)
         try:
-            answer = self.ask(function, block, *arguments, workers=[worker]).get(worker)
+            told = (operator.call, named.future, block, *arguments)
+            answer = self._answers({worker: self._submitted(*told, worker=worker)}).get(worker)
         finally:
             block.release()
+            named.release()
         if isinstance(answer, BaseException):
             raise answer
         if answer is None:
@@ -228,7 +256,7 @@ class Link(Closing):
     def cancel(self, calls: Iterable[Call]) -> None:
         """Nobody waits for them any more."""
         with suppress(Exception):
-            self._client.cancel([call._future for call in calls], force=True)
+            self._client.cancel([call.future for call in calls], force=True)
 
     def _is_done(self, key: str, call: Call) -> None:
         self._calls.discard(key)

@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from pff_stream.settings.models import ResourceOptions
 
 
+CLIENT_GROWTH_BYTES = 8 << 20
+"""What a client of a cluster grows by in a run: buffers, and replies on their way to files."""
+
+
 def rules_held(
     share: CompileShare, resources: ResourceOptions, rules: RulesGiven | None
 ) -> AbstractContextManager[None]:
@@ -100,6 +104,8 @@ def prepared(
         meter.begin("plan")
         cluster = stack.enter_context(_joined(settings, observer))
         costs = measure_costs(machine.budget_bytes, folder, meter)
+        if cluster is not None:
+            costs.parent_bytes += CLIENT_GROWTH_BYTES
         basis = Basis(settings, budget, opened, folder, out or folder, costs, before, cluster)
         plan = _planned(documents, basis, machine.budget_bytes)
         if cluster is not None:

@@ -41,11 +41,8 @@ COMMANDS: list[type[CommandSettings]] = [
     EncodeSettings,
     TriplesSettings,
 ]
-KINDS = [
-    kind
-    for kind in (*vars(models).values(), ShardOptions, ClusterOptions)
-    if isinstance(kind, type)
-]
+GIVEN = (*vars(models).values(), ShardOptions, ClusterOptions)
+KINDS = [kind for kind in GIVEN if isinstance(kind, type)]
 GROUPS = [kind for kind in KINDS if issubclass(kind, Options) and kind is not Options]
 
 
