@@ -71,6 +71,7 @@ class StandingPool(Generic[Task, Answer]):
         self._n_submitted = 0
         self._retried = 0
         self._is_closing = False
+        self._is_task_wanted = False
         self._owner = os.getpid()
         self._lock = threading.Lock()
         self._bell, self._ringer = os.pipe()
@@ -114,13 +115,15 @@ class StandingPool(Generic[Task, Answer]):
                 raise PoolClosedError
             self._n_submitted += 1
             self._submitted.append((Numbered(self._n_submitted, task), future))
+            is_waited_for, self._is_task_wanted = self._is_task_wanted, False
             if self._thread is None:
                 # A daemon: a host that ends does not wait for it, and workers end with the host.
                 self._thread = threading.Thread(
                     target=self._run, name="pff-stream workers", daemon=True
                 )
                 self._thread.start()
-        self._ring()
+        if is_waited_for:  # else it comes to it as soon as a worker can take more
+            self._ring()
         return future
 
     def give_up(self, future: Future[Answer]) -> None:
@@ -202,6 +205,7 @@ class StandingPool(Generic[Task, Answer]):
             with self._lock:
                 task, future = self._submitted.popleft() if self._submitted else (None, None)
                 is_over = self._is_closing
+                self._is_task_wanted = task is None
             if task is None or future is None:
                 if is_over:
                     return

@@ -68,8 +68,40 @@ class CheckOptions(NamedTuple):
         return self.reading, self.merging
 
 
+class CheckedDocument(Protocol):
+    """What one document came to."""
+
+    @property
+    def content(self) -> Content:
+        """The document; of one that was sent elsewhere only what is known of it here."""
+
+    @property
+    def graph(self) -> bytearray | bytes | mmap.mmap:
+        """Its triples."""
+
+    @property
+    def totals(self) -> Totals:
+        """Rules by outcome."""
+
+    @property
+    def found(self) -> PackedFindings | None:
+        """What findings are made of."""
+
+    @property
+    def n_findings(self) -> int:
+        """How many there are of them."""
+
+    @property
+    def notes(self) -> Notes:
+        """What was noticed."""
+
+    @property
+    def seconds(self) -> float:
+        """What the check took."""
+
+
 class Checked(NamedTuple):
-    """What one document came to; can be sent to other processes."""
+    """What one document came to, here."""
 
     content: Content
     graph: bytearray | bytes | mmap.mmap
@@ -77,6 +109,11 @@ class Checked(NamedTuple):
     found: PackedFindings | None
     notes: Notes
     seconds: float
+
+    @property
+    def n_findings(self) -> int:
+        """How many were kept."""
+        return 0 if self.found is None else len(self.found.entries)
 
 
 class Checker:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
-from functools import partial
 from itertools import count
 from operator import length_hint
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -15,7 +14,7 @@ from pff_stream.progress.choose import watched
 from pff_stream.validator.failed import FailedCheck
 from pff_stream.validator.result import CheckResult
 from pff_stream.validator.serving import Asked, ClosedError
-from pff_stream.validator.window import Limits, Window
+from pff_stream.validator.window import Limits, Ways, Window
 
 if TYPE_CHECKING:
     from pff_stream.progress.calling import Told
@@ -40,8 +39,13 @@ def results_of(
     def submit(named: Named) -> Future[CheckResult | FailedCheck]:
         return executor.submit(check, *name_and_document(named))
 
-    weights = (lambda named: size_of(named[1])), _held_by
-    window = Window(submit, weights, limits, ordered=ordered)
+    ways: Ways[Named, CheckResult | FailedCheck] = Ways(
+        submit,
+        lambda named: size_of(named[1]),
+        lambda future: _held_by(future.result()),
+        lambda future: future.result(),
+    )
+    window = Window(ways, limits, ordered=ordered)
     try:
         yield from window.results(documents)
     finally:
@@ -59,32 +63,50 @@ def results_of_workers(
     ordered: bool,
 ) -> Generator[CheckResult | FailedCheck]:
     """The result of each document by the workers that `serving` has when it begins."""
-    begun: dict[Future[Any], Callable[[], None]] = {}
+    begun: dict[Future[Any], tuple[WorkersServing, Begun]] = {}
 
-    def submit(named: Named) -> Future[CheckResult | FailedCheck]:
+    def submit(named: Named) -> Future[Any]:
         name, document = name_and_document(named)
-        promise: Future[CheckResult | FailedCheck] = Future()
-        promise.set_running_or_notify_cancel()
         try:
-            at, one = _begun(serving, document, name, asked)
+            found = _begun(serving, document, name, asked)
         except DocumentError as error:
-            promise.set_result(FailedCheck(name, error))
-            return promise
-        begun[one.future] = partial(at.give_up, one)
-        one.future.add_done_callback(partial(_keep, promise, name, partial(at.finish, one)))
-        one.future.add_done_callback(lambda future: begun.pop(future))
-        return promise
+            failed: Future[Any] = Future()
+            failed.set_result(FailedCheck(name, error))
+            return failed
+        future = found[1].future
+        begun[future] = found
+        return future
 
-    weights = (lambda named: size_of(named[1])), _held_by
-    window = Window(submit, weights, limits, ordered=ordered)
+    def weigh_result(future: Future[Any]) -> int:
+        found = begun.get(future)
+        return 0 if found is None else found[1].task.text_bytes + future.result().graph_bytes
+
+    def finish(future: Future[Any]) -> CheckResult | FailedCheck:
+        found = begun.get(future)
+        if found is None:
+            failed: FailedCheck = future.result()
+            return failed
+        if not future.done():
+            wait((future,))  # until here it can be given up
+        at, one = begun.pop(future)
+        try:
+            return at.finish(one)
+        except DocumentError as error:
+            return FailedCheck(one.task.content.name, error)
+
+    ways: Ways[Named, CheckResult | FailedCheck] = Ways(
+        submit, lambda named: size_of(named[1]), weigh_result, finish
+    )
+    window = Window(ways, limits, ordered=ordered)
     try:
         yield from window.results(documents)
     finally:
         if window.is_here:
-            left = dict(begun)
-            for give_up in left.values():
-                give_up()
-            wait(left)
+            for at, one in begun.values():
+                at.give_up(one)
+            wait(begun)
+            for _, one in begun.values():
+                one.stack.close()
 
 
 def shown_while(
@@ -117,21 +139,6 @@ def _begun(
         except ClosedError:
             if serving() is at:
                 raise
-
-
-def _keep(
-    promise: Future[CheckResult | FailedCheck],
-    name: str,
-    finish: Callable[[], CheckResult],
-    _: Future[Any],
-) -> None:
-    """What a document came to, as soon as it is there."""
-    try:
-        promise.set_result(finish())
-    except DocumentError as error:
-        promise.set_result(FailedCheck(name, error))
-    except BaseException as error:
-        promise.set_exception(error)
 
 
 def name_and_document(named: object) -> Named:

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from pff_stream.report.streams import Finding
     from pff_stream.triples._places import WantedPlaces
     from pff_stream.triples.options import EncodeOptions
-    from pff_stream.validator.checker import Checked
+    from pff_stream.validator.checker import CheckedDocument
     from pff_stream.validator.content import Content
 
 
 def made_findings(
-    checked: Checked, reading: EncodeOptions, catalogue: RuleCatalogue
+    checked: CheckedDocument, reading: EncodeOptions, catalogue: RuleCatalogue
 ) -> list[Finding]:
     """All findings that were kept, best first, with their places.
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pff_stream.report.spooled import MergeOptions
     from pff_stream.report.streams import Finding
     from pff_stream.triples.options import EncodeOptions
-    from pff_stream.validator.checker import Checked
+    from pff_stream.validator.checker import CheckedDocument
     from pff_stream.validator.rules import ValidatorRules
 
 Item = TypeVar("Item")
@@ -89,7 +89,7 @@ class CheckResult:
 
     def __init__(
         self,
-        checked: Checked,
+        checked: CheckedDocument,
         rules: ValidatorRules,
         told: tuple[EncodeOptions, MergeOptions],
         rows: Callable[[GraphView], bytes],
@@ -102,17 +102,20 @@ class CheckResult:
         self.name = checked.content.name
         self.seconds = checked.seconds
         """What the check took."""
-        self.notes: Notes = checked.notes
-        """What was skipped or noticed in the document."""
-        if self._entries:
+        if checked.n_findings:
             rules.tell_ranking()
 
     def __repr__(self) -> str:
         totals = self._checked.totals
         return (
             f"<{self.name}: {totals.word}, {totals.count(Outcome.VIOLATED)} rules violated, "
-            f"{len(self._entries)} findings>"
+            f"{self._checked.n_findings} findings>"
         )
+
+    @property
+    def notes(self) -> Notes:
+        """What was skipped or noticed in the document."""
+        return self._checked.notes
 
     @property
     def held_bytes(self) -> int:
@@ -155,7 +158,7 @@ class CheckResult:
     @property
     def findings(self) -> Sequence[Finding]:
         """Missing triples, best first, with reasons and places; as many as were asked for."""
-        return Made(len(self._entries), lambda at: self._findings[at])
+        return Made(self._checked.n_findings, lambda at: self._findings[at])
 
     @property
     def violated(self) -> Sequence[RuleMetric]:
@@ -183,11 +186,6 @@ class CheckResult:
         }
 
     # --- findings ------------------------------------------------------------------------------
-
-    @property
-    def _entries(self) -> Sequence[bytes]:
-        found = self._checked.found
-        return () if found is None else found.entries
 
     @cached_property
     def _findings(self) -> list[Finding]:

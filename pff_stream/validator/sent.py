@@ -21,8 +21,6 @@ from pff_stream.triples.formats._json_of import json_of
 from pff_stream.validator.content import Content, content_of
 
 if TYPE_CHECKING:
-    from pff_stream.notes import Notes
-    from pff_stream.report.totals import Totals
     from pff_stream.validator.checker import CheckOptions
 
 SMALL_BYTES = 256 << 10
@@ -51,18 +49,24 @@ class Sent(NamedTuple):
     has_triples: bool = False
     """Whether these are triples."""
 
+    @property
+    def text_bytes(self) -> int:
+        """Of a text that goes with the message."""
+        return len(self.content.text or b"")
+
 
 class Answered(NamedTuple):
     """What a worker says of a document."""
 
     error: str
     """Why it could not be checked; empty: it was."""
-    totals: Totals | None = None
+    summary: bytes = b""
+    """A pickle: totals and notes."""
     found: bytes = b""
     """A pickle: what findings are made of, or None."""
+    n_findings: int = 0
     findings: tuple[bytes, ...] | None = None
     """Those that the worker made, each as its pickle; None: it made none."""
-    notes: Notes | None = None
     graph: bytes = b""
     """Empty where it lies in the file."""
     graph_bytes: int = 0

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from queue import SimpleQueue
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from pff_stream.errors import UsageError
 from pff_stream.plan.validator import WINDOW_BYTES
@@ -31,27 +31,30 @@ class Limits(NamedTuple):
     """Of texts and graphs, at which no further document is taken; there is always one."""
 
 
+class Ways(NamedTuple, Generic[Item, Result]):
+    """What is done with a document on its way."""
+
+    submit: Callable[[Item], Future[Any]]
+    weigh: Callable[[Item], int]
+    """What it holds, in bytes."""
+    weigh_result: Callable[[Future[Any]], int]
+    """What its result holds; the future is done, and no error."""
+    finish: Callable[[Future[Any]], Result]
+    """Its result, waited for; in the thread that asks for it."""
+
+
 class Window(Generic[Item, Result]):
     """Documents that are taken and whose results are not asked for yet, in the order of either."""
 
-    def __init__(
-        self,
-        submit: Callable[[Item], Future[Result]],
-        weights: tuple[Callable[[Item], int], Callable[[Result], int]],
-        limits: Limits,
-        *,
-        ordered: bool,
-    ) -> None:
-        """`weights` say what a document holds, and what its result does, in bytes."""
-        self._submit = submit
-        self._weigh_item, self._weigh_result = weights
+    def __init__(self, ways: Ways[Item, Result], limits: Limits, *, ordered: bool) -> None:
+        self._ways = ways
         self._limits = limits
         self._ordered = ordered
-        self._held: deque[Future[Result]] = deque()
-        self._weights: dict[Future[Result], int] = {}
+        self._held: deque[Future[Any]] = deque()
+        self._weights: dict[Future[Any], int] = {}
         self._weight = 0  # the sum of these
-        self._finished: SimpleQueue[Future[Result]] = SimpleQueue()
-        self._unweighed: SimpleQueue[Future[Result]] = SimpleQueue()
+        self._finished: SimpleQueue[Future[Any]] = SimpleQueue()
+        self._unweighed: SimpleQueue[Future[Any]] = SimpleQueue()
         self._owner = os.getpid()
 
     def results(self, source: Iterable[Item]) -> Iterator[Result]:
@@ -104,16 +107,16 @@ class Window(Generic[Item, Result]):
             future = self._unweighed.get()
             is_held = future in self._weights and not future.cancelled()
             if is_held and future.exception() is None:
-                self._add(future, self._weigh_result(future.result()))
+                self._add(future, self._ways.weigh_result(future))
 
-    def _add(self, future: Future[Result], weight: int) -> None:
+    def _add(self, future: Future[Any], weight: int) -> None:
         self._weights[future] = self._weights.get(future, 0) + weight
         self._weight += weight
 
     def _take(self, item: Item) -> None:
-        future = self._submit(item)
+        future = self._ways.submit(item)
         self._held.append(future)
-        self._add(future, self._weigh_item(item))
+        self._add(future, self._ways.weigh(item))
         future.add_done_callback(self._unweighed.put)
         if not self._ordered:
             future.add_done_callback(self._finished.put)
@@ -123,7 +126,7 @@ class Window(Generic[Item, Result]):
 
     def _next(self) -> Result:
         future = self._held[0] if self._ordered else self._finished.get()
-        result = future.result()
+        result = self._ways.finish(future)
         self._held.remove(future)
         self._weight -= self._weights.pop(future)
         return result

@@ -72,10 +72,10 @@ def set_up(progress: Progress, told: WorkerArguments) -> Callable[[Numbered], An
             made = tuple(pickle.dumps(one, 5) for one in found)
         return Answered(
             "",
-            checked.totals,
+            pickle.dumps((checked.totals, checked.notes), 5),
             pickle.dumps(None if task.is_made else checked.found, 5),
+            checked.n_findings,
             made,
-            checked.notes,
             put_graph(task, checked.graph),
             len(checked.graph),
             checked.seconds,

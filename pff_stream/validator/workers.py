@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import ExitStack
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from pff_stream.errors import DocumentError
@@ -23,7 +23,7 @@ from pff_stream.execute.job import Job
 from pff_stream.execute.processes import ProcessCrew
 from pff_stream.execute.standing import Numbered, PoisonError, PoolClosedError, StandingPool
 from pff_stream.validator import worker
-from pff_stream.validator.checker import Checked, CheckOptions
+from pff_stream.validator.checker import CheckOptions
 from pff_stream.validator.content import Content
 from pff_stream.validator.result import CheckResult, Made
 from pff_stream.validator.sent import Answered, Sent, graph_place, sent
@@ -31,7 +31,10 @@ from pff_stream.validator.serving import Asked, ClosedError, Serving
 from pff_stream.validator.window import PER_CHECK
 
 if TYPE_CHECKING:
+    from pff_stream.findings.packed import PackedFindings
+    from pff_stream.notes import Notes
     from pff_stream.report.streams import Finding
+    from pff_stream.report.totals import Totals
     from pff_stream.triples._graph import GraphView
     from pff_stream.validator.rules import ValidatorRules
 
@@ -142,7 +145,7 @@ class WorkersServing:
         """Waits for what the document comes to."""
         with begun.stack:
             answer, task = self._answer(begun), begun.task
-            if answer.totals is None or answer.notes is None:
+            if answer.error:
                 raise DocumentError(answer.error)
             graph: bytes | mmap.mmap = answer.graph
             if not graph:
@@ -150,8 +153,7 @@ class WorkersServing:
             content = task.content
             if answer.findings is None and task.file is not None:
                 content = _whole(begun)
-        found = pickle.loads(answer.found)
-        checked = Checked(content, graph, answer.totals, found, answer.notes, answer.seconds)
+        checked = ReceivedChecked(content, graph, answer)
         if answer.findings is None:
             return CheckResult(checked, self.rules, self.options.told, self._here.rows)
         return WorkersResult(checked, answer.findings, self.rules, self.options, self._here.rows)
@@ -186,19 +188,51 @@ class WorkersServing:
             raise ClosedError from None
 
 
+class ReceivedChecked:
+    """What a worker says of a document, unpacked as it is asked for."""
+
+    def __init__(self, content: Content, graph: bytes | mmap.mmap, answer: Answered) -> None:
+        self.content = content
+        self.graph = graph
+        self.seconds = answer.seconds
+        self.n_findings = answer.n_findings
+        self._summary, self._found = answer.summary, answer.found
+
+    @property
+    def totals(self) -> Totals:
+        """Rules by outcome."""
+        return self._told[0]
+
+    @property
+    def notes(self) -> Notes:
+        """What was noticed."""
+        return self._told[1]
+
+    @cached_property
+    def found(self) -> PackedFindings | None:
+        """What findings are made of; None where the worker made them."""
+        found: PackedFindings | None = pickle.loads(self._found)
+        return found
+
+    @cached_property
+    def _told(self) -> tuple[Totals, Notes]:
+        told: tuple[Totals, Notes] = pickle.loads(self._summary)
+        return told
+
+
 class WorkersResult(CheckResult):
     """A result of a worker: its findings are made there, and unpacked when they are asked for."""
 
     def __init__(
         self,
-        checked: Checked,
+        checked: ReceivedChecked,
         findings: Sequence[bytes],
         rules: ValidatorRules,
         options: CheckOptions,
         rows: Callable[[GraphView], bytes],
     ) -> None:
-        self._packed = findings  # the base looks at it
         super().__init__(checked, rules, options.told, rows)
+        self._packed = findings
 
     @property
     def findings(self) -> Sequence[Finding]:
@@ -207,10 +241,6 @@ class WorkersResult(CheckResult):
 
     def prepare(self) -> None:
         """All that takes time is done."""
-
-    @property
-    def _entries(self) -> Sequence[bytes]:
-        return self._packed
 
 
 def _whole(begun: Begun) -> Content:
