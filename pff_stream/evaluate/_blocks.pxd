@@ -83,18 +83,11 @@ cdef class UnitMaker(Evaluator):
 
 # --- blocks --------------------------------------------------------------------------------------
 
-cdef class BlockEvaluator(UnitMaker):
+cdef class ResidentUnits(UnitMaker):
     cdef uint64_t n_wanted_sides
     cdef const Unit* unit         # at hand
     cdef Follower follower
 
-    cdef void _find_spelled(self, const TakenRange* taken) noexcept nogil
-    cdef int _take(self, Py_ssize_t n_ranges) except -1 nogil
-    cdef int _write(self, Py_ssize_t rule, const int32_t* columns, int n_atoms) except -1 nogil
-    cdef int _write_by_form(
-        self, const Unit* unit, const int32_t* columns, int n_atoms
-    ) except -1 nogil
-    cdef int _take_unit(self, const Unit* unit) except -1 nogil
     cdef uint64_t _locate_rows(self, Py_ssize_t n_units) except? 0 nogil
     cdef uint64_t _add_rows(self, const Unit* unit, uint32_t part, bint adds) noexcept nogil
     cdef uint64_t _add_row(
@@ -104,3 +97,13 @@ cdef class BlockEvaluator(UnitMaker):
     cdef void _follow(self, int32_t first) noexcept nogil
     cdef int _bring_row(self, const Unit* unit, int32_t side, uint32_t whole) except -1 nogil
     cdef void _hide_rows(self, const Unit* unit) noexcept nogil
+
+
+cdef class BlockEvaluator(ResidentUnits):
+    cdef void _find_spelled(self, const TakenRange* taken) noexcept nogil
+    cdef int _take(self, Py_ssize_t n_ranges) except -1 nogil
+    cdef int _write(self, Py_ssize_t rule, const int32_t* columns, int n_atoms) except -1 nogil
+    cdef int _write_by_form(
+        self, const Unit* unit, const int32_t* columns, int n_atoms
+    ) except -1 nogil
+    cdef int _take_unit(self, const Unit* unit) except -1 nogil

@@ -10,7 +10,7 @@ from pff_stream.triples._graph cimport GraphView
 cdef enum:
     WORST = 10
 
-# Columns of the miner, in the order of `MINER` in _pass.pyx.
+# Columns of the miner, in the order of `MINER` in _rule_reader.pxi.
 cdef enum:
     MINER_PREDICTIONS = 0
     MINER_SUPPORT = 1
@@ -74,7 +74,7 @@ cdef class Formatter:
     cdef int finish(self) except -1
 
 
-cdef class Pass:
+cdef class RuleReader:
     cdef GraphView graph
     cdef RunHeap heap
     cdef object chunks
@@ -96,8 +96,28 @@ cdef class Pass:
     cdef dict withdrawn           # rules whose results are void, by ordinal, with the reason
     cdef bytes withdrawn_text
     cdef bint is_part             # rules without results are passed over
-    cdef uint64_t unseen
     cdef bint partial             # whether unknown predictions are no violations
+
+    cdef bint next_rule(self) except -1
+    cdef bint next_part(self) except -1
+    cdef int head(self, const unsigned char* ids, Slice* names) except -1
+    cdef int body_triple(self, const unsigned char* ids, Slice* names) except -1
+    cdef int64_t violations_of(self, const Rule* rule) noexcept
+    cdef int64_t miner_count(self, int column) noexcept
+    cdef double miner_share(self, int column) noexcept
+    cdef bint _is_elsewhere(self) noexcept
+    cdef int _withdraw(self, Rule* rule) except -1
+    cdef int _read_counts(self, Rule* rule) except -1
+    cdef int _read_part(self, Rule* rule) except -1
+    cdef _bad_examples(self)
+    cdef bint _next_chunk(self) except -1
+    cdef int _take_miner(self, chunk) except -1
+    cdef int _entity(self, int32_t entity, Slice* name) except -1
+    cdef int _relation(self, int32_t relation, Slice* name) except -1
+
+
+cdef class Pass(RuleReader):
+    cdef uint64_t unseen
     cdef uint64_t examples_left   # until the cap
     cdef Decimal* decimals        # confidences that were written before, by whichever formatter
     # totals
@@ -110,14 +130,7 @@ cdef class Pass:
     cdef int n_worst
     cdef list worst_texts
 
-    cdef bint next_rule(self) except -1
-    cdef bint next_part(self) except -1
     cdef uint32_t take_examples(self) noexcept
-    cdef int head(self, const unsigned char* ids, Slice* names) except -1
-    cdef int body_triple(self, const unsigned char* ids, Slice* names) except -1
-    cdef int64_t violations_of(self, const Rule* rule) noexcept
-    cdef int64_t miner_count(self, int column) noexcept
-    cdef double miner_share(self, int column) noexcept
     cdef object confidence(self, const Rule* rule)
     cdef object partial_confidence(self, counts)
     cdef int put_confidence(self, Sink* sink) except -1
@@ -125,15 +138,6 @@ cdef class Pass:
     cdef int _give_examples(self, list formatters) except -1
     cdef int count(self) except -1
     cdef object totals(self, uint64_t written, bint writes)
-    cdef bint _is_elsewhere(self) noexcept
-    cdef int _withdraw(self, Rule* rule) except -1
-    cdef int _read_counts(self, Rule* rule) except -1
-    cdef int _read_part(self, Rule* rule) except -1
-    cdef _bad_examples(self)
-    cdef bint _next_chunk(self) except -1
-    cdef int _take_miner(self, chunk) except -1
-    cdef int _entity(self, int32_t entity, Slice* name) except -1
-    cdef int _relation(self, int32_t relation, Slice* name) except -1
     cdef int _keep_worst(self, int64_t violations) except -1
 
 

@@ -55,12 +55,7 @@ cdef struct Text:
     uint32_t flags
     uint32_t text_bytes
 
-cdef class SortedRuns:
-    cdef ChunkBuilder builder
-    cdef RunFile written
-    cdef readonly str place       # what a failure of its temporary file is told of
-    cdef readonly int n_spilled
-    cdef size_t most_touched      # by rules that lie in the file by now
+cdef class HeldRun:
     cdef uint8_t *arena
     cdef size_t arena_bytes
     cdef size_t used
@@ -70,10 +65,8 @@ cdef class SortedRuns:
     cdef size_t n_heads
     cdef size_t n_bodies
     cdef size_t n_rules
-    cdef uint64_t first_source
     cdef uint8_t *head_key
 
-    cdef int reserve(self, size_t n_bytes) except -1 nogil
     cdef uint32_t find(self, bint body, const uint8_t *text, uint32_t length, uint64_t hashed) noexcept nogil
     cdef Head *head_at(self, uint32_t entry) noexcept nogil
     cdef Body *body_at(self, uint32_t entry) noexcept nogil
@@ -82,17 +75,28 @@ cdef class SortedRuns:
     cdef uint8_t *new_key(self) noexcept nogil
     cdef size_t _finish_key(self, uint8_t *key, size_t length) noexcept nogil
     cdef void set_key(self, uint32_t entry, size_t length) noexcept nogil
-    cdef void add_rule(
-        self, uint32_t head, uint32_t body, uint64_t source, int64_t support, double confidence,
-        uint32_t flags, const uint8_t *text, uint32_t text_bytes,
-    ) noexcept nogil
-    cpdef int finish(self) except -1
-    cdef size_t _touched(self) noexcept nogil
     cdef void _enter(self, Slot *slots, uint64_t hashed, uint32_t entry) noexcept nogil
     cdef Rule *_rule(self, size_t index) noexcept nogil
     cdef uint32_t _write_head(self, const Rule *rule, uint8_t *out) noexcept
     cdef int _compare_heads(self, const Rule *a, const Rule *b) noexcept
     cdef void _sort_heads(self, uint32_t *order, uint32_t *spare, size_t n) noexcept
     cdef uint32_t *_sort(self) noexcept
+
+
+cdef class SortedRuns(HeldRun):
+    cdef ChunkBuilder builder
+    cdef RunFile written
+    cdef readonly str place       # what a failure of its temporary file is told of
+    cdef readonly int n_spilled
+    cdef size_t most_touched      # by rules that lie in the file by now
+    cdef uint64_t first_source
+
+    cdef int reserve(self, size_t n_bytes) except -1 nogil
+    cdef void add_rule(
+        self, uint32_t head, uint32_t body, uint64_t source, int64_t support, double confidence,
+        uint32_t flags, const uint8_t *text, uint32_t text_bytes,
+    ) noexcept nogil
+    cpdef int finish(self) except -1
+    cdef size_t _touched(self) noexcept nogil
     cdef int _drain(self, bint to_file) except -1
     cdef int _spill(self) except -1

@@ -6,7 +6,9 @@ from pff_stream.rules._writer import Temporary
 RUNS_FIXED_BYTES: int
 SLOT_BYTES: int
 
-class SortedRuns:
+class HeldRun: ...
+
+class SortedRuns(HeldRun):
     n_spilled: int
     place: str
     @property

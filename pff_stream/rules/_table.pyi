@@ -1,7 +1,7 @@
 from pff_stream.rules.asked import Relations
 from pff_stream.rules.chunk import RuleChunk
 
-class TableBuilder:
+class GatheredRules:
     def __init__(
         self,
         min_support: int = ...,
@@ -10,9 +10,11 @@ class TableBuilder:
         *,
         keeps_filtered: bool = ...,
     ) -> None: ...
+    def add(self, chunk: RuleChunk) -> None: ...
+
+class TableBuilder(GatheredRules):
     @property
     def held_bytes(self) -> int: ...
-    def add(self, chunk: RuleChunk) -> None: ...
     def size(self) -> int: ...
     def write_into(self, buffer: object) -> None: ...
 

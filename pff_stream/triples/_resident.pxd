@@ -28,7 +28,7 @@ cdef inline uint64_t row_room_bytes(const WantedRow* row) noexcept nogil:
     return 12 + 4 * <uint64_t>row.n
 
 
-cdef class ResidentRelations:
+cdef class ResidentSides:
     cdef GraphView graph
     cdef FileWindow file
     cdef readonly NameSearch names
@@ -39,10 +39,6 @@ cdef class ResidentRelations:
     cdef uint64_t* sizes
     cdef uint64_t* owed           # what looking the side up where it lies has cost, in bytes
     cdef CSR* mapped             # the rows as they lie in the mapping
-    cdef CSR* gathered           # the rows of a side that are wanted alone, and no other ones
-    cdef WantedRow* wanted        # by side and entity
-    cdef int64_t n_wanted
-    cdef int64_t wanted_capacity
     cdef uint32_t* stamps         # per side, for whoever makes sets of them
     cdef uint32_t stamp
     cdef Block* blocks            # by place in the room
@@ -56,11 +52,23 @@ cdef class ResidentRelations:
     cdef int ensure(self, int32_t side) except -1 nogil
     cdef int look_up(self, int32_t side) except -1 nogil
     cdef uint32_t next_stamp(self) noexcept nogil
+    cdef void share_room(self, uint64_t rows_bytes) noexcept nogil
+    cdef int64_t _place(self, uint64_t n_bytes) noexcept nogil
+    cdef void _gather(self) noexcept nogil
+    cdef void _point(self, int32_t side, int64_t at) noexcept nogil
+    cdef void _forget(self, int64_t first, int64_t last) noexcept nogil
+
+
+cdef class ResidentRelations(ResidentSides):
+    cdef CSR* gathered           # the rows of a side that are wanted alone, and no other ones
+    cdef WantedRow* wanted        # by side and entity
+    cdef int64_t n_wanted
+    cdef int64_t wanted_capacity
+
     cdef int reserve_rows(self, int64_t n) except -1
     cdef void want_row(self, int32_t side, int32_t entity) noexcept nogil
     cdef int locate_rows(self) except -1 nogil
     cdef int64_t find_wanted(self, int32_t side, int32_t entity) noexcept nogil
-    cdef void share_room(self, uint64_t rows_bytes) noexcept nogil
     cdef int gather_rows(self, uint32_t part) except -1 nogil
     cdef bint show_gathered(self, int32_t side) noexcept nogil
     cdef void hide_gathered(self, int32_t side) noexcept nogil
@@ -69,7 +77,3 @@ cdef class ResidentRelations:
     cdef unsigned char* _gather_side(
         self, uint32_t part, int64_t first, int64_t last, int64_t n, unsigned char* at
     ) except NULL nogil
-    cdef int64_t _place(self, uint64_t n_bytes) noexcept nogil
-    cdef void _gather(self) noexcept nogil
-    cdef void _point(self, int32_t side, int64_t at) noexcept nogil
-    cdef void _forget(self, int64_t first, int64_t last) noexcept nogil

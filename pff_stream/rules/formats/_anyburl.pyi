@@ -5,7 +5,9 @@ from pff_stream.rules.formats.interface import GraphNames
 
 READER_BYTES: int
 
-class AnyBurlReader:
+class AnyBurlEntries: ...
+
+class AnyBurlReader(AnyBurlEntries):
     def __init__(
         self,
         sink: RuleSink,

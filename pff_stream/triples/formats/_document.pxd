@@ -180,19 +180,43 @@ cdef enum:
     KEPT_PLACES = 10
 
 
-cdef class DocumentWalk(DocumentCheck):
+cdef class DocumentNames(DocumentCheck):
     cdef bint injective
+    cdef size_t at
+    cdef uint64_t id_at           # place among the ids where the next object is looked for
+    cdef uint64_t repeat_at
+    cdef Array names
+    cdef Array relations
+    cdef uint64_t most_names_bytes
+    cdef Array id_hashes          # of each object with an id
+    cdef Array id_slots           # places among them + 1, by hash
+    cdef uint64_t id_mask
+    cdef bint looks_for_ids       # there are some
+    cdef Array scalars
+    cdef uint64_t n_scalars
+    cdef uint64_t scalar_mask
+    cdef uint64_t counts[N_NOTES]
+    cdef uint32_t places[N_NOTES][KEPT_PLACES]
+
+    cdef bint _path(self, Frame* frame, uint64_t* end) noexcept nogil
+    cdef bint _id(self, const uint32_t* ids, uint64_t at, uint64_t* end) noexcept nogil
+    cdef const uint32_t* _ids_of(self, size_t at) noexcept nogil
+    cdef const Repeat* _repeat_of(self, size_t at) noexcept nogil
+    cdef uint64_t _hash_if_repeated(self, const uint32_t* ids) noexcept nogil
+    cdef bint _index_ids(self) noexcept nogil
+    cdef uint64_t _found_id(self, uint64_t hash) noexcept nogil
+    cdef bint _compare(self, const Frame* frame, uint64_t value) noexcept nogil
+    cdef bint _more_scalars(self) noexcept nogil
+    cdef void _note(self, int note, size_t at) noexcept nogil
+    cdef bint _is_bad(self, uint64_t at, uint64_t end) noexcept nogil
+
+
+cdef class DocumentWalk(DocumentNames):
     cdef bint by_path
     cdef uint64_t most_path_bytes
     cdef uint64_t path_bytes      # of the names of objects by their paths, in this document
     cdef State state
-    cdef size_t at
-    cdef uint64_t id_at           # place among the ids where the next object is looked for
-    cdef uint64_t repeat_at
     cdef Frame frames[MOST_DEPTH + 1]
-    cdef Array names
-    cdef Array relations
-    cdef uint64_t most_names_bytes
     cdef PyObject* out            # a bytes object that is being written
     cdef unsigned char* lines
     cdef size_t used
@@ -201,17 +225,8 @@ cdef class DocumentWalk(DocumentCheck):
     cdef size_t bad_bytes         # of the line behind those that are used
     cdef readonly size_t place
     """Of the value that the last bad line was made of."""
-    cdef Array id_hashes          # of each object with an id
-    cdef Array id_slots           # places among them + 1, by hash
-    cdef uint64_t id_mask
-    cdef bint looks_for_ids       # there are some
     cdef size_t counted_at        # newlines before here were counted
     cdef uint64_t counted
-    cdef Array scalars
-    cdef uint64_t n_scalars
-    cdef uint64_t scalar_mask
-    cdef uint64_t counts[N_NOTES]
-    cdef uint32_t places[N_NOTES][KEPT_PLACES]
     cdef readonly uint64_t named
     """Objects that were named by an id."""
     cdef bint keeps_spots
@@ -226,17 +241,6 @@ cdef class DocumentWalk(DocumentCheck):
     cdef Stop _child(self, const uint32_t* ids) noexcept nogil
     cdef bint _member(self) noexcept nogil
     cdef bint _relation(self, Frame* frame, Text name, size_t length) noexcept nogil
-    cdef bint _path(self, Frame* frame, uint64_t* end) noexcept nogil
-    cdef bint _id(self, const uint32_t* ids, uint64_t at, uint64_t* end) noexcept nogil
-    cdef const uint32_t* _ids_of(self, size_t at) noexcept nogil
-    cdef const Repeat* _repeat_of(self, size_t at) noexcept nogil
     cdef Stop _line(self, Text value, size_t length, bint escapes) noexcept nogil
-    cdef uint64_t _hash_if_repeated(self, const uint32_t* ids) noexcept nogil
-    cdef bint _index_ids(self) noexcept nogil
-    cdef uint64_t _found_id(self, uint64_t hash) noexcept nogil
-    cdef bint _compare(self, const Frame* frame, uint64_t value) noexcept nogil
-    cdef bint _more_scalars(self) noexcept nogil
     cdef bint _keep_spot(self) noexcept nogil
-    cdef void _note(self, int note, size_t at) noexcept nogil
-    cdef bint _is_bad(self, uint64_t at, uint64_t end) noexcept nogil
     cdef bint _new_room(self, size_t n_bytes) except -1

@@ -48,4 +48,5 @@ FAULTS = {
 }
 
 include "_document_check.pxi"
+include "_document_names.pxi"
 include "_document_walk.pxi"
