@@ -5,10 +5,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pff_stream.errors import DocumentError
+from pff_stream.foreign import one_line
 from pff_stream.triples.formats._json_of import json_of
+from pff_stream.validator.tables import TableLines, is_tabular, too_long
+
+if TYPE_CHECKING:
+    from pff_stream.notes import Notes
+    from pff_stream.triples.options import EncodeOptions
 
 _SHOWN = 60
 
@@ -21,15 +27,19 @@ class Content(NamedTuple):
     text: bytes | None = None
     """JSON."""
     triples: list[tuple[str, str, str]] | None = None
+    lines: bytes | None = None
+    """Triples of a table, a line each."""
     path: str | None = None
     has_lines: bool = True
     """Whether the lines of the text are the caller's own."""
+    notes: Notes | None = None
+    """What was noticed before it is read."""
 
 
-def content_of(document: object, name: str, most_bytes: int) -> Content:
+def content_of(document: object, name: str, most_bytes: int, reading: EncodeOptions) -> Content:
     """What was given, in the terms of a reader; `DocumentError` for what is no document.
 
-    Objects whose text takes over `most_bytes` are none, either.
+    Objects whose text takes over `most_bytes` are none, either. `reading`: the names of columns.
     """
     if isinstance(document, bytes):
         return Content(name, text=document)
@@ -43,9 +53,12 @@ def content_of(document: object, name: str, most_bytes: int) -> Content:
         return Content(name, triples=document)
     if isinstance(document, (dict, list, tuple)):
         return Content(name, text=text_of(document, name, most_bytes), has_lines=False)
+    if is_tabular(document):
+        table = TableLines(document, name, reading)
+        return Content(name, lines=table.whole(most_bytes), notes=table.notes)
     raise DocumentError(
-        f"{name}: found {_shown(document)}, expected JSON text, a path, a dict, a list, or a list "
-        "of (subject, relation, object) tuples"
+        f"{name}: found {_shown(document)}, expected JSON text, a path, a dict, a list, a list of "
+        "(subject, relation, object) tuples, or a table"
     )
 
 
@@ -54,10 +67,7 @@ def text_of(value: object, name: str, most_bytes: int) -> bytes:
     try:
         return json_of(value, most_bytes)
     except OverflowError:
-        raise DocumentError(
-            f"{name}: found a document of over {most_bytes} bytes, expected a smaller one "
-            "(max_document)"
-        ) from None
+        raise too_long(name, most_bytes) from None
     except (TypeError, ValueError, RecursionError) as error:
         pointer, found = next(_wrong(value), ("", str(error)))
     raise DocumentError(f"{name}, at {pointer or 'the document'}: found {found}")
@@ -132,6 +142,6 @@ def _step(key: object) -> str:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    text = one_line(repr(value))
     kind = type(value).__name__
     return f"{kind} {text[:_SHOWN]}" + "..." * (len(text) > _SHOWN)

@@ -150,7 +150,10 @@ def name_and_document(named: object) -> Named:
 
 def size_of(document: object) -> int:
     """Bytes of a document that is a text, about; 0 of one whose size is not known."""
-    return len(document) if isinstance(document, (str, bytes, bytearray)) else 0
+    if isinstance(document, (str, bytes, bytearray)):
+        return len(document)
+    n_bytes = getattr(document, "nbytes", 0)  # of a table, an array, a view of memory
+    return n_bytes if isinstance(n_bytes, int) else 0
 
 
 def _held_by(result: CheckResult | FailedCheck) -> int:

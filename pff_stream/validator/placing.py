@@ -71,7 +71,7 @@ def _known_places(
 def _places(
     findings: Sequence[Finding], content: Content, graph: GraphView, reading: EncodeOptions
 ) -> Sequence[Place | None] | None:
-    if content.triples is not None:
+    if content.triples is not None or content.lines is not None:
         return None
     wanted, notes = wanted_by(findings), Notes()
     if content.path is not None:

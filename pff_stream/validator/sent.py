@@ -13,14 +13,17 @@ import pickle
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeGuard
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeGuard
 
 from pff_stream.errors import DocumentError
 from pff_stream.files.temporary import temporary_file
 from pff_stream.triples.formats._json_of import json_of
 from pff_stream.validator.content import Content, content_of
+from pff_stream.validator.tables import TableLines, is_tabular, too_long
 
 if TYPE_CHECKING:
+    from pff_stream.triples.options import EncodeOptions
     from pff_stream.validator.checker import CheckOptions
 
 SMALL_BYTES = 256 << 10
@@ -30,6 +33,7 @@ PIECE = 64 << 10
 PIECE_TRIPLES = 1024
 FREE_SECONDS = 0.00005
 """So long the interpreter is left to others between two pieces that are made by it."""
+Holds: TypeAlias = Literal["text", "triples", "lines"]
 Buffer: TypeAlias = bytes | bytearray | memoryview | mmap.mmap
 
 
@@ -45,9 +49,9 @@ class Sent(NamedTuple):
     file: str | None = None
     """Where text or triples lie, and where a large graph goes behind them."""
     size_bytes: int = 0
-    """Of the text or the triples in the file."""
-    has_triples: bool = False
-    """Whether these are triples."""
+    """Of what lies in the file."""
+    holds: Holds = "text"
+    """What lies in the file."""
 
     @property
     def text_bytes(self) -> int:
@@ -85,20 +89,50 @@ def sent(
     `wanted`: how many findings, and whether the worker makes them. A text is written as far as the
     longest document goes and a little more: the worker refuses it then.
     """
-    content = _small(document, name)
+    if is_tabular(document):
+        return _sent_table(document, name, wanted, options, stack)
+    content = _small(document, name, options.reading)
     if content is not None:
         return Sent(content, *wanted), -1
     most_bytes = options.longest_document
     file, path = stack.enter_context(temporary_file(options.folder))
     descriptor, size = file.fileno(), 0
-    has_triples = _is_triples(document)
-    pieces = _triples(document) if has_triples else _pieces(document, name, most_bytes)
+    holds: Holds = "triples" if _is_triples(document) else "text"
+    triples = holds == "triples"
+    pieces = _triples(document) if triples else _pieces(document, name, options)
     for piece in pieces:
         size += _written(descriptor, piece)
-        if size > most_bytes and not has_triples:
+        if size > most_bytes and not triples:
             break
     has_lines = isinstance(document, (str, bytes, bytearray, memoryview))
-    return Sent(Content(name, has_lines=has_lines), *wanted, path, size, has_triples), descriptor
+    return Sent(Content(name, has_lines=has_lines), *wanted, path, size, holds), descriptor
+
+
+def _sent_table(
+    document: object,
+    name: str,
+    wanted: tuple[int | None, bool],
+    options: CheckOptions,
+    stack: ExitStack,
+) -> tuple[Sent, int]:
+    """The same of a table: its lines, in a file where they are many."""
+    table = TableLines(document, name, options.reading)
+    pieces, gathered, size = table.pieces(), [], 0
+    for piece in pieces:
+        gathered.append(piece)
+        size += len(piece)
+        if size > SMALL_BYTES:
+            break
+    else:
+        return Sent(Content(name, lines=b"".join(gathered), notes=table.notes), *wanted), -1
+    file, path = stack.enter_context(temporary_file(options.folder))
+    size = 0
+    for piece in chain(gathered, pieces):
+        size += _written(file.fileno(), piece)
+        if size > options.longest_document:
+            raise too_long(name, options.longest_document)
+        time.sleep(FREE_SECONDS)
+    return Sent(Content(name, notes=table.notes), *wanted, path, size, "lines"), file.fileno()
 
 
 def received(task: Sent) -> Content:
@@ -106,8 +140,10 @@ def received(task: Sent) -> Content:
     if task.file is None:
         return task.content
     with open(task.file, "rb") as file:
-        if not task.has_triples:
+        if task.holds == "text":
             return task.content._replace(text=file.read(task.size_bytes))
+        if task.holds == "lines":
+            return task.content._replace(lines=file.read(task.size_bytes))
         triples: list[tuple[str, str, str]] = []
         while file.tell() < task.size_bytes:
             triples += pickle.load(file)
@@ -132,10 +168,12 @@ def graph_place(text_bytes: int) -> int:
     return -(-text_bytes // mmap.ALLOCATIONGRANULARITY) * mmap.ALLOCATIONGRANULARITY
 
 
-def _small(document: object, name: str) -> Content | None:
+def _small(document: object, name: str, reading: EncodeOptions) -> Content | None:
     """What is made a message of at once, errors included; None for what is large."""
     if isinstance(document, (str, bytes, bytearray, memoryview)):
-        return content_of(document, name, SMALL_BYTES) if len(document) <= SMALL_BYTES else None
+        if len(document) > SMALL_BYTES:
+            return None
+        return content_of(document, name, SMALL_BYTES, reading)
     if _is_triples(document):
         return Content(name, triples=document) if len(document) <= PIECE_TRIPLES else None
     if isinstance(document, (dict, list, tuple)):
@@ -144,8 +182,8 @@ def _small(document: object, name: str) -> Content | None:
         except OverflowError:
             return None
         except (TypeError, ValueError, RecursionError):
-            return content_of(document, name, SMALL_BYTES)  # raises with the place
-    content = content_of(document, name, SMALL_BYTES)
+            return content_of(document, name, SMALL_BYTES, reading)  # raises with the place
+    content = content_of(document, name, SMALL_BYTES, reading)
     # The folder of a worker need not be this one's.
     return content._replace(path=os.path.abspath(content.path or ""))
 
@@ -154,24 +192,28 @@ def _is_triples(document: object) -> TypeGuard[list[Any]]:
     return isinstance(document, list) and all(isinstance(one, tuple) for one in document)
 
 
-def _pieces(document: Any, name: str, most_bytes: int) -> Iterator[bytes | memoryview]:
+def _pieces(document: Any, name: str, options: CheckOptions) -> Iterator[bytes | memoryview]:
     if isinstance(document, str):
         for at in range(0, len(document), PIECE):
             piece = document[at : at + PIECE]
             try:
                 yield piece.encode()
             except UnicodeEncodeError:
-                content_of(document, name, most_bytes)  # raises with the place
+                _raise_place(document, name, options)
                 raise
     elif isinstance(document, (bytes, bytearray, memoryview)):
         view = memoryview(document).cast("B")
         for at in range(0, len(view), 16 * PIECE):
             yield view[at : at + 16 * PIECE]
     else:
-        yield from _json(document, name, most_bytes)
+        yield from _json(document, name, options)
 
 
-def _json(document: Any, name: str, most_bytes: int) -> Iterator[bytes]:
+def _raise_place(document: Any, name: str, options: CheckOptions) -> None:
+    content_of(document, name, options.longest_document, options.reading)
+
+
+def _json(document: Any, name: str, options: CheckOptions) -> Iterator[bytes]:
     """The text of an object: made in pieces, as it is made in one where it is small."""
     gathered: list[bytes] = []
     size = 0
@@ -185,7 +227,7 @@ def _json(document: Any, name: str, most_bytes: int) -> Iterator[bytes]:
                 size = 0
                 time.sleep(FREE_SECONDS)
     except (TypeError, ValueError, RecursionError, RuntimeError):
-        content_of(document, name, most_bytes)  # raises with the place
+        _raise_place(document, name, options)
         raise DocumentError(f"{name}: found an object that changed while it was read") from None
     yield b"".join(gathered)
 

@@ -101,7 +101,7 @@ class Serving:
         self, document: object, name: str, n: int | None, stop: Stop | None = None
     ) -> Checked:
         """The same as data."""
-        content = content_of(document, name, self.options.longest_document)
+        content = content_of(document, name, self.options.longest_document, self.options.reading)
         with self._checker() as checker:
             if stop is not None:
                 stop.check()

@@ -99,7 +99,8 @@ class Validator(Closing):
         """What the rules say of one document, with its first `findings` (None: all).
 
         A `str` or `bytes` is JSON text, an `os.PathLike` a path; a list of tuples is triples, any
-        other list a JSON array, a dict a JSON object. `name` is told in results and messages, and
+        other list a JSON array, a dict a JSON object. What gives a stream of Arrow is a table of
+        triples (a data frame, say), as is an array of numpy of shape (n, 3). `name` is told in results and messages, and
         names objects without an id. Raises `DocumentError` for what is no document, or takes more
         than there is room for: the next one can be checked.
         """

@@ -138,7 +138,7 @@ class WorkersServing:
                 raise ClosedError from None
             raise
         future.add_done_callback(lambda _: self._room.release())
-        whole = document if isinstance(document, bytes) or task.has_triples else None
+        whole = document if isinstance(document, bytes) or task.holds == "triples" else None
         return Begun(task, descriptor, whole, stack, future)
 
     def finish(self, begun: Begun) -> CheckResult:
@@ -246,7 +246,9 @@ class WorkersResult(CheckResult):
 def _whole(begun: Begun) -> Content:
     """The document with its text or triples, to find places in."""
     task = begun.task
-    if task.has_triples:
+    if task.holds == "lines":  # tables have no places
+        return task.content._replace(lines=b"")
+    if task.holds == "triples":
         return task.content._replace(triples=begun.whole)  # type: ignore[arg-type]
     if isinstance(begun.whole, bytes):
         return task.content._replace(text=begun.whole)
