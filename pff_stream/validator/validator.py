@@ -100,9 +100,9 @@ class Validator(Closing):
 
         A `str` or `bytes` is JSON text, an `os.PathLike` a path; a list of tuples is triples, any
         other list a JSON array, a dict a JSON object. What gives a stream of Arrow is a table of
-        triples (a data frame, say), as is an array of numpy of shape (n, 3). `name` is told in results and messages, and
-        names objects without an id. Raises `DocumentError` for what is no document, or takes more
-        than there is room for: the next one can be checked.
+        triples (a data frame, say), as is an array of numpy of shape (n, 3). `name` is told in
+        results and messages, and names objects without an id. Raises `DocumentError` for what is no
+        document, or takes more than there is room for: the next one can be checked.
         """
         return self.checked(document, name, Asked(findings))
 
