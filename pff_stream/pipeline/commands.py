@@ -132,6 +132,8 @@ def encode_triples(settings: EncodeSettings, observer: Observer) -> list[str]:
     names = f"{entities}, {counted(report.n_relations, 'relation')}"
     lines = [f"{counts}, {names} ({report.seconds:.2f} s)"]
     lines.append(f"{target}: {format_size(report.graph_bytes)}, mapping {report.mapping}")
+    if report.disk_bytes:
+        lines.append(f"temporary files took {format_size(report.disk_bytes)} at most")
     return lines
 
 

@@ -13,12 +13,13 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from pff_stream.errors import InputError
+from pff_stream.triples._triple_lines import MAX_NAMES
 from pff_stream.triples._layout cimport (
     LAYOUT_VERSION,
     Shape, aligned, choose_index, index_bytes, padded, put32, put64, write_names, write_rows
 )
 from pff_stream.triples._name_table cimport (
-    KEPT_BYTES, Array, Text, free_names, release, reserve, restart_names, slots_for
+    GOOD, KEPT_BYTES, TOO_MANY_NAMES, Array, Problem, Text, free_names, release, reserve, restart_names, slots_for
 )
 from pff_stream.triples._triple_lines cimport Record, TripleLines
 
@@ -60,6 +61,7 @@ cdef class Encoder(TripleLines):
     cdef bint keeps               # arrays stay for the next graph, up to `KEPT_BYTES` of each
     cdef readonly uint64_t n_triples
     cdef readonly uint64_t largest_relation_read
+    cdef readonly bint sorts_in_place   # in the file where the triples lie
 
     def __dealloc__(self):
         release(&self.pairs)
@@ -91,17 +93,25 @@ cdef class Encoder(TripleLines):
         if not self.keeps or array.bytes > KEPT_BYTES:
             release(array)
 
-    def finish_reading(self):
+    def finish_reading(self, choose_way=None):
         """Sorts the triples by relation, subject and object, and drops those met before.
 
         At most `PAIR_BYTES` for each triple beside the records, then `PAIR_BYTES` for each triple of
-        the largest relation and 4 bytes for each entity.
+        the largest relation and 4 bytes for each entity. `choose_way` is asked when the size of that
+        one is known, whether names that are in memory go to the file of runs, and whether triples
+        that lie in a file are sorted there.
         """
-        cdef bint good
-        if self.n_read >> 32:
-            self._check_relation_sizes()
+        cdef bint good, part = False
+        if self.is_in_runs:
+            self._merge_names()
         with nogil:
-            good = self._group() and reserve(&self.spare, self.largest * sizeof(uint64_t))
+            good = self._group()
+        if good and self.spill[0] >= 0 and choose_way is not None:
+            part, self.sorts_in_place = choose_way()
+            if part and self.runs is not None and not self.is_in_runs:
+                self._part_with_names()
+        with nogil:
+            good = good and self._reserve_spare()
             if good:
                 self._sort(<uint64_t*>self.spare.at)
             self._let_go(&self.spare)
@@ -115,10 +125,30 @@ cdef class Encoder(TripleLines):
         if not good:
             self._no_memory()
 
-    def _check_relation_sizes(self):
-        raise InputError(
-            f"found {self.n_read} triples, expected at most {0xFFFFFFFF} in one graph"
-        )
+    cdef _part_with_names(self):
+        """All names of entities go to the file, which has none of them; ids stay."""
+        cdef uint64_t n = self.entities.n, n_bytes = self.entities.blob_bytes
+        cdef bint good
+        self.is_in_runs = True
+        with nogil:
+            good = self.runs.add(&self.entities, self.n_read, True)
+            free_names(&self.entities)
+        self.entities.n, self.entities.blob_bytes = n, n_bytes
+        if not good:
+            self._no_memory()
+
+    cdef _merge_names(self):
+        """Finds out which names of all runs are the same; records have their ids from `_group` on."""
+        cdef Problem problem
+        self.start_run()
+        free_names(&self.entities)
+        with nogil:
+            problem = self.runs.merge(&self.entities)
+        if problem == TOO_MANY_NAMES:
+            most = MAX_NAMES - self.entities.withheld
+            raise InputError(f"found more than {most:,} entities, expected no more in one graph")
+        if problem != GOOD:
+            self._no_memory()
 
     cdef bint _group(self) noexcept nogil:
         """Counting sort by relation; the records' pages are given back behind the reading."""
@@ -126,7 +156,9 @@ cdef class Encoder(TripleLines):
         cdef uint64_t* starts
         cdef uint64_t* places
         cdef uint64_t* pairs
-        cdef uint64_t i, n = self.relations.n, count
+        cdef uint64_t i, n = self.relations.n, count, run = 0, next_run = <uint64_t>-1
+        cdef const uint32_t* ids = NULL
+        cdef uint32_t subject, object
         if not (
             reserve(&self.starts, (n + 1) * sizeof(uint64_t))
             and reserve(&self.ends, (n + 1) * sizeof(uint64_t))
@@ -154,16 +186,27 @@ cdef class Encoder(TripleLines):
         self.largest_relation_read = self.largest
         if self.spilled:
             pff_scattered(pairs, self.pairs.bytes, True)
+        if self.is_in_runs:
+            next_run = 0
         for i in range(self.n_read):
-            pairs[places[records[i].relation]] = (
-                <uint64_t>records[i].subject << 32 | <uint32_t>records[i].object
-            )
+            while i == next_run:     # more than once where a run has no triple
+                ids = self.runs.map_run(run)
+                if ids == NULL:
+                    return False
+                run += 1
+                next_run = self.runs.first_record(run)
+            subject, object = <uint32_t>records[i].subject, <uint32_t>records[i].object
+            if ids != NULL:
+                subject, object = ids[subject], ids[object]
+            pairs[places[records[i].relation]] = <uint64_t>subject << 32 | object
             places[records[i].relation] += 1
             if (i + 1) % FORGET_RECORDS == 0 and not self.keeps:
                 self._forget(
                     records, (i + 1 - FORGET_RECORDS) * sizeof(Record), (i + 1) * sizeof(Record)
                 )
         self._let_go(&self.records)
+        if self.is_in_runs:
+            self.runs.forget_map()
         if self.spilled:
             pff_scattered(pairs, self.pairs.bytes, False)
         return True
@@ -174,12 +217,26 @@ cdef class Encoder(TripleLines):
             bits += 1
         return bits
 
+    cdef bint _reserve_spare(self) noexcept nogil:
+        """Room for sorting the largest relation, unless that is sorted where it is."""
+        if not self.sorts_in_place and reserve(&self.spare, self.largest * sizeof(uint64_t)):
+            return True
+        self.sorts_in_place = self.spilled
+        return self.spilled
+
     cdef uint64_t* _sorted(
         self, uint64_t* pairs, uint64_t* spare, uint64_t n, int bits, bint low_only
     ) noexcept nogil:
-        """Sorts the pairs of a relation; where they lie in a file, in memory and not all over it."""
+        """Sorts the pairs of a relation; where they lie in a file, in memory if they fit.
+
+        In the file, they are first dealt to buckets: each of these is gone through from front to
+        back, and a bucket that fits the page cache is read and written once.
+        """
         if not self.spilled:
             return pff_sort_pairs(pairs, spare, n, bits, low_only)
+        if self.sorts_in_place:
+            pff_sort_pairs_in_place(pairs, n, bits, low_only)
+            return pairs
         memcpy(spare, pairs, n * sizeof(uint64_t))
         pff_sort_pairs_in_place(spare, n, bits, low_only)
         return spare
@@ -271,12 +328,11 @@ cdef class Encoder(TripleLines):
                 raise ValueError(f"a buffer of {view.len} bytes for a graph of {total}")
             base = <unsigned char*>view.buf
             with nogil:
-                good = reserve(&self.spare, self.largest * sizeof(uint64_t))
-                if good:
-                    self._write_sections(base, total, <uint64_t*>self.spare.at)
+                good = self._reserve_spare()
+                good = good and self._write_sections(base, total, <uint64_t*>self.spare.at)
                 self._let_go(&self.spare)
             if not good:
-                raise MemoryError
+                self._no_memory()
             memcpy(base + 152, <Text>input_hash, 16)
             memcpy(base + 168, <Text>name, len(name))
             if not sums:
@@ -293,7 +349,7 @@ cdef class Encoder(TripleLines):
         finally:
             PyBuffer_Release(&view)
 
-    cdef void _write_sections(
+    cdef bint _write_sections(
         self, unsigned char* base, uint64_t total, uint64_t* spare
     ) noexcept nogil:
         cdef uint64_t at = HEADER, table
@@ -308,7 +364,12 @@ cdef class Encoder(TripleLines):
         put64(base, 32, self.relations.n)
         put64(base, 40, self.n_triples)
         put64(base, 48, self.n_read)
-        at = write_names(base, at, 64, &self.entities)
+        if self.is_in_runs:
+            at = self.runs.write(base, at, 64, &self.entities)
+            if at == 0:
+                return False
+        else:
+            at = write_names(base, at, 64, &self.entities)
         at = write_names(base, at, 104, &self.relations)
         if not self.keeps:
             free_names(&self.entities)
@@ -318,6 +379,7 @@ cdef class Encoder(TripleLines):
         at = padded(base, table + 2 * TABLE_RECORD * self.relations.n)
         for relation in range(self.relations.n):
             at = self._write_relation(base, at, table, relation, spare)
+        return True
 
     cdef uint64_t _write_relation(
         self, unsigned char* base, uint64_t at, uint64_t table, uint64_t relation, uint64_t* spare

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "triples/_arrays.h"
 #if defined(__linux__)
+#include <linux/falloc.h>
 #include <sys/mman.h>
 
 /* An array that lies in a file: its pages can be taken back, they are written there. Every block
@@ -53,6 +54,12 @@ static inline void pff_forget_in_file(void *at, size_t from, size_t to) {
     if (to > from && madvise((char *)at + from, to - from, MADV_REMOVE) != 0)
         madvise((char *)at + from, to - from, MADV_DONTNEED);
 }
+
+/* Gives the blocks of a part of a file back that is not read again; best effort. */
+static inline void pff_punch(int fd, uint64_t at, uint64_t bytes) {
+    if (bytes)
+        (void)fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at, (off_t)bytes);
+}
 #else
 static inline void *pff_grow_in_file(int fd, void *old, size_t old_bytes, size_t new_bytes, int *error) {
     (void)fd;
@@ -67,6 +74,9 @@ static inline void pff_scattered(void *at, size_t bytes, int scattered) {
 }
 static inline void pff_forget_in_file(void *at, size_t from, size_t to) {
     (void)at, (void)from, (void)to;
+}
+static inline void pff_punch(int fd, uint64_t at, uint64_t bytes) {
+    (void)fd, (void)at, (void)bytes;
 }
 #endif
 #endif

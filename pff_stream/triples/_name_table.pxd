@@ -32,6 +32,8 @@ cdef enum Problem:
     MEMORY
     TOO_MANY_NAMES
     TOO_LONG_NAME
+    TOO_MANY_TRIPLES
+    NAMES_FULL                    # no room for more of them until they are written to a file
 
 # An array of `bytes` bytes of address space.
 cdef struct Array:
@@ -45,19 +47,26 @@ cdef struct Names:
     uint64_t blob_bytes
     uint64_t n
     uint64_t mask                 # slots - 1
+    uint64_t withheld             # of the names that there could be
     bint nested
     bint letter
     bint blanks
 
 
+cdef inline size_t grown(const Array* array, size_t needed) noexcept nogil:
+    """The address space of an array that has room for `needed` bytes."""
+    cdef size_t wanted = array.bytes + array.bytes // 4
+    if needed <= array.bytes:
+        return array.bytes
+    return ((needed if needed > wanted else wanted) + 0xFFFF) & ~<size_t>0xFFFF
+
+
 cdef inline bint reserve(Array* array, size_t needed) noexcept nogil:
     """Grows by a quarter at least: address space that is not touched costs nothing."""
-    cdef size_t wanted
+    cdef size_t wanted = grown(array, needed)
     cdef void* at
-    if needed <= array.bytes:
+    if wanted == array.bytes:
         return True
-    wanted = needed if needed > array.bytes + array.bytes // 4 else array.bytes + array.bytes // 4
-    wanted = (wanted + 0xFFFF) & ~<size_t>0xFFFF
     at = pff_grow(array.at, array.bytes, wanted)
     if at == NULL:
         return False
@@ -140,7 +149,7 @@ cdef inline Problem intern(
             result[0] = <int32_t>(at - 1)
             return GOOD
         slot = (slot + 1) & names.mask
-    if names.n >= MAX_NAMES:
+    if names.n + names.withheld >= MAX_NAMES:
         return TOO_MANY_NAMES
     if 2 * (names.n + 1) > names.mask + 1:
         if not grow_slots(names, 2 * (names.mask + 1)):

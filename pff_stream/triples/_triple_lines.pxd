@@ -1,6 +1,7 @@
 # What reads triple lines, and the records that it leaves, for whoever makes a graph of them.
 from libc.stdint cimport int32_t, uint64_t
 
+from pff_stream.triples._name_runs cimport NameRuns
 from pff_stream.triples._name_table cimport Array, Names, Problem, Text
 
 
@@ -29,6 +30,10 @@ cdef class TripleLines:
     cdef size_t dropped
     cdef int spill_error
     cdef readonly bint spilled    # triples lie in their files
+    cdef NameRuns runs            # of entities; None: they stay in memory
+    cdef bint is_in_runs          # they do not
+    cdef public uint64_t most_names_bytes  # of entities in memory, their tables included
+    cdef uint64_t most_triples
     cdef Array tail               # the unfinished line of the last block
     cdef size_t tail_bytes
     cdef int columns[3]
@@ -54,8 +59,11 @@ cdef class TripleLines:
     cdef Problem _split_wide(self, Text at, Text stop, bint plain, Line* line) noexcept nogil
     cdef Problem _hash(self, size_t line_bytes, Line* line) noexcept nogil
     cdef bint _is_no_line(self, bytes line)
+    cdef _refuse_more(self)
     cdef Problem _add(self, const Line* line) noexcept nogil
-    cdef bint _room_for_record(self) noexcept nogil
+    cdef bint _are_too_many(self, size_t line_bytes, int n_lines) noexcept nogil
+    cdef bint _can_part(self) noexcept nogil
+    cdef Problem _room_for_record(self) noexcept nogil
     cdef bint _spill_records(self) noexcept nogil
     cdef bint _reserve_in_file(self, int which, Array* array, size_t needed) noexcept nogil
     cdef void _forget(self, void* array, size_t start, size_t stop) noexcept nogil

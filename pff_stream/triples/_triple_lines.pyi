@@ -2,10 +2,13 @@ from collections.abc import Sequence
 
 from typing_extensions import Buffer
 
+from pff_stream.triples._name_runs import NameRuns
 from pff_stream.triples.bad import BadTriples
 
 RECORD_BYTES: int
 MAX_LINE_BYTES: int
+MAX_TRIPLES: int
+MAX_NAMES: int
 
 class TripleLines:
     def __init__(
@@ -14,7 +17,10 @@ class TripleLines:
         max_line_bytes: int = ...,
         spill: tuple[int, int] = ...,
         spill_bytes: int = ...,
+        runs: NameRuns | None = ...,
+        limits: tuple[int, int] = ...,
     ) -> None: ...
+    most_names_bytes: int
     @property
     def n_read(self) -> int: ...
     @property
@@ -23,6 +29,9 @@ class TripleLines:
     def n_comments(self) -> int: ...
     @property
     def spilled(self) -> bool: ...
+    @property
+    def entity_names_bytes(self) -> int: ...
+    def start_run(self) -> None: ...
     @property
     def n_entities(self) -> int: ...
     @property

@@ -15,11 +15,13 @@ from libc.string cimport memchr, memcmp, memcpy, memset
 from pff_stream.errors import InputError, OutputError
 from pff_stream.triples.hints import hint
 from pff_stream.words import counted
+from pff_stream.triples._name_runs cimport NameRuns
 from pff_stream.triples._name_table cimport (
-    BLANK, COLUMNS, EMPTY, FIRST_SLOTS, GOOD, MAX_NAMES, MEMORY, NUL, SELF_NAME, TOO_LONG_NAME,
-    UTF8, Array, Problem, Text, fetch_end, fetch_name, fetch_slot, free_names, grow_slots, intern,
-    pff_name_hash, release, reserve
+    BLANK, COLUMNS, EMPTY, FIRST_SLOTS, GOOD, MEMORY, NAMES_FULL, NUL, SELF_NAME, TOO_LONG_NAME,
+    TOO_MANY_TRIPLES, UTF8, Array, Problem, Text, fetch_end, fetch_name, fetch_slot, free_names,
+    grow_slots, grown, intern, pff_name_hash, release, reserve, restart_names, slots_for,
 )
+from pff_stream.triples._name_table cimport MAX_NAMES as _MAX_NAMES
 
 cdef extern from "triples/_arrays.h":
     void pff_forget(void* at, size_t start, size_t stop) noexcept nogil
@@ -37,9 +39,12 @@ cdef extern from "triples/_file_arrays.h":
 
 RECORD_BYTES = sizeof(Record)
 MAX_LINE_BYTES = 1 << 26
+MAX_TRIPLES, MAX_NAMES = 0xFFFFFFFF, _MAX_NAMES
+"""Of one graph: the places of triples in it are 32 bits wide, the numbers of names 31."""
 
 cdef enum:
     SPILL_WINDOW = 1 << 21        # bytes of an array in a file that are in memory behind its end
+    LEAST_RUN = 1 << 16           # bytes of names that are worth a run, where memory is short
     AHEAD = 16                    # lines whose names are fetched before the first is looked up
 
 
@@ -48,7 +53,9 @@ cdef class TripleLines:
 
     `bad` is told every line that is no triple (`pff_stream.triples.bad.BadTriples`). With two
     descriptors of empty files in `spill`, triples lie there once they take more than `spill_bytes`:
-    they are then written and read from front to back, or a relation at a time.
+    they are then written and read from front to back, or a relation at a time. With `runs` names of
+    entities go there once they take more than `most_names_bytes` (to be set; 0: as many as fit).
+    `limits`: triples and names there may be.
 
     Raises `InputError` for what cannot be encoded, `MemoryError` where the kernel gives no memory,
     `OutputError` where the disk of `spill` is full.
@@ -60,8 +67,12 @@ cdef class TripleLines:
         self.entities.nested = self.relations.nested = True
 
     def __init__(
-        self, bad, max_line_bytes=MAX_LINE_BYTES, spill=(-1, -1), size_t spill_bytes=0
+        self, bad, max_line_bytes=MAX_LINE_BYTES, spill=(-1, -1), size_t spill_bytes=0,
+        NameRuns runs=None, limits=(MAX_TRIPLES, MAX_NAMES)
     ):
+        self.runs = runs
+        self.most_triples = limits[0]
+        self.entities.withheld = self.relations.withheld = MAX_NAMES - limits[1]
         self.bad = bad
         self.spill[0], self.spill[1] = spill
         self.spill_bytes = spill_bytes
@@ -197,7 +208,9 @@ cdef class TripleLines:
         while at < stop:
             with nogil:
                 at = self._lines(at, stop, plain)
-            if at < stop:
+            if at < stop and self.problem == NAMES_FULL:
+                self.start_run()
+            elif at < stop:
                 newline = <Text>memchr(at, 10, stop - at)
                 self._refuse(at, newline)
                 self.line += 1
@@ -226,6 +239,9 @@ cdef class TripleLines:
             for i in range(n):
                 fetch_name(&self.entities, lines[i].hashes[0])
                 fetch_name(&self.entities, lines[i].hashes[2])
+            if self.most_names_bytes and n and self._are_too_many(at - lines[0].start, n):
+                self.problem = NAMES_FULL
+                return lines[0].start
             for i in range(n):
                 self.problem = self._add(&lines[i])
                 if self.problem != GOOD:
@@ -325,14 +341,16 @@ cdef class TripleLines:
         cdef Record* record
         cdef int32_t ids[3]
         cdef int i
-        cdef Problem problem
-        if not self._room_for_record():
-            return MEMORY
+        cdef Problem problem = self._room_for_record()
+        if problem != GOOD:
+            return problem
         for i in range(3):
             problem = intern(
                 &self.relations if i == 1 else &self.entities,
                 line.names[i], line.lengths[i], line.hashes[i], &ids[i],
             )
+            if problem == MEMORY and self._can_part():
+                return NAMES_FULL
             if problem != GOOD:
                 return problem
         record = <Record*>self.records.at + self.n_read
@@ -340,16 +358,49 @@ cdef class TripleLines:
         self.n_read += 1
         return GOOD
 
-    cdef bint _room_for_record(self) noexcept nogil:
+    cdef bint _are_too_many(self, size_t line_bytes, int n_lines) noexcept nogil:
+        """Whether the names of entities may take too much with those of some more lines."""
+        cdef uint64_t n = self.entities.n + 2 * n_lines
+        return self.entities.n > 0 and self.most_names_bytes < (
+            grown(&self.entities.blob, self.entities.blob_bytes + line_bytes)
+            + grown(&self.entities.ends, n * sizeof(uint64_t))
+            + max(self.entities.slots.bytes, 4 * slots_for(n))
+        )
+
+    cdef bint _can_part(self) noexcept nogil:
+        """Whether writing the names to a file gives memory back."""
+        return self.runs is not None and self.entities.blob_bytes + 8 * self.entities.n > LEAST_RUN
+
+    @property
+    def entity_names_bytes(self):
+        """What the names of entities take in memory now, with their ends and slots."""
+        return self.entities.blob_bytes + 8 * self.entities.n + 4 * slots_for(self.entities.n)
+
+    def start_run(self):
+        """Writes the names of entities to their file; they are forgotten, and new ones get new ids."""
+        cdef bint good
+        self.is_in_runs = True
+        with nogil:
+            good = self.runs.add(&self.entities, self.n_read, False)
+            if good:
+                restart_names(&self.entities)
+        if not good or self.entities.slots.at == NULL:
+            self._no_memory()
+
+    cdef Problem _room_for_record(self) noexcept nogil:
         cdef size_t needed = (self.n_read + 1) * sizeof(Record)
+        cdef bint good
+        if self.n_read >= self.most_triples:
+            return TOO_MANY_TRIPLES
         if needed <= self.records.bytes:
-            return True
+            return GOOD
         if not self.spilled:
             if self.spill[0] < 0 or needed <= self.spill_bytes:
-                return reserve(&self.records, needed)
+                good = reserve(&self.records, needed)
+                return GOOD if good else NAMES_FULL if self._can_part() else MEMORY
             if not self._spill_records():
-                return False
-        return self._reserve_in_file(0, &self.records, needed)
+                return MEMORY
+        return GOOD if self._reserve_in_file(0, &self.records, needed) else MEMORY
 
     cdef bint _spill_records(self) noexcept nogil:
         """From here on the records lie in their file."""
@@ -391,6 +442,8 @@ cdef class TripleLines:
             pff_forget(array, start, stop)
 
     cdef _no_memory(self):
+        if self.runs is not None and self.runs.error:
+            self.spill_error = self.runs.error
         if self.spill_error == errno.ENOSPC:
             raise OutputError("the disk of temporary files is full: no room for the triples")
         if self.spill_error not in (0, errno.ENOMEM):
@@ -440,11 +493,17 @@ cdef class TripleLines:
         elif self.problem == SELF_NAME:
             message = f"found the entity me_myself_i in {shown}, which no entity can be named"
         else:
-            limit = "names of under 2 GiB" if self.problem == TOO_LONG_NAME else (
-                f"at most {MAX_NAMES} entities and as many relations"
-            )
-            raise InputError(f"{self._place()}: found more, expected {limit}")
+            self._refuse_more()
         self.bad.add(self.source, self.line + 1, message, "triple" if self.verbatim else "line")
+
+    cdef _refuse_more(self):
+        """Of what no graph has room for."""
+        limit = f"at most {_MAX_NAMES - self.entities.withheld:,} entities and as many relations in one graph"
+        if self.problem == TOO_LONG_NAME:
+            limit = "names of under 2 GiB"
+        elif self.problem == TOO_MANY_TRIPLES:
+            limit = f"at most {self.most_triples:,} triples in one graph"
+        raise InputError(f"{self._place()}: found more, expected {limit}")
 
     cdef bint _is_no_line(self, bytes line):
         """Whether a line that cannot be read is nothing, or a comment; counts it."""

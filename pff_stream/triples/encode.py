@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Protocol
 
 from pff_stream.errors import InputError, RefusedError
@@ -103,7 +104,7 @@ def _encode_quietly(
     inputs: Sequence[TripleInput] | str | os.PathLike[str],
     writer: GraphWriter,
     options: EncodeOptions,
-    spill: tuple[int, int] | None,
+    spill: tuple[int, int, int] | None,
     on_spill: Callable[[int], object] | None,
 ) -> EncodeReport:
     started = time.perf_counter()
@@ -118,7 +119,7 @@ def _encode_quietly(
         bad.check(encoder.n_read)
         if options.needs_triples and not encoder.n_read:
             raise _no_triples(opened, bad, encoder)
-        encoder.finish_reading()
+        reading.finish()
         size_bytes = encoder.size()
         memory_counts = reading.counts(size_bytes)
         beside = 0
@@ -128,6 +129,7 @@ def _encode_quietly(
         input_hash = reading.hash.digest()
         counts = (encoder.n_entities, encoder.n_relations)
         encoder.write_into(writer.map_writable(), input_hash, opened.mapping)
+        memory_counts = replace(memory_counts, name_runs=reading.counts(size_bytes).name_runs)
     except MemoryError:
         raise reading.refusal() from None
     return EncodeReport(
@@ -149,6 +151,7 @@ def _encode_quietly(
         read_seconds=read_seconds,
         seconds=time.perf_counter() - started,
         input_hashes=reading.input_hashes,
+        disk_bytes=reading.disk_bytes,
     )
 
 
@@ -179,15 +182,20 @@ def _notes(bad: BadTriples, opened: OpenedInputs, encoder: Encoder) -> Notes:
 
 
 @contextmanager
-def _spill_files(folder: str | None) -> Iterator[tuple[int, int] | None]:
-    """Two empty files without a name; None where there is no folder, or it cannot hold them."""
+def _spill_files(folder: str | None) -> Iterator[tuple[int, int, int] | None]:
+    """Three empty files without a name, for records, pairs and the names of entities.
+
+    None where there is no folder, or it cannot hold them.
+    """
     with ExitStack() as stack:
         files = None
         if folder is not None:
             try:
-                records = stack.enter_context(tempfile.TemporaryFile(buffering=0, dir=folder))
-                pairs = stack.enter_context(tempfile.TemporaryFile(buffering=0, dir=folder))
-                files = records.fileno(), pairs.fileno()
+                records, pairs, names = (
+                    stack.enter_context(tempfile.TemporaryFile(buffering=0, dir=folder)).fileno()
+                    for _ in range(3)
+                )
+                files = records, pairs, names
             except OSError as error:
                 _logger.debug("%s: triples cannot be kept there: %s", folder, error)
         yield files

@@ -14,8 +14,16 @@ from typing import TYPE_CHECKING
 from pff_stream.errors import RefusedError
 from pff_stream.files import _pages
 from pff_stream.files.decoders import DecoderMemory
-from pff_stream.triples._encode import Encoder
-from pff_stream.triples.sizes import FILES_BYTES, EncodeCounts, reading_bytes
+from pff_stream.triples._encode import PAIR_BYTES, Encoder
+from pff_stream.triples._name_runs import NameRuns
+from pff_stream.triples._triple_lines import RECORD_BYTES
+from pff_stream.triples.sizes import (
+    FILES_BYTES,
+    EncodeCounts,
+    NameRunCounts,
+    reading_bytes,
+    sorting_bytes,
+)
 from pff_stream.words import counted
 from planner.sizes import format_size
 
@@ -24,10 +32,14 @@ if TYPE_CHECKING:
     from pff_stream.triples.inputs import OpenedInputs
     from pff_stream.triples.options import EncodeOptions
 
+_BLOCKS = 4
+"""Of text, at a time."""
 _SPILL_SHARE = 4
 """Triples that take more than this part of the memory lie in a file instead."""
 _ASK_BYTES = 16 << 20
 """Bytes read between two looks at whether all of it can fit."""
+_LEAST_NAMES_BYTES = 1 << 20
+"""Names of entities that are not written to a file before they take so much."""
 _SMALL_BYTES = 1 << 20
 """What a reader holds up to here is not told from what it held at another time."""
 
@@ -42,16 +54,21 @@ class Reading:
         self,
         options: EncodeOptions,
         bad: BadTriples,
-        spill: tuple[int, int] | None = None,
+        spill: tuple[int, int, int] | None = None,
         on_spill: Callable[[int], object] | None = None,
     ) -> None:
         memory_bytes = options.memory_bytes
         self._spill_bytes: int | None = None
+        self._runs: NameRuns | None = None
         if spill is None or memory_bytes is None:
             self.encoder = Encoder(bad)
         else:
             self._spill_bytes = memory_bytes // _SPILL_SHARE
-            self.encoder = Encoder(bad, spill=spill, spill_bytes=self._spill_bytes)
+            self._runs = NameRuns(spill[2])
+            self.encoder = Encoder(
+                bad, spill=spill[:2], spill_bytes=self._spill_bytes, runs=self._runs
+            )
+        self._names_when_spilled = 0
         self._on_spill = on_spill
         self.hash = hashlib.blake2b(digest_size=16)
         self.input_hashes: dict[str, bytes] = {}
@@ -91,6 +108,8 @@ class Reading:
         """Whether a reader's `n_bytes` fit beside what is held already."""
         if self._memory_bytes is None or n_bytes <= _SMALL_BYTES:
             return True
+        if n_bytes + self._encoder_bytes() > self._memory_bytes and self._can_part:
+            self.encoder.start_run()
         return n_bytes + self._encoder_bytes() <= self._memory_bytes
 
     def expect(self, n_bytes: int, what: str) -> None:
@@ -113,12 +132,39 @@ class Reading:
 
     def _beside_decoders(self) -> int:
         """What is held beside them while a part of an input is about to be decoded."""
-        counts = replace(self.counts(None), decoder_bytes=0, document_bytes=0)
-        return reading_bytes(counts) + self._held_now
+        # It is not said how much the decoder wants: the names leave it half of the memory.
+        memory_bytes = self._memory_bytes or 0
+        if self._can_part and 2 * self.encoder.entity_names_bytes > memory_bytes:
+            self.encoder.start_run()
+        return reading_bytes(replace(self._now(), decoder_bytes=0)) + self._held_now
 
     def _encoder_bytes(self) -> int:
         """What reading holds now, beside what readers hold."""
-        return reading_bytes(replace(self.counts(None), document_bytes=0))
+        return reading_bytes(self._now())
+
+    def _now(self) -> EncodeCounts:
+        return replace(self.counts(None), document_bytes=0, name_runs=None)
+
+    @property
+    def _can_part(self) -> bool:
+        """Whether names can go to a file, and are worth it."""
+        return self._runs is not None and self.encoder.entity_names_bytes > _LEAST_NAMES_BYTES
+
+    def _leave_room(self, block_bytes: int) -> None:
+        """Tells the encoder what names may take while it reads the next block."""
+        if self._memory_bytes is None or self._spill_bytes is None:
+            return
+        encoder = self.encoder
+        records = 0
+        if not encoder.spilled:
+            self._names_when_spilled = encoder.entity_names_bytes
+            # Arrays grow by a quarter; a line has six bytes at least.
+            records = RECORD_BYTES * (5 * encoder.n_read // 4 + block_bytes // 6)
+            records = min(records, self._spill_bytes)
+        others = max(self._held_now, self._document_bytes) + self.decoders.most_bytes
+        blocks = _BLOCKS * max(self._options.block_bytes, block_bytes)
+        room = self._memory_bytes - records - others - blocks - FILES_BYTES - _SMALL_BYTES
+        encoder.most_names_bytes = max(room, _LEAST_NAMES_BYTES)
 
     def counts(self, graph_bytes: int | None) -> EncodeCounts:
         """What the memory depended on so far; the graph is known when all is read and sorted."""
@@ -134,24 +180,79 @@ class Reading:
             graph_bytes=graph_bytes,
             decoder_bytes=self.decoders.most_bytes,
             document_bytes=self._document_bytes,
-            spilled_at_bytes=self._spill_bytes if encoder.spilled else None,
+            spilled_at_bytes=self._spilled_at(),
+            name_runs=self._name_runs(),
+            sorts_in_file=encoder.sorts_in_place,
             block_bytes=self._options.block_bytes,
             held_bytes=self._held_bytes,
             expected_decoder_bytes=self.decoders.expected_bytes,
         )
 
+    def _spilled_at(self) -> int | None:
+        if self._spill_bytes is None or not self.encoder.spilled:
+            return None
+        since = self._most_names() - self._names_when_spilled
+        return max(0, self._spill_bytes - max(0, since))
+
+    def _most_names(self) -> int:
+        """What names of entities took in memory at most."""
+        if self._runs is None or not self._runs.n_runs:
+            return self.encoder.entity_names_bytes
+        return self._runs.held_bytes
+
+    def _name_runs(self) -> NameRunCounts | None:
+        runs = self._runs
+        if runs is None or not runs.n_runs:
+            return None
+        return NameRunCounts(
+            runs.held_bytes, runs.merging_bytes, runs.map_bytes, runs.rank_bytes,
+            runs.window_bytes or runs.held_bytes, runs.longest_bytes,
+        )  # fmt: skip
+
+    def finish(self) -> None:
+        """Sorts what was read, by the first way that fits.
+
+        With names and a relation in memory, with the names in their file, or nothing in memory.
+        """
+        memory_bytes = self._memory_bytes
+
+        def choose_way() -> tuple[bool, bool]:
+            counts = self.counts(None)
+            if memory_bytes is None or sorting_bytes(counts) <= memory_bytes:
+                return False, False
+            parted = self._with_names_parted(counts)
+            return self._can_part, sorting_bytes(parted) > memory_bytes
+
+        self.encoder.finish_reading(choose_way)
+
+    def _with_names_parted(self, counts: EncodeCounts) -> EncodeCounts:
+        """As if all names had gone to their file."""
+        return replace(counts, name_runs=counts.name_runs or NameRunCounts(0, 0, 0, 0, 0, 0))
+
+    @property
+    def disk_bytes(self) -> int:
+        """Of temporary files, at most."""
+        of_names = 0 if self._runs is None else self._runs.end_bytes
+        of_triples = RECORD_BYTES + PAIR_BYTES if self.encoder.spilled else 0
+        return of_names + of_triples * self.encoder.n_read
+
     def _feed(self, blocks: Iterable[bytes]) -> None:
         feed, update = self.encoder.feed, self.hash.update
         for block in blocks:
             update(block)
+            self._leave_room(len(block))
             feed(block)
             self._read_bytes += len(block)
-            if self._on_spill is not None and self.encoder.spilled:
+            if self._on_spill is not None and (self.encoder.spilled or self._are_in_runs):
                 self._on_spill(FILES_BYTES)
                 self._on_spill = None
             if self._read_bytes - self._asked_bytes >= _ASK_BYTES:
                 self._refuse_early()
         self.encoder.end_file()
+
+    @property
+    def _are_in_runs(self) -> bool:
+        return self._runs is not None and self._runs.n_runs > 0
 
     def _refuse_early(self) -> None:
         """Ends the reading where even the least that is to be expected is too much."""
@@ -172,16 +273,28 @@ class Reading:
         names_share = 1.0 if at_least else share
         counts = EncodeCounts(
             n_read=int(share * self.encoder.n_read),
-            n_entities=int(names_share * self.encoder.n_entities),
+            n_entities=0 if self._runs else int(names_share * self.encoder.n_entities),
             n_relations=self.encoder.n_relations,
-            entity_name_bytes=int(names_share * self.encoder.entity_name_bytes),
+            entity_name_bytes=(
+                _LEAST_NAMES_BYTES
+                if self._runs
+                else int(names_share * self.encoder.entity_name_bytes)
+            ),
             relation_name_bytes=self.encoder.relation_name_bytes,
             largest_relation_read=0,
             decoder_bytes=self.decoders.most_bytes,
             document_bytes=0,
             block_bytes=self._options.block_bytes,
         )
-        return reading_bytes(counts, with_records=self._spill_bytes is None)
+        reading = reading_bytes(counts, with_records=self._spill_bytes is None)
+        return max(reading, self._sorting_at_least())
+
+    def _sorting_at_least(self) -> int:
+        """What sorting takes, by the way that takes least; 0 before all is read."""
+        if not self.encoder.largest_relation_read:
+            return 0
+        counts = self._with_names_parted(self.counts(None)) if self._runs else self.counts(None)
+        return sorting_bytes(replace(counts, sorts_in_file=self.encoder.spilled))
 
     def refusal(self) -> RefusedError:
         """Says how far it came, and what would do."""

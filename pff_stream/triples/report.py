@@ -44,6 +44,8 @@ class EncodeReport(NamedTuple):
     seconds: float
     input_hashes: Mapping[str, bytes] = {}
     """Of each input by its name, where there are several and some cannot be read again."""
+    disk_bytes: int = 0
+    """Of temporary files at most, for triples and names that did not fit the memory."""
 
     @property
     def n_bad(self) -> int:

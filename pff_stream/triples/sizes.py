@@ -11,6 +11,7 @@ from functools import cache
 
 from pff_stream.files.sources import BLOCK_BYTES
 from pff_stream.triples._encode import PAIR_BYTES, name_slots_bytes
+from pff_stream.triples._name_runs import BUFFERS_BYTES
 from pff_stream.triples._triple_lines import RECORD_BYTES
 from pff_stream.triples.formats.document_memory import KEPT_BYTES as DOCUMENT_KEPT_BYTES
 from planner.formula import Formula, constant, given, least
@@ -41,6 +42,24 @@ were read over and over (4 million triples of 237 relations)."""
 
 
 @dataclass(frozen=True, slots=True)
+class NameRunCounts:
+    """What names of entities took that lay in a file."""
+
+    held_bytes: int
+    """In memory at most, before they were written there."""
+    merging_bytes: int
+    """Of those whose hashes begin alike; 0: all went there behind the reading."""
+    map_bytes: int
+    """The ids of the largest run."""
+    rank_bytes: int
+    """A bit for each name of each run."""
+    window_bytes: int
+    """Slots of the graph that are filled at once."""
+    longest_bytes: int
+    """Of a name."""
+
+
+@dataclass(frozen=True, slots=True)
 class EncodeCounts:
     """What the memory of encoding depends on; counts known exactly, or taken as bounds."""
 
@@ -60,7 +79,13 @@ class EncodeCounts:
     graph_bytes: int | None = None
     """Exact size of the graph; None: its bound."""
     spilled_at_bytes: int | None = None
-    """What triples took in memory when they went to files; None: they did not."""
+    """What triples took in memory when they went to files, less what names came to take since.
+
+    None: they did not."""
+    name_runs: NameRunCounts | None = None
+    """None: the names of all entities stayed in memory."""
+    sorts_in_file: bool = False
+    """Whether triples that lie in a file were sorted there, too."""
     graph_in_file: bool = False
     block_bytes: int = BLOCK_BYTES
     held_bytes: int = 0
@@ -80,6 +105,15 @@ def names_formula(counts: EncodeCounts) -> Formula:
     return given("characters", characters) + 8 * ends + given("slots", slots)
 
 
+def _names_held(counts: EncodeCounts, **in_file: int) -> Formula:
+    """The names in memory; those of entities that lie in a file take what is given."""
+    if counts.name_runs is None:
+        return names_formula(counts)
+    relations = replace(counts, n_entities=0, entity_name_bytes=0)
+    of_entities = sum((given(name, n) for name, n in in_file.items()), start=constant(0))
+    return names_formula(relations) + of_entities
+
+
 def graph_at_most(counts: EncodeCounts) -> Formula:
     """A bound on the size of the graph: keys and indexes are no more than the triples."""
     relations = given("relations", counts.n_relations)
@@ -92,13 +126,15 @@ def graph_at_most(counts: EncodeCounts) -> Formula:
 def encode_terms(counts: EncodeCounts) -> dict[str, list[Term]]:
     """The terms of each phase by its name; the peak of encoding is that of the largest.
 
-    `reading`: until all triples are ids. `grouping`: records become pairs, their pages going as the
-    pairs' come. `sorting`: by relation, with room for the largest one. `naming`: the names are
-    copied into the graph. `writing`: the graph grows as the pairs go. What lies in files is page
-    cache, which can be reclaimed; without `files` of it the same pages would be read again.
+    `reading`: until all triples are ids. `merging`: of names that lie in a file. `grouping`:
+    records become pairs, their pages going as the pairs' come. `sorting`: by relation, with room
+    for the largest one. `naming`: the names are copied into the graph. `writing`: the graph grows
+    as the pairs go. What lies in files is page cache, which can be reclaimed; without `files` of it
+    the same pages would be read again.
     """
     parts = {
         "reading": _reading(counts),
+        **_merging(counts),
         "grouping": _grouping(counts),
         "sorting": _sorting(counts),
         "naming": _naming(counts),
@@ -149,6 +185,11 @@ def reading_bytes(counts: EncodeCounts, *, with_records: bool = True) -> int:
     return sum(parts[name].value for name in parts if with_records or name != "records")
 
 
+def sorting_bytes(counts: EncodeCounts) -> int:
+    """What is held while triples are sorted."""
+    return sum(part.value for part in _sorting(counts).values())
+
+
 def beside_graph(counts: EncodeCounts) -> int:
     """What is held beside a graph in memory when most is, from when it begins to be written."""
     assert counts.graph_bytes is not None
@@ -171,22 +212,41 @@ def graph_peak_at_most(counts: EncodeCounts) -> int:
 
 
 def _reading(counts: EncodeCounts) -> dict[str, Formula]:
+    runs = counts.name_runs
     return {
-        "names": names_formula(counts),
+        "names": _names_held(counts, held=runs.held_bytes) if runs else names_formula(counts),
         "records": _records(counts),
         "blocks": _BLOCKS * given("block", counts.block_bytes),
         "decoder": given("decoder", counts.decoder_bytes),
         "document": given("document", counts.document_bytes),
-        **_files(spilled=_is_spilled(counts)),
+        **_files(spilled=_is_spilled(counts) or bool(counts.name_runs)),
+    }
+
+
+def _merging(counts: EncodeCounts) -> dict[str, dict[str, Formula]]:
+    runs = counts.name_runs
+    if runs is None or not runs.merging_bytes:
+        return {}
+    buffers = BUFFERS_BYTES + runs.longest_bytes
+    return {
+        "merging": {
+            "names": _names_held(
+                counts, merged=runs.merging_bytes, bits=runs.rank_bytes, buffers=buffers
+            ),
+            "records": constant(0) if _is_spilled(counts) else _records(counts),
+            **_behind_reading(counts),
+        }
     }
 
 
 def _grouping(counts: EncodeCounts) -> dict[str, Formula]:
+    runs = counts.name_runs
+    held = 0 if runs is None else runs.map_bytes if runs.merging_bytes else runs.held_bytes
     records = constant(0) if _is_spilled(counts) else _records(counts)
     # Pairs of every relation fill pages of their own before the records' pages go.
     started = _FORGET_BYTES + _PAGE_BYTES * given("relations", counts.n_relations)
     return {
-        "names": names_formula(counts),
+        "names": _names_held(counts, ids=held, **_ranks(counts)),
         "records": records,
         "pairs": least(PAIR_BYTES * given("read", counts.n_read), started),
         "tables": _tables(counts),
@@ -196,7 +256,7 @@ def _grouping(counts: EncodeCounts) -> dict[str, Formula]:
 
 def _sorting(counts: EncodeCounts) -> dict[str, Formula]:
     return {
-        "names": names_formula(counts),
+        "names": _names_held(counts, **_ranks(counts)),
         "pairs": _pairs(counts),
         "spare": _spare(counts),
         "stamps": 4 * given("entities", counts.n_entities),
@@ -207,8 +267,9 @@ def _sorting(counts: EncodeCounts) -> dict[str, Formula]:
 
 def _naming(counts: EncodeCounts) -> dict[str, Formula]:
     graph = names_formula(counts) + _NAME_ARRAYS * _ALIGNED_BYTES
+    window = counts.name_runs.window_bytes if counts.name_runs else 0
     return {
-        "names": names_formula(counts),
+        "names": _names_held(counts, window=window, **_ranks(counts)),
         "graph": constant(0) if counts.graph_in_file else graph,
         "pairs": _pairs(counts),
         "tables": _tables(counts),
@@ -231,6 +292,14 @@ def _writing(counts: EncodeCounts) -> dict[str, Formula]:
         "tables": _tables(counts),
         **_behind_reading(counts),
     }
+
+
+def _ranks(counts: EncodeCounts) -> dict[str, int]:
+    """What is there from the merging of names to their writing."""
+    runs = counts.name_runs
+    if runs is None:
+        return {}
+    return {"bits": runs.rank_bytes, "buffers": BUFFERS_BYTES + runs.longest_bytes}
 
 
 def _sum(terms: list[Term]) -> int:
@@ -259,6 +328,8 @@ def _pairs(counts: EncodeCounts) -> Formula:
 
 
 def _spare(counts: EncodeCounts) -> Formula:
+    if counts.sorts_in_file:
+        return constant(0)
     return PAIR_BYTES * given("largest_relation", counts.largest_relation_read)
 
 
@@ -274,5 +345,5 @@ def _behind_reading(counts: EncodeCounts) -> dict[str, Formula]:
     """What a reader of documents keeps, and page cache of the triples or of the graph."""
     return {
         "document": least(given("document", counts.document_bytes), DOCUMENT_KEPT_BYTES),
-        **_files(spilled=_is_spilled(counts) or counts.graph_in_file),
+        **_files(spilled=_is_spilled(counts) or counts.graph_in_file or bool(counts.name_runs)),
     }
