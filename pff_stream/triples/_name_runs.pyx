@@ -35,6 +35,7 @@ cdef enum:
     LEAST_ROOM = 1 << 20
     FOUND_BYTES = 12              # an id of the run, and where its name was met first
     MOST_ROUNDS = 256
+    LEAST_WIDTH = 64
     RANK_WORDS = 8
 
 
@@ -440,11 +441,13 @@ cdef class NameRuns:
         cdef Array window
         cdef dict before = {}
         cdef bytes incoming = b""
-        while width > 64 and 4 * width > self._room():
-            width //= 2
         memset(&window, 0, sizeof(Array))
-        if not reserve(&window, 4 * width):
-            return False
+        while width > LEAST_WIDTH and 8 * width > self._room():
+            width //= 2
+        while not reserve(&window, 4 * width):
+            if width <= LEAST_WIDTH:
+                return False
+            width //= 2
         self.window_bytes = 4 * width
         while True:
             at = (number * width) % count

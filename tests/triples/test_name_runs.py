@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+import lzma
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -13,6 +17,10 @@ from pff_stream.errors import InputError
 from pff_stream.triples._encode import Encoder
 from pff_stream.triples._name_runs import NameRuns
 from pff_stream.triples.bad import BadTriples
+from pff_stream.triples.encode import encode_quietly
+from pff_stream.triples.options import EncodeOptions
+from pff_stream.triples.sizes import encode_terms
+from pff_stream.triples.store import GraphStore
 
 ALL_BITS = 2**64 - 1
 LONG = "n" * 300_000
@@ -110,3 +118,38 @@ def test_more_triples_than_a_graph_can_have() -> None:
     encoder = Encoder(BadTriples("fail"), limits=(6, 100))
     with pytest.raises(InputError, match=r"test, line 7: found more, expected at most 6 triples"):
         graph_of(encoder, text)
+
+
+FORMS: dict[str, Callable[[bytes], bytes]] = {
+    "": bytes,
+    ".gz": lambda text: gzip.compress(text, 1),
+    ".xz": lambda text: lzma.compress(text, preset=0),
+}
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("form", FORMS)
+def test_encoded_in_less_memory_than_names_take(tmp_path: Path, form: str) -> None:
+    """By the limit alone: names go to a file before decoders and blocks lack memory."""
+    text = b"".join(
+        b"<http://example.org/entity/%d>\tr%d\t<http://example.org/entity/%d>\n"
+        % (i * 7919 % 60_003, i % 3, i * 104_729 % 60_003)
+        for i in range(100_000)
+    )
+    path = tmp_path / f"triples.tsv{form}"
+    path.write_bytes(FORMS[form](text))
+    graphs, reports = [], []
+    for memory_bytes in (13 << 20, None):
+        options = EncodeOptions(memory_bytes=memory_bytes, spill_folder=str(tmp_path))
+        target = tmp_path / f"graph-{memory_bytes}"
+        with GraphStore.at_path(target) as store:
+            reports.append(encode_quietly([str(path)], store, options))
+            store.seal()
+        graphs.append(target.read_bytes())
+    assert graphs[0] == graphs[1]
+    runs = reports[0].memory_counts.name_runs
+    assert runs is not None and runs.merging_bytes and reports[1].memory_counts.name_runs is None
+    assert reports[0].disk_bytes > reports[0].entity_name_bytes > 0 == reports[1].disk_bytes
+    reading = encode_terms(reports[0].memory_counts)["reading"]
+    assert sum(term.bytes for term in reading) <= 13 << 20
+    assert len(list(tmp_path.iterdir())) == 3
