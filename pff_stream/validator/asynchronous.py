@@ -10,10 +10,12 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import aclosing, suppress
+from operator import length_hint
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeAlias, TypeVar
 
 from pff_stream.errors import DocumentError, UsageError
+from pff_stream.progress.choose import watched
 from pff_stream.validator.async_window import Window
 from pff_stream.validator.failed import FailedCheck
 from pff_stream.validator.many import name_and_document, size_of
@@ -24,6 +26,7 @@ from pff_stream.validator.validator import Validator
 from pff_stream.validator.window import PER_CHECK, Limits
 
 if TYPE_CHECKING:
+    from pff_stream.progress.calling import Told
     from pff_stream.rules.given import RuleGiven
     from planner.plan import Plan
 
@@ -138,11 +141,13 @@ class AsyncValidator:
         findings: int | None = FINDINGS,
         named: bool = False,
         window: int | None = None,
+        progress: bool | Told = False,
     ) -> AsyncGenerator[CheckResult | FailedCheck]:
         """A result for each document, as `Validator.check_many` has it.
 
         At most `window` documents are taken ahead of the consumer; a source that waits keeps no
-        result back. Where it is not consumed to its end, close it (`contextlib.aclosing`).
+        result back. Where it is not consumed to its end, close it (`contextlib.aclosing`). A
+        function that `progress` names is called from a thread of its own.
         """
         if window is not None and window < 1:
             raise UsageError(f"window: found {window}, expected 1 or more")
@@ -162,7 +167,8 @@ class AsyncValidator:
         def weigh(item: Any) -> int:
             return size_of(name_and_document(item)[1] if named else item)
 
-        return Window(check, weigh, limits, ordered=ordered).results(documents)
+        results = Window(check, weigh, limits, ordered=ordered).results(documents)
+        return _shown(results, documents, progress) if progress else results
 
     async def reload(self, rules: Rules | None = None) -> None:
         """Goes on with the rules as they are now at their path, or with others.
@@ -194,6 +200,27 @@ class AsyncValidator:
         """In whatever thread: there is room for another document."""
         with suppress(RuntimeError):  # the loop has ended, and nobody waits
             self._loop.call_soon_threadsafe(self._room.release)
+
+
+async def _shown(
+    results: AsyncGenerator[CheckResult | FailedCheck],
+    documents: Iterable[Any] | AsyncIterable[Any],
+    progress: bool | Told,
+) -> AsyncGenerator[CheckResult | FailedCheck]:
+    """The results, with their number shown meanwhile."""
+    shown = watched(progress)
+    observer = shown.__enter__()
+    try:
+        observer.phase("check", length_hint(documents) or None, "documents")
+        async with aclosing(results):
+            async for result in results:
+                observer.advance(1)
+                yield result
+    except BaseException as error:
+        shown.__exit__(type(error), error, error.__traceback__)
+        raise
+    # The function is waited for, which may wait for the loop.
+    await _apart(lambda: shown.__exit__(None, None, None))
 
 
 async def _apart(function: Callable[[], Value]) -> Value:

@@ -317,3 +317,32 @@ def test_the_same_as_without(run: Callable[[Main], None]) -> None:
                 assert found.to_dict() == told
 
     run(main)
+
+
+def test_progress_is_told_while_a_stream_is_checked(run: Callable[[Main], None]) -> None:
+    """Also where the function waits for the loop, fails, or the consumer stops."""
+
+    async def main() -> None:
+        loop, told, reached = asyncio.get_running_loop(), [], asyncio.Event()
+
+        def tell(progress: Any) -> None:
+            told.append((progress.phase, progress.done, progress.total))
+            asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result(60)
+            loop.call_soon_threadsafe(reached.set)
+
+        def fail(progress: Any) -> None:
+            raise ValueError("no more")
+
+        async with opened() as validator:
+            results = validator.check_many([GOOD] * 20, progress=tell)
+            assert [result.ok async for result in results] == [True] * 20
+            assert told[-1] == ("check", 20, 20)
+            async with aclosing(validator.check_many([GOOD] * 20, progress=tell)) as results:
+                await anext(results)
+            with pytest.raises(ValueError, match="no more"):
+                async for _ in validator.check_many([GOOD] * 20, progress=fail):
+                    pass
+            assert (await validator.check(GOOD)).ok
+
+    run(main)
+    assert not n_threads()
