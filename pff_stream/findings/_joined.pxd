@@ -11,6 +11,7 @@ cdef enum:
     ATOM_BYTES = 12
     TAIL_BYTES = 29               # of a finding behind its names
     REASON_BYTES = 9              # in front of its witness
+    SHOWN = 3                     # names of what stands in a triple's place
 
 
 cdef inline void put_u32(unsigned char* at, uint32_t value) noexcept nogil:
@@ -62,7 +63,11 @@ cdef class Joined:
     cdef int _add_record(
         self, const Record* record, const unsigned char* payload, size_t size
     ) except -1
-    cdef bint _is_before(self, int32_t entity, bytes name) except -1
+    cdef uint32_t standing(
+        self, uint64_t relation, bint of_object, uint64_t entity, int32_t* first, int* n_first
+    ) noexcept
+    cdef uint32_t most_values(self, uint64_t relation, bint of_object) noexcept
+    cdef bint _is_before(self, int32_t one, int32_t other) noexcept
     cdef uint32_t _degree(self, uint64_t relation, bint of_object, uint64_t entity) noexcept
     cdef int _reserve(self, size_t n) except -1
     cdef int _put(self, const void* at, size_t n) except -1

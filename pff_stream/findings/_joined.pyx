@@ -355,39 +355,45 @@ cdef class Joined:
 
     # --- what stands in a triple's place ---------------------------------------------------------
 
-    def standing(self, uint64_t relation, bint of_object, uint64_t entity, Py_ssize_t n):
-        """The first `n` objects of (entity, relation, ?) by name, and how many there are; with
+    cdef uint32_t standing(
+        self, uint64_t relation, bint of_object, uint64_t entity, int32_t* first, int* n_first
+    ) noexcept:
+        """How many objects (entity, relation, ?) has, and the first `SHOWN` of them by name; with
         `of_object` the subjects of (?, relation, entity)."""
         cdef const CSR* rows
         cdef int64_t row
-        cdef uint32_t edge, total
-        cdef list first = []
+        cdef uint32_t edge
+        cdef int n = 0, at
+        n_first[0] = 0
         if relation >= self.n_relations or entity >= self.n_entities:
-            return [], 0
+            return 0
         rows = &self.graph.rows[2 * relation + of_object]
         row = find_row(rows, <int32_t>entity)
         if row < 0:
-            return [], 0
-        total = rows.offsets[row + 1] - rows.offsets[row]
+            return 0
         for edge in range(rows.offsets[row], rows.offsets[row + 1]):
-            if len(first) == n and not self._is_before(rows.values[edge], first[n - 1]):
+            if n == SHOWN and not self._is_before(rows.values[edge], first[SHOWN - 1]):
                 continue
-            first.append(self.graph.entity_name(rows.values[edge]))
-            first.sort()
-            del first[n:]
-        return first, total
+            n = min(n + 1, <int>SHOWN)
+            at = n - 1
+            while at and self._is_before(rows.values[edge], first[at - 1]):
+                first[at] = first[at - 1]
+                at -= 1
+            first[at] = rows.values[edge]
+        n_first[0] = n
+        return rows.offsets[row + 1] - rows.offsets[row]
 
-    cdef bint _is_before(self, int32_t entity, bytes name) except -1:
-        """Whether the entity's name comes before this one."""
-        cdef uint64_t begin = self.graph.entity_ends[entity - 1] if entity else 0
-        cdef size_t n = self.graph.entity_ends[entity] - begin
-        cdef size_t n_name = len(name)
+    cdef bint _is_before(self, int32_t one, int32_t other) noexcept:
+        """Whether the name of an entity of the graph comes before that of another."""
+        cdef const uint64_t* ends = self.graph.entity_ends
+        cdef uint64_t begin = ends[one - 1] if one else 0, begin_other = ends[other - 1] if other else 0
+        cdef size_t n = ends[one] - begin, n_other = ends[other] - begin_other
         cdef int order = memcmp(
-            self.graph.entity_blob + begin, PyBytes_AS_STRING(name), min(n, n_name)
+            self.graph.entity_blob + begin, self.graph.entity_blob + begin_other, min(n, n_other)
         )
-        return order < 0 or (order == 0 and n < n_name)
+        return order < 0 or (order == 0 and n < n_other)
 
-    def most_values(self, uint64_t relation, bint of_object):
+    cdef uint32_t most_values(self, uint64_t relation, bint of_object) noexcept:
         """The most objects that a subject of the relation has; with `of_object` the other way."""
         if relation >= self.n_relations:
             return 0

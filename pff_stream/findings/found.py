@@ -47,13 +47,17 @@ class FoundFindings:
     """All findings that were joined and ranked, best first; as often as they are asked for."""
 
     def __init__(
-        self, joined: Joined, told: Callable[[int], ToldRule], described: Described
+        self, joined: Joined | None, told: Callable[[int], ToldRule], described: Described
     ) -> None:
-        """`told` says what is to be said of the rule of a rank."""
+        """`told` says what is to be said of the rule of a rank.
+
+        `joined` is None of entries that contain what they say of the graph.
+        """
         self._joined = joined
         self._maker = FindingMaker(joined, lru_cache(KEPT_RULES)(told), described)
 
     def __iter__(self) -> Iterator[Finding]:
+        assert self._joined is not None
         return map(self._maker.finding, self._joined)
 
     def of(self, entries: Iterable[bytes]) -> list[Finding]:

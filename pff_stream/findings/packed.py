@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from pff_stream.findings._joined import Joined
+from pff_stream.findings._made import contained
 from pff_stream.findings.found import Described, FoundFindings, ToldRule
 from pff_stream.findings.order import RankedRule, RankedSource
 from pff_stream.triples._graph import GraphView
@@ -35,10 +36,12 @@ class PackedFindings(NamedTuple):
     is_all: bool
     rules_in_force: int
     confidence: float | None
+    is_contained: bool = False
+    """Whether entries say all that is told of the graph, so that it is not needed."""
     spots: bytes | None = None
     """Where what they tell places of stands in the document's text, see `triples._spots`."""
 
-    def objects(self, graph: GraphView, catalogue: RuleCatalogue) -> list[Finding]:
+    def objects(self, graph: Callable[[], GraphView], catalogue: RuleCatalogue) -> list[Finding]:
         """All of them, by the graph and the rules that they are about."""
 
         def told(rank: int) -> ToldRule:
@@ -51,7 +54,13 @@ class PackedFindings(NamedTuple):
                 line, text = catalogue.line(source), catalogue.text(source)
             return line, text.decode("utf-8", "surrogateescape"), own, confidence
 
-        return FoundFindings(self._joined(graph), told, self.described).of(self.entries)
+        joined = None if self.is_contained else self._joined(graph())
+        return FoundFindings(joined, told, self.described).of(self.entries)
+
+    def contained(self, graph: GraphView) -> PackedFindings:
+        """The same with all that they say of the graph."""
+        entries = contained(self._joined(graph), self.entries, self.described.by_score)
+        return self._replace(entries=entries, names=([], []), is_contained=True)
 
     def with_spots(
         self, graph: GraphView, spots: Callable[[memoryview], bytes | None]

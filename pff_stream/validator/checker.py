@@ -80,6 +80,10 @@ class CheckedDocument(Protocol):
         """Its triples."""
 
     @property
+    def graph_bytes(self) -> int:
+        """Of the triples, as far as they are held."""
+
+    @property
     def totals(self) -> Totals:
         """Rules by outcome."""
 
@@ -109,6 +113,11 @@ class Checked(NamedTuple):
     found: PackedFindings | None
     notes: Notes
     seconds: float
+
+    @property
+    def graph_bytes(self) -> int:
+        """Of its triples."""
+        return len(self.graph)
 
     @property
     def n_findings(self) -> int:

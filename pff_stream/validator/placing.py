@@ -34,11 +34,10 @@ def made_findings(
     found = checked.found
     if found is None or not found.entries:
         return []
-    graph = GraphView(checked.graph)
-    findings = found.objects(graph, catalogue)
+    findings = found.objects(lambda: GraphView(checked.graph), catalogue)
     content = checked.content
     places = _known_places(findings, content, found.spots, reading) or _places(
-        findings, content, graph, reading
+        findings, checked, reading
     )
     return findings if places is None else placed(findings, places)
 
@@ -69,13 +68,14 @@ def _known_places(
 
 
 def _places(
-    findings: Sequence[Finding], content: Content, graph: GraphView, reading: EncodeOptions
+    findings: Sequence[Finding], checked: CheckedDocument, reading: EncodeOptions
 ) -> Sequence[Place | None] | None:
+    content = checked.content
     if content.triples is not None or content.lines is not None:
         return None
     wanted, notes = wanted_by(findings), Notes()
     if content.path is not None:
-        sources = PlaceSources((content.path,), reading, graph.input_hash)
+        sources = PlaceSources((content.path,), reading, GraphView(checked.graph).input_hash)
         return find_places(sources, wanted, notes=notes)
 
     def read(asked: WantedPlaces) -> None:

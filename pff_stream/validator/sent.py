@@ -72,8 +72,9 @@ class Answered(NamedTuple):
     findings: tuple[bytes, ...] | None = None
     """Those that the worker made, each as its pickle; None: it made none."""
     graph: bytes = b""
-    """Empty where it lies in the file."""
+    """Empty where it lies in the file, and where it can be made of what was sent."""
     graph_bytes: int = 0
+    """Of both; 0 where it is to be made."""
     seconds: float = 0.0
 
 

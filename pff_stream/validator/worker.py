@@ -13,6 +13,7 @@ from pff_stream.files import _pages
 from pff_stream.findings.catalogue import RuleCatalogue
 from pff_stream.rules._table import RuleTable
 from pff_stream.rules.file import RuleFile
+from pff_stream.triples._graph import GraphView
 from pff_stream.triples.encode import MAPPED_BYTES, TRIM_BYTES
 from pff_stream.validator.checker import Checker, CheckOptions
 from pff_stream.validator.placing import made_findings
@@ -66,18 +67,21 @@ def set_up(progress: Progress, told: WorkerArguments) -> Callable[[Numbered], An
             checked = checker.check(received(task), task.n)
         except DocumentError as error:
             return Answered(str(error))
-        made = None
+        made, found = None, checked.found
         if task.is_made:
-            found = made_findings(checked, told.options.reading, rules.catalogue)
-            made = tuple(pickle.dumps(one, 5) for one in found)
+            findings = made_findings(checked, told.options.reading, rules.catalogue)
+            made, found = tuple(pickle.dumps(one, 5) for one in findings), None
+        elif found is not None:
+            found = found.contained(GraphView(checked.graph))
+        is_graph_sent = task.file is not None or task.content.path is not None
         return Answered(
             "",
             pickle.dumps((checked.totals, checked.notes), 5),
-            pickle.dumps(None if task.is_made else checked.found, 5),
+            b"" if found is None else pickle.dumps(found, 5),
             checked.n_findings,
             made,
-            put_graph(task, checked.graph),
-            len(checked.graph),
+            put_graph(task, checked.graph) if is_graph_sent else b"",
+            len(checked.graph) if is_graph_sent else 0,
             checked.seconds,
         )
 

@@ -25,6 +25,7 @@ from pff_stream.execute.standing import Numbered, PoisonError, PoolClosedError, 
 from pff_stream.validator import worker
 from pff_stream.validator.checker import CheckOptions
 from pff_stream.validator.content import Content
+from pff_stream.validator.encoding import DocumentEncoder
 from pff_stream.validator.result import CheckResult, Made
 from pff_stream.validator.sent import Answered, Sent, graph_place, sent
 from pff_stream.validator.serving import Asked, ClosedError, Serving
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from pff_stream.report.streams import Finding
     from pff_stream.report.totals import Totals
     from pff_stream.triples._graph import GraphView
+    from pff_stream.triples.options import EncodeOptions
     from pff_stream.validator.rules import ValidatorRules
 
 PRELOAD = ("numpy", worker.__name__)
@@ -148,12 +150,12 @@ class WorkersServing:
             if answer.error:
                 raise DocumentError(answer.error)
             graph: bytes | mmap.mmap = answer.graph
-            if not graph:
+            if not graph and answer.graph_bytes:
                 graph = _mapped(begun.descriptor, task.size_bytes, answer.graph_bytes)
             content = task.content
             if answer.findings is None and task.file is not None:
                 content = _whole(begun)
-        checked = ReceivedChecked(content, graph, answer)
+        checked = ReceivedChecked(content, graph, answer, self.options.reading)
         if answer.findings is None:
             return CheckResult(checked, self.rules, self.options.told, self._here.rows)
         return WorkersResult(checked, answer.findings, self.rules, self.options, self._here.rows)
@@ -191,9 +193,16 @@ class WorkersServing:
 class ReceivedChecked:
     """What a worker says of a document, unpacked as it is asked for."""
 
-    def __init__(self, content: Content, graph: bytes | mmap.mmap, answer: Answered) -> None:
+    def __init__(
+        self,
+        content: Content,
+        graph: bytes | mmap.mmap,
+        answer: Answered,
+        reading: EncodeOptions,
+    ) -> None:
         self.content = content
-        self.graph = graph
+        self.graph_bytes = len(graph)
+        self._graph, self._reading = graph, reading
         self.seconds = answer.seconds
         self.n_findings = answer.n_findings
         self._summary, self._found = answer.summary, answer.found
@@ -208,10 +217,15 @@ class ReceivedChecked:
         """What was noticed."""
         return self._told[1]
 
+    @property
+    def graph(self) -> bytearray | bytes | mmap.mmap:
+        """Its triples; few ask for them, and of a small document they are encoded again."""
+        return self._graph or DocumentEncoder(self._reading).graph(self.content)[0]
+
     @cached_property
     def found(self) -> PackedFindings | None:
         """What findings are made of; None where the worker made them."""
-        found: PackedFindings | None = pickle.loads(self._found)
+        found: PackedFindings | None = pickle.loads(self._found) if self._found else None
         return found
 
     @cached_property
