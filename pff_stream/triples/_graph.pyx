@@ -457,6 +457,14 @@ cdef class GraphView:
                 yield rows.values[edge]
 
     @property
+    def largest_relation(self):
+        """Triples of the relation that has most."""
+        cdef uint64_t i, most = 0
+        for i in range(self.n_relations):
+            most = max(most, self.rows[2 * i].n_edges)
+        return most
+
+    @property
     def well_nested(self):
         """Whether every name of the graph is well nested in ( and )."""
         return bool(self.flags & FLAG_WELL_NESTED)
