@@ -42,6 +42,12 @@ cdef extern from *:
     #endif
     }
 
+    static void pff_read_ahead(int fd, long long offset, long long n) {
+    #if defined(__linux__)
+        (void)posix_fadvise(fd, offset, n, POSIX_FADV_WILLNEED);
+    #endif
+    }
+
     static int pff_fix_thresholds(size_t largest, size_t trim) {
     #if defined(__GLIBC__)
         return mallopt(M_MMAP_THRESHOLD, (int)largest) && mallopt(M_TRIM_THRESHOLD, (int)trim);
@@ -141,6 +147,7 @@ cdef extern from *:
     void pff_start_writing(int fd, long long offset, long long n) noexcept nogil
     void pff_drop(int fd, long long offset, long long n) noexcept nogil
     void pff_read_alone(int fd) noexcept nogil
+    void pff_read_ahead(int fd, long long offset, long long n) noexcept nogil
     int pff_fix_thresholds(size_t largest, size_t trim) noexcept nogil
     int pff_share_heap() noexcept nogil
     int pff_hold(size_t n) noexcept nogil
@@ -166,6 +173,12 @@ def drop(int fd, long long offset, long long length):
 def read_alone(int fd):
     """Has the kernel read of a file what is asked for, and nothing ahead."""
     pff_read_alone(fd)
+
+
+def read_ahead(int fd, long long offset, long long length):
+    """Has the kernel begin to read a range of a file, without waiting for it."""
+    with nogil:
+        pff_read_ahead(fd, offset, length)
 
 
 def fix_thresholds(size_t mapped_bytes, size_t kept_bytes):

@@ -54,12 +54,9 @@ class RuleOrder:
         assert made is not None
         return made
 
-    def read(self, rows: Iterable[bytes]) -> None:
+    def read(self, rows: bytes) -> None:
         """Takes some rules as `_ranked_rows` wrote them down, in place of a pass; then `end`."""
-        taker, rest = self.formatter, b""
-        for piece in rows:
-            whole = rest + piece
-            rest = whole[take_rows(taker, whole) :]
+        take_rows(self.formatter, rows)
 
     def end(self, without_value: int) -> None:
         """Comes behind all rules; so many others have no confidence."""

@@ -8,7 +8,6 @@ not cover: what a worker does (`work.merge`).
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -17,12 +16,10 @@ from typing import IO, NamedTuple, NoReturn
 
 import numpy as np
 
-from pff_stream.errors import DamagedResultsError, WorkersFailedError
+from pff_stream.errors import WorkersFailedError
 from pff_stream.execute.files import InputFile, OutputFile
 from pff_stream.execute.job import Job
 from pff_stream.execute.queue import NOT_YET, NotYet
-from pff_stream.files import _pages
-from pff_stream.files.durable import naming
 from pff_stream.files.temporary import temporary_file
 from pff_stream.files.writers import SharedFile, Writer
 from pff_stream.findings._ranked_rows import RankedRows
@@ -31,9 +28,17 @@ from pff_stream.inputs import GraphInput
 from pff_stream.pipeline.cut import CarryOut, Ready, Tasks
 from pff_stream.plan.sizes import holds_names, merge_workers
 from pff_stream.report._pass import Formatter
-from pff_stream.report.blocks import Block, BlockTable, Group, Shape, blocks_of, shape_of
-from pff_stream.report.formats._lines import Lines
-from pff_stream.report.formats.lines import BUFFER_BYTES
+from pff_stream.report.blocks import (
+    WINDOW_BLOCKS,
+    Block,
+    BlockTable,
+    Filling,
+    Group,
+    Shape,
+    blocks_of,
+    shape_of,
+)
+from pff_stream.report.formats._lines import Lines, ViolationLines
 from pff_stream.report.run_table import RunTable
 from pff_stream.report.spooled import MergeOptions
 from pff_stream.report.terms import block_buffer_bytes
@@ -98,13 +103,14 @@ class Merging(Tasks):
         spooled: ToMerge,
         outputs: Sequence[BlockOutput],
         files: tuple[IO[bytes], str, str],
-        ranked: RankedFile | None,
+        order: RuleOrder | None,
     ) -> None:
         """`files`: temporary ones for the table and for merged groups, with nothing in them."""
         file = ready.rules.file
         self._n_workers = merge_workers(ready.plan.settings)
         in_chunks = [int(n) for n in file.source_chunks["rules"]]
-        shape, self._borders = shape_of(len(spooled.runs), self._n_workers, in_chunks, len(outputs))
+        n_files = sum(output.file is not None for output in outputs)
+        shape, self._borders = shape_of(len(spooled.runs), self._n_workers, in_chunks, n_files)
         self._chunk_ends = np.add.accumulate(in_chunks).tolist()
         self.shape: Shape = shape
         self.table = BlockTable(files[0].fileno(), shape, is_new=True)
@@ -118,6 +124,7 @@ class Merging(Tasks):
             shape=shape,
             outputs=tuple(outputs),
             options=spooled.options,
+            workers=self._n_workers,
         )
         self.job = Job(
             set_up=set_up,
@@ -125,14 +132,16 @@ class Merging(Tasks):
             workers=self._n_workers,
             preload=("pff_stream.work.merge",),
         )
-        self.window = 4 * self._n_workers
+        self.window = WINDOW_BLOCKS * self._n_workers
         self.n_units = file.rules
         self._examples = np.zeros(shape.n_stretches, np.uint64)
         self._spooled = np.zeros(shape.n_stretches, np.uint64)
+        self._most_violations = spooled.options.max_violations
+        self._filling = Filling([(one.buffer_bytes, one.has_violations) for one in outputs])
         self._again: deque[Block] = deque()
         self._left = 0
-        self._ranked = ranked
-        self._written: set[int] = set()
+        self._order = order
+        self._rows: dict[int, bytes] = {}
         self._n_whole = 0
         self.totals: Totals | None = None
         self.left_out = 0
@@ -144,22 +153,26 @@ class Merging(Tasks):
         yield from groups
         while self._left:
             yield NOT_YET
-        blocks = list(
-            blocks_of(
-                self._borders,
-                self._chunk_ends,
-                self._examples.tolist(),
-                self._spooled.tolist(),
-                PATIENCE_SECONDS,
-            )
-        )
-        self._left = len(blocks)
-        for block in blocks:
+        self._leave_out_cut()
+        for block in blocks_of(
+            self._borders,
+            self._chunk_ends,
+            self._examples.tolist(),
+            self._spooled.tolist(),
+            self._filling,
+            PATIENCE_SECONDS,
+        ):
             while self._again:
                 yield self._again.popleft()
+            self._left += 1
             yield block
         while self._left:
             yield self._again.popleft() if self._again else NOT_YET
+
+    def _leave_out_cut(self) -> None:
+        """What comes behind the last violation that is written makes no block longer."""
+        before = np.add.accumulate(self._examples) - self._examples
+        self._spooled[before >= np.uint64(self._most_violations)] = 0
 
     def split(self, task: Group | Block) -> Sequence[Group | Block]:
         """A block is as small as it gets."""
@@ -181,7 +194,8 @@ class Merging(Tasks):
                 answer.totals if self.totals is None else added(self.totals, answer.totals)
             )
             self.left_out += answer.left_out
-            self._written.add(task.number)
+            self._learn(task, answer)
+            self._rows[task.number] = answer.rows
             self._read_on()
             return answer.n_rules
         assert isinstance(answer, Stretches)
@@ -190,51 +204,26 @@ class Merging(Tasks):
         self._spooled += np.frombuffer(answer.spooled, np.uint64)
         return 0
 
+    def _learn(self, block: Block, answer: Written) -> None:
+        """Takes how long a block that is written has become."""
+        begins = self.table.begins[block.number : block.number + 2]
+        written = (begins[1] - begins[0]).tolist()
+        if self._order is not None:
+            written.append(len(answer.rows))
+        spooled = int(self._spooled[block.first : block.stop].sum())
+        self._filling.learn(answer.n_rules, spooled, written)
+
     def _read_on(self) -> None:
         """Puts rules in order as far as all blocks are written."""
-        before = self._n_whole
-        while self._n_whole in self._written:
-            self._written.remove(self._n_whole)
+        while self._n_whole in self._rows:
+            rows = self._rows.pop(self._n_whole)
             self._n_whole += 1
-        if self._ranked is not None and self._n_whole > before:
-            self._ranked.read_to(self.ends()[-1])
+            if self._order is not None:
+                self._order.read(rows)
 
     def ends(self) -> list[int]:
         """Where those blocks end in each output that were written, and all before them."""
         return [int(end) - 1 for end in self.table.begins[self._n_whole]]
-
-
-class RankedFile:
-    """Where workers write down the violated rules, for the order of rules."""
-
-    def __init__(self, order: RuleOrder, folder: str, stack: ExitStack) -> None:
-        self._file, name = stack.enter_context(temporary_file(folder))
-        self._order = order
-        self._at = 0
-        _pages.read_alone(self._file.fileno())
-        self.output = BlockOutput(
-            OutputFile(name),
-            f"temporary file in {folder}",
-            RankedRows,
-            block_buffer_bytes(RankedRows),
-            (order.kind,),
-        )
-
-    def read_to(self, end: int) -> None:
-        """Takes in what the next blocks have, which end there."""
-        self._order.read(self._pieces(end))
-
-    def _pieces(self, end: int) -> Iterator[bytes]:
-        """The bytes up to there; what was read leaves the page cache."""
-        while self._at < end:
-            n_bytes = min(BUFFER_BYTES, end - self._at)
-            with naming("the violated rules of a merge"):
-                piece = os.pread(self._file.fileno(), n_bytes, self._at)
-            if len(piece) < n_bytes:
-                raise DamagedResultsError("damaged results: the list of violated rules ends early")
-            _pages.drop(self._file.fileno(), self._at, n_bytes)
-            self._at += n_bytes
-            yield piece
 
 
 def by_workers(
@@ -250,17 +239,14 @@ def by_workers(
             output.lines.drain()
         begins = [output.file.written for output in shared]
         outputs = [_block_output(output) for output in shared]
-        ranked = None
         if order is not None:
-            ranked = RankedFile(order, ready.folder, stack)
-            outputs.append(ranked.output)
-            begins.append(0)
+            outputs.append(_rows_of(order))
         table = stack.enter_context(temporary_file(ready.folder))
         merged = stack.enter_context(temporary_file(ready.folder))[1]
-        merging = Merging(ready, spooled, outputs, (table[0], table[1], merged), ranked)
+        merging = Merging(ready, spooled, outputs, (table[0], table[1], merged), order)
         merging.table.begins[0] = [begin + 1 for begin in begins]
         carry_out(merging)
-        for output, end in zip(shared, merging.ends(), strict=False):
+        for output, end in zip(shared, merging.ends(), strict=True):
             output.file.took(end - output.file.written)
         if order is not None:
             order.end(merging.left_out)
@@ -272,7 +258,19 @@ def _block_output(output: SharedOutput) -> BlockOutput:
     name = output.file.shared_name()
     assert name is not None  # see `shared_outputs`
     lines = type(output.lines)
-    return BlockOutput(OutputFile(name), output.file.name, lines, block_buffer_bytes(lines))
+    return BlockOutput(
+        OutputFile(name),
+        output.file.name,
+        lines,
+        block_buffer_bytes(lines),
+        has_violations=issubclass(lines, ViolationLines),
+    )
+
+
+def _rows_of(order: RuleOrder) -> BlockOutput:
+    """The violated rules, for the order of rules."""
+    n_bytes = block_buffer_bytes(RankedRows)
+    return BlockOutput(None, "the violated rules", RankedRows, n_bytes, (order.kind,))
 
 
 @contextmanager

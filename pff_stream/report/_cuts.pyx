@@ -15,7 +15,7 @@ from pff_stream.report._runs cimport RunHeap
 from pff_stream.report._text cimport Sink, drain, put
 from pff_stream.words import counted
 
-SINK_BYTES = 1 << 18
+SINK_BYTES = 1 << 20
 
 
 cdef class RunCutter(RunHeap):
@@ -33,8 +33,8 @@ cdef class RunCutter(RunHeap):
         """Writes the run to `out`, and fills `begins`: for each border, where its rules begin in it.
 
         `borders` are ordinals of rules that rise, from 0 to the number of all rules. Adds to
-        `examples` and `spooled`, for each stretch between two borders, its examples, those of rules
-        in `withdrawn` left out, and bytes of records.
+        `examples` and `spooled`, for each stretch between two borders, its examples, and the bytes
+        that these are in records, those of rules in `withdrawn` left out.
         """
         cdef Py_ssize_t at = 0, n = borders.shape[0]
         cdef uint64_t source, written = 0
@@ -61,9 +61,9 @@ cdef class RunCutter(RunHeap):
                         f"{counted(borders[n - 1], 'rule')}"
                     )
                 size = RECORD_BYTES + self.header.payload_bytes
-                if not withdraws or source not in withdrawn:
+                if self.header.n_examples and (not withdraws or source not in withdrawn):
                     examples[at - 1] += self.header.n_examples
-                spooled[at - 1] += size
+                    spooled[at - 1] += self.header.payload_bytes
                 written += size
                 self.fetch()
                 put(&sink, <const char*>self.header, RECORD_BYTES)

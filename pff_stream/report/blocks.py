@@ -4,8 +4,8 @@ The runs of the spool are merged in groups first. A table in a file that all map
 lie, where each stretch of rules begins in each group, and where each block begins in each output:
 whoever has formatted a block knows from the one before it where it goes, and says where the next
 one does. So no output is written twice, and nothing passes through one process. Stretches are known
-before; blocks are some of them, as many as their results allow. Does not cover: who does it
-(`work.merge`, `pipeline.merging`), formatting.
+before; blocks are some of them, as many as fill the buffers of whoever formats them. Does not
+cover: who does it (`work.merge`, `pipeline.merging`), formatting.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from pff_stream.files.durable import naming
-from pff_stream.report._runs import FAN_IN
+from pff_stream.report._runs import FAN_IN, WINDOW_BYTES
 from pff_stream.report.records import RUN
 from pff_stream.report.run_table import RunTable
 
@@ -27,22 +27,31 @@ if TYPE_CHECKING:
 
 MOST_TABLE_BYTES = 16 << 20
 """Of where stretches begin in runs: with more runs there are fewer stretches."""
-PARTS = 4
+PARTS = 128
 """Stretches of a source chunk, where the table has room for them."""
-BLOCK_BYTES, LEAST_BLOCK_BYTES = 1 << 20, 256 << 10
-"""What a block may come to in one output, and what makes one of several source chunks."""
-RULE_BYTES, SPOOLED_SHARE = 64, 12
-"""About what a rule and its examples come to in an output: its text and a few numbers; and a
-multiple of its records, where four bytes stand for a name."""
-GROUPS = 4
+FULL_SHARE, LEAST_SHARE = 0.85, 0.25
+"""How full a block makes the buffer that it fills most, and from where on it rather ends with a
+source chunk: which block is larger than was expected is not known before it is written."""
+RULE_BYTES, SPOOLED_SHARE = 192, 24
+"""What is expected before any block is written: the line of a rule, and the violations by what is
+spooled of them, where four bytes stand for a name."""
+GROUPS = 2
 """Groups of runs for each worker, each of which becomes one run."""
-
-
-PIECE_BYTES = 256 << 10
-"""Of a block, written together; two of these are in the page cache, one of which leaves it."""
+WINDOW_BLOCKS = 4
+"""For each worker, begun or waiting to be."""
 PART_WINDOW_BYTES = 32 << 10
 """Read ahead of each group."""
+AHEAD_BYTES = 128 << 10
+"""Of what a block is made of, read ahead at most."""
+GROUP_WINDOWS_BYTES, GROUP_WINDOW_BYTES = 3 << 20, 64 << 10
+"""Read ahead of the runs of a group together, and of each of them at most."""
 _READ_RUNS = 1024
+
+
+def group_window_bytes(n_runs: int) -> int:
+    """Read ahead of each of so many runs that become one."""
+    fair = GROUP_WINDOWS_BYTES // max(1, n_runs)
+    return max(WINDOW_BYTES, min(GROUP_WINDOW_BYTES, fair & ~4095))
 
 
 class Shape(NamedTuple):
@@ -114,10 +123,15 @@ class BlockTable:
             offset += sum(run[3] for run in RUN.iter_unpack(self.runs(first, stop)))
         return found
 
+    def places_of(self, first: int, stop: int) -> list[tuple[int, int]]:
+        """Where the parts of the merged groups that some stretches have begin and end."""
+        places = zip(self.cuts[first].tolist(), self.cuts[stop].tolist(), strict=True)
+        return [(begin, end) for begin, end in places if begin < end]
+
     def parts_of(self, first: int, stop: int) -> bytes:
-        """The parts of the merged groups that some stretches have, packed as runs."""
-        parts = zip(self.cuts[first].tolist(), self.cuts[stop].tolist(), strict=True)
-        return b"".join(RUN.pack(0, 0, begin, end - begin) for begin, end in parts if begin < end)
+        """These parts, packed as runs."""
+        parts = self.places_of(first, stop)
+        return b"".join(RUN.pack(0, 0, begin, end - begin) for begin, end in parts)
 
 
 class Group(NamedTuple):
@@ -150,10 +164,11 @@ def shape_of(
     n_groups = min(n_runs, max(GROUPS * workers, -(-n_runs // FAN_IN)))
     most = max(1, MOST_TABLE_BYTES // (8 * max(1, n_groups)))
     borders = [0]
-    if PARTS * len(in_chunks) <= most:
+    parts = min(PARTS, most // max(1, len(in_chunks)))
+    if parts:
         for n in in_chunks:
-            borders += [borders[-1] + n * part // PARTS for part in range(1, PARTS)]
-            borders.append(borders[-PARTS] + n)
+            begin = borders[-1]
+            borders += [begin + n * part // parts for part in range(1, parts + 1)]
     else:
         at_once = -(-len(in_chunks) // most)
         for first in range(0, len(in_chunks), at_once):
@@ -161,31 +176,67 @@ def shape_of(
     return Shape(n_runs, n_groups, len(borders) - 1, n_outputs), borders
 
 
+class Filling:
+    """How full a block makes the buffers that outputs are formatted in, by what blocks came to."""
+
+    def __init__(self, buffers: Sequence[tuple[int, bool]]) -> None:
+        """`buffers`: the bytes of each, and whether violations go there, or lines by rule."""
+        self._buffers = buffers
+        self._written = [0] * len(buffers)
+        self._rules = self._spooled = 0
+        self._for_each()
+
+    def share(self, n_rules: int, spooled: int) -> float:
+        """Of the buffer that so many rules with so many bytes of violations fill most."""
+        return max(self._of_rule * n_rules, self._of_spooled * spooled)
+
+    def learn(self, n_rules: int, spooled: int, written: Sequence[int]) -> None:
+        """Takes what a block came to in each output."""
+        self._rules += n_rules
+        self._spooled += spooled
+        self._written = [sum(both) for both in zip(self._written, written, strict=True)]
+        self._for_each()
+
+    def _for_each(self) -> None:
+        """Shares that a rule and a byte of violations take."""
+        of_rule, of_spooled = [0.0], [0.0]
+        for (n_bytes, has_violations), written in zip(self._buffers, self._written, strict=True):
+            if has_violations:
+                each = written / self._spooled if self._spooled else SPOOLED_SHARE
+                of_spooled.append(each / n_bytes)
+            else:
+                each = written / self._rules if self._rules else RULE_BYTES
+                of_rule.append(each / n_bytes)
+        self._of_rule, self._of_spooled = max(of_rule), max(of_spooled)
+
+
 def blocks_of(
     borders: Sequence[int],
     chunk_ends: Sequence[int],
     examples: Sequence[int],
     spooled: Sequence[int],
+    filling: Filling,
     patience_seconds: float,
 ) -> Iterator[Block]:
-    """All blocks in order: whole source chunks, or less where they come to more than `BLOCK_BYTES`.
+    """All blocks in order, each of as many stretches as fill a buffer, or as end a source chunk.
 
-    `examples` and `spooled` are of the stretches.
+    `examples` and `spooled` are of the stretches. Each block is made when it is asked for, by what
+    is known then.
     """
     ends = set(chunk_ends)
-    estimates = [
-        RULE_BYTES * (borders[i + 1] - borders[i]) + SPOOLED_SHARE * spooled[i]
-        for i in range(len(spooled))
-    ]
+    n = len(spooled)
     number = first = before = 0
-    while first < len(estimates):
+    while first < n:
         stop, n_bytes, end = first, 0, first
-        while stop < len(estimates) and (n_bytes + estimates[stop] <= BLOCK_BYTES or stop == first):
-            n_bytes += estimates[stop]
+        while stop < n:
+            share = filling.share(borders[stop + 1] - borders[first], n_bytes + spooled[stop])
+            if share > FULL_SHARE and stop > first:
+                break
+            n_bytes += spooled[stop]
             stop += 1
             if borders[stop] in ends:
                 end = stop
-                if n_bytes >= LEAST_BLOCK_BYTES:
+                if share >= LEAST_SHARE:
                     break
         stop = end if end > first else stop
         yield Block(number, first, stop, before, patience_seconds)

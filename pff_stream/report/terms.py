@@ -6,7 +6,13 @@ from dataclasses import replace
 
 from pff_stream.report._cuts import SINK_BYTES
 from pff_stream.report._merge import merge_bytes
-from pff_stream.report.blocks import PART_WINDOW_BYTES, PIECE_BYTES, shape_of
+from pff_stream.report.blocks import (
+    AHEAD_BYTES,
+    PART_WINDOW_BYTES,
+    WINDOW_BLOCKS,
+    group_window_bytes,
+    shape_of,
+)
 from pff_stream.report.formats._lines import Lines, ViolationLines, kept_bytes
 from pff_stream.report.formats.lines import BUFFER_BYTES
 from pff_stream.report.run_table import KEPT_RUNS, table_bytes
@@ -29,6 +35,8 @@ SOURCE_CHUNKS = 2
 """A source chunk as read, and its texts."""
 VIOLATIONS_BLOCK_BYTES, LINES_BLOCK_BYTES = 3 << 19, 128 << 10
 """What a worker of a merge formats before it knows where that goes: violations, other lines."""
+ROWS_COPIES = 3
+"""Of a block's rows of violated rules: in the buffer, taken from it, and packed for the parent."""
 HEAD_NAMES_BYTES = 3 * 64 << 10
 """The names in a head. A record longer than a window of the merge is read whole: a buffer of a
 worker at most, which grows only where these do not fit."""
@@ -98,30 +106,42 @@ def blocks_terms(
     options = MergeOptions(
         fan_in=results.fan_in, max_record_bytes=results.buffer_bytes + HEAD_NAMES_BYTES
     )
-    n_lines = results.n_outputs + int(ranked)
-    shape = shape_of(results.n_runs, workers, [1] * rules.n_source_chunks, n_lines)[0]
+    chunks = [1] * rules.n_source_chunks
+    shape = shape_of(results.n_runs, workers, chunks, results.n_outputs)[0]
     parts = replace(options, window_bytes=PART_WINDOW_BYTES)
     merged = given("groups_merged", merge_bytes(shape.n_groups, parts))
-    cut = given("runs_merged", merge_bytes(-(-results.n_runs // max(1, shape.n_groups)), options))
-    cut += given("sink", SINK_BYTES)
-    chunks = SOURCE_CHUNKS * given("source_chunk", rules.source_chunk_bytes)
-    others = given("outputs", n_lines) * given("lines_block", LINES_BLOCK_BYTES)
-    blocks = given("violations_block", VIOLATIONS_BLOCK_BYTES) + others + kept_bytes()
+    n_cut = -(-results.n_runs // max(1, shape.n_groups))
+    cutting = replace(options, window_bytes=group_window_bytes(n_cut))
+    cut = given("runs_merged", merge_bytes(n_cut, cutting)) + given("sink", SINK_BYTES)
+    texts = SOURCE_CHUNKS * given("source_chunk", rules.source_chunk_bytes)
+    others = given("outputs", results.n_outputs) * given("lines_block", LINES_BLOCK_BYTES)
+    written = given("violations_block", VIOLATIONS_BLOCK_BYTES) + others
+    formatted = merged + texts + written + kept_bytes()
+    if ranked:
+        formatted += ROWS_COPIES * given("rows", LINES_BLOCK_BYTES)
     at_once = min(results.n_runs, results.fan_in)
     reading = given("runs_at_once", at_once) * (READ_PAGES * PAGE_BYTES)
-    piece = given("piece", PIECE_BYTES)
-    written = most(reading + OUTPUT_WINDOWS * piece, OUTPUT_WINDOWS * (piece + others))
+    ahead = 2 * given("read_ahead", AHEAD_BYTES)  # for this block and for the next one
     source = "index of the rule file, constants of the code"
+    rows = []
+    if ranked:
+        waiting = given("blocks", WINDOW_BLOCKS * workers) * given("rows", LINES_BLOCK_BYTES)
+        rows = [Term.of("rules to be put in order", waiting, "constants of the code", at_most=True)]
     return [
         *results.outputs,
+        *rows,
         # Runs are merged first, and then blocks are made.
-        Term.of("merge", most(cut, merged + chunks + blocks), source, at_most=True).for_each(
-            workers
-        ),
+        Term.of("merge", most(cut, formatted), source, at_most=True).for_each(workers),
         Term.of(
             "table of blocks", given("table", shape.n_bytes), "index of the rule file", group=KERNEL
         ),
-        Term.of("files being written", written, _DROPPED, group=KERNEL).for_each(workers),
+        # What is written has left the page cache before the next is.
+        Term.of(
+            "files being written",
+            most(reading + given("sink", SINK_BYTES), ahead + written),
+            _DROPPED,
+            group=KERNEL,
+        ).for_each(workers),
     ]
 
 

@@ -20,7 +20,15 @@ from pff_stream.files import _pages
 from pff_stream.files.durable import naming
 from pff_stream.report._cuts import RunCutter
 from pff_stream.report._merge import write_block
-from pff_stream.report.blocks import PART_WINDOW_BYTES, PIECE_BYTES, Block, BlockTable, Group, Shape
+from pff_stream.report.blocks import (
+    AHEAD_BYTES,
+    PART_WINDOW_BYTES,
+    Block,
+    BlockTable,
+    Group,
+    Shape,
+    group_window_bytes,
+)
 from pff_stream.report.run_table import PackedRuns
 from pff_stream.report.spooled import MergeOptions, Spooled
 from pff_stream.report.totals import Totals
@@ -40,13 +48,16 @@ LOOK_SECONDS = 0.0005
 class BlockOutput(NamedTuple):
     """An output of which each worker writes blocks."""
 
-    file: OutputFile
+    file: OutputFile | None
+    """None: its bytes come with the answer."""
     shown: str
     """What errors call it."""
     lines: Callable[..., Lines]
     """What formats it: made with a sink, the bytes of its buffer, and `arguments`."""
     buffer_bytes: int
     arguments: tuple[int, ...] = ()
+    has_violations: bool = False
+    """Whether these are what makes it long, or lines by rule."""
 
 
 class MergeArguments(NamedTuple):
@@ -61,6 +72,7 @@ class MergeArguments(NamedTuple):
     shape: Shape
     outputs: tuple[BlockOutput, ...]
     options: MergeOptions
+    workers: int
     share_bytes: int | None = None
     """See `WorkerArguments`."""
 
@@ -79,6 +91,8 @@ class Written(NamedTuple):
     left_out: int
     """Violated rules that are not in force."""
     n_rules: int
+    rows: bytes
+    """Of the output that has no file."""
 
 
 class NotItsTurnError(Exception):
@@ -124,7 +138,7 @@ class _Groups:
             [self._spool],
             PackedRuns(table.runs(group.first, group.stop)),
             fan_in=options.fan_in,
-            window_bytes=options.window_bytes,
+            window_bytes=group_window_bytes(group.stop - group.first),
             max_record_bytes=options.max_record_bytes,
             temporary_dir=options.temporary_dir,
         )
@@ -145,35 +159,50 @@ class _Blocks:
         self._graph = attach(told.graph.name, told.graph.shown)
         self._rules = RuleFile(told.rules.name)
         self._chunk_ends = np.add.accumulate(self._rules.source_chunks["rules"], dtype=np.uint64)
-        self._chunk = bytearray(self._rules.max_source_chunk_bytes)
+        self._room = bytearray(self._rules.max_source_chunk_bytes)
+        self._chunk: tuple[int, SourceChunk | None] = (0, None)
         self._table, self._turn = table, turn
+        self._ahead = told.workers
         self._merged = os.open(told.merged.name, os.O_RDONLY | os.O_CLOEXEC)
         self._options = replace(told.options, window_bytes=PART_WINDOW_BYTES)
-        self._places = [_Place(one.file, one.shown, turn) for one in told.outputs]
-        self._lines = [
-            one.lines(place, one.buffer_bytes, *one.arguments)
-            for one, place in zip(told.outputs, self._places, strict=True)
-        ]
+        self._rows = _Rows()
+        self._in_files: list[tuple[_Place, Lines]] = []
+        self._lines: list[Lines] = []
+        for one in told.outputs:
+            place = None if one.file is None else _Place(one.file, one.shown, turn)
+            lines = one.lines(place or self._rows, one.buffer_bytes, *one.arguments)
+            self._lines.append(lines)
+            if place is not None:
+                self._in_files.append((place, lines))
 
     def write(self, block: Block) -> Written | None:
         """Formats a block and writes it; None where its turn did not come."""
         self._turn.begin(block)
-        for number, place in enumerate(self._places):
+        self._read_ahead(block)
+        for number, (place, _) in enumerate(self._in_files):
             place.begin(number=number)
         try:
             totals = self._formatted(block)
-            pairs = zip(self._places, self._lines, strict=True)
-            self._turn.hand_on([place.written + lines.held for place, lines in pairs])
+            self._turn.hand_on([place.written + lines.held for place, lines in self._in_files])
             for lines in self._lines:
                 lines.drain()
             first, stop = self._table.borders[[block.first, block.stop]]
             left_out = sum(lines.left_out for lines in self._lines)
-            return Written(totals, left_out, int(stop - first))
+            return Written(totals, left_out, int(stop - first), self._rows.taken())
         except NotItsTurnError:
             return None
         finally:
             for lines in self._lines:
                 lines.discard()
+            self._rows.taken()
+
+    def _read_ahead(self, block: Block) -> None:
+        """Has the system read what a next block is likely to be of, while others are formatted."""
+        length, n = block.stop - block.first, self._table.shape.n_stretches
+        first, stop = (min(n, block.stop + at * length) for at in (self._ahead - 1, self._ahead))
+        parts = self._table.places_of(first, stop)
+        for begin, end in parts:
+            _pages.read_ahead(self._merged, begin, min(end - begin, AHEAD_BYTES // len(parts)))
 
     def _formatted(self, block: Block) -> Totals:
         first, stop = (int(self._table.borders[at]) for at in (block.first, block.stop))
@@ -190,10 +219,14 @@ class _Blocks:
         return write_block(spooled, self._lines, replace(self._options, max_violations=left))
 
     def _chunks(self, first: int, stop: int) -> Iterator[SourceChunk]:
-        """The source chunks that have these rules."""
+        """The source chunks that have these rules; the next block mostly begins in the last one."""
         index = int(np.searchsorted(self._chunk_ends, first, "right"))
         while first < stop:
-            yield self._rules.read_source_chunk(index, self._chunk)
+            at, chunk = self._chunk
+            if chunk is None or at != index:
+                chunk = self._rules.read_source_chunk(index, self._room)
+                self._chunk = index, chunk
+            yield chunk
             first = int(self._chunk_ends[index])
             index += 1
 
@@ -233,6 +266,22 @@ class _Turn:
         self._progress.tick()
 
 
+class _Rows:
+    """Takes bytes that go with the answer."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def write(self, view: memoryview, /) -> None:
+        """Takes them."""
+        self._pieces.append(bytes(view))
+
+    def taken(self) -> bytes:
+        """All that came since the last time."""
+        pieces, self._pieces = self._pieces, []
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
 class _Place:
     """Takes the bytes of a block and writes them where they go."""
 
@@ -252,22 +301,21 @@ class _Place:
         self._at, self._number, self.written = at, number, 0
 
     def write(self, view: memoryview, /) -> None:
-        """Writes all of it; what was written before leaves the page cache."""
+        """Writes all of it; first what was written before leaves the page cache.
+
+        That has been written back while this was formatted.
+        """
         if self._at < 0:
             self._at = self._turn.begins()[self._number]
-        for begin in range(0, len(view), PIECE_BYTES):
-            self._write(view[begin : begin + PIECE_BYTES])
-        self.written += len(view)
-        self._turn.moved()
-
-    def _write(self, rest: memoryview) -> None:
-        begin, length = self._at, len(rest)
+        before, self._before = self._before, (self._at, len(view))
+        if before[1]:
+            _pages.drop(self._descriptor, *before)
+        rest = view
         with naming(self._shown):
             while len(rest):
                 n = os.pwrite(self._descriptor, rest, self._at)
                 self._at += n
                 rest = rest[n:]
-        _pages.start_writing(self._descriptor, begin, length)
-        before, self._before = self._before, (begin, length)
-        if before[1]:
-            _pages.drop(self._descriptor, *before)
+        _pages.start_writing(self._descriptor, *self._before)
+        self.written += len(view)
+        self._turn.moved()

@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from pff_stream.report._cuts import RunCutter
 from pff_stream.report._merge import write_block, write_results
 from pff_stream.report.blocks import (
-    BLOCK_BYTES,
-    RULE_BYTES,
-    SPOOLED_SHARE,
+    FULL_SHARE,
     BlockTable,
+    Filling,
     blocks_of,
     shape_of,
 )
@@ -151,13 +150,36 @@ def test_blocks_have_all_rules_once(in_chunks: list[int], n_runs: int, spooled: 
     assert len(borders) == shape.n_stretches + 1
     n_bytes = [spooled[at % len(spooled)] for at in range(shape.n_stretches)]
     ends = np.cumsum(in_chunks).tolist()
-    blocks = list(blocks_of(borders, ends, [1] * shape.n_stretches, n_bytes, 1.0))
+    filling = Filling([(1 << 20, True), (1 << 17, False)])
+    blocks = list(blocks_of(borders, ends, [1] * shape.n_stretches, n_bytes, filling, 1.0))
     assert [block.number for block in blocks] == list(range(len(blocks)))
     at = 0
     for block in blocks:
         assert (block.first, block.examples_before) == (at, at) and block.stop > at
         at = block.stop
-        estimate = RULE_BYTES * (borders[block.stop] - borders[block.first])
-        estimate += SPOOLED_SHARE * sum(n_bytes[block.first : block.stop])
-        assert estimate <= BLOCK_BYTES or block.stop == block.first + 1
+        n_rules = borders[block.stop] - borders[block.first]
+        share = filling.share(n_rules, sum(n_bytes[block.first : block.stop]))
+        assert share <= FULL_SHARE or block.stop == block.first + 1
     assert at == shape.n_stretches
+
+
+@given(
+    each=st.tuples(st.integers(1, 400), st.integers(1, 500)),
+    spooled=st.lists(st.integers(0, 2000), min_size=512, max_size=512),
+)
+def test_blocks_fit_their_buffers(each: tuple[int, int], spooled: list[int]) -> None:
+    """However long the lines of an input are: what blocks came to says how long the next may be."""
+    of_violations, of_rule = each
+    buffers = (1 << 20, True), (1 << 17, False)
+    filling = Filling(buffers)
+    borders = [20 * at for at in range(len(spooled) + 1)]
+    made = blocks_of(borders, [borders[-1]], [1] * len(spooled), spooled, filling, 1.0)
+    for block in made:
+        n_rules, n_bytes = 20 * (block.stop - block.first), sum(spooled[block.first : block.stop])
+        written = of_violations * n_bytes, of_rule * n_rules
+        full = max(one / room for one, (room, _) in zip(written, buffers, strict=True))
+        assert block.number == 0 or full <= 1 or block.stop == block.first + 1
+        if block.number and block.stop < len(spooled):
+            more = filling.share(n_rules + 20, n_bytes + spooled[block.stop])
+            assert more > FULL_SHARE, "it could have been longer"
+        filling.learn(n_rules, n_bytes, written)
