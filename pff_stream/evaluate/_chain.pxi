@@ -252,14 +252,15 @@ cdef void count_narrow(
 
     The last step of `chain` is that of the first; more than one share two steps under object identity.
     """
-    cdef int64_t n, n_middle, row
-    cdef uint32_t i
+    cdef int64_t n, n_middle, i
     cdef int last
     cdef int32_t source
     for last in range(n_lasts):
         open_last(&lasts[last])
         lasts[last].by_ends = n_lasts == 1 and lasts[last].n_at_end > 1
-    for i in range(chain.steps[0].n_keys):
+    for i in range(
+        part_begin(scratch, chain.steps[0].n_keys), part_end(scratch, chain.steps[0].n_keys)
+    ):
         source = chain.steps[0].keys[i]
         if n_lasts == 1:
             n = list_chain_row(scratch, chain, source)

@@ -82,6 +82,7 @@ cdef class Counter:
         self.work.rows = graph.rows
         self.work.n_entities = graph.n_entities
         self.scratch.distinct = semantics == "object-identity"
+        self.scratch.n_parts = 1
         self.scratch.progress = &self.own_progress
         if progress is not None:
             self.progress_view = progress
@@ -330,6 +331,8 @@ cdef class Counter:
                 else:
                     self._count_zero_rule(rule)
                     self.unknown[rule] = self.predictions[rule] - self._decided_of_zero_rule(rule)
+                    if self.scratch.part:     # the first has all: they are found at once
+                        self.predictions[rule] = self.support[rule] = self.unknown[rule] = 0
             return 0
         reason = self.resolve_body(columns, n_atoms, &body)
         if self.bounds_work and (
@@ -352,6 +355,8 @@ cdef class Counter:
                 self._count_pairs(&body, head.left, head.right, rule, last)
             elif head.left >= 0 or head.right >= 0:
                 self._count_values(&body, max(head.left, head.right), rule, last)
+            elif self.scratch.part:
+                self.predictions[rule] = 0
             else:
                 self._count_ground(&body, rule)
         return 0
@@ -441,9 +446,12 @@ cdef class Counter:
         members = find_members(&self.scratch, self.graph.rows, body, variable)
         if not members.shared and not self.scratch.distinct:
             start_search(&self.search, body, -1, -1)
-            plan_steps(&self.search)
-            members.n = list_values(&self.search, variable)
+            members.n = self._list_values(body, variable)
             members.shared = True
+        elif members.shared and self.scratch.part:
+            forget_members(&self.scratch, &members)
+            members.n = 0                     # as above
+            next_epoch(&self.scratch)
         for rule in range(first, last):
             head = &self.heads[rule]
             if self.predictions[rule] != UNCOUNTED or not (
@@ -453,8 +461,7 @@ cdef class Counter:
                 continue
             if not members.shared:
                 start_search(&self.search, body, head.left_entity, head.right_entity)
-                plan_steps(&self.search)
-                self.predictions[rule] = list_values(&self.search, variable)
+                self.predictions[rule] = self._list_values(body, variable)
                 self._count_listed(rule)
                 continue
             constant = max(head.left_entity, head.right_entity)
@@ -481,6 +488,31 @@ cdef class Counter:
         if members.shared:
             forget_members(&self.scratch, &members)
         return 0
+
+    cdef int64_t _list_values(self, const Body* body, int32_t variable) noexcept nogil:
+        """Stamps and lists the values of a variable in groundings; of a part, some of those."""
+        cdef Search* search = &self.search
+        cdef Domain domain
+        cdef int64_t i, n = 0
+        if self.scratch.n_parts == 1:
+            plan_steps(search)
+            return list_values(search, variable)
+        next_epoch(&self.scratch)
+        domain = domain_of(search, variable)
+        for i in range(
+            part_begin(&self.scratch, domain.n_items), part_end(&self.scratch, domain.n_items)
+        ):
+            if not admissible(search, variable, domain.items[i]):
+                continue
+            search.binding[variable] = domain.items[i]
+            if search.n_steps == 0:
+                plan_steps(search)
+            if exists(search):
+                self.scratch.stamp[domain.items[i]] = self.scratch.epoch
+                self.scratch.near[n] = domain.items[i]
+                n += 1
+            search.binding[variable] = -1
+        return n
 
     cdef void _count_listed(self, Py_ssize_t rule) noexcept nogil:
         """Of the values that a search has just listed, those that are known, and not decided."""
@@ -670,12 +702,14 @@ cdef class Counter:
         cdef const CSR* rows
         start_search(&self.search, body, -1, -1)
         domain = domain_of(&self.search, source)
-        for i in range(domain.n_items):
+        for i in range(
+            part_begin(&self.scratch, domain.n_items), part_end(&self.scratch, domain.n_items)
+        ):
             goes_on(&self.scratch, domain.items[i])
             if not admissible(&self.search, source, domain.items[i]):
                 continue
             self.search.binding[source] = domain.items[i]
-            if i == 0 or self.search.n_steps == 0:
+            if self.search.n_steps == 0:
                 plan_steps(&self.search)
             n = list_values(&self.search, end)
             total += n

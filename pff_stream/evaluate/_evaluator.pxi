@@ -29,6 +29,7 @@ from pff_stream.triples._graph cimport CSR, find_row
 
 cdef enum:
     SORTING = 16                  # what sorting an item costs, in items that are looked at
+    N_TOLD = 5                    # numbers of a rule that is counted in parts
 
 
 def chunk_room_bytes(uint64_t n_names, uint64_t n_atoms, uint64_t n_rules):
@@ -80,14 +81,16 @@ cdef class Evaluator(Counter):
             self.order_room = n_rules
 
     def evaluate(
-        self, chunk, Py_ssize_t start, Py_ssize_t stop, flush, uint8_t skipped=0
+        self, chunk, Py_ssize_t start, Py_ssize_t stop, flush, uint8_t skipped=0,
+        const int64_t[:, ::1] counts=None
     ):
         """Evaluates rules `start` to `stop` of a chunk and hands out their result records.
 
         `chunk` has the columns of a rule file's chunk as contiguous arrays (checked by its reader);
         rules that have a flag of `skipped` are left out; `flush(memoryview)` is called with each
         full buffer and with the rest: each is a run of records in source order. Returns the
-        (predictions, support) of the rules written, summed.
+        (predictions, support) of the rules written, summed. `counts` are those of the rules, where
+        they are counted already: the sums of what `count_part` gives of all parts.
 
         Longer than a screen: the views of the chunk must live as long as the pointers into them.
         """
@@ -121,6 +124,11 @@ cdef class Evaluator(Counter):
             body_of(&rules, rule, &n_atoms)
             longest = max(longest, n_atoms)
         self.reserve_body(longest)
+        self.given = NULL
+        if counts is not None:
+            if counts.shape[0] != rules.n_rules or counts.shape[1] != N_TOLD:
+                raise ValueError(f"counts of {counts.shape[0]} rules, expected {rules.n_rules}")
+            self.given = &counts[0, 0]
         results.names = &names[0] if names.shape[0] else NULL
         results.name_ends = &name_ends[0] if n_names else NULL
         results.flush = flush
@@ -150,7 +158,24 @@ cdef class Evaluator(Counter):
 
     cdef int take_rules(self, const RuleRange* rules, Py_ssize_t n_written) except -1 nogil:
         """Counts all rules, then writes them in source order."""
-        cdef Py_ssize_t rule = 0, first, i
+        cdef Py_ssize_t rule, i
+        cdef const int32_t* columns
+        cdef int n_atoms
+        if self.given != NULL:
+            self._take_counts(rules.n_rules)
+        else:
+            self._count_rules(rules)
+        if self.told != NULL:
+            self._tell_counts(rules.n_rules)
+            return 0
+        for i in range(n_written):
+            rule = self.order[i]
+            columns = body_of(rules, rule, &n_atoms)
+            self.write_rule(rule, rules.sources[rule], columns, n_atoms)
+        return 0
+
+    cdef int _count_rules(self, const RuleRange* rules) except -1 nogil:
+        cdef Py_ssize_t rule = 0, first
         cdef const int32_t* columns
         cdef int n_atoms
         self.n_held = self.n_chain_heads = 0
@@ -163,11 +188,51 @@ cdef class Evaluator(Counter):
             self.count_body(columns, n_atoms, first, rule)
         self.count_held()
         self.holds = False
-        for i in range(n_written):
-            rule = self.order[i]
-            columns = body_of(rules, rule, &n_atoms)
-            self.write_rule(rule, rules.sources[rule], columns, n_atoms)
         return 0
+
+    cdef void _take_counts(self, Py_ssize_t n_rules) noexcept nogil:
+        cdef Py_ssize_t rule
+        for rule in range(n_rules):
+            self.predictions[rule] = self.given[N_TOLD * rule]
+            self.support[rule] = self.given[N_TOLD * rule + 1]
+            self.unknown[rule] = self.given[N_TOLD * rule + 2]
+            self.outcomes[rule] = <uint8_t>self.given[N_TOLD * rule + 3]
+            self.reasons[rule] = <uint8_t>self.given[N_TOLD * rule + 4]
+
+    cdef void _tell_counts(self, Py_ssize_t n_rules) noexcept nogil:
+        cdef Py_ssize_t rule
+        for rule in range(n_rules):
+            self.told[N_TOLD * rule] = self.predictions[rule]
+            self.told[N_TOLD * rule + 1] = self.support[rule]
+            self.told[N_TOLD * rule + 2] = self.unknown[rule]
+            self.told[N_TOLD * rule + 3] = self.outcomes[rule]
+            self.told[N_TOLD * rule + 4] = self.reasons[rule]
+
+    def count_part(
+        self, chunk, Py_ssize_t start, Py_ssize_t stop, uint32_t part, uint32_t n_parts
+    ):
+        """Counts of rules `start` to `stop` by one of `n_parts` of the sources of their bodies.
+
+        A source is what groundings begin with, mostly an entity of the head. Of each rule: int64
+        predictions, support, unknown, which add up over all parts, outcome so far and reason,
+        which are the same in each. Nothing is written.
+        """
+        import numpy as np
+
+        counts = np.zeros((max(0, stop - start), N_TOLD), np.int64)
+        cdef int64_t[:, ::1] told = counts
+        if not 0 <= part < n_parts:
+            raise ValueError(f"part {part} of {n_parts}")
+        if stop <= start:
+            return counts
+        self.scratch.part, self.scratch.n_parts = part, n_parts
+        self.told = &told[0, 0]
+        try:
+            self.evaluate(chunk, start, stop, None)
+        finally:
+            self.told = NULL
+            self.scratch.part, self.scratch.n_parts = 0, 1
+        return counts
 
     # --- names ---------------------------------------------------------------------------------
 

@@ -77,6 +77,8 @@ cdef struct Scratch:
     uint64_t edges                # edges touched, for the benchmarks
     const CSR* met[2]             # the first two steps of the last chain whose way was chosen
     Meeting meeting               # of these two
+    uint32_t part                 # of the sources of each body only this part is counted
+    uint32_t n_parts              # of so many
     bint wide                     # whether what follows is there
     pff_level levels[3]
     int32_t* sources              # of a chain, in the order in which they are taken
@@ -106,6 +108,16 @@ cdef inline void goes_on(const Scratch* scratch, int32_t entity) noexcept nogil:
     """Says which entity of an ascending list is next."""
     if scratch.follow != NULL:
         scratch.follow(scratch.follower, entity)
+
+
+cdef inline int64_t part_begin(const Scratch* scratch, int64_t n) noexcept nogil:
+    """The first of `n` sources that is counted."""
+    return n * scratch.part // scratch.n_parts
+
+
+cdef inline int64_t part_end(const Scratch* scratch, int64_t n) noexcept nogil:
+    """Behind the last of `n` sources that is counted."""
+    return n * (scratch.part + 1) // scratch.n_parts
 
 
 cdef inline int32_t entity_of(int32_t term) noexcept nogil:
@@ -317,6 +329,7 @@ cdef class Counter:
     cdef void _count_zero_rule(self, Py_ssize_t rule) noexcept nogil
     cdef int64_t _decided_of_zero_rule(self, Py_ssize_t rule) noexcept nogil
     cdef void _count_ground(self, Body* body, Py_ssize_t rule) noexcept nogil
+    cdef int64_t _list_values(self, const Body* body, int32_t variable) noexcept nogil
     cdef int _count_values(
         self, Body* body, int32_t variable, Py_ssize_t first, Py_ssize_t last
     ) except -1 nogil
@@ -397,6 +410,8 @@ cdef class Evaluator(Counter):
     cdef uint32_t* order          # the rules to write, by source, and room to sort them
     cdef uint32_t* spare
     cdef size_t order_room
+    cdef const int64_t* given     # counts of the rules at hand by another; NULL: they are counted
+    cdef int64_t* told            # where counts go in place of records; NULL: nowhere
 
     cdef void list_at_most(self, int64_t n) noexcept
     cdef bint sorts_results(self)
@@ -408,6 +423,9 @@ cdef class Evaluator(Counter):
         self, const unsigned char* names, const uint32_t* ends, const uint64_t* hashes, int n
     ) except -1 nogil
     cdef int take_rules(self, const RuleRange* rules, Py_ssize_t n_written) except -1 nogil
+    cdef int _count_rules(self, const RuleRange* rules) except -1 nogil
+    cdef void _take_counts(self, Py_ssize_t n_rules) noexcept nogil
+    cdef void _tell_counts(self, Py_ssize_t n_rules) noexcept nogil
     cdef int write_rule(
         self, Py_ssize_t rule, uint64_t source, const int32_t* columns, int n_atoms
     ) except -1 nogil

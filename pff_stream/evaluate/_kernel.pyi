@@ -83,7 +83,11 @@ class Evaluator(Counter):
         stop: int,
         flush: Callable[[memoryview], object],
         skipped: int = ...,
+        counts: NDArray[np.int64] | None = ...,
     ) -> tuple[int, int]: ...
+    def count_part(
+        self, chunk: Columns, start: int, stop: int, part: int, n_parts: int
+    ) -> NDArray[np.int64]: ...
 
 class TableCounter(Evaluator):
     n_violated: int

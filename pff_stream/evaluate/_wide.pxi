@@ -109,7 +109,8 @@ cdef void count_wide(
 ) noexcept nogil:
     """Counts chains that share all steps but the last, whose own stands in `lasts`."""
     cdef const int32_t* sources
-    cdef int64_t n_sources = chain.steps[0].n_keys, start = 0, n
+    cdef int64_t n_sources = part_end(scratch, chain.steps[0].n_keys)
+    cdef int64_t start = part_begin(scratch, chain.steps[0].n_keys), n
     cdef bint counted = False
     cdef pff_level* here
     cdef pff_level* ends

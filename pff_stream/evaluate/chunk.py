@@ -33,14 +33,21 @@ Flush = Callable[[memoryview], object]
 
 
 def evaluate_rules(
-    evaluator: Evaluator, graph: GraphView, chunk: RuleChunk, start: int, stop: int, flush: Flush
+    evaluator: Evaluator,
+    graph: GraphView,
+    chunk: RuleChunk,
+    start: int,
+    stop: int,
+    flush: Flush,
+    counts: NDArray[np.int64] | None = None,
 ) -> None:
     """Evaluates rules `start` to `stop` (places in the chunk) and hands each run to `flush`.
 
-    Every rule of the range is in exactly one run; a run is sorted by source ordinal.
+    Every rule of the range is in exactly one run; a run is sorted by source ordinal. `counts`: where
+    they are counted already.
     """
     doubtful = doubtful_flags(graph)
-    evaluator.evaluate(chunk, start, stop, flush, doubtful)
+    evaluator.evaluate(chunk, start, stop, flush, doubtful, counts)
     _evaluate_doubtful(evaluator, graph, (chunk, start, stop), doubtful, flush)
 
 
