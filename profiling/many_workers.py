@@ -2,83 +2,154 @@
 
     python -m profiling.many_workers RULES.pffr GRAPH.pffg [--workers 2,4,16,64,256]
 
-Measured here, in CPU time: reading and evaluating each task, one by one, in this process; each
-look; starting workers by fork, and what a task takes this side of the pool. Then workers are
-simulated: all are started one after the other, each task is sent, and its answer taken in, by one
-process that does one thing at a time; a worker is idle until it has its next task. In turn with the
-chunks in the order of the file, as without a first look. The last column is without start and pool.
+Measured here, all in CPU time: reading and evaluating each task, one by one, in this process; each
+look; cutting the tasks; of the pool, by each start method, what this process does once, for each
+worker and for each task, and what a worker does until it is set up and for each task. Reckoned:
+workers that are forked are there after as many copies, one after another, as it takes to double
+them; spawned ones are started one after another, and come up side by side. Then tasks are sent, and
+their answers taken in, by one process that does one thing at a time; what is written of a body that
+was counted in parts waits for the last of them. A worker is idle until it has its next task. The
+first columns are for the chunks in the order of the file, the last one without start and pool.
 """
 
 from __future__ import annotations
 
 import argparse
 import heapq
+import math
+import os
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from pff_stream.evaluate._kernel import Evaluator
 from pff_stream.evaluate.chunk import evaluate_rules
+from pff_stream.evaluate.options import EvaluatorOptions
 from pff_stream.execute.executors import executor_named
+from pff_stream.execute.files import InputFile, OutputFile
 from pff_stream.execute.job import Job
-from pff_stream.execute.pool import Pool
+from pff_stream.execute.pool import Completed, Pool
 from pff_stream.execute.queue import NotYet
 from pff_stream.pipeline.first_look import FirstLook
 from pff_stream.rules.file import RuleFile
+from pff_stream.rules.sizes import RuleSizes
+from pff_stream.rules.terms import decoding
 from pff_stream.triples.graph import attach
-from pff_stream.work.look import Look, pieces_of
-from pff_stream.work.task import Task, whole_chunks
+from pff_stream.work.look import Look, Pieces, pieces_of
+from pff_stream.work.rules import counts_of
+from pff_stream.work.task import (
+    RESULT_BYTES,
+    Answer,
+    Part,
+    Task,
+    WorkerArguments,
+    whole_chunks,
+)
+from profiling.idle_worker import worker
 
 STARTED, DISPATCHED = 32, 4000
 RUNS = 3
+METHODS = ("fork", "forkserver", "spawn")
 
 
 class Costs(NamedTuple):
-    """What is measured of the pool, in seconds."""
+    """What is measured of the pool, in seconds of CPU time."""
 
-    first: float
-    """Before the first worker is there."""
-    worker: float
-    """For each."""
-    task: float
-    """This side of the pool, half of it before the task is sent."""
+    method: str
+    first: float = 0.0
+    """This side, before the first worker is there."""
+    worker: float = 0.0
+    """This side, for each."""
+    task: float = 0.0
+    """This side, half of it before the task is sent."""
+    birth: float = 0.0
+    """Of a worker, from when it is copied or started until it sets up, with copies that it made."""
+    set_up: float = 0.0
+    """Of a worker, until it takes tasks."""
+    echo: float = 0.0
+    """Of a worker, for each task beside what it is about."""
+
+    def up(self, workers: int) -> list[float]:
+        """When each of so many is there."""
+        opened = self.first + self.worker * workers
+        if self.method == "spawn":
+            one_by_one = (self.first + self.worker * (n + 1) for n in range(workers))
+            return [at + self.birth + self.set_up for at in one_by_one]
+        copies = math.ceil(math.log2(workers)) + 1
+        return [opened + self.birth * copies + self.set_up] * workers
 
 
-class Dealt(NamedTuple):
-    """What a simulation comes to."""
+def pool_seconds(
+    method: str, workers: int, tasks: int, told: WorkerArguments | None = None
+) -> tuple[float, list[tuple[float, ...]]]:
+    """CPU time of this process for so many workers, and what they tell for tasks of nothing."""
+    began = time.process_time()
+    job = Job(
+        set_up=worker,
+        arguments=(told,),
+        workers=workers,
+        preload=("profiling.idle_worker",),
+        starts_together=True,
+    )
+    crew = executor_named(method).crew(job)
+    with Pool(crew, window=4 * workers, split=lambda task: ()) as pool:
+        results = pool.imap_unordered(range(tasks))
+        found = [one.answer for one in results if isinstance(one, Completed)]
+    return time.process_time() - began, found
+
+
+def pool_costs(method: str, told: WorkerArguments) -> Costs:
+    """Medians of a few runs; of a task, where as many workers wait as are started."""
+
+    def median(workers: int, tasks: int) -> float:
+        return statistics.median(pool_seconds(method, workers, tasks)[0] for _ in range(RUNS))
+
+    one, many, long = median(1, 1), median(STARTED, STARTED), median(STARTED, DISPATCHED)
+    task = (long - many) / (DISPATCHED - STARTED)
+    each = (many - one) / (STARTED - 1) - task
+    births = [one[0] for one in pool_seconds(method, STARTED, STARTED)[1]]
+    echoes = [one[2] - one[1] for one in pool_seconds(method, 1, DISPATCHED)[1]]
+    set_ups = [one[1] - one[0] for _ in range(RUNS) for one in pool_seconds(method, 1, 1, told)[1]]
+    return Costs(
+        method,
+        first=max(0.0, one - each - task),
+        worker=each,
+        task=task,
+        birth=statistics.mean(births),
+        set_up=statistics.median(set_ups),
+        echo=max(echoes) / DISPATCHED,
+    )
+
+
+def told_of(file: RuleFile, rules: str, graph: str) -> WorkerArguments:
+    """What a worker of a run over these is told, but for its fence."""
+    sizes = RuleSizes.of(file)
+    return WorkerArguments(
+        graph=InputFile(graph, 0, "", graph),
+        rules=InputFile(rules, 0, "", rules),
+        spool=OutputFile(os.devnull),
+        semantics=file.semantics,
+        wide=True,
+        options=EvaluatorOptions(),
+        n_rules=file.rules,
+        max_body_atoms=file.max_body_atoms,
+        buffer_bytes=RESULT_BYTES,
+        chunk_bytes=sizes.chunk_bytes,
+        chunk_counts=sizes.chunk_counts,
+        room_bytes=decoding(sizes, 1).value,
+    )
+
+
+class Timed(NamedTuple):
+    """A task and what it takes in a worker, in seconds."""
 
     seconds: float
-    """From before the first start to the last answer."""
-    idle: float
-    """Share of all workers' time in which they have nothing to do, from when all are there."""
-
-
-def nothing(progress: object) -> Callable[[Any], Any]:
-    """The set-up of workers that do nothing."""
-    return lambda task: task
-
-
-def pool_seconds(workers: int, tasks: int) -> float:
-    """CPU time of this process for so many workers and tasks that do nothing."""
-    began = time.process_time()
-    job = Job(set_up=nothing, workers=workers)
-    crew = executor_named("fork").crew(job)
-    with Pool(crew, window=4 * workers, split=lambda task: ()) as pool:
-        for _ in pool.imap_unordered(range(tasks)):
-            pass
-        return time.process_time() - began
-
-
-def pool_costs() -> Costs:
-    """Medians of a few runs."""
-    one, many, long = (
-        statistics.median(pool_seconds(*sizes) for _ in range(RUNS))
-        for sizes in ((1, 1), (STARTED, STARTED), (1, DISPATCHED))
-    )
-    task = (long - one) / (DISPATCHED - 1)
-    worker = (many - one) / (STARTED - 1) - task
-    return Costs(max(0.0, one - worker - task), worker, task)
+    body: tuple[int, int, int] | None = None
+    """Of a part, and of what is written when all parts are there: the rules."""
+    is_part: bool = False
 
 
 class Measured:
@@ -87,74 +158,134 @@ class Measured:
     def __init__(self, file: RuleFile, graph: Any) -> None:
         self.file, self._graph = file, graph
         self._evaluator = Evaluator(graph, file.semantics, wide=True)
-        self._pieces = [self._look(chunk) for chunk in range(len(file.chunks))]
-        self.looks = [seconds for _, seconds in self._pieces]
+        self._looks = [self._look(chunk) for chunk in range(len(file.chunks))]
+        self.look_seconds = sum(seconds for _, seconds in self._looks)
 
-    def _look(self, chunk: int) -> tuple[Any, float]:
+    def _look(self, chunk: int) -> tuple[Pieces, float]:
         began = time.thread_time()
         pieces = pieces_of(self._graph, self.file.read_chunk(chunk))
         return pieces, time.thread_time() - began
 
-    def seconds(self, task: Task) -> float:
-        """What a task takes in a worker."""
+    def done(self, task: Task) -> Timed:
+        """Has a task done, as by a worker that has another chunk."""
         began = time.thread_time()
         chunk = self.file.read_chunk(task.chunk)
-        evaluate_rules(self._evaluator, self._graph, chunk, task.start, task.stop, lambda run: None)
-        return time.thread_time() - began
+        counts, ranges = counts_of(task), (task.start, task.stop)
+        evaluate_rules(self._evaluator, self._graph, chunk, *ranges, lambda run: None, counts)
+        return Timed(time.thread_time() - began, task[:3] if task.counts else None)
 
-    def tasks(self, workers: int) -> tuple[list[float], list[float]]:
-        """Looks, and what is evaluated, in order, by so many workers."""
-        looks, tasks = [], []
+    def counted(self, part: Part) -> tuple[Timed, Answer]:
+        """Has a part counted, in the same way."""
+        began = time.thread_time()
+        chunk = self.file.read_chunk(part.rules.chunk)
+        counts = self._evaluator.count_part(chunk, *part.rules[1:3], *part[1:]).tobytes()
+        seconds = time.thread_time() - began
+        return Timed(seconds, part.rules[:3], is_part=True), Answer((), seconds, 0, counts=counts)
+
+    def tasks(self, workers: int) -> tuple[list[Timed], list[Timed], float]:
+        """Looks, what is done then, in order, by so many workers; and what cutting it takes."""
         look = FirstLook.wanted(self.file, workers, self._graph.n_triples)
         if look is None:
-            return [], [self.seconds(task) for task in whole_chunks(self.file)]
-        for task in look.tasks(iter):
+            return [], [self.done(task) for task in whole_chunks(self.file)], 0.0
+        looks: list[Timed] = []
+        tasks: list[Timed] = []
+        cutting, tasks_left = 0.0, look.tasks(iter)
+        while True:
+            began = time.thread_time()
+            task = next(tasks_left, None)
+            cutting += time.thread_time() - began
+            if task is None:
+                return looks, tasks, cutting
             assert not isinstance(task, NotYet)
             if isinstance(task, Look):
-                chunks = range(task.first, task.first + len(task.places))
-                looks.append(sum(self.looks[chunk] for chunk in chunks))
-                look.take(task, tuple(self._pieces[chunk][0] for chunk in chunks))
+                looks.append(Timed(sum(self._looks[chunk][1] for chunk in task.chunks)))
+                look.take(task, tuple(self._looks[chunk][0] for chunk in task.chunks))
+            elif isinstance(task, Part):
+                timed, answer = self.counted(task)
+                tasks.append(timed)
+                look.take(task, answer)
             else:
-                tasks.append(self.seconds(task))
-        return looks, tasks
+                tasks.append(self.done(task))
 
 
-def deal(rounds: Sequence[Sequence[float]], workers: int, costs: Costs) -> Dealt:
-    """Has so many workers do the tasks of each round; the next one begins when all are answered."""
-    up = [costs.first + costs.worker * (n + 1) for n in range(workers)]
-    sender, end, busy = up[-1], up[-1], 0.0
-    free = list(up)
-    heapq.heapify(free)
-    for tasks in rounds:
-        answers: list[float] = []
-        for seconds in tasks:
-            at = heapq.heappop(free)
+@dataclass
+class Dealing:
+    """So many workers, and one process that sends them tasks."""
+
+    costs: Costs
+    free: list[float]
+    """When each worker has nothing to do."""
+    sender: float
+    """When the process has."""
+    busy: float = 0.0
+    ends: dict[tuple[int, int, int], float] = field(default_factory=dict)
+    """Of bodies: when the last part is there."""
+
+    def deal(self, tasks: Sequence[Timed]) -> float:
+        """Has tasks done; when the last one is answered."""
+        left, end = deque(one for one in tasks if one.is_part or not one.body), self.sender
+        parts = {one.body: 0 for one in tasks if one.is_part}
+        for one in tasks:
+            parts[one.body] = parts.get(one.body, 0) + one.is_part
+        waiting = {one.body: one for one in tasks if one.body and not one.is_part}
+        ready: list[tuple[float, Timed]] = []
+        while left or ready:
+            at = heapq.heappop(self.free)
+            if ready and (ready[0][0] <= max(at, self.sender) or not left):
+                since, task = heapq.heappop(ready)
+            else:
+                since, task = 0.0, left.popleft()
             # Answers that have come until then are taken in first: one process does both.
-            sender = max(sender, at) + costs.task
-            heapq.heappush(free, sender + seconds)
-            answers.append(sender + seconds)
-            busy += seconds
-        end = max(answers, default=end)
-        sender = max(sender, end)
-        free = [max(one, end) if len(rounds) > 1 else one for one in free]
-        heapq.heapify(free)
-    return Dealt(end, 1 - busy / (workers * (end - up[-1])) if end > up[-1] else 0.0)
+            self.sender = max(self.sender, at, since) + self.costs.task
+            done = self.sender + self.costs.echo + task.seconds
+            self.busy += task.seconds
+            heapq.heappush(self.free, done)
+            end = max(end, done)
+            if task.is_part and task.body is not None:
+                parts[task.body] -= 1
+                self.ends[task.body] = max(self.ends.get(task.body, 0.0), done)
+                if not parts[task.body]:
+                    heapq.heappush(ready, (self.ends[task.body], waiting[task.body]))
+        return end + self.costs.task
+
+
+def dealt(
+    rounds: Sequence[Sequence[Timed]], workers: int, costs: Costs, cutting: float = 0.0
+) -> tuple[float, float]:
+    """When all is answered, from before the first start; and the share of the workers' time idle.
+
+    Each round begins when the one before is answered, and is cut into tasks before.
+    """
+    up = costs.up(workers)
+    dealing = Dealing(costs, sorted(up), costs.first + costs.worker * workers)
+    if workers > 1:
+        dealing.sender = max(up)  # few chunks a worker: nobody begins before all are there
+    end = dealing.sender
+    for number, tasks in enumerate(rounds):
+        if number:
+            dealing.sender = end + cutting
+            dealing.free = [max(one, end) for one in dealing.free]
+        end = dealing.deal(tasks)
+    lasts = workers * (end - max(up))
+    return end, 1 - dealing.busy / lasts if lasts else 0.0
 
 
 def rows(measured: Measured, counts: Sequence[int], costs: Costs) -> Iterator[str]:
     """A line for each number of workers."""
-    by_file = [measured.seconds(task) for task in whole_chunks(measured.file)]
-    alone = sum(by_file) + costs.first + costs.worker
-    free = Costs(0.0, 0.0, 0.0)
+    by_file = [measured.done(task) for task in whole_chunks(measured.file)]
+    seconds = sum(one.seconds for one in by_file)
+    alone = dealt([by_file], 1, costs)[0]
     for workers in counts:
-        looks, tasks = measured.tasks(workers)
+        looks, tasks, cutting = measured.tasks(workers)
         rounds = [looks, tasks] if looks else [tasks]
-        before, now = deal([by_file], workers, costs), deal(rounds, workers, costs)
-        work_alone = deal(rounds, workers, free)
+        before = dealt([by_file], workers, costs)
+        now = dealt(rounds, workers, costs, cutting)
+        work = dealt(rounds, workers, Costs("fork"))
+        start = max(costs.up(workers))
         yield (
-            f"| {workers} | {len(by_file)} | {alone / before.seconds:.1f} | {before.idle:.1%} "
-            f"| {len(tasks)} | {alone / now.seconds:.1f} | {now.idle:.1%} "
-            f"| {sum(by_file) / work_alone.seconds:.1f} |"
+            f"| {workers} | {1e3 * start:.0f} ms | {len(by_file)} | {alone / before[0]:.1f} "
+            f"| {before[1]:.1%} | {len(tasks)} | {alone / now[0]:.1f} | {now[1]:.1%} "
+            f"| {seconds / work[0]:.1f} | {work[1]:.1%} |"
         )
 
 
@@ -166,18 +297,31 @@ def main() -> None:
     parser.add_argument("rules")
     parser.add_argument("graph")
     parser.add_argument("--workers", default="2,4,16,64,256")
+    parser.add_argument("--methods", default=",".join(METHODS))
     given = parser.parse_args()
-    costs = pool_costs()
+    counts = [int(n) for n in given.workers.split(",")]
     with RuleFile(given.rules) as file, attach(given.graph) as graph:
-        measured = Measured(file, graph.view)
+        told = told_of(file, given.rules, given.graph)
+        all_costs = [pool_costs(method, told) for method in given.methods.split(",")]
         print(
-            f"before the first worker {1e3 * costs.first:.1f} ms, a worker "
-            f"{1e3 * costs.worker:.2f} ms, a task {1e6 * costs.task:.0f} us, all looks "
-            f"{1e3 * sum(measured.looks):.0f} ms"
+            "| start method | "
+            + " | ".join(Costs._fields[1:])
+            + " | "
+            + " | ".join(f"{n} are there" for n in counts)
+            + " |"
         )
-        print("| workers | chunks | times as fast | idle | tasks | looked at first | idle | free |")
-        print("|---:|---:|---:|---:|---:|---:|---:|---:|")
-        for row in rows(measured, [int(n) for n in given.workers.split(",")], costs):
+        for costs in all_costs:
+            shown = [f"{1e3 * one:.2f} ms" for one in costs[1:]]
+            shown += [f"{1e3 * max(costs.up(n)):.0f} ms" for n in counts]
+            print(f"| {costs.method} | " + " | ".join(shown) + " |")
+        measured = Measured(file, graph.view)
+        print(f"\nall looks {1e3 * measured.look_seconds:.0f} ms")
+        print(
+            "| workers | are there after | chunks | times as fast | idle | tasks | looked at first "
+            "| idle | without start and pool | idle |"
+        )
+        print("|---:" * 10 + "|")
+        for row in rows(measured, counts, all_costs[0]):
             print(row)
 
 

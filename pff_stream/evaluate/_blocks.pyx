@@ -74,9 +74,11 @@ cdef class BlockEvaluator(ResidentUnits):
         self.resident.reserve_rows(2 * n_rules)
 
     def evaluate(
-        self, chunk, Py_ssize_t start, Py_ssize_t stop, flush, uint8_t skipped=0
+        self, chunk, Py_ssize_t start, Py_ssize_t stop, flush, uint8_t skipped=0, counts=None
     ):
-        """As any evaluator does."""
+        """As any evaluator does; but nothing is counted in parts here."""
+        if counts is not None or self.told != NULL:
+            raise ValueError("a graph that is read in blocks is not counted in parts")
         return self.evaluate_together([(chunk, start, stop)], flush, skipped)
 
     def evaluate_together(self, ranges, flush, uint8_t skipped=0):

@@ -43,8 +43,8 @@ def evaluate_rules(
 ) -> None:
     """Evaluates rules `start` to `stop` (places in the chunk) and hands each run to `flush`.
 
-    Every rule of the range is in exactly one run; a run is sorted by source ordinal. `counts`: where
-    they are counted already.
+    Every rule of the range is in exactly one run; a run is sorted by source ordinal. `counts` are
+    theirs, where they are counted already.
     """
     doubtful = doubtful_flags(graph)
     evaluator.evaluate(chunk, start, stop, flush, doubtful, counts)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pff_stream.checkpoint.spool import Spool, UnfinishedRun
-from pff_stream.evaluate.options import Page, evaluator_options
+from pff_stream.evaluate.options import Page
 from pff_stream.execute.job import Job
 from pff_stream.execute.queue import NotYet
 from pff_stream.files import _pages
@@ -34,9 +34,10 @@ from pff_stream.pipeline.findings import (
 )
 from pff_stream.pipeline.first_look import FirstLook, Missing
 from pff_stream.pipeline.listing import Listing, SpoolFile
+from pff_stream.pipeline.rules_told import worker_arguments
 from pff_stream.pipeline.suspicion import suspicions
 from pff_stream.plan.accuracy import Compared, compared
-from pff_stream.plan.sizes import RunSizes, busy_workers, chunks_together, resident_bytes
+from pff_stream.plan.sizes import RunSizes, busy_workers, chunks_together
 from pff_stream.report._merge import write_results
 from pff_stream.report._pass import Formatter
 from pff_stream.report.folder import FOLDER_FILES
@@ -49,16 +50,15 @@ from pff_stream.report.streams import Finding, RunHeader
 from pff_stream.report.summary import Summary
 from pff_stream.report.totals import RunTotals, Totals, not_looked_at
 from pff_stream.rules.file import RuleFile
-from pff_stream.rules.terms import decoding
 from pff_stream.triples._graph import GraphView
 from pff_stream.work.carried import RulesCarrier
 from pff_stream.work.look import Look, Pieces
 from pff_stream.work.rules import set_up
 from pff_stream.work.tally import Evaluation
 from pff_stream.work.task import (
-    RESULT_BYTES,
     TASKS_TOGETHER,
     Answer,
+    Part,
     Task,
     WorkerArguments,
     together,
@@ -119,10 +119,7 @@ class RulesWork(Work):
             carrier=RulesCarrier() if ready.cluster else None,
             starts_together=len(self.file.chunks) < GATHERED_TASKS * self._workers,
         )
-        looking = self._workers if resident_bytes(settings) is None else 1
-        if ready.cluster is not None:
-            looking = ready.cluster.n_workers
-        self._look = FirstLook.wanted(self.file, looking, graph.n_triples)
+        self._look: FirstLook | None = None
         self.window = ready.cluster.window if ready.cluster else int(settings["window"] or 1)
         self._outputs: list[Output[DrivenWriter]] = []
         self._writers: list[DrivenWriter] = []
@@ -136,29 +133,40 @@ class RulesWork(Work):
         found = found_outputs(self.ready.settings.results)
         self._found_outputs = placed(found, self.ready.folder, stack)
 
-    def tasks(self) -> Iterator[Look | Task | NotYet]:
+    def tasks(self) -> Iterator[Look | Part | Task | NotYet]:
         """Chunks in the order of the file, less what was done before the run was resumed."""
         missing: Missing = iter if self.kept is None else self.kept.missing
-        if self._look is not None and self.chunks is None:
+        cluster, looking = self.ready.cluster, self._workers
+        if cluster is not None:
+            looking = cluster.n_workers
+        elif self._told.resident_bytes is not None:
+            looking = 1
+        told = self.file, looking, self.graph.n_triples, self.chunks
+        # Hosts may have vectors or not, and parts of sources are the same only where all do alike.
+        self._look = FirstLook.wanted(*told, in_parts=cluster is None)
+        if self._look is not None:
             return self._look.tasks(missing)
         tasks = missing(whole_chunks(self.file, self.chunks))
         return together(tasks, self._together) if self._together > 1 else tasks
 
-    def split(self, task: Look | Task) -> Sequence[Task]:
+    def split(self, task: Look | Part | Task) -> Sequence[Task]:
         """Halves of its ranges, then of its rules."""
         return RulesCarrier().split(task)
 
-    def poisoned(self, task: Look | Task, cause: str) -> Answer | tuple[Pieces, ...]:
+    def poisoned(self, task: Look | Part | Task, cause: str) -> Answer | tuple[Pieces, ...]:
         """Records for the rules of the task, written by the parent itself."""
-        if isinstance(task, Look):
-            return ()
+        if not isinstance(task, Task):
+            return () if isinstance(task, Look) else Answer((), 0.0, 0)
         return Answer((write_failed(self.file, task, cause, self._shared_spool.name),), 0.0, 0)
 
-    def take(self, task: Look | Task, answer: Any) -> int:
+    def take(self, task: Look | Part | Task, answer: Any) -> int:
         """Notes where the results are; with a folder in the journal, too."""
-        if isinstance(task, Look):
-            return 0 if self._look is None else self._look.take(task, answer)
-        self.evaluation.take(answer)
+        if not isinstance(task, Look):
+            self.evaluation.take(answer)
+        if not isinstance(task, Task):
+            assert self._look is not None
+            self._look.take(task, answer)
+            return 0
         if self.kept is not None:
             self.kept.journal.add(task, answer.runs)
         return task.n_rules
@@ -321,25 +329,8 @@ class RulesWork(Work):
         """The same files and options; vectors and room as that host has them."""
         return (self._worker_arguments(settings, share_bytes),)
 
-    def _worker_arguments(self, planned: Settings, share_bytes: int | None) -> WorkerArguments:
-        ready, sizes = self.ready, self.sizes.rules
-        settings = ready.settings
-        return WorkerArguments(
-            graph=self.graph.shared,
-            rules=ready.rules.shared,
-            spool=self._shared_spool,
-            semantics=ready.semantics,
-            wide=bool(planned["wide"]),
-            options=evaluator_options(
-                settings.evaluation, ready.relations, examples=settings.lists_violations
-            ),
-            n_rules=self.file.rules,
-            max_body_atoms=self.file.max_body_atoms,
-            buffer_bytes=RESULT_BYTES,
-            chunk_bytes=sizes.chunk_bytes,
-            chunk_counts=sizes.chunk_counts,
-            room_bytes=decoding(sizes, self._together).value,
-            resident_bytes=resident_bytes(planned),
-            chunks_together=self._together,
-            share_bytes=share_bytes,
+    def _worker_arguments(self, settings: Settings, share_bytes: int | None) -> WorkerArguments:
+        files = self.graph.shared, self.ready.rules.shared, self._shared_spool
+        return worker_arguments(
+            self.ready, self.sizes.rules, files, settings, self._together, share_bytes
         )

@@ -15,6 +15,7 @@ import numpy as np
 cdef enum:
     MOST_VARIABLES = 64
     LANES = 512                   # sources that the evaluator takes at once
+    LEAST_SOURCES = 16            # of a part, where they are taken one by one
 
 cdef double BODY = 2000.0         # edges that are as much work as what comes once a body
 cdef double HEAD = 100.0          # and once a rule
@@ -22,18 +23,26 @@ cdef double WIDE = 4.0            # and an edge of many sources at once
 
 
 def body_work(GraphView graph, chunk):
-    """About how many edges each body of a chunk takes (float64), and what its rules take besides."""
+    """About how many edges each body of a chunk takes (float64), and what its rules take besides.
+
+    And into how many parts its sources may be divided (int64), so that all parts together take
+    little more than the whole; 1 where no head is over two variables, since other heads share much.
+    """
     cdef const int32_t[::1] atoms = chunk.atoms
     cdef const uint32_t[::1] ends = chunk.body_ends
     cdef Py_ssize_t n = ends.shape[0], body, begin = 0
     cdef int64_t[::1] relations = _relations(graph, chunk)
-    found = np.zeros(n)
+    found, divided = np.zeros(n), np.ones(n, np.int64)
     cdef double[::1] work = found
+    cdef int64_t[::1] parts = divided
     for body in range(n):
-        work[body] = BODY + _work_of(graph, &atoms[0], relations, begin, ends[body])
+        work[body] = BODY + _work_of(graph, &atoms[0], relations, begin, ends[body], &parts[body])
         begin = ends[body]
     found += HEAD * np.bincount(chunk.rule_body, minlength=n)
-    return found
+    heads = chunk.heads.reshape(-1, 3)
+    is_pair = (heads[:, 1] >= 0) & (heads[:, 2] >= 0) & (heads[:, 1] != heads[:, 2])
+    divided[np.bincount(chunk.rule_body[is_pair], minlength=n) == 0] = 1
+    return found, divided
 
 
 def _relations(GraphView graph, chunk):
@@ -48,7 +57,8 @@ def _relations(GraphView graph, chunk):
 
 
 cdef double _work_of(
-    GraphView graph, const int32_t* atoms, int64_t[::1] relations, Py_ssize_t at, Py_ssize_t stop
+    GraphView graph, const int32_t* atoms, int64_t[::1] relations, Py_ssize_t at, Py_ssize_t stop,
+    int64_t* parts
 ) noexcept:
     cdef uint64_t bound = 0
     cdef double size = 1.0, sources = 0.0, work = 0.0, wide
@@ -78,6 +88,7 @@ cdef double _work_of(
         else:
             size = min(size, sources * max(forward.n_keys, backward.n_keys))
             wide = WIDE * forward.n_edges * ceil(sources / LANES)
+            parts[0] = <int64_t>ceil(sources / (LANES if wide < size else LEAST_SOURCES))
         work += min(size, wide)
         bound |= _bit(atoms[3 * at + 1]) | _bit(atoms[3 * at + 2])
         at += 1

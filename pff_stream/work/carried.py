@@ -12,7 +12,7 @@ from pff_stream.errors import DamagedResultsError
 from pff_stream.execute.files import OutputFile
 from pff_stream.files.durable import naming
 from pff_stream.work.look import Look, Pieces
-from pff_stream.work.task import Answer, Task, WorkerArguments, append_run, split_task
+from pff_stream.work.task import Answer, Part, Task, WorkerArguments, append_run, split_task
 
 if TYPE_CHECKING:
     from pff_stream.work.documents import DocumentAnswer, DocumentArguments, DocumentTask
@@ -32,12 +32,15 @@ class RulesCarrier:
             os.close(os.open(path, _WRITE, 0o600))
         return arguments._replace(spool=OutputFile(path))
 
-    def split(self, task: Look | Task) -> Sequence[Task]:
+    def split(self, task: Look | Part | Task) -> Sequence[Task]:
         """Halves of its ranges, then of its rules."""
-        return () if isinstance(task, Look) else split_task(task)
+        return split_task(task) if isinstance(task, Task) else ()
 
     def pick_up(
-        self, arguments: WorkerArguments, task: Look | Task, answer: Answer | tuple[Pieces, ...]
+        self,
+        arguments: WorkerArguments,
+        task: Look | Part | Task,
+        answer: Answer | tuple[Pieces, ...],
     ) -> list[bytes]:
         """The runs."""
         if not isinstance(answer, Answer):
@@ -51,7 +54,7 @@ class RulesCarrier:
     def put_down(
         self,
         arguments: WorkerArguments,
-        task: Look | Task,
+        task: Look | Part | Task,
         answer: Answer | tuple[Pieces, ...],
         parts: Sequence[memoryview],
     ) -> Answer | tuple[Pieces, ...]:

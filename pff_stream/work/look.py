@@ -25,7 +25,7 @@ PIECES = 32
 class Look(NamedTuple):
     """A task: some chunks, and where they lie."""
 
-    first: int
+    chunks: tuple[int, ...]
     places: tuple[Place, ...]
 
 
@@ -34,14 +34,16 @@ class Pieces(NamedTuple):
 
     stops: tuple[int, ...]
     work: tuple[float, ...]
+    parts: tuple[int, ...]
+    """Into how many parts the sources of its body may be divided; 1: not at all."""
 
 
 def pieces_of(graph: GraphView, chunk: RuleChunk) -> Pieces:
     """Pieces that end with a body; one that is more than a share of the chunk is a body alone."""
-    work = body_work(graph, chunk)
+    work, parts = body_work(graph, chunk)
     n = len(work)
     if not n:
-        return Pieces((), ())
+        return Pieces((), (), ())
     share = max(float(work.sum()) / PIECES, 1.0)
     before = np.concatenate(([0.0], np.add.accumulate(work)))
     is_heavy = work >= share
@@ -50,7 +52,12 @@ def pieces_of(graph: GraphView, chunk: RuleChunk) -> Pieces:
     ends = np.flatnonzero((np.diff(number) > 0) | is_heavy[1:] | is_heavy[:-1]) + 1
     ends = np.append(ends, n)
     stops = np.searchsorted(chunk.rule_body, ends, "left")
-    return Pieces(tuple(stops.tolist()), tuple(np.diff(before[ends], prepend=0.0).tolist()))
+    is_alone = np.diff(ends, prepend=0) == 1
+    return Pieces(
+        tuple(stops.tolist()),
+        tuple(np.diff(before[ends], prepend=0.0).tolist()),
+        tuple(np.where(is_alone, parts[ends - 1], 1).tolist()),
+    )
 
 
 def looked(graph: GraphView, chunks: Iterable[RuleChunk]) -> tuple[Pieces, ...]:

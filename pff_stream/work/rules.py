@@ -13,11 +13,11 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pff_stream.evaluate._kernel import Evaluator
 from pff_stream.evaluate.chunk import evaluate_rules, evaluate_together
@@ -25,7 +25,7 @@ from pff_stream.files import _pages
 from pff_stream.rules.chunk_reader import ChunkReader
 from pff_stream.triples.graph import attach
 from pff_stream.work.look import Look, Pieces, looked
-from pff_stream.work.task import Answer, Held, Listed, Run, Task, WorkerArguments, append_run
+from pff_stream.work.task import Answer, Held, Listed, Part, Run, Task, WorkerArguments, append_run
 
 with contextlib.suppress(ImportError):  # Windows
     # Here and not where it is used: imported before the fork, it is shared by all workers.
@@ -35,9 +35,11 @@ if TYPE_CHECKING:
     from pff_stream.evaluate.chunk import Flush
     from pff_stream.execute.pool import Progress
     from pff_stream.rules.chunk import RuleChunk
+    from pff_stream.rules.chunk_reader import Place
     from pff_stream.triples._graph import GraphView
 
-    Answers = Callable[[Task | Look], Answer | tuple[Pieces, ...]]
+    Answers = Callable[[Task | Look | Part], Answer | tuple[Pieces, ...]]
+    Range = tuple[RuleChunk, int, int, NDArray[np.int64] | None]
 
 MAPPED_BYTES = 32 << 20
 """Allocations from here on are mappings of their own; the heap has the rest."""
@@ -70,14 +72,19 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Answers:
     chunk_bytes = _status_bytes(b"RssAnon")
     held = Held(max(0, evaluator_bytes - before_bytes), max(0, chunk_bytes - evaluator_bytes))
 
-    def answer(task: Task | Look) -> Answer | tuple[Pieces, ...]:
+    chunks = _Chunks(rules, buffer)
+
+    def answer(task: Task | Look | Part) -> Answer | tuple[Pieces, ...]:
         if isinstance(task, Look):
-            return looked(graph.view, (rules.read(place, buffer) for place in task.places))
-        ranges = (
-            [(rules.read(one.place, buffer), one.start, one.stop) for one in task.ranges]
-            if listed is None
-            else listed.ranges(rules, task, buffer)
-        )
+            return looked(graph.view, map(chunks.read, task.places))
+        edges = evaluator.edges
+        if isinstance(task, Part):
+            chunk = chunks.read(task.rules.place)
+            began = time.thread_time()
+            counts = evaluator.count_part(chunk, *task.rules[1:3], *task[1:]).tobytes()
+            cpu_seconds = time.thread_time() - began
+            return Answer((), cpu_seconds, evaluator.edges - edges, held, counts)
+        ranges = chunks.ranges(task) if listed is None else listed.ranges(rules, task, buffer)
         runs: list[Run] = []
         writing_seconds = 0.0
 
@@ -87,7 +94,6 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Answers:
             runs.append(keep(records))
             writing_seconds += time.thread_time() - began
 
-        edges = evaluator.edges
         began = time.thread_time()
         evaluate(ranges, flush)
         cpu_seconds = time.thread_time() - began - writing_seconds
@@ -98,6 +104,36 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Answers:
     # A worker may be a thread: its files go when nobody can ask it any more.
     weakref.finalize(answer, _close, rules, spool)
     return answer
+
+
+class _Chunks:
+    """Reads chunks one at a time, and keeps the last: parts of one are often taken in a row."""
+
+    def __init__(self, rules: ChunkReader, buffer: bytearray) -> None:
+        self._rules = rules
+        self._buffer = buffer
+        self._place: Place | None = None
+        self._chunk: RuleChunk | None = None
+
+    def read(self, place: Place) -> RuleChunk:
+        """A chunk; whoever asks for the next one has let go of it."""
+        if self._chunk is None or self._place != place:
+            self._chunk = None
+            self._chunk = self._rules.read(place, self._buffer)
+            self._place = place
+        return self._chunk
+
+    def ranges(self, task: Task) -> Iterator[Range]:
+        """Those of a task."""
+        for one in task.ranges:
+            yield self.read(one.place), one.start, one.stop, counts_of(one)
+
+
+def counts_of(task: Task) -> NDArray[np.int64] | None:
+    """What was counted of a task before."""
+    if not task.counts:
+        return None
+    return np.frombuffer(task.counts, np.int64).reshape(task.stop - task.start, -1)
 
 
 def _keeping(spool: int) -> Callable[[memoryview], Run]:
@@ -128,18 +164,16 @@ class ListedRules:
             mapped.madvise(mmap.MADV_RANDOM)
         self._ranks = np.frombuffer(mapped, np.uint32)
 
-    def ranges(
-        self, rules: ChunkReader, task: Task, buffer: bytearray
-    ) -> list[tuple[RuleChunk, int, int]]:
+    def ranges(self, rules: ChunkReader, task: Task, buffer: bytearray) -> list[Range]:
         """Those of a task. Most chunks have none, and are not decoded."""
-        found = []
+        found: list[Range] = []
         for one in task.ranges:
             sources = rules.read_sources(one.place, buffer)
             if len(sources) and not (self._ranks[sources] > self._first).any():
                 continue
             chosen = self.of(rules.read(one.place, buffer), one.start, one.stop)
             if chosen is not None:
-                found.append(chosen)
+                found.append((*chosen, None))
         return found
 
     def of(self, chunk: RuleChunk, start: int, stop: int) -> tuple[RuleChunk, int, int] | None:
@@ -159,7 +193,7 @@ def _close(rules: ChunkReader, spool: int) -> None:
 
 def _evaluator(
     graph: GraphView, progress: Progress, arguments: WorkerArguments
-) -> tuple[Evaluator, Callable[[Sequence[tuple[RuleChunk, int, int]], Flush], None], int]:
+) -> tuple[Evaluator, Callable[[Iterable[Range], Flush], None], int]:
     """The evaluator, with room for all that a task can be of, and how it takes ranges of chunks.
 
     The third is what this process held before it made that room.
@@ -175,9 +209,10 @@ def _evaluator(
         held_bytes = _status_bytes(b"RssAnon")
         plain.reserve(*arguments.chunk_counts)
 
-        def one_by_one(ranges: Sequence[tuple[RuleChunk, int, int]], flush: Flush) -> None:
-            for chunk, start, stop in ranges:
-                evaluate_rules(plain, graph, chunk, start, stop, flush)
+        def one_by_one(ranges: Iterable[Range], flush: Flush) -> None:
+            for chunk, start, stop, counts in ranges:
+                evaluate_rules(plain, graph, chunk, start, stop, flush, counts)
+                del chunk  # before the next one is read
 
         return plain, one_by_one, held_bytes
     # Here: what only a graph that is read in blocks needs is not imported for any other.
@@ -189,7 +224,11 @@ def _evaluator(
     held_bytes = _status_bytes(b"RssAnon")
     together = arguments.chunks_together
     in_blocks.reserve_together(together, *(together * count for count in arguments.chunk_counts))
-    return in_blocks, partial(evaluate_together, in_blocks, graph), held_bytes
+
+    def all_together(ranges: Iterable[Range], flush: Flush) -> None:
+        evaluate_together(in_blocks, graph, [one[:3] for one in ranges], flush)
+
+    return in_blocks, all_together, held_bytes
 
 
 def hold_to(share_bytes: int) -> bool:

@@ -77,6 +77,8 @@ class Task(NamedTuple):
     """Where the chunk lies in the file; a journal does not say."""
     more: tuple[Task, ...] = ()
     """The others, which have none themselves."""
+    counts: bytes = b""
+    """`COUNTS_BYTES` of each rule, where parts were counted before; then nothing is counted."""
 
     @property
     def ranges(self) -> tuple[Task, ...]:
@@ -87,6 +89,18 @@ class Task(NamedTuple):
     def n_rules(self) -> int:
         """Rules of all ranges."""
         return sum(one.stop - one.start for one in (self, *self.more))
+
+
+COUNTS_BYTES = 40
+"""What `Evaluator.count_part` tells of a rule."""
+
+
+class Part(NamedTuple):
+    """Some rules of one body, which are counted by one of so many parts of its sources."""
+
+    rules: Task
+    part: int
+    n_parts: int
 
 
 class Run(NamedTuple):
@@ -118,6 +132,8 @@ class Answer(NamedTuple):
     edges: int
     """Edges touched."""
     held: Held = NOTHING_HELD
+    counts: bytes = b""
+    """Of a part: `COUNTS_BYTES` of each rule; none where it came to nothing."""
 
 
 def split_task(task: Task) -> tuple[Task, ...]:
@@ -129,7 +145,11 @@ def split_task(task: Task) -> tuple[Task, ...]:
     middle = (task.start + task.stop) // 2
     if middle == task.start:
         return ()
-    return task._replace(stop=middle), task._replace(start=middle)
+    known = COUNTS_BYTES * (middle - task.start)
+    return (
+        task._replace(stop=middle, counts=task.counts[:known]),
+        task._replace(start=middle, counts=task.counts[known:]),
+    )
 
 
 def join_tasks(ranges: tuple[Task, ...]) -> Task:

@@ -1,4 +1,4 @@
-"""Parts of the sources of a body: their counts add up to the whole, under everything that counts."""
+"""Parts of the sources of a body: their counts add up to the whole, whatever is counted."""
 
 from __future__ import annotations
 
@@ -73,7 +73,8 @@ def test_parts_add_up(way: int, data: st.DataObject) -> None:
     drawn = data.draw(strategies.rule_sets(filters=True))
     chunk = chunk_of_rules([rule for rule in drawn if not why_rejected(rule)])
     semantics = data.draw(strategies.semantics)
-    told = {"options": data.draw(options()), "way": way, "wide": data.draw(st.booleans())}
+    told: dict[str, Any] = {"options": data.draw(options()), "way": way}
+    told["wide"] = data.draw(st.booleans())
     whole = Evaluator(graph, semantics, **told)
     expected = records(whole, chunk, None)
     counts = added_up(graph, chunk, semantics, data.draw(st.integers(1, 5)), **told)
@@ -86,7 +87,7 @@ def test_parts_of_many_sources(semantics: str) -> None:
     """More than are counted at once, in every way."""
     graph, chunk = graph_of(large_graph(5, 1500, 6000)), chunk_of_rules(chain_rules(3))
     for way in WAYS.values():
-        told = {"options": EvaluatorOptions(partial=True), "way": way}
+        told: dict[str, Any] = {"options": EvaluatorOptions(partial=True), "way": way}
         expected = records(Evaluator(graph, semantics, **told), chunk, None)
         for n_parts in (2, 7):
             counts = added_up(graph, chunk, semantics, n_parts, **told)

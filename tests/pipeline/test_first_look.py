@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import random
 import signal
+from collections.abc import Iterable, Iterator
 from functools import partial
 from heapq import heapreplace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +24,8 @@ from pff_stream.rules.compile import RuleOptions, compile_rules
 from pff_stream.rules.file import RuleFile
 from pff_stream.triples.graph import attach
 from pff_stream.work.look import Look, Pieces, pieces_of
-from pff_stream.work.task import Task
+from pff_stream.work.rules import counts_of
+from pff_stream.work.task import Answer, Part, Task
 from tests.execute.pool_processes import within
 from tests.pipeline.faults import Running, digest, is_finished
 
@@ -57,19 +60,45 @@ def heavy(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "r.pffr", folder / "t.pffg"
 
 
-def looked(file: RuleFile, graph: Path, workers: int) -> list[Task]:
-    """The tasks of a run with so many workers."""
-    look = FirstLook(file, workers)
-    found: list[Task] = []
+@pytest.fixture(scope="module")
+def lone(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Rules of one body that is most of the work, in the last of a few chunks of light ones."""
+    folder, rng = tmp_path_factory.mktemp("lone"), random.Random(6)
+
+    def triple(relation: str, n: int) -> str:
+        return f"e{int(n * rng.random() ** 2)}\t{relation}\te{int(n * rng.random() ** 2)}\n"
+
+    lines = {triple(f"r{n}", ENTITIES) for n in range(40) for _ in range(EDGES)}
+    lines |= {triple("z", 6 * ENTITIES) for _ in range(12_000)}
+    (folder / "t.tsv").write_text("".join(sorted(lines)))
+    rules = [
+        f"1\t1\t1.0\tr{n % 40}(X,Y) <= r{n * 7 % 40}(X,A), r{n * 3 % 40}(A,Y)\n" for n in range(200)
+    ]
+    body = "z(X,A), z(A,B), z(B,Y)"
+    heads = ["r1(X,Y)", "z(X,Y)", "z(Y,X)", "r2(Y,X)", "r3(X,e1)", "z(e0,Y)", "no(X,Y)"]
+    rules += [f"1\t1\t1.0\t{head} <= {body}\n" for head in heads]
+    (folder / "r.tsv").write_text("".join(rules))
+    with FileWriter(folder / "r.pffr") as out:
+        options = RuleOptions(chunk_rules=CHUNK_RULES)
+        compile_rules(open_blocks(str(folder / "r.tsv")), out, source_name="r", options=options)
+    assert main(["encode", str(folder / "t.tsv"), "-o", str(folder / "t.pffg")]) == 0
+    return folder / "r.pffr", folder / "t.pffg"
+
+
+def looked(file: RuleFile, graph: Path, workers: int, **told: Any) -> list[Task | Part]:
+    """The tasks of a run with so many workers; what parts count is of no interest."""
+    look = FirstLook(file, workers, **told)
+    found: list[Task | Part] = []
     with attach(str(graph)) as attached:
         for task in look.tasks(iter):
-            assert not isinstance(task, NotYet)  # each look is answered at once
+            assert not isinstance(task, NotYet)  # each is answered at once
             if isinstance(task, Look):
-                chunks = range(task.first, task.first + len(task.places))
-                pieces = [pieces_of(attached.view, file.read_chunk(chunk)) for chunk in chunks]
+                pieces = [pieces_of(attached.view, file.read_chunk(one)) for one in task.chunks]
                 look.take(task, tuple(pieces))
-            else:
-                found.append(task)
+                continue
+            found.append(task)
+            if isinstance(task, Part):
+                look.take(task, Answer((), 0.0, 0, counts=bytes(40 * task.rules.n_rules)))
     return found
 
 
@@ -94,23 +123,85 @@ def test_all_rules_once(workers: int, heavy: tuple[Path, Path]) -> None:
     """However they are divided."""
     with RuleFile(heavy[0]) as file:
         tasks = looked(file, heavy[1], workers)
+        written = [task for task in tasks if isinstance(task, Task)]
         for chunk, n_rules in enumerate(file.chunks["rules"].tolist()):
-            ranges = sorted((task.start, task.stop) for task in tasks if task.chunk == chunk)
+            ranges = sorted((task.start, task.stop) for task in written if task.chunk == chunk)
             assert [start for start, _ in ranges] == [0, *(stop for _, stop in ranges[:-1])]
             assert ranges[-1][1] == n_rules
+        counted = {task[:3] for task in written if task.counts}
+        parts = [task for task in tasks if isinstance(task, Part)]
+        assert counted == {part.rules[:3] for part in parts}
+        for key in counted:
+            of_one = [part for part in parts if part.rules[:3] == key]
+            assert [part.part for part in of_one] == list(range(of_one[0].n_parts))
+        some = looked(file, heavy[1], workers, chunks=[1, 3])
+        assert {(one.rules if isinstance(one, Part) else one).chunk for one in some} == {1, 3}
 
 
 @pytest.mark.parametrize("workers", [2, 4])
-def test_nobody_waits_long(workers: int, heavy: tuple[Path, Path]) -> None:
+@pytest.mark.parametrize("of", ["heavy", "lone"])
+def test_nobody_waits_long(of: str, workers: int, request: pytest.FixtureRequest) -> None:
     """By edges that are touched, dealt to whoever is free: at the end few workers wait."""
+    heavy: tuple[Path, Path] = request.getfixturevalue(of)
     with RuleFile(heavy[0]) as file, attach(str(heavy[1])) as attached:
         evaluator = Evaluator(attached.view, file.semantics, wide=True)
         free = [0] * workers
         for task in looked(file, heavy[1], workers):
             before = evaluator.edges
-            evaluator.evaluate(file.read_chunk(task.chunk), task.start, task.stop, lambda run: None)
+            if isinstance(task, Part):
+                chunk = file.read_chunk(task.rules.chunk)
+                evaluator.count_part(chunk, *task.rules[1:3], *task[1:])
+            else:
+                told = file.read_chunk(task.chunk), task.start, task.stop, lambda run: None
+                evaluator.evaluate(*told, 0, counts_of(task))
             heapreplace(free, free[0] + evaluator.edges - before)
     assert sum(max(free) - one for one in free) < 0.08 * workers * max(free)
+
+
+def test_parts_that_are_lost(lone: tuple[Path, Path]) -> None:
+    """A body of which a part came to nothing is done as a whole; one that was begun, too."""
+    with RuleFile(lone[0]) as file, attach(str(lone[1])) as attached:
+        look = FirstLook(file, 4)
+        parts, written = [], []
+        for task in look.tasks(iter):
+            if isinstance(task, Look):
+                chunks = [file.read_chunk(one) for one in task.chunks]
+                look.take(task, tuple(pieces_of(attached.view, chunk) for chunk in chunks))
+            elif isinstance(task, Part):
+                parts.append(task)
+                counts = b"" if task.part == 1 else bytes(40 * task.rules.n_rules)
+                look.take(task, Answer((), 0.0, 0, counts=counts))
+            else:
+                assert isinstance(task, Task)
+                written.append(task)
+        assert len({part.rules[:3] for part in parts}) == 1 and len(parts) > 2
+        assert not any(task.counts for task in written)
+        heavy = parts[0].rules
+        assert heavy in written
+
+        def half_done(tasks: Iterable[Task]) -> Iterator[Task]:
+            return (task._replace(start=task.start + (task == heavy)) for task in tasks)
+
+        again = FirstLook(file, 4)
+        for task in again.tasks(half_done):
+            assert not isinstance(task, Part)
+            if isinstance(task, Look):
+                chunks = [file.read_chunk(one) for one in task.chunks]
+                again.take(task, tuple(pieces_of(attached.view, chunk) for chunk in chunks))
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver", "thread"])
+def test_body_in_parts_is_the_same(method: str, lone: tuple[Path, Path], tmp_path: Path) -> None:
+    """Results are those of one worker, with examples and findings."""
+    words = ["run", *map(str, lone), "--fail-on", "none", "--max-violations", "7"]
+    digests = []
+    for workers in ("1", "5"):
+        out = tmp_path / workers
+        told = ["--workers", workers, "--start-method", method, "--out", str(out)]
+        assert main([*words, *told, "--violations", str(tmp_path / f"{workers}.jsonl")]) == 0
+        digests.append((digest(out), (tmp_path / f"{workers}.jsonl").read_bytes()))
+    assert digests[0] == digests[1]
 
 
 def test_where_it_would_not_pay(heavy: tuple[Path, Path]) -> None:
@@ -127,16 +218,17 @@ def test_chunk_that_nobody_could_look_at(heavy: tuple[Path, Path]) -> None:
     """It comes first, as a whole."""
     with RuleFile(heavy[0]) as file:
         look = FirstLook(file, 2)
-        found = []
+        found, looks = [], []
         for task in look.tasks(iter):
             if isinstance(task, Look):
+                looks.append(task.chunks)
                 n_rules = [place.rules for place in task.places]
-                known = tuple(Pieces((n,), (1.0,)) for n in n_rules)
-                look.take(task, () if task.first == 0 else known)
+                known = tuple(Pieces((n,), (1.0,), (1,)) for n in n_rules)
+                look.take(task, () if 0 in task.chunks else known)
             else:
                 assert isinstance(task, Task)
                 found.append(task)
-        assert found[0].chunk == 0 and found[0].stop == file.chunks["rules"][0]
+        assert found[0].chunk in looks[0] and found[0].start == 0
         assert sorted(task.chunk for task in found) == list(range(len(file.chunks)))
 
 
