@@ -1,4 +1,3 @@
-# distutils: extra_compile_args = -O3
 """The evaluator in one compiled module: its parts call each other as functions of one C file.
 
 From what everything is made of to what is called from outside; each part says what it does, and
