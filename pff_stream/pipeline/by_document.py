@@ -144,11 +144,12 @@ class Listed(Documents):
 
     def begin(self, ready: Ready, observer: Observer, stack: ExitStack) -> DocumentsWork:
         """Checks the rule file, and opens the folder of results and the list of its documents."""
-        # Documents may be counted by a table, without a merge that would miss a rule.
-        ready.rules.check_complete()
         output, table, kept, findings, begin = ready.settings.output, None, None, None, None
         if not output.per_document:
             table = write_table(ready, stack, keeps_filtered=output.out is not None)
+        if table is None:
+            # Documents may be merged one by one: then each would fail for a rule that is missing.
+            ready.rules.check_complete()
         wanted = findings_wanted(ready)
         totals = RunTotals()
         if wanted is not None:

@@ -26,6 +26,7 @@ from pff_stream.report.outputs import report_outputs, report_terms
 from pff_stream.report.spooled import merge_options
 from pff_stream.report.streams import OutputSizes
 from pff_stream.rules._table import TableBuilder
+from pff_stream.rules.complete import Completeness
 from pff_stream.rules.sizes import RuleSizes
 from pff_stream.settings.commands import RunSettings
 from pff_stream.triples.options import encode_options
@@ -46,6 +47,8 @@ def write_table(ready: Ready, stack: ExitStack, *, keeps_filtered: bool) -> Inpu
     """Writes the table of all rules for runs that count only; None where it would be too large.
 
     `keeps_filtered`: where each rule is told of, those that are filtered are in it, too.
+    `InputError` where the rule file does not hold each of its rules once: what is counted by a
+    table is not merged, which would miss a rule.
     """
     evaluation, file = ready.settings.evaluation, ready.rules.file
     if file.rules > MAX_TABLE_RULES or evaluation.max_work is not None:
@@ -56,8 +59,14 @@ def write_table(ready: Ready, stack: ExitStack, *, keeps_filtered: bool) -> Inpu
         ready.relations,
         keeps_filtered=keeps_filtered,
     )
+    completeness = None if ready.rules.opened is None else Completeness(file)
     for index in range(len(file.chunks)):
-        builder.add(file.read_chunk(index))
+        chunk = file.read_chunk(index)
+        builder.add(chunk)
+        if completeness is not None:
+            completeness.take(chunk)
+    if completeness is not None:
+        completeness.check()
     target, path = stack.enter_context(temporary_file(ready.folder))
     os.posix_fallocate(target.fileno(), 0, builder.size())
     with mmap.mmap(target.fileno(), builder.size()) as room:

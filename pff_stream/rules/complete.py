@@ -9,33 +9,62 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from pff_stream.errors import InputError
-from pff_stream.rules.file import RuleFile
+
+if TYPE_CHECKING:
+    from pff_stream.rules.chunk import RuleChunk
+    from pff_stream.rules.file import RuleFile
 
 WINDOW_RULES = 1 << 20
 """Rules that are counted at a time, a byte each, to name the one that is wrong."""
 
+_BLOCK_RULES = 1 << 14
+"""Ordinals at a time where every rule could be read."""
+
 _Ordinals = npt.NDArray[np.uint64]
 
 
-def check_complete(file: RuleFile) -> None:
-    """`InputError` unless every rule that was read is in one evaluation chunk, and in no other.
+class Completeness:
+    """Told of all evaluation chunks, says whether every rule that was read is in one, and no other.
 
     The two lists are compared by sums under a random key: no file can be made to pass.
     """
-    key = int.from_bytes(os.urandom(8), "little")
-    found = sum(_sum(file.read_chunk(index).sources, key) for index in range(len(file.chunks)))
-    expected = sum(_sum(ordinals, key) for ordinals in _readable(file))
-    if (found - expected) % (1 << 64):
-        raise InputError(_what_is_wrong(file))
+
+    def __init__(self, file: RuleFile) -> None:
+        self._file = file
+        self._key = int.from_bytes(os.urandom(8), "little")
+        self._found = 0
+
+    def take(self, chunk: RuleChunk) -> None:
+        """The next evaluation chunk."""
+        self._found += _sum(chunk.sources, self._key)
+
+    def check(self) -> None:
+        """`InputError` that tells which rule is not there exactly once; all chunks were taken."""
+        expected = sum(_sum(ordinals, self._key) for ordinals in _readable(self._file))
+        if (self._found - expected) % (1 << 64):
+            raise InputError(_what_is_wrong(self._file))
+
+
+def check_complete(file: RuleFile) -> None:
+    """`InputError` unless every rule that was read is in one evaluation chunk, and in no other."""
+    completeness = Completeness(file)
+    for index in range(len(file.chunks)):
+        completeness.take(file.read_chunk(index))
+    completeness.check()
 
 
 def _readable(file: RuleFile) -> Iterator[_Ordinals]:
     """Ordinals of the rules that could be read, ascending."""
+    if not file.rejected:
+        for begin in range(0, file.rules, _BLOCK_RULES):
+            yield np.arange(begin, min(begin + _BLOCK_RULES, file.rules), dtype=np.uint64)
+        return
     for index in range(len(file.source_chunks)):
         chunk = file.read_source_chunk(index)
         is_read = np.diff(chunk.rejected, prepend=np.uint32(0)) == 0
