@@ -52,8 +52,9 @@ def _known_places(
     at = places_at(content.text, offsets)
     if at is None:
         return None
-    known = {offset: Place(content.name, *where) for offset, where in at.items()}
-    places = [known.get(offset) for offset in offsets]
+    name, make = content.name, tuple.__new__  # what `Place` calls, without its Python code
+    known = {offset: make(Place, (name, *where)) for offset, where in at.items()}
+    places = list(map(known.get, offsets.tolist()))
     steps: dict[str, str] = {}
     number = 0
     for finding in findings:
