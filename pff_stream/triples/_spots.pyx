@@ -41,7 +41,7 @@ NOWHERE = NONE
 
 
 cdef inline uint64_t _hash(uint32_t subject, uint32_t relation, uint32_t object) noexcept nogil:
-    return pff_mix(pff_mix(<uint64_t>subject << 32 | object) + relation)
+    return pff_mix((<uint64_t>subject << 32 | object) + relation * <uint64_t>0x9E3779B97F4A7C15)
 
 
 cdef class _Wanted:
@@ -53,6 +53,7 @@ cdef class _Wanted:
     cdef uint64_t mask
     cdef bytes room
     cdef uint64_t left
+    cdef uint64_t relations       # a bit for each that is wanted, some for several
 
     cdef int index(self, const uint32_t[:, ::1] wanted, uint32_t* same) except -1:
         """Indexes all; `same` is told the first that is the same as each."""
@@ -72,6 +73,7 @@ cdef class _Wanted:
             if self.slots[slot] == 0:
                 self.slots[slot] = i + 1
                 self.left += 1
+                self.relations |= <uint64_t>1 << (wanted[i, 1] & 63)
             same[i] = self.slots[slot] - 1
         return 0
 
@@ -134,9 +136,10 @@ def spots(
         if root < walk.n_roots and roots[root].first == i:
             met.meet(subject, NONE, NONE, roots[root].at)
             root += 1
-        met.meet(subject, relation, object, at[i])
-        met.meet(NONE, relation, object, at[i])
-        met.meet(subject, relation, NONE, at[i])
+        if met.relations >> (relation & 63) & 1:
+            met.meet(subject, relation, object, at[i])
+            met.meet(NONE, relation, object, at[i])
+            met.meet(subject, relation, NONE, at[i])
         if text[at[i]] == 123:                                # {
             met.meet(object, NONE, NONE, at[i])
     for i in range(<uint64_t>wanted.shape[0]):

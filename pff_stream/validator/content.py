@@ -30,8 +30,6 @@ class Content(NamedTuple):
     lines: bytes | None = None
     """Triples of a table, a line each."""
     path: str | None = None
-    has_lines: bool = True
-    """Whether the lines of the text are the caller's own."""
     notes: Notes | None = None
     """What was noticed before it is read."""
 
@@ -52,7 +50,7 @@ def content_of(document: object, name: str, most_bytes: int, reading: EncodeOpti
     if isinstance(document, list) and all(isinstance(one, tuple) for one in document):
         return Content(name, triples=document)
     if isinstance(document, (dict, list, tuple)):
-        return Content(name, text=text_of(document, name, most_bytes), has_lines=False)
+        return Content(name, text=text_of(document, name, most_bytes))
     if is_tabular(document):
         table = TableLines(document, name, reading)
         return Content(name, lines=table.whole(most_bytes), notes=table.notes)

@@ -79,7 +79,7 @@ def results_of_workers(
 
     def weigh_result(future: Future[Any]) -> int:
         found = begun.get(future)
-        return 0 if found is None else found[1].task.text_bytes + future.result().graph_bytes
+        return 0 if found is None else found[1].task.text_bytes + future.result().held_bytes
 
     def finish(future: Future[Any]) -> CheckResult | FailedCheck:
         found = begun.get(future)

@@ -121,7 +121,7 @@ class CheckResult:
     def held_bytes(self) -> int:
         """Of its graph and text, as long as it is held."""
         content = self._checked.content
-        return self._checked.graph_bytes + len(content.text or b"")
+        return self._checked.graph_bytes + len(content.text or content.lines or b"")
 
     @property
     def ok(self) -> bool:

@@ -55,8 +55,8 @@ class Sent(NamedTuple):
 
     @property
     def text_bytes(self) -> int:
-        """Of a text that goes with the message."""
-        return len(self.content.text or b"")
+        """Of a text, or of lines, that go with the message."""
+        return len(self.content.text or self.content.lines or b"")
 
 
 class Answered(NamedTuple):
@@ -76,6 +76,11 @@ class Answered(NamedTuple):
     graph_bytes: int = 0
     """Of both; 0 where it is to be made."""
     seconds: float = 0.0
+
+    @property
+    def held_bytes(self) -> int:
+        """What is held of it as long as its result is."""
+        return self.graph_bytes + len(self.found) + sum(map(len, self.findings or ()))
 
 
 def sent(
@@ -105,8 +110,7 @@ def sent(
         size += _written(descriptor, piece)
         if size > most_bytes and not triples:
             break
-    has_lines = isinstance(document, (str, bytes, bytearray, memoryview))
-    return Sent(Content(name, has_lines=has_lines), *wanted, path, size, holds), descriptor
+    return Sent(Content(name), *wanted, path, size, holds), descriptor
 
 
 def _sent_table(
@@ -179,7 +183,7 @@ def _small(document: object, name: str, reading: EncodeOptions) -> Content | Non
         return Content(name, triples=document) if len(document) <= PIECE_TRIPLES else None
     if isinstance(document, (dict, list, tuple)):
         try:
-            return Content(name, text=json_of(document, SMALL_BYTES), has_lines=False)
+            return Content(name, text=json_of(document, SMALL_BYTES))
         except OverflowError:
             return None
         except (TypeError, ValueError, RecursionError):

@@ -73,7 +73,8 @@ def set_up(progress: Progress, told: WorkerArguments) -> Callable[[Numbered], An
             made, found = tuple(pickle.dumps(one, 5) for one in findings), None
         elif found is not None:
             found = found.contained(GraphView(checked.graph))
-        is_graph_sent = task.file is not None or task.content.path is not None
+        # Texts stay as they are, and can be encoded again by whoever asks for the graph.
+        is_graph_sent = task.file is not None or (task.content.text or task.content.lines) is None
         return Answered(
             "",
             pickle.dumps((checked.totals, checked.notes), 5),

@@ -269,3 +269,15 @@ def test_closed_early(workers: Validator, ordered: bool) -> None:
         assert taken - n_consumed <= 5
     results.close()
     assert taken <= 25 and not workers.check(BAD).ok
+
+
+def test_results_are_about_the_triples_that_were_checked() -> None:
+    """Also where their list is another by the time that rules are asked for."""
+    document: list[object] = [("a", "knows", "b")]
+    with Validator([(3, 3, 1.0, "likes(X,Y) <= knows(X,Y)")], workers=1) as validator:
+        result = validator.check(document)
+        text = validator.check({"@id": "a", "knows": {"@id": "b"}})
+        document[:] = [("a", "knows", "b"), ("a", "likes", "b")]
+    assert [one.line for one in result.violated] == [1]
+    assert [one.line for one in text.violated] == [1]
+    assert [one.message for one in result.findings] == [one.message for one in text.findings]
