@@ -147,8 +147,7 @@ class Listed(Documents):
         output, table, kept, findings, begin = ready.settings.output, None, None, None, None
         if not output.per_document:
             table = write_table(ready, stack, keeps_filtered=output.out is not None)
-        if table is None:
-            # Documents may be merged one by one: then each would fail for a rule that is missing.
+        if table is None:  # documents may be merged one by one: each would fail for a rule
             ready.rules.check_complete()
         wanted = findings_wanted(ready)
         totals = RunTotals()
