@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from pff_stream.report.found import FoundTotals
 from pff_stream.report.records import Counts, Outcome, Reason, RuleOutcome
@@ -16,8 +17,7 @@ SHOWN_FAILURES = 10
 _BY_TEXT = {"": Reason.NONE, **{reason.text: reason for reason in Reason if reason.text}}
 
 
-@dataclass(frozen=True, slots=True)
-class WorstRule:
+class WorstRule(NamedTuple):
     """A violated rule with as many violations as few others have."""
 
     line: int

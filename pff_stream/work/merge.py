@@ -7,10 +7,13 @@ same block always comes to the same bytes: whatever dies, it can be written agai
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from mmap import PAGESIZE
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -158,7 +161,8 @@ class _Blocks:
     def __init__(self, told: MergeArguments, table: BlockTable, turn: _Turn) -> None:
         self._graph = attach(told.graph.name, told.graph.shown)
         self._rules = RuleFile(told.rules.name)
-        self._chunk_ends = np.add.accumulate(self._rules.source_chunks["rules"], dtype=np.uint64)
+        in_chunks = self._rules.source_chunks["rules"].tolist()
+        self._chunk_ends = list(itertools.accumulate(in_chunks))
         self._room = bytearray(self._rules.max_source_chunk_bytes)
         self._chunk: tuple[int, SourceChunk | None] = (0, None)
         self._table, self._turn = table, turn
@@ -220,14 +224,14 @@ class _Blocks:
 
     def _chunks(self, first: int, stop: int) -> Iterator[SourceChunk]:
         """The source chunks that have these rules; the next block mostly begins in the last one."""
-        index = int(np.searchsorted(self._chunk_ends, first, "right"))
+        index = bisect_right(self._chunk_ends, first)
         while first < stop:
             at, chunk = self._chunk
             if chunk is None or at != index:
                 chunk = self._rules.read_source_chunk(index, self._room)
                 self._chunk = index, chunk
             yield chunk
-            first = int(self._chunk_ends[index])
+            first = self._chunk_ends[index]
             index += 1
 
 
@@ -247,13 +251,13 @@ class _Turn:
         """Where the block begins in each output; waits for it."""
         row = self._begins[self._block.number]
         waited = 0.0
-        while not row.all():
+        while not all(begins := row.tolist()):
             if waited >= self._block.patience_seconds:
                 raise NotItsTurnError
             time.sleep(LOOK_SECONDS)
             waited += LOOK_SECONDS
             self._progress.tick()
-        return [int(begin) - 1 for begin in row]
+        return [begin - 1 for begin in begins]
 
     def hand_on(self, sizes: list[int]) -> None:
         """Says where the next block begins."""
@@ -307,15 +311,18 @@ class _Place:
         """
         if self._at < 0:
             self._at = self._turn.begins()[self._number]
-        before, self._before = self._before, (self._at, len(view))
-        if before[1]:
-            _pages.drop(self._descriptor, *before)
-        rest = view
+        begin, end = self._before
+        # Others write to the pages at both ends, too: those leave it with what is behind them.
+        begin, end = -(-begin // PAGESIZE) * PAGESIZE, end // PAGESIZE * PAGESIZE
+        if begin < end:
+            _pages.drop(self._descriptor, begin, end - begin)
+        rest, begin = view, self._at
         with naming(self._shown):
             while len(rest):
                 n = os.pwrite(self._descriptor, rest, self._at)
                 self._at += n
                 rest = rest[n:]
-        _pages.start_writing(self._descriptor, *self._before)
+        self._before = begin, self._at
+        _pages.start_writing(self._descriptor, begin, len(view))
         self.written += len(view)
         self._turn.moved()
