@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", unhurried, max_examples=100)
 settings.register_profile("dev", unhurried, max_examples=10)
+settings.register_profile("long", unhurried, max_examples=400)
 _PROFILE = "HYPOTHESIS_PROFILE"
 settings.load_profile(os.environ.get(_PROFILE, "ci"))
 
@@ -48,9 +49,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Thousands of tests are no garbage: each fork of a pool would look through them again."""
+    """Thousands of tests are no garbage: each run in this process would look through them again."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """A pool of forks gives all objects back to the collections when it is closed."""
+    if not gc.get_freeze_count():
+        gc.collect(1)
+        gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -71,16 +71,16 @@ def _folded(line: str, stream: TextIO) -> str:
     """A line as it is, on a terminal that is too narrow as several."""
     if not stream.isatty():
         return line
-    from pff_stream.progress.text import width
+    from pff_stream.words import columns_of
 
     columns = shutil.get_terminal_size().columns
-    if width(line) <= columns:
+    if columns_of(line) <= columns:
         return line
     indent = " " * (len(line) - len(line.lstrip(" ")) + 2)
     first, *parts = _BREAKS.split(line)
     rows = [first]
     for part in parts:
-        if width(rows[-1]) + 1 + width(part) <= columns:
+        if columns_of(rows[-1]) + 1 + columns_of(part) <= columns:
             rows[-1] += f" {part}"
         else:
             rows.append(f"{indent}{part}")

@@ -9,7 +9,8 @@ from typing import TextIO
 
 from pff_stream.observer import Observer
 from pff_stream.progress.meter import Clock, ProgressMeter
-from pff_stream.progress.text import line, width
+from pff_stream.progress.text import line
+from pff_stream.words import columns_of
 
 Shown = Callable[[str], str]
 """A text so that no terminal obeys it."""
@@ -72,7 +73,7 @@ class TerminalLine(Observer):
     def _draw(self, now: float) -> None:
         self._next = now + self.INTERVAL_SECONDS
         text = line(self._meter.now(), _columns(self._stream) - 1)
-        cells = width(text)
+        cells = columns_of(text)
         rest = max(0, self._cells - cells)
         self._cells = cells
         self._write("\r" + self._paint(text) + " " * rest + "\b" * rest)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pff_stream.progress.meter import Progress
+from pff_stream.words import columns_of
 
 BAR_CELLS, MOST_BAR_CELLS = 10, 30
 """A bar takes the room that is left, within these."""
@@ -23,10 +24,10 @@ def line(progress: Progress, cells: int) -> str:
     """As much of it as fits so many cells of a terminal, what matters least left out first."""
     for parts, has_bar in _layouts(progress):
         text = "  ".join(part for part in parts if part)
-        room = cells - width(text) - 3
+        room = cells - columns_of(text) - 3
         if has_bar and room >= BAR_CELLS:
             return text.replace("  ", f" {_bar(progress, min(room, MOST_BAR_CELLS))}  ", 1)
-        if not has_bar and width(text) <= cells:
+        if not has_bar and columns_of(text) <= cells:
             return text
     return _cut(_head(progress), cells)
 
@@ -36,15 +37,6 @@ def format_seconds(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
-def width(text: str) -> int:
-    """Cells of a terminal that a text takes: wide characters take two, combining ones none."""
-    if text.isascii():
-        return len(text)
-    from unicodedata import combining, east_asian_width
-
-    return sum(0 if combining(one) else 2 if east_asian_width(one) in "WF" else 1 for one in text)
 
 
 def _layouts(progress: Progress) -> Iterator[tuple[list[str], bool]]:
@@ -128,6 +120,6 @@ def _size(n: int) -> str:
 
 
 def _cut(text: str, cells: int) -> str:
-    while width(text) > max(0, cells):
+    while columns_of(text) > max(0, cells):
         text = text[:-1]
     return text

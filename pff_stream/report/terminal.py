@@ -15,7 +15,7 @@ from pff_stream.report.labels import labelled
 from pff_stream.report.message import message_of
 from pff_stream.report.streams import ABSENT, CONFLICT, Finding, Found
 from pff_stream.report.summary import visible
-from pff_stream.words import counted
+from pff_stream.words import columns_of, counted
 
 PLAIN, STRONG, PLACE, NEW, EXPECTED, FAINT = "plain", "strong", "place", "new", "expected", "faint"
 CUT = "…"
@@ -287,12 +287,3 @@ def _cut(text: str, room: int) -> str:
             break
         kept.append(character)
     return "".join(kept) + CUT
-
-
-def columns_of(text: str) -> int:
-    """Columns that a text takes on a terminal: two for wide characters, none for marks."""
-    if text.isascii():
-        return len(text)
-    from unicodedata import combining, east_asian_width
-
-    return sum(0 if combining(one) else 2 if east_asian_width(one) in "WF" else 1 for one in text)

@@ -75,25 +75,32 @@ def test_columns_of_other_files(folder: Path, capfd: pytest.CaptureFixture[str])
     assert "relations of the rules are objects of the graph" in err and "--columns" not in err
 
 
+DIFFERENCES = [
+    ("born_in", "born in", "blanks, underscores and hyphens"),
+    ("born%20in", "born in", "percent-encoding"),
+    ("born in", "born%20in", "percent-encoding"),
+    ("BornIn", "bornin", "upper and lower case"),
+    ("<born>", "born", "angle brackets"),
+    ("born", "<born>", "angle brackets"),
+    ('"born"', "born", "quotes"),
+    ("ex:born", "http://example.org/ns#born", "prefixes and whole IRIs"),
+    ("born", "<http://example.org/ns/born>", "prefixes and whole IRIs"),
+    ("http://example.org/born", "<http://example.org/born>", "angle brackets"),
+    ("ge\u0301nie", "g\u00e9nie", "Unicode forms"),
+    ("INVERSE_born", "born", "an inverse mark"),
+    ("2. born", "born", "a list number before the name"),
+]
+PLACES = ("relation", "constant")
+
+
 @pytest.mark.parametrize(
-    ("ours", "theirs", "difference"),
+    ("ours", "theirs", "difference", "place"),
     [
-        ("born_in", "born in", "blanks, underscores and hyphens"),
-        ("born%20in", "born in", "percent-encoding"),
-        ("born in", "born%20in", "percent-encoding"),
-        ("BornIn", "bornin", "upper and lower case"),
-        ("<born>", "born", "angle brackets"),
-        ("born", "<born>", "angle brackets"),
-        ('"born"', "born", "quotes"),
-        ("ex:born", "http://example.org/ns#born", "prefixes and whole IRIs"),
-        ("born", "<http://example.org/ns/born>", "prefixes and whole IRIs"),
-        ("http://example.org/born", "<http://example.org/born>", "angle brackets"),
-        ("ge\u0301nie", "g\u00e9nie", "Unicode forms"),
-        ("INVERSE_born", "born", "an inverse mark"),
-        ("2. born", "born", "a list number before the name"),
+        pytest.param(*one, place, marks=() if n % 2 == which else pytest.mark.slow)
+        for n, one in enumerate(DIFFERENCES)
+        for which, place in enumerate(PLACES)
     ],
 )
-@pytest.mark.parametrize("place", ["relation", "constant"])
 def test_kinds_of_difference(ours: str, theirs: str, difference: str, place: str) -> None:
     """Of relations and of constants, also where no more than a sample is compared."""
     others = [(f"e{n}", f"p{n}", f"f{n}") for n in range(3000)]

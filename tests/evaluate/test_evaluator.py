@@ -38,7 +38,7 @@ pytestmark = pytest.mark.same_answer
 
 @pytest.mark.parametrize("way", QUICK_WAYS, ids=WAYS.keys())
 @given(data=st.data())
-@examples(150)
+@examples(80)
 def test_equals_reference(way: int, data: st.DataObject) -> None:
     """Counts, outcomes, reasons, examples and witnesses are the definition's, in every way."""
     triples = data.draw(strategies.graphs())

@@ -79,7 +79,7 @@ def agrees(
 
 @pytest.mark.parametrize("way", QUICK_WAYS, ids=WAYS.keys())
 @given(data=st.data())
-@examples(150)
+@examples(80)
 def test_equals_reference(way: int, data: st.DataObject) -> None:
     """Every shape of rule in every way, both semantics, both assumptions, loops and ties."""
     triples, rules = data.draw(strategies.graphs()), data.draw(good_rules)

@@ -37,6 +37,17 @@ COMMANDS = {
 }
 OTHERS = ((0, False), (1, False), (1, True))
 METHODS = ("fork", "spawn", "forkserver", "thread")
+FEW_METHODS = {"report": ("spawn",), "manifest": ("fork", "thread")}
+"""Commands that start their workers as the others do, by fewer methods in the default run."""
+BY_METHOD = [
+    pytest.param(
+        *(command, method),
+        marks=() if method in FEW_METHODS.get(command, METHODS) else pytest.mark.slow,
+    )
+    for command, words in COMMANDS.items()
+    if "{method}" in words
+    for method in METHODS
+]
 LATEST_SECONDS = 1.6
 OUTPUTS = {
     "documents.jsonl",
@@ -166,8 +177,7 @@ def test_killed_while_preparing(
     ("moment", "whole"),
     [(0, True), *(pytest.param(*one, marks=pytest.mark.slow) for one in OTHERS)],
 )
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("command", [one for one in COMMANDS if "{method}" in COMMANDS[one]])
+@pytest.mark.parametrize(("command", "method"), BY_METHOD)
 def test_killed_runs(
     tmp_path: Path, inputs: dict[str, str], command: str, method: str, moment: int, whole: bool
 ) -> None:

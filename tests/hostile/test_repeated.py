@@ -10,7 +10,7 @@ import pytest
 from profiling.repeated import Held, ways
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
-USUAL = ("thread", "fork", "manifest by threads", "run")
+USUAL = ("fork", "manifest by threads", "run")
 """Of some kinds; the others take minutes."""
 
 

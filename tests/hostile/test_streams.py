@@ -71,25 +71,34 @@ SOME = [(("ready", "closed")[n % 2], STATES[n], STATES[(n + 1) % 4]) for n in ra
 """Each state of each stream once."""
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The folder of a run, which is only read."""
+    folder = tmp_path_factory.mktemp("together")
+    out = str(folder / "finished")
+    assert started(["run", *inputs(folder), "--out", out]).returncode == 1
+    return out
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("command", TOGETHER)
-def test_some_together(tmp_path: Path, command: str) -> None:
+def test_some_together(tmp_path: Path, finished: str, command: str) -> None:
     """The exit code is the verdict's, or that of standard output."""
-    check_together(tmp_path, command, SOME)
+    check_together(tmp_path, finished, command, SOME)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", TOGETHER)
-def test_all_together(tmp_path: Path, command: str) -> None:
+def test_all_together(tmp_path: Path, finished: str, command: str) -> None:
     """Every combination."""
-    check_together(tmp_path, command, [*product(("ready", "closed"), STATES, STATES)])
+    check_together(tmp_path, finished, command, [*product(("ready", "closed"), STATES, STATES)])
 
 
-def check_together(tmp_path: Path, command: str, combinations: list[tuple[str, str, str]]) -> None:
+def check_together(
+    tmp_path: Path, finished: str, command: str, combinations: list[tuple[str, str, str]]
+) -> None:
     """Starts the command with its streams in these states."""
     rules, triples = inputs(tmp_path)
-    finished = str(tmp_path / "finished")
-    assert started(["run", rules, triples, "--out", finished]).returncode == 1
     given, code = {
         "run": (["run", rules, triples], 1),
         "violations": (["run", rules, triples, "--violations", "-"], 1),

@@ -101,9 +101,17 @@ def slow(*values: str) -> list[Any]:
 
 
 @pytest.mark.thorough
-@PACKED
+@pytest.mark.parametrize(
+    ("which", "kind"),
+    [
+        *(("rules", kind) for kind in PACKS),
+        *(
+            pytest.param("triples", kind, marks=() if kind in USUAL else pytest.mark.slow)
+            for kind in PACKS
+        ),
+    ],
+)
 @pytest.mark.parametrize("fence", ["auto", *slow("rlimit", "none")])
-@pytest.mark.parametrize("which", ["rules", "triples"])
 def test_runs(files: Path, which: str, kind: str, fence: str) -> None:
     """Rules and triples, with every fence and without: the plan alone keeps the promise."""
     packed = files / f"{which}-{kind}"

@@ -19,7 +19,8 @@ from pff_stream.observer import Observer, Silent
 from pff_stream.progress.choose import choose_observer
 from pff_stream.progress.lines import LogLines
 from pff_stream.progress.terminal import TerminalLine
-from pff_stream.progress.text import format_seconds, width
+from pff_stream.progress.text import format_seconds
+from pff_stream.words import columns_of
 
 MIB = 1024 * 1024
 
@@ -211,7 +212,7 @@ def test_wide_characters_take_two_cells(columns: int) -> None:
     finally:
         os.close(main)
         os.close(other)
-    assert all(width(text) < max(columns, 2) for text in shown.split("\r"))
+    assert all(columns_of(text) < max(columns, 2) for text in shown.split("\r"))
 
 
 def test_a_resumed_phase_begins_where_it_was() -> None:

@@ -16,7 +16,8 @@ from pff_stream.cli import output
 from pff_stream.report.found import FoundTotals
 from pff_stream.report.message import message_of
 from pff_stream.report.streams import Finding, FindingReason, Found, Place
-from pff_stream.report.terminal import CUT, Span, columns_of, finding_lines
+from pff_stream.report.terminal import CUT, Span, finding_lines
+from pff_stream.words import columns_of
 from tests.examples import examples
 from tests.report.finding_cases import RANKED_BY, by_hand, findings, totals_of
 
