@@ -5,6 +5,7 @@ No Python code is called for plain dicts, lists, texts and numbers, so that no o
 them meanwhile. Does not say what stands wrong where: it only ends.
 """
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_Next
 from cpython.float cimport PyFloat_AS_DOUBLE
@@ -35,6 +36,7 @@ cdef enum:
 cdef const char* DIGITS = b"0123456789abcdef"
 
 
+@cython.final
 cdef class _Writer:
     cdef unsigned char* text
     cdef size_t used
@@ -85,6 +87,14 @@ cdef class _Writer:
 
     cdef int _quoted(self, const unsigned char* at, size_t n) except -1:
         cdef const unsigned char* stop = at + n
+        cdef unsigned char* end
+        if n <= PIECE:
+            self._reserve(LONGEST_ESCAPE * n + 2)
+            self.text[self.used] = 34
+            end = _escape(at, stop, self.text + self.used + 1)
+            end[0] = 34
+            self.used = end + 1 - self.text
+            return 0
         self._byte(34)
         while at < stop:
             n = min(stop - at, <Py_ssize_t>PIECE)
