@@ -273,7 +273,9 @@ def tree(folder: Path) -> dict[str, bytes]:
     return found
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_manifest_is_resumed(number: int, manifest: Path, tmp_path: Path) -> None:
     """The documents that are missing are done, and all is as undisturbed."""
     given = ("--manifest", manifest, "--rules", tmp_path / "rules.tsv", "--per-document")

@@ -24,6 +24,8 @@ pytestmark = pytest.mark.thorough
 
 Note = Callable[[str, object], None]
 """Keeps a signal that met a living process for the summary of the session."""
+FEW_METHODS = ["fork", "spawn", pytest.param("forkserver", marks=pytest.mark.slow)]
+"""Start methods whose processes die in ways of their own; a fork server's workers are forks."""
 N_LONG = 130
 """Runs of each kind in the long series."""
 TOO_OFTEN = (
@@ -118,7 +120,7 @@ def end_it(
     go_on(folder, inputs, "--workers", workers, "--start-method", "fork")
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("method", FEW_METHODS)
 @pytest.mark.parametrize("seed", range(1))
 def test_killed_children(
     seed: int,
@@ -134,8 +136,17 @@ def test_killed_children(
 
 
 @pytest.mark.parametrize("seed", range(1, 2))
-@pytest.mark.parametrize("whole", [False, True], ids=["parent", "group"])
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("number", "whole"),
+    [
+        (signal.SIGKILL, False),
+        (signal.SIGKILL, True),
+        (signal.SIGTERM, False),
+        (signal.SIGINT, True),
+        pytest.param(signal.SIGTERM, True, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, False, marks=pytest.mark.slow),
+    ],
+)
 def test_ended_runs_are_resumed(
     number: int,
     whole: bool,
@@ -219,7 +230,7 @@ def kill_busy_workers(
     return took
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("method", FEW_METHODS)
 def test_dead_workers_are_replaced_at_once(
     method: str, inputs: tuple[str, str], undisturbed: str, tmp_path: Path, record_property: Note
 ) -> None:

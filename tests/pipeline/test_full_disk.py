@@ -38,7 +38,10 @@ def file_limit(size_bytes: int) -> Callable[[], None]:
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, size_bytes))
 
 
-@pytest.mark.parametrize("size_bytes", [0, 1000, 100_000, 900_000, 3 * MIB])
+@pytest.mark.parametrize(
+    "size_bytes",
+    [0, pytest.param(1000, marks=pytest.mark.slow), 100_000, 900_000, 3 * MIB],
+)
 def test_files_that_cannot_grow(
     size_bytes: int, inputs: tuple[str, str], undisturbed: str, tmp_path: Path
 ) -> None:
@@ -78,6 +81,7 @@ def test_compiled_files_that_cannot_grow(
     assert os.listdir(target) == ["file"]
 
 
+DISKS_KIB = (4, 40, 200, 900, 1400, 4000, 12_000)
 SMALL_DISK = """
 mount --make-rprivate / && mount -t tmpfs -o size={kib}k none {disk} || exit 99
 cd {disk}
@@ -96,7 +100,10 @@ exit 0
 @pytest.mark.skipif(
     os.geteuid() != 0 or not shutil.which("unshare"), reason="a disk of our own needs root"
 )
-@pytest.mark.parametrize("kib", [4, 40, 200, 900, 1400, 4000, 12_000])
+@pytest.mark.parametrize(
+    "kib",
+    [pytest.param(one, marks=pytest.mark.slow if one in (40, 1400) else ()) for one in DISKS_KIB],
+)
 def test_full_disk(kib: int, inputs: tuple[str, str], undisturbed: str, tmp_path: Path) -> None:
     """A disk that is full at one place or another: 74; with more room the run goes on."""
     disk = tmp_path / "disk"

@@ -61,7 +61,9 @@ def command(inputs: tuple[str, str], folder: Path, saved: Path) -> list[object]:
     return ["run", *inputs, *where, *EXAMPLES, "--plan", saved]
 
 
-@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+@pytest.mark.parametrize(
+    "method", ["fork", pytest.param("forkserver", marks=pytest.mark.slow), "spawn"]
+)
 def test_same_bytes(
     method: str,
     inputs: tuple[str, str],
