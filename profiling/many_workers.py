@@ -6,7 +6,8 @@ Measured here, all in CPU time: reading and evaluating each task, one by one, in
 look; cutting the tasks; of the pool, by each start method, what this process does once, for each
 worker and for each task, and what a worker does until it is set up and for each task. Reckoned:
 workers that are forked are there after as many copies, one after another, as it takes to double
-them; spawned ones are started one after another, and come up side by side. Then tasks are sent, and
+them; spawned ones are started one after another, and come up side by side. A fork server comes up
+like a spawned worker. Then tasks are sent, and
 their answers taken in, by one process that does one thing at a time; what is written of a body that
 was counted in parts waits for the last of them. A worker is idle until it has its next task. The
 first columns are for the chunks in the order of the file, the last one without start and pool.
@@ -16,9 +17,7 @@ from __future__ import annotations
 
 import argparse
 import heapq
-import math
 import os
-import statistics
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -28,10 +27,7 @@ from typing import Any, NamedTuple
 from pff_stream.evaluate._kernel import Evaluator
 from pff_stream.evaluate.chunk import evaluate_rules
 from pff_stream.evaluate.options import EvaluatorOptions
-from pff_stream.execute.executors import executor_named
 from pff_stream.execute.files import InputFile, OutputFile
-from pff_stream.execute.job import Job
-from pff_stream.execute.pool import Completed, Pool
 from pff_stream.execute.queue import NotYet
 from pff_stream.pipeline.first_look import FirstLook
 from pff_stream.rules.file import RuleFile
@@ -48,80 +44,9 @@ from pff_stream.work.task import (
     WorkerArguments,
     whole_chunks,
 )
-from profiling.idle_worker import worker
+from profiling.pool_costs import Costs, pool_costs
 
-STARTED, DISPATCHED = 32, 4000
-RUNS = 3
 METHODS = ("fork", "forkserver", "spawn")
-
-
-class Costs(NamedTuple):
-    """What is measured of the pool, in seconds of CPU time."""
-
-    method: str
-    first: float = 0.0
-    """This side, before the first worker is there."""
-    worker: float = 0.0
-    """This side, for each."""
-    task: float = 0.0
-    """This side, half of it before the task is sent."""
-    birth: float = 0.0
-    """Of a worker, from when it is copied or started until it sets up, with copies that it made."""
-    set_up: float = 0.0
-    """Of a worker, until it takes tasks."""
-    echo: float = 0.0
-    """Of a worker, for each task beside what it is about."""
-
-    def up(self, workers: int) -> list[float]:
-        """When each of so many is there."""
-        opened = self.first + self.worker * workers
-        if self.method == "spawn":
-            one_by_one = (self.first + self.worker * (n + 1) for n in range(workers))
-            return [at + self.birth + self.set_up for at in one_by_one]
-        copies = math.ceil(math.log2(workers)) + 1
-        return [opened + self.birth * copies + self.set_up] * workers
-
-
-def pool_seconds(
-    method: str, workers: int, tasks: int, told: WorkerArguments | None = None
-) -> tuple[float, list[tuple[float, ...]]]:
-    """CPU time of this process for so many workers, and what they tell for tasks of nothing."""
-    began = time.process_time()
-    job = Job(
-        set_up=worker,
-        arguments=(told,),
-        workers=workers,
-        preload=("profiling.idle_worker",),
-        starts_together=True,
-    )
-    crew = executor_named(method).crew(job)
-    with Pool(crew, window=4 * workers, split=lambda task: ()) as pool:
-        results = pool.imap_unordered(range(tasks))
-        found = [one.answer for one in results if isinstance(one, Completed)]
-    return time.process_time() - began, found
-
-
-def pool_costs(method: str, told: WorkerArguments) -> Costs:
-    """Medians of a few runs; of a task, where as many workers wait as are started."""
-
-    def median(workers: int, tasks: int) -> float:
-        return statistics.median(pool_seconds(method, workers, tasks)[0] for _ in range(RUNS))
-
-    one, many, long = median(1, 1), median(STARTED, STARTED), median(STARTED, DISPATCHED)
-    task = (long - many) / (DISPATCHED - STARTED)
-    each = (many - one) / (STARTED - 1) - task
-    births = [one[0] for one in pool_seconds(method, STARTED, STARTED)[1]]
-    echoes = [one[2] - one[1] for one in pool_seconds(method, 1, DISPATCHED)[1]]
-    set_ups = [one[1] - one[0] for _ in range(RUNS) for one in pool_seconds(method, 1, 1, told)[1]]
-    return Costs(
-        method,
-        first=max(0.0, one - each - task),
-        worker=each,
-        task=task,
-        birth=statistics.mean(births),
-        set_up=statistics.median(set_ups),
-        echo=max(echoes) / DISPATCHED,
-    )
 
 
 def told_of(file: RuleFile, rules: str, graph: str) -> WorkerArguments:
@@ -267,7 +192,7 @@ def dealt(
             dealing.free = [max(one, end) for one in dealing.free]
         end = dealing.deal(tasks)
     lasts = workers * (end - max(up))
-    return end, 1 - dealing.busy / lasts if lasts else 0.0
+    return end + costs.end * workers, 1 - dealing.busy / lasts if lasts else 0.0
 
 
 def rows(measured: Measured, counts: Sequence[int], costs: Costs) -> Iterator[str]:

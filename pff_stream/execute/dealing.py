@@ -40,10 +40,11 @@ class Dealer(Generic[Task, Answer]):
                 if (item := queue.take()) is None:
                     break
                 given[worker.slot] = worker, [item]
-        for worker in workers:
-            if worker and worker.quick and worker.slot not in given and worker.in_flight:
-                given[worker.slot] = worker, []
-        _add(list(given.values()), queue, most)
+        if queue.has_work():
+            for worker in workers:
+                if worker and worker.quick and 0 < len(worker.in_flight) <= most:
+                    given.setdefault(worker.slot, (worker, []))
+            _add(list(given.values()), queue, most)
         for worker, items in given.values():
             for first in range(0, len(items), most):
                 yield worker, items[first : first + most]

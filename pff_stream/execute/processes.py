@@ -79,7 +79,8 @@ class ProcessCrew(Generic[Task, Answer]):
         """Gives every worker that can take it a task, and every empty slot a worker."""
         if not queue.has_work():
             return
-        self._fill_slots()
+        if None in self._workers:
+            self._fill_slots()
         if self._starts_together:
             started = [w for slot, w in enumerate(self._workers) if slot not in self._retired]
             if not any(self._failed_starts) and not all(w and w.ready for w in started):

@@ -27,8 +27,8 @@ CHUNKS = 3
 """With more chunks for each worker the order of the file will do."""
 LEAST_TRIPLES = 10_000
 """On a smaller graph nothing takes long."""
-LOOKS, SHARES = 1, 4
-"""Tasks for each worker: looks, and of the work at the least."""
+LOOKS, SHARES, RULE_SHARES = 1, 3, 4
+"""Tasks for each worker: looks, and of the work and of the rules at the least."""
 MOST_HEADS = 64
 """Rules that are counted together in parts: so many counts are an answer."""
 MOST_PARTS = 1 << 12
@@ -112,13 +112,18 @@ class FirstLook:
         """All rules, what is heaviest first; chunks that nobody could look at before all."""
         total = sum(sum(pieces.work) for pieces in self._found.values())
         most = total / (SHARES * self._workers)
+        counts = self._file.chunks["rules"]
+        # What is light may be heavier than it seems: nor has any more than its share of the rules.
+        most_rules = sum(int(counts[chunk]) for chunk in self._chunks) // (
+            RULE_SHARES * self._workers
+        )
         ranges: list[tuple[float, Task]] = []
         n_parts: dict[tuple[int, int, int], int] = {}
         for chunk in self._chunks:
-            n_rules = int(self._file.chunks["rules"][chunk])
+            n_rules = int(counts[chunk])
             pieces = self._found.get(chunk, Pieces((n_rules,), (total,), (1,)))
             place = self._file.place(chunk)
-            for start, stop, work, parts in _joined(pieces, most):
+            for start, stop, work, parts in _joined(pieces, most, most_rules):
                 parts = min(parts, self._most_parts, int(work / most) + 1) if work > most else 1
                 each = MOST_HEADS if parts > 1 else stop - start
                 for first in range(start, stop, each):
@@ -172,12 +177,12 @@ class _Sums:
             yield self._ready.popleft()
 
 
-def _joined(pieces: Pieces, most: float) -> Iterator[Range]:
+def _joined(pieces: Pieces, most: float, most_rules: int) -> Iterator[Range]:
     """Neighbours that come to no more than that together."""
     begin, held, parts = 0, 0.0, 1
     last = 0
     for stop, work, in_parts in zip(*pieces, strict=True):
-        if held and held + work > most:
+        if held and (held + work > most or stop - begin > most_rules):
             yield begin, last, held, parts
             begin, held = last, 0.0
         parts = 1 if held else in_parts

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pff_stream.triples._graph import GraphView
 
 PIECES = 32
-"""Of a chunk, at most twice as many, each of which a body or more."""
+"""Of a chunk, at most four times as many, each of which a body or more."""
 
 
 class Look(NamedTuple):
@@ -47,9 +47,11 @@ def pieces_of(graph: GraphView, chunk: RuleChunk) -> Pieces:
     share = max(float(work.sum()) / PIECES, 1.0)
     before = np.concatenate(([0.0], np.add.accumulate(work)))
     is_heavy = work >= share
-    # A piece ends where the next share begins, in front of a heavy body, and behind it.
+    # A piece ends where the next share begins, in front of a heavy body, and behind it. A share is
+    # of bodies, too: beside one that seems to be most of the work all others seem to be nothing.
     number = np.floor(before[:-1] / share)
-    ends = np.flatnonzero((np.diff(number) > 0) | is_heavy[1:] | is_heavy[:-1]) + 1
+    of_bodies = np.diff(np.arange(n) * PIECES // n) > 0
+    ends = np.flatnonzero((np.diff(number) > 0) | of_bodies | is_heavy[1:] | is_heavy[:-1]) + 1
     ends = np.append(ends, n)
     stops = np.searchsorted(chunk.rule_body, ends, "left")
     is_alone = np.diff(ends, prepend=0) == 1
