@@ -1,6 +1,6 @@
 """Writes 400 even rules and some of one body that is about half of the work, and their triples.
 
-    python -m profiling.make_heavy DIR [--name NAME]
+    python -m profiling.make_heavy DIR [NAME]
 
 DIR gets rules.tsv (AnyBURL) and triples.tsv; `rules.pffr` of 6 chunks and `triples.pffg` as well.
 The name of the heavy body's relation says in which chunk it lies.
@@ -47,7 +47,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--name", default="z")
+    parser.add_argument("name", nargs="?", default="z")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     rng = random.Random(11)
