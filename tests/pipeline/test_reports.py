@@ -14,6 +14,7 @@ from pff_stream.pipeline.passing import with_results
 from pff_stream.report.folder import FOLDER_FILES
 from pff_stream.report.formats import FORMS
 from pff_stream.report.outputs import check_reports, report_outputs
+from pff_stream.report.records import RECORD
 from pff_stream.settings.commands import ReportSettings, RunSettings
 from pff_stream.settings.models import OutputOptions
 from tests.warm import started
@@ -130,18 +131,23 @@ def test_results_of_an_earlier_run_are_replaced(inputs: Path) -> None:
 
 @pytest.mark.thorough
 def test_nothing_is_kept_that_is_not_shown(inputs: Path) -> None:
-    """Without a list by rule no violation is kept by rule, nor said to be left out."""
+    """Without a list by rule no violation is looked for by rule, kept, or said to be left out."""
     capped = ("--max-examples", "0")
     assert "left out" not in command(inputs, *GIVEN, *capped, "--out", "r", code=1)
     assert "--max-examples left out 1" in command(
         inputs, *GIVEN, *capped, "--violations", "v", code=1
     )
-    kept = {
-        words: json.loads((inputs / "r" / "summary.json").read_text())["run"]["spooled_bytes"]
-        for words in ((), ("--violations", "v"))
-        if command(inputs, *GIVEN, "--out", "r", *words, code=1)
-    }
-    assert kept[()] < kept["--violations", "v"]
+    listed = ("--violations", "v")
+    did = {}
+    for words in ((), capped, (*capped, *listed), listed):
+        command(inputs, *GIVEN, "--out", "r", *words, code=1)
+        did[words] = json.loads((inputs / "r" / "summary.json").read_text())
+    first, *others = ({n: did[w]["run"][n] for n in ("edges", "spooled_bytes")} for w in did)
+    # As much of the graph is looked at, and as much kept, as where violations are only counted.
+    assert first == others[0] == others[1]
+    rules = did[()]["rules"]
+    assert first["spooled_bytes"] == RECORD.size * (rules["total"] - rules["rejected"])
+    assert all(others[2][name] > first[name] for name in first)
 
 
 @pytest.mark.thorough
