@@ -107,7 +107,8 @@ cdef class Encoder(TripleLines):
         with nogil:
             good = self._group()
         if good and self.spill[0] >= 0 and choose_way is not None:
-            part, self.sorts_in_place = choose_way()
+            part, in_place = choose_way()
+            self.sorts_in_place = in_place and self.spilled
             if part and self.runs is not None and not self.is_in_runs:
                 self._part_with_names()
         with nogil:
@@ -328,8 +329,7 @@ cdef class Encoder(TripleLines):
                 raise ValueError(f"a buffer of {view.len} bytes for a graph of {total}")
             base = <unsigned char*>view.buf
             with nogil:
-                good = self._reserve_spare()
-                good = good and self._write_sections(base, total, <uint64_t*>self.spare.at)
+                good = self._write_sections(base, total)
                 self._let_go(&self.spare)
             if not good:
                 self._no_memory()
@@ -349,9 +349,7 @@ cdef class Encoder(TripleLines):
         finally:
             PyBuffer_Release(&view)
 
-    cdef bint _write_sections(
-        self, unsigned char* base, uint64_t total, uint64_t* spare
-    ) noexcept nogil:
+    cdef bint _write_sections(self, unsigned char* base, uint64_t total) noexcept nogil:
         cdef uint64_t at = HEADER, table
         memset(base, 0, HEADER)
         memcpy(base, b"PFFGRAPH", 8)
@@ -377,8 +375,10 @@ cdef class Encoder(TripleLines):
         table = at
         put64(base, 144, table)
         at = padded(base, table + 2 * TABLE_RECORD * self.relations.n)
+        if not self._reserve_spare():     # not before: names have its room until here
+            return False
         for relation in range(self.relations.n):
-            at = self._write_relation(base, at, table, relation, spare)
+            at = self._write_relation(base, at, table, relation, <uint64_t*>self.spare.at)
         return True
 
     cdef uint64_t _write_relation(

@@ -36,7 +36,7 @@ cdef class NameRuns:
     cdef uint64_t next_record     # the first triple of the run that is not written yet
     cdef readonly uint64_t end_bytes
     cdef readonly uint64_t n_runs
-    cdef readonly uint64_t held_bytes, merging_bytes, map_bytes, rank_bytes, window_bytes
+    cdef readonly uint64_t first_held_bytes, held_bytes, merging_bytes, map_bytes, rank_bytes, window_bytes
     cdef readonly uint64_t longest_bytes
     cdef int error
 

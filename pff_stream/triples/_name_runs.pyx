@@ -61,7 +61,7 @@ cdef class NameRuns:
     cdef uint64_t _room(self) noexcept nogil:
         if self.room:
             return self.room
-        return max(self.held_bytes, <uint64_t>LEAST_ROOM)
+        return max(max(self.first_held_bytes // 2, self.held_bytes), <uint64_t>LEAST_ROOM)
 
     cdef bint _failed(self, int error) noexcept nogil:
         self.error = error
@@ -73,6 +73,7 @@ cdef class NameRuns:
         `alone`: all names there are, which need not be merged.
         """
         cdef Run* run
+        cdef uint64_t held
         cdef int error
         if not reserve(&self.runs, (self.n_runs + 1) * sizeof(Run)):
             return False
@@ -83,9 +84,11 @@ cdef class NameRuns:
             run.base = (run - 1).base + (run - 1).n
         run.first_record = self.next_record
         self.next_record = n_records
-        self.held_bytes = max(
-            self.held_bytes, names.blob_bytes + 8 * names.n + 4 * slots_for(names.n)
-        )
+        held = names.blob_bytes + 8 * names.n + 4 * slots_for(names.n)
+        if self.n_runs == 0:
+            self.first_held_bytes = held
+        else:
+            self.held_bytes = max(self.held_bytes, held)
         self.nested = self.nested and names.nested
         self.letter = self.letter or names.letter
         self.blanks = self.blanks or names.blanks

@@ -8,7 +8,7 @@ from posix.unistd cimport pread, pwrite
 from pff_stream.triples._name_table cimport Array, release, reserve
 
 cdef enum:
-    SCRATCH_BYTES = 1 << 18       # of each reader and writer
+    SCRATCH_BYTES = 1 << 16       # of each reader and writer
 
 cdef struct Writer:
     int fd

@@ -69,6 +69,7 @@ class Reading:
                 bad, spill=spill[:2], spill_bytes=self._spill_bytes, runs=self._runs
             )
         self._names_when_spilled = 0
+        self._spilled_first = False  # before names went to their file
         self._on_spill = on_spill
         self.hash = hashlib.blake2b(digest_size=16)
         self.input_hashes: dict[str, bytes] = {}
@@ -163,7 +164,10 @@ class Reading:
             records = min(records, self._spill_bytes)
         others = max(self._held_now, self._document_bytes) + self.decoders.most_bytes
         blocks = _BLOCKS * max(self._options.block_bytes, block_bytes)
-        room = self._memory_bytes - records - others - blocks - FILES_BYTES - _SMALL_BYTES
+        files = FILES_BYTES if encoder.spilled or self._are_in_runs else 0
+        if not self._are_in_runs:
+            self._spilled_first = encoder.spilled
+        room = self._memory_bytes - records - others - blocks - files - _SMALL_BYTES
         encoder.most_names_bytes = max(room, _LEAST_NAMES_BYTES)
 
     def counts(self, graph_bytes: int | None) -> EncodeCounts:
@@ -191,22 +195,26 @@ class Reading:
     def _spilled_at(self) -> int | None:
         if self._spill_bytes is None or not self.encoder.spilled:
             return None
-        since = self._most_names() - self._names_when_spilled
-        return max(0, self._spill_bytes - max(0, since))
+        since = max(0, self._most_names() - self._names_when_spilled)
+        # Before the first file there was no page cache of one.
+        is_first = self._spilled_first or not self._are_in_runs
+        return max(0, self._spill_bytes - since - FILES_BYTES * is_first)
 
     def _most_names(self) -> int:
         """What names of entities took in memory at most."""
         if self._runs is None or not self._runs.n_runs:
             return self.encoder.entity_names_bytes
-        return self._runs.held_bytes
+        return max(self._runs.first_held_bytes, self._runs.held_bytes)
 
     def _name_runs(self) -> NameRunCounts | None:
         runs = self._runs
         if runs is None or not runs.n_runs:
             return None
+        before_files = 0 if self._spilled_first else FILES_BYTES
+        held_bytes = max(runs.held_bytes, runs.first_held_bytes - before_files, 0)
         return NameRunCounts(
-            runs.held_bytes, runs.merging_bytes, runs.map_bytes, runs.rank_bytes,
-            runs.window_bytes or runs.held_bytes, runs.longest_bytes,
+            held_bytes, runs.merging_bytes, runs.map_bytes, runs.rank_bytes,
+            runs.window_bytes or held_bytes, runs.longest_bytes,
         )  # fmt: skip
 
     def finish(self) -> None:
@@ -220,6 +228,8 @@ class Reading:
             counts = self.counts(None)
             if memory_bytes is None or sorting_bytes(counts) <= memory_bytes:
                 return False, False
+            if self._sorting_at_least() - FILES_BYTES > memory_bytes:
+                raise self.refusal()
             parted = self._with_names_parted(counts)
             return self._can_part, sorting_bytes(parted) > memory_bytes
 
@@ -244,11 +254,19 @@ class Reading:
             feed(block)
             self._read_bytes += len(block)
             if self._on_spill is not None and (self.encoder.spilled or self._are_in_runs):
+                self._leave_cache(len(block))
                 self._on_spill(FILES_BYTES)
                 self._on_spill = None
             if self._read_bytes - self._asked_bytes >= _ASK_BYTES:
                 self._refuse_early()
         self.encoder.end_file()
+
+    def _leave_cache(self, block_bytes: int) -> None:
+        """Parts with names that are in the way of what files need."""
+        self._leave_room(block_bytes)
+        encoder = self.encoder
+        if self._can_part and 5 * encoder.entity_names_bytes // 4 > encoder.most_names_bytes:
+            encoder.start_run()
 
     @property
     def _are_in_runs(self) -> bool:
@@ -287,6 +305,8 @@ class Reading:
             block_bytes=self._options.block_bytes,
         )
         reading = reading_bytes(counts, with_records=self._spill_bytes is None)
+        if self._runs is not None and not at_least:
+            reading += FILES_BYTES
         return max(reading, self._sorting_at_least())
 
     def _sorting_at_least(self) -> int:

@@ -79,7 +79,7 @@ class EncodeCounts:
     graph_bytes: int | None = None
     """Exact size of the graph; None: its bound."""
     spilled_at_bytes: int | None = None
-    """What triples took in memory when they went to files, less what names came to take since.
+    """What triples took in memory when they went to files, less what came to be there since.
 
     None: they did not."""
     name_runs: NameRunCounts | None = None
