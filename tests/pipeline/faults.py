@@ -85,6 +85,42 @@ def set_up(progress: Any, inner_set_up: Any, arguments: Any) -> Callable[[Any], 
     return answer
 
 
+def set_up_elsewhere(progress: Any, arguments: Any) -> Callable[[Any], Any]:
+    """The same on a host of a cluster, with the faults of its Dask worker's environment."""
+    from pff_stream.rules.file import RuleFile
+    from pff_stream.work.rules import set_up as inner_set_up
+
+    faults = json.loads(os.environ[FAULTS])
+    rules = RuleFile(arguments.rules.name)
+    inner = set_up(progress, inner_set_up, arguments)
+    if "kill_host" not in faults:
+        return inner
+
+    def answer(task: Any) -> Any:
+        for one in getattr(task, "ranges", ()):
+            if faults["kill_host"] in rules.read_chunk(one.chunk).sources[one.start : one.stop]:
+                # The Dask worker holds the graph open, and its workers are told of it by that.
+                os.kill(int(arguments.graph.name.split("/")[2]), signal.SIGKILL)
+                time.sleep(60)
+        return inner(task)
+
+    return answer
+
+
+class FaultyElsewhere:
+    """A cluster whose worker processes meet faults."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def crew(self, job: Job) -> Crew[Any, Any]:
+        """The other's, with a set-up that meddles."""
+        return self._inner.crew(replace(job, set_up=set_up_elsewhere))
+
+
 def _is_among(path: str, first: int) -> bool:
     """Whether fewer than so many processes have asked before, counted by files of this name."""
     for number in range(first):
@@ -156,13 +192,27 @@ class FaultyEngine(Engine):
         """Plans and runs; what meddles is put in its place in between."""
         from pff_stream.pipeline.run import run
 
-        return run(settings, observer, meddled)
+        begun: list[Any] = []
+
+        def meddle(running: Any) -> None:
+            begun.append(running)
+            meddled(running)
+
+        try:
+            return run(settings, observer, meddle)
+        finally:
+            path = json.loads(os.environ[FAULTS]).get("calls")
+            if path and begun:
+                told = {"most": begun[0].elsewhere.link.most_calls, "window": begun[0].work.window}
+                Path(path).write_text(json.dumps(told))
 
 
 def meddled(running: Any) -> None:
     """Gives a run that is about to begin what the faults ask for."""
     faults = json.loads(os.environ[FAULTS])
     running.executor = Faulty(running.executor, faults.get("stall"))
+    if running.elsewhere is not None and faults.get("elsewhere"):
+        running.elsewhere = FaultyElsewhere(running.elsewhere)
     if "rules" in faults:
         running.work = SmallTasks(running.work, faults["rules"])
     if "short" in faults:

@@ -1,0 +1,119 @@
+"""A Dask cluster over loopback, of the processes that a user starts: a scheduler and workers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+from tests.execute.pool_processes import is_gone
+
+ROOT = Path(__file__).parent.parent
+START_SECONDS = 120.0
+
+
+class DaskWorker(NamedTuple):
+    """A worker as it was started, with a nanny or without."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+    folder: Path
+    """Its local directory."""
+
+    def pids(self) -> list[int]:
+        """Of the process and of all that it started, that are there."""
+        with suppress(psutil.NoSuchProcess):
+            found = psutil.Process(self.process.pid).children(recursive=True)
+            return [self.process.pid, *(one.pid for one in found if not is_gone(one.pid))]
+        return []
+
+    def pool(self) -> list[int]:
+        """Of the product's own processes beside the Dask worker."""
+        found = []
+        for pid in self.pids()[1:]:
+            with suppress(OSError):
+                words = Path(f"/proc/{pid}/cmdline").read_bytes()
+                if b"serve_forks" in words:
+                    found.append(pid)
+        return found
+
+    def kept(self) -> list[str]:
+        """Folders of runs that are there."""
+        return [str(path) for path in self.folder.rglob("pff-stream-*")]
+
+
+class DaskProcesses:
+    """A scheduler, and workers as they are asked for; all are gone at the end."""
+
+    def __init__(self, folder: Path, **faults: object) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.file = folder / "scheduler.json"
+        self._environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "FAULTS_OF_A_TEST": json.dumps(faults),
+            "DASK_DISTRIBUTED__ADMIN__TICK__LIMIT": "1h",
+        }
+        self._all: list[subprocess.Popen[bytes]] = []
+        self.workers: list[DaskWorker] = []
+        more = ("--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(self.file))
+        self.scheduler, _ = self._start("scheduler", *more)
+        self._until(self.file.exists)
+        self.address = str(json.loads(self.file.read_text())["address"])
+
+    def __enter__(self) -> DaskProcesses:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._all:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(10)
+
+    def add(self, *options: str, nanny: bool = False, threads: int = 1) -> DaskWorker:
+        """A worker more, which is registered when this returns."""
+        name = f"w{len(self.workers)}"
+        folder = self.folder / name
+        process, log = self._start(
+            "worker",
+            *("--scheduler-file", str(self.file), "--name", name, "--nthreads", str(threads)),
+            *("--host", "127.0.0.1", "--local-directory", str(folder)),
+            *(["--nanny"] if nanny else ["--no-nanny"]),
+            *options,
+        )
+        worker = DaskWorker(process, log, folder)
+        self.workers.append(worker)
+        self._until(lambda: b"Registered to" in log.read_bytes(), log)
+        return worker
+
+    def _start(self, what: str, *options: str) -> tuple[subprocess.Popen[bytes], Path]:
+        log = self.folder / f"{what}-{len(self._all)}.log"
+        with open(log, "wb") as file:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "dask", what, "--no-dashboard", *options],
+                env=self._environment,
+                cwd=ROOT,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._all.append(process)
+        return process, log
+
+    def _until(self, holds: Callable[[], bool], log: Path | None = None) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not holds():
+            if time.monotonic() > deadline or any(one.poll() is not None for one in self._all):
+                said = "" if log is None else log.read_text(errors="replace")[-2000:]
+                raise AssertionError(f"the cluster did not start: {said}")
+            time.sleep(0.05)
