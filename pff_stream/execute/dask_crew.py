@@ -208,8 +208,10 @@ class DaskCrew(Generic[Task, Answer]):
         items = None if host is None else host.hand.get(call)
         if host is None or items is None:
             return  # not of a task, or given back meanwhile
-        if call.status in ("cancelled", "lost"):
+        if call.status == "cancelled":
             raise WorkersFailedError(GONE)  # what this process cancels is in no hand any more
+        if call.status == "lost":
+            return  # with its worker, as the news says next
         if call.status == "error":
             # Nothing that a task raises comes so: Dask could not run it there.
             if type(call.error).__name__ != "KilledWorker":

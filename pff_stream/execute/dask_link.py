@@ -107,6 +107,19 @@ class Call:
         self.future.release()
 
 
+def _end_callbacks() -> None:
+    """Ends the thread that Dask calls callbacks in, which it keeps for the next client.
+
+    A process with one thread can be forked, as it could before.
+    """
+    from distributed import Future
+
+    executor = getattr(Future, "_cb_executor", None)
+    if executor is not None and getattr(Future, "_cb_executor_pid", None) is not None:
+        executor.shutdown()
+        Future._cb_executor = Future._cb_executor_pid = None
+
+
 class Link(Closing):
     """A client of one cluster."""
 
@@ -150,6 +163,7 @@ class Link(Closing):
         """Lets go of everything that was asked for."""
         with suppress(Exception):
             self._client.close(timeout=5)
+        _end_callbacks()
 
     @property
     def is_connected(self) -> bool:
@@ -168,15 +182,6 @@ class Link(Closing):
             RemoteWorker(address, str(told["name"]), int(told["nthreads"]))
             for address, told in sorted(found.items())
         ]
-
-    def libraries(self) -> dict[str, dict[str, str]]:
-        """Of each worker the versions of python and of libraries; of this process under ``."""
-        told = self._client.get_versions()
-        found = {"": told["client"], **told["workers"]}
-        return {
-            address: {**one["packages"], "python": str(one["packages"]["python"])}
-            for address, one in found.items()
-        }
 
     def call(self, function: Callable[..., Any], *arguments: Any, worker: str) -> Call:
         """Has a worker call a function of a module, of which only the name is sent."""
@@ -217,6 +222,8 @@ class Link(Closing):
                         del calls[worker]
                 elif call.status == "error":
                     answers[worker] = call.error
+                    del calls[worker]
+                elif call.status == "lost":
                     del calls[worker]
                 elif call.status != "pending":
                     raise WorkersFailedError(GONE)

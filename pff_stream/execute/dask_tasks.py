@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from pff_stream.execute.dask_host import Host, Lease, hosts, reply
 from pff_stream.execute.messages import described
+from pff_stream.execute.versions import versions
 
 
 def open_host(run: str) -> Lease:
@@ -42,25 +43,24 @@ def rest_of_batch(run: str, number: int) -> tuple[int, tuple[Any, ...]]:
     return number, tuple(hosts[run].rest(number))
 
 
-def versions_here() -> dict[str, str]:
-    """Versions of what the client and this worker must have alike."""
-    import platform
-    from importlib.metadata import PackageNotFoundError, version
+class Greeting(NamedTuple):
+    """What a client is told first."""
 
-    found = {"python": ".".join(platform.python_version_tuple()[:2])}
-    for name in ("numpy", "msgpack", "pff-stream"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "none"
-    return found
+    versions: dict[str, str]
+    host: str
+    """The same for workers that see the same local files."""
+
+
+def greet_here() -> Greeting:
+    """That of this worker."""
+    with open("/proc/sys/kernel/random/boot_id") as file:
+        boot = file.read().strip()
+    return Greeting(versions(), f"{boot}-{os.stat('/proc/self/ns/mnt').st_ino}")
 
 
 class WorkerFacts(NamedTuple):
     """What a Dask worker is allowed, and what it holds, as Dask counts it."""
 
-    host: str
-    """The same for workers that see the same local files."""
     threads: int
     limit_bytes: int
     """0: none."""
@@ -75,10 +75,7 @@ def facts_here() -> WorkerFacts:
     worker = _dask_worker()
     memory = worker.memory_manager
     fractions = [memory.memory_spill_fraction, memory.memory_pause_fraction]
-    with open("/proc/sys/kernel/random/boot_id") as file:
-        boot = file.read().strip()
     return WorkerFacts(
-        host=f"{boot}-{os.stat('/proc/self/ns/mnt').st_ino}",
         threads=int(worker.state.nthreads),
         limit_bytes=int(memory.memory_limit or 0),
         fraction=min([float(one) for one in fractions if one], default=1.0),

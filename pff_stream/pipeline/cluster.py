@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pff_stream.errors import RefusedError, UsageError
+from pff_stream.execute.versions import versions
 from pff_stream.observer import Observer
 from pff_stream.settings.commands import RunSettings
 from pff_stream.settings.models import ResourceOptions
@@ -33,8 +35,6 @@ TCP = "tcp://"
 NONE_FITS = "refused: too few workers of the cluster have a plan that fits"
 SCHEDULER_MIB, SCHEDULER_TASK_KIB = 57, 3
 """What a scheduler holds, and for each call; measured. It is not held to anything here."""
-ALIKE = ("python", "numpy", "msgpack", "pff-stream")
-"""Libraries of which the client and its workers must have the same version; of python the minor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,8 @@ class Cluster:
     refused: dict[str, str] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     _work: HostWork | None = None
+    _hosts: dict[str, str] = field(default_factory=dict)
+    """What is the same for workers of one host."""
     _taken: dict[str, int] = field(default_factory=dict)
     """What is planned on each host already."""
 
@@ -77,7 +79,7 @@ class Cluster:
             raise RefusedError(f"--cluster {self.link.where}: the cluster has no worker")
         for worker in workers:
             self.names[worker.address] = str(worker)
-        wrong = _differing(self.link, workers)
+        wrong = self._differing(workers)
         if wrong:
             raise UsageError("\n".join([f"--cluster {self.link.where}: {wrong[0]}", *wrong[1:]]))
 
@@ -95,12 +97,16 @@ class Cluster:
         for line in lines:
             self.observer.note(f"takes no part: {line}")
 
+    def leave(self) -> None:
+        """Nothing more is asked of it."""
+        self.link.close()
+
     def executor(self, work: Work) -> DaskExecutor:
         """Carries out the tasks of a work on all hosts that take part."""
         from pff_stream.execute.dask_crew import DaskExecutor, Told
 
         def share(address: str) -> HostShare:
-            return _share(self.names[address], self.plans[address], work)
+            return _share((self.names[address], self._hosts[address]), self.plans[address], work)
 
         def admit(address: str) -> HostShare | None:
             return share(address) if self._admitted(address) else None
@@ -129,7 +135,7 @@ class Cluster:
 
         work, resources = self._work, self.resources
         assert work is not None
-        host = self._host_of(worker.address)
+        host = self._hosts[worker.address]
         request = HostRequest(
             workload=work.workload,
             graph=None if work.graph is None else known_file(work.graph),
@@ -148,18 +154,42 @@ class Cluster:
             self.plans[worker.address] = plan
         return worker.address in self.plans
 
-    def _host_of(self, address: str) -> str:
-        from pff_stream.execute.dask_tasks import facts_here
+    def _differing(self, workers: list[RemoteWorker]) -> list[str]:
+        """Of each worker that has other versions than this process: which."""
+        from pff_stream.execute.dask_tasks import Greeting, greet_here
 
-        facts = self.link.ask(facts_here, workers=[address]).get(address)
-        return str(getattr(facts, "host", address))
+        addresses = [worker.address for worker in workers]
+        here, lines = versions(), []
+        answers = self.link.ask(greet_here, workers=addresses)
+        for worker in workers:
+            greeting: Any = answers.get(worker.address)
+            if isinstance(greeting, Greeting):
+                self._hosts[worker.address] = greeting.host
+                there = greeting.versions
+            else:
+                # Another Python may lack this package, or not know what a pickle of it says.
+                asked = self.link.ask(platform.python_version, workers=[worker.address])
+                python = ".".join(str(asked.get(worker.address, "")).split(".")[:2])
+                if python in ("", here["python"]):
+                    why = greeting or "it does not answer"
+                    lines.append(f"{worker}: pff-stream cannot be used there: {why}")
+                    continue
+                there = {**here, "python": python}
+            wrong = [
+                f"{name} {there.get(name)}, expected {here[name]} as here"
+                for name in here
+                if there.get(name) != here[name]
+            ]
+            if wrong:
+                lines.append(f"{worker}: found {'; '.join(wrong)}")
+        return lines
 
     def _admitted(self, address: str) -> bool:
         """Whether a worker that joins while the run is at work takes part."""
         for worker in self.link.workers():
             if worker.address == address:
                 self.names[address] = str(worker)
-                wrong = _differing(self.link, [worker])
+                wrong = self._differing([worker])
                 if wrong:
                     self.refused[address] = wrong[0]
                 elif self._plan(worker):
@@ -253,39 +283,14 @@ def is_open(where: str) -> bool:
         return name != "localhost"
 
 
-def _differing(link: Link, workers: list[RemoteWorker]) -> list[str]:
-    """Of each worker that has other versions than this process: which."""
-    from pff_stream.execute.dask_tasks import versions_here
-
-    here, told = versions_here(), link.libraries()
-    lines = []
-    for worker in workers:
-        python = ".".join(told.get(worker.address, {}).get("python", "").split(".")[:2])
-        if python and python != here["python"]:
-            lines.append(f"{worker}: found python {python}, expected {here['python']} as here")
-            continue
-        there: Any = link.ask(versions_here, workers=[worker.address]).get(worker.address)
-        if not isinstance(there, dict):
-            lines.append(f"{worker}: pff-stream cannot be imported there: {there or 'no answer'}")
-            continue
-        wrong = [
-            f"{name} {there.get(name)}, expected {here[name]} as here"
-            for name in ALIKE
-            if there.get(name) != here[name]
-        ]
-        if wrong:
-            lines.append(f"{worker}: found {'; '.join(wrong)}")
-    return lines
-
-
-def _share(name: str, plan: HostPlan, work: Work) -> HostShare:
+def _share(names: tuple[str, str], plan: HostPlan, work: Work) -> HostShare:
     from pff_stream.execute.dask_crew import HostShare
     from pff_stream.execute.executors import executor_of
 
     workers = int(plan.settings["workers"] or 1)
     return HostShare(
-        name=name,
-        host=plan.host,
+        name=names[0],
+        host=names[1],
         workers=workers,
         method=executor_of(plan.settings).name,
         arguments=work.arguments_on(plan.settings, plan.share_bytes),

@@ -55,8 +55,6 @@ class Basis:
     """What processes cost, with both inputs open."""
     before: Sequence[Phase]
     """The phases that are over."""
-    cluster: Cluster | None = None
-    """Where it is evaluated; None: on this host."""
 
 
 class Documents(ABC):

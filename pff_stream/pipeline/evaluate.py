@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pff_stream.errors import InputError, RefusedError
-from pff_stream.execute.executors import executor_of
+from pff_stream.execute.executors import executor_named, executor_of
 from pff_stream.execute.interface import Executor
 from pff_stream.execute.pool import Poisoned, Pool
 from pff_stream.files import _pages
@@ -62,6 +62,10 @@ def started(ready: Ready, observer: Observer) -> Iterator[Running]:
 def evaluate(run: Running, observer: Observer) -> None:
     """Has all tasks answered, and ends as an error where an input was altered meanwhile."""
     carry_out(run, run.work, "evaluate", observer, run.elsewhere)
+    if run.ready.cluster is not None:
+        run.ready.cluster.leave()
+        if not run.executor.is_safe_here():
+            run.executor = executor_named("forkserver")
 
 
 def carry_out(

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from pff_stream.pipeline.cluster import HostWork
 
 
-RULES_OF_A_CALL = (2, 8)
+RULES_OF_A_CALL = (2, 16)
 """Chunks that a host of a cluster is given at once, at least and at most."""
 
 

@@ -66,7 +66,6 @@ class HostRequest(NamedTuple):
 class HostPlan(NamedTuple):
     """What a host says: it takes part by these settings, or why it does not."""
 
-    host: str
     settings: Settings
     share_bytes: int | None
     """What the kernel holds each worker process to; None: nothing."""
@@ -152,7 +151,6 @@ def plan_here(request: HostRequest) -> HostPlan:
             plan = plan_run(resources.replace(workers=1), machine, workload, costs, ())
         refusal = _refusal(plan, request, facts, own_bytes)
     return HostPlan(
-        host=facts.host,
         settings=dict(plan.settings),
         share_bytes=share_bytes(plan, resources),
         more_bytes=plan.peak_bytes - own_bytes,

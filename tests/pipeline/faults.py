@@ -118,7 +118,8 @@ class FaultyElsewhere:
 
     def crew(self, job: Job) -> Crew[Any, Any]:
         """The other's, with a set-up that meddles."""
-        return self._inner.crew(replace(job, set_up=set_up_elsewhere))
+        crew: Crew[Any, Any] = self._inner.crew(replace(job, set_up=set_up_elsewhere))
+        return crew
 
 
 def _is_among(path: str, first: int) -> bool:
