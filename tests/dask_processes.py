@@ -60,7 +60,6 @@ class DaskProcesses:
         self.file = folder / "scheduler.json"
         self._environment = {
             **os.environ,
-            "PYTHONPATH": str(ROOT),
             "FAULTS_OF_A_TEST": json.dumps(faults),
             "DASK_DISTRIBUTED__ADMIN__TICK__LIMIT": "1h",
         }
@@ -80,8 +79,13 @@ class DaskProcesses:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait(10)
 
-    def add(self, *options: str, nanny: bool = False, threads: int = 1) -> DaskWorker:
-        """A worker more, which is registered when this returns."""
+    def add(
+        self, *options: str, nanny: bool = False, threads: int = 1, path: str = ""
+    ) -> DaskWorker:
+        """A worker more, which is registered when this returns.
+
+        `path` comes before others when it imports.
+        """
         name = f"w{len(self.workers)}"
         folder = self.folder / name
         process, log = self._start(
@@ -90,18 +94,21 @@ class DaskProcesses:
             *("--host", "127.0.0.1", "--local-directory", str(folder)),
             *(["--nanny"] if nanny else ["--no-nanny"]),
             *options,
+            path=path,
         )
         worker = DaskWorker(process, log, folder)
         self.workers.append(worker)
         self._until(lambda: b"Registered to" in log.read_bytes(), log)
         return worker
 
-    def _start(self, what: str, *options: str) -> tuple[subprocess.Popen[bytes], Path]:
+    def _start(
+        self, what: str, *options: str, path: str = ""
+    ) -> tuple[subprocess.Popen[bytes], Path]:
         log = self.folder / f"{what}-{len(self._all)}.log"
         with open(log, "wb") as file:
             process = subprocess.Popen(
                 [sys.executable, "-m", "dask", what, "--no-dashboard", *options],
-                env=self._environment,
+                env={**self._environment, "PYTHONPATH": f"{path}{os.pathsep * bool(path)}{ROOT}"},
                 cwd=ROOT,
                 stdout=file,
                 stderr=subprocess.STDOUT,

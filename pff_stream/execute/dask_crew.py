@@ -61,6 +61,8 @@ class Told:
     sizes: BatchSizes
     admit: Callable[[str], HostShare | None]
     """What a worker that joins takes part with; None: it does not."""
+    sender: Callable[[Link], FileSender] = FileSender
+    """Places inputs on hosts."""
 
 
 @dataclass(slots=True)
@@ -86,7 +88,7 @@ class DaskCrew(Generic[Task, Answer]):
             raise ValueError("a job without a carrier stays on this host")
         self._job, self._carrier = job, job.carrier
         self._link, self._told = link, told
-        self._sender = FileSender(link)
+        self._sender = told.sender(link)
         self._waiting = dict(shares)
         self._hosts: dict[str, _Host[Task]] = {}
         self._losses: dict[int, int] = {}

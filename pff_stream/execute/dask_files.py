@@ -41,12 +41,18 @@ class FileSender:
     def place(self, file: InputFile, worker: str, host: str) -> InputFile:
         """The file under a name that this worker opens; `WorkerLostError` where it is gone."""
         before = self._sent.get((host, file.content_hash))
-        known = known_file(file, () if before is None else (before,))
+        known = known_file(file)
+        paths = self.paths(known) if before is None else (before, *self.paths(known))
+        known = known._replace(paths=paths)
         path = self._link.ask(find_file, known, workers=[worker]).get(worker)
         if not isinstance(path, str) or not path:
             path = self._send(file, worker)
             self._sent[host, file.content_hash] = path
         return file._replace(name=path)
+
+    def paths(self, known: Known) -> tuple[str, ...]:
+        """Where another host may have a file, too."""
+        return known.paths
 
     def _send(self, file: InputFile, worker: str) -> str:
         link = self._link
@@ -65,11 +71,11 @@ class FileSender:
         return path
 
 
-def known_file(file: InputFile, before: tuple[str, ...] = ()) -> Known:
-    """What another host is told of a file, with paths that it may have from earlier."""
+def known_file(file: InputFile) -> Known:
+    """What another host is told of a file."""
     here = os.path.realpath(file.name)
     size, ends = _looked_at(file.name)
-    return Known((*before, here, file.name), size, ends)
+    return Known((here, file.name), size, ends)
 
 
 def _raised(answers: dict[str, object], worker: str) -> str:

@@ -107,6 +107,22 @@ def set_up_elsewhere(progress: Any, arguments: Any) -> Callable[[Any], Any]:
     return answer
 
 
+def unseeing(link: Any) -> Any:
+    """What places inputs on hosts that see none of them; tells of the bytes that it sends."""
+    from pff_stream.execute.dask_files import FileSender
+
+    class Unseeing(FileSender):
+        def paths(self, known: Any) -> tuple[str, ...]:
+            return ()
+
+        def _send(self, file: Any, worker: str) -> str:
+            path = super()._send(file, worker)
+            Path(json.loads(os.environ[FAULTS])["unseen"]).write_text(str(self.sent_bytes))
+            return path
+
+    return Unseeing(link)
+
+
 class FaultyElsewhere:
     """A cluster whose worker processes meet faults."""
 
@@ -117,7 +133,9 @@ class FaultyElsewhere:
         return getattr(self._inner, name)
 
     def crew(self, job: Job) -> Crew[Any, Any]:
-        """The other's, with a set-up that meddles."""
+        """The other's, with a set-up that meddles, and perhaps hosts that see no file of here."""
+        if "unseen" in json.loads(os.environ[FAULTS]):
+            self._inner.told = replace(self._inner.told, sender=unseeing)
         crew: Crew[Any, Any] = self._inner.crew(replace(job, set_up=set_up_elsewhere))
         return crew
 
