@@ -70,9 +70,8 @@ class WorkerFacts(NamedTuple):
     folder: str
 
 
-def facts_here() -> WorkerFacts:
-    """Those of this worker."""
-    worker = _dask_worker()
+def facts_of(worker: Any) -> WorkerFacts:
+    """Those of a Dask worker in this process."""
     memory = worker.memory_manager
     fractions = [memory.memory_spill_fraction, memory.memory_pause_fraction]
     return WorkerFacts(

@@ -143,7 +143,7 @@ class Cluster:
             resources=resources,
             taken_bytes=self._taken.get(host, 0),
         )
-        answers = self.link.ask(plan_here, request, workers=[worker.address])
+        answers = self.link.look(plan_here, request, workers=[worker.address])
         plan = answers.get(worker.address)
         if not isinstance(plan, HostPlan):
             self.refused[worker.address] = f"made no plan: {plan or 'it is gone'}"
@@ -160,7 +160,7 @@ class Cluster:
 
         addresses = [worker.address for worker in workers]
         here, lines = versions(), []
-        answers = self.link.ask(greet_here, workers=addresses)
+        answers = self.link.look(greet_here, workers=addresses)
         for worker in workers:
             greeting: Any = answers.get(worker.address)
             if isinstance(greeting, Greeting):
@@ -168,7 +168,7 @@ class Cluster:
                 there = greeting.versions
             else:
                 # Another Python may lack this package, or not know what a pickle of it says.
-                asked = self.link.ask(platform.python_version, workers=[worker.address])
+                asked = self.link.look(platform.python_version, workers=[worker.address])
                 python = ".".join(str(asked.get(worker.address, "")).split(".")[:2])
                 if python in ("", here["python"]):
                     why = greeting or "it does not answer"

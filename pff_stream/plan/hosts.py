@@ -11,13 +11,13 @@ import gc
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pff_stream.execute.call import Ask, call
 from pff_stream.execute.dask_crew import AHEAD
 from pff_stream.execute.dask_files import Known
 from pff_stream.execute.dask_host import REPLY_BYTES
-from pff_stream.execute.dask_tasks import WorkerFacts, facts_here
+from pff_stream.execute.dask_tasks import WorkerFacts, facts_of
 from pff_stream.execute.executors import executor_named
 from pff_stream.limits.fence import PARENT, read_limits, share_bytes
 from pff_stream.limits.meter import MemoryMeter
@@ -134,9 +134,9 @@ def _probed(ask: Ask, method: str, folder: str) -> WorkerMemory:
     return probe_pool(method, folder, workers, MemoryMeter(Silent()))
 
 
-def plan_here(request: HostRequest) -> HostPlan:
+def plan_here(request: HostRequest, dask_worker: Any) -> HostPlan:
     """The plan of this host for its part of a run."""
-    facts = facts_here()
+    facts = facts_of(dask_worker)
     gc.collect()
     own_bytes = measure_self().bytes
     machine = _machine(request, facts, own_bytes)
