@@ -53,6 +53,7 @@ def test_options_exist(page: Path) -> None:
     known = {f"--{option.name}" for option in OPTIONS.values()} | {"--help", "--json", "--sweep"}
     known |= {"--sizes", "--machine"}
     known |= {"--user", "--scope"}  # of systemd-run
+    known |= {"--scheduler-file", "--nworkers", "--nthreads", "--memory-limit"}  # of dask
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", page.read_text(encoding="utf-8")))
     assert not named - known
 
