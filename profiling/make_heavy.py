@@ -18,7 +18,7 @@ from pff_stream.files.writers import FileWriter
 from pff_stream.rules.compile import RuleOptions, compile_rules
 
 ENTITIES, RELATIONS, EDGES, HEAVY_EDGES = 20_000, 30, 30_000, 600_000
-RULES = 400
+RULES, CHUNK_RULES = 400, 1024
 
 
 def triples(name: str, rng: random.Random) -> set[str]:
@@ -56,7 +56,9 @@ def main() -> None:
         (given.folder / f"{kind}.tsv").write_text("".join(lines))
     with FileWriter(given.folder / "rules.pffr") as out:
         source = open_blocks(str(given.folder / "rules.tsv"))
-        compile_rules(source, out, source_name="rules", options=RuleOptions())
+        compile_rules(
+            source, out, source_name="rules", options=RuleOptions(chunk_rules=CHUNK_RULES)
+        )
     command(["encode", str(given.folder / "triples.tsv"), "-o", str(given.folder / "triples.pffg")])
 
 
