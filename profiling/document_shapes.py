@@ -15,7 +15,11 @@ from itertools import count, product
 from pathlib import Path
 from typing import Any
 
-RULES = "9\t5\t0.5\tv(X,Y) <= w(X,Y)\n9\t5\t0.5\tw(X,Y) <= v(A,X), w(A,Y)\n"
+RULES = (
+    "9\t5\t0.5\tv(X,Y) <= w(X,Y)\n"
+    "9\t5\t0.5\tw(X,Y) <= v(A,X), w(A,Y)\n"
+    "9\t5\t0.5\tu(X,Y) <= t(X,Y)\n"
+)
 DENSEST_DEPTH = 480
 """Arrays in arrays; the reader takes 500."""
 SMALL_BYTES = 200
@@ -92,18 +96,18 @@ def json_lines(n_bytes: int) -> str:
 
 
 def one_string(n_bytes: int) -> str:
-    """One long name."""
-    return json.dumps({"v": "x" * n_bytes})
+    """One long name; a rule about another is violated: the document is read again for a place."""
+    return json.dumps({"t": 1, "v": "x" * n_bytes})
 
 
 def one_string_with_an_emoji(n_bytes: int) -> str:
     """One character makes all of them four bytes wide."""
-    return json.dumps({"v": "\U0001f600" + "x" * n_bytes}, ensure_ascii=False)
+    return json.dumps({"t": 1, "v": "\U0001f600" + "x" * n_bytes}, ensure_ascii=False)
 
 
 def one_string_of_escapes(n_bytes: int) -> str:
     """Every character is written as two."""
-    return json.dumps({"v": "\n" * (n_bytes // 2)})
+    return json.dumps({"t": 1, "v": "\n" * (n_bytes // 2)})
 
 
 def long_strings(n_bytes: int) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pff_stream.evaluate._kernel import chunk_room_bytes, scratch_bytes
 from pff_stream.rules.sizes import RuleSizes
-from pff_stream.rules.terms import decoding
+from pff_stream.rules.terms import checking, decoded
 from planner.formula import Formula, given
 from planner.model import Input, Term
 
@@ -29,10 +29,22 @@ def scratch(entities: Formula, *, wide: bool) -> Formula:
 
 
 def evaluator_terms(
-    n_entities: int, rules: RuleSizes, result_bytes: int, *, wide: bool, together: int = 1
+    n_entities: int,
+    rules: RuleSizes,
+    result_bytes: int,
+    *,
+    wide: bool,
+    together: int = 1,
+    checks: bool = True,
 ) -> list[Term]:
-    """What a worker takes when it sets up, for tasks of so many chunks `together`."""
+    """What a worker takes when it sets up, for tasks of so many chunks `together`.
+
+    `checks`: whether it has a room of its own to check a chunk in (see `checking_term`).
+    """
     chunks = given("chunk_bytes", rules.chunk_bytes) + _kept(rules, together)
+    chunks += decoded(rules, together)
+    if checks:
+        chunks += checking(rules)
     return [
         Term.of(
             "scratch",
@@ -40,13 +52,16 @@ def evaluator_terms(
             "header of the graph, constants of the evaluator",
             group=SCRATCH,
         ),
-        Term.of(
-            "chunks", chunks + decoding(rules, together), "index of the rule file", group=CHUNKS
-        ),
+        Term.of("chunks", chunks, "index of the rule file", group=CHUNKS),
         Term.of(
             "results", given("result_buffer", result_bytes), "constant of the code", group=SCRATCH
         ),
     ]
+
+
+def checking_term(rules: RuleSizes) -> Term:
+    """What checking a chunk takes for a while, where workers do so one at a time."""
+    return Term.of("chunk being checked", checking(rules), "index of the rule file", group=CHUNKS)
 
 
 def work_bounds(n_entities: int, rules: RuleSizes) -> Term:

@@ -36,7 +36,9 @@ COMPILE, ENCODE = "compile", "encode"
 """Names of the phases."""
 OPENED_BYTES = 128 << 10
 """What this process takes to open inputs, beside what it held before."""
-LEAST_RUN_BYTES = 3 << 20
+FORMAT_BYTES = 3 << 19
+"""What it takes to read a rule format, and what is left free between that: 1.3 MiB were seen."""
+LEAST_RUN_BYTES = 4 << 20
 """How much more the smallest run takes, by one thread, than encoding the smallest graph."""
 
 
@@ -139,7 +141,8 @@ class Preparation:
         return [] if terms is None else [self._encode_phase(parent_bytes, terms)]
 
     def _compile_phase(self, parent_bytes: int, terms: Sequence[Term]) -> Phase:
-        return Phase(COMPILE, [_parent(parent_bytes + OPENED_BYTES), *terms])
+        parent = _parent(parent_bytes + OPENED_BYTES + FORMAT_BYTES)
+        return Phase(COMPILE, [parent, *terms, processes.kernel_memory(1, 1)])
 
     def _least_encode_phase(self, parent_bytes: int) -> Phase:
         from pff_stream.triples.sizes import least_terms

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pff_stream.evaluate.terms import block_terms, evaluator_terms, work_bounds
+from pff_stream.evaluate.terms import block_terms, checking_term, evaluator_terms, work_bounds
 from pff_stream.execute.executors import executor_of
 from pff_stream.findings.terms import in_memory_term, joining_terms, listing_terms, ranking_terms
 from pff_stream.plan import process_terms as processes
@@ -108,12 +108,17 @@ def report_phase(
 
 
 def worker_terms(
-    sizes: RunSizes, *, wide: bool, resident_bytes: int | None = None, together: int = 1
+    sizes: RunSizes,
+    *,
+    wide: bool,
+    resident_bytes: int | None = None,
+    together: int = 1,
+    checks: bool = True,
 ) -> list[Term]:
     """What one worker takes when it sets up, beside its process and the graph.
 
     `resident_bytes` is its room for relations where the graph is read in blocks; then a task is of
-    so many chunks `together`.
+    so many chunks `together`. `checks`: whether it has a room of its own to check a chunk in.
     """
     rules, result_bytes = sizes.rules, sizes.results.buffer_bytes
     terms = []
@@ -132,7 +137,9 @@ def worker_terms(
             together=together,
         )
     n_entities = sizes.graph.n_entities
-    return terms + evaluator_terms(n_entities, rules, result_bytes, wide=wide, together=together)
+    return terms + evaluator_terms(
+        n_entities, rules, result_bytes, wide=wide, together=together, checks=checks
+    )
 
 
 def _evaluate_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) -> list[Term]:
@@ -143,7 +150,10 @@ def _evaluate_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) ->
         wide=bool(settings["wide"]),
         resident_bytes=resident_bytes(settings),
         together=chunks_together(settings),
+        checks=not executor.shares_memory,
     )
+    # Threads check one at a time.
+    once = [checking_term(sizes.rules)] if executor.shares_memory else []
     own.append(relation_tables(sizes.graph))
     own_bytes = sum(term.bytes for term in own)
     if sizes.bounds_work:
@@ -155,6 +165,7 @@ def _evaluate_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) ->
         graph_term(sizes.graph),
         page_tables(sizes.graph, workers, own_bytes),
         *(term.for_each(workers) for term in own),
+        *once,
         processes.window(int(settings["window"] or 1), run_table(sizes.results)),
         spool_written(sizes.results, sizes.rules.n_chunks, workers),
         processes.kernel_memory(1 + executor.n_processes(workers), min(1 + workers, sizes.cores)),

@@ -28,7 +28,7 @@ SPOOL_SHARED_BYTES, SPOOL_SHARED_CHUNK_BYTES = 512 << 10, 32 << 10
 """Pages of the spool besides, at most and for each chunk: the cache holds a file in pieces, and one
 that two workers append to stays until both parts are written."""
 OUTPUT_WINDOWS = 2
-"""Buffers of each output in the page cache: one is written back, one is new."""
+"""Buffers of an output in the page cache: one is written back, one is new."""
 READ_PAGES, PAGE_BYTES = 2, 4096
 """Pages at both ends of what is read of a run: they stay until what is beside them is read."""
 SOURCE_CHUNKS = 2
@@ -146,8 +146,12 @@ def blocks_terms(
 
 
 def files_written(n_files: int) -> list[Term]:
-    """What of outputs that are open is in the page cache, written to or not."""
+    """What of outputs that are open is in the page cache, written to or not.
+
+    A buffer of each is written back, with the page that it begins in; one of them has a new one.
+    """
     if not n_files:
         return []
-    files = given("files", n_files) * OUTPUT_WINDOWS * given("buffer", BUFFER_BYTES)
+    each = given("buffer", BUFFER_BYTES) + PAGE_BYTES
+    files = given("files", n_files) * each + given("new", BUFFER_BYTES)
     return [Term.of("files being written", files, _DROPPED, group=KERNEL)]

@@ -1,10 +1,9 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 BUILDER_BYTES: int
-NAME_TABLE_BYTES: int
 LONGEST_LINE_BYTES: int
 MAX_CHUNK_RULES: int
 
@@ -17,6 +16,9 @@ class ChunkBuilder:
         sink: Callable[[int, int, int, Sequence[memoryview]], object],
         max_rules: int = ...,
     ) -> None: ...
+
+def touched_bytes(columns: Iterable[int], n_names: int) -> int:
+    """What a builder touches whose chunks have columns of so many bytes at most."""
 
 def find_bad_name(
     names: npt.NDArray[np.uint8], ends: npt.NDArray[np.uint32], hashes: npt.NDArray[np.uint64]

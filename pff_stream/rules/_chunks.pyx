@@ -58,7 +58,17 @@ BUILDER_BYTES = (
 )
 LONGEST_LINE_BYTES = LINE_BYTES
 MAX_CHUNK_RULES = MAX_RULES
-NAME_TABLE_BYTES = 4 * NAME_SLOTS + 4 * MAX_NAMES + KEYS_BYTES
+PAGE_BYTES = 4096
+
+
+def touched_bytes(columns, size_t n_names):
+    """What a builder touches of its memory whose chunks have columns of so many bytes at most.
+
+    Names lie anywhere in their table: each on a page of its own, until there are no more.
+    """
+    pages = sum([-(-n // PAGE_BYTES) for n in columns])
+    names = min(4 * NAME_SLOTS, n_names * PAGE_BYTES) + 4 * n_names
+    return pages * PAGE_BYTES + names + KEYS_BYTES
 
 
 cdef inline void put(Column *column, const void *data, size_t length) noexcept:

@@ -195,6 +195,7 @@ cdef class HeldRun:
                 ):
                     rank += 1
             body.rank = rank
+        self.widest = 0
         # Counting sort by rank; rules of one rank keep the order of the source.
         starts = <uint32_t *>(items + n)
         order = starts + n + 1
@@ -213,6 +214,7 @@ cdef class HeldRun:
         n = 0
         while n < self.n_rules:
             i = starts[self.body_at(self._rule(order[n]).body).rank]
+            self.widest = max(self.widest, i - n)
             self._sort_heads(order + n, spare, i - n)
             n = i
         return order

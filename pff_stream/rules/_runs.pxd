@@ -65,6 +65,7 @@ cdef class HeldRun:
     cdef size_t n_heads
     cdef size_t n_bodies
     cdef size_t n_rules
+    cdef size_t widest            # rules of one body, at most, of the run that was sorted last
     cdef uint8_t *head_key
 
     cdef uint32_t find(self, bint body, const uint8_t *text, uint32_t length, uint64_t hashed) noexcept nogil
@@ -88,7 +89,7 @@ cdef class SortedRuns(HeldRun):
     cdef RunFile written
     cdef readonly str place       # what a failure of its temporary file is told of
     cdef readonly int n_spilled
-    cdef size_t most_touched      # by rules that lie in the file by now
+    cdef size_t most_touched      # by a run that was sorted
     cdef uint64_t first_source
 
     cdef int reserve(self, size_t n_bytes) except -1 nogil

@@ -67,19 +67,20 @@ cdef class SortedRuns(HeldRun):
 
     @property
     def touched_bytes(self):
-        """Bytes of the arena and of the tables that all rules so far, and sorting them, touch.
+        """Bytes of the arena and of the tables that rules which were sorted so far touched.
 
         Where some lie in a file already, merging them is in it.
         """
         cdef size_t merging = 0
         if self.n_spilled:
             merging = min(self.arena_bytes, <size_t>(self.n_spilled + 1) * cursor_bytes())
-        return max(self.most_touched, self._touched(), merging)
+        return max(self.most_touched, merging)
 
     cdef size_t _touched(self) noexcept nogil:
-        """By the rules held now."""
+        """By the rules held now, which are sorted."""
         cdef size_t arena, heads, bodies
-        arena = self.used + self.n_rules * (sizeof(Rule) + 8) + self.n_bodies * (sizeof(Item) + 4)
+        arena = self.used + self.n_rules * (sizeof(Rule) + 4) + self.n_bodies * (sizeof(Item) + 4)
+        arena += 4 * self.widest
         # Entries of a table lie anywhere in it: each on a page of its own, until there are no more.
         heads = min(self.n_slots * sizeof(Slot), self.n_heads * PAGE_BYTES)
         bodies = min(self.n_slots * sizeof(Slot), self.n_bodies * PAGE_BYTES)
@@ -149,6 +150,7 @@ cdef class SortedRuns(HeldRun):
         cdef const Text *kept
         cdef Text none
         cdef Record record
+        self.most_touched = max(self.most_touched, self._touched())
         none.flags = none.text_bytes = 0
         record.head = self.head_key
         for i in range(self.n_rules):
@@ -177,7 +179,6 @@ cdef class SortedRuns(HeldRun):
     cdef int _spill(self) except -1:
         if self.n_rules:
             with naming(self.place):
-                self.most_touched = max(self.most_touched, self._touched())
                 self.written.start()
                 self._drain(True)
                 self.written.end()

@@ -98,6 +98,8 @@ class RuleFileWriter:
         self._rule_format = rule_format
         self.evaluation = Section()
         self.source = Section()
+        self.column_bytes = [0] * len(CHUNK_COLUMNS)
+        """The largest column of each kind, of all chunks."""
         self.work = {"weight": 0, "max_chunk_names": 0, "max_chunk_atoms": 0, "max_chunk_bodies": 0}
         self._destination = destination
         self._open_temporary = open_temporary
@@ -164,7 +166,9 @@ class RuleFileWriter:
         length, crc32 = _write(self._destination, pieces)
         self.evaluation.add(self._offset, length, crc32, (n_rules, n_bodies, weight))
         self._offset += length
-        sizes = dict(zip(CHUNK_COLUMNS, (len(column) for column in columns), strict=True))
+        lengths = [len(column) for column in columns]
+        self.column_bytes = list(map(max, self.column_bytes, lengths))
+        sizes = dict(zip(CHUNK_COLUMNS, lengths, strict=True))
         largest = {
             "max_chunk_names": sizes["name_ends"] // 4,
             "max_chunk_atoms": sizes["atoms"] // 12,

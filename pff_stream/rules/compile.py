@@ -23,7 +23,7 @@ from pff_stream.files.known import check_line_ends, check_text
 from pff_stream.files.odd_blanks import IN_RULES, looked_for
 from pff_stream.files.sources import read_ahead
 from pff_stream.notes import BLANKS_IN_RULES, REJECTED_RULES, Notes
-from pff_stream.rules._chunks import BUILDER_BYTES, MAX_CHUNK_RULES, NAME_TABLE_BYTES, ChunkBuilder
+from pff_stream.rules._chunks import BUILDER_BYTES, MAX_CHUNK_RULES, ChunkBuilder, touched_bytes
 from pff_stream.rules._format import AUTO, SEMANTICS
 from pff_stream.rules._runs import RUNS_FIXED_BYTES, SLOT_BYTES, SortedRuns
 from pff_stream.rules._sink import RuleSink, sink_bytes
@@ -51,6 +51,8 @@ MIN_MEMORY_BYTES = 14 * 1024 * 1024
 MIN_ARENA_BYTES = 1_200_000
 """Holds the longest rule, and the windows of two runs on disk."""
 BLOCK_BYTES = 64 * 1024
+PAGE_BYTES, SINK_PAGES = 4096, 6
+"""Pages of a sink beside its columns: ends of its buffers, a reason, a line that is too long."""
 _FIRST_BYTES = 4096
 _LOOKED_AT = 10
 _JSON = re.compile(rb'\s*(?:\[\s*)?\{\s*(?:"|\})')
@@ -179,15 +181,14 @@ class _Compiling:
             self._apply_policy(source_name, allowed)
             columns = packed(self._format.columns, sink.columns, sink.in_range)
             writer.start(self._semantics, source_name, source_hash, columns, self._sink.namespaces)
-            touched_bytes = runs.touched_bytes
             with naming(runs.place):
                 runs.finish()
             file_bytes = writer.finish(self._counts())
         finally:
             runs.close()
             writer.close()
-        # The columns of a chunk are no longer than the file, beside the table of its names.
-        chunk_bytes = min(BUILDER_BYTES, file_bytes + NAME_TABLE_BYTES) + COPY_BYTES
+        built_bytes = touched_bytes(writer.column_bytes, writer.work["max_chunk_names"])
+        chunk_bytes = min(BUILDER_BYTES, built_bytes) + min(COPY_BYTES, file_bytes)
         return CompileReport(
             rule_format=self._format.name,
             rules=sink.rules,
@@ -202,7 +203,7 @@ class _Compiling:
             source_chunks=writer.source.chunks,
             spilled_runs=runs.n_spilled,
             file_bytes=file_bytes,
-            touched_bytes=self._fixed_bytes + touched_bytes + max(reading_bytes, chunk_bytes),
+            touched_bytes=self._fixed_bytes + runs.touched_bytes + max(reading_bytes, chunk_bytes),
             unread_bytes=max(0, chunk_bytes - reading_bytes),
             written_bytes=min(2 * DROP_BYTES, file_bytes),
             source_hash=source_hash,
@@ -256,8 +257,11 @@ class _Compiling:
 
     @property
     def _fixed_bytes(self) -> int:
-        """What is used from the first rule to the last."""
-        return self._sizes["source_chunk"] + self._sizes["run_buffers"]
+        """What is used from the first rule to the last, of a source chunk its columns."""
+        # A page more for each, and for what else the sink holds.
+        pages = len(self._format.columns) + SINK_PAGES
+        columns = self._writer.source.max_bytes + pages * PAGE_BYTES
+        return min(self._sizes["source_chunk"], columns) + self._sizes["run_buffers"]
 
     def _apply_policy(self, source_name: str, allowed: Fraction | int) -> None:
         sink, first = self._sink, self._rejections.first

@@ -36,9 +36,18 @@ def least_terms(compiler_bytes: int, decoder_bytes: int) -> list[Term]:
 
 def decoding(rules: RuleSizes, together: int = 1) -> Formula:
     """What a worker's heap holds to decode and check a chunk in, beside those of the same task."""
+    return decoded(rules, together) + checking(rules)
+
+
+def decoded(rules: RuleSizes, together: int = 1) -> Formula:
+    """The chunks of a task, as they were unpacked."""
+    return given("chunks", together) * given("chunk_bytes", rules.chunk_bytes)
+
+
+def checking(rules: RuleSizes) -> Formula:
+    """What checking a chunk takes for a while."""
     return (
-        given("chunks", together) * given("chunk_bytes", rules.chunk_bytes)
-        + CHECK_ATOM_BYTES * given("chunk_atoms", rules.chunk_atoms)
+        CHECK_ATOM_BYTES * given("chunk_atoms", rules.chunk_atoms)
         + CHECK_BODY_BYTES * given("chunk_bodies", rules.chunk_bodies)
         + CHECK_RULE_BYTES * given("chunk_rules", rules.chunk_rules)
         + CHECK_BYTES

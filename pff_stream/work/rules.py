@@ -40,11 +40,14 @@ if TYPE_CHECKING:
 
     Answers = Callable[[Task | Look | Part], Answer | tuple[Pieces, ...]]
     Range = tuple[RuleChunk, int, int, NDArray[np.int64] | None]
+    _Context = contextlib.AbstractContextManager[object]
 
 MAPPED_BYTES = 32 << 20
 """Allocations from here on are mappings of their own; the heap has the rest."""
 KEPT_BYTES = 1 << 30
 """What the heap may keep free: all that it has."""
+_DECODING = threading.Lock()
+"""Threads decode one at a time: what checking a chunk takes for a while is there once for all."""
 
 
 def set_up(progress: Progress, arguments: WorkerArguments) -> Answers:
@@ -52,9 +55,11 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Answers:
 
     Everything that the plan counts is taken here, so that no task can find that there is less.
     """
+    decoding: _Context = _DECODING
     if threading.current_thread() is threading.main_thread():
         # A thread leaves the heap of its process to the process: with these it kept 2 MB of it.
         _pages.fix_thresholds(MAPPED_BYTES, KEPT_BYTES)
+        decoding = contextlib.nullcontext()
     graph = attach(arguments.graph.name, arguments.graph.shown)
     rules = ChunkReader(
         arguments.rules.name, arguments.n_rules, arguments.max_body_atoms, arguments.rules.shown
@@ -72,7 +77,7 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Answers:
     chunk_bytes = _status_bytes(b"RssAnon")
     held = Held(max(0, evaluator_bytes - before_bytes), max(0, chunk_bytes - evaluator_bytes))
 
-    chunks = _Chunks(rules, buffer)
+    chunks = _Chunks(rules, buffer, decoding)
 
     def answer(task: Task | Look | Part) -> Answer | tuple[Pieces, ...]:
         if isinstance(task, Look):
@@ -84,7 +89,11 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Answers:
             counts = evaluator.count_part(chunk, *task.rules[1:3], *task[1:]).tobytes()
             cpu_seconds = time.thread_time() - began
             return Answer((), cpu_seconds, evaluator.edges - edges, held, counts)
-        ranges = chunks.ranges(task) if listed is None else listed.ranges(rules, task, buffer)
+        if listed is None:
+            ranges: Iterable[Range] = chunks.ranges(task)
+        else:
+            with decoding:
+                ranges = listed.ranges(rules, task, buffer)
         runs: list[Run] = []
         writing_seconds = 0.0
 
@@ -107,11 +116,15 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Answers:
 
 
 class _Chunks:
-    """Reads chunks one at a time, and keeps the last: parts of one are often taken in a row."""
+    """Reads chunks one at a time, and keeps the last: parts of one are often taken in a row.
 
-    def __init__(self, rules: ChunkReader, buffer: bytearray) -> None:
+    It decodes while it has `decoding`.
+    """
+
+    def __init__(self, rules: ChunkReader, buffer: bytearray, decoding: _Context) -> None:
         self._rules = rules
         self._buffer = buffer
+        self._decoding = decoding
         self._place: Place | None = None
         self._chunk: RuleChunk | None = None
 
@@ -119,7 +132,8 @@ class _Chunks:
         """A chunk; whoever asks for the next one has let go of it."""
         if self._chunk is None or self._place != place:
             self._chunk = None
-            self._chunk = self._rules.read(place, self._buffer)
+            with self._decoding:
+                self._chunk = self._rules.read(place, self._buffer)
             self._place = place
         return self._chunk
 
