@@ -16,6 +16,17 @@ from profiling.document_grid import COMMAND, MIB, find_out_costs, measured
 from profiling.document_shapes import RULES, Shape, shapes
 
 BYTES = 3 * MIB
+LIKE_OTHERS = {
+    "small objects, .json.gz",
+    "a top-level array of small objects",
+    "JSON Lines",
+    "one string of escapes",
+    "strings of 10,000",
+    "a flat array of numbers",
+    "triples, .tsv",
+    "a manifest, one string",
+}
+"""Shapes that take memory as another one does, which stands for both in the default run."""
 BETWEEN_SAMPLES = 8
 """A peak that is seen from outside may be one of so many parts above what the run saw of itself."""
 pytestmark = [
@@ -30,7 +41,15 @@ def costs_are_known() -> None:
     find_out_costs()
 
 
-@pytest.mark.parametrize("shape", shapes(), ids=lambda shape: shape.name)
+@pytest.mark.parametrize(
+    "shape",
+    [
+        pytest.param(
+            shape, id=shape.name, marks=pytest.mark.slow if shape.name in LIKE_OTHERS else ()
+        )
+        for shape in shapes()
+    ],
+)
 def test_a_document_takes_what_was_planned(shape: Shape) -> None:
     """Never more; and in each phase what the run measures is no more than was planned for it.
 
