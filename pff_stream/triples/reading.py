@@ -325,8 +325,8 @@ class Reading:
         )
         if self._memory_bytes is not None:
             said += f"; {format_size(self._memory_bytes)} may be used"
-        needed = self._needed_bytes(at_least=False)
-        if needed is None:
+        needed = self._needed_bytes(at_least=False) or self._sorting_at_least()
+        if not needed:
             return RefusedError(said)
         return RefusedError(
             f"{said}: at most about {format_size(needed)} are needed, "

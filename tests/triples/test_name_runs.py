@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pff_stream.errors import InputError
+from pff_stream.errors import InputError, RefusedError
 from pff_stream.triples._encode import Encoder
 from pff_stream.triples._name_runs import NameRuns
 from pff_stream.triples.bad import BadTriples
@@ -153,3 +153,17 @@ def test_encoded_in_less_memory_than_names_take(tmp_path: Path, form: str) -> No
     reading = encode_terms(reports[0].memory_counts)["reading"]
     assert sum(term.bytes for term in reading) <= (5 << 20) + FILES_BYTES
     assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.thorough
+def test_what_no_way_has_room_for(tmp_path: Path) -> None:
+    """Four bytes for each entity are in memory by every way: refused with what would do."""
+    path = tmp_path / "triples.tsv"
+    path.write_bytes(b"".join(b"e%d\tr\te0\n" % i for i in range(300_000)))
+    options = EncodeOptions(memory_bytes=1 << 20, spill_folder=str(tmp_path))
+    with (
+        GraphStore.at_path(tmp_path / "graph") as store,
+        pytest.raises(RefusedError, match=r"with 300,000 entities.* --budget [0-9]+MiB would do"),
+    ):
+        encode_quietly([str(path)], store, options)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["triples.tsv"]
