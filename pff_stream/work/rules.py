@@ -55,11 +55,7 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Answers:
 
     Everything that the plan counts is taken here, so that no task can find that there is less.
     """
-    decoding: _Context = _DECODING
-    if threading.current_thread() is threading.main_thread():
-        # A thread leaves the heap of its process to the process: with these it kept 2 MB of it.
-        _pages.fix_thresholds(MAPPED_BYTES, KEPT_BYTES)
-        decoding = contextlib.nullcontext()
+    decoding = _prepared_heap()
     graph = attach(arguments.graph.name, arguments.graph.shown)
     rules = ChunkReader(
         arguments.rules.name, arguments.n_rules, arguments.max_body_atoms, arguments.rules.shown
@@ -113,6 +109,15 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Answers:
     # A worker may be a thread: its files go when nobody can ask it any more.
     weakref.finalize(answer, _close, rules, spool)
     return answer
+
+
+def _prepared_heap() -> _Context:
+    """Has the heap of a process keep what it has; answers what a worker decodes a chunk in."""
+    if threading.current_thread() is not threading.main_thread():
+        # A thread leaves the heap to its process: with these thresholds it kept 2 MB of it.
+        return _DECODING
+    _pages.fix_thresholds(MAPPED_BYTES, KEPT_BYTES)
+    return contextlib.nullcontext()
 
 
 class _Chunks:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pff_stream.evaluate._kernel import chunk_room_bytes, scratch_bytes
 from pff_stream.evaluate.terms import evaluator_terms
-from pff_stream.execute.executors import EXECUTORS
+from pff_stream.execute.executors import EXECUTORS, executor_of
 from pff_stream.plan.blocks import BlockSizes
 from pff_stream.plan.by_document import DocumentSizes, DocumentsWorkload
 from pff_stream.plan.process_terms import encoder_process
@@ -20,7 +20,7 @@ from pff_stream.report.run_table import table_bytes
 from pff_stream.report.sizes import ResultSizes, result_sizes
 from pff_stream.report.terms import run_table
 from pff_stream.rules.sizes import RuleSizes
-from pff_stream.rules.terms import compile_terms, decoding
+from pff_stream.rules.terms import checking, compile_terms, decoding
 from pff_stream.settings.models import OutputOptions
 from pff_stream.triples.terms import GraphSizes
 from planner.model import Phase, Settings
@@ -171,3 +171,16 @@ def test_terms_of_workers_are_those_of_one_times_their_number(
         "results",
         "spool being written",
     }
+
+
+@given(runs())
+def test_threads_have_the_room_to_check_a_chunk_once(
+    run: tuple[RunSizes, ProcessCosts, Settings],
+) -> None:
+    """They decode one at a time; processes have a room each, which is in their chunks."""
+    sizes, costs, settings = run
+    found = {term.name: term.bytes for term in run_phases(sizes, costs, settings)[0].terms}
+    is_shared = executor_of(settings).shares_memory
+    assert ("chunk being checked" in found) == is_shared
+    if is_shared:
+        assert found["chunk being checked"] == checking(sizes.rules).value
