@@ -99,9 +99,11 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Answers:
             runs.append(keep(records))
             writing_seconds += time.thread_time() - began
 
+        reading_seconds = chunks.seconds
         began = time.thread_time()
         evaluate(ranges, flush)
         cpu_seconds = time.thread_time() - began - writing_seconds
+        cpu_seconds -= chunks.seconds - reading_seconds  # ranges are read as they are asked for
         return Answer(tuple(runs), cpu_seconds, evaluator.edges - edges, held)
 
     if arguments.share_bytes is not None:
@@ -132,13 +134,17 @@ class _Chunks:
         self._decoding = decoding
         self._place: Place | None = None
         self._chunk: RuleChunk | None = None
+        self.seconds = 0.0
+        """CPU time of the calling threads for all that was read."""
 
     def read(self, place: Place) -> RuleChunk:
         """A chunk; whoever asks for the next one has let go of it."""
         if self._chunk is None or self._place != place:
             self._chunk = None
             with self._decoding:
+                began = time.thread_time()
                 self._chunk = self._rules.read(place, self._buffer)
+                self.seconds += time.thread_time() - began
             self._place = place
         return self._chunk
 
