@@ -7,6 +7,7 @@ host had when it went is handed out again; what went with two hosts is suspected
 
 from __future__ import annotations
 
+import os
 import pickle
 import time
 import zlib
@@ -159,6 +160,7 @@ class DaskCrew(Generic[Task, Answer]):
                 stall_seconds=self._job.stall_seconds,
                 tasks_together=self._job.tasks_together,
                 carrier=self._carrier,
+                folder=os.getcwd(),
             )
             answer = link.ask(start_host, run, pickle.dumps(told, 5), workers=[address])
             started = answer.get(address)

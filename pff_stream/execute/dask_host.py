@@ -17,6 +17,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from pff_stream.errors import WorkersFailedError
@@ -45,6 +46,8 @@ class HostJob(NamedTuple):
     stall_seconds: float
     tasks_together: int
     carrier: Carrier
+    folder: str
+    """Of the client, from which relative paths go out, where this host sees it, too."""
 
 
 class Outcome(NamedTuple):
@@ -197,7 +200,7 @@ class Host:
         told = self._told
         job = Job(
             set_up=_set_up,
-            arguments=(told.set_up, told.arguments),
+            arguments=(told.set_up, told.arguments, told.folder),
             workers=told.workers,
             preload=told.preload,
             stall_seconds=told.stall_seconds,
@@ -267,8 +270,12 @@ class Host:
 hosts: dict[str, Host] = {}
 
 
-def _set_up(progress: Any, set_up: Callable[..., Any], arguments: Any) -> Callable[[Numbered], Any]:
+def _set_up(
+    progress: Any, set_up: Callable[..., Any], arguments: Any, folder: str
+) -> Callable[[Numbered], Any]:
     """In a worker process of the pool."""
+    with suppress(OSError):
+        os.chdir(folder)
     answer = set_up(progress, arguments)
 
     def answered(numbered: Numbered) -> Any:
