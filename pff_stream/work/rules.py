@@ -99,11 +99,9 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Answers:
             runs.append(keep(records))
             writing_seconds += time.thread_time() - began
 
-        reading_seconds = chunks.seconds
-        began = time.thread_time()
+        began = time.thread_time() - chunks.seconds  # they are read as they are asked for
         evaluate(ranges, flush)
-        cpu_seconds = time.thread_time() - began - writing_seconds
-        cpu_seconds -= chunks.seconds - reading_seconds  # ranges are read as they are asked for
+        cpu_seconds = time.thread_time() - chunks.seconds - began - writing_seconds
         return Answer(tuple(runs), cpu_seconds, evaluator.edges - edges, held)
 
     if arguments.share_bytes is not None:
