@@ -110,7 +110,7 @@ def encoded(
     resources = settings.resources
     inputs = list(settings.inputs.triples) if given is None else given
     observer.phase("encode", known_bytes(inputs), "bytes")
-    share = _headroom(resources)
+    share, _ = _headroom(resources)
     options = encode_options(settings.reading)._replace(
         memory_bytes=share,
         window_bytes=resources.max_window_bytes,
@@ -164,7 +164,7 @@ def print_triples(settings: TriplesSettings, stream: BinaryIO) -> None:
     from pff_stream.triples.options import encode_options
 
     resources = settings.resources
-    share = _headroom(resources)
+    share, _ = _headroom(resources)
     options = encode_options(settings.reading)._replace(
         memory_bytes=share,
         window_bytes=resources.max_window_bytes,
@@ -184,8 +184,8 @@ def _write_lines(stream: BinaryIO, lines: Iterable[bytes]) -> None:
         raise OutputError(f"standard output: {error.strerror or error}") from error
 
 
-def _headroom(resources: ResourceOptions) -> int:
-    """Bytes that may be used beside what this process holds already."""
+def _headroom(resources: ResourceOptions) -> tuple[int, str]:
+    """Bytes that may be used beside what this process holds already, and what says so."""
     machine = without_own_group(read_machine(0, resources.budget_bytes))
     headroom = machine.budget_bytes - measure_self().bytes
     if headroom <= 0:
@@ -194,18 +194,17 @@ def _headroom(resources: ResourceOptions) -> int:
             f"budget {format_size(machine.budget_bytes)} ({machine.budget_source})"
         )
     hold_tree(machine.budget_bytes)
-    return headroom
+    return headroom, machine.budget_source
 
 
 def _share(path: str, resources: ResourceOptions) -> CompileShare:
     """What compiling a file may use, and its decoder; `RefusedError` where the least is more."""
     from pff_stream.rules.compile import MIN_MEMORY_BYTES
 
-    headroom, most = _headroom(resources), resources.max_window_bytes
+    (headroom, source), most = _headroom(resources), resources.max_window_bytes
     decoder = decoder_bytes(path, most) if os.path.isfile(path) else 0
     if headroom < MIN_MEMORY_BYTES + decoder:
         least = measure_self().bytes + MIN_MEMORY_BYTES + decoder
-        source = read_machine(0, resources.budget_bytes).budget_source
         raise RefusedError(
             f"refused: compiling needs {format_size(least)} at least, the budget leaves "
             f"{format_size(max(0, headroom))} ({source}); {-(-least // (1 << 20))}MiB would do"

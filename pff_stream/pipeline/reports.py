@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pff_stream.errors import RefusedError
+from pff_stream.limits.fence import without_own_group
 from pff_stream.observer import Observer
 from pff_stream.pipeline.sources import SourcesOfRun
 from pff_stream.report.outputs import (
@@ -34,7 +35,7 @@ def make_reports(folder: str, settings: ReportSettings, observer: Observer) -> l
     rules = totals.rules.rules // max(1, totals.documents - totals.failed)
     needed = sum(term.bytes for term in report_terms(reports, OutputSizes(rules, totals.documents)))
     needed += measure_self().bytes
-    machine = read_machine(0, settings.resources.budget_bytes)
+    machine = without_own_group(read_machine(0, settings.resources.budget_bytes))
     if needed > machine.budget_bytes:
         raise RefusedError(
             f"refused: these reports need {format_size(needed)}, budget "
