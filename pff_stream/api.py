@@ -243,12 +243,15 @@ def _outcomes(
 def _as_they_come(running: Running, work: RulesWork, observer: Observer) -> Iterator[RuleOutcome]:
     """The outcomes in the order in which they are known."""
     from pff_stream.pipeline.evaluate import answers
+    from pff_stream.work.task import Answer
 
     executor = running.elsewhere or running.executor
     answered = answers(running, work, observer, executor)
     with closing(_SpoolReader(work)) as reader, closing(answered) as found:
         yield from reader.rejected()
         for answer in found:
+            if not isinstance(answer, Answer):
+                continue  # of a first look, which has no outcomes
             for run in answer.runs:
                 yield from reader.outcomes(run.offset, run.length)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from pff_stream import validate
 from pff_stream.cli.main import main
 from pff_stream.evaluate._kernel import Evaluator
 from pff_stream.execute.queue import NotYet
@@ -202,6 +203,15 @@ def test_body_in_parts_is_the_same(method: str, lone: tuple[Path, Path], tmp_pat
         assert main([*words, *told, "--violations", str(tmp_path / f"{workers}.jsonl")]) == 0
         digests.append((digest(out), (tmp_path / f"{workers}.jsonl").read_bytes()))
     assert digests[0] == digests[1]
+
+
+def test_outcomes_as_they_come(lone: tuple[Path, Path]) -> None:
+    """A look and parts of a body have no outcomes; each rule has one."""
+    given = [
+        sorted(validate(*lone, workers=workers, ordered=ordered), key=lambda one: one.line)
+        for workers, ordered in ((1, True), (5, False))
+    ]
+    assert given[0] == given[1] and len(given[0]) == 207
 
 
 def test_where_it_would_not_pay(heavy: tuple[Path, Path]) -> None:
