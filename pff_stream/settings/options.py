@@ -123,7 +123,7 @@ _TABLE = (
            "FILE", files=False),
     Option("cluster", read_cluster, "tcp://HOST:PORT, tls://HOST:PORT or a scheduler file",
            "Evaluate on the workers of this Dask cluster, which is there already; with it "
-           "--workers is for each of them. Needs pff-stream[dask].",
+           "--workers is for each of them. Needs the extra dask.",
            "ADDRESS|FILE", default="this host alone"),
     Option("semantics", read_choice("object-identity", "homomorphism"),
            "object-identity or homomorphism",
