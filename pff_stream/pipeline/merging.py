@@ -130,7 +130,7 @@ class Merging(Tasks):
             set_up=set_up,
             arguments=(told,),
             workers=self._n_workers,
-            preload=("pff_stream.work.merge",),
+            preload=("pff_stream.work.merge", "pff_stream.report.formats"),
         )
         self.window = WINDOW_BLOCKS * self._n_workers
         self.n_units = file.rules

@@ -151,6 +151,9 @@ class _Groups:
             heap.merge(self._place, table.borders, begins, examples, spooled, withdrawn)
         finally:
             heap.close()
+            # Its windows were small pieces; blocks are planned without what is free between them.
+            del heap
+            _pages.trim()
         table.cuts[:, group.number] = begins + np.uint64(group.offset)
         return Stretches(examples.tobytes(), spooled.tobytes())
 
@@ -228,6 +231,8 @@ class _Blocks:
         while first < stop:
             at, chunk = self._chunk
             if chunk is None or at != index:
+                self._chunk = 0, None
+                del chunk  # so that there are not two
                 chunk = self._rules.read_source_chunk(index, self._room)
                 self._chunk = index, chunk
             yield chunk
