@@ -35,8 +35,11 @@ def _end(said: bytes, code: int) -> NoReturn:
     os._exit(code)
 
 
-_limits = b" (see `ulimit -a`)"
-"""Those of this process, as soon as they are known."""
+_short = _SHORT + b" (see `ulimit -a`)\n"
+"""What is said then, with the limits of this process as soon as they are known."""
+_SPARE_BYTES = 256 << 10
+_spare: bytearray | None = None
+"""Address space that is given back before it is said: nothing can be said without any."""
 
 
 def _look_at_limits() -> None:
@@ -44,15 +47,17 @@ def _look_at_limits() -> None:
 
     On a stack that is too small, recursion would end the process before Python could refuse it.
     """
-    global _limits
+    global _short, _spare
     try:
+        _spare = bytearray(_SPARE_BYTES)
         from pff_stream.limits.set_limits import limits_set, soft_limit
 
         stack = soft_limit("RLIMIT_STACK")
         if stack is not None and stack < STACK_BYTES:
             _end(_SMALL_STACK % (STACK_BYTES >> 10, stack >> 10), 3)
         found = limits_set("RLIMIT_AS", "RLIMIT_DATA", "RLIMIT_STACK", "RLIMIT_NOFILE")
-        _limits = found.encode() or _limits
+        if found:
+            _short = _SHORT + found.encode() + b"\n"
         limits_set("RLIMIT_AS", "RLIMIT_DATA")  # told again where memory is out
     except Exception:
         return
@@ -60,7 +65,9 @@ def _look_at_limits() -> None:
 
 def _end_short() -> NoReturn:
     """Ends the process where it lacks memory or descriptors, and says what limits it has."""
-    _end(_SHORT + _limits + b"\n", 3)
+    global _spare
+    _spare = None
+    _end(_short, 3)
 
 
 def _interrupted(*_: object) -> NoReturn:

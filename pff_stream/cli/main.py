@@ -38,6 +38,8 @@ from pff_stream.settings.resolve import Layers, resolve, said
 
 NAME = "pff-stream"
 _COMPLETE = "_PFF_STREAM_COMPLETE"
+_SPARE_BYTES = 256 << 10
+"""Address space for what is said at the end; it is not touched before."""
 
 _EXIT_CODES = """\b
 Examples:
@@ -240,13 +242,16 @@ def main(argv: Sequence[str] | None = None, engine: Engine | None = None) -> int
         return shell_complete(commands, {}, NAME, _COMPLETE, instruction)
     streams.set_up()
     logs.set_up()
+    spare: bytearray | None = bytearray(_SPARE_BYTES)
     try:
         with cli_exit.sigterm_raises():
             check_descriptors()
             code = _invoke(list(sys.argv[1:] if argv is None else argv), engine)
             output.flush()
     except BaseException as problem:
+        spare = None  # without any room nothing can be said
         code = cli_exit.explain(problem)
+    del spare
     output.give_up_broken_streams()
     logs.tear_down()
     return code
