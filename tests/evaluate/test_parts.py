@@ -66,7 +66,7 @@ def added_up(
 
 @pytest.mark.parametrize("way", QUICK_WAYS, ids=WAYS.keys())
 @given(data=st.data())
-@examples(150)
+@examples(60)
 def test_parts_add_up(way: int, data: st.DataObject) -> None:
     """Into the same bytes: counts, outcomes, reasons, examples and witnesses."""
     graph = graph_of(data.draw(strategies.graphs()))
