@@ -57,26 +57,6 @@ def go_on(folder: Path, inputs: tuple[str, str], *options: object) -> None:
     assert code == 1, said
 
 
-@pytest.fixture(scope="module")
-def prepared(inputs: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """The same compiled and encoded: no encoder is there to be killed."""
-    folder = tmp_path_factory.mktemp("prepared")
-    made = str(folder / "rules.pffr"), str(folder / "triples.pffg")
-    for command, source, target in zip(("compile", "encode"), inputs, made, strict=True):
-        assert Running(folder, command, source, "-o", target).end()[0] == 0
-    return made
-
-
-@pytest.fixture(scope="module")
-def undisturbed_prepared(
-    prepared: tuple[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> str:
-    """The hash of their results: findings from a graph file name no lines."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    assert Running(folder, "run", *prepared, "--out", folder / "r").end()[0] == 1
-    return digest(folder / "r")
-
-
 def kill_children(
     folder: Path, inputs: tuple[str, str], seed: int, method: str, note: Note
 ) -> None:

@@ -13,9 +13,11 @@ from pff_stream.plan.sweep import Sweep
 from planner.formula import given
 from planner.model import Limit, Phase, Term
 from planner.plan import Plan
+from tests.report.pages import Page
 from tests.report.test_bounded_reports import HOSTILE
-from tests.report.test_html import Page
 from tests.warm import started
+
+pytest.importorskip("jinja2", reason="the extra `report` is not installed")
 
 
 def plan_of(budget: int, workers: int = 2, **more: object) -> Plan:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -20,43 +19,10 @@ from pff_stream.report.records import Counts, Outcome
 from pff_stream.report.streams import Finding, MinerValues, RuleMetric, RunHeader
 from tests.examples import examples
 from tests.report.finding_cases import by_hand, findings
+from tests.report.pages import Page
 from tests.report.test_bounded_reports import Sink, hostile, report
 
 pytest.importorskip("jinja2", reason="the extra `report` is not installed")
-
-VOID = {"meta", "col", "input", "br"}
-
-
-class Page(HTMLParser):
-    """What stands in a page; refuses what is not closed in its order."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Remembers it."""
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        """It is the one that was opened last."""
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        """Text between tags."""
-        if not self.open or self.open[-1] not in ("script", "style"):
-            self.text += data
-
-    def count(self, tag: str) -> int:
-        """How many there are."""
-        return sum(one == tag for one, _ in self.tags)
 
 
 @examples(40)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,8 +17,10 @@ from pff_stream.report.summary import Summary
 from pff_stream.report.totals import RunTotals
 from tests.examples import examples
 from tests.report.finding_cases import by_hand, findings
+from tests.report.pages import Page
 from tests.report.test_bounded_reports import HOSTILE, Sink, hostile
-from tests.report.test_html import Page
+
+pytest.importorskip("jinja2", reason="the extra `report` is not installed")
 
 
 class Texts(Sources):
