@@ -81,6 +81,12 @@ class Parent:
         return self.process.returncode, errors
 
 
+def is_set_up(pid: int) -> bool:
+    """Whether a worker has come to where the kernel is told to end it rather than its parent."""
+    own, its = (int(Path(f"/proc/{one}/oom_score_adj").read_text()) for one in ("self", pid))
+    return its >= min(1000, own + 1)
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("state", ["busy", "idle"])
@@ -96,6 +102,8 @@ def test_killed_parent_leaves_no_worker(method: str, state: str) -> None:
 def test_killed_parent_leaves_no_stopped_worker() -> None:
     """Not even a worker that is stopped survives its parent."""
     parent = Parent("fork", 60.0)
+    # One that is stopped as soon as it is forked has not heard yet what it depends on.
+    assert within(5.0, lambda: all(map(is_set_up, parent.pids)))
     for pid in parent.pids:
         os.kill(pid, signal.SIGSTOP)
     parent.process.kill()

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from pff_stream.limits.fence import GROUP_NAME
+from pff_stream.report.folder import REMAINS
 from planner.cgroups import own_groups
 from tests.execute.pool_processes import is_gone, within
 from tests.hostile.starting import COMMAND
@@ -50,6 +51,7 @@ BY_METHOD = [
 ]
 LATEST_SECONDS = 1.6
 OUTPUTS = {
+    REMAINS,  # a run that is killed while it takes its state away
     "documents.jsonl",
     "findings.jsonl",
     "graph.pffg",
