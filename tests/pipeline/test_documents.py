@@ -130,7 +130,7 @@ class Stopping(Silent):
 @pytest.mark.parametrize(
     ("after", "folders"),
     [
-        pytest.param(4, True, marks=pytest.mark.quick),
+        (4, True),
         *((after, folders) for after in (0, 11) for folders in (False, True)),
     ],
 )

@@ -37,7 +37,7 @@ def inputs(tmp_path: Path) -> tuple[Path, Path]:
     ("asked", "checked"),
     [
         pytest.param(["likes"], {1, 5}),
-        pytest.param(["likes", "knows"], {1, 3, 5}, marks=pytest.mark.quick),
+        (["likes", "knows"], {1, 3, 5}),
         pytest.param(["likes*"], {1, 2, 5}),
         (["like*"], {4}),  # there is a relation of that very name
         pytest.param(["k*", "likes_most"], {2, 3}),

@@ -33,7 +33,8 @@ def planned(folder: Path, *arguments: str | Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "method", ["fork", "spawn", pytest.param("thread", marks=pytest.mark.thorough)]
+    "method",
+    ["spawn", *(pytest.param(one, marks=pytest.mark.thorough) for one in ("fork", "thread"))],
 )
 def test_a_probe_is_made_once(tmp_path: Path, example: Path, method: str) -> None:
     """Whatever a worker costs; a thread that takes hardly anything, too."""
