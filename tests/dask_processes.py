@@ -51,6 +51,19 @@ class DaskWorker(NamedTuple):
         return [str(path) for path in self.folder.rglob("pff-stream-*")]
 
 
+def _group(leader: int) -> list[int]:
+    """Processes of a group, but the trackers of `multiprocessing`: these end behind the others.
+
+    A tracker that is killed leaves the semaphores of a nanny in shared memory.
+    """
+    found = []
+    for one in psutil.process_iter():
+        with suppress(ProcessLookupError, psutil.Error):
+            if os.getpgid(one.pid) == leader and "resource_tracker" not in " ".join(one.cmdline()):
+                found.append(one.pid)
+    return found
+
+
 class DaskProcesses:
     """A scheduler, and workers as they are asked for; all are gone at the end."""
 
@@ -75,8 +88,9 @@ class DaskProcesses:
 
     def __exit__(self, *_: object) -> None:
         for process in self._all:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            for pid in _group(process.pid):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             process.wait(10)
 
     def add(
