@@ -48,40 +48,50 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("quick")
 
 
-NO_POOLS = (
-    "cases",
-    "cli",
-    "evaluate",
-    "files",
-    "formats",
-    "planner",
-    "progress",
-    "report",
-    "rules",
-)
-MANY_OBJECTS = 100_000
-"""Of old ones, when thousands of tests are among them again."""
+POOLS = ("execute", "limits")
+"""Folders whose tests look at what a pool does to the objects of its process."""
+_unfreeze = gc.unfreeze
+_is_of_pools = _is_frozen = False
+
+
+def _unfreeze_where_it_is_tested() -> None:
+    global _is_frozen
+    if _is_of_pools:
+        _unfreeze()
+        _is_frozen = False
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tells tests of pools from others."""
+    global _is_of_pools
+    _is_of_pools = item.path.parent.name in POOLS
 
 
 def pytest_collection_finish() -> None:
-    """Thousands of tests are no garbage: each run in this process would look through them again."""
+    """Thousands of tests are no garbage: each run in this process would look through them again.
+
+    A pool of forks gives all objects back to the collections when it is closed. Not here: a
+    collection over all tests takes 0.1 seconds, and a run has several.
+    """
+    global _is_frozen
     gc.collect()
     gc.freeze()
+    _is_frozen = True
+    gc.unfreeze = _unfreeze_where_it_is_tested
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """A pool of forks gives all objects back to the collections when it is closed.
-
-    Looked for behind each file, and behind each test of those that start pools: it takes 2 ms.
-    """
-    is_last = nextitem is None or nextitem.path != item.path
-    if not is_last and item.path.parent.name in NO_POOLS:
+    """What pools kept is looked at behind the last test of a folder."""
+    global _is_frozen
+    if nextitem is None or nextitem.path.parent != item.path.parent:
+        _unfreeze()
+        gc.collect()
+    elif _is_frozen:
         return
-    # What is frozen could be counted, too, but that takes 20 ms.
-    if len(gc.get_objects(generation=2)) > MANY_OBJECTS:
-        gc.collect(1)
-        gc.freeze()
+    gc.freeze()
+    _is_frozen = True
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
-
 from pff_stream.evaluate._kernel import Evaluator
 from pff_stream.evaluate.options import EvaluatorOptions
 from pff_stream.report.records import ExampleIds, Record
@@ -31,11 +29,6 @@ REASONS = (
 )
 
 WAYS = {"chosen": 0, "forward": 1, "backward": 2, "wide forward": 3, "wide backward": 4}
-QUICK_WAYS = [
-    number if name == "chosen" else pytest.param(number, marks=pytest.mark.thorough)
-    for name, number in WAYS.items()
-]
-"""The same as parameters of a test, of which one is quick."""
 
 
 @dataclass
@@ -69,13 +62,32 @@ def run(
     `options` are those of the evaluator; by default it is wide, with small bounds.
     """
     small: dict[str, Any] = {"wide": True, "max_examples": 3, "buffer_bytes": 4096}
-    evaluator = Evaluator(graph, semantics, **told(small | options))
-    handed: list[bytes] = []
-    evaluator.evaluate(chunk, 0, chunk.n_rules, lambda view: handed.append(bytes(view)))
+    handed = handed_out(Evaluator(graph, semantics, **told(small | options)), chunk)
     results: dict[int, Result] = {}
     for records in handed:
         read_records(records, graph, results)
     return results, b"".join(handed)
+
+
+def handed_out(evaluator: Evaluator, chunk: RuleChunk) -> list[bytes]:
+    """The runs that it hands out for a whole chunk."""
+    handed: list[bytes] = []
+    evaluator.evaluate(chunk, 0, chunk.n_rules, lambda view: handed.append(bytes(view)))
+    return handed
+
+
+def in_every_way(
+    graph: GraphView, chunk: RuleChunk, semantics: str, **options: Any
+) -> dict[int, Result]:
+    """The results of a whole chunk, which are the same bytes in every way, wide or not."""
+    results, expected = run(graph, chunk, semantics, **options)
+    small: dict[str, Any] = {"max_examples": 3, "buffer_bytes": 4096}
+    for name, way in WAYS.items():
+        for wide in (False, True):
+            more = told(small | options | {"way": way, "wide": wide})
+            found = handed_out(Evaluator(graph, semantics, **more), chunk)
+            assert b"".join(found) == expected, (name, wide)
+    return results
 
 
 def read_records(records: bytes, graph: GraphView, results: dict[int, Result]) -> None:

@@ -1,4 +1,7 @@
-"""A graph that is read in blocks: the same results, however few relations are resident."""
+"""A graph that is read in blocks: the same results, however few relations are resident.
+
+Against the definition: `test_partial`, on random graphs and rules.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pff_stream.errors import InputError
 from pff_stream.evaluate._blocks import BlockEvaluator
@@ -30,11 +31,9 @@ from pff_stream.triples._encode import Encoder
 from pff_stream.triples._graph import GraphView
 from pff_stream.triples._resident import ResidentRelations, side_bytes
 from pff_stream.triples.bad import BadTriples
-from tests import strategies
 from tests.evaluate.evaluated import Result, read_records, told
-from tests.examples import examples
 from tests.graphs import chunk_of_rules
-from tests.reference import Atom, Const, Rule, Triple, Var, evaluate, why_rejected
+from tests.reference import Atom, Const, Rule, Triple, Var
 
 pytestmark = pytest.mark.same_answer
 
@@ -80,43 +79,8 @@ def run(
     return results, handed, sums
 
 
-@pytest.mark.thorough
-@given(data=st.data())
-@examples(150)
-def test_equals_reference(data: st.DataObject) -> None:
-    """Whatever fits the room, nothing, one relation or all: the definition's results."""
-    triples = data.draw(strategies.graphs(min_triples=1))
-    rules = data.draw(
-        strategies.rule_sets(filters=True).map(
-            lambda some: [r for r in some if not why_rejected(r)]
-        )
-    )
-    semantics = data.draw(strategies.semantics)
-    room = PAGE * data.draw(st.integers(0, 6))
-    with graph_file(triples) as (graph, path):
-        resident = ResidentRelations(graph, path, room)
-        results, handed, _ = run(
-            graph, chunk_of_rules(rules), semantics, resident, wide=data.draw(st.booleans())
-        )
-    assert len(results) == len(rules)
-    for source, rule in enumerate(rules):
-        expected = evaluate(rule, triples, semantics, max_examples=3)
-        result = results[source]
-        assert (result.outcome, result.predictions, result.support) == (
-            expected.outcome,
-            len(expected.predictions),
-            expected.support,
-        )
-        assert result.reason == expected.reason
-        assert result.examples == [
-            (violation, expected.witnesses[violation]) for violation in expected.violations
-        ]
-    for records in handed:
-        sources = list(_sources(records))
-        assert sources == sorted(sources)
-
-
-def _sources(records: bytes) -> Iterator[tuple[int, int]]:
+def sources_of(records: bytes) -> Iterator[tuple[int, int]]:
+    """Rule and part of each record, in their order."""
     at = 0
     while at < len(records):
         source, part, payload = np.frombuffer(records, "<u8,<u4,<u4", 1, at)[0]

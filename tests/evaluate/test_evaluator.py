@@ -16,7 +16,7 @@ from pff_stream.report.records import Reason
 from pff_stream.report.sums import ROW
 from pff_stream.rules._table import RuleTable, TableBuilder
 from tests import strategies
-from tests.evaluate.evaluated import OUTCOMES, QUICK_WAYS, REASONS, WAYS, Result, read_records, run
+from tests.evaluate.evaluated import OUTCOMES, REASONS, Result, in_every_way, read_records, run
 from tests.evaluate.test_large_graphs import chain_rules, large_graph
 from tests.examples import examples
 from tests.graphs import chunk_of_rules, graph_of
@@ -36,10 +36,9 @@ from tests.reference import (
 pytestmark = pytest.mark.same_answer
 
 
-@pytest.mark.parametrize("way", QUICK_WAYS, ids=WAYS.keys())
 @given(data=st.data())
-@examples(80)
-def test_equals_reference(way: int, data: st.DataObject) -> None:
+@examples(100)
+def test_equals_reference(data: st.DataObject) -> None:
     """Counts, outcomes, reasons, examples and witnesses are the definition's, in every way."""
     triples = data.draw(strategies.graphs())
     rules = data.draw(
@@ -48,9 +47,7 @@ def test_equals_reference(way: int, data: st.DataObject) -> None:
         )
     )
     semantics = data.draw(strategies.semantics)
-    results, _ = run(
-        graph_of(triples), chunk_of_rules(rules), semantics, way=way, wide=data.draw(st.booleans())
-    )
+    results = in_every_way(graph_of(triples), chunk_of_rules(rules), semantics)
     assert len(results) == len(rules)
     for source, rule in enumerate(rules):
         expected = evaluate(rule, triples, semantics, max_examples=3)
@@ -68,7 +65,7 @@ def test_equals_reference(way: int, data: st.DataObject) -> None:
 
 @pytest.mark.thorough
 @given(data=st.data())
-@examples(150)
+@examples(80)
 def test_table_counts_the_same(data: st.DataObject) -> None:
     """Through the table, which leaves out what a graph cannot match, all sums are the same."""
     triples = data.draw(strategies.graphs())

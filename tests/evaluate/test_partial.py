@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ from pff_stream.triples._resident import ResidentRelations
 from tests import strategies
 from tests.completeness import evaluate_partial
 from tests.evaluate import test_blocks
-from tests.evaluate.evaluated import OUTCOMES, QUICK_WAYS, WAYS, Result, run
+from tests.evaluate.evaluated import OUTCOMES, WAYS, Result, in_every_way, run
 from tests.examples import examples
 from tests.graphs import chunk_of_rules, graph_of
 from tests.reference import (
@@ -77,64 +78,48 @@ def agrees(
         ]
 
 
-@pytest.mark.parametrize("way", QUICK_WAYS, ids=WAYS.keys())
-@given(data=st.data())
-@examples(80)
-def test_equals_reference(way: int, data: st.DataObject) -> None:
-    """Every shape of rule in every way, both semantics, both assumptions, loops and ties."""
-    triples, rules = data.draw(strategies.graphs()), data.draw(good_rules)
-    semantics, places = data.draw(strategies.semantics), data.draw(given_places)
-    partial = data.draw(st.booleans())
-    results, _ = run(
-        graph_of(triples),
-        chunk_of_rules(rules),
-        semantics,
-        way=way,
-        wide=data.draw(st.booleans()),
-        partial=partial,
-        functional=functional(places),
-    )
-    agrees(results, rules, triples, semantics, places, partial=partial)
-
-
-@pytest.mark.thorough
 @given(data=st.data())
 @examples(150)
-def test_in_blocks(data: st.DataObject) -> None:
-    """The same where only rows that are wanted alone are in memory, or some relations, or all."""
+def test_equals_reference(data: st.DataObject) -> None:
+    """Every shape of rule in every way, both semantics, both assumptions, loops and ties.
+
+    So are sums and outcomes of a table, and results where only rows that are wanted alone are in
+    memory, or some relations, or all.
+    """
     triples, rules = data.draw(strategies.graphs(min_triples=1)), data.draw(good_rules)
     semantics, places = data.draw(strategies.semantics), data.draw(given_places)
     partial, room = data.draw(st.booleans()), test_blocks.PAGE * data.draw(st.integers(0, 6))
-    with test_blocks.graph_file(triples) as (graph, path):
-        results, _, _ = test_blocks.run(
-            graph,
-            chunk_of_rules(rules),
-            semantics,
-            ResidentRelations(graph, path, room),
-            wide=data.draw(st.booleans()),
-            partial=partial,
-            functional=functional(places),
-        )
+    options: dict[str, Any] = {"partial": partial, "functional": functional(places)}
+    graph, chunk = graph_of(triples), chunk_of_rules(rules)
+    results = in_every_way(graph, chunk, semantics, **options)
     agrees(results, rules, triples, semantics, places, partial=partial)
+    table_agrees(graph, rules, semantics, options, list(results.values()))
+    with test_blocks.graph_file(triples) as (mapped, path):
+        resident, wide = ResidentRelations(mapped, path, room), data.draw(st.booleans())
+        in_blocks, handed, _ = test_blocks.run(
+            mapped, chunk, semantics, resident, wide=wide, **options
+        )
+    assert test_blocks.without_parts(in_blocks) == test_blocks.without_parts(results)
+    for records in handed:
+        sources = list(test_blocks.sources_of(records))
+        assert sources == sorted(sources)
 
 
-@pytest.mark.thorough
-@given(data=st.data())
-@examples(150)
-def test_table(data: st.DataObject) -> None:
+def table_agrees(
+    graph: GraphView,
+    rules: list[Rule],
+    semantics: str,
+    options: dict[str, Any],
+    found: list[Result],
+) -> None:
     """A table's sums and outcomes are those of its rules."""
-    triples, rules = data.draw(strategies.graphs()), data.draw(good_rules)
-    semantics, partial = data.draw(strategies.semantics), data.draw(st.booleans())
-    graph = graph_of(triples)
     builder = TableBuilder()
     if rules:
         builder.add(chunk_of_rules(rules))
     buffer = bytearray(builder.size())
     builder.write_into(buffer)
-    counter = TableCounter(graph, semantics, EvaluatorOptions(partial=partial))
+    counter = TableCounter(graph, semantics, EvaluatorOptions(**options))
     outcomes, counts, _ = counter.count_table(RuleTable(buffer))
-    results, _ = run(graph, chunk_of_rules(rules), semantics, partial=partial)
-    found = list(results.values())
     words = [result.outcome for result in found]
     assert outcomes == tuple(words.count(word) for word in OUTCOMES[:4])
     assert counts == (
@@ -169,7 +154,7 @@ def test_equals_oracle_on_umls(way: int) -> None:
     oracle_agrees(DATA / "umls" / "oracle_pca.tsv.gz", way)
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_equals_full_oracle(shared_data: Path) -> None:
     """All 40,000 rules of the collection."""
     oracle_agrees(shared_data / "umls" / "oracle_pca.tsv.gz", WAYS["chosen"])

@@ -17,7 +17,7 @@ from pff_stream.rules._table import RuleTable, TableBuilder
 from pff_stream.rules.chunk import build_chunk
 from pff_stream.rules.rule import Atom, Rule, Variable
 from pff_stream.triples._graph import GraphView
-from tests.evaluate.evaluated import QUICK_WAYS, Result, run
+from tests.evaluate.evaluated import WAYS, Result, run
 from tests.graphs import graph_of
 from tests.reference import HOMOMORPHISM, OBJECT_IDENTITY
 
@@ -80,7 +80,7 @@ def alone(graph: GraphView, rules: list[Rule]) -> dict[str, list[Result]]:
 
 
 @pytest.mark.parametrize("semantics", [OBJECT_IDENTITY, HOMOMORPHISM])
-@pytest.mark.parametrize("way", QUICK_WAYS)
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 def test_rules_together_are_as_alone(
     graph: GraphView, rules: list[Rule], alone: dict[str, list[Result]], semantics: str, way: int
 ) -> None:

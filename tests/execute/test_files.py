@@ -11,6 +11,7 @@ import pytest
 
 from pff_stream.execute.files import InputFile, OutputFile, renamed
 from tests.execute.elsewhere import FOLDER
+from tests.warm import run as here
 
 pytestmark = pytest.mark.thorough
 
@@ -67,8 +68,7 @@ def test_workers_elsewhere_find_the_same(example: Path, tmp_path: Path) -> None:
     assert 2 < sent[0] == sent[1] < sent[2]
     for given, ran in ((triples, "ab"), (fewer, "c")):
         local = tmp_path / "local"
-        command = [sys.executable, "-m", "pff_stream", "run", rules, given, "--out", local]
-        subprocess.run([*map(str, command), "--fail-on", "none"], cwd=ROOT, check=True)
+        here("run", rules, given, "--out", local, "--fail-on", "none", check=0)
         for name in RESULTS:
             expected = (local / name).read_bytes()
             assert all((tmp_path / one / name).read_bytes() == expected for one in ran)
