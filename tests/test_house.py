@@ -16,6 +16,7 @@ MOST_LINES, MOST_IN_FUNCTION, MOST_PARAMETERS, MOST_IN_INTERFACE = 350, 60, 7, 6
 MOST_ON_A_WAY = 10
 _HOLDERS = (ast.stmt, ast.excepthandler, ast.match_case)
 """What functions stand in; expressions hold none."""
+COMPILED = ("*.pyx", "*.pxi", "*.pxd", "*.h")
 FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 
 
@@ -43,6 +44,14 @@ def test_files_are_short() -> None:
     """No file of Python is longer than can be read at one sitting."""
     lines = {path: path.read_text(encoding="utf-8").count("\n") for path in FILES}
     assert {str(path): n for path, n in lines.items() if n > MOST_LINES} == {}
+
+
+def test_compiled_sources_are_short() -> None:
+    """Compiled sources are no longer than that, either: a module includes its parts."""
+    files = [path for kind in COMPILED for path in (ROOT / "pff_stream").rglob(kind)]
+    lines = {str(path): path.read_text(encoding="utf-8").count("\n") for path in files}
+    assert len(lines) > 50
+    assert {path: n for path, n in lines.items() if n > MOST_LINES} == {}
 
 
 @pytest.mark.thorough

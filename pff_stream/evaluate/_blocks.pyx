@@ -25,8 +25,11 @@ from pff_stream.evaluate._kernel cimport (
     body_of,
     cheapest_way,
     entity_of,
+    filter_rule,
     grown,
     is_pair,
+    resolve_body,
+    set_head,
     sides_in_any_order,
 )
 from pff_stream.report._record cimport FILTERED
@@ -159,13 +162,13 @@ cdef class BlockEvaluator(ResidentUnits):
                 self.select_range(n_ranges)
                 n_ranges += 1
                 for rule in range(stop - start):
-                    self.set_head(taken.first_rule + rule, &heads[3 * (start + rule)])
+                    set_head(self, taken.first_rule + rule, &heads[3 * (start + rule)])
                     self.predictions[taken.first_rule + rule] = UNCOUNTED
                     self.support[taken.first_rule + rule] = 0
                     self.unknown[taken.first_rule + rule] = 0
                     self.reasons[taken.first_rule + rule] = 0
-                    self.outcomes[taken.first_rule + rule] = self.filter(
-                        taken.first_rule + rule,
+                    self.outcomes[taken.first_rule + rule] = filter_rule(
+                        self, taken.first_rule + rule,
                         taken.names,
                         taken.name_ends,
                         miner_support[start + rule],
@@ -274,7 +277,7 @@ cdef class BlockEvaluator(ResidentUnits):
         cdef Py_ssize_t rule
         cdef int form = -1, next_form, found
         cdef const Head* head
-        if self.resolve_body(columns, n_atoms, &body):
+        if resolve_body(self, columns, n_atoms, &body):
             form = ALL_FORMS                  # there is no violation
         while True:
             next_form = ALL_FORMS

@@ -58,7 +58,7 @@ cdef class BoundSearch(Evaluator):
             begin = body_ends[body - 1] if body else 0
             n_atoms = body_ends[body] - begin
             self.reserve_body(max(1, n_atoms))
-            self.set_head(0, &heads[3 * rule])
+            set_head(self, 0, &heads[3 * rule])
             PyErr_CheckSignals()
             if n_atoms == 0:
                 if self._zero_rule_predicts(subject, object):
@@ -80,7 +80,7 @@ cdef class BoundSearch(Evaluator):
             return False
         if self.scratch.distinct and value == max(head.left_entity, head.right_entity):
             return False
-        return find_row(self.zero_rows(head), value) >= 0
+        return find_row(zero_rows(self, head), value) >= 0
 
     cdef _witness(self, const int32_t* columns, int n_atoms, int32_t subject, int32_t object):
         """The triples of the body's least grounding, None where there is none."""
@@ -89,7 +89,7 @@ cdef class BoundSearch(Evaluator):
         cdef int32_t* out
         cdef int32_t term
         cdef int i
-        if self.resolve_body(columns, n_atoms, &body):
+        if resolve_body(self, columns, n_atoms, &body):
             return None
         start_search(&self.search, &body, head.left_entity, head.right_entity)
         if not self._bind_head(head, subject, object):
@@ -98,7 +98,7 @@ cdef class BoundSearch(Evaluator):
         plan_steps(&self.search)
         if not exists(&self.search):
             return None
-        self._free(&body)
+        free_binding(self, &body)
         self._bind_head(head, subject, object)
         if not least_grounding(&self.search):
             return None

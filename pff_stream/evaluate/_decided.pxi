@@ -2,7 +2,8 @@
 
 A prediction is decided where the graph has some fact of the head's relation with the same value of the
 functional variable, in the same place: where the value is a key of that side. Else it is unknown.
-Keys of the side of the functional variable are all that is looked at here.
+Keys of the side of the functional variable are all that is looked at here. Which variable of a head
+over two that is, was given, or follows from the graph.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
@@ -99,3 +100,40 @@ cdef void share_total(
     for head in range(n_heads):
         if heads[head].at_end and heads[head].backward == last:
             heads[head].decided = total
+
+
+cdef take_places(Counter counter, functional):
+    """Keeps the given places of those relations that the graph has."""
+    counter.subjects_only = counter.graph.mapping.startswith("json")
+    counter.placed_relations = <int32_t*>grown(NULL, len(functional) * 4)
+    counter.given_places = <int32_t*>grown(NULL, len(functional) * 4)
+    for relation, place in functional:
+        if place not in ("subject", "object"):
+            raise ValueError(f"found {place!r}, expected subject or object")
+        number = counter.graph.relation_id(relation)
+        if number >= 0:
+            counter.placed_relations[counter.n_placed] = number
+            counter.given_places[counter.n_placed] = place == "object"
+            counter.n_placed += 1
+
+
+cdef int32_t functional_place(Counter counter, int32_t relation) noexcept nogil:
+    """Of heads over two variables: 0 subject, 1 object."""
+    cdef int i
+    for i in range(counter.n_placed - 1, -1, -1):
+        if counter.placed_relations[i] == relation:
+            return counter.given_places[i]
+    if counter.subjects_only:
+        return 0
+    return counter.keys_of(2 * relation).n_keys < counter.keys_of(2 * relation + 1).n_keys
+
+
+cdef const CSR* decided_keys(Counter counter, const Head* head) noexcept nogil:
+    """The rows whose keys decide predictions of a head, whose relation is in the graph."""
+    return counter.keys_of(2 * head.relation + head.place)
+
+
+cdef bint is_decided(Counter counter, const Head* head, int32_t left, int32_t right) noexcept nogil:
+    """Whether the graph tells of this prediction (-1: an entity that it has not)."""
+    cdef int32_t value = right if head.place else left
+    return head.relation >= 0 and value >= 0 and is_key(decided_keys(counter, head), value)

@@ -2,7 +2,7 @@
 
 Names are resolved against the graph once a chunk, each distinct body is counted once for all its
 heads (`_counter`); after that, rule by rule in source order, the first violations of each violated
-rule are found with their least groundings and written as result records (`_records`).
+rule are found with their least groundings (`_examples`) and written as result records (`_records`).
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
@@ -24,11 +24,9 @@ from pff_stream.report._record cimport (
     VIOLATED,
     Record,
 )
-from pff_stream.triples._graph cimport CSR, find_row
 
 
 cdef enum:
-    SORTING = 16                  # what sorting an item costs, in items that are looked at
     N_TOLD = 5                    # numbers of a rule that is counted in parts
 
 
@@ -136,13 +134,13 @@ cdef class Evaluator(Counter):
             if n_names:
                 self._resolve(results.names, results.name_ends, &name_hashes[0], n_names)
             for rule in range(rules.n_rules):
-                self.set_head(rule, &heads[3 * (start + rule)])
+                set_head(self, rule, &heads[3 * (start + rule)])
                 self.predictions[rule] = UNCOUNTED
                 self.support[rule] = 0
                 self.unknown[rule] = 0
                 self.reasons[rule] = 0
-                self.outcomes[rule] = self.filter(
-                    rule, results.names, results.name_ends, miner_support[start + rule],
+                self.outcomes[rule] = filter_rule(
+                    self, rule, results.names, results.name_ends, miner_support[start + rule],
                     miner_confidence[start + rule]
                 )
             n_written = in_source_order(
@@ -186,7 +184,7 @@ cdef class Evaluator(Counter):
             while rule < rules.n_rules and rules.rule_body[rule] == rules.rule_body[first]:
                 rule += 1
             self.count_body(columns, n_atoms, first, rule)
-        self.count_held()
+        count_held(self)
         self.holds = False
         return 0
 
@@ -300,225 +298,8 @@ cdef class Evaluator(Counter):
         self.results.start(&record)
         if self.outcomes[rule] == VIOLATED and self.max_examples > 0:
             if n_atoms == 0:
-                self._write_zero_examples(rule)
+                write_zero_examples(self, rule, self.max_examples)
             else:
-                self.resolve_body(columns, n_atoms, &body)
-                self._write_examples(rule, &body)
+                resolve_body(self, columns, n_atoms, &body)
+                write_examples(self, rule, &body, self.max_examples)
         return 0
-
-    cdef int _put_example(
-        self, Py_ssize_t rule, const Body* body, int32_t subject, int32_t object
-    ) except -1 nogil:
-        """Adds a violation with the grounding that the search holds."""
-        return self.results.put_example(
-            &self.heads[rule], body, self.search.binding, subject, object
-        )
-
-    cdef int _write_zero_examples(self, Py_ssize_t rule) except -1 nogil:
-        cdef Head* head = &self.heads[rule]
-        cdef const CSR* rows
-        cdef Body body
-        cdef uint32_t i
-        cdef int64_t written = 0
-        cdef int32_t left, right, constant = max(head.left_entity, head.right_entity)
-        body.atoms = self.atoms
-        body.n_atoms = 0
-        body.n_filters = 0
-        body.n_variables = 0
-        if head.left < 0 and head.right < 0:
-            return self._put_example(rule, &body, head.left_entity, head.right_entity)
-        rows = self.zero_rows(head)
-        for i in range(rows.n_keys):
-            goes_on(&self.scratch, rows.keys[i])
-            left = rows.keys[i] if head.left >= 0 else head.left_entity
-            right = rows.keys[i] if head.right >= 0 else head.right_entity
-            if self.scratch.distinct and rows.keys[i] == constant:
-                continue
-            if rows.keys[i] <= self._listed_value(head):
-                continue
-            if self.known(head, left, right):
-                continue
-            if self.partial and not self.is_decided(head, left, right):
-                continue
-            self._put_example(rule, &body, left, right)
-            written += 1
-            if written == self.max_examples:
-                break
-        return 0
-
-    cdef int _write_examples(self, Py_ssize_t rule, Body* body) except -1 nogil:
-        """The first violations of a rule by (subject, object), each with its least grounding."""
-        cdef Head* head = &self.heads[rule]
-        start_search(&self.search, body, head.left_entity, head.right_entity)
-        if is_pair(head):
-            return self._write_pairs(rule, body)
-        if head.left < 0 and head.right < 0:
-            if least_grounding(&self.search):
-                self._put_example(rule, body, head.left_entity, head.right_entity)
-            return 0
-        return self._write_values(rule, body, max(head.left, head.right))
-
-    cdef int32_t _listed_value(self, const Head* head) noexcept nogil:
-        """The last value of the head's only variable that was listed before; -1: none."""
-        return self.after_left if head.left >= 0 else self.after_right
-
-    cdef void _free(self, const Body* body) noexcept nogil:
-        cdef int i
-        for i in range(body.n_variables):
-            self.search.binding[i] = -1
-
-    cdef int _write_values(self, Py_ssize_t rule, Body* body, int32_t variable) except -1 nogil:
-        cdef Head* head = &self.heads[rule]
-        cdef Domain domain = self._candidates(body, variable)
-        cdef int64_t i, written = 0
-        cdef int64_t violations = self.violations_of(rule)
-        cdef int32_t value, left, right
-        cdef bint planned = False
-        for i in range(domain.n_items):
-            value = domain.items[i]
-            if value <= self._listed_value(head):
-                continue
-            goes_on(&self.scratch, value)
-            left = value if head.left >= 0 else head.left_entity
-            right = value if head.right >= 0 else head.right_entity
-            if self.known(head, left, right) or not admissible(&self.search, variable, value):
-                continue
-            if self.partial and not self.is_decided(head, left, right):
-                continue
-            self.search.binding[variable] = value
-            if body.n_atoms > 2:
-                # A planned search says no faster than the fixed order of the least grounding.
-                if not planned:
-                    plan_steps(&self.search)
-                    planned = True
-                if not exists(&self.search):
-                    self._free(body)
-                    continue
-                self._free(body)
-                self.search.binding[variable] = value
-            if least_grounding(&self.search):
-                self._put_example(rule, body, left, right)
-                written += 1
-            self._free(body)
-            if written == self.max_examples or written == violations:
-                break
-        return 0
-
-    cdef Domain _candidates(self, const Body* body, int32_t variable) noexcept nogil:
-        """An ascending list of entities, among them all that the head can have; in `near`, perhaps.
-
-        Two atoms that end at a constant have few members, which are found again from there.
-        """
-        cdef Domain domain = domain_of(&self.search, variable)
-        cdef Pattern pattern
-        cdef Members members
-        if not find_pattern(body, variable, &pattern) or pattern.end >= 0:
-            return domain
-        members = find_members(&self.scratch, self.graph.rows, body, variable)
-        forget_members(&self.scratch, &members)
-        if members.n < domain.n_items // SORTING:
-            domain.n_items = _least(self.scratch.near, members.n, members.n)
-            domain.items = self.scratch.near
-        return domain
-
-    cdef int _write_pairs(self, Py_ssize_t rule, Body* body) except -1 nogil:
-        cdef Head* head = &self.heads[rule]
-        cdef const CSR* known = NULL
-        cdef Domain domain
-        cdef int64_t i, k, n, row, written = 0
-        cdef int64_t wanted = self.violations_of(rule)
-        cdef uint32_t edge
-        cdef int32_t subject
-        cdef bint planned = False
-        cdef bint by_levels = find_chain(
-            &self.chain, self.graph.rows, body, head.left, head.right, self.search.placed
-        ) and has_exact_rows(&self.scratch, &self.chain)
-        wanted = min(wanted, self.max_examples)
-        if head.relation >= 0:
-            known = &self.graph.rows[2 * head.relation]
-        domain = domain_of(&self.search, head.left)
-        for i in range(domain.n_items):
-            subject = domain.items[i]
-            if subject < self.after_left:
-                continue
-            goes_on(&self.scratch, subject)
-            if not admissible(&self.search, head.left, subject):
-                continue
-            if self.partial and head.place == 0 and not self.is_decided(head, subject, -1):
-                continue
-            if by_levels:
-                n = list_chain_row(&self.scratch, &self.chain, subject)
-            else:
-                self.search.binding[head.left] = subject
-                if not planned:
-                    plan_steps(&self.search)
-                    planned = True
-                n = list_values(&self.search, head.right)
-                self.search.binding[head.left] = -1
-            row = find_row(known, subject) if known != NULL and n else -1
-            if row >= 0:
-                for edge in range(known.offsets[row], known.offsets[row + 1]):
-                    self.scratch.stamp[known.values[edge]] = 0
-            n = _keep_stamped(
-                &self.scratch, n, self.after_right if subject == self.after_left else -1
-            )
-            if self.partial and head.place:       # a violation is decided: the relation is there
-                n = keep_keys(self.decided_keys(head), self.scratch.near, n)
-            n = _least(self.scratch.near, n, wanted - written)
-            for k in range(n):
-                self.search.binding[head.left] = subject
-                self.search.binding[head.right] = self.scratch.near[k]
-                if least_grounding(&self.search):
-                    self._put_example(rule, body, subject, self.scratch.near[k])
-                    written += 1
-                self._free(body)
-            if written == wanted:
-                break
-        return 0
-
-
-cdef int64_t _keep_stamped(Scratch* scratch, int64_t n, int32_t after) noexcept nogil:
-    """Keeps those that are stamped and behind `after`."""
-    cdef int64_t i, kept = 0
-    for i in range(n):
-        if scratch.stamp[scratch.near[i]] == scratch.epoch and scratch.near[i] > after:
-            scratch.near[kept] = scratch.near[i]
-            kept += 1
-    return kept
-
-
-cdef inline void _sift_down(int32_t* heap, int64_t at, int64_t n) noexcept nogil:
-    cdef int64_t child
-    cdef int32_t value = heap[at]
-    while True:
-        child = 2 * at + 1
-        if child >= n:
-            break
-        if child + 1 < n and heap[child + 1] > heap[child]:
-            child += 1
-        if heap[child] <= value:
-            break
-        heap[at] = heap[child]
-        at = child
-    heap[at] = value
-
-
-cdef int64_t _least(int32_t* items, int64_t n, int64_t wanted) noexcept nogil:
-    """Brings the `wanted` least items to the front, ascending; returns how many there are."""
-    cdef int64_t i
-    cdef int32_t value
-    wanted = min(n, wanted)
-    if wanted <= 0:
-        return 0
-    for i in range(wanted // 2 - 1, -1, -1):
-        _sift_down(items, i, wanted)
-    for i in range(wanted, n):
-        if items[i] < items[0]:
-            items[0] = items[i]
-            _sift_down(items, 0, wanted)
-    for i in range(wanted - 1, 0, -1):
-        value = items[0]
-        items[0] = items[i]
-        items[i] = value
-        _sift_down(items, 0, i)
-    return wanted

@@ -69,7 +69,7 @@ cdef Py_ssize_t count_summed(
     cdef const int32_t* head
     cdef Py_ssize_t n = 0
     if 0 < n_atoms <= 2:                      # of four variables at most
-        counter.resolve_body(table.atoms + 3 * <size_t>start, <int>n_atoms, &resolved)
+        resolve_body(counter, table.atoms + 3 * <size_t>start, <int>n_atoms, &resolved)
         while group < end:
             variable = table.groups[group].where >> 1
             members = find_members(&counter.scratch, counter.graph.rows, &resolved, variable)
@@ -86,7 +86,7 @@ cdef Py_ssize_t count_summed(
         if asked and is_one_variable(head) and asked >> max(head[1], head[2]) & 1:
             continue
         begin_rule(counter, counter.n_waiting + n, 0)
-        counter.set_head(counter.n_waiting + n, head)
+        set_head(counter, counter.n_waiting + n, head)
         n += 1
     return n
 
@@ -172,7 +172,7 @@ cdef bint count_one_by_one(
     cdef const int32_t* head = table.heads + 3 * <size_t>first
     cdef bint is_shared = 0 < n_atoms <= 2, is_left = False
     if is_shared:
-        counter.resolve_body(table.atoms + 3 * <size_t>start, <int>n_atoms, &body)
+        resolve_body(counter, table.atoms + 3 * <size_t>start, <int>n_atoms, &body)
     for rule in range(n):
         begin_rule(counter, rule, table.filtered[first + rule])
     for rule in range(n):
@@ -190,7 +190,7 @@ cdef bint count_one_by_one(
                 _count_heads(counter, &members, table, first, rule, n)
                 forget_members(&counter.scratch, &members)
                 continue
-        counter.set_head(rule, head + 3 * rule)
+        set_head(counter, rule, head + 3 * rule)
         is_left = True
     return is_left
 

@@ -161,7 +161,7 @@ cdef class UnitMaker(Evaluator):
         cdef int32_t term
         cdef const Atom* atom
         cdef const Head* head
-        cdef uint8_t reason = self.resolve_body(columns, n_atoms, &body) if n_atoms else 0
+        cdef uint8_t reason = resolve_body(self, columns, n_atoms, &body) if n_atoms else 0
         unit.one_row = False
         n_atoms = body.n_atoms if n_atoms else 0
         for rule in range(unit.first, unit.last):
@@ -198,7 +198,7 @@ cdef class UnitMaker(Evaluator):
         cdef uint64_t total = 0
         cdef int32_t first
         cdef int i, n
-        self.resolve_body(columns, n_atoms, &body)
+        resolve_body(self, columns, n_atoms, &body)
         n = self.find_any_order(&body, self.heads[rule].left, self.heads[rule].right, &first)
         for i in range(n):
             total += self.resident.sizes[self.any_order[i]]

@@ -130,3 +130,27 @@ cdef void _set_costs(
     costs[WAY_WIDE_BACKWARD] = BACKWARD_COST * (
         3.0 * end.n_edges + _batches(end) * lane_cost * edges_back
     )
+
+
+cdef void count_chain(
+    Scratch* scratch, Chain* chain, ChainHead* heads, int n_heads, int way
+) noexcept nogil:
+    """Counts one chain of any length for all its heads; needs `has_exact_rows`.
+
+    `way` 0 chooses; the others are for tests and benchmarks.
+    """
+    cdef LastStep last
+    if way == WAY_CHOSEN:
+        way = cheapest_way(scratch, chain)
+    if way == WAY_BACKWARD or way == WAY_WIDE_BACKWARD:
+        reverse_chain(chain)
+        turn_heads(heads, n_heads)
+    last.step = chain.steps[chain.length - 1]
+    last.inverse = chain.inverses[chain.length - 1]
+    last.heads = heads
+    last.n_heads = n_heads
+    scratch.ordered = NULL
+    if scratch.wide and way >= WAY_WIDE_FORWARD:
+        count_wide(scratch, chain, &last, 1)
+    else:
+        count_narrow(scratch, chain, &last, 1)

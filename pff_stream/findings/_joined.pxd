@@ -60,14 +60,6 @@ cdef class Joined:
     cdef list held_entries        # the first ones so far
     cdef bytes last_entry         # what comes behind it is not wanted
 
-    cdef int _add_record(
-        self, const Record* record, const unsigned char* payload, size_t size
-    ) except -1
-    cdef uint32_t standing(
-        self, uint64_t relation, bint of_object, uint64_t entity, int32_t* first, int* n_first
-    ) noexcept
-    cdef uint32_t most_values(self, uint64_t relation, bint of_object) noexcept
-    cdef bint _is_before(self, int32_t one, int32_t other) noexcept
     cdef uint32_t _degree(self, uint64_t relation, bint of_object, uint64_t entity) noexcept
     cdef int _reserve(self, size_t n) except -1
     cdef int _put(self, const void* at, size_t n) except -1

@@ -27,6 +27,8 @@ cdef enum:
     HELD = 1000                   # triples of the last rank, twice as many at times
     NO_ID = 0xFFFFFFFF            # any name, see `_spots`
 
+include "_listed_records.pxi"
+
 
 cdef class Joined:
     """Takes runs of records (`add`), tells new triples by rank, and gives findings in order.
@@ -83,73 +85,14 @@ cdef class Joined:
         cdef size_t at = 0, end = run.shape[0]
         while at < end:
             if end - at < RECORD_BYTES:
-                raise _damaged(at)
+                raise damaged_record(at)
             memcpy(&record, &run[at], RECORD_BYTES)
             at += RECORD_BYTES
             if record.payload_bytes > end - at or record.n_counts != N_COUNTS or record.place > 1:
-                raise _damaged(at)
+                raise damaged_record(at)
             if record.outcome == VIOLATED and record.n_examples:
-                self._add_record(&record, &run[at], record.payload_bytes)
+                add_record(self, &record, &run[at], record.payload_bytes)
             at += record.payload_bytes
-
-    cdef int _add_record(
-        self, const Record* record, const unsigned char* payload, size_t size
-    ) except -1:
-        cdef uint32_t fields[5]
-        cdef size_t at = EXAMPLES_BYTES, stride, names_bytes
-        cdef uint32_t ids[2]
-        cdef int32_t pair[2]
-        cdef uint32_t numbers[3]
-        cdef uint32_t i
-        cdef unsigned char* entry
-        if size < EXAMPLES_BYTES:
-            raise _damaged(record.source)
-        memcpy(fields, payload, EXAMPLES_BYTES)
-        names_bytes = <size_t>fields[2] + fields[3] + fields[4]
-        if names_bytes > size - at:
-            raise _damaged(record.source)
-        literals = [
-            PyBytes_FromStringAndSize(<const char*>payload + at, fields[2]),
-            PyBytes_FromStringAndSize(<const char*>payload + at + fields[2], fields[3]),
-            PyBytes_FromStringAndSize(<const char*>payload + at + fields[2] + fields[3], fields[4]),
-        ]
-        at = (at + names_bytes + 3) & ~<size_t>3
-        stride = 8 + ATOM_BYTES * <size_t>fields[0]
-        if at > size or (size - at) // stride != record.n_examples or (size - at) % stride:
-            raise _damaged(record.source)
-        numbers[1] = fields[1]
-        if <int32_t>fields[1] == -1:
-            numbers[1] = _numbered(
-                literals[0], self.relations, self.relation_names, self.n_relations
-            )
-        elif fields[1] >= self.n_relations:
-            raise _damaged(record.source)
-        ids[0] = ids[1] = 0xFFFFFFFF
-        if fields[3]:
-            ids[0] = _numbered(
-                literals[1], self.entities, self.entity_names, self.n_entities
-            )
-        if fields[4]:
-            ids[1] = _numbered(
-                literals[2], self.entities, self.entity_names, self.n_entities
-            )
-        self.used = 0
-        self._reserve(FRONT_BYTES + stride)
-        for i in range(record.n_examples):
-            memcpy(pair, payload + at, 8)
-            numbers[0] = pair[0] if pair[0] != -1 else ids[0]
-            numbers[2] = pair[1] if pair[1] != -1 else ids[1]
-            entry = self.entry
-            put_u32(entry, numbers[0])
-            put_u32(entry + 4, numbers[1])
-            put_u32(entry + 8, numbers[2])
-            put_u32(entry + TRIPLE_BYTES, <uint32_t>record.source)
-            entry[16] = record.place
-            memcpy(entry + FRONT_BYTES, payload + at + 8, stride - 8)
-            self.taken.add(entry, FRONT_BYTES + stride - 8)
-            at += stride
-        self.violations += record.n_examples
-        return 0
 
     # --- triples -------------------------------------------------------------------------------
 
@@ -171,7 +114,7 @@ cdef class Joined:
                 memcpy(triple, entry, TRIPLE_BYTES)
                 rank = get_u32(entry + TRIPLE_BYTES)
                 if rank >= <size_t>n_ranks:
-                    raise _damaged(rank)
+                    raise damaged_record(rank)
                 counts[rank] += 1
         return counted[:n_ranks]
 
@@ -353,52 +296,6 @@ cdef class Joined:
         row = find_row(rows, <int32_t>entity)
         return 0 if row < 0 else rows.offsets[row + 1] - rows.offsets[row]
 
-    # --- what stands in a triple's place ---------------------------------------------------------
-
-    cdef uint32_t standing(
-        self, uint64_t relation, bint of_object, uint64_t entity, int32_t* first, int* n_first
-    ) noexcept:
-        """How many objects (entity, relation, ?) has, and the first `SHOWN` of them by name; with
-        `of_object` the subjects of (?, relation, entity)."""
-        cdef const CSR* rows
-        cdef int64_t row
-        cdef uint32_t edge
-        cdef int n = 0, at
-        n_first[0] = 0
-        if relation >= self.n_relations or entity >= self.n_entities:
-            return 0
-        rows = &self.graph.rows[2 * relation + of_object]
-        row = find_row(rows, <int32_t>entity)
-        if row < 0:
-            return 0
-        for edge in range(rows.offsets[row], rows.offsets[row + 1]):
-            if n == SHOWN and not self._is_before(rows.values[edge], first[SHOWN - 1]):
-                continue
-            n = min(n + 1, <int>SHOWN)
-            at = n - 1
-            while at and self._is_before(rows.values[edge], first[at - 1]):
-                first[at] = first[at - 1]
-                at -= 1
-            first[at] = rows.values[edge]
-        n_first[0] = n
-        return rows.offsets[row + 1] - rows.offsets[row]
-
-    cdef bint _is_before(self, int32_t one, int32_t other) noexcept:
-        """Whether the name of an entity of the graph comes before that of another."""
-        cdef const uint64_t* ends = self.graph.entity_ends
-        cdef uint64_t begin = ends[one - 1] if one else 0, begin_other = ends[other - 1] if other else 0
-        cdef size_t n = ends[one] - begin, n_other = ends[other] - begin_other
-        cdef int order = memcmp(
-            self.graph.entity_blob + begin, self.graph.entity_blob + begin_other, min(n, n_other)
-        )
-        return order < 0 or (order == 0 and n < n_other)
-
-    cdef uint32_t most_values(self, uint64_t relation, bint of_object) noexcept:
-        """The most objects that a subject of the relation has; with `of_object` the other way."""
-        if relation >= self.n_relations:
-            return 0
-        return self.graph.rows[2 * relation + of_object].max_degree
-
     # --- packing -------------------------------------------------------------------------------
 
     cdef int _reserve(self, size_t n) except -1:
@@ -416,17 +313,3 @@ cdef class Joined:
         memcpy(self.entry + self.used, at, n)
         self.used += n
         return 0
-
-
-cdef uint32_t _numbered(bytes name, dict numbers, list names, uint64_t first) except? 0xFFFFFFFF:
-    """The number of a name that the graph has not, behind the graph's own."""
-    number = numbers.get(name)
-    if number is None:
-        number = first + len(names)
-        numbers[name] = number
-        names.append(name)
-    return <uint32_t>number
-
-
-cdef _damaged(at):
-    return DamagedResultsError(f"damaged results: the violations that were listed, at {at}")

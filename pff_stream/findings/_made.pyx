@@ -9,13 +9,15 @@ from dataclasses import MISSING, fields
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.object cimport PyObject_GenericSetAttr
-from libc.stdint cimport int32_t, uint32_t, uint64_t
-from libc.string cimport memchr, memcpy
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.string cimport memchr, memcmp, memcpy
 
 from pff_stream.errors import DamagedResultsError
 from pff_stream.findings._joined cimport (
     ATOM_BYTES, REASON_BYTES, SHOWN, TAIL_BYTES, Joined, get_u32
 )
+from pff_stream.triples._graph cimport CSR, GraphView, find_row
+
 from pff_stream.report.message import key_of, message_of
 from pff_stream.report.streams import ABSENT, CONFLICT, Finding, FindingReason, Found
 
@@ -43,6 +45,9 @@ cdef list OTHERS = _others(
 cdef list OTHERS_OF_REASON = _others(FindingReason, "line", "text", "witness", "confidence")
 
 
+include "_standing.pxi"
+
+
 cdef inline str _text(const unsigned char* at, Py_ssize_t n):
     return PyUnicode_DecodeUTF8(<const char*>at, n, b"surrogateescape")
 
@@ -56,7 +61,7 @@ cdef int _put_name(Joined joined, uint64_t number, bint is_relation) except -1:
 cdef int _put_standing(Joined joined, uint32_t relation, bint of_object, uint32_t entity) except -1:
     cdef int32_t[SHOWN] first
     cdef int n, i
-    cdef uint32_t total = joined.standing(relation, of_object, entity, first, &n)
+    cdef uint32_t total = standing(joined.graph, relation, of_object, entity, first, &n)
     cdef unsigned char shown = <unsigned char>n
     joined._put(&total, 4)
     joined._put(&shown, 1)
@@ -91,7 +96,7 @@ def contained(Joined joined, list entries, bint by_score):
         reasons = at + TAIL_BYTES
         _put_standing(joined, ids[1], False, ids[0])
         _put_standing(joined, ids[1], True, ids[2])
-        is_single = joined.most_values(ids[1], reasons[8] != 0) == 1
+        is_single = most_values(joined.graph, ids[1], reasons[8] != 0) == 1
         joined._put(&is_single, 1)
         for i in range(ids[4]):
             memcpy(&n_atoms, reasons + 4, 4)
@@ -250,13 +255,13 @@ cdef class FindingMaker:
             n = min(self.told[4], <unsigned char>SHOWN)
             self.told += 5
         else:
-            total[0] = self.joined.standing(relation, of_object, entity, first, &n)
+            total[0] = standing(self.joined.graph, relation, of_object, entity, first, &n)
         return tuple([self._name(<uint32_t>first[i], False) for i in range(n)])
 
     cdef bint _is_single(self, uint32_t relation, bint by_object) except -1:
         """Whether no value of the functional variable has more than one fact."""
         if self.joined is not None:
-            return self.joined.most_values(relation, by_object) == 1
+            return most_values(self.joined.graph, relation, by_object) == 1
         if self.end == self.told:
             raise DamagedResultsError("a finding that was packed is cut off")
         self.told += 1

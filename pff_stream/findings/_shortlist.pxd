@@ -30,8 +30,6 @@ cdef class Shortlist(RankedRules):
     cdef uint64_t n_read
 
     cdef uint32_t* _places(self) noexcept
-    cdef int _note(self, const CountedRule* rule, Slice text) except -1
-    cdef int _write_notes(self) except -1
     cdef int _keep(self, size_t n) except -1
     cdef int _make_room(self) except -1
     cdef bint _is_behind(self, size_t n) noexcept
@@ -39,6 +37,3 @@ cdef class Shortlist(RankedRules):
     cdef int _remember(self, const unsigned char* entry) except -1
     cdef bint _begin_alike(self, const unsigned char* one, const unsigned char* other) noexcept
     cdef void _sort(self) noexcept
-    cdef bint _texts_repeat(self) except -1
-    cdef const Noted* _next_note(self) except? NULL
-    cdef int _refill(self) except -1

@@ -73,6 +73,9 @@ cdef int by_entry(const void* one, const void* other) noexcept nogil:
     )
 
 
+include "_shortlist_notes.pxi"
+
+
 cdef class Shortlist(RankedRules):
     """The first violated rules that have a confidence of this `Kind`, as many as `room_bytes` hold.
 
@@ -102,7 +105,7 @@ cdef class Shortlist(RankedRules):
         cdef size_t n = FRONT_BYTES + text.n + 1
         cdef unsigned char* tail
         self.n += 1
-        self._note(rule, text)
+        put_note(self, rule, text)
         self._reserve(n + TAIL_BYTES)
         put_u64(self.entry, inverted(rule.confidence))
         put_u64(self.entry + 8, rule.violations)
@@ -120,33 +123,9 @@ cdef class Shortlist(RankedRules):
         tail[25] = rule.place
         return self._keep(n + TAIL_BYTES)
 
-    cdef int _note(self, const CountedRule* rule, Slice text) except -1:
-        cdef Noted* note
-        if self.n_notes == NOTES:
-            self._write_notes()
-        note = &self.notes[self.n_notes]
-        if self.kind >= EXACT:
-            memcpy(&note.key, &rule.confidence, 8)
-        else:
-            note.key = pff_name_hash(text.text, text.n)
-        note.source = rule.source | (OBJECT if rule.place else 0)
-        note.violations = rule.violations
-        self.n_notes += 1
-        return 0
-
-    cdef int _write_notes(self) except -1:
-        cdef size_t n = self.n_notes * sizeof(Noted)
-        if self.file is None:
-            self.file = TemporaryWriter(self.folder)
-        self.n_notes = 0
-        view = PyMemoryView_FromMemory(<char*>self.notes, n, PyBUF_READ)
-        self.file.write(view)
-        view.release()
-        return 0
-
     cdef int finish(self) except -1:
         self._sort()
-        self.may_repeat = self.may_repeat or self._texts_repeat()
+        self.may_repeat = self.may_repeat or texts_repeat(self)
         return 0
 
     # --- behind it -----------------------------------------------------------------------------
@@ -169,7 +148,7 @@ cdef class Shortlist(RankedRules):
     def rewind(self):
         """Goes to the first of all violated rules, for `put_all`."""
         if self.file is not None and self.n_notes:
-            self._write_notes()
+            write_notes(self)
         self.n_read = 0
 
     def put_all(self, Ranking ranking, chunk):
@@ -186,7 +165,7 @@ cdef class Shortlist(RankedRules):
         if self.kind < EXACT:
             column = PCA_CONFIDENCE if self.kind == MINER_PCA else CONFIDENCE
             confidences = chunk.miner_column(column)
-        while (note := self._next_note()) != NULL:
+        while (note := next_note(self)) != NULL:
             rule.source = note.source & ~OBJECT
             at = rule.source - first
             if at >= <uint64_t>lines.shape[0]:
@@ -323,75 +302,3 @@ cdef class Shortlist(RankedRules):
         sorted_entries = self.entries
         qsort(self._places(), self.n_kept, sizeof(uint32_t), &by_entry)
 
-    # --- whether texts repeat ------------------------------------------------------------------
-
-    cdef bint _texts_repeat(self) except -1:
-        """Whether a text that is kept is, by its hash, that of another violated rule, too."""
-        cdef uint32_t* places = self._places()
-        cdef size_t slots = 4, at, i
-        cdef uint64_t* table
-        cdef uint64_t hash, n_found = 0
-        cdef const Noted* note
-        cdef uint32_t length
-        if self.kind >= EXACT:
-            # Rules of one text have the same counts, and so lie side by side.
-            for i in range(1, self.n_kept):
-                if self._begin_alike(self.entries + places[i - 1], self.entries + places[i]):
-                    return True
-            return False
-        while slots < 2 * self.n_kept:
-            slots *= 2
-        table = <uint64_t*>calloc(slots, sizeof(uint64_t))
-        if table == NULL:
-            raise MemoryError
-        try:
-            for i in range(self.n_kept):
-                memcpy(&length, self.entries + places[i], LENGTH)
-                hash = pff_name_hash(
-                    self.entries + places[i] + LENGTH + FRONT_BYTES,
-                    length - FRONT_BYTES - TAIL_BYTES - 1,
-                ) | 1
-                at = (hash >> 1) & (slots - 1)
-                while table[at]:
-                    if table[at] == hash:
-                        return True
-                    at = (at + 1) & (slots - 1)
-                table[at] = hash
-            self.rewind()
-            while (note := self._next_note()) != NULL:
-                self.n_read += 1
-                hash = note.key | 1
-                at = (hash >> 1) & (slots - 1)
-                while table[at]:
-                    if table[at] == hash:
-                        n_found += 1
-                        break
-                    at = (at + 1) & (slots - 1)
-        finally:
-            free(table)
-        return n_found != self.n_kept
-
-    cdef const Noted* _next_note(self) except? NULL:
-        """The note that is read next, until `n_read` is more; NULL behind the last."""
-        if self.n_read == self.n:
-            return NULL
-        if self.file is None:
-            return &self.notes[self.n_read]
-        if self.n_read % NOTES == 0:
-            self._refill()
-        return &self.notes[self.n_read % NOTES]
-
-    cdef int _refill(self) except -1:
-        """Reads the notes from `n_read` on."""
-        cdef size_t first = self.n_read * sizeof(Noted), done = 0
-        cdef size_t n = min(<uint64_t>NOTES, self.n - self.n_read) * sizeof(Noted)
-        cdef int fd = self.file.fileno()
-        cdef ssize_t got
-        while done < n:
-            with nogil:
-                got = pread(fd, <char*>self.notes + done, n - done, <off_t>(first + done))
-            if got <= 0:
-                raise OutputError(f"{self.file.name}: cannot be read: {os.strerror(errno)}")
-            done += got
-        _pages.drop(fd, first, n)
-        return 0

@@ -39,15 +39,9 @@ cdef class Sorter:
     cdef const unsigned char* take(self, size_t* n) except? NULL
     cdef int _wake(self) except -1
     cdef uint32_t* _places(self) noexcept
-    cdef const unsigned char* _next(self, size_t* n) except? NULL
     cdef int _write(self, const unsigned char* at, size_t n) except -1
     cdef void _free_out(self) noexcept
     cdef int _drain(self) except -1
     cdef int _sort(self) except -1
     cdef int _spill(self) except -1
     cdef int _merge_down(self) except -1
-    cdef int _open(self, list runs) except -1
-    cdef int _refill(self, SortedRun* run) except -1
-    cdef bint _ready(self, SortedRun* run) except -1
-    cdef bint _less(self, int a, int b) noexcept nogil
-    cdef void _sift_down(self, int at) noexcept nogil

@@ -20,6 +20,7 @@ from posix.types cimport off_t
 
 from pff_stream.errors import OutputError, RefusedError
 from pff_stream.files import _pages
+from pff_stream.files._heap cimport make_heap, sift_down
 from pff_stream.files.writers import TemporaryWriter
 
 cdef extern from "_entries.h":
@@ -58,6 +59,9 @@ cdef int by_entry(const void* one, const void* other) noexcept nogil:
     return pff_entries(
         sorted_buffer + (<const uint32_t*>one)[0], sorted_buffer + (<const uint32_t*>other)[0]
     )
+
+
+include "_sorted_runs.pxi"
 
 
 cdef class Sorter:
@@ -225,7 +229,7 @@ cdef class Sorter:
         self.file.drop_all()
         self._merge_down()
         self._free_out()
-        return self._open(self.runs)
+        return open_runs(self, self.runs)
 
     cdef const unsigned char* take(self, size_t* n) except? NULL:
         """The next entry, valid until the next call; NULL behind the last."""
@@ -239,49 +243,7 @@ cdef class Sorter:
             memcpy(&length, entry, LENGTH)
             n[0] = length
             return entry + LENGTH
-        return self._next(n)
-
-    cdef const unsigned char* _next(self, size_t* n) except? NULL:
-        """The next entry of all runs that are open."""
-        cdef SortedRun* run
-        cdef uint32_t length
-        if self.has_taken:
-            # Only now: what was given until now lies in its window.
-            run = &self.open_runs[self.heap[0]]
-            memcpy(&length, run.window + run.at, LENGTH)
-            run.at += LENGTH + length
-            if not self._ready(run):
-                self.n_open -= 1
-                self.heap[0] = self.heap[self.n_open]
-            self._sift_down(0)
-            self.has_taken = False
-        if self.n_open == 0:
-            return NULL
-        run = &self.open_runs[self.heap[0]]
-        memcpy(&length, run.window + run.at, LENGTH)
-        self.has_taken = True
-        n[0] = length
-        return run.window + run.at + LENGTH
-
-    cdef int _open(self, list runs) except -1:
-        """Opens so many runs, each with a window in the buffer."""
-        cdef int i
-        cdef SortedRun* run
-        self.window_bytes = self.capacity // len(runs)
-        self.has_taken = False
-        self.n_open = 0
-        for i, (first, n_bytes) in enumerate(runs):
-            run = &self.open_runs[i]
-            run.next = first
-            run.stop = first + n_bytes
-            run.window = self.buffer + i * self.window_bytes
-            run.at = run.filled = 0
-            if self._ready(run):
-                self.heap[self.n_open] = i
-                self.n_open += 1
-        for i in range(self.n_open // 2 - 1, -1, -1):
-            self._sift_down(i)
-        return 0
+        return next_of_runs(self, n)
 
     cdef int _merge_down(self) except -1:
         """Merges the oldest runs until there are no more than can be open at once."""
@@ -291,9 +253,9 @@ cdef class Sorter:
         cdef uint32_t length
         while <size_t>len(self.runs) > fan_in:
             count = min(fan_in, <size_t>len(self.runs) - fan_in + 1)
-            self._open(self.runs[:count])
+            open_runs(self, self.runs[:count])
             begin = self.file.written
-            while (entry := self._next(&n)) != NULL:
+            while (entry := next_of_runs(self, &n)) != NULL:
                 length = <uint32_t>n
                 self._write(<const unsigned char*>&length, LENGTH)
                 self._write(entry, n)
@@ -301,57 +263,6 @@ cdef class Sorter:
             self.file.drop_all()
             self.runs = [*self.runs[count:], (begin, self.file.written - begin)]
         return 0
-
-    cdef bint _ready(self, SortedRun* run) except -1:
-        """Has the run's next entry whole in its window; False at its end."""
-        cdef uint32_t length
-        if run.filled - run.at < LENGTH:
-            if run.at == run.filled and run.next == run.stop:
-                return False
-            self._refill(run)
-        memcpy(&length, run.window + run.at, LENGTH)
-        if run.filled - run.at < LENGTH + <size_t>length:
-            self._refill(run)
-        return True
-
-    cdef int _refill(self, SortedRun* run) except -1:
-        """Moves what is left to the front of the window and fills it."""
-        cdef size_t kept = run.filled - run.at
-        cdef size_t n = min(<uint64_t>(self.window_bytes - kept), run.stop - run.next)
-        cdef size_t done = 0
-        cdef int fd = self.file.fileno()
-        cdef ssize_t got
-        memmove(run.window, run.window + run.at, kept)
-        run.at = 0
-        while done < n:
-            with nogil:
-                got = pread(fd, run.window + kept + done, n - done, <off_t>(run.next + done))
-            if got <= 0:
-                raise OutputError(f"{self.file.name}: cannot be read: {os.strerror(errno)}")
-            done += got
-        _pages.drop(fd, run.next, n)
-        run.next += n
-        run.filled = kept + n
-        return 0
-
-    cdef bint _less(self, int a, int b) noexcept nogil:
-        cdef SortedRun* left = &self.open_runs[a]
-        cdef SortedRun* right = &self.open_runs[b]
-        return pff_entries(left.window + left.at, right.window + right.at) < 0
-
-    cdef void _sift_down(self, int at) noexcept nogil:
-        cdef int child, moved = self.heap[at]
-        while True:
-            child = 2 * at + 1
-            if child >= self.n_open:
-                break
-            if child + 1 < self.n_open and self._less(self.heap[child + 1], self.heap[child]):
-                child += 1
-            if not self._less(self.heap[child], moved):
-                break
-            self.heap[at] = self.heap[child]
-            at = child
-        self.heap[at] = moved
 
     # --- writing -------------------------------------------------------------------------------
 

@@ -49,8 +49,6 @@ cdef class RunHeap:
     cdef int _finish(self, RunReader* run) except -1
     cdef int _refill(self, RunReader* run) except -1
     cdef int _read(self, RunReader* run, unsigned char* to, size_t n) except -1
-    cdef bint _less(self, int a, int b) noexcept nogil
-    cdef void _sift_down(self, int at) noexcept nogil
     cdef int fetch(self) except -1
     cdef int advance(self) except -1
     cdef _open_all(self, runs)

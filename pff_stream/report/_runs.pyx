@@ -20,14 +20,10 @@ from libc.string cimport memcpy, memmove, memset
 from posix.types cimport off_t
 
 from pff_stream.files import _pages
+from pff_stream.files._heap cimport make_heap, sift_down
 from pff_stream.errors import DamagedResultsError, OutputError
 from pff_stream.report._record cimport (
-    N_COUNTS,
-    N_OUTCOMES,
-    N_REASONS,
-    PREDICTIONS,
-    RECORD_BYTES,
-    Record,
+    N_COUNTS, N_OUTCOMES, N_REASONS, PREDICTIONS, RECORD_BYTES, Record
 )
 from pff_stream.report._text cimport Sink, drain, put
 from pff_stream.report.records import Run
@@ -60,6 +56,14 @@ def heap_bytes(
 def header_bytes():
     """The size of a record's header as compiled code has it."""
     return sizeof(Record)
+
+
+cdef bint _comes_before(const void* runs, int one, int other) noexcept nogil:
+    cdef const Record* left = &(<const RunReader*>runs)[one].header
+    cdef const Record* right = &(<const RunReader*>runs)[other].header
+    return left.source < right.source or (
+        left.source == right.source and left.part < right.part
+    )
 
 
 cdef class RunHeap:
@@ -207,35 +211,13 @@ cdef class RunHeap:
             if self._read_header(run):
                 self.heap[self.n] = i
                 self.n += 1
-        for i in range(self.n // 2 - 1, -1, -1):
-            self._sift_down(i)
+        make_heap(self.heap, self.n, _comes_before, self.readers)
         self.header = &self._top().header
         self.payload = NULL
         return 0
 
     cdef inline RunReader* _top(self) noexcept:
         return &self.readers[self.heap[0]]
-
-    cdef inline bint _less(self, int a, int b) noexcept nogil:
-        cdef const Record* left = &self.readers[a].header
-        cdef const Record* right = &self.readers[b].header
-        return left.source < right.source or (
-            left.source == right.source and left.part < right.part
-        )
-
-    cdef void _sift_down(self, int at) noexcept nogil:
-        cdef int child, moved = self.heap[at]
-        while True:
-            child = 2 * at + 1
-            if child >= self.n:
-                break
-            if child + 1 < self.n and self._less(self.heap[child + 1], self.heap[child]):
-                child += 1
-            if not self._less(self.heap[child], moved):
-                break
-            self.heap[at] = self.heap[child]
-            at = child
-        self.heap[at] = moved
 
     cdef int fetch(self) except -1:
         """Makes `payload` the payload of the present record, until `advance`."""
@@ -276,7 +258,7 @@ cdef class RunHeap:
             run.header.source == source and run.header.part <= part
         ):
             raise self._damaged(run, 0, "a record out of order")
-        self._sift_down(0)
+        sift_down(self.heap, self.n, 0, _comes_before, self.readers)
         self.header = &self._top().header
         return 0
 

@@ -21,7 +21,9 @@ from pff_stream.triples._layout cimport (
 from pff_stream.triples._name_table cimport (
     GOOD, KEPT_BYTES, TOO_MANY_NAMES, Array, Problem, Text, free_names, release, reserve, restart_names, slots_for
 )
-from pff_stream.triples._triple_lines cimport Record, TripleLines
+from pff_stream.triples._triple_lines cimport (
+    Record, TripleLines, forget_triples, raise_no_memory, reserve_in_file
+)
 
 cdef extern from "triples/_arrays.h":
     uint64_t* pff_sort_pairs(
@@ -43,6 +45,8 @@ cdef enum:
     FORGET_RECORDS = 1 << 17      # records between two times of giving pages back
     DIRECTIONS = 2
 
+include "_encode_sort.pxi"
+
 
 cdef class Encoder(TripleLines):
     """Reads triple lines, then writes them as one graph.
@@ -50,18 +54,6 @@ cdef class Encoder(TripleLines):
     Order of calls: those of `TripleLines`, then `finish_reading`, `size`, `write_into`. Arguments and
     errors are those of `TripleLines`, too.
     """
-
-    cdef Array pairs
-    cdef Array starts             # uint64[n_relations + 1] into the pairs
-    cdef Array ends               # uint64[n_relations], behind the distinct pairs
-    cdef Array shapes             # Shape[2 * n_relations]
-    cdef uint64_t largest
-    cdef Array spare
-    cdef Array stamps
-    cdef bint keeps               # arrays stay for the next graph, up to `KEPT_BYTES` of each
-    cdef readonly uint64_t n_triples
-    cdef readonly uint64_t largest_relation_read
-    cdef readonly bint sorts_in_place   # in the file where the triples lie
 
     def __dealloc__(self):
         release(&self.pairs)
@@ -112,19 +104,19 @@ cdef class Encoder(TripleLines):
             if part and self.runs is not None and not self.is_in_runs:
                 self._part_with_names()
         with nogil:
-            good = good and self._reserve_spare()
+            good = good and reserve_spare(self)
             if good:
-                self._sort(<uint64_t*>self.spare.at)
+                sort_relations(self, <uint64_t*>self.spare.at)
             self._let_go(&self.spare)
             good = good and reserve(&self.stamps, self.entities.n * sizeof(uint32_t))
             good = good and reserve(&self.shapes, DIRECTIONS * self.relations.n * sizeof(Shape))
             if good:
                 if self.keeps:
                     memset(self.stamps.at, 0, self.entities.n * sizeof(uint32_t))
-                self._measure(<uint32_t*>self.stamps.at)
+                measure_keys(self, <uint32_t*>self.stamps.at)
             self._let_go(&self.stamps)
         if not good:
-            self._no_memory()
+            raise_no_memory(self)
 
     cdef _part_with_names(self):
         """All names of entities go to the file, which has none of them; ids stay."""
@@ -136,7 +128,7 @@ cdef class Encoder(TripleLines):
             free_names(&self.entities)
         self.entities.n, self.entities.blob_bytes = n, n_bytes
         if not good:
-            self._no_memory()
+            raise_no_memory(self)
 
     cdef _merge_names(self):
         """Finds out which names of all runs are the same; records have their ids from `_group` on."""
@@ -149,7 +141,7 @@ cdef class Encoder(TripleLines):
             most = MAX_NAMES - self.entities.withheld
             raise InputError(f"found more than {most:,} entities, expected no more in one graph")
         if problem != GOOD:
-            self._no_memory()
+            raise_no_memory(self)
 
     cdef bint _group(self) noexcept nogil:
         """Counting sort by relation; the records' pages are given back behind the reading."""
@@ -164,7 +156,7 @@ cdef class Encoder(TripleLines):
             reserve(&self.starts, (n + 1) * sizeof(uint64_t))
             and reserve(&self.ends, (n + 1) * sizeof(uint64_t))
             and (
-                self._reserve_in_file(1, &self.pairs, self.n_read * sizeof(uint64_t))
+                reserve_in_file(self, 1, &self.pairs, self.n_read * sizeof(uint64_t))
                 if self.spilled
                 else reserve(&self.pairs, self.n_read * sizeof(uint64_t))
             )
@@ -202,8 +194,8 @@ cdef class Encoder(TripleLines):
             pairs[places[records[i].relation]] = <uint64_t>subject << 32 | object
             places[records[i].relation] += 1
             if (i + 1) % FORGET_RECORDS == 0 and not self.keeps:
-                self._forget(
-                    records, (i + 1 - FORGET_RECORDS) * sizeof(Record), (i + 1) * sizeof(Record)
+                forget_triples(
+                    self, records, (i + 1 - FORGET_RECORDS) * sizeof(Record), (i + 1) * sizeof(Record)
                 )
         self._let_go(&self.records)
         if self.is_in_runs:
@@ -211,77 +203,6 @@ cdef class Encoder(TripleLines):
         if self.spilled:
             pff_scattered(pairs, self.pairs.bytes, False)
         return True
-
-    cdef int _id_bits(self) noexcept nogil:
-        cdef int bits = 1
-        while bits < 31 and (self.entities.n - 1) >> bits:
-            bits += 1
-        return bits
-
-    cdef bint _reserve_spare(self) noexcept nogil:
-        """Room for sorting the largest relation, unless that is sorted where it is."""
-        if not self.sorts_in_place and reserve(&self.spare, self.largest * sizeof(uint64_t)):
-            return True
-        self.sorts_in_place = self.spilled
-        return self.spilled
-
-    cdef uint64_t* _sorted(
-        self, uint64_t* pairs, uint64_t* spare, uint64_t n, int bits, bint low_only
-    ) noexcept nogil:
-        """Sorts the pairs of a relation; where they lie in a file, in memory if they fit.
-
-        In the file, they are first dealt to buckets: each of these is gone through from front to
-        back, and a bucket that fits the page cache is read and written once.
-        """
-        if not self.spilled:
-            return pff_sort_pairs(pairs, spare, n, bits, low_only)
-        if self.sorts_in_place:
-            pff_sort_pairs_in_place(pairs, n, bits, low_only)
-            return pairs
-        memcpy(spare, pairs, n * sizeof(uint64_t))
-        pff_sort_pairs_in_place(spare, n, bits, low_only)
-        return spare
-
-    cdef void _sort(self, uint64_t* spare) noexcept nogil:
-        """Sorts each relation's pairs and drops repeated ones; `ends` then says where each stops."""
-        cdef uint64_t* starts = <uint64_t*>self.starts.at
-        cdef uint64_t* ends = <uint64_t*>self.ends.at
-        cdef uint64_t* pairs
-        cdef uint64_t* sorted_pairs
-        cdef uint64_t relation, i, n, kept
-        cdef int bits = self._id_bits()
-        self.n_triples = 0
-        for relation in range(self.relations.n):
-            pairs = <uint64_t*>self.pairs.at + starts[relation]
-            n = starts[relation + 1] - starts[relation]
-            sorted_pairs = self._sorted(pairs, spare, n, bits, False)
-            kept = 0
-            for i in range(n):
-                if i == 0 or sorted_pairs[i] != pairs[kept - 1]:
-                    pairs[kept] = sorted_pairs[i]
-                    kept += 1
-            ends[relation] = starts[relation] + kept
-            self.n_triples += kept
-
-    cdef void _measure(self, uint32_t* stamps) noexcept nogil:
-        """Counts the keys of both directions, which decides the kind of each index."""
-        cdef uint64_t* starts = <uint64_t*>self.starts.at
-        cdef uint64_t* ends = <uint64_t*>self.ends.at
-        cdef uint64_t* pairs = <uint64_t*>self.pairs.at
-        cdef Shape* shapes = <Shape*>self.shapes.at
-        cdef uint64_t relation, i
-        cdef uint32_t object, subjects, objects
-        for relation in range(self.relations.n):
-            subjects = objects = 0
-            for i in range(starts[relation], ends[relation]):
-                object = <uint32_t>pairs[i]
-                if stamps[object] != relation + 1:
-                    stamps[object] = <uint32_t>(relation + 1)
-                    objects += 1
-                if i == starts[relation] or pairs[i] >> 32 != pairs[i - 1] >> 32:
-                    subjects += 1
-            choose_index(&shapes[2 * relation], subjects, self.entities.n)
-            choose_index(&shapes[2 * relation + 1], objects, self.entities.n)
 
     cdef uint64_t _names_end(self) noexcept nogil:
         """Where the relation table begins."""
@@ -332,7 +253,7 @@ cdef class Encoder(TripleLines):
                 good = self._write_sections(base, total)
                 self._let_go(&self.spare)
             if not good:
-                self._no_memory()
+                raise_no_memory(self)
             memcpy(base + 152, <Text>input_hash, 16)
             memcpy(base + 168, <Text>name, len(name))
             if not sums:
@@ -375,7 +296,7 @@ cdef class Encoder(TripleLines):
         table = at
         put64(base, 144, table)
         at = padded(base, table + 2 * TABLE_RECORD * self.relations.n)
-        if not self._reserve_spare():     # not before: names have its room until here
+        if not reserve_spare(self):     # not before: names have its room until here
             return False
         for relation in range(self.relations.n):
             at = self._write_relation(base, at, table, relation, <uint64_t*>self.spare.at)
@@ -392,13 +313,13 @@ cdef class Encoder(TripleLines):
         cdef const Shape* shapes = <const Shape*>self.shapes.at + 2 * relation
         at = write_rows(base, at, record, pairs, n, &shapes[0], 0, self.entities.n)
         # Sorted by subject already, so that a stable sort by object is enough.
-        pairs = self._sorted(pairs, spare, n, self._id_bits(), True)
+        pairs = sorted_pairs(self, pairs, spare, n, id_bits(self), True)
         at = write_rows(
             base, at, record + TABLE_RECORD, pairs, n, &shapes[1], 1, self.entities.n
         )
         start, stop = start * sizeof(uint64_t), stop * sizeof(uint64_t)
         if start >> 16 != stop >> 16 and not self.keeps:   # from where the last time stopped, or a little before
-            self._forget(self.pairs.at, start & ~<uint64_t>0xFFFF, stop)
+            forget_triples(self, self.pairs.at, start & ~<uint64_t>0xFFFF, stop)
         return at
 
 

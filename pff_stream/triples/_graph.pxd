@@ -94,7 +94,3 @@ cdef class GraphView:
         self, uint64_t offset, uint64_t count, uint64_t item, size_t at
     ) except NULL
     cdef _read_relations(self)
-    cdef bint _places_good(self)
-    cdef int _names_wrong(self, bint entities, uint32_t* flags) noexcept nogil
-    cdef bint _rows_good(self, const CSR* rows) noexcept nogil
-    cdef bint _index_good(self, const CSR* rows) noexcept nogil

@@ -52,20 +52,5 @@ cdef class NameRuns:
     cdef bint _failed(self, int error) noexcept nogil
     cdef Problem _broken(self, int error) noexcept nogil
     cdef bint _write_parts(self, Run* run, const Names* names) noexcept nogil
-    cdef Problem _merge_part(
-        self, int part, Names* names, Names* met, Array* firsts, uint64_t* cursors,
-        Reader* reader, Writer* writer
-    ) noexcept nogil
-    cdef Problem _merge_run(
-        self, uint64_t number, int part, uint64_t round, uint64_t rounds, Names* met,
-        Array* firsts, uint64_t* cursor, Reader* reader, Writer* writer
-    ) noexcept nogil
     cdef bint _rank(self, uint64_t total) noexcept nogil
     cdef uint32_t _new_before(self, uint64_t first) noexcept nogil
-    cdef bint _write_texts(
-        self, uint64_t* graph_ends, unsigned char* graph_blob, uint64_t mask
-    ) noexcept nogil
-    cdef bint _write_slots(self, uint32_t* slots, uint64_t n, uint64_t count)
-    cdef bytes _fill_window(
-        self, uint32_t* window, uint64_t start, uint64_t width, uint64_t n, bytes incoming
-    )

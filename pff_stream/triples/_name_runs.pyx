@@ -38,6 +38,9 @@ cdef enum:
     LEAST_WIDTH = 64
     RANK_WORDS = 8
 
+include "_name_runs_merge.pxi"
+include "_name_runs_write.pxi"
+
 
 cdef class NameRuns:
     """The runs in an empty file of descriptor `fd`.
@@ -190,8 +193,8 @@ cdef class NameRuns:
             problem = MEMORY
         for part in range(PARTS):
             if problem == GOOD:
-                problem = self._merge_part(
-                    part, names, &met, &firsts, <uint64_t*>cursors.at, &reader, &writer
+                problem = merge_part(
+                    self, part, names, &met, &firsts, <uint64_t*>cursors.at, &reader, &writer
                 )
         free_names(&met)
         release(&firsts)
@@ -206,91 +209,6 @@ cdef class NameRuns:
         self.rank_bytes = total // 8 + total // 128
         names.nested, names.letter, names.blanks = self.nested, self.letter, self.blanks
         return GOOD if self._rank(total) else MEMORY
-
-    cdef Problem _merge_part(
-        self, int part, Names* names, Names* met, Array* firsts, uint64_t* cursors,
-        Reader* reader, Writer* writer
-    ) noexcept nogil:
-        """Merges the names whose hashes begin alike, in rounds where they do not fit the memory."""
-        cdef Run* runs = <Run*>self.runs.at
-        cdef uint64_t i, n = 0, n_bytes = 0, round, rounds
-        cdef Problem problem
-        for i in range(self.n_runs):
-            n += runs[i].counts[part + 1] - runs[i].counts[part]
-            n_bytes += runs[i].starts[part + 1] - runs[i].starts[part]
-            cursors[i] = runs[i].found + FOUND_BYTES * <uint64_t>runs[i].counts[part]
-        if n == 0:
-            return GOOD
-        # Of each name: its bytes, its end and where it was first, its slots.
-        rounds = min(1 + (n_bytes + 8 * n + 4 * slots_for(n)) // self._room(), <uint64_t>MOST_ROUNDS)
-        for round in range(rounds):
-            restart_names(met)
-            if met.slots.at == NULL or (
-                slots_for(n // rounds) > met.mask + 1 and not grow_slots(met, slots_for(n // rounds))
-            ):
-                return MEMORY
-            for i in range(self.n_runs):
-                problem = self._merge_run(
-                    i, part, round, rounds, met, firsts, &cursors[i], reader, writer
-                )
-                if problem != GOOD:
-                    return problem
-            names.n += met.n
-            names.blob_bytes += met.blob_bytes
-            self.merging_bytes = max(
-                self.merging_bytes, met.blob_bytes + 16 * met.n + 4 * (met.mask + 1)
-            )
-            if names.n + names.withheld > MAX_NAMES:
-                return TOO_MANY_NAMES
-        return GOOD
-
-    cdef Problem _merge_run(
-        self, uint64_t number, int part, uint64_t round, uint64_t rounds, Names* met,
-        Array* firsts, uint64_t* cursor, Reader* reader, Writer* writer
-    ) noexcept nogil:
-        """The names of one part of one run; writes where each was met first."""
-        cdef const Run* run = <Run*>self.runs.at + number
-        cdef const uint32_t* head
-        cdef const unsigned char* name
-        cdef uint32_t found[3]
-        cdef uint32_t length
-        cdef int32_t at
-        cdef uint64_t first, hash, i, before
-        cdef Problem problem
-        cdef int error
-        reader.fd = writer.fd = self.fd
-        read_from(reader, run.starts[part], run.starts[part + 1])
-        writer.at = cursor[0]
-        for i in range(run.counts[part + 1] - run.counts[part]):
-            head = <const uint32_t*>take(reader, 8, &error)
-            if head == NULL:
-                return self._broken(error)
-            found[0], length = head[0], head[1]
-            name = take(reader, length, &error)
-            if name == NULL:
-                return self._broken(error)
-            hash = pff_name_hash(name, length) & self.hash_mask
-            if rounds > 1 and ((hash >> 40) & 0xFFFF) % rounds != round:
-                continue
-            before = met.n
-            problem = intern(met, name, length, hash, &at)
-            if problem != GOOD:
-                return problem
-            if met.n > before:
-                first = run.base + found[0]
-                if not reserve(firsts, met.n * sizeof(uint64_t)):
-                    return MEMORY
-                (<uint64_t*>firsts.at)[at] = first
-                (<uint64_t*>self.new_bits.at)[first >> 6] |= <uint64_t>1 << (first & 63)
-            else:
-                first = (<uint64_t*>firsts.at)[at]
-            memcpy(found + 1, &first, 8)
-            error = put(writer, found, FOUND_BYTES)
-            if error:
-                return self._broken(error)
-        error = flush(writer)
-        cursor[0] = writer.at
-        return self._broken(error) if error else GOOD
 
     cdef Problem _broken(self, int error) noexcept nogil:
         self.error = error
@@ -369,151 +287,11 @@ cdef class NameRuns:
         put64(base, header + 16, names.blob_bytes)
         put64(base, header + 24, slots)
         put64(base, header + 32, count)
-        if not self._write_texts(<uint64_t*>(base + at), base + blob, count - 1):
+        if not write_texts(self, <uint64_t*>(base + at), base + blob, count - 1):
             return 0
         release(&self.new_bits)
         release(&self.ranks)
         with gil:
-            if not self._write_slots(<uint32_t*>(base + slots), names.n, count):
+            if not write_slots(self, <uint32_t*>(base + slots), names.n, count):
                 return 0
         return padded(base, slots + 4 * count)
-
-    cdef bint _write_texts(
-        self, uint64_t* graph_ends, unsigned char* graph_blob, uint64_t mask
-    ) noexcept nogil:
-        """Names and ends of what was met first; notes the slots that they want."""
-        cdef const Run* runs = <const Run*>self.runs.at
-        cdef const uint64_t* bits = <const uint64_t*>self.new_bits.at
-        cdef Reader ends, blob
-        cdef Writer homes
-        cdef const unsigned char* name = NULL
-        cdef const unsigned char* end
-        cdef uint64_t number, i, stop, start, at = 0, n = 0
-        cdef uint32_t home
-        cdef int error = 0
-        memset(&ends, 0, sizeof(Reader))
-        memset(&blob, 0, sizeof(Reader))
-        memset(&homes, 0, sizeof(Writer))
-        self.homes = self.end_bytes
-        homes.fd, homes.at = self.fd, self.homes
-        ends.fd = blob.fd = self.fd
-        cdef bint good = reserve(&homes.buffer, SCRATCH_BYTES)
-        number = 0
-        while good and number < self.n_runs:
-            read_from(&ends, runs[number].ends, runs[number].blob)
-            read_from(&blob, runs[number].blob, runs[number].blob + runs[number].blob_bytes)
-            start = 0
-            for i in range(runs[number].n):
-                end = take(&ends, 8, &error)
-                if end != NULL:
-                    memcpy(&stop, end, 8)
-                    name = take(&blob, stop - start, &error)
-                if end == NULL or name == NULL:
-                    good = False
-                    break
-                if bits == NULL or (bits[(runs[number].base + i) >> 6]
-                                    >> ((runs[number].base + i) & 63)) & 1:
-                    memcpy(graph_blob + at, name, stop - start)
-                    at += stop - start
-                    graph_ends[n] = at
-                    n += 1
-                    home = <uint32_t>(pff_name_hash(name, stop - start) & mask)
-                    error = put(&homes, &home, 4)
-                    if error:
-                        good = False
-                        break
-                start = stop
-            pff_punch(self.fd, runs[number].ends, 8 * runs[number].n + runs[number].blob_bytes)
-            number += 1
-        if good:
-            error = flush(&homes)
-            self.end_bytes = homes.at
-        release(&ends.buffer)
-        release(&blob.buffer)
-        release(&homes.buffer)
-        self.error = error
-        return good and not error
-
-    cdef bint _write_slots(self, uint32_t* slots, uint64_t n, uint64_t count):
-        """Fills the slots a window at a time, each by the order of ids.
-
-        What finds a window full goes on at the beginning of the next one, in its order among those
-        that begin there. So the slots are those that one pass over all would have filled.
-        """
-        cdef uint64_t width = count, at, number = 0
-        cdef Array window
-        cdef dict before = {}
-        cdef bytes incoming = b""
-        memset(&window, 0, sizeof(Array))
-        while width > LEAST_WIDTH and 8 * width > self._room():
-            width //= 2
-        while not reserve(&window, 4 * width):
-            if width <= LEAST_WIDTH:
-                return False
-            width //= 2
-        self.window_bytes = 4 * width
-        while True:
-            at = (number * width) % count
-            if before.get(at) == incoming:
-                break
-            before[at] = incoming
-            memset(window.at, 0, 4 * width)
-            incoming = self._fill_window(<uint32_t*>window.at, at, width, n, incoming)
-            if incoming is None:
-                break
-            memcpy(slots + at, window.at, 4 * width)
-            number += 1
-        release(&window)
-        return incoming is not None
-
-    cdef bytes _fill_window(
-        self, uint32_t* window, uint64_t start, uint64_t width, uint64_t n, bytes incoming
-    ):
-        """Fills the slots from `start` on; returns what has to go on behind them, None on failure."""
-        cdef Array outgoing
-        cdef Reader reader
-        cdef const uint32_t* before = <const uint32_t*><const char*>incoming
-        cdef const uint32_t* home = NULL
-        cdef uint64_t i, n_before = len(incoming) // 4, k = 0, left = 0
-        cdef bint good = True
-        cdef int error = 0
-        memset(&outgoing, 0, sizeof(Array))
-        memset(&reader, 0, sizeof(Reader))
-        reader.fd = self.fd
-        read_from(&reader, self.homes, self.homes + 4 * n)
-        with nogil:
-            for i in range(n):
-                home = <const uint32_t*>take(&reader, 4, &error)
-                if home == NULL:
-                    good = False
-                    break
-                while k < n_before and before[k] <= i:
-                    good = good and _enter(window, 0, width, before[k], &outgoing, &left)
-                    k += 1
-                if home[0] >= start and home[0] - start < width:
-                    good = good and _enter(
-                        window, home[0] - start, width, <uint32_t>i, &outgoing, &left
-                    )
-            while good and k < n_before:
-                good = _enter(window, 0, width, before[k], &outgoing, &left)
-                k += 1
-        self.error = error
-        result = (<const char*>outgoing.at)[: 4 * left] if good and left else b""
-        release(&reader.buffer)
-        release(&outgoing)
-        return result if good else None
-
-
-cdef bint _enter(
-    uint32_t* window, uint64_t at, uint64_t width, uint32_t id, Array* outgoing, uint64_t* left
-) noexcept nogil:
-    while at < width and window[at]:
-        at += 1
-    if at < width:
-        window[at] = id + 1
-        return True
-    if not reserve(outgoing, 4 * (left[0] + 1)):
-        return False
-    (<uint32_t*>outgoing.at)[left[0]] = id
-    left[0] += 1
-    return True

@@ -53,20 +53,13 @@ cdef class TripleLines:
     cdef _tail_line(self)
     cdef _take(self, Text at, Text stop)
     cdef Text _lines(self, Text at, Text stop, bint plain) noexcept nogil
-    cdef Problem _split(
-        self, Text at, Text stop, bint plain, int ahead, Line* line
-    ) noexcept nogil
-    cdef Problem _split_wide(self, Text at, Text stop, bint plain, Line* line) noexcept nogil
-    cdef Problem _hash(self, size_t line_bytes, Line* line) noexcept nogil
-    cdef bint _is_no_line(self, bytes line)
-    cdef _refuse_more(self)
     cdef Problem _add(self, const Line* line) noexcept nogil
     cdef bint _are_too_many(self, size_t line_bytes, int n_lines) noexcept nogil
     cdef bint _can_part(self) noexcept nogil
-    cdef Problem _room_for_record(self) noexcept nogil
-    cdef bint _spill_records(self) noexcept nogil
-    cdef bint _reserve_in_file(self, int which, Array* array, size_t needed) noexcept nogil
-    cdef void _forget(self, void* array, size_t start, size_t stop) noexcept nogil
-    cdef _no_memory(self)
-    cdef str _place(self)
-    cdef _refuse(self, Text at, Text stop)
+
+
+# --- what a graph is made by ---------------------------------------------------------------------
+
+cdef bint reserve_in_file(TripleLines lines, int which, Array* array, size_t needed) noexcept nogil
+cdef void forget_triples(TripleLines lines, void* array, size_t start, size_t stop) noexcept nogil
+cdef raise_no_memory(TripleLines lines)

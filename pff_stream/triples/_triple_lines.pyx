@@ -42,8 +42,11 @@ MAX_LINE_BYTES = 1 << 26
 MAX_TRIPLES, MAX_NAMES = 0xFFFFFFFF, _MAX_NAMES
 """Of one graph: the places of triples in it are 32 bits wide, the numbers of names 31."""
 
+include "_triple_room.pxi"
+include "_line_split.pxi"
+include "_line_faults.pxi"
+
 cdef enum:
-    SPILL_WINDOW = 1 << 21        # bytes of an array in a file that are in memory behind its end
     LEAST_RUN = 1 << 16           # bytes of names that are worth a run, where memory is short
     AHEAD = 16                    # lines whose names are fetched before the first is looked up
 
@@ -185,7 +188,7 @@ cdef class TripleLines:
         cdef size_t needed = self.tail_bytes + (stop - at)
         if needed > self.max_line_bytes + 1:
             raise InputError(
-                f"{self._place()}: found a line of over {self.max_line_bytes} "
+                f"{_place_of(self)}: found a line of over {self.max_line_bytes} "
                 "bytes, expected subject, relation and object"
             )
         if not reserve(&self.tail, needed):
@@ -212,7 +215,7 @@ cdef class TripleLines:
                 self.start_run()
             elif at < stop:
                 newline = <Text>memchr(at, 10, stop - at)
-                self._refuse(at, newline)
+                _refuse(self, at, newline)
                 self.line += 1
                 at = newline + 1
 
@@ -228,7 +231,7 @@ cdef class TripleLines:
             n = 0
             problem = GOOD
             while n < AHEAD and at < stop:
-                problem = self._split(at, <Text>memchr(at, 10, stop - at), plain, n, &lines[n])
+                problem = _split(self, at, <Text>memchr(at, 10, stop - at), plain, n, &lines[n])
                 if problem != GOOD:
                     break
                 at = lines[n].next
@@ -252,96 +255,12 @@ cdef class TripleLines:
                 return at
         return at
 
-    cdef Problem _split(
-        self, Text at, Text stop, bint plain, int ahead, Line* line
-    ) noexcept nogil:
-        """The names of the line that is `ahead` of the present one, and their hashes."""
-        cdef Text fields[3]
-        cdef size_t lengths[3]
-        cdef Text first
-        cdef Text second
-        cdef int i, column
-        line.start = at
-        line.next = stop + 1
-        if not self.verbatim:
-            if self.line + ahead == 0 and stop - at >= 3 and memcmp(at, b"\xef\xbb\xbf", 3) == 0:
-                at += 3
-            if stop > at and (stop - 1)[0] == 13:
-                stop -= 1
-            if self.cuts_dots:
-                stop = _without_dot(at, stop)
-        if stop == at:
-            return BLANK
-        if self.is_wide:
-            return self._split_wide(at, stop, plain, line)
-        first = <Text>memchr(at, 9, stop - at)
-        if first == NULL:
-            return COLUMNS
-        second = <Text>memchr(first + 1, 9, stop - first - 1)
-        if second == NULL or memchr(second + 1, 9, stop - second - 1) != NULL:
-            return COLUMNS
-        if first == at or second == first + 1 or stop == second + 1:
-            return EMPTY
-        if not plain:
-            if memchr(at, 0, stop - at) != NULL:
-                return NUL
-            if pff_bad_utf8(at, stop) != NULL:
-                return UTF8
-        fields[0], lengths[0] = at, first - at
-        fields[1], lengths[1] = first + 1, second - first - 1
-        fields[2], lengths[2] = second + 1, stop - second - 1
-        for i in range(3):
-            column = self.columns[i]
-            line.names[i] = fields[column]
-            line.lengths[i] = lengths[column]
-        return self._hash(stop - at, line)
-
-    cdef Problem _split_wide(self, Text at, Text stop, bint plain, Line* line) noexcept nogil:
-        """The same of a line of other columns than the three."""
-        cdef Text start = at
-        cdef Text end
-        cdef int i, column
-        for column in range(self.n_columns):
-            end = <Text>memchr(start, 9, stop - start)
-            if (end == NULL) != (column == self.n_columns - 1) and not (
-                self.more_columns and column == self.n_columns - 1
-            ):
-                return COLUMNS
-            if end == NULL:
-                end = stop
-            for i in range(3):
-                if self.columns[i] == column:
-                    line.names[i], line.lengths[i] = start, end - start
-            start = end + 1 if end < stop else stop
-        for i in range(3):
-            if line.lengths[i] == 0:
-                return EMPTY
-        if not plain:
-            if memchr(at, 0, stop - at) != NULL:
-                return NUL
-            if pff_bad_utf8(at, stop) != NULL:
-                return UTF8
-        return self._hash(stop - at, line)
-
-    cdef Problem _hash(self, size_t line_bytes, Line* line) noexcept nogil:
-        """The hashes of the names, whose slots begin to be fetched."""
-        cdef int i
-        if line_bytes > 0x7FFFFFFF:
-            return TOO_LONG_NAME
-        for i in range(0, 3, 2):
-            if line.lengths[i] == 11 and memcmp(line.names[i], b"me_myself_i", 11) == 0:
-                return SELF_NAME
-        for i in range(3):
-            line.hashes[i] = pff_name_hash(line.names[i], line.lengths[i])
-            fetch_slot(&self.relations if i == 1 else &self.entities, line.hashes[i])
-        return GOOD
-
     cdef Problem _add(self, const Line* line) noexcept nogil:
         """One more record."""
         cdef Record* record
         cdef int32_t ids[3]
         cdef int i
-        cdef Problem problem = self._room_for_record()
+        cdef Problem problem = room_for_record(self)
         if problem != GOOD:
             return problem
         for i in range(3):
@@ -385,146 +304,4 @@ cdef class TripleLines:
             if good:
                 restart_names(&self.entities)
         if not good or self.entities.slots.at == NULL:
-            self._no_memory()
-
-    cdef Problem _room_for_record(self) noexcept nogil:
-        cdef size_t needed = (self.n_read + 1) * sizeof(Record)
-        cdef bint good
-        if self.n_read >= self.most_triples:
-            return TOO_MANY_TRIPLES
-        if needed <= self.records.bytes:
-            return GOOD
-        if not self.spilled:
-            if self.spill[0] < 0 or needed <= self.spill_bytes:
-                good = reserve(&self.records, needed)
-                return GOOD if good else NAMES_FULL if self._can_part() else MEMORY
-            if not self._spill_records():
-                return MEMORY
-        return GOOD if self._reserve_in_file(0, &self.records, needed) else MEMORY
-
-    cdef bint _spill_records(self) noexcept nogil:
-        """From here on the records lie in their file."""
-        cdef Array array
-        memset(&array, 0, sizeof(Array))
-        if not self._reserve_in_file(0, &array, self.records.bytes + 1):
-            return False
-        memcpy(array.at, self.records.at, self.n_read * sizeof(Record))
-        release(&self.records)
-        self.records = array
-        self.spilled = True
-        return True
-
-    cdef bint _reserve_in_file(self, int which, Array* array, size_t needed) noexcept nogil:
-        """As `reserve`; what is full begins to leave the memory."""
-        cdef size_t wanted, full
-        cdef void* at
-        if needed <= array.bytes:
-            return True
-        if array == &self.records:
-            full = array.bytes & ~<size_t>0xFFFF
-            pff_write_behind(self.spill[0], array.at, self.dropped, self.written, full)
-            self.dropped, self.written = self.written, full
-        wanted = (needed + SPILL_WINDOW - 1) & ~<size_t>(SPILL_WINDOW - 1)
-        at = pff_grow_in_file(
-            self.spill[which], array.at, array.bytes, wanted, &self.spill_error
-        )
-        if at == NULL:
-            return False
-        array.at = at
-        array.bytes = wanted
-        return True
-
-    cdef void _forget(self, void* array, size_t start, size_t stop) noexcept nogil:
-        """Gives back a part of an array of triples."""
-        if self.spilled:
-            pff_forget_in_file(array, start, stop)
-        else:
-            pff_forget(array, start, stop)
-
-    cdef _no_memory(self):
-        if self.runs is not None and self.runs.error:
-            self.spill_error = self.runs.error
-        if self.spill_error == errno.ENOSPC:
-            raise OutputError("the disk of temporary files is full: no room for the triples")
-        if self.spill_error not in (0, errno.ENOMEM):
-            reason = os.strerror(self.spill_error)
-            raise OutputError(f"temporary files have no room for the triples: {reason}")
-        raise MemoryError
-
-    cdef _refuse(self, Text at, Text stop):
-        """Tells `bad` what is wrong with the line at hand, or ends the reading."""
-        cdef Text bad_byte
-        if self.problem == MEMORY:
-            self._no_memory()
-        line = bytes(at[: stop - at])
-        if not self.verbatim:
-            line = line.removesuffix(b"\r")
-            if self.line == 0:
-                line = line.removeprefix(b"\xef\xbb\xbf")
-            if self.cuts_dots:
-                line = line[: _without_dot(line, <Text>line + len(line)) - <Text>line]
-            if self._is_no_line(line):
-                return
-        shown = repr(line[:80].decode("utf-8", "backslashreplace")) + ("..." if len(line) > 80 else "")
-        names = ["a column that is ignored"] * self.n_columns
-        for i in range(3):
-            names[self.columns[i]] = ("subject", "relation", "object")[i]
-        more = ["any others"] if self.more_columns else []
-        expected = "expected " + ", ".join(names + more) + " separated by tabs"
-        if self.problem == BLANK:
-            message = f"found a blank line, {expected}"
-        elif self.problem == COLUMNS:
-            n = line.count(b"\t") + 1
-            message = f"found {counted(n, 'column')} in {shown}, {expected}"
-            if not self.verbatim:
-                message += hint(line, n, self.is_wide)
-        elif self.problem == EMPTY:
-            fields = line.split(b"\t")
-            column = next(i for i in sorted(self.columns) if not fields[i])
-            message = f"found an empty {names[column]} (column {column + 1}) in {shown}, {expected}"
-        elif self.problem == NUL:
-            message = f"found a NUL character at byte {line.index(0) + 1} of {shown}, {expected}"
-        elif self.problem == UTF8:
-            bad_byte = pff_bad_utf8(at, stop)
-            message = (
-                f"found the byte 0x{bad_byte[0]:02x} at byte {bad_byte - at + 1} of {shown}, "
-                "expected UTF-8"
-            )
-        elif self.problem == SELF_NAME:
-            message = f"found the entity me_myself_i in {shown}, which no entity can be named"
-        else:
-            self._refuse_more()
-        self.bad.add(self.source, self.line + 1, message, "triple" if self.verbatim else "line")
-
-    cdef _refuse_more(self):
-        """Of what no graph has room for."""
-        limit = f"at most {_MAX_NAMES - self.entities.withheld:,} entities and as many relations in one graph"
-        if self.problem == TOO_LONG_NAME:
-            limit = "names of under 2 GiB"
-        elif self.problem == TOO_MANY_TRIPLES:
-            limit = f"at most {self.most_triples:,} triples in one graph"
-        raise InputError(f"{self._place()}: found more, expected {limit}")
-
-    cdef bint _is_no_line(self, bytes line):
-        """Whether a line that cannot be read is nothing, or a comment; counts it."""
-        if self.problem in (BLANK, COLUMNS, EMPTY) and not line.strip(b" \t"):
-            self.n_blank += 1
-            return True
-        if self.problem == COLUMNS and line.startswith(b"#"):
-            self.n_comments += 1
-            return True
-        return False
-
-    cdef str _place(self):
-        """The line at hand; of lines that this program made, the triple."""
-        return f"{self.source}, {'triple' if self.verbatim else 'line'} {self.line + 1}"
-
-
-cdef Text _without_dot(Text at, Text stop) noexcept nogil:
-    """The end of a line without a full stop that stands apart, and without the blanks before it."""
-    if stop - at < 2 or (stop - 1)[0] != 46 or ((stop - 2)[0] != 32 and (stop - 2)[0] != 9):
-        return stop
-    stop -= 1
-    while stop > at and ((stop - 1)[0] == 32 or (stop - 1)[0] == 9):
-        stop -= 1
-    return stop
+            raise_no_memory(self)

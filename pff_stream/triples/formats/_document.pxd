@@ -113,19 +113,10 @@ cdef class DocumentCheck:
     """Whether it has no key."""
 
     cdef Fault _check(self) noexcept nogil
-    cdef Fault _string(self, size_t* at) noexcept nogil
-    cdef Fault _word(self, size_t* at) noexcept nogil
-    cdef Fault _key(self, size_t at, size_t end) noexcept nogil
     cdef bint _open(self, size_t at, bint is_object) noexcept nogil
     cdef void _close(self) noexcept nogil
     cdef void _scalar(self, size_t at, bint names) noexcept nogil
     cdef void _ended(self, size_t at) noexcept nogil
-    cdef uint64_t _steps_named(self, uint64_t active, Text name, size_t length) noexcept nogil
-    cdef size_t _decoded(self, size_t at, size_t end, Array* into, Text* text) noexcept nogil
-    cdef bint _same_key(self, size_t one, Text name, size_t length) noexcept nogil
-    cdef bint _more_slots(self) noexcept nogil
-    cdef bint _repeat(self, Open* frame, Key* key, size_t at) noexcept nogil
-    cdef void _sort_repeats(self) noexcept nogil
     cdef void _forget_tables(self) noexcept nogil
 
 
@@ -239,8 +230,4 @@ cdef class DocumentWalk(DocumentNames):
     cdef Stop _walk(self) noexcept nogil
     cdef Stop _value(self) noexcept nogil
     cdef Stop _child(self, const uint32_t* ids) noexcept nogil
-    cdef bint _member(self) noexcept nogil
-    cdef bint _relation(self, Frame* frame, Text name, size_t length) noexcept nogil
     cdef Stop _line(self, Text value, size_t length, bint escapes) noexcept nogil
-    cdef bint _keep_spot(self) noexcept nogil
-    cdef bint _new_room(self, size_t n_bytes) except -1

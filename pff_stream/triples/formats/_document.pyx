@@ -47,6 +47,9 @@ FAULTS = {
     MORE: "extra data",
 }
 
+include "_document_texts.pxi"
+include "_document_keys.pxi"
 include "_document_check.pxi"
 include "_document_names.pxi"
+include "_document_lines.pxi"
 include "_document_walk.pxi"

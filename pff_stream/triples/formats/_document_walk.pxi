@@ -73,16 +73,6 @@ cdef class DocumentWalk(DocumentNames):
         self.n_roots += 1
         self.spots_from = at
 
-    cdef bint _keep_spot(self) noexcept nogil:
-        if self.n_spots == MOST_SPOTS:
-            self.keeps_spots = False
-            return True
-        if not reserve(&self.spots, (self.n_spots + 1) * sizeof(uint32_t)):
-            return False
-        (<uint32_t*>self.spots.at)[self.n_spots] = self.spots_from + <uint32_t>self.at
-        self.n_spots += 1
-        return True
-
     def begin(self, bytes name):
         """The next walk is from the start of the document; `name` is its name without an id."""
         cdef Frame* frame = &self.frames[0]
@@ -126,7 +116,7 @@ cdef class DocumentWalk(DocumentNames):
             with nogil:
                 why = self._walk()
             if why == FULL and self.used == 0:
-                self._new_room(max(<size_t>BLOCK_BYTES, self.wanted))
+                reserve_lines(self, max(<size_t>BLOCK_BYTES, self.wanted))
                 continue
             break
         if why == NO_ROOM:
@@ -169,15 +159,6 @@ cdef class DocumentWalk(DocumentNames):
         self.counted_at = stop - self.raw
         return self.counted
 
-    cdef bint _new_room(self, size_t n_bytes) except -1:
-        Py_XDECREF(self.out)
-        self.out = NULL
-        self.room = 0
-        self.out = PyBytes_FromStringAndSize_(NULL, n_bytes)
-        self.lines = <unsigned char*>PyBytes_AS_STRING_(self.out)
-        self.room = n_bytes
-        return True
-
     cdef Stop _walk(self) noexcept nogil:
         cdef Text stop = self.raw + self.n_bytes
         cdef Frame* frame
@@ -205,62 +186,8 @@ cdef class DocumentWalk(DocumentNames):
                     return why
             elif c == 125:                                    # }: of the document, which is empty
                 return ENDED
-            elif not self._member():
+            elif not take_member(self):
                 return NO_ROOM
-
-    cdef bint _member(self) noexcept nogil:
-        """From a key to its value: the relation is written."""
-        cdef Frame* frame = &self.frames[self.depth]
-        cdef Text stop = self.raw + self.n_bytes, start = self.raw + self.at + 1, end
-        cdef const Repeat* repeat
-        cdef int escapes = 0
-        end = pff_json_string_end(start, stop, &escapes)
-        if self.n_repeats:
-            repeat = self._repeat_of(self.at)
-            if repeat != NULL and not repeat.value:           # not the first: it was taken there
-                self.at = repeat.end
-                self.state = NEXT
-                self._note(REPEATED_KEYS, start - 1 - self.raw)
-                return True
-        else:
-            repeat = NULL
-        frame.key = <uint32_t>self.at
-        if not self._relation(frame, start, end - start):
-            return False
-        self.at = pff_json_blanks(pff_json_blanks(end + 1, stop) + 1, stop) - self.raw
-        self.state = VALUE
-        if repeat != NULL:
-            frame.back = <uint32_t>(pff_json_value_end(self.raw + self.at, stop) - self.raw)
-            self.at = repeat.value
-        return True
-
-    cdef bint _relation(self, Frame* frame, Text name, size_t length) noexcept nogil:
-        """Writes the relation of a key behind what is there of the objects that this one lies in."""
-        cdef unsigned char* start
-        cdef unsigned char* end
-        cdef unsigned char* at
-        cdef int how = PFF_LINE
-        if self.by_path and self.injective:
-            how |= PFF_DOTTED
-        if not reserve(&self.relations, frame.prefix_end + 2 * length + 4):
-            return False
-        start = <unsigned char*>self.relations.at + frame.prefix_end
-        end = pff_json_write(name, name + length, start, how)
-        if self.injective:
-            if end == start:
-                memcpy(start, ESCAPED_KEY, 2)
-                end += 2
-            elif not self.by_path and start[0] == 126 and (end - 1)[0] == 51 and end - start > 1:
-                # The empty key is ~3: a key that is written so has one 0 more.
-                at = start + 1
-                while at[0] == 48:
-                    at += 1
-                if at + 1 == end:
-                    memmove(start + 2, start + 1, end - start - 1)
-                    start[1] = 48
-                    end += 1
-        frame.relation_end = end - <unsigned char*>self.relations.at
-        return True
 
     cdef Stop _value(self) noexcept nogil:
         """Takes a value; what is open then is an array or object that it is, or all as before."""
@@ -401,6 +328,6 @@ cdef class DocumentWalk(DocumentNames):
         if frame.id_hash and frame.is_object and self.raw[self.at] != 123:
             if not self._compare(frame, pff_name_hash(object, at - object - 1)):
                 return NO_ROOM
-        if self.keeps_spots and not self._keep_spot():
+        if self.keeps_spots and not keep_spot(self):
             return NO_ROOM
         return ENDED

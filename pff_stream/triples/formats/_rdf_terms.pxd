@@ -32,10 +32,7 @@ cdef class Terms:
     cdef Text _blank(self, Text at, Text stop) noexcept nogil
     cdef Text _literal(self, Text at, Text stop) noexcept nogil
     cdef Text _language(self, Text at, Text stop) noexcept nogil
-    cdef Text _escape(self, Text at, Text stop, int64_t* code) noexcept nogil
     cdef bint _put(self, Text at, size_t length) noexcept nogil
-    cdef bint _put_character(self, int64_t code) noexcept nogil
-    cdef bint _put_escaped(self, int64_t code) noexcept nogil
     cdef Text _fault(self, Text at, const char* expected) noexcept nogil
 
 

@@ -21,23 +21,10 @@ cdef enum:
 cdef const char* XSD_STRING = b"^^<http://www.w3.org/2001/XMLSchema#string>"
 cdef const char* RDF_LANG_STRING = b"^^<http://www.w3.org/1999/02/22-rdf-syntax-ns#langString>"
 cdef const char* RDF_DIR_STRING = b"^^<http://www.w3.org/1999/02/22-rdf-syntax-ns#dirLangString>"
-cdef const char* HEX = b"0123456789ABCDEF"
-cdef unsigned char[256] NO_IRI    # bytes that end the plain part of an IRI
-cdef unsigned char[256] NO_TEXT   # and of a literal
+
+include "_rdf_characters.pxi"
 
 
-cdef void _fill_tables():
-    cdef int i
-    for i in range(256):
-        NO_IRI[i] = i <= 32
-        NO_TEXT[i] = i < 32 or i == 127 or i == 0xEF
-    for i in b'<>"{}|^`\\':
-        NO_IRI[i] = 1
-    for i in b'"\\':
-        NO_TEXT[i] = 1
-
-
-_fill_tables()
 
 
 cdef class BlankNodes:
@@ -152,15 +139,15 @@ cdef class Terms:
             start = at
             if at[0] != 92:
                 return self._fault(at, b"an IRI without this character")
-            at = self._escape(at, stop, &code)
+            at = read_escape(self, at, stop, &code)
             if at == NULL:
                 return NULL
             if code < 128 and NO_IRI[code]:
                 return self._fault(start, b"an IRI without this character")
-            if not self._put_character(code):
+            if not put_character(self, code):
                 return NULL
             start = at
-        if not _has_scheme(<Text>self.out.at + begin, <Text>self.out.at + self.out_bytes):
+        if not has_scheme(<Text>self.out.at + begin, <Text>self.out.at + self.out_bytes):
             return self._fault(opening, b"an absolute IRI, as <http://example.org/a>")
         if bracketed and not self._put(at, 1):
             return NULL
@@ -172,11 +159,11 @@ cdef class Terms:
         cdef unsigned char[24] digits
         cdef int64_t number
         cdef int n = 24, length
-        if stop - at < 3 or at[1] != 58 or not _label_character(start, stop, True):
+        if stop - at < 3 or at[1] != 58 or not label_character(start, stop, True):
             return self._fault(at, b"a blank node: _: and a label")
         at = start
         while at < stop:
-            length = 1 if at[0] == 46 else _label_character(at, stop, False)
+            length = 1 if at[0] == 46 else label_character(at, stop, False)
             if not length:
                 break
             at += length
@@ -220,7 +207,7 @@ cdef class Terms:
             if at[0] == 34:
                 break
             if at[0] == 92:
-                at = self._escape(at, stop, &code)
+                at = read_escape(self, at, stop, &code)
                 if at == NULL:
                     return NULL
             elif at[0] == 13:
@@ -231,7 +218,7 @@ cdef class Terms:
             else:
                 code = at[0]
                 at += 1
-            if not self._put_escaped(code):
+            if not put_escaped(self, code):
                 return NULL
             start = at
         if not self._put(at, 1):
@@ -290,29 +277,6 @@ cdef class Terms:
             return self._fault(start, b"a language tag, as @en or @en-gb")
         return at
 
-    cdef Text _escape(self, Text at, Text stop, int64_t* code) noexcept nogil:
-        """The character that is escaped at this backslash."""
-        cdef Text start = at
-        cdef int i, n, digit
-        if stop - at < 2:
-            return self._fault(start, b"an escape")
-        for i in range(8):
-            if at[1] == (<const unsigned char*>b"tbnrf\"'\\")[i]:
-                code[0] = (<const unsigned char*>b"\t\b\n\r\f\"'\\")[i]
-                return at + 2
-        n = 4 if at[1] == 117 else 8 if at[1] == 85 else 0
-        if n == 0 or stop - at < 2 + n:
-            return self._fault(start, b"an escape: \\t \\n \\r \\b \\f \\\" \\' \\\\ \\uXXXX \\UXXXXXXXX")
-        code[0] = 0
-        for i in range(n):
-            digit = _digit(at[2 + i])
-            if digit < 0:
-                return self._fault(start, b"an escape of hexadecimal digits")
-            code[0] = 16 * code[0] + digit
-        if code[0] > 0x10FFFF or 0xD800 <= code[0] < 0xE000:
-            return self._fault(start, b"an escape that is a character")
-        return at + 2 + n
-
     cdef bint _put(self, Text at, size_t length) noexcept nogil:
         if self.out_bytes + length > self.out.bytes:
             if not reserve(&self.out, self.out_bytes + length):
@@ -322,66 +286,10 @@ cdef class Terms:
         self.out_bytes += length
         return True
 
-    cdef bint _put_character(self, int64_t code) noexcept nogil:
-        """In UTF-8."""
-        cdef unsigned char[4] text
-        if code < 0x80:
-            text[0] = <unsigned char>code
-            return self._put(text, 1)
-        if code < 0x800:
-            text[0] = <unsigned char>(0xC0 | code >> 6)
-            text[1] = <unsigned char>(0x80 | code & 0x3F)
-            return self._put(text, 2)
-        if code < 0x10000:
-            text[0] = <unsigned char>(0xE0 | code >> 12)
-            text[1] = <unsigned char>(0x80 | code >> 6 & 0x3F)
-            text[2] = <unsigned char>(0x80 | code & 0x3F)
-            return self._put(text, 3)
-        text[0] = <unsigned char>(0xF0 | code >> 18)
-        text[1] = <unsigned char>(0x80 | code >> 12 & 0x3F)
-        text[2] = <unsigned char>(0x80 | code >> 6 & 0x3F)
-        text[3] = <unsigned char>(0x80 | code & 0x3F)
-        return self._put(text, 4)
-
-    cdef bint _put_escaped(self, int64_t code) noexcept nogil:
-        """As a literal has it: escaped where it must be, in one way."""
-        cdef unsigned char[6] text
-        cdef int i
-        text[0] = 92
-        for i in range(7):
-            if code == (<const unsigned char*>b"\t\b\n\r\f\"\\")[i]:
-                text[1] = (<const unsigned char*>b"tbnrf\"\\")[i]
-                return self._put(text, 2)
-        if code >= 32 and code != 127 and code != 0xFFFE and code != 0xFFFF:
-            return self._put_character(code)
-        text[1] = 117
-        for i in range(4):
-            text[2 + i] = HEX[code >> (12 - 4 * i) & 15]
-        return self._put(text, 6)
-
     cdef Text _fault(self, Text at, const char* expected) noexcept nogil:
         self.fault_at = at
         self.expected = expected
         return NULL
-
-
-cdef inline int _digit(unsigned char letter) noexcept nogil:
-    """Of a hexadecimal number; -1 where it is none."""
-    if 48 <= letter <= 57:
-        return letter - 48
-    letter |= 32
-    return letter - 87 if 97 <= letter <= 102 else -1
-
-
-cdef bint _has_scheme(Text at, Text stop) noexcept nogil:
-    cdef Text start = at
-    while at < stop and at[0] != 58:
-        if not (65 <= (at[0] & 0xDF) <= 90) and (
-            at == start or not (48 <= at[0] <= 57 or at[0] == 43 or at[0] == 45 or at[0] == 46)
-        ):
-            return False
-        at += 1
-    return start < at < stop
 
 
 cdef bint _ends(Terms terms, size_t begin, const char* datatype) noexcept nogil:
@@ -392,30 +300,3 @@ cdef bint _ends(Terms terms, size_t begin, const char* datatype) noexcept nogil:
     return terms.out_bytes - begin == length and memcmp(
         <Text>terms.out.at + begin, datatype, length
     ) == 0
-
-
-cdef int _label_character(Text at, Text stop, bint is_first) noexcept nogil:
-    """Bytes of the character, 0 where no label can have it."""
-    cdef int64_t code
-    if at[0] < 128:
-        if 65 <= (at[0] & 0xDF) <= 90 or 48 <= at[0] <= 57 or at[0] == 95:
-            return 1
-        return at[0] == 45 and not is_first
-    if at[0] < 0xE0:
-        code = (at[0] & 0x1F) << 6 | (at[1] & 0x3F)
-        if 0xC0 <= code <= 0x2FF:
-            return 0 if code == 0xD7 or code == 0xF7 else 2
-        if code == 0xB7 or 0x300 <= code <= 0x36F:
-            return 0 if is_first else 2
-        return 2 if code >= 0x370 and code != 0x37E else 0
-    if at[0] < 0xF0:
-        code = (at[0] & 0x0F) << 12 | (at[1] & 0x3F) << 6 | (at[2] & 0x3F)
-        if code == 0x203F or code == 0x2040:
-            return 0 if is_first else 3
-        return 3 if (
-            code <= 0x1FFF or code == 0x200C or code == 0x200D or 0x2070 <= code <= 0x218F
-            or 0x2C00 <= code <= 0x2FEF or 0x3001 <= code <= 0xD7FF or 0xF900 <= code <= 0xFDCF
-            or 0xFDF0 <= code <= 0xFFFD
-        ) else 0
-    code = (at[0] & 7) << 18 | (at[1] & 0x3F) << 12 | (at[2] & 0x3F) << 6 | (at[3] & 0x3F)
-    return 4 if code <= 0xEFFFF else 0
