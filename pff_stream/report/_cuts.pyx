@@ -5,14 +5,13 @@ So that several can merge at once, each some of the rules: what they read of a f
 of each. Whoever merges runs here reads all of them, and checks what `RunHeap` checks.
 """
 
-from cpython.ref cimport PyObject
 from libc.stdint cimport uint64_t
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport free
 
 from pff_stream.errors import DamagedResultsError
 from pff_stream.report._record cimport RECORD_BYTES
 from pff_stream.report._runs cimport RunHeap
-from pff_stream.report._text cimport Sink, drain, put
+from pff_stream.report._text cimport Sink, drain, open_sink
 from pff_stream.words import counted
 
 SINK_BYTES = 1 << 20
@@ -38,17 +37,11 @@ cdef class RunCutter(RunHeap):
         """
         cdef Py_ssize_t at = 0, n = borders.shape[0]
         cdef uint64_t source, written = 0
-        cdef size_t size
         cdef bint withdraws = bool(withdrawn)
         cdef Sink sink
         if begins.shape[0] != n or examples.shape[0] != n - 1 or spooled.shape[0] != n - 1:
             raise ValueError("expected a begin for each border, and sums for what is between")
-        sink.data = <char*>malloc(SINK_BYTES)
-        if sink.data == NULL:
-            raise MemoryError
-        sink.used = sink.handed_out = 0
-        sink.capacity = SINK_BYTES
-        sink.writer = <PyObject*>out
+        open_sink(&sink, out, SINK_BYTES)
         try:
             while self.n:
                 source = self.header.source
@@ -60,15 +53,11 @@ cdef class RunCutter(RunHeap):
                         f"damaged results: rule number {source} is not in the source, which has "
                         f"{counted(borders[n - 1], 'rule')}"
                     )
-                size = RECORD_BYTES + self.header.payload_bytes
                 if self.header.n_examples and (not withdraws or source not in withdrawn):
                     examples[at - 1] += self.header.n_examples
                     spooled[at - 1] += self.header.payload_bytes
-                written += size
-                self.fetch()
-                put(&sink, <const char*>self.header, RECORD_BYTES)
-                put(&sink, <const char*>self.payload, self.header.payload_bytes)
-                self.advance()
+                written += RECORD_BYTES + self.header.payload_bytes
+                self.write_record(&sink)
             drain(&sink)
         finally:
             free(sink.data)

@@ -2,6 +2,7 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 from pff_stream.report._record cimport Record
+from pff_stream.report._text cimport Sink
 
 # A run as it is told (`RUN` of records.py).
 cdef struct RunPlace:
@@ -51,6 +52,7 @@ cdef class RunHeap:
     cdef int _read(self, RunReader* run, unsigned char* to, size_t n) except -1
     cdef int fetch(self) except -1
     cdef int advance(self) except -1
+    cdef int write_record(self, Sink* sink) except -1
     cdef _open_all(self, runs)
     cdef bytes _places(self, runs, size_t given, size_t first, size_t count)
     cdef object _merge_some(self, bytes places, object writer)

@@ -12,7 +12,6 @@ import zlib
 from cpython.buffer cimport PyBUF_READ
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.memoryview cimport PyMemoryView_FromMemory
-from cpython.ref cimport PyObject
 from libc.errno cimport EINTR, errno
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
@@ -25,7 +24,7 @@ from pff_stream.errors import DamagedResultsError, OutputError
 from pff_stream.report._record cimport (
     N_COUNTS, N_OUTCOMES, N_REASONS, PREDICTIONS, RECORD_BYTES, Record
 )
-from pff_stream.report._text cimport Sink, drain, put
+from pff_stream.report._text cimport Sink, drain, open_sink, put
 from pff_stream.report.records import Run
 from pff_stream.report.run_table import RunTable, table_bytes
 from pff_stream.files.writers import TemporaryWriter
@@ -171,20 +170,11 @@ cdef class RunHeap:
         """The place of the run that these become, in the temporary file."""
         cdef Sink sink
         cdef uint64_t begin = writer.written
-        sink.data = <char*>malloc(MERGED_SINK_BYTES)
-        if sink.data == NULL:
-            raise MemoryError
-        sink.used = 0
-        sink.capacity = MERGED_SINK_BYTES
-        sink.writer = <PyObject*>writer
-        sink.handed_out = 0
+        open_sink(&sink, writer, MERGED_SINK_BYTES)
         try:
             self._open(places)
             while self.n:
-                self.fetch()
-                put(&sink, <const char*>self.header, RECORD_BYTES)
-                put(&sink, <const char*>self.payload, self.header.payload_bytes)
-                self.advance()
+                self.write_record(&sink)
             drain(&sink)
         finally:
             free(sink.data)
@@ -261,6 +251,13 @@ cdef class RunHeap:
         sift_down(self.heap, self.n, 0, _comes_before, self.readers)
         self.header = &self._top().header
         return 0
+
+    cdef int write_record(self, Sink* sink) except -1:
+        """Puts the present record into `sink`, and goes on to the next."""
+        self.fetch()
+        put(sink, <const char*>self.header, RECORD_BYTES)
+        put(sink, <const char*>self.payload, self.header.payload_bytes)
+        return self.advance()
 
     # --- one run -------------------------------------------------------------------------------
 

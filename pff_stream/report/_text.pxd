@@ -5,7 +5,7 @@ from cpython.mem cimport PyMem_Free
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from cpython.ref cimport PyObject
 from libc.stdint cimport uint32_t, uint64_t
-from libc.stdlib cimport realloc
+from libc.stdlib cimport malloc, realloc
 from libc.string cimport memcpy, strlen
 
 cdef extern from *:
@@ -62,6 +62,17 @@ cdef struct Sink:
     size_t capacity
     PyObject* writer              # borrowed: whoever owns the sink holds a reference
     uint64_t handed_out           # bytes given to the writer
+
+
+cdef inline int open_sink(Sink* sink, object writer, size_t capacity) except -1:
+    """Takes the buffer of a sink that hands out to `writer`; whoever opened it frees `data`."""
+    sink.data = <char*>malloc(capacity)
+    if sink.data == NULL:
+        raise MemoryError
+    sink.used = sink.handed_out = 0
+    sink.capacity = capacity
+    sink.writer = <PyObject*>writer
+    return 0
 
 
 # A double that was formatted before: confidences repeat.

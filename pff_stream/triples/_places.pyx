@@ -14,7 +14,8 @@ from pff_stream.triples._name_table cimport (
 )
 from pff_stream.triples._triple_lines cimport Line, TripleLines
 from pff_stream.triples.formats._document cimport (
-    BAD, ENDED, NO_ROOM, PFF_POINTER, DocumentWalk, Frame, Stop, pff_json_string_end, pff_json_write
+    BAD, ENDED, LONGEST_POINTER, NO_ROOM, DocumentWalk, Frame, Stop, pff_json_string_end, put_step,
+    step_bytes,
 )
 
 cdef extern from "_names.h":
@@ -22,8 +23,6 @@ cdef extern from "_names.h":
 
 
 cdef enum:
-    NUMBER_BYTES = 10             # of an index
-    LONGEST_POINTER = 1 << 16
     LEAST_TEXT = LONGEST_POINTER
     TEXT_OF_ONE = 128
 
@@ -181,32 +180,17 @@ cdef class PlaceWalk(DocumentWalk):
         """Writes one step of the pointer behind `end`."""
         cdef Text name = NULL, last = NULL, stop = self.raw + self.n_bytes
         cdef unsigned char* at
-        cdef unsigned char digits[NUMBER_BYTES]
-        cdef uint32_t index = frame.index
-        cdef uint64_t size = NUMBER_BYTES
-        cdef int escapes = 0, n = 0
+        cdef uint64_t size
+        cdef int escapes = 0
         if frame.is_object:
             name = self.raw + frame.key + 1
             last = pff_json_string_end(name, stop, &escapes)
-            size = 2 * (last - name)
-        if end[0] + size + 1 > LONGEST_POINTER:
+        size = step_bytes(name, last)
+        if end[0] + size > LONGEST_POINTER:
             end[0] = NO_END
             return True
-        if not reserve(&self.pointer, end[0] + size + 1):
+        if not reserve(&self.pointer, end[0] + size):
             return False
-        at = <unsigned char*>self.pointer.at + end[0]
-        at[0] = 47                                            # /
-        at += 1
-        if frame.is_object:
-            at = pff_json_write(name, last, at, PFF_POINTER)
-        else:
-            while n == 0 or index:
-                digits[n] = <unsigned char>(48 + index % 10)
-                index //= 10
-                n += 1
-            while n:
-                n -= 1
-                at[0] = digits[n]
-                at += 1
+        at = put_step(<unsigned char*>self.pointer.at + end[0], name, last, frame.index)
         end[0] = at - <unsigned char*>self.pointer.at
         return True

@@ -17,8 +17,8 @@ from pff_stream.triples._name_table cimport (
 from pff_stream.triples._places import pointer_bytes
 from pff_stream.triples._triple_lines cimport Record, TripleLines
 from pff_stream.triples.formats._document cimport (
-    MOST_DEPTH, PFF_POINTER, DocumentWalk, Root, pff_json_blanks,
-    pff_json_string_end, pff_json_write
+    LONGEST_POINTER, MOST_DEPTH, DocumentWalk, Root, pff_json_blanks, pff_json_string_end, put_step,
+    step_bytes,
 )
 
 cdef extern from "_names.h":
@@ -26,8 +26,6 @@ cdef extern from "_names.h":
 
 cdef enum:
     WORDS = 3                     # of what is wanted
-    LONGEST_POINTER = 1 << 16
-    NUMBER_BYTES = 10             # of an index
 
 cdef uint32_t NONE = 0xFFFFFFFF
 ANY_ID = NONE
@@ -238,37 +236,19 @@ cdef class _Pointers:
         cdef Py_ssize_t i
         cdef Text name, last
         cdef unsigned char* end
-        cdef unsigned char digits[NUMBER_BYTES]
-        cdef uint32_t index
         cdef uint64_t used = 0, size
-        cdef int escapes = 0, n
+        cdef int escapes = 0
         for i in range(self.depth + 1):
             name = last = NULL
-            size = NUMBER_BYTES
             if self.opened[i].is_object:
                 name = self.raw + self.opened[i].step + 1
                 last = pff_json_string_end(name, self.stop, &escapes)
-                size = 2 * (last - name)
-            if used + size + 1 > min(<uint64_t>LONGEST_POINTER, self.left):
+            size = step_bytes(name, last)
+            if used + size > min(<uint64_t>LONGEST_POINTER, self.left):
                 return None
-            if not reserve(&self.text, used + size + 1):
+            if not reserve(&self.text, used + size):
                 raise MemoryError
-            end = <unsigned char*>self.text.at + used
-            end[0] = 47                                       # /
-            end += 1
-            if name != NULL:
-                end = pff_json_write(name, last, end, PFF_POINTER)
-            else:
-                index = self.opened[i].step
-                n = 0
-                while n == 0 or index:
-                    digits[n] = <unsigned char>(48 + index % 10)
-                    index //= 10
-                    n += 1
-                while n:
-                    n -= 1
-                    end[0] = digits[n]
-                    end += 1
+            end = put_step(<unsigned char*>self.text.at + used, name, last, self.opened[i].step)
             used = end - <unsigned char*>self.text.at
         self.left -= used
         return (<const char*>self.text.at)[:used].decode()

@@ -4,10 +4,9 @@
 What the lines are is said in `lines.py`, which can also write them from objects, for the same bytes.
 """
 
-from cpython.ref cimport PyObject
 from libc.math cimport isnan
 from libc.stdint cimport uint32_t
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from pff_stream.report._pass cimport Pass, Rule, Slice
@@ -17,6 +16,7 @@ from pff_stream.report._text cimport (
     SHORT_BYTES,
     Sink,
     drain,
+    open_sink,
     pff_needs_escape,
     put,
     put_field,
@@ -46,12 +46,8 @@ cdef class Lines(Formatter):
     def __init__(self, out, size_t buffer_bytes):
         if buffer_bytes < SHORT_BYTES:
             raise ValueError(f"expected a buffer of at least {SHORT_BYTES} bytes")
-        self.sink.data = <char*>malloc(buffer_bytes)
-        if self.sink.data == NULL:
-            raise MemoryError
-        self.sink.capacity = buffer_bytes
         self.out = out
-        self.sink.writer = <PyObject*>out
+        open_sink(&self.sink, out, buffer_bytes)
 
     def __dealloc__(self):
         free(self.sink.data)

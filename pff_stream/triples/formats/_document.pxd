@@ -74,6 +74,37 @@ cdef struct Open:
     uint32_t ids[MOST_CANDIDATES] # where their values begin; 0: there is none
 
 
+cdef enum:
+    LONGEST_POINTER = 1 << 16     # that is told of a place
+    INDEX_BYTES = 10              # of an index in one
+
+
+cdef inline uint64_t step_bytes(Text name, Text last) noexcept nogil:
+    """What a step of a JSON pointer takes at most: a key up to `last`, an index where that is NULL."""
+    return 1 + (INDEX_BYTES if name == NULL else 2 * <uint64_t>(last - name))
+
+
+cdef inline unsigned char* put_step(
+    unsigned char* at, Text name, Text last, uint32_t index
+) noexcept nogil:
+    """Writes such a step; returns what is behind it."""
+    cdef unsigned char digits[INDEX_BYTES]
+    cdef int n = 0
+    at[0] = 47                                                # /
+    at += 1
+    if name != NULL:
+        return pff_json_write(name, last, at, PFF_POINTER)
+    while n == 0 or index:
+        digits[n] = <unsigned char>(48 + index % 10)
+        index //= 10
+        n += 1
+    while n:
+        n -= 1
+        at[0] = digits[n]
+        at += 1
+    return at
+
+
 cdef class DocumentCheck:
     # The keys that name an object: parts, each of several candidates, each of steps from key to key.
     cdef int n_parts, n_candidates, n_steps
