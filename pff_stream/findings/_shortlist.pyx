@@ -33,12 +33,10 @@ from pff_stream.findings._ranking cimport (
     inverted,
     put_u64,
 )
+from pff_stream.findings._shortlist cimport OBJECT_SHIFT, noted_of, pff_name_hash
 from pff_stream.findings._sorted cimport Sorter
 from pff_stream.report._pass cimport Slice
 from pff_stream.rules.columns import CONFIDENCE, PCA_CONFIDENCE
-
-cdef extern from "_names.h":
-    uint64_t pff_name_hash(const unsigned char* name, size_t length) noexcept nogil
 
 cdef extern from "_entries.h":
     int pff_entries(const unsigned char* a, const unsigned char* b) noexcept nogil
@@ -51,7 +49,7 @@ cdef enum:
     NOTES = 2560                  # held at once: 60 KiB
 
 cdef uint32_t KEPT = <uint32_t>1 << 31    # in a length, while room is made
-cdef uint64_t OBJECT = <uint64_t>1 << 63  # in the source of a note: the head's functional variable
+cdef uint64_t OBJECT = <uint64_t>1 << OBJECT_SHIFT
 
 # Where the entries are that `qsort` compares: set and used with the interpreter locked.
 cdef const unsigned char* sorted_entries
@@ -104,8 +102,8 @@ cdef class Shortlist(RankedRules):
     cdef int put(self, const CountedRule* rule, Slice text) except -1:
         cdef size_t n = FRONT_BYTES + text.n + 1
         cdef unsigned char* tail
-        self.n += 1
-        put_note(self, rule, text)
+        cdef Noted note = noted_of(self.kind, rule, text)
+        self.take_note(&note)
         self._reserve(n + TAIL_BYTES)
         put_u64(self.entry, inverted(rule.confidence))
         put_u64(self.entry + 8, rule.violations)
@@ -122,6 +120,21 @@ cdef class Shortlist(RankedRules):
         tail[24] = False
         tail[25] = rule.place
         return self._keep(n + TAIL_BYTES)
+
+    cdef int take_note(self, const Noted* note) except -1:
+        """Takes a violated rule of which is known that it comes behind all that are kept."""
+        self.n += 1
+        return put_note(self, note)
+
+    @property
+    def enough(self):
+        """`inverted` confidence of the last rule that is kept: those of less are not. 0: not known."""
+        cdef uint64_t bits = 0
+        cdef int i
+        if self.n_last:
+            for i in range(8):
+                bits = bits << 8 | self.last[i]
+        return bits
 
     cdef int finish(self) except -1:
         self._sort()

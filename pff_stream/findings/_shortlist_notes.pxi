@@ -1,17 +1,10 @@
 # A note of every violated rule, for when more are wanted than were kept: in memory, then in a file.
 
 
-cdef int put_note(Shortlist shortlist, const CountedRule* rule, Slice text) except -1:
-    cdef Noted* note
+cdef int put_note(Shortlist shortlist, const Noted* note) except -1:
     if shortlist.n_notes == NOTES:
         write_notes(shortlist)
-    note = &shortlist.notes[shortlist.n_notes]
-    if shortlist.kind >= EXACT:
-        memcpy(&note.key, &rule.confidence, 8)
-    else:
-        note.key = pff_name_hash(text.text, text.n)
-    note.source = rule.source | (OBJECT if rule.place else 0)
-    note.violations = rule.violations
+    shortlist.notes[shortlist.n_notes] = note[0]
     shortlist.n_notes += 1
     return 0
 

@@ -58,6 +58,11 @@ class RuleOrder:
         """Takes some rules as `_ranked_rows` wrote them down, in place of a pass; then `end`."""
         take_rows(self.formatter, rows)
 
+    @property
+    def enough(self) -> int:
+        """What `RankedRows` leave texts out by; 0: they do not."""
+        return 0 if self._first is None else self._first.enough
+
     def end(self, without_value: int) -> None:
         """Comes behind all rules; so many others have no confidence."""
         self.formatter.pass_over(without_value)

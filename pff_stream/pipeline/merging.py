@@ -220,6 +220,7 @@ class Merging(Tasks):
             self._n_whole += 1
             if self._order is not None:
                 self._order.read(rows)
+                self.table.enough[0] = self._order.enough
 
     def ends(self) -> list[int]:
         """Where those blocks end in each output that were written, and all before them."""

@@ -4,7 +4,7 @@ from libc.string cimport memcpy
 
 from pff_stream.report._record cimport N_COUNTS, N_OUTCOMES, N_REASONS
 from pff_stream.report._runs cimport RunHeap
-from pff_stream.report._text cimport Decimal, Sink
+from pff_stream.report._text cimport Sink
 from pff_stream.triples._graph cimport GraphView
 
 cdef enum:
@@ -119,7 +119,6 @@ cdef class RuleReader:
 cdef class Pass(RuleReader):
     cdef uint64_t unseen
     cdef uint64_t examples_left   # until the cap
-    cdef Decimal* decimals        # confidences that were written before, by whichever formatter
     # totals
     cdef uint64_t outcomes[N_OUTCOMES]
     cdef uint64_t by_reason[N_REASONS]

@@ -9,7 +9,6 @@ is checked before it is used, and counted. Does not format, and holds nothing th
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.math cimport NAN
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
 from pff_stream.errors import DamagedResultsError, PffStreamError
@@ -47,8 +46,12 @@ from pff_stream.triples._graph cimport GraphView
 include "_rule_reader.pxi"
 
 
+# Of all passes of the process: one over few rules begins with what the ones before it came to.
+cdef Decimal known_decimals[DECIMALS]
+
+
 def pass_bytes():
-    """What a pass allocates beside its run heap and its source chunk."""
+    """What a pass takes beside its run heap and its source chunk."""
     return DECIMALS * sizeof(Decimal)
 
 
@@ -73,14 +76,6 @@ cdef class Formatter:
 
 cdef class Pass(RuleReader):
     """Gives the rules of a reader to formatters, and counts them."""
-
-    def __cinit__(self, *arguments):
-        self.decimals = <Decimal*>calloc(DECIMALS, sizeof(Decimal))
-        if self.decimals == NULL:
-            raise MemoryError
-
-    def __dealloc__(self):
-        free(self.decimals)
 
     def __init__(self, spooled, options):
         RuleReader.__init__(self, spooled, options)
@@ -145,11 +140,11 @@ cdef class Pass(RuleReader):
         cdef double confidence = 0.0
         if predictions:
             confidence = share_of(self.rule.counts[SUPPORT], predictions + self.unseen)
-        return put_decimal(sink, confidence, self.decimals)
+        return put_decimal(sink, confidence, known_decimals)
 
     cdef int put_decimal(self, Sink* sink, double value) except -1:
         """The shortest decimal that reads back equal."""
-        return put_decimal(sink, value, self.decimals)
+        return put_decimal(sink, value, known_decimals)
 
     cdef int count(self) except -1:
         cdef Rule* rule = &self.rule

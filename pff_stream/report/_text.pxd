@@ -159,6 +159,8 @@ cdef inline int put_decimal(Sink* sink, double value, Decimal* known) except -1:
     """The shortest decimal that reads back equal; `known` has `DECIMALS` places, zeros at first."""
     cdef uint64_t bits
     cdef Decimal* place
+    # First: while a writer is at it, another thread may put another value in its place.
+    cdef char* to = reserve(sink, DECIMAL_BYTES)
     cdef char* text
     cdef size_t n
     memcpy(&bits, &value, 8)
@@ -170,7 +172,7 @@ cdef inline int put_decimal(Sink* sink, double value, Decimal* known) except -1:
         PyMem_Free(text)
         place.bits = bits
         place.n = <unsigned char>n
-    memcpy(reserve(sink, DECIMAL_BYTES), place.text, place.n)
+    memcpy(to, place.text, place.n)
     sink.used += place.n
     return 0
 

@@ -61,6 +61,8 @@ class Shape(NamedTuple):
     n_groups: int
     n_stretches: int
     n_outputs: int
+    n_chunks: int
+    """Source chunks."""
 
     @property
     def n_bytes(self) -> int:
@@ -68,14 +70,15 @@ class Shape(NamedTuple):
         return sum(self.parts)
 
     @property
-    def parts(self) -> tuple[int, int, int, int]:
-        """Bytes of borders, of begins in outputs, of places of runs, and of begins in groups."""
+    def parts(self) -> tuple[int, int, int, int, int]:
+        """Bytes of borders, begins in outputs, places of runs, begins in groups, and marks."""
         borders = self.n_stretches + 1
         return (
             8 * borders,
             8 * borders * self.n_outputs,
             RUN.size * self.n_runs,
             8 * borders * self.n_groups,
+            8 * (1 + self.n_chunks),
         )
 
 
@@ -100,6 +103,11 @@ class BlockTable:
         self._places: NDArray[np.uint8] = views[2]
         self.cuts: NDArray[np.uint64] = views[3].view(np.uint64).reshape(rows, shape.n_groups)
         """Where each stretch begins in the file of merged groups, and where the group ends."""
+        marks: NDArray[np.uint64] = views[4].view(np.uint64)
+        self.enough = marks[:1]
+        """What the parent has enough of; 0: of nothing (`RankedRows`)."""
+        self.are_checked = marks[1:]
+        """1 for each source chunk that some process has found to be right."""
 
     def fill(self, runs: RunTable, borders: Sequence[int]) -> None:
         """Says where the runs are, and the stretches."""
@@ -173,7 +181,7 @@ def shape_of(
         at_once = -(-len(in_chunks) // most)
         for first in range(0, len(in_chunks), at_once):
             borders.append(borders[-1] + sum(in_chunks[first : first + at_once]))
-    return Shape(n_runs, n_groups, len(borders) - 1, n_outputs), borders
+    return Shape(n_runs, n_groups, len(borders) - 1, n_outputs, len(in_chunks)), borders
 
 
 class Filling:

@@ -121,7 +121,8 @@ def blocks_terms(
         formatted += ROWS_COPIES * given("rows", LINES_BLOCK_BYTES)
     at_once = min(results.n_runs, results.fan_in)
     reading = given("runs_at_once", at_once) * (READ_PAGES * PAGE_BYTES)
-    ahead = 2 * given("read_ahead", AHEAD_BYTES)  # for this block and for the next one
+    # For this block and for the next one; and a source chunk until all have read it.
+    ahead = 2 * given("read_ahead", AHEAD_BYTES) + given("source_chunk", rules.source_chunk_bytes)
     source = "index of the rule file, constants of the code"
     rows = []
     if ranked:

@@ -337,11 +337,11 @@ cdef bint is_line(
     const uint8_t *at, const uint8_t *stop, bint tabs
 ) noexcept nogil:
     """Whether it is UTF-8 without NUL, newline and (unless allowed) tab."""
-    cdef const uint8_t *c = at
-    cdef uint8_t high = 0
-    while c < stop:
-        if c[0] == 0 or c[0] == 10 or (c[0] == 9 and not tabs):
-            return False
-        high |= c[0]
-        c += 1
-    return high < 128 or pff_bad_utf8(at, stop) == NULL
+    cdef uint8_t tab = 10 if tabs else 9
+    cdef uint8_t high = 0, bad = 0
+    cdef Py_ssize_t i
+    # To the end in any case: so the compiler takes many bytes at a time.
+    for i in range(stop - at):
+        bad |= (at[i] == 0) | (at[i] == 10) | (at[i] == tab)
+        high |= at[i]
+    return not bad and (high < 128 or pff_bad_utf8(at, stop) == NULL)

@@ -121,12 +121,16 @@ class ChunkReader(Closing):
         return sources if int(sources.max(initial=0)) < self.rules else sources[:0]
 
     def _columns(
-        self, place: Place, kind: str, buffer: memoryview | bytearray | None
+        self,
+        place: Place,
+        kind: str,
+        buffer: memoryview | bytearray | None,
+        *,
+        is_checked: bool = False,
     ) -> dict[str, Any]:
         offset = place.offset
         view = self._read(offset, place.length, buffer)
-        found = zlib.crc32(view)
-        if found != place.crc32:
+        if not is_checked and (found := zlib.crc32(view)) != place.crc32:
             self._refuse(offset, f"checksum {found:08x}", f"{place.crc32:08x}")
         columns = self._unpack(view, offset)
         if columns.get("kind") != kind:
@@ -152,8 +156,12 @@ class ChunkReader(Closing):
                 self._refuse(offset + done, "the end of the file", f"{length - done} bytes")
             done += part
         if done > cached:
-            _pages.drop(self._fd, offset + cached, done - cached)
+            self._behind(offset + cached, done - cached)
         return view
+
+    def _behind(self, offset: int, length: int) -> None:
+        """What was not in the page cache before leaves it again."""
+        _pages.drop(self._fd, offset, length)
 
     def _read_cached(self, view: memoryview, offset: int) -> int:
         """Takes what is in the page cache already, which stays there for others; bytes read."""

@@ -110,18 +110,23 @@ class RuleFile(ChunkReader):
         return self.read(self.place(index), buffer)
 
     def read_source_chunk(
-        self, index: int, buffer: memoryview | bytearray | None = None
+        self,
+        index: int,
+        buffer: memoryview | bytearray | None = None,
+        *,
+        is_checked: bool = False,
     ) -> SourceChunk:
-        """One source chunk, every column checked."""
+        """One source chunk, every column checked; `is_checked`: its contents were, a moment ago."""
         record = self.source_chunks[index]
         place = Place(*(int(record[name]) for name in Place._fields))
-        columns = self._columns(place, "source", buffer)
+        columns = self._columns(place, "source", buffer, is_checked=is_checked)
         try:
             first = int(self.source_chunks["rules"][:index].sum(dtype=np.uint64))
             whole = place.length + left_out_bytes(columns, place.rules)
             if whole > self.max_source_chunk_bytes:
                 raise ValueError(f"{whole} bytes, over {self.max_source_chunk_bytes},")
-            return source_chunk_of(columns, place.rules, first, self.columns)
+            told = columns, place.rules, first, self.columns
+            return source_chunk_of(*told, is_checked=is_checked)
         except ValueError as error:
             self._refuse(place.offset, str(error), "columns of a source chunk")
 

@@ -7,11 +7,9 @@ same block always comes to the same bytes: whatever dies, it can be written agai
 
 from __future__ import annotations
 
-import itertools
 import os
 import time
-from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from mmap import PAGESIZE
 from typing import TYPE_CHECKING, NamedTuple
@@ -21,6 +19,7 @@ import numpy as np
 from pff_stream.execute.files import InputFile, OutputFile
 from pff_stream.files import _pages
 from pff_stream.files.durable import naming
+from pff_stream.findings._ranked_rows import RankedRows
 from pff_stream.report._cuts import RunCutter
 from pff_stream.report._merge import write_block
 from pff_stream.report.blocks import (
@@ -35,14 +34,13 @@ from pff_stream.report.blocks import (
 from pff_stream.report.run_table import PackedRuns
 from pff_stream.report.spooled import MergeOptions, Spooled
 from pff_stream.report.totals import Totals
-from pff_stream.rules.file import RuleFile
 from pff_stream.triples.graph import attach
 from pff_stream.work.rules import KEPT_BYTES, MAPPED_BYTES, hold_to
+from pff_stream.work.shared_chunks import SharedChunks
 
 if TYPE_CHECKING:
     from pff_stream.execute.pool import Progress
     from pff_stream.report.formats._lines import Lines
-    from pff_stream.rules.source_chunk import SourceChunk
 
 LOOK_SECONDS = 0.0005
 """Between two looks at whether it is known where a block goes."""
@@ -163,11 +161,7 @@ class _Blocks:
 
     def __init__(self, told: MergeArguments, table: BlockTable, turn: _Turn) -> None:
         self._graph = attach(told.graph.name, told.graph.shown)
-        self._rules = RuleFile(told.rules.name)
-        in_chunks = self._rules.source_chunks["rules"].tolist()
-        self._chunk_ends = list(itertools.accumulate(in_chunks))
-        self._room = bytearray(self._rules.max_source_chunk_bytes)
-        self._chunk: tuple[int, SourceChunk | None] = (0, None)
+        self._chunks = SharedChunks(told.rules.name, table.are_checked)
         self._table, self._turn = table, turn
         self._ahead = told.workers
         self._merged = os.open(told.merged.name, os.O_RDONLY | os.O_CLOEXEC)
@@ -175,16 +169,21 @@ class _Blocks:
         self._rows = _Rows()
         self._in_files: list[tuple[_Place, Lines]] = []
         self._lines: list[Lines] = []
+        self._ranked: list[RankedRows] = []
         for one in told.outputs:
             place = None if one.file is None else _Place(one.file, one.shown, turn)
             lines = one.lines(place or self._rows, one.buffer_bytes, *one.arguments)
             self._lines.append(lines)
+            if isinstance(lines, RankedRows):
+                self._ranked.append(lines)
             if place is not None:
                 self._in_files.append((place, lines))
 
     def write(self, block: Block) -> Written | None:
         """Formats a block and writes it; None where its turn did not come."""
         self._turn.begin(block)
+        for rows in self._ranked:
+            rows.enough = int(self._table.enough[0])
         self._read_ahead(block)
         for number, (place, _) in enumerate(self._in_files):
             place.begin(number=number)
@@ -218,26 +217,12 @@ class _Blocks:
             self._graph.view,
             [self._merged],
             PackedRuns(self._table.parts_of(block.first, block.stop)),
-            self._chunks(first, stop),
+            self._chunks.of(first, stop),
             first,
             stop,
             is_checked=True,
         )
         return write_block(spooled, self._lines, replace(self._options, max_violations=left))
-
-    def _chunks(self, first: int, stop: int) -> Iterator[SourceChunk]:
-        """The source chunks that have these rules; the next block mostly begins in the last one."""
-        index = bisect_right(self._chunk_ends, first)
-        while first < stop:
-            at, chunk = self._chunk
-            if chunk is None or at != index:
-                self._chunk = 0, None
-                del chunk  # so that there are not two
-                chunk = self._rules.read_source_chunk(index, self._room)
-                self._chunk = index, chunk
-            yield chunk
-            first = self._chunk_ends[index]
-            index += 1
 
 
 class _Turn:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pff_stream.findings._ranked_rows import RankedRows, take_rows
 from pff_stream.findings.confidence import Kind, rank_key
 from pff_stream.findings.order import RankedRule
 from pff_stream.findings.rule_order import RuleOrder
@@ -40,8 +41,30 @@ def lines_of(rules: Sequence[tuple[str, float, bool]]) -> list[Line]:
     return lines
 
 
-def order_of(lines: Sequence[Line], kind: Kind, limit: int | None) -> list[bytes]:
-    """All entries."""
+class Rows:
+    """Takes rows as they come, in pieces, and tells who writes them what is enough by then."""
+
+    def __init__(self, order: RuleOrder) -> None:
+        self._order = order
+        self._left = b""
+        self.lines = RankedRows(self, 600, order.kind)
+
+    def write(self, view: memoryview, /) -> None:
+        """Takes those that are there as a whole."""
+        rows = self._left + bytes(view)
+        self._left = rows[take_rows(self._order.formatter, rows) :]
+        self.lines.enough = self._order.enough
+
+    def end(self) -> None:
+        """Comes behind all rules."""
+        assert not self._left
+        self._order.end(self.lines.left_out)
+
+
+def order_of(
+    lines: Sequence[Line], kind: Kind, limit: int | None, *, by_rows: bool = False
+) -> list[bytes]:
+    """All entries; `by_rows`: another one goes over the rules, and writes them down."""
     graph = graph_of_names(("e",), ("r",))
     chunks = [
         SourceChunk(
@@ -59,7 +82,12 @@ def order_of(lines: Sequence[Line], kind: Kind, limit: int | None) -> list[bytes
     with store_runs(runs) as (files, packed), tempfile.TemporaryDirectory() as folder:
         order = RuleOrder(kind, None, limit, folder, lambda: chunks)
         spooled = Spooled(graph, files, packed, chunks)
-        write_results(spooled, [order.formatter], MergeOptions())
+        if by_rows:
+            rows = Rows(order)
+            write_results(spooled, [rows.lines], MergeOptions())
+            rows.end()
+        else:
+            write_results(spooled, [order.formatter], MergeOptions())
         found = list(order)
         order.close()
     return found
@@ -76,7 +104,10 @@ def order_of(lines: Sequence[Line], kind: Kind, limit: int | None) -> list[bytes
 def test_first_rules_and_then_all(rules: list[tuple[str, float, bool]], kind: Kind) -> None:
     """More rules than are kept, texts that repeat, and one that is longer than all others."""
     lines = lines_of(rules)
-    assert order_of(lines, kind, 1) == order_of(lines, kind, None)
+    expected = order_of(lines, kind, None)
+    assert order_of(lines, kind, 1) == expected
+    assert order_of(lines, kind, 1, by_rows=True) == expected
+    assert order_of(lines, kind, None, by_rows=True) == expected
 
 
 @pytest.mark.thorough
@@ -90,6 +121,7 @@ def test_of_very_many(kind: Kind, repeats: bool) -> None:
     lines = lines_of(rules)
     found = order_of(lines, kind, 10)
     assert found == order_of(lines, kind, None)
+    assert found == order_of(lines, kind, 10, by_rows=True)
     assert len(found) == sum(is_violated for *_, is_violated in rules)
 
 
