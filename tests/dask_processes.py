@@ -19,6 +19,28 @@ from tests.execute.pool_processes import is_gone
 
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 120.0
+_AS_ANOTHER_HOST = (
+    *("unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--mount-proc"),
+    *("--kill-child", "sh", "-c"),
+)
+"""Sees other processes and other files than this host."""
+
+
+class Elsewhere(NamedTuple):
+    """What a host of its own has for a worker."""
+
+    hidden: Path
+    """A folder that is empty there."""
+    disk: str | None = None
+    """Size of a memory that its local directory lies in; None: it is the disk of here."""
+
+
+def can_be_elsewhere() -> bool:
+    """Whether a process can be started here as if on another host."""
+    try:
+        return not subprocess.run([*_AS_ANOTHER_HOST, ":"], capture_output=True).returncode
+    except OSError:
+        return False
 
 
 class DaskWorker(NamedTuple):
@@ -28,6 +50,7 @@ class DaskWorker(NamedTuple):
     log: Path
     folder: Path
     """Its local directory."""
+    has_nanny: bool
 
     def pids(self) -> list[int]:
         """Of the process and of all that it started, that are there."""
@@ -46,9 +69,22 @@ class DaskWorker(NamedTuple):
                     found.append(pid)
         return found
 
+    def dask_worker(self) -> int:
+        """The process that is the Dask worker, with a nanny or without."""
+        for pid in self.pids():
+            with suppress(OSError):
+                words = Path(f"/proc/{pid}/cmdline").read_bytes()
+                is_worker = b"spawn_main" in words if self.has_nanny else b"--no-nanny" in words
+                if is_worker and b"unshare" not in words:
+                    return pid
+        raise AssertionError("there is no Dask worker")
+
     def kept(self) -> list[str]:
         """Folders of runs that are there."""
-        return [str(path) for path in self.folder.rglob("pff-stream-*")]
+        seen = self.folder
+        with suppress(AssertionError):
+            seen = Path(f"/proc/{self.dask_worker()}/root{self.folder}")  # as it is mounted there
+        return [str(path) for path in seen.rglob("pff-stream-*")]
 
 
 def _group(leader: int) -> list[int]:
@@ -67,7 +103,7 @@ def _group(leader: int) -> list[int]:
 class DaskProcesses:
     """A scheduler, and workers as they are asked for; all are gone at the end."""
 
-    def __init__(self, folder: Path, **faults: object) -> None:
+    def __init__(self, folder: Path, protocol: str = "tcp", **faults: object) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.file = folder / "scheduler.json"
@@ -78,7 +114,8 @@ class DaskProcesses:
         }
         self._all: list[subprocess.Popen[bytes]] = []
         self.workers: list[DaskWorker] = []
-        more = ("--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(self.file))
+        more: tuple[str, ...] = ("--host", f"{protocol}://127.0.0.1", "--port", "0")
+        more += ("--protocol", protocol, "--scheduler-file", str(self.file))
         self.scheduler, _ = self._start("scheduler", *more)
         self._until(self.file.exists)
         self.address = str(json.loads(self.file.read_text())["address"])
@@ -94,7 +131,12 @@ class DaskProcesses:
             process.wait(10)
 
     def add(
-        self, *options: str, nanny: bool = False, threads: int = 1, path: str = ""
+        self,
+        *options: str,
+        nanny: bool = False,
+        threads: int = 1,
+        path: str = "",
+        elsewhere: Elsewhere | None = None,
     ) -> DaskWorker:
         """A worker more, which is registered when this returns.
 
@@ -109,19 +151,20 @@ class DaskProcesses:
             *(["--nanny"] if nanny else ["--no-nanny"]),
             *options,
             path=path,
+            before=_as_elsewhere(folder, elsewhere),
         )
-        worker = DaskWorker(process, log, folder)
+        worker = DaskWorker(process, log, folder, nanny)
         self.workers.append(worker)
         self._until(lambda: b"Registered to" in log.read_bytes(), log)
         return worker
 
     def _start(
-        self, what: str, *options: str, path: str = ""
+        self, what: str, *options: str, path: str = "", before: tuple[str, ...] = ()
     ) -> tuple[subprocess.Popen[bytes], Path]:
         log = self.folder / f"{what}-{len(self._all)}.log"
         with open(log, "wb") as file:
             process = subprocess.Popen(
-                [sys.executable, "-m", "dask", what, "--no-dashboard", *options],
+                [*before, sys.executable, "-m", "dask", what, "--no-dashboard", *options],
                 env={**self._environment, "PYTHONPATH": f"{path}{os.pathsep * bool(path)}{ROOT}"},
                 cwd=ROOT,
                 stdout=file,
@@ -138,3 +181,14 @@ class DaskProcesses:
                 said = "" if log is None else log.read_text(errors="replace")[-2000:]
                 raise AssertionError(f"the cluster did not start: {said}")
             time.sleep(0.05)
+
+
+def _as_elsewhere(folder: Path, host: Elsewhere | None) -> tuple[str, ...]:
+    """What begins a command that runs as on another host."""
+    if host is None:
+        return ()
+    folder.mkdir()
+    mounts = [f"mount -t tmpfs none '{host.hidden}'"]
+    if host.disk is not None:
+        mounts.append(f"mount -t tmpfs -o size={host.disk} none '{folder}'")
+    return (*_AS_ANOTHER_HOST, " && ".join([*mounts, 'exec "$0" "$@"']))

@@ -15,7 +15,7 @@ from pff_stream.limits.room import check_room
 if TYPE_CHECKING:
     from pff_stream.findings.compare import Comparison
     from pff_stream.observer import Observer
-    from pff_stream.pipeline.cluster import ClusterPlan
+    from pff_stream.pipeline.cluster_plan import ClusterPlan
     from pff_stream.pipeline.conclude import Result
     from pff_stream.plan.sweep import Sweep
     from pff_stream.report.explanation import Explanation

@@ -15,7 +15,7 @@ from pff_stream.settings.commands import RunSettings
 from pff_stream.settings.options import OPTIONS
 
 if TYPE_CHECKING:
-    from pff_stream.pipeline.cluster import ClusterPlan
+    from pff_stream.pipeline.cluster_plan import ClusterPlan
     from pff_stream.plan.sweep import Sweep
     from planner.plan import Plan
 

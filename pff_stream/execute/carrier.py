@@ -27,5 +27,8 @@ class Carrier(Protocol):
         `DamagedResultsError` where it is not what the worker wrote.
         """
 
+    def kept_bytes(self, arguments: Any) -> int:
+        """On the host of the worker: what its files hold that `tidy` would give back."""
+
     def tidy(self, arguments: Any) -> None:
         """On the host of the worker, where all is picked up: gives the room of the files back."""

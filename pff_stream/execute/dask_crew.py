@@ -7,20 +7,24 @@ host had when it went is handed out again; what went with two hosts is suspected
 
 from __future__ import annotations
 
-import os
+import itertools
 import pickle
 import time
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Generic, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Generic
 
-from pff_stream.errors import WorkersFailedError
-from pff_stream.execute.dask_files import FileSender
-from pff_stream.execute.dask_host import HostJob, Outcome
+from pff_stream.errors import (
+    DamagedResultsError,
+    OutputError,
+    RefusedError,
+    WorkersFailedError,
+)
+from pff_stream.execute.dask_host import Outcome, ReplyBody
+from pff_stream.execute.dask_join import Batch, HostShare, Joining, RemoteHost, Told
 from pff_stream.execute.dask_link import GONE, Call, Done, Gone, Link, WorkerLostError
-from pff_stream.execute.dask_tasks import answer_batch, open_host, rest_of_batch, start_host
-from pff_stream.execute.files import InputFile, OutputFile, renamed
+from pff_stream.execute.dask_tasks import answer_batch, forget_batch, rest_of_batch
 from pff_stream.execute.interface import Crew, FixedCosts
 from pff_stream.execute.job import Job
 from pff_stream.execute.messages import RemoteTraceback, unpickled
@@ -32,53 +36,13 @@ JOIN_SECONDS = 60.0
 """So long it is waited for another worker when the last one has gone; a nanny restarts one."""
 LOSSES = 2
 """A task that went with so many hosts is suspected: a host may go for any reason."""
+HOST_LOST = "its host was lost"
 
 
-class HostShare(NamedTuple):
-    """What a host takes part with, by the plan that was made on it."""
-
-    name: str
-    host: str
-    """The same for workers that see the same local files."""
-    workers: int
-    method: str
-    arguments: tuple[Any, ...]
-    """Of the job's set-up, as this host's plan has them."""
-
-
-class BatchSizes(NamedTuple):
-    """How many tasks a call has."""
-
-    least: int
-    most: int
-    n_tasks: int
-    """Of all of the run; towards the end calls have fewer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What a crew is told beside its job."""
-
-    sizes: BatchSizes
-    admit: Callable[[str], HostShare | None]
-    """What a worker that joins takes part with; None: it does not."""
-    sender: Callable[[Link], FileSender] = FileSender
-    """Places inputs on hosts."""
-
-
-@dataclass(slots=True)
-class _Host(Generic[Task]):
-    """A Dask worker, and what it owes."""
-
-    address: str
-    share: HostShare
-    lease: Call
-    hand: dict[Call, list[Item[Task]]] = field(default_factory=dict)
-    answered: dict[int, list[Outcome]] = field(default_factory=dict)
-
-    @property
-    def has_suspect(self) -> bool:
-        return any(item.suspect for items in self.hand.values() for item in items)
+_OF_THE_HOST = (OutputError, WorkersFailedError, RefusedError, MemoryError, OSError)
+"""What a host is to blame for, not the task: another may do it."""
+WAIT_NOTE_SECONDS = 15.0
+"""So long nothing is said where no host has begun."""
 
 
 class DaskCrew(Generic[Task, Answer]):
@@ -89,12 +53,14 @@ class DaskCrew(Generic[Task, Answer]):
             raise ValueError("a job without a carrier stays on this host")
         self._job, self._carrier = job, job.carrier
         self._link, self._told = link, told
-        self._sender = told.sender(link)
+        self._joining: Joining[Task] = Joining(job, link, told)
         self._waiting = dict(shares)
-        self._hosts: dict[str, _Host[Task]] = {}
+        self._hosts: dict[str, RemoteHost[Task]] = {}
         self._losses: dict[int, int] = {}
         self._n_sent = 0
+        self._numbers = itertools.count()
         self._alone_since: float | None = None
+        self._has_lost = self._said = False
 
     @property
     def pids(self) -> list[int]:
@@ -106,28 +72,33 @@ class DaskCrew(Generic[Task, Answer]):
         if not queue.has_work():
             return
         while self._waiting:
-            self._join(*self._waiting.popitem())
+            self._joining.ask(*self._waiting.popitem())
         for host in self._hosts.values():
             while len(host.hand) < AHEAD and not host.has_suspect:
                 items = self._batch(queue, host)
                 if not items:
                     break
                 self._n_sent += len(items)
+                batch = Batch(next(self._numbers), items)
                 tasks = pickle.dumps([item.task for item in items], 5)
-                host.hand[self._called(host, answer_batch, tasks)] = items
+                host.hand[self._called(host, answer_batch, batch.number, tasks)] = batch
 
     def wait(self, queue: TaskQueue[Task, Answer], seconds: float) -> None:
         """Waits for the first news, and deals with all there are."""
         event = self._link.next_event(seconds)
         while event is not None:
             if isinstance(event, Done):
-                self._take(queue, event)
+                if self._joining.is_of(event.call):
+                    self._join(event.call)
+                else:
+                    self._take(queue, event)
             elif isinstance(event, Gone):
+                self._has_lost = True
                 self._lose(queue, event.address)
             elif event.address not in self._hosts:
                 share = self._told.admit(event.address)
                 if share is not None:
-                    self._join(event.address, share)
+                    self._joining.ask(event.address, share)
             event = self._link.next_event(0.0)
         self._check()
 
@@ -138,54 +109,18 @@ class DaskCrew(Generic[Task, Answer]):
     def close(self, *, kill: bool) -> None:
         """Lets the hosts forget the run."""
         hosts, self._hosts = list(self._hosts.values()), {}
+        self._joining.close()
         self._link.cancel([call for host in hosts for call in host.hand])
         for host in hosts:
             host.lease.release()
 
-    def _join(self, address: str, share: HostShare) -> None:
-        """Has a host open the run: its folder, the files, the pool."""
-        link, run = self._link, self._link.run
-        lease = link.call(open_host, run, worker=address)
-        try:
-            while lease.status == "pending" and not link.is_gone(address):
-                time.sleep(0.01)
-            if lease.status != "finished":
-                raise WorkerLostError(address)
-            told = HostJob(
-                set_up=self._job.set_up,
-                arguments=self._placed(share, address),
-                workers=share.workers,
-                method=share.method,
-                preload=self._job.preload,
-                stall_seconds=self._job.stall_seconds,
-                tasks_together=self._job.tasks_together,
-                carrier=self._carrier,
-                folder=os.getcwd(),
-            )
-            answer = link.ask(start_host, run, pickle.dumps(told, 5), workers=[address])
-            started = answer.get(address)
-            if isinstance(started, BaseException):
-                raise started
-            if started is None:
-                raise WorkerLostError(address)
-        except WorkerLostError:
-            lease.release()
-            return
-        self._hosts[address] = _Host(address, share, lease)
-        self._alone_since = None
+    def _join(self, lease: Call) -> None:
+        host = self._joining.joined(lease)
+        if host is not None:
+            self._hosts[host.address] = host
+            self._alone_since = None
 
-    def _placed(self, share: HostShare, address: str) -> Any:
-        """The arguments with each input under its name on the host."""
-        (arguments,) = share.arguments
-
-        def name_of(file: InputFile | OutputFile) -> str:
-            if isinstance(file, OutputFile):
-                return file.name
-            return self._sender.place(file, address, share.host).name
-
-        return renamed(arguments, name_of)
-
-    def _batch(self, queue: TaskQueue[Task, Answer], host: _Host[Task]) -> list[Item[Task]]:
+    def _batch(self, queue: TaskQueue[Task, Answer], host: RemoteHost[Task]) -> list[Item[Task]]:
         """The next tasks for a host; a suspect comes alone, to a host that has nothing else."""
         first = queue.take()
         if first is None:
@@ -203,14 +138,14 @@ class DaskCrew(Generic[Task, Answer]):
             items.append(item)
         return items
 
-    def _called(self, host: _Host[Task], function: Callable[..., Any], told: Any) -> Call:
-        return self._link.call(function, self._link.run, told, worker=host.address)
+    def _called(self, host: RemoteHost[Task], function: Callable[..., Any], *told: Any) -> Call:
+        return self._link.call(function, self._link.run, *told, worker=host.address)
 
     def _take(self, queue: TaskQueue[Task, Answer], event: Done) -> None:
         call = event.call
         host = self._hosts.get(call.address)
-        items = None if host is None else host.hand.get(call)
-        if host is None or items is None:
+        batch = None if host is None else host.hand.get(call)
+        if host is None or batch is None:
             return  # not of a task, or given back meanwhile
         if call.status == "cancelled":
             raise WorkersFailedError(GONE)  # what this process cancels is in no hand any more
@@ -221,10 +156,10 @@ class DaskCrew(Generic[Task, Answer]):
             if type(call.error).__name__ != "KilledWorker":
                 raise WorkersFailedError(f"{host.share.name}: {call.error}")
             del host.hand[call]
-            self._give_back(queue, items)
+            self._give_back(queue, batch.items)
             return
         try:
-            number, (body, content, crc32, n_left) = call.result()
+            reply = call.result()
         except WorkerLostError:
             # Slow, or gone with its worker: then the news says so, and the items are in hand still.
             time.sleep(0.01)
@@ -232,19 +167,41 @@ class DaskCrew(Generic[Task, Answer]):
             return
         del host.hand[call]
         call.release()
-        if zlib.crc32(content, zlib.crc32(body)) != crc32:
-            self._give_back(queue, items)
-            return
+        try:
+            self._read(queue, host, batch, reply)
+        except DamagedResultsError as error:
+            self._called(host, forget_batch, batch.number)
+            self._give_back(queue, batch.items, str(error))
+
+    def _read(
+        self,
+        queue: TaskQueue[Task, Answer],
+        host: RemoteHost[Task],
+        batch: Batch[Task],
+        reply: tuple[bytes, bytes, int],
+    ) -> None:
+        """Takes in a reply; `DamagedResultsError` where it is not what the host sent."""
+        body, content, crc32 = reply
+        found = zlib.crc32(content, zlib.crc32(body))
+        if found != crc32:
+            raise DamagedResultsError(
+                f"a reply of {host.share.name}: found checksum {found:08x}, expected {crc32:08x}"
+            )
+        told, n_left, held_bytes = ReplyBody(*unpickled(body))
+        self._told.held(host.address, held_bytes)
         if n_left < 0:
-            error, text = unpickled(body)
-            raise error from RemoteTraceback(text)
-        host.answered.setdefault(number, []).extend(
-            self._put_down(unpickled(body), memoryview(content))
-        )
+            error, text = unpickled(told)
+            error.__cause__ = RemoteTraceback(text)
+            if not isinstance(error, _OF_THE_HOST):
+                raise error
+            self._lose(queue, host.address, str(error), batch)
+            self._joining.leave_out(host.share, error)
+            return
+        batch.outcomes += self._put_down(unpickled(told), memoryview(content))
         if n_left:
-            host.hand[self._called(host, rest_of_batch, number)] = items
+            host.hand[self._called(host, rest_of_batch, batch.number)] = batch
         else:
-            self._note(queue, items, host.answered.pop(number))
+            self._note(queue, batch.items, batch.outcomes)
 
     def _put_down(self, outcomes: list[Outcome], content: memoryview) -> list[Outcome]:
         """The outcomes of a reply with their bytes in files of this host."""
@@ -274,25 +231,34 @@ class DaskCrew(Generic[Task, Answer]):
             self._losses.pop(id(item), None)
             queue.answered_in_parts(item, of_item)
 
-    def _lose(self, queue: TaskQueue[Task, Answer], address: str) -> None:
-        """A host is gone: what it had to do is for others."""
+    def _lose(
+        self,
+        queue: TaskQueue[Task, Answer],
+        address: str,
+        cause: str = HOST_LOST,
+        batch: Batch[Task] | None = None,
+    ) -> None:
+        """A host is gone, or of no use: what it had to do, and this `batch`, is for others."""
         host = self._hosts.pop(address, None)
         self._waiting.pop(address, None)
+        self._joining.forget(address)
         if host is None:
             return
         calls = list(host.hand)
         batches = [host.hand[call] for call in calls]
         self._link.cancel([*calls, host.lease])
-        for items in reversed(batches):
-            self._give_back(queue, items)
+        for one in reversed(batches if batch is None else [batch, *batches]):
+            self._give_back(queue, one.items, cause)
 
-    def _give_back(self, queue: TaskQueue[Task, Answer], items: list[Item[Task]]) -> None:
+    def _give_back(
+        self, queue: TaskQueue[Task, Answer], items: list[Item[Task]], cause: str = HOST_LOST
+    ) -> None:
         for item in reversed(items):
             self._n_sent -= 1
             losses = self._losses[id(item)] = self._losses.get(id(item), 0) + 1
             if item.suspect or losses >= LOSSES:
                 self._losses.pop(id(item))
-                queue.died(item, "its host was lost")
+                queue.died(item, cause)
             else:
                 queue.give_back(item)
 
@@ -302,11 +268,19 @@ class DaskCrew(Generic[Task, Answer]):
             raise WorkersFailedError(GONE)
         if self._hosts or self._waiting:
             return
+        failed, names = self._joining.failed, self._joining.names
+        if failed is not None and not names and not self._has_lost:
+            raise failed
         now = time.monotonic()
         if self._alone_since is None:
             self._alone_since = now
-        if now - self._alone_since > JOIN_SECONDS:
-            raise WorkersFailedError(
+        seconds = now - self._alone_since
+        if names and seconds > WAIT_NOTE_SECONDS and not self._said:
+            self._said = True
+            told = ", ".join(names)
+            self._told.note(f"waits for {told}: at work for others, or paused by Dask")
+        if not names and seconds > JOIN_SECONDS:
+            raise failed or WorkersFailedError(
                 f"no worker of the cluster is left, and none came for {JOIN_SECONDS:g} s"
             )
 

@@ -10,11 +10,14 @@ import hashlib
 import os
 from typing import NamedTuple
 
+from pff_stream.errors import OutputError, WorkersFailedError
 from pff_stream.execute.dask_link import Link, WorkerLostError
 from pff_stream.execute.dask_tasks import folder_of
 from pff_stream.execute.files import InputFile
 
 BLOCK_BYTES = 8 << 20
+TRIES = 2
+"""So often a file is sent to a host, where it does not come as it is."""
 _ENDS_BYTES = 64 << 10
 """Begin and end of a file, by which it is known elsewhere: a header has a hash of the rest."""
 
@@ -41,7 +44,7 @@ class FileSender:
     def place(self, file: InputFile, worker: str, host: str) -> InputFile:
         """The file under a name that this worker opens; `WorkerLostError` where it is gone."""
         before = self._sent.get((host, file.content_hash))
-        known = known_file(file)
+        known = known_file(file.name)
         paths = self.paths(known) if before is None else (before, *self.paths(known))
         known = known._replace(paths=paths)
         path = self._link.ask(find_file, known, workers=[worker]).get(worker)
@@ -55,36 +58,51 @@ class FileSender:
         return known.paths
 
     def _send(self, file: InputFile, worker: str) -> str:
-        link = self._link
-        folder = _raised(link.ask(folder_of, link.run, workers=[worker]), worker)
-        path = os.path.join(folder, f"input-{file.content_hash}")
+        folder = _raised(self._link.ask(folder_of, self._link.run, workers=[worker]), worker)
+        path = os.path.join(str(folder), f"input-{file.content_hash}")
+        for _ in range(TRIES):
+            try:
+                if self._arrives(file, path, worker):
+                    return path
+            except OSError as error:
+                if error.errno is None:
+                    raise
+                text = f"{folder}: cannot take {file.size_bytes:,} bytes of {file.shown}"
+                raise OutputError(f"{text}: {error.strerror}") from error
+        raise WorkersFailedError(f"{file.shown}: sent {TRIES} times, and came altered")
+
+    def _arrives(self, file: InputFile, path: str, worker: str) -> bool:
+        """Sends a file; whether it is there as it was sent, by a checksum of all of it."""
         digest = hashlib.blake2b(digest_size=16)
         with open(file.name, "rb", buffering=0) as source:
             size = os.fstat(source.fileno()).st_size
             at = 0
             while data := source.read(BLOCK_BYTES):
                 digest.update(data)
-                link.send(data, put_block, path, at, size, worker=worker)
+                self.put(data, (path, at, size), worker)
                 at += len(data)
                 self.sent_bytes += len(data)
-        _raised(link.ask(end_file, path, digest.digest(), workers=[worker]), worker)
-        return path
+        ends = self._link.ask(end_file, path, digest.digest(), workers=[worker])
+        return bool(_raised(ends, worker))
+
+    def put(self, data: bytes, place: tuple[str, int, int], worker: str) -> None:
+        """Sends a block: to which file, from which byte on, and how long the file will be."""
+        self._link.send(data, put_block, *place, worker=worker)
 
 
-def known_file(file: InputFile) -> Known:
+def known_file(path: str) -> Known:
     """What another host is told of a file."""
-    here = os.path.realpath(file.name)
-    size, ends = _looked_at(file.name)
-    return Known((here, file.name), size, ends)
+    size, ends = _looked_at(path)
+    return Known((os.path.realpath(path), path), size, ends)
 
 
-def _raised(answers: dict[str, object], worker: str) -> str:
+def _raised(answers: dict[str, object], worker: str) -> object:
     answer = answers.get(worker)
     if isinstance(answer, BaseException):
         raise answer
     if answer is None:
         raise WorkerLostError(worker)
-    return str(answer)
+    return answer
 
 
 def _looked_at(path: str) -> tuple[int, bytes]:
@@ -127,15 +145,15 @@ def put_block(data: bytes, path: str, at: int, size_bytes: int) -> int:
     return at
 
 
-def end_file(path: str, expected: bytes) -> str:
-    """Gives a file its name, if it is what was sent; OSError where it is not."""
+def end_file(path: str, expected: bytes) -> bool:
+    """Gives a file its name, if it is what was sent; else it is removed."""
     with open(_unfinished(path), "rb") as file:
         found = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
     if found != expected:
         os.unlink(_unfinished(path))
-        raise OSError(f"{path}: found checksum {found.hex()}, expected {expected.hex()}")
+        return False
     os.rename(_unfinished(path), path)
-    return path
+    return True
 
 
 def _unfinished(path: str) -> str:

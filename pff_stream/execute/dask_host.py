@@ -13,12 +13,13 @@ import pickle
 import shutil
 import tempfile
 import threading
+import time
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from pff_stream.errors import WorkersFailedError
 from pff_stream.execute.carrier import Carrier
@@ -31,6 +32,18 @@ from pff_stream.execute.queue import NOT_YET, NotYet
 REPLY_BYTES = 2 << 20
 """A reply ends with the answer that reaches so much; the rest of its batch comes with the next."""
 _SOON = 1 << 30
+_SAMPLE_SECONDS, _SAMPLE_SHARE = 0.1, 50
+"""Between two looks at the memory here, and so many times as long as a look took."""
+
+
+class Watch(Protocol):
+    """Measures this process and those that it started."""
+
+    peak_bytes: int
+    sample_seconds: float
+
+    def sample(self) -> int:
+        """Reads all, and raises `peak_bytes` where more is held than ever before."""
 
 
 class HostJob(NamedTuple):
@@ -46,6 +59,9 @@ class HostJob(NamedTuple):
     stall_seconds: float
     tasks_together: int
     carrier: Carrier
+    spool_bytes: int
+    """What has been found and is not sent may come to so much before it is waited for."""
+    watch: Callable[[], Watch]
     folder: str
     """Of the client, from which relative paths go out, where this host sees it, too."""
 
@@ -69,12 +85,21 @@ class Reply(NamedTuple):
     """What a batch came to, or the first of it: builtin types, so that Dask need know no others."""
 
     body: bytes
-    """Pickled: a list of outcomes, or an exception and its traceback."""
+    """A `ReplyBody`, pickled."""
     content: bytes
     crc32: int
     """Of both."""
+
+
+class ReplyBody(NamedTuple):
+    """What a reply says."""
+
+    told: bytes
+    """Pickled: a list of outcomes, or an exception and its traceback."""
     n_left: int
-    """Outcomes that are still here; -1: the body is an exception."""
+    """Outcomes that are still here; -1: there is an exception."""
+    held_bytes: int
+    """The most that the Dask worker and the processes beside it were seen to hold so far."""
 
 
 class Numbered(NamedTuple):
@@ -115,7 +140,10 @@ class Host:
         self._files: list[int] = []
         self._batches: dict[int, _Batch] = {}
         self._waiting: deque[Numbered] = deque()
-        self._n_batches = 0
+        self._begun: set[int] = set()
+        """Batches that are worked at, or not sent."""
+        self._watch: Watch
+        self._look_at = 0.0
         self._is_closing = False
         self._error: Exception | None = None
         self._lock = threading.Lock()
@@ -129,21 +157,20 @@ class Host:
         """Opens the inputs and starts what looks after the pool."""
         arguments = renamed(told.arguments, self._opened)
         self._told = told._replace(arguments=told.carrier.moved(arguments, self.folder))
+        self._watch = told.watch()
         self._thread = threading.Thread(target=self._run, name="pff-stream host", daemon=True)
         self._thread.start()
 
-    def answer(self, tasks: Sequence[Any]) -> tuple[int, Reply]:
-        """The number of the batch, and the first of what its tasks come to, when all are done."""
+    def answer(self, number: int, tasks: Sequence[Any]) -> Reply:
+        """The first of what the tasks of a batch come to, when all are done."""
         batch = _Batch(len(tasks))
         with self._lock:
             self._check()
-            number = self._n_batches
-            self._n_batches += 1
             self._batches[number] = batch
             self._waiting.extend(Numbered(number, i, task) for i, task in enumerate(tasks))
         self._ring()
         batch.done.result()
-        return number, self.rest(number)
+        return self.rest(number)
 
     def rest(self, number: int) -> Reply:
         """The next outcomes of a batch that is done."""
@@ -160,9 +187,16 @@ class Host:
             for part in parts:
                 content += part
         if not batch.outcomes:
-            with self._lock:
-                del self._batches[number]
-        return reply(pickle.dumps(outcomes, 5), bytes(content), len(batch.outcomes))
+            self.forget(number)
+        told_of = pickle.dumps(outcomes, 5)
+        return reply(told_of, bytes(content), len(batch.outcomes), self._watch.peak_bytes)
+
+    def forget(self, number: int) -> None:
+        """Drops what is left of a batch that is done."""
+        with self._lock:
+            self._batches.pop(number, None)
+            self._begun.discard(number)
+        self._ring()
 
     def close(self) -> None:
         """Has everything end; waits for nothing."""
@@ -209,9 +243,10 @@ class Host:
         try:
             crew = executor_named(told.method).crew(job)
             crew.watch(self._bell)  # type: ignore[attr-defined]  # processes alone are started here
-            with Pool(crew, window=_SOON, split=self._split) as pool:
+            with Pool(crew, window=_SOON, split=self._split, while_waiting=self._look) as pool:
                 for result in pool.imap_unordered(self._source()):
                     self._take(result)
+                    self._look()
         except BaseException as error:
             failed = error if isinstance(error, Exception) else WorkersFailedError(str(error))
             self._end(failed)
@@ -227,10 +262,27 @@ class Host:
             with self._lock:
                 if self._is_closing:
                     raise WorkersFailedError("the run is over")
-                if not self._batches:
-                    self._told.carrier.tidy(self._told.arguments)
-                task = self._waiting.popleft() if self._waiting else None
+                task = self._waiting.popleft() if self._waiting and self._has_room() else None
             yield NOT_YET if task is None else task
+
+    def _has_room(self) -> bool:
+        """Whether the next task can be begun: no batch where too much is found and not sent."""
+        number, told = self._waiting[0].batch, self._told
+        if number in self._begun:
+            return True
+        if told.carrier.kept_bytes(told.arguments) > told.spool_bytes:
+            if self._begun:
+                return False
+            told.carrier.tidy(told.arguments)
+        self._begun.add(number)
+        return True
+
+    def _look(self) -> None:
+        """Measures what is held here, now and then."""
+        if time.monotonic() >= self._look_at:
+            self._watch.sample()
+            pause = max(_SAMPLE_SECONDS, _SAMPLE_SHARE * self._watch.sample_seconds)
+            self._look_at = time.monotonic() + pause
 
     def _split(self, numbered: Numbered) -> list[Numbered]:
         parts = self._told.carrier.split(numbered.task)
@@ -284,6 +336,7 @@ def _set_up(
     return answered
 
 
-def reply(body: bytes, content: bytes, n_left: int) -> Reply:
+def reply(told: bytes, content: bytes, n_left: int, held_bytes: int = 0) -> Reply:
     """With its checksum."""
-    return Reply(body, content, zlib.crc32(content, zlib.crc32(body)), n_left)
+    body = pickle.dumps(tuple(ReplyBody(told, n_left, held_bytes)), 5)
+    return Reply(body, content, zlib.crc32(content, zlib.crc32(body)))

@@ -7,6 +7,7 @@ asked of workers. No cluster is ever started here: an address is given, or there
 from __future__ import annotations
 
 import itertools
+import json
 import logging
 import operator
 import pickle
@@ -120,6 +121,25 @@ def _end_callbacks() -> None:
         Future._cb_executor = Future._cb_executor_pid = None
 
 
+def _check_certificates(where: str, security: Any) -> None:
+    """`UsageError` where a cluster speaks TLS, and Dask is told of no certificate for it."""
+    address = where
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        if "://" not in where:
+            with open(where, encoding="utf-8") as file:
+                address = str(json.load(file)["address"])
+    if not address.startswith("tls://"):
+        return
+    told = "expected ca-file, client.cert and client.key below distributed.comm.tls of Dask's own "
+    told += "configuration"
+    try:
+        context = security.get_connection_args("client").get("ssl_context")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--cluster {where}: {error}: {told}") from error
+    if context is None:
+        raise UsageError(f"--cluster {where}: found no certificate, {told}")
+
+
 class Link(Closing):
     """A client of one cluster."""
 
@@ -136,9 +156,11 @@ class Link(Closing):
             )
         from distributed import Client, Security
 
+        security = Security()
+        _check_certificates(where, security)
         for name in ("distributed", "distributed.client", "distributed.core"):
             logging.getLogger(name).setLevel(logging.CRITICAL)  # what there is to say, is said here
-        told: dict[str, Any] = {"timeout": CONNECT_SECONDS, "security": Security()}
+        told: dict[str, Any] = {"timeout": CONNECT_SECONDS, "security": security}
         told |= {"address": where} if "://" in where else {"scheduler_file": where}
         try:
             self._client: Any = Client(

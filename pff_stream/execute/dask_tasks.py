@@ -28,19 +28,26 @@ def start_host(run: str, told: bytes) -> int:
     return os.getpid()
 
 
-def answer_batch(run: str, tasks: bytes) -> tuple[int, tuple[Any, ...]]:
+def answer_batch(run: str, number: int, tasks: bytes) -> tuple[Any, ...]:
     """Has tasks done. What is raised is part of the reply, so that Dask tries nothing again."""
     _make_room()
     try:
-        number, first = hosts[run].answer(pickle.loads(tasks))
+        return tuple(hosts[run].answer(number, pickle.loads(tasks)))
     except Exception as error:
-        return -1, tuple(reply(described(error), b"", -1))
-    return number, tuple(first)
+        return tuple(reply(described(error), b"", -1))
 
 
-def rest_of_batch(run: str, number: int) -> tuple[int, tuple[Any, ...]]:
+def rest_of_batch(run: str, number: int) -> tuple[Any, ...]:
     """What did not fit into the reply before."""
-    return number, tuple(hosts[run].rest(number))
+    try:
+        return tuple(hosts[run].rest(number))
+    except Exception as error:
+        return tuple(reply(described(error), b"", -1))
+
+
+def forget_batch(run: str, number: int) -> None:
+    """Drops what did not fit into a reply that came damaged."""
+    hosts[run].forget(number)
 
 
 class Greeting(NamedTuple):

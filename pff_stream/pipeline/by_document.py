@@ -14,31 +14,34 @@ from typing import TYPE_CHECKING, Any
 from pff_stream.checkpoint.documents import DocumentsDone
 from pff_stream.errors import InputError, UsageError
 from pff_stream.execute.job import Job
+from pff_stream.execute.queue import NOT_YET, NotYet
 from pff_stream.files.writers import FileWriter
+from pff_stream.inputs import Rules
 from pff_stream.notes import Notes
 from pff_stream.observer import Observer
 from pff_stream.pipeline.cut import Basis, CarryOut, Documents, Ready, Work
 from pff_stream.pipeline.document_workers import (
     ABSENT_DOCUMENTS,
-    DOCUMENTS_OF_A_CALL,
     Kept,
     arguments_of,
+    bytes_of_documents,
     catalogue_of,
     findings_wanted,
     most_findings,
     state_of_run,
     terms_of_reports,
+    work_of_hosts,
     write_table,
 )
+from pff_stream.pipeline.in_turn import InTurn
 from pff_stream.plan.by_document import (
+    OUT_OF_TURN,
     DocumentSizes,
     DocumentsWorkload,
-    answer_at_most,
-    decoder_at_most,
     document_room,
-    likely_bytes,
 )
 from pff_stream.plan.choose import plan_run
+from pff_stream.plan.client import as_client
 from pff_stream.report.document_list import FoundInDocument, ListedDocument
 from pff_stream.report.folder import DOCUMENT_LIST, TASKS
 from pff_stream.report.formats import file_name
@@ -52,11 +55,9 @@ from pff_stream.report.summary import Summary
 from pff_stream.report.sums import RuleSums
 from pff_stream.report.totals import RunTotals
 from pff_stream.rules.sizes import RuleSizes
+from pff_stream.settings.commands import RunSettings
 from pff_stream.settings.manifest import Manifest, read_manifest
 from pff_stream.settings.models import ResourceOptions
-from pff_stream.triples.inputs import held_at_most, text_at_most
-from pff_stream.triples.options import encode_options
-from pff_stream.triples.sizes import document_at_most
 from pff_stream.words import counted
 from pff_stream.work.carried import DocumentsCarrier
 from pff_stream.work.documents import (
@@ -107,15 +108,7 @@ class Listed(Documents):
 
     def plan(self, basis: Basis) -> Plan:
         """Plans by what the largest document takes at most."""
-        options = encode_options(basis.settings.reading)
-        most = likely = total = 0
-        for document in self.manifest.documents():
-            text_bytes = text_at_most(document.path, options)
-            held_bytes = held_at_most(document.path, options)
-            decoder = decoder_at_most(document.path, basis.settings.resources.max_window_bytes)
-            most = max(most, document_at_most(text_bytes, held_bytes) + decoder)
-            likely = max(likely, likely_bytes(document.path) + decoder)
-            total += text_bytes
+        most, likely, total = bytes_of_documents(self.manifest, basis.settings)
         n_documents = self.manifest.n_documents
         rules = RuleSizes.of(basis.rules.file)
         reports = terms_of_reports(basis.settings, rules, n_documents)
@@ -123,10 +116,11 @@ class Listed(Documents):
         findings = most_findings(basis.settings)
         known = 0 if self.baselines is None else self.baselines.most
         sizes = DocumentSizes(n_documents, most, likely, findings, sums, known)
-        self._workload = workload = DocumentsWorkload(sizes, rules, tuple(reports))
+        self._workload = DocumentsWorkload(sizes, rules, tuple(reports))
+        here = as_client(self._workload, basis.settings.clustering.cluster)
 
         def make(resources: ResourceOptions, machine: Machine, fixed: Settings | None) -> Plan:
-            return plan_run(resources, machine, workload, basis.costs, basis.before, fixed)
+            return plan_run(resources, machine, here, basis.costs, basis.before, fixed)
 
         inputs = {
             "rules": basis.rules.source_hash.hex(),
@@ -135,12 +129,10 @@ class Listed(Documents):
         }
         return basis.budget.agree(make, inputs | basis.settings.sized_by())
 
-    def host_work(self) -> HostWork:
+    def host_work(self, settings: RunSettings, rules: Rules) -> HostWork:
         """Documents are read there, by the paths of the manifest."""
-        from pff_stream.pipeline.cluster import HostWork
-
-        answer_bytes = answer_at_most(self._workload)
-        return HostWork(self._workload, None, answer_bytes, DOCUMENTS_OF_A_CALL)
+        folders = settings.output.out if settings.output.per_document else None
+        return work_of_hosts(rules, self.manifest, self._workload, folders)
 
     def begin(self, ready: Ready, observer: Observer, stack: ExitStack) -> DocumentsWork:
         """Checks the rule file, and opens the folder of results and the list of its documents."""
@@ -212,9 +204,7 @@ class DocumentsWork(Work):
         self.notes = Notes() if kept is None else kept.done.notes
         self._out = ready.settings.output.out
         self._folders = ready.settings.output.per_document
-        self._waiting: dict[int, tuple[DocumentTask, DocumentAnswer]] = {}
-        """Answers that came before their turn: at most a window of them."""
-        self._next_number = self._first = 0 if kept is None else kept.done.n_resumed
+        self._first = 0 if kept is None else kept.done.n_resumed
         self.n_units = manifest.n_documents
         settings = ready.plan.settings
         cluster = ready.cluster
@@ -226,14 +216,22 @@ class DocumentsWork(Work):
             carrier=None if cluster is None else DocumentsCarrier(),
         )
         self.window = int(settings["window"] or 1) if cluster is None else cluster.window
+        self._turns = InTurn[tuple[DocumentTask, DocumentAnswer]](
+            self._first, self.window + OUT_OF_TURN
+        )
 
-    def tasks(self) -> Iterator[DocumentTask]:
-        """The documents in the order of the manifest; those that are done are held against it."""
+    def tasks(self) -> Iterator[DocumentTask | NotYet]:
+        """The documents in the order of the manifest; those that are done are held against it.
+
+        One that takes long holds back what comes far behind it.
+        """
         done = iter(()) if self._kept is None else self._kept.done.hashes()
         for number, document in enumerate(self._manifest.documents()):
             name, triples = next(done, (document.name, None))
             if name != document.name:
                 raise InputError(f"{self._manifest.path}: found {document.name}, expected {name}")
+            while not self._turns.has_room(number):
+                yield NOT_YET
             yield DocumentTask(number, document, triples)
 
     def split(self, task: DocumentTask) -> Sequence[DocumentTask]:
@@ -253,10 +251,8 @@ class DocumentsWork(Work):
                     f"since the run began; --out {self._out} --overwrite starts anew"
                 )
             return 1
-        self._waiting[task.number] = (task, answer)
-        while self._next_number in self._waiting:
-            self._add(*self._waiting.pop(self._next_number))
-            self._next_number += 1
+        for one in self._turns.take(task.number, (task, answer)):
+            self._add(*one)
         return 1
 
     def arguments_on(self, settings: Settings, share_bytes: int | None) -> tuple[Any, ...]:

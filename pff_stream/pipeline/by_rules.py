@@ -58,6 +58,7 @@ from pff_stream.work.tally import Evaluation
 from pff_stream.work.task import (
     TASKS_TOGETHER,
     Answer,
+    Held,
     Part,
     Task,
     WorkerArguments,
@@ -294,6 +295,8 @@ class RulesWork(Work):
     def compared(self) -> list[Compared]:
         """Groups of terms beside what the processes held when the run held most."""
         held = self.evaluation.held
+        if self.ready.cluster is not None:
+            held = Held(0, 0)  # of workers elsewhere
         readings = self._meter.phases["evaluate"].readings
         return compared(self.ready.plan, readings, self._workers, held)
 

@@ -7,34 +7,35 @@ goes to the hosts; inputs are prepared, results merged and findings made on this
 from __future__ import annotations
 
 import ipaddress
-import json
+import os
 import platform
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pff_stream.errors import RefusedError, UsageError
 from pff_stream.execute.versions import versions
+from pff_stream.files.durable import naming
 from pff_stream.observer import Observer
 from pff_stream.settings.commands import RunSettings
 from pff_stream.settings.models import ResourceOptions
-from planner.text import refusal, table
+from planner.sizes import format_size
+from planner.watch import TreeWatch
 
 if TYPE_CHECKING:
-    from pff_stream.execute.dask_crew import BatchSizes, DaskExecutor, HostShare
+    from pff_stream.execute.dask_crew import DaskExecutor
+    from pff_stream.execute.dask_join import BatchSizes, HostShare
     from pff_stream.execute.dask_link import Link, RemoteWorker
     from pff_stream.execute.files import InputFile
     from pff_stream.pipeline.cut import Work
     from pff_stream.plan.hosts import HostPlan
     from pff_stream.plan.workload import Workload
     from pff_stream.report.records import Json
-    from planner.plan import Plan
 
 TCP = "tcp://"
 NONE_FITS = "refused: too few workers of the cluster have a plan that fits"
-SCHEDULER_MIB, SCHEDULER_TASK_KIB = 57, 3
-"""What a scheduler holds, and for each call; measured. It is not held to anything here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,18 @@ class HostWork:
     """The work of a run as hosts plan it."""
 
     workload: Workload
-    graph: InputFile | None
-    """What all workers map; None: each task brings its own."""
+    files: tuple[InputFile, ...]
+    """What workers open; it is sent where a host does not see it."""
     answer_bytes: int
     """What the answer of one task comes to, at most."""
     batch: tuple[int, int]
     """Tasks of a call, at least and at most."""
+    has_spool: bool
+    """Whether results are left in one file, which is emptied when it has grown."""
+    reads: str | None = None
+    """A file that hosts open by its path alone, as each of its kind; None: there is none."""
+    writes_to: str | None = None
+    """A folder that hosts write results to; None: all results are sent."""
 
 
 @dataclass(slots=True)
@@ -66,6 +73,8 @@ class Cluster:
     """What is the same for workers of one host."""
     _taken: dict[str, int] = field(default_factory=dict)
     """What is planned on each host already."""
+    held: dict[str, int] = field(default_factory=dict)
+    """The most that a worker and the processes beside it were seen to hold, by its address."""
 
     @property
     def n_workers(self) -> int:
@@ -97,13 +106,32 @@ class Cluster:
         for line in lines:
             self.observer.note(f"takes no part: {line}")
 
+    def told(self) -> dict[str, Json]:
+        """What each host planned and was seen to hold, by its name."""
+        return {
+            self.names[address]: {
+                "planned_peak_bytes": plan.peak_bytes,
+                "measured_peak_bytes": self.held.get(address),
+            }
+            for address, plan in sorted(self.plans.items())
+        }
+
+    def memory_lines(self) -> list[str]:
+        """The same for people, of those that were measured."""
+        return [
+            f"  {self.names[address]}: planned {format_size(self.plans[address].peak_bytes)}, "
+            f"measured {format_size(held_bytes)}"
+            for address, held_bytes in sorted(self.held.items())
+        ]
+
     def leave(self) -> None:
         """Nothing more is asked of it."""
         self.link.close()
 
     def executor(self, work: Work) -> DaskExecutor:
         """Carries out the tasks of a work on all hosts that take part."""
-        from pff_stream.execute.dask_crew import DaskExecutor, Told
+        from pff_stream.execute.dask_crew import DaskExecutor
+        from pff_stream.execute.dask_join import Told
 
         def share(address: str) -> HostShare:
             return _share((self.names[address], self._hosts[address]), self.plans[address], work)
@@ -111,12 +139,15 @@ class Cluster:
         def admit(address: str) -> HostShare | None:
             return share(address) if self._admitted(address) else None
 
-        told = Told(self.batch_sizes(), admit)
+        def note_held(address: str, held_bytes: int) -> None:
+            self.held[address] = max(held_bytes, self.held.get(address, 0))
+
+        told = Told(self.batch_sizes(), admit, TreeWatch, note=self.observer.note, held=note_held)
         return DaskExecutor(self.link, {address: share(address) for address in self.plans}, told)
 
     def batch_sizes(self) -> BatchSizes:
         """How many tasks a call has, by the largest host."""
-        from pff_stream.execute.dask_crew import BatchSizes
+        from pff_stream.execute.dask_join import BatchSizes
 
         assert self._work is not None  # it is planned
         least, most = self._work.batch
@@ -136,14 +167,18 @@ class Cluster:
         work, resources = self._work, self.resources
         assert work is not None
         host = self._hosts[worker.address]
-        request = HostRequest(
-            workload=work.workload,
-            graph=None if work.graph is None else known_file(work.graph),
-            answer_bytes=work.answer_bytes,
-            resources=resources,
-            taken_bytes=self._taken.get(host, 0),
-        )
-        answers = self.link.look(plan_here, request, workers=[worker.address])
+        with marked(work.writes_to) as mark:
+            request = HostRequest(
+                workload=work.workload,
+                files=tuple(known_file(file.name) for file in work.files),
+                needed=tuple(known_file(path) for path in (work.reads, mark) if path),
+                answer_bytes=work.answer_bytes,
+                most_tasks=work.batch[1],
+                has_spool=work.has_spool,
+                resources=resources,
+                taken_bytes=self._taken.get(host, 0),
+            )
+            answers = self.link.look(plan_here, request, workers=[worker.address])
         plan = answers.get(worker.address)
         if not isinstance(plan, HostPlan):
             self.refused[worker.address] = f"made no plan: {plan or 'it is gone'}"
@@ -198,58 +233,21 @@ class Cluster:
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class ClusterPlan:
-    """The plan of a run over a cluster: of this host, and of each worker of the others."""
-
-    here: Plan
-    hosts: tuple[tuple[str, HostPlan], ...]
-    """Each with the name of its Dask worker."""
-    refused: tuple[tuple[str, str], ...]
-    """Workers that take no part, each with the reason."""
-    needs_all: bool
-    """Whether a worker that takes no part is one too few."""
-
-    @classmethod
-    def of(cls, here: Plan, cluster: Cluster) -> ClusterPlan:
-        """What was planned on the hosts."""
-        names = cluster.names
-        return cls(
-            here,
-            tuple((names[one], plan) for one, plan in sorted(cluster.plans.items())),
-            tuple((names[one], why) for one, why in sorted(cluster.refused.items())),
-            cluster.resources.workers is not None,
-        )
-
-    @property
-    def fits(self) -> bool:
-        """Whether a run would begin."""
-        return self.here.fits and bool(self.hosts) and not (self.refused and self.needs_all)
-
-    def table(self) -> str:
-        """For people, one host after the other."""
-        parts = ["On this host", table(self.here)]
-        for name, plan in self.hosts:
-            parts += [f"On {name}", plan.text]
-        parts += [f"Takes no part: {name}: {why}" for name, why in self.refused]
-        parts.append(f"The scheduler: {SCHEDULER_MIB} MiB, and {SCHEDULER_TASK_KIB} KiB a call")
-        return "\n\n".join(parts)
-
-    def to_json(self) -> dict[str, Json]:
-        """All plans, and why others take no part."""
-        return {
-            "here": self.here.to_json(),
-            "hosts": {name: json.loads(plan.plan) for name, plan in self.hosts},
-            "refused": dict(self.refused),
-        }
-
-    def refusal(self) -> str:
-        """Why it would not begin; empty where it would."""
-        if not self.here.fits:
-            return refusal(self.here)
-        if self.fits:
-            return ""
-        return "\n  ".join([NONE_FITS, *(f"{name}: {why}" for name, why in self.refused)])
+@contextmanager
+def marked(folder: str | None) -> Iterator[str | None]:
+    """A file for a moment by which other hosts know a folder, or where it will be made."""
+    if folder is None:
+        yield None
+        return
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(os.path.abspath(folder))
+    with ExitStack() as stack:
+        with naming(folder):
+            file = stack.enter_context(
+                tempfile.NamedTemporaryFile(prefix="pff-stream-", dir=folder, buffering=0)
+            )
+            file.write(os.urandom(16))
+        yield file.name
 
 
 @contextmanager
@@ -284,7 +282,7 @@ def is_open(where: str) -> bool:
 
 
 def _share(names: tuple[str, str], plan: HostPlan, work: Work) -> HostShare:
-    from pff_stream.execute.dask_crew import HostShare
+    from pff_stream.execute.dask_join import HostShare
     from pff_stream.execute.executors import executor_of
 
     workers = int(plan.settings["workers"] or 1)
@@ -294,4 +292,5 @@ def _share(names: tuple[str, str], plan: HostPlan, work: Work) -> HostShare:
         workers=workers,
         method=executor_of(plan.settings).name,
         arguments=work.arguments_on(plan.settings, plan.share_bytes),
+        spool_bytes=plan.spool_bytes,
     )

@@ -81,7 +81,7 @@ class Documents(ABC):
         """The work of an accepted plan; `stack` closes what it opens."""
 
     @abstractmethod
-    def host_work(self) -> HostWork:
+    def host_work(self, settings: RunSettings, rules: Rules) -> HostWork:
         """What a host of a cluster plans by, behind `plan`."""
 
     def check(self) -> None:  # noqa: B027  # not all documents stay open

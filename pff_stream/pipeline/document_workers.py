@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from pff_stream.checkpoint.documents import DocumentsDone
 from pff_stream.checkpoint.state import State, keep_rules, state_folder, write_settings
@@ -17,10 +18,18 @@ from pff_stream.files.temporary import temporary_file
 from pff_stream.findings.catalogue import write_catalogue
 from pff_stream.findings.of_document import WantedOfDocument
 from pff_stream.findings.terms import BATCH
+from pff_stream.inputs import Rules
 from pff_stream.limits.fence import share_bytes
 from pff_stream.notes import NoteKind
 from pff_stream.pipeline.cut import Ready
-from pff_stream.plan.by_document import MAX_TABLE_RULES, document_room
+from pff_stream.plan.by_document import (
+    MAX_TABLE_RULES,
+    DocumentsWorkload,
+    answer_at_most,
+    decoder_at_most,
+    document_room,
+    likely_bytes,
+)
 from pff_stream.report.folder import TASKS, clear_tasks
 from pff_stream.report.outputs import report_outputs, report_terms
 from pff_stream.report.spooled import merge_options
@@ -29,10 +38,16 @@ from pff_stream.rules._table import TableBuilder
 from pff_stream.rules.complete import Completeness
 from pff_stream.rules.sizes import RuleSizes
 from pff_stream.settings.commands import RunSettings
+from pff_stream.settings.manifest import Manifest
+from pff_stream.triples.inputs import held_at_most, text_at_most
 from pff_stream.triples.options import encode_options
+from pff_stream.triples.sizes import document_at_most
 from pff_stream.work.documents import DocumentArguments
 from pff_stream.work.task import RESULT_BYTES
 from planner.model import Term
+
+if TYPE_CHECKING:
+    from pff_stream.pipeline.cluster import HostWork
 
 DOCUMENTS_OF_A_CALL = (50, 100)
 """Documents that a host of a cluster is given at once, at least and at most."""
@@ -41,6 +56,20 @@ ABSENT_DOCUMENTS = NoteKind(
     "document of the baseline is not in the manifest: its findings are no longer predicted",
     "documents of the baseline are not in the manifest: their findings are no longer predicted",
 )
+
+
+def bytes_of_documents(manifest: Manifest, settings: RunSettings) -> tuple[int, int, int]:
+    """What a document takes at most, what the largest most likely does, and the bytes of all."""
+    options = encode_options(settings.reading)
+    most = likely = total = 0
+    for document in manifest.documents():
+        text_bytes = text_at_most(document.path, options)
+        held_bytes = held_at_most(document.path, options)
+        decoder = decoder_at_most(document.path, settings.resources.max_window_bytes)
+        most = max(most, document_at_most(text_bytes, held_bytes) + decoder)
+        likely = max(likely, likely_bytes(document.path) + decoder)
+        total += text_bytes
+    return most, likely, total
 
 
 def write_table(ready: Ready, stack: ExitStack, *, keeps_filtered: bool) -> InputFile | None:
@@ -143,6 +172,24 @@ def terms_of_reports(settings: RunSettings, rules: RuleSizes, n_documents: int) 
     """What making the reports of a manifest holds."""
     asked = report_outputs(settings.output.report)
     return report_terms(asked, OutputSizes(rules.n_rules, n_documents))
+
+
+def work_of_hosts(
+    rules: Rules, manifest: Manifest, workload: DocumentsWorkload, folders: str | None
+) -> HostWork:
+    """What hosts of a cluster plan by: they read documents, and write their folders, if any."""
+    from pff_stream.pipeline.cluster import HostWork
+
+    paths = (document.path for document in manifest.documents())
+    return HostWork(
+        workload,
+        files=(rules.shared,),
+        answer_bytes=answer_at_most(workload),
+        batch=DOCUMENTS_OF_A_CALL,
+        has_spool=False,
+        reads=next(filter(os.path.isfile, paths), None),
+        writes_to=folders,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pff_stream.checkpoint.spool import Spool, unfinished_run
 from pff_stream.execute.files import OutputFile
 from pff_stream.files import _pages
 from pff_stream.files.temporary import temporary_file
-from pff_stream.inputs import GraphInput, moved_out
+from pff_stream.inputs import GraphInput, Rules, moved_out
 from pff_stream.observer import Observer
 from pff_stream.pipeline.by_rules import RulesWork
 from pff_stream.pipeline.cut import Basis, Documents, Ready, timed
@@ -20,6 +20,7 @@ from pff_stream.plan.blocks import BlockSizes, exact, least_in_blocks
 from pff_stream.plan.budget import Make
 from pff_stream.plan.by_rules import RulesWorkload
 from pff_stream.plan.choose import plan_run
+from pff_stream.plan.client import as_client
 from pff_stream.plan.preparation import LEAST_RUN_BYTES, check
 from pff_stream.plan.sizes import (
     BLOCKS,
@@ -30,6 +31,7 @@ from pff_stream.plan.sizes import (
 )
 from pff_stream.plan.terms import look_phase
 from pff_stream.report.run_table import RunTable
+from pff_stream.settings.commands import RunSettings
 from pff_stream.settings.models import ResourceOptions
 from pff_stream.triples.graph import verify
 from pff_stream.work.tally import Evaluation
@@ -113,12 +115,13 @@ class OneGraph(Documents):
             return found
 
         def make(resources: ResourceOptions, machine: Machine, fixed: Settings | None) -> Plan:
-            workload = RulesWorkload(self.sizes, look_closer)
+            cluster = basis.settings.clustering.cluster
+            workload = as_client(RulesWorkload(self.sizes, look_closer), cluster)
             return plan_run(resources, machine, workload, costs, before, fixed)
 
         return make
 
-    def host_work(self) -> HostWork:
+    def host_work(self, settings: RunSettings, rules: Rules) -> HostWork:
         """The graph is a file there, all of which is mapped; nothing is merged."""
         from pff_stream.pipeline.cluster import HostWork
 
@@ -131,7 +134,8 @@ class OneGraph(Documents):
             findings=None,
             blocks=None,
         )
-        return HostWork(RulesWorkload(there), self.graph.shared, answer_bytes, RULES_OF_A_CALL)
+        files = self.graph.shared, rules.shared
+        return HostWork(RulesWorkload(there), files, answer_bytes, RULES_OF_A_CALL, has_spool=True)
 
     def begin(self, ready: Ready, observer: Observer, stack: ExitStack) -> RulesWork:
         """Checks the whole graph, and opens the spool."""

@@ -110,7 +110,7 @@ def prepared(
         plan = _planned(documents, basis, machine.budget_bytes)
         cluster = stack.enter_context(_joined(settings, observer))
         if cluster is not None and plan.fits:
-            cluster.plan(documents.host_work())
+            cluster.plan(documents.host_work(settings, opened))
         yield Ready(
             settings, budget, folder, opened, documents, plan, meter, baseline, seconds, relations,
             cluster, _began(settings, parts),

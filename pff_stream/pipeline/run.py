@@ -39,7 +39,7 @@ from planner.plan import Plan
 
 if TYPE_CHECKING:
     from pff_stream.inputs import TriplesGiven
-    from pff_stream.pipeline.cluster import ClusterPlan
+    from pff_stream.pipeline.cluster_plan import ClusterPlan
     from pff_stream.rules.given import RulesGiven
 
 Given: TypeAlias = "tuple[RulesGiven | None, TriplesGiven | None]"
@@ -56,7 +56,7 @@ def make_plan(settings: RunSettings, observer: Observer) -> Plan:
 
 def make_cluster_plan(settings: RunSettings, observer: Observer) -> ClusterPlan:
     """The plan of a run over a cluster, with that of each of its hosts. Nothing is evaluated."""
-    from pff_stream.pipeline.cluster import ClusterPlan
+    from pff_stream.pipeline.cluster_plan import ClusterPlan
 
     _check_reports(settings)
     with with_results(settings) as kept, prepared(kept, observer) as ready:
@@ -149,6 +149,8 @@ def ended(running: Running, settings: RunSettings, observer: Observer) -> Result
         say(noticed)
         facts = _facts(running, settings, notes, totals)
         result = conclude(totals, facts)
+        if ready.cluster is not None:
+            result.memory_lines.extend(ready.cluster.memory_lines())
         summary = summary_of(result, facts)
         work.end(summary)
     if out is not None:
@@ -172,6 +174,7 @@ def _facts(running: Running, settings: RunSettings, notes: Notes, totals: RunTot
     found = totals.findings
 
     ready, work = running.ready, running.work
+    hosts = {} if ready.cluster is None else {"hosts": ready.cluster.told()}
     return Facts(
         settings=settings,
         plan=ready.plan,
@@ -183,5 +186,5 @@ def _facts(running: Running, settings: RunSettings, notes: Notes, totals: RunTot
         notes=notes,
         findings=NOTHING_FOUND if found is None else Judged(found.new, found.best_score),
         labels=ready.documents.labels,
-        work={**work.facts(), "retried": running.retried},
+        work={**work.facts(), "retried": running.retried, **hosts},
     )

@@ -54,6 +54,8 @@ ROW_BYTES, FOUND_BYTES = 32, 1024
 """Of a rule and of a finding of a document, in the files that a worker leaves of it."""
 TASKS_IN_FLIGHT = 4
 """Documents and answers under way for each worker."""
+OUT_OF_TURN = 1024
+"""Answers that wait for their turn behind a document that takes long, beside those under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class DocumentsWorkload(Workload):
     """Documents, each with all rules."""
 
     unit = "documents"
+    has_later_workers = False
 
     sizes: DocumentSizes
     rules: RuleSizes
@@ -94,6 +97,20 @@ class DocumentsWorkload(Workload):
         workers, room_bytes = int(settings["workers"] or 1), document_room(settings)
         evaluate = _phase(self.sizes, self.rules, costs, (workers, room_bytes))
         return [evaluate, *report_phase(costs, self.reports)]
+
+    def client_terms(self, costs: ProcessCosts) -> list[Term]:
+        """The table of rules while it is made, sums over documents, what waits for its turn."""
+        sizes, rules = self.sizes, self.rules
+        n_table_rules = rules.n_rules if rules.n_rules <= MAX_TABLE_RULES else 0
+        table = TABLE_RULE_BYTES * given("rules", n_table_rules)
+        return [
+            processes.parent(costs),
+            Term.of("rule table", table, "index of the rule file"),
+            _chunks(rules),
+            *([sums_term(rules, 1)] if sizes.sums else []),
+            *_findings(sizes, n_table_rules, rules.body_atoms, 1),
+            _out_of_turn(sizes.n_documents),
+        ]
 
     def candidates(self, counts: Sequence[int], methods: Sequence[str]) -> list[Settings]:
         """As many workers as can be; threads only where so many processes do not fit.
@@ -205,6 +222,7 @@ def _phase(
             _chunks(rules).for_each(workers),
             counts.for_each(workers, once=TABLE_RULE_BYTES * table_rules),
             _results().for_each(workers),
+            *([_out_of_turn(sizes.n_documents)] if workers > 1 else []),
             *([sums_term(rules, workers)] if sizes.sums else []),
             *_findings(sizes, n_table_rules, rules.body_atoms, workers),
         ],
@@ -247,6 +265,13 @@ def _findings(
         return [found]
     known = KNOWN_BYTES * given("findings", sizes.known)
     return [found, Term.of("findings before", known, "the earlier run").for_each(workers)]
+
+
+def _out_of_turn(n_documents: int) -> Term:
+    """Answers that wait for their turn."""
+    answers = given("answers", min(OUT_OF_TURN, n_documents))
+    formula = given("answer", processes.TASK_BYTES) * answers
+    return Term.of("out of turn", formula, "constants of the code")
 
 
 def _results() -> Term:

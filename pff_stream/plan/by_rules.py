@@ -22,11 +22,11 @@ from pff_stream.plan.sizes import (
     busy_workers,
     resident_bytes,
 )
-from pff_stream.plan.terms import run_phases, worker_terms
+from pff_stream.plan.terms import client_terms, run_phases, worker_terms
 from pff_stream.plan.workload import Build, Workload
 from pff_stream.triples.terms import GraphSizes
 from pff_stream.work.task import TASKS_TOGETHER
-from planner.model import Phase, Setting, Settings
+from planner.model import Phase, Setting, Settings, Term
 from planner.plan import Plan
 from planner.search import Candidate
 
@@ -75,6 +75,10 @@ class RulesWorkload(Workload):
     def phases(self, costs: ProcessCosts, settings: Settings) -> list[Phase]:
         """Evaluating, then merging."""
         return run_phases(self.sizes, costs, settings)
+
+    def client_terms(self, costs: ProcessCosts) -> list[Term]:
+        """What is handed out and taken in, and where results lie."""
+        return client_terms(self.sizes, costs)
 
     def candidates(self, counts: Sequence[int], methods: Sequence[str]) -> list[Settings]:
         """Wide or not, the graph in memory or read in blocks, by their speed."""

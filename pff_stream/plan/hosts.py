@@ -1,8 +1,9 @@
 """The plan of a host of a cluster, made on it: its Dask worker, and the pool beside that.
 
-Two checks. What cannot be reclaimed is held against what the host has, as everywhere. And Dask
-compares its own measure with the limit of a worker: RSS, which counts the pages of mapped files. So
-the graph is taken off that limit, and the code that is mapped already.
+Two checks. What cannot be reclaimed is held against what the host has, as everywhere, and against
+the memory limit of the Dask worker. And Dask compares its own measure with a part of that limit:
+the RSS of its process alone, which counts the code that is mapped. The graph is mapped by the
+processes beside it, so Dask does not see it. A folder that is memory takes what is put there.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 
 from pff_stream.execute.call import Ask, call
 from pff_stream.execute.dask_crew import AHEAD
-from pff_stream.execute.dask_files import Known
+from pff_stream.execute.dask_files import Known, find_file
 from pff_stream.execute.dask_host import REPLY_BYTES
 from pff_stream.execute.dask_tasks import WorkerFacts, facts_of
 from pff_stream.execute.executors import executor_named
@@ -32,6 +33,7 @@ from pff_stream.words import counted
 from planner.formula import given
 from planner.machine import Machine
 from planner.model import Limit, Phase, Setting, Settings, Term
+from planner.mounts import is_memory
 from planner.plan import Plan
 from planner.probe import WorkerMemory, measure_self
 from planner.search import Candidate
@@ -43,6 +45,9 @@ GROWTH_BYTES = 8 << 20
 sent; measured as 4 to 7 MiB."""
 REPLIES = 2 * AHEAD
 """Replies at a host: of each call one that is put together or sent, and one that waits."""
+SPOOL_BYTES, SPOOL_IN_MEMORY_BYTES = 64 << 20, 16 << 20
+"""What a host has found and not sent may come to so much before a new batch is begun, on a disk and
+where the folder of the Dask worker is memory."""
 DASK = "dask"
 """Kind of the limit that Dask holds a worker to."""
 MIB = 1 << 20
@@ -53,10 +58,16 @@ class HostRequest(NamedTuple):
 
     workload: Workload
     """The work as this host would do it alone."""
-    graph: Known | None
-    """The graph that all workers map; None: each task brings its own."""
+    files: tuple[Known, ...]
+    """What workers open: sent to the folder of the Dask worker where this host does not see it."""
+    needed: tuple[Known, ...]
+    """What this host has to see, or takes no part."""
     answer_bytes: int
     """What the answer of one task comes to, at most."""
+    most_tasks: int
+    """Tasks of a call, at most."""
+    has_spool: bool
+    """Whether results are left in a file that is emptied when it has grown."""
     resources: ResourceOptions
     """As they were said to the client."""
     taken_bytes: int = 0
@@ -77,6 +88,9 @@ class HostPlan(NamedTuple):
     """The same as JSON."""
     refusal: str
     """Why it does not fit, and what would; empty where it does."""
+    peak_bytes: int
+    spool_bytes: int
+    """What is found and not sent may come to so much before it is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +98,9 @@ class _OnHost(Workload):
     """Work of which this host evaluates a part, and sends the answers to where they are merged."""
 
     inner: Workload
-    answer_bytes: int
     unit: str
+    besides: tuple[Term, ...]
+    """What is held beside the worker processes."""
 
     @property
     def n_tasks(self) -> int:
@@ -95,12 +110,9 @@ class _OnHost(Workload):
     def phases(self, costs: ProcessCosts, settings: Settings) -> list[Phase]:
         """Evaluating alone."""
         evaluate = next(p for p in self.inner.phases(costs, settings) if p.name == "evaluate")
-        worker = given("now", costs.parent_bytes) + given("growth", GROWTH_BYTES)
-        each = given("reply", REPLY_BYTES) + given("answer", self.answer_bytes)
-        answers = Term.of("answers", REPLIES * each, "constants, sizes of the rules", at_most=True)
-        own = Term.of("Dask worker", worker, "measured on it")
         others = [term for term in evaluate.terms if term.name != PARENT]
-        return [Phase("evaluate", [own, *others, answers])]
+        own, *more = self.besides
+        return [Phase("evaluate", [own, *others, *more])]
 
     def candidates(self, counts: Sequence[int], methods: Sequence[str]) -> list[Settings]:
         """As on one host."""
@@ -139,29 +151,63 @@ def plan_here(request: HostRequest, dask_worker: Any) -> HostPlan:
     facts = facts_of(dask_worker)
     gc.collect()
     own_bytes = measure_self().bytes
-    machine = _machine(request, facts, own_bytes)
+    in_memory = is_memory(facts.folder)
+    spool_bytes = (SPOOL_IN_MEMORY_BYTES if in_memory else SPOOL_BYTES) * request.has_spool
+    besides = [_own(own_bytes), _answers(request)]
+    if in_memory:
+        besides += _in_memory(request, spool_bytes, facts.folder)
+    machine = _machine(request, facts)
     resources = request.resources.of_host(facts.threads)
-    workload = _OnHost(request.workload, request.answer_bytes, request.workload.unit)
-    meter = MemoryMeter(Silent())
-    costs = _HostCosts(own_bytes, machine.budget_bytes, facts.folder, meter)
+    workload = _OnHost(request.workload, request.workload.unit, tuple(besides))
+    costs = _HostCosts(own_bytes, machine.budget_bytes, facts.folder, MemoryMeter(Silent()))
     plan = plan_run(resources, machine, workload, costs, ())
-    refusal = ""
-    if not plan.fits:
-        if resources.workers is None:
-            plan = plan_run(resources.replace(workers=1), machine, workload, costs, ())
-        refusal = _refusal(plan, request, facts, own_bytes)
+    if not plan.fits and resources.workers is None:
+        plan = plan_run(resources.replace(workers=1), machine, workload, costs, ())
     return HostPlan(
         settings=dict(plan.settings),
         share_bytes=share_bytes(plan, resources),
         more_bytes=plan.peak_bytes - own_bytes,
         text=table(plan),
         plan=json.dumps(plan.to_json()),
-        refusal=refusal,
+        refusal=_unseen(request) or _refusal(plan, request, facts),
+        peak_bytes=plan.peak_bytes,
+        spool_bytes=spool_bytes,
     )
 
 
-def _machine(request: HostRequest, facts: WorkerFacts, own_bytes: int) -> Machine:
-    """What this host has for the run, by both checks."""
+def _own(own_bytes: int) -> Term:
+    """The Dask worker itself."""
+    worker = given("now", own_bytes) + given("growth", GROWTH_BYTES)
+    return Term.of("Dask worker", worker, "measured on it")
+
+
+def _answers(request: HostRequest) -> Term:
+    """Answers on their way."""
+    each = given("reply", REPLY_BYTES) + given("answer", request.answer_bytes)
+    return Term.of("answers", REPLIES * each, "constants, sizes of the rules", at_most=True)
+
+
+def _in_memory(request: HostRequest, spool_bytes: int, folder: str) -> list[Term]:
+    """What lies in the folder of the Dask worker, which is memory."""
+    source = f"{folder} is memory"
+    tasks = AHEAD * request.most_tasks * given("answer", request.answer_bytes)
+    found = Term.of("results in memory", given("spool", spool_bytes) + tasks, source, at_most=True)
+    unseen = sum(known.size_bytes for known in request.files if not find_file(known))
+    if not unseen:
+        return [found]
+    return [found, Term.of("files in memory", given("sent", unseen), source)]
+
+
+def _unseen(request: HostRequest) -> str:
+    """That a file is not seen here that has to be; empty where all are."""
+    for known in request.needed:
+        if not find_file(known):
+            return f"does not see {known.paths[0]} as it is elsewhere: all hosts need to"
+    return ""
+
+
+def _machine(request: HostRequest, facts: WorkerFacts) -> Machine:
+    """What this host has for the run, and what the Dask worker is allowed."""
     machine = read_limits(request.resources.of_host(facts.threads))
     if request.taken_bytes:
         taken = f" - {format_size(request.taken_bytes)} of other workers of this run"
@@ -173,36 +219,32 @@ def _machine(request: HostRequest, facts: WorkerFacts, own_bytes: int) -> Machin
         )
     if not facts.limit_bytes:
         return machine
-    told = f"--memory-limit {format_size(facts.limit_bytes)} x {facts.fraction:g}"
-    besides = _besides(request, facts, own_bytes)
-    told += f" - {format_size(besides)} of files in its RSS, the graph included"
-    left = max(0, int(facts.limit_bytes * facts.fraction) - besides)
-    return machine.with_limits([*machine.limits, Limit(DASK, left, told)])
+    told = f"--memory-limit {format_size(facts.limit_bytes)} of the Dask worker"
+    return machine.with_limits([*machine.limits, Limit(DASK, facts.limit_bytes, told)])
 
 
-def _besides(request: HostRequest, facts: WorkerFacts, own_bytes: int) -> int:
-    """What Dask counts beside memory that cannot be reclaimed."""
-    graph = 0 if request.graph is None else request.graph.size_bytes
-    return max(0, facts.rss_bytes - own_bytes) + graph
-
-
-def _refusal(plan: Plan, request: HostRequest, facts: WorkerFacts, own_bytes: int) -> str:
-    """What it needs, what it has, and what would do."""
+def _refusal(plan: Plan, request: HostRequest, facts: WorkerFacts) -> str:
+    """What it needs, what it has, and what would do; empty where it fits."""
     need, workers = plan.peak_bytes, counted(int(plan.settings["workers"] or 1), "worker process")
+    grown = GROWTH_BYTES + _answers(request).bytes
+    as_counted = facts.rss_bytes + grown
+    left = int(facts.limit_bytes * facts.fraction)
+    enough = -(-max(need, int(as_counted / facts.fraction)) // MIB) + 1
+    advice = (
+        f"start it with --memory-limit {enough}MiB or more, or 0 where a control group holds it"
+    )
+    if facts.limit_bytes and as_counted > left:
+        return (
+            f"needs {format_size(as_counted)} as Dask counts it (Dask worker "
+            f"{format_size(facts.rss_bytes)} + growth and answers {format_size(grown)}), its "
+            f"memory limit {format_size(facts.limit_bytes)} x {facts.fraction:.2f} leaves "
+            f"{format_size(left)}; {advice}"
+        )
+    if plan.fits:
+        return ""
     deciding = next((limit for limit in plan.limits if limit.deciding), None)
     largest = sorted(plan.peak_phase.terms, key=lambda term: -term.bytes)
     terms = " + ".join(f"{term.name} {format_size(term.bytes)}" for term in largest[:5])
-    if deciding is None or deciding.kind != DASK:
-        text = f"needs {format_size(need)} with {workers} ({terms} ...), found "
-        return f"{text}{format_size(plan.budget_bytes)} ({plan.budget_source})"
-    besides = _besides(request, facts, own_bytes)
-    graph = 0 if request.graph is None else request.graph.size_bytes
-    counts = need + besides
-    enough = -(-int(counts / facts.fraction) // MIB) + 1
-    return (
-        f"needs {format_size(counts)} as Dask counts it, with {workers} ({terms} ... + graph "
-        f"mapped {format_size(graph)} + code and files {format_size(besides - graph)}), its memory "
-        f"limit {format_size(facts.limit_bytes)} x {facts.fraction:.2f} leaves "
-        f"{format_size(int(facts.limit_bytes * facts.fraction))}; start it with --memory-limit "
-        f"{enough}MiB or more, or 0 where a control group holds it"
-    )
+    text = f"needs {format_size(need)} with {workers} ({terms} ...), found "
+    text += f"{format_size(plan.budget_bytes)} ({plan.budget_source})"
+    return f"{text}; {advice}" if deciding is not None and deciding.kind == DASK else text

@@ -173,6 +173,17 @@ def _evaluate_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) ->
     ]
 
 
+def client_terms(sizes: RunSizes, costs: ProcessCosts) -> list[Term]:
+    """What this process holds while workers of other hosts evaluate."""
+    return [
+        processes.parent(costs),
+        *_held_behind(sizes),
+        relation_tables(sizes.graph),
+        processes.window(0, run_table(sizes.results)),
+        processes.kernel_memory(1, 1),
+    ]
+
+
 def _merge_terms(sizes: RunSizes, costs: ProcessCosts, settings: Settings) -> list[Term]:
     workers = merge_workers(settings)
     if workers > 1:

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 from pff_stream.plan.sizes import ProcessCosts
-from planner.model import Phase, Setting, Settings
+from planner.model import Phase, Setting, Settings, Term
 from planner.plan import Plan
 from planner.search import Candidate
 
@@ -24,6 +24,8 @@ class Workload(ABC):
 
     unit: str
     """What there is to share out, in the plural."""
+    has_later_workers = True
+    """Whether workers are at work in phases behind the evaluation, too."""
 
     @property
     @abstractmethod
@@ -33,6 +35,10 @@ class Workload(ABC):
     @abstractmethod
     def phases(self, costs: ProcessCosts, settings: Settings) -> list[Phase]:
         """The phases of a run from the moment that its inputs are ready."""
+
+    def client_terms(self, costs: ProcessCosts) -> list[Term]:
+        """What this process holds while workers of other hosts evaluate."""
+        raise NotImplementedError
 
     @abstractmethod
     def candidates(self, counts: Sequence[int], methods: Sequence[str]) -> list[Settings]:

@@ -17,8 +17,6 @@ from pff_stream.work.task import Answer, Part, Task, WorkerArguments, append_run
 if TYPE_CHECKING:
     from pff_stream.work.documents import DocumentAnswer, DocumentArguments, DocumentTask
 
-TIDY_BYTES = 64 << 20
-"""A host's spool of results that were sent is emptied when it has grown to so much."""
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -70,10 +68,13 @@ class RulesCarrier:
             os.close(spool)
         return answer._replace(runs=runs)
 
+    def kept_bytes(self, arguments: WorkerArguments) -> int:
+        """The spool."""
+        return os.stat(arguments.spool.name).st_size
+
     def tidy(self, arguments: WorkerArguments) -> None:
-        """Empties a spool that has grown; workers append to what is its end then."""
-        if os.stat(arguments.spool.name).st_size > TIDY_BYTES:
-            os.truncate(arguments.spool.name, 0)
+        """Empties the spool; workers append to what is its end then."""
+        os.truncate(arguments.spool.name, 0)
 
 
 class DocumentsCarrier:
@@ -124,8 +125,12 @@ class DocumentsCarrier:
                     os.close(descriptor)
         return answer
 
-    def tidy(self, arguments: DocumentArguments) -> None:
+    def kept_bytes(self, arguments: DocumentArguments) -> int:
         """Nothing: files are removed one by one."""
+        return 0
+
+    def tidy(self, arguments: DocumentArguments) -> None:
+        """There is nothing."""
 
 
 def _files(arguments: DocumentArguments, answer: DocumentAnswer) -> list[tuple[str, int]]:

@@ -39,19 +39,61 @@ def set_up_elsewhere(progress: Any, arguments: Any) -> Callable[[Any], Any]:
 
 
 def unseeing(link: Any) -> Any:
-    """What places inputs on hosts that see none of them; tells of the bytes that it sends."""
+    """What places inputs on hosts that see none of them; tells of the bytes that it sends.
+
+    With `damage` a byte of the first block is another when it comes.
+    """
     from pff_stream.execute.dask_files import FileSender
+
+    faults = json.loads(os.environ[FAULTS])
 
     class Unseeing(FileSender):
         def paths(self, known: Any) -> tuple[str, ...]:
             return ()
 
-        def _send(self, file: Any, worker: str) -> str:
-            path = super()._send(file, worker)
-            Path(json.loads(os.environ[FAULTS])["unseen"]).write_text(str(self.sent_bytes))
-            return path
+        def put(self, data: bytes, place: tuple[str, int, int], worker: str) -> None:
+            if "damage" in faults and not self.sent_bytes:
+                data = damaged(data)
+            super().put(data, place, worker)
+            Path(faults["unseen"]).write_text(str(self.sent_bytes + len(data)))
 
     return Unseeing(link)
+
+
+def damaged(data: bytes) -> bytes:
+    """The same with another byte in the middle."""
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+
+
+class Damaging:
+    """A link on which replies of tasks come altered, then cut, then as they are."""
+
+    def __init__(self, inner: Any, told: str) -> None:
+        """`told`: a file that has a letter more for each reply that came so."""
+        self._inner, self._told = inner, told
+        self._meets: list[Callable[[bytes, bytes, int], tuple[bytes, bytes, int]]] = [
+            lambda body, content, crc32: (body, damaged(content), crc32),
+            lambda body, content, crc32: (body, content[:-1], crc32),
+            lambda body, content, crc32: (damaged(body), content, crc32),
+        ]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def call(self, function: Any, *arguments: Any, worker: str) -> Any:
+        """What is asked for tasks may have another answer."""
+        made = self._inner.call(function, *arguments, worker=worker)
+        if function.__name__ == "answer_batch" and self._meets:
+            meets, result = self._meets.pop(), made.result
+
+            def met() -> tuple[bytes, bytes, int]:
+                with open(self._told, "a", encoding="ascii") as file:
+                    file.write("x")
+                return meets(*result())
+
+            made.result = met
+        return made
 
 
 class FaultyElsewhere:
@@ -67,5 +109,8 @@ class FaultyElsewhere:
         """The other's, with a set-up that meddles, and perhaps hosts that see no file of here."""
         if "unseen" in json.loads(os.environ[FAULTS]):
             self._inner.told = replace(self._inner.told, sender=unseeing)
+        damage = json.loads(os.environ[FAULTS]).get("damage")
+        if damage is not None:
+            self._inner.link = Damaging(self._inner.link, damage)
         crew: Crew[Any, Any] = self._inner.crew(replace(job, set_up=set_up_elsewhere))
         return crew

@@ -8,10 +8,11 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.dask_processes import ROOT, DaskProcesses, DaskWorker
+from tests.dask_processes import ROOT, DaskProcesses, DaskWorker, Elsewhere, can_be_elsewhere
 from tests.execute.pool_processes import within
 from tests.pipeline.faults import Running, digest, is_finished, starts
 
@@ -28,6 +29,7 @@ class Given:
     """Inputs that are many tasks, and what a run on this host makes of them."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.rules, self.graph = folder / "rules.pffr", folder / "graph.pffg"
         run = Running(
             folder, "compile", EXAMPLE / "umls_rules.tsv", "-o", self.rules, "--chunk-rules", "40"
@@ -63,10 +65,12 @@ def slow(tmp_path: Path, trace: Path) -> Iterator[DaskProcesses]:
         yield cluster
 
 
-def begin(tmp_path: Path, given: Given, cluster: DaskProcesses, *more: object) -> Running:
+def begin(
+    tmp_path: Path, given: Given, cluster: DaskProcesses, *more: object, **faults: Any
+) -> Running:
     """A run over the cluster, whose worker processes meet the cluster's faults."""
     words = given.words(tmp_path / "out", "--cluster", cluster.address, *more)
-    return Running(tmp_path, *words, elsewhere=1, calls=str(tmp_path / "calls"))
+    return Running(tmp_path, *words, elsewhere=1, calls=str(tmp_path / "calls"), **faults)
 
 
 def until_begun(trace: Path, tasks: int) -> None:
@@ -74,14 +78,15 @@ def until_begun(trace: Path, tasks: int) -> None:
     assert within(SECONDS, lambda: len(starts(trace)) >= tasks)
 
 
-def check_same(run: Running, tmp_path: Path, given: Given) -> None:
-    """The run has ended as one on this host does."""
+def check_same(run: Running, tmp_path: Path, given: Given) -> str:
+    """The run has ended as one on this host does; what it said."""
     code, said = run.end()
     assert code == 1, said
     assert digest(tmp_path / "out") == given.digest
     assert is_finished(tmp_path / "out")
     calls = json.loads((tmp_path / "calls").read_text())
     assert 1 < calls["most"] <= calls["window"]
+    return said
 
 
 def test_same_bytes(tmp_path: Path, given: Given, slow: DaskProcesses) -> None:
@@ -89,6 +94,78 @@ def test_same_bytes(tmp_path: Path, given: Given, slow: DaskProcesses) -> None:
     workers = [slow.add(threads=2), slow.add()]
     check_same(begin(tmp_path, given, slow), tmp_path, given)
     for worker in workers:
+        check_clean(worker)
+
+
+def test_damaged_on_the_way(tmp_path: Path, given: Given, slow: DaskProcesses) -> None:
+    """Replies and files that come altered or cut are known by their checksums, and sent again."""
+    worker = slow.add(threads=2)
+    sent, damaged = tmp_path / "sent", tmp_path / "damaged"
+    run = begin(tmp_path, given, slow, damage=str(damaged), unseen=str(sent))
+    check_same(run, tmp_path, given)
+    assert len(damaged.read_text()) == 3
+    files = sum(path.stat().st_size for path in (given.rules, given.graph))
+    assert files < int(sent.read_text()) <= 2 * files
+    check_clean(worker)
+
+
+def test_interrupted(tmp_path: Path, given: Given, slow: DaskProcesses, trace: Path) -> None:
+    """Ctrl-C ends with 130, and nothing of the run is left; others of the cluster notice nothing.
+
+    It is resumed while they are at work.
+    """
+    from distributed import Client
+
+    worker = slow.add(threads=2)
+    end = tmp_path / "end"
+    with Client(slow.address, set_as_default=False) as other:
+        theirs = {"long": other.submit(until_there, str(end), key="long")}
+        theirs["done"] = other.submit(pow, 2, 10, key="done")
+        run = begin(tmp_path, given, slow)
+        until_begun(trace, 20)
+        os.kill(run.pid, signal.SIGINT)
+        code, said = run.end()
+        assert (code, "--resume" in said) == (130, True), said
+        check_clean(worker)
+        assert within(SECONDS, lambda: other.run_on_scheduler(keys_known) == sorted(theirs))
+        words = ("run", "--resume", tmp_path / "out", "--cluster", slow.address)
+        again = Running(tmp_path, *words, elsewhere=1, calls=str(tmp_path / "calls"))
+        check_same(again, tmp_path, given)
+        assert (theirs["long"].status, theirs["done"].result(30)) == ("pending", 1024)
+        end.touch()
+        assert theirs["long"].result(30) == str(end)
+    check_clean(worker)
+
+
+def until_there(path: str) -> str:
+    """On a worker: what another client has it do."""
+    while not os.path.exists(path):
+        time.sleep(0.05)
+    return path
+
+
+def keys_known(dask_scheduler: Any) -> list[str]:
+    """On the scheduler: all that it was asked for and keeps."""
+    return sorted(map(str, dask_scheduler.tasks))
+
+
+def test_hosts_apart(tmp_path: Path, given: Given, slow: DaskProcesses, trace: Path) -> None:
+    """Hosts that see nothing of each other get the files; one is killed, one has a full disk.
+
+    What was sent is gone at the end.
+    """
+    if not can_be_elsewhere():
+        pytest.skip("no namespaces may be made here, as which another host is seen")
+    dies = slow.add(nanny=True, elsewhere=Elsewhere(given.folder))
+    stays = slow.add(elsewhere=Elsewhere(given.folder, disk="200m"))
+    full = slow.add(elsewhere=Elsewhere(given.folder, disk="64k"))
+    run = begin(tmp_path, given, slow)
+    until_begun(trace, 20)
+    os.kill(dies.dask_worker(), signal.SIGKILL)
+    said = check_same(run, tmp_path, given)
+    assert "takes no part: w2 (tcp://" in said
+    assert "No space left on device" in said
+    for worker in (dies, stays, full):
         check_clean(worker)
 
 
@@ -112,7 +189,7 @@ def test_restarted_worker(tmp_path: Path, given: Given, slow: DaskProcesses, tra
     worker = slow.add(nanny=True)
     run = begin(tmp_path, given, slow)
     until_begun(trace, 20)
-    os.kill(_dask_worker(worker), signal.SIGKILL)
+    os.kill(worker.dask_worker(), signal.SIGKILL)
     check_same(run, tmp_path, given)
 
 
@@ -190,14 +267,6 @@ def test_killer_of_hosts(tmp_path: Path, given: Given) -> None:
     assert code == 4, said
     rows = (tmp_path / "out" / "outcomes.tsv").read_text().splitlines()
     assert sum("its host was lost" in row for row in rows) == 1
-
-
-def _dask_worker(worker: DaskWorker) -> int:
-    """The process that a nanny looks after."""
-    for pid in worker.pids()[1:]:
-        if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
-            return pid
-    raise AssertionError("a nanny without a worker")
 
 
 def _is_idle(trace: Path) -> bool:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.dask_processes import ROOT, DaskProcesses
+from tests.dask_processes import ROOT, DaskProcesses, Elsewhere, can_be_elsewhere
 from tests.execute.pool_processes import within
 from tests.pipeline.faults import Running
 
@@ -20,22 +22,47 @@ N_DOCUMENTS = 300
 
 
 def test_same_bytes(tmp_path: Path) -> None:
-    """Documents, findings and counts by rule are those of a run on this host; nothing is left."""
+    """Documents, findings and counts by rule are those of a run on this host; nothing is left.
+
+    So are the folders of documents. A host that does not see them takes no part.
+    """
     lines = (EXAMPLE / "train.tsv").read_text().splitlines(keepends=True)
-    tasks = ["tasks:"]
+    tasks, documents = ["tasks:"], tmp_path / "documents"
+    documents.mkdir()
     for number in range(N_DOCUMENTS):
-        (tmp_path / f"d{number}.tsv").write_text("".join(lines[number::N_DOCUMENTS]))
-        tasks.append(f"  - d{number}: d{number}.tsv")
+        (documents / f"d{number}.tsv").write_text("".join(lines[number::N_DOCUMENTS]))
+        tasks.append(f"  - d{number}: documents/d{number}.tsv")
     (tmp_path / "m.yaml").write_text("\n".join(tasks) + "\n")
     # By a name that only the client's folder makes a path of.
     words = ("run", "--rules", EXAMPLE / "umls_rules.tsv", "--manifest", "m.yaml")
     there = partial(os.chdir, tmp_path)
     assert Running(tmp_path, *words, "--out", "here", before=there).end()[0] == 1
+    each = (*words, "--per-document")
+    assert Running(tmp_path, *each, "--out", "each-here", before=there).end()[0] == 1
     with DaskProcesses(tmp_path / "dask") as cluster:
-        worker = cluster.add(threads=2)
-        more = ("--out", "there", "--cluster", cluster.address)
-        code, said = Running(tmp_path, *words, *more, before=there).end()
+        workers = [cluster.add(threads=2)]
+        if can_be_elsewhere():
+            workers.append(cluster.add(elsewhere=Elsewhere(tmp_path / "documents")))
+        where = ("--cluster", cluster.address)
+        code, said = Running(tmp_path, *words, "--out", "there", *where, before=there).end()
         assert code == 1, said
-        assert within(60.0, lambda: not worker.kept())
+        assert said.count("does not see") == len(workers) - 1, said
+        code, said = Running(tmp_path, *each, "--out", "each-there", *where, before=there).end()
+        assert code == 1, said
+        for worker in workers:
+            assert within(60.0, lambda worker=worker: not worker.kept())  # type: ignore[misc]
     for name in ("documents.jsonl", "findings.jsonl", "metrics.tsv"):
         assert (tmp_path / "there" / name).read_bytes() == (tmp_path / "here" / name).read_bytes()
+    assert written(tmp_path / "each-there") == written(tmp_path / "each-here")
+
+
+def written(out: Path) -> dict[str, bytes | dict[str, Any]]:
+    """All files of results by name; of summaries what does not differ from run to run."""
+    found: dict[str, bytes | dict[str, Any]] = {}
+    for path in out.rglob("*.*"):
+        content: bytes | dict[str, Any] = path.read_bytes()
+        if path.name == "summary.json":
+            content = {k: v for k, v in json.loads(path.read_bytes()).items() if k != "run"}
+        found[str(path.relative_to(out))] = content
+    assert len(found) > N_DOCUMENTS
+    return found

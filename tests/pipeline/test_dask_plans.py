@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from pff_stream.pipeline.cluster import is_open
-from planner.probe import measure_process
 from tests.dask_processes import ROOT, DaskProcesses
 from tests.execute.pool_processes import within
 from tests.pipeline.faults import Running
@@ -132,29 +131,6 @@ def test_one_too_few(tmp_path: Path, cluster: DaskProcesses) -> None:
 
 
 @pytest.mark.cluster
-def test_memory_of_all(tmp_path: Path, cluster: DaskProcesses) -> None:
-    """No process of a run holds more than its plan says: hosts, this one, the scheduler."""
-    words = ("plan", RULES, TRIPLES, "--cluster", cluster.file, "-o", tmp_path / "plan.json")
-    assert Running(tmp_path, *words).end()[0] == 0
-    made = json.loads((tmp_path / "plan.json").read_text())
-    planned = {name.split()[0]: plan["peak_bytes"] for name, plan in made["hosts"].items()}
-    most = {"w1": 0, "w2": 0, "scheduler": 0}
-    out = tmp_path / "out"
-    run = Running(tmp_path, "run", RULES, TRIPLES, "--cluster", cluster.address, "--out", out)
-    while run.process.poll() is None:
-        most["scheduler"] = max(most["scheduler"], _held(cluster.scheduler.pid))
-        for number in (1, 2):
-            pids = cluster.workers[number].pids()
-            most[f"w{number}"] = max(most[f"w{number}"], sum(map(_held, pids)))
-    assert run.end()[0] == 1
-    for name, bytes_planned in planned.items():
-        assert 0 < most[name] <= bytes_planned
-    assert most["scheduler"] <= 64 * MIB
-    memory = json.loads((out / "summary.json").read_text())["run"]
-    assert memory["measured_peak_bytes"] <= memory["planned_peak_bytes"]
-
-
-@pytest.mark.cluster
 def test_sent_files(tmp_path: Path, cluster: DaskProcesses) -> None:
     """Where hosts see none of the inputs, they are sent; the results are the same bytes."""
     # As from another host: paths of this process's descriptors are nobody else's.
@@ -186,7 +162,3 @@ def test_other_versions(tmp_path: Path) -> None:
     assert code == 2, said
     assert "w1 (tcp://" in said
     assert "found msgpack 0.1, expected" in said
-
-
-def _held(pid: int) -> int:
-    return measure_process(pid).bytes
