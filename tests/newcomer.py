@@ -26,7 +26,8 @@ class Newcomer:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         for package in ("pff_stream", "planner"):
-            ignored = shutil.ignore_patterns("__pycache__", "*.pyx", "*.pxi", "*.pxd")
+            # Files keep their times, by which what was compiled before is known as of now.
+            ignored = shutil.ignore_patterns("*.pyx", "*.pxi", "*.pxd")
             shutil.copytree(ROOT / package, folder / package, ignore=ignored)
 
     def follow(self, title: str) -> None:

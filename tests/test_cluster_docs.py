@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 import pff_stream
+from tests.warm import put_command
 
 ROOT = Path(__file__).parent.parent
 FILES = ROOT / "docs" / "cluster"
@@ -39,10 +40,9 @@ def place(tmp_path: Path) -> Path:
     shutil.copy(FILES / "part.sh", tmp_path)
     tools = tmp_path / "tools"
     tools.mkdir()
-    lines = {"pff-stream": f'"{sys.executable}" -m pff_stream "$@"', "ssh": 'shift\nsh -c "$*"'}
-    for name, line in lines.items():
-        (tools / name).write_text(f"#!/bin/sh\n{line}\n")
-        (tools / name).chmod(0o755)
+    put_command(tools)
+    (tools / "ssh").write_text('#!/bin/sh\nshift\nsh -c "$*"\n')
+    (tools / "ssh").chmod(0o755)
     (tmp_path / "rules.tsv").write_text(RULES)
     (tmp_path / "graph.tsv").write_text(GRAPH)
     pff_stream.compile(tmp_path / "rules.tsv", tmp_path / "rules.pffr", chunk_rules=1)

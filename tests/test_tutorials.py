@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.newcomer import ROOT
+from tests.warm import put_command
 
 pytestmark = pytest.mark.thorough
 
@@ -32,8 +33,7 @@ def followed(page: str, folder: Path) -> str:
         shutil.copy(file, folder)
     tools = folder / "tools"
     tools.mkdir()
-    (tools / "pff-stream").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m pff_stream "$@"\n')
-    (tools / "pff-stream").chmod(0o755)
+    put_command(tools)
     environment = {
         **os.environ,
         "PATH": f"{tools}:{os.environ['PATH']}",

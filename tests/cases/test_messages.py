@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import resource
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,18 +16,12 @@ from tests.warm import main, started
 TRIPLES = [("a", "r", "b"), ("c", "r", "d"), ("a", "q", "b")]
 
 
-def command(*arguments: object, **limits: tuple[int, int]) -> subprocess.CompletedProcess[str]:
+def command(*arguments: object, **limits: int) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own with these limits."""
-
-    def lower() -> None:
-        for name, limit in limits.items():
-            resource.setrlimit(getattr(resource, name), limit)
-
     words = [str(one) for one in arguments]
     if not limits:
         return started(words)
-    given = [sys.executable, "-m", "pff_stream", *words]
-    return subprocess.run(given, capture_output=True, text=True, preexec_fn=lower)
+    return started(words, limits={getattr(resource, name): limits[name] for name in limits})
 
 
 @pytest.fixture
@@ -45,7 +38,7 @@ def inputs(tmp_path: Path) -> tuple[Path, Path]:
 def test_few_open_files_are_no_bug(inputs: tuple[Path, Path], method: str, limit: int) -> None:
     """Exit code 3 with the limit, or all goes well."""
     wanted = ("--workers", "2", "--start-method", method, "--fail-on", "none")
-    found = command("run", *inputs, *wanted, RLIMIT_NOFILE=(limit, limit))
+    found = command("run", *inputs, *wanted, RLIMIT_NOFILE=limit)
     assert "bug" not in found.stderr
     if found.returncode:
         assert found.returncode == 3
@@ -56,7 +49,7 @@ def test_few_open_files_are_no_bug(inputs: tuple[Path, Path], method: str, limit
 def test_the_files_that_are_asked_for_are_enough(inputs: tuple[Path, Path], method: str) -> None:
     """The number in the message, and a few that the test itself has open."""
     wanted = ("--workers", "4", "--start-method", method, "--fail-on", "none")
-    found = command("run", *inputs, *wanted, RLIMIT_NOFILE=(24, 24))
+    found = command("run", *inputs, *wanted, RLIMIT_NOFILE=24)
     assert (found.returncode, "too many" in found.stderr) == (0, False)
 
 
@@ -64,7 +57,7 @@ def test_a_full_temporary_folder_is_named(inputs: tuple[Path, Path], tmp_path: P
     """Whoever reads it can set TMPDIR."""
     rules, triples = inputs
     rules.write_text("".join(f"q(X,e{i}) <= r(X,A)\n" for i in range(20_000)))
-    found = command("run", rules, triples, RLIMIT_FSIZE=(100 << 10, 100 << 10))
+    found = command("run", rules, triples, RLIMIT_FSIZE=100 << 10)
     assert found.returncode == 74
     assert re.search(r"temporary file in /\S+: cannot be written: File too large", found.stderr)
 

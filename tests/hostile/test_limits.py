@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pff_stream.__main__ import STACK_BYTES
+from tests import warm
 from tests.hostile.starting import (
     COMMANDS,
     arguments,
@@ -103,7 +104,7 @@ def test_few_descriptors(tmp_path: Path, descriptors: int) -> None:
 def test_descriptors_for_many_workers(tmp_path: Path, descriptors: int, method: str) -> None:
     """Where they do not suffice for the workers that were asked for, that is said with 3."""
     options = ["--workers", "8", "--start-method", method]
-    prepare = limited(resource.RLIMIT_NOFILE, descriptors)
-    done = started(["run", *inputs(tmp_path), *options], prepare)
+    limits = {resource.RLIMIT_NOFILE: descriptors}
+    done = warm.started(["run", *inputs(tmp_path), *options], limits=limits)
     assert done.returncode in (1, 3), done.stderr
     assert done.returncode == 3 or "Failed: " in done.stdout

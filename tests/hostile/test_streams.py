@@ -12,30 +12,17 @@ from pathlib import Path
 
 import pytest
 
+from tests import warm
 from tests.hostile.starting import COMMAND, inputs, started
+from tests.warm import set_streams
 
 STATES = ("ready", "closed", "full", "gone")
 pytestmark = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
 
 
 def streams(states: dict[int, str]) -> Callable[[], None]:
-    """Sets standard streams up in a new process; those to be closed last, so that numbers hold."""
-
-    def prepare() -> None:
-        for number, state in sorted(states.items(), key=lambda one: one[1] == "closed"):
-            if state == "closed":
-                os.close(number)
-            elif state == "full":
-                full = os.open("/dev/full", os.O_RDWR)
-                os.dup2(full, number)
-                os.close(full)
-            elif state == "gone":
-                reading, writing = os.pipe()
-                os.dup2(reading if number == 0 else writing, number)
-                os.close(reading)
-                os.close(writing)
-
-    return prepare
+    """Sets standard streams up in a new process."""
+    return lambda: set_streams(states)
 
 
 def expected(code: int, output: str, *, needs_output: bool) -> int:
@@ -83,19 +70,25 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.mark.thorough
 @pytest.mark.parametrize("command", TOGETHER)
 def test_some_together(tmp_path: Path, finished: str, command: str) -> None:
-    """The exit code is the verdict's, or that of standard output."""
-    check_together(tmp_path, finished, command, SOME)
+    """The exit code is the verdict's, or that of standard output; a run by new interpreters."""
+    check_together(tmp_path, finished, command, SOME, anew=command == "run")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", TOGETHER)
 def test_all_together(tmp_path: Path, finished: str, command: str) -> None:
     """Every combination."""
-    check_together(tmp_path, finished, command, [*product(("ready", "closed"), STATES, STATES)])
+    combinations = [*product(("ready", "closed"), STATES, STATES)]
+    check_together(tmp_path, finished, command, combinations, anew=True)
 
 
 def check_together(
-    tmp_path: Path, finished: str, command: str, combinations: list[tuple[str, str, str]]
+    tmp_path: Path,
+    finished: str,
+    command: str,
+    combinations: list[tuple[str, str, str]],
+    *,
+    anew: bool,
 ) -> None:
     """Starts the command with its streams in these states."""
     rules, triples = inputs(tmp_path)
@@ -115,7 +108,8 @@ def check_together(
     }[command]
     needs_output = command in ("violations", "triples", "rules", "github")
     for states in combinations:
-        done = started(given, streams(dict(enumerate(states))))
+        told = dict(enumerate(states))
+        done = started(given, streams(told)) if anew else warm.started(given, streams=told)
         ends = expected(code, states[1], needs_output=needs_output) if code != 2 else 2
         assert done.returncode == ends, (states, done.stderr)
 
