@@ -302,17 +302,8 @@ def test_signals_leave_nothing(number: int, code: int, data: Path, tmp_path: Pat
     folder = data / "umls"
     out = tmp_path / "r"
     # A pipe that is never closed holds the run in the middle of its input.
-    command = [
-        sys.executable,
-        "-m",
-        "pff_stream",
-        "run",
-        folder / "rules.tsv.gz",
-        "-",
-        "--out",
-        out,
-        "--quiet",
-    ]
+    given = ["run", folder / "rules.tsv.gz", "-", "--out", out, "--quiet"]
+    command = [sys.executable, "-m", "pff_stream", *given]
     with subprocess.Popen(
         [str(word) for word in command], stdin=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
