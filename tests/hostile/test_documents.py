@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,21 +27,22 @@ def text_of(text: bytes) -> bytes:
     return b'{"id":"d","a":"' + text + b'"}'
 
 
-DOCUMENTS = {
-    "empty arrays": array_of(b"[]"),
-    "empty objects": array_of(b"{}"),
-    "arrays in an array": array_of(b"[1]"),
-    "words": array_of(b"true"),
-    "a character outside the first plane": text_of(b"x" * N_BYTES + "\U0001f600".encode()),
-    "a long text": text_of(b"x" * 3 * N_BYTES),
-    "escapes": text_of(b"\\n" * (N_BYTES // 2)),
-    "escapes of four digits": text_of(b"\\u0041" * (N_BYTES // 6)),
-    "many keys": json.dumps({str(n): n for n in range(N_BYTES // 20)}).encode(),
-    "some keys": json.dumps({str(n): n for n in range(N_BYTES // 80)}).encode(),
-    "many nameless children": b'{"id":"d","c":['
-    + b",".join(b'{"a":%d}' % n for n in range(N_BYTES // 16))
-    + b"]}",
+DOCUMENTS: dict[str, Callable[[], bytes]] = {
+    "empty arrays": lambda: array_of(b"[]"),
+    "empty objects": lambda: array_of(b"{}"),
+    "arrays in an array": lambda: array_of(b"[1]"),
+    "words": lambda: array_of(b"true"),
+    "a character outside the first plane": lambda: text_of(b"x" * N_BYTES + "\U0001f600".encode()),
+    "a long text": lambda: text_of(b"x" * 3 * N_BYTES),
+    "escapes": lambda: text_of(b"\\n" * (N_BYTES // 2)),
+    "escapes of four digits": lambda: text_of(b"\\u0041" * (N_BYTES // 6)),
+    "many keys": lambda: json.dumps({str(n): n for n in range(N_BYTES // 20)}).encode(),
+    "some keys": lambda: json.dumps({str(n): n for n in range(N_BYTES // 80)}).encode(),
+    "many nameless children": lambda: (
+        b'{"id":"d","c":[' + b",".join(b'{"a":%d}' % n for n in range(N_BYTES // 16)) + b"]}"
+    ),
 }
+"""Large, and made when a test needs them: each run in this process measures all of it."""
 
 
 @pytest.fixture
@@ -71,7 +73,7 @@ def test_every_run_holds_its_plan(rules: Path, tmp_path: Path, kind: str, packed
 
 def check_plan(rules: Path, tmp_path: Path, kind: str, packed: bool) -> None:
     """Plans a document, and runs over it without a budget and with two."""
-    data = DOCUMENTS[kind]
+    data = DOCUMENTS[kind]()
     path = tmp_path / ("d.json.gz" if packed else "d.json")
     path.write_bytes(gzip.compress(data) if packed else data)
     done = started(["plan", str(rules), str(path), "--json"], command=COMMAND)

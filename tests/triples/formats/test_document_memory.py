@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -16,24 +17,27 @@ from pff_stream.triples.held import HeldMemory
 from pff_stream.triples.options import DocumentOptions
 
 MIB = 1 << 20
-SHAPES = {
-    "empty arrays": '{"a":[' + ",".join(["[]"] * MIB) + "]}",
-    "arrays in arrays": '{"a":[' + ",".join(["[" * 480 + "1" + "]" * 480] * 3000) + "]}",
-    "small objects": '{"a":[' + ",".join(['{"x":1}'] * 300_000) + "]}",
-    "objects with an id": '{"a":[' + ",".join(f'{{"id":{i}}}' for i in range(300_000)) + "]}",
-    "one string": '{"a":"' + "x" * 4 * MIB + '"}',
-    "one string with an emoji": '{"a":"\U0001f600' + "x" * 4 * MIB + '"}',
-    "escapes": '{"a":"' + "\\n" * 2 * MIB + '"}',
-    "many keys": "{" + ",".join(f'"{i:07}":1' for i in range(300_000)) + "}",
-    "one key again and again": "{" + ",".join(['"":1'] * 600_000) + "}",
-    "objects in objects": '{"a":' * 400 + "1" + "}" * 400,
+SHAPES: dict[str, Callable[[], str]] = {
+    "empty arrays": lambda: '{"a":[' + ",".join(["[]"] * MIB) + "]}",
+    "arrays in arrays": lambda: '{"a":[' + ",".join(["[" * 480 + "1" + "]" * 480] * 3000) + "]}",
+    "small objects": lambda: '{"a":[' + ",".join(['{"x":1}'] * 300_000) + "]}",
+    "objects with an id": lambda: (
+        '{"a":[' + ",".join(f'{{"id":{i}}}' for i in range(300_000)) + "]}"
+    ),
+    "one string": lambda: '{"a":"' + "x" * 4 * MIB + '"}',
+    "one string with an emoji": lambda: '{"a":"\U0001f600' + "x" * 4 * MIB + '"}',
+    "escapes": lambda: '{"a":"' + "\\n" * 2 * MIB + '"}',
+    "many keys": lambda: "{" + ",".join(f'"{i:07}":1' for i in range(300_000)) + "}",
+    "one key again and again": lambda: "{" + ",".join(['"":1'] * 600_000) + "}",
+    "objects in objects": lambda: '{"a":' * 400 + "1" + "}" * 400,
 }
+"""Large texts, made when a test needs them: each run in this process measures all of it."""
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_nothing_takes_more_than_the_bound(shape: str) -> None:
     """By the size of the text alone."""
-    raw = SHAPES[shape].encode()
+    raw = SHAPES[shape]().encode()
     walk = DocumentWalk(id_parts(None))
     assert walk.check(raw) is None
     walk.begin(b"d")
