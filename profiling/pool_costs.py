@@ -7,19 +7,26 @@ import os
 import statistics
 import struct
 import time
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
-from pff_stream.execute._sibling import fork_sibling
-from pff_stream.execute.executors import executor_named
+from pff_stream.execute import launch
+from pff_stream.execute._copies import spread
+from pff_stream.execute.births import Birth
+from pff_stream.execute.fork_server import ForkServerStarter
 from pff_stream.execute.job import Job
 from pff_stream.execute.pool import Completed, Pool
-from pff_stream.work.task import WorkerArguments
-from profiling.idle_worker import worker
+from pff_stream.execute.processes import ProcessCrew
+from pff_stream.execute.queue import Alone
+from pff_stream.rules.chunk_reader import Place
+from pff_stream.work.task import TASKS_TOGETHER, Task, WorkerArguments, join_tasks
+from profiling.idle_worker import Told, worker
 
-STARTED, DISPATCHED = 32, 4000
-RUNS = 3
+STARTED, DISPATCHED, RANGES = 32, 3000, 2
+RUNS = 5
 SERVER_OF = {"forkserver": "spawn"}
 COPIED = struct.Struct("<qd")
+PLACE = Place(1 << 24, 1 << 18, 1 << 31, 1 << 10, 1 << 8)
 
 
 class Costs(NamedTuple):
@@ -27,11 +34,15 @@ class Costs(NamedTuple):
 
     method: str
     first: float = 0.0
-    """This side, before the first worker is there."""
-    worker: float = 0.0
-    """This side, for each."""
+    """This side, until it starts the first worker."""
+    opened: float = 0.0
+    """This side, before that, for each."""
+    begun: float = 0.0
+    """This side, behind that, for each: until it can be sent tasks, and with what it says first."""
+    message: float = 0.0
+    """This side, for each message of one task, and its answer."""
     task: float = 0.0
-    """This side, half of it before the task is sent."""
+    """This side, for each further task of a message, and its answer."""
     end: float = 0.0
     """This side, for each worker when all is done."""
     copy: float = 0.0
@@ -40,41 +51,106 @@ class Costs(NamedTuple):
     """Of a worker alone, from when it is forked or started until it sets up."""
     set_up: float = 0.0
     """Of a worker, until it takes tasks."""
+    warm: float = 0.0
+    """Of a worker, what its first task takes more than the same task again."""
     echo: float = 0.0
     """Of a worker, for each task beside what it is about."""
 
     def up(self, workers: int) -> list[float]:
-        """When each of so many is there."""
-        opened = self.first + self.worker * workers
+        """When each of so many takes tasks."""
+        begin = self.first + self.opened * workers
+        alone = self.birth + self.set_up
+        # One more: this process is copied, too.
         if not self.copy:
-            one_by_one = (self.first + self.worker * (n + 1) for n in range(workers))
-            return [at + self.birth + self.set_up for at in one_by_one]
-        copies = math.ceil(math.log2(workers))
-        return [opened + self.copy * copies + self.birth + self.set_up] * workers
+            return [begin + (self.opened + self.begun) * (n + 1) + alone for n in range(workers)]
+        return [begin + self.copy * (1 + math.ceil(math.log2(workers))) + alone] * workers
+
+
+class _Noted:
+    """When a crew started its workers, by CPU time of this process."""
+
+    def __init__(self) -> None:
+        self.opened = 0.0
+
+    def starter(self, method: str, program: launch.Program) -> launch.Starter:
+        """One that notes it."""
+        starter: launch.Starter = STARTERS[method](program)
+        start_all = starter.start_all
+
+        def noting(children: Sequence[launch.Child], births: Sequence[Birth], then: Any) -> None:
+            self.opened = time.process_time()
+            start_all(children, births, then)
+
+        starter.start_all = noting  # type: ignore[method-assign,assignment]
+        return starter
+
+
+STARTERS: dict[str, Any] = {
+    "fork": launch.SharingForkStarter,
+    "forkserver": ForkServerStarter,
+    "spawn": launch.SpawnStarter,
+}
+
+
+class Seconds(NamedTuple):
+    """CPU time of this process for a pool."""
+
+    opened: float
+    """Until the first worker is started."""
+    there: float
+    """Until the first answer."""
+    end: float
+    """From the last answer on."""
+    whole: float
+    told: list[Told]
+    """What workers tell."""
 
 
 def pool_seconds(
-    method: str, workers: int, tasks: int, told: WorkerArguments | None = None
-) -> tuple[float, float, list[tuple[float, ...]]]:
-    """CPU time of this process for so many workers and tasks of nothing.
+    method: str,
+    workers: int,
+    tasks: Iterable[Any],
+    told: WorkerArguments | None = None,
+    first: tuple[Task, ...] = (),
+) -> Seconds:
+    """Measures a pool that is given so many tasks of nothing."""
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, cores[:1])  # as where each has a core of its own
+    try:
+        return _pool_seconds(method, workers, tasks, (told, first, cores[1:] or cores))
+    finally:
+        os.sched_setaffinity(0, cores)
 
-    Until the first answer, when all workers are there, and in all; and what the workers tell.
-    """
-    began = time.process_time()
+
+def _pool_seconds(
+    method: str, workers: int, tasks: Iterable[Any], arguments: tuple[Any, ...]
+) -> Seconds:
+    noted, began = _Noted(), time.process_time()
     job = Job(
         set_up=worker,
-        arguments=(told,),
+        arguments=arguments,
         workers=workers,
         preload=("profiling.idle_worker",),
         starts_together=True,
     )
-    crew = executor_named(method).crew(job)
-    with Pool(crew, window=4 * workers, split=lambda task: ()) as pool:
-        results = pool.imap_unordered(range(tasks))
-        first = next(results)
+    crew: ProcessCrew[Any, Any] = ProcessCrew(job, lambda program: noted.starter(method, program))
+    with Pool(crew, window=8 * workers, split=lambda task: ()) as pool:
+        results = pool.imap_unordered(tasks)
+        found = [next(results)]
         there = time.process_time() - began
-        found = [one.answer for one in (first, *results) if isinstance(one, Completed)]
-    return there, time.process_time() - began, found
+        found += results
+        ended = time.process_time()
+    whole = time.process_time() - began
+    answers = [one.answer for one in found if isinstance(one, Completed)]
+    opened = noted.opened - began if noted.opened else 0.0
+    return Seconds(opened, there, whole + began - ended, whole, answers)
+
+
+def of_nothing(n: int, *, alone: bool) -> list[Any]:
+    """Tasks of a few ranges, each of which may be `alone` in its message."""
+    some = tuple(Task(at, 0, 1, PLACE) for at in range(RANGES))
+    tasks = [join_tasks(some) for _ in range(n)]
+    return [Alone(task) for task in tasks] if alone else list(tasks)
 
 
 def copy_seconds() -> float:
@@ -82,46 +158,61 @@ def copy_seconds() -> float:
     reader, writer = os.pipe()
     parent = os.fork()
     if parent == 0:
-        for _ in range(STARTED):
-            if fork_sibling() == 0:
-                os.write(writer, COPIED.pack(os.getpid(), time.process_time()))
-                os._exit(0)
-        os.write(writer, COPIED.pack(os.getpid(), time.process_time()))
+        began = time.process_time()
+        number = spread(STARTED, os.open(os.devnull, os.O_WRONLY))
+        spent = time.process_time() - (0.0 if number else began)
+        os.write(writer, COPIED.pack(number, spent))
         os._exit(0)
     os.close(writer)
     with open(reader, "rb") as told:
-        copies = list(COPIED.iter_unpack(told.read()))
-    for pid, _ in copies:
-        os.waitpid(pid, 0)
-    return float(sum(seconds for _, seconds in copies)) / STARTED
+        found = dict(COPIED.iter_unpack(told.read()))
+    for _ in range(STARTED):
+        os.wait()
+    # The last of each pair was copied last, and copies nobody.
+    leaf = statistics.median(found[number] for number in range(1, STARTED, 2))
+    return float(found[0] / math.log2(STARTED) + leaf)
 
 
-def pool_costs(method: str, told: WorkerArguments) -> Costs:
-    """Medians of a few runs; of a task, where as many workers wait as are started."""
+def pool_costs(method: str, told: WorkerArguments, first: tuple[Task, ...]) -> Costs:
+    """Medians of a few runs; `first` are tasks of which the first one comes last again."""
 
-    def medians(workers: int, tasks: int) -> tuple[float, float]:
-        """This side until all are there, and what is left of the rest."""
-        runs = [pool_seconds(method, workers, tasks) for _ in range(RUNS)]
-        there = statistics.median(run[0] for run in runs)
-        return there, statistics.median(run[1] for run in runs) - there
+    def medians(workers: int, n: int, *, alone: bool = True) -> Seconds:
+        runs = [pool_seconds(method, workers, of_nothing(n, alone=alone)) for _ in range(RUNS)]
+        return Seconds(
+            opened=statistics.median(one.opened for one in runs),
+            there=statistics.median(one.there for one in runs),
+            end=statistics.median(one.end for one in runs),
+            whole=statistics.median(one.whole for one in runs),
+            told=[],
+        )
 
-    one, many, long = medians(1, 1), medians(STARTED, STARTED), medians(STARTED, DISPATCHED)
-    task = (sum(long) - sum(many)) / (DISPATCHED - STARTED)
-    each = (many[0] - one[0]) / (STARTED - 1)
-    alone = [found for _ in range(RUNS) for found in pool_seconds(method, 1, 1, told)[2]]
-    birth = statistics.median(one[0] for one in alone)
-    echoes = [one[2] - one[1] for one in pool_seconds(method, 1, DISPATCHED)[2]]
+    few, many = medians(4, 4), medians(STARTED, STARTED)
+    long, ahead = medians(STARTED, DISPATCHED), medians(STARTED, DISPATCHED, alone=False)
+    single, in_four = ((one.whole - many.whole) / (DISPATCHED - STARTED) for one in (long, ahead))
+
+    def each(of_few: float, of_many: float) -> float:
+        return max(0.0, (of_many - of_few) / (STARTED - 4))
+
+    opened = each(few.opened, many.opened)
+    # What is not before the first is started, but for its answer, is there once a worker.
+    begun = each(few.there - few.opened, many.there - many.opened) - single / STARTED
+    runs = [pool_seconds(method, 4, of_nothing(8, alone=True), told, first) for _ in range(RUNS)]
+    alone = [one for run in runs for one in run.told]
+    echoes = pool_seconds(method, 4, of_nothing(DISPATCHED, alone=True)).told
     # The server is spawned, and imports what workers need, before it forks any.
     server = SERVER_OF.get(method)
-    before = 0.0 if server is None else pool_costs(server, told).birth
+    before = 0.0 if server is None else pool_costs(server, told, first).birth
     return Costs(
         method,
-        first=max(0.0, one[0] - each) + before,
-        worker=each,
-        task=task,
-        end=max(0.0, (many[1] - one[1]) / (STARTED - 1) - task),
-        copy=0.0 if method == "spawn" else copy_seconds(),
-        birth=birth,
-        set_up=statistics.median(one[1] - one[0] for one in alone),
-        echo=max(echoes) / DISPATCHED,
+        first=max(0.0, few.opened - 4 * opened) + before,
+        opened=opened,
+        begun=begun,
+        message=single,
+        task=max(0.0, (TASKS_TOGETHER * in_four - single) / (TASKS_TOGETHER - 1)),
+        end=each(few.end, many.end),
+        copy=0.0 if method == "spawn" else statistics.median(copy_seconds() for _ in range(RUNS)),
+        birth=statistics.median(one.birth for one in alone),
+        set_up=statistics.median(one.set_up for one in alone),
+        warm=statistics.median(one.warm for one in alone),
+        echo=max(one.since for one in echoes) * 4 / DISPATCHED,
     )

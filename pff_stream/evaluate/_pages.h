@@ -14,6 +14,7 @@
 
 #define PFF_HUGE ((size_t)2 << 20)
 #define PFF_PAGE ((size_t)4096)
+#define PFF_POPULATE_WRITE 23  /* headers of older systems do not have it */
 
 #ifdef MADV_HUGEPAGE
 
@@ -57,15 +58,25 @@ static inline void pff_unmap(void *block, size_t size) {
 
 #endif
 
+/* Takes every page of a mapping that nobody has written to: at once where the kernel can. */
+static inline void pff_take(void *block, size_t size) {
+#if defined(__linux__)
+    if (!madvise(block, size, PFF_POPULATE_WRITE)) return;
+#endif
+    for (size_t at = 0; at < size; at += PFF_PAGE) ((volatile uint8_t *)block)[at] = 0;
+}
+
 /* NULL: there is no memory. */
 static inline void *pff_zeros(size_t n_bytes) {
     const size_t mapped = pff_mapped(n_bytes);
     void *block = NULL;
-    if (mapped)
+    if (mapped) {
         block = pff_map_aligned(mapped);
-    else if (posix_memalign(&block, 64, n_bytes))
+        if (block) pff_take(block, mapped);
+    } else if (!posix_memalign(&block, 64, n_bytes))
+        memset(block, 0, n_bytes);
+    else
         block = NULL;
-    if (block) memset(block, 0, n_bytes);
     return block;
 }
 

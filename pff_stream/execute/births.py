@@ -12,11 +12,11 @@ import os
 import select
 import struct
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from pff_stream.execute import child
-from pff_stream.execute._sibling import fork_sibling
+from pff_stream.execute._copies import close_all, spread
 
 REPORT = struct.Struct("<qq")
 """Of a process: its number among the births, and its id, or minus the errno it did not start of."""
@@ -33,68 +33,63 @@ class Birth(NamedTuple):
     """See `child.Main`."""
 
 
-def start_all(
-    births: Sequence[Birth],
-    main: child.Main,
-    arguments: tuple[Any, ...],
-    shut: Callable[[], None],
-) -> list[int]:
-    """Starts a process for each; their ids, or minus an errno where one was not started.
+class Starting:
+    """Processes, one for each birth, that are being started."""
 
-    `shut` is called in the new processes: it closes what is this process's alone.
-    """
-    ends: tuple[int, ...] = ()
-    try:
-        reader, writer = ends = os.pipe()
-        first = os.fork()
-        if first == 0:
-            try:
-                os.close(reader)
-                shut()
-            finally:
-                _spread(list(enumerate(births)), writer, main, arguments)
-        os.close(writer)
-        ends = (reader,)
-        found = _reports(reader, len(births)) | {0: first}
-    except OSError as error:
-        return [-(error.errno or errno.EAGAIN)] * len(births)
-    finally:
-        for end in ends:
-            os.close(end)
-    return [found.get(number, -errno.EAGAIN) for number in range(len(births))]
+    def __init__(
+        self,
+        births: Sequence[Birth],
+        main: child.Main,
+        arguments: tuple[Any, ...],
+        own: Callable[[], Iterable[int]],
+    ) -> None:
+        """Starts the first; what is `own` to this process is closed in the new ones."""
+        self._n = len(births)
+        self._reports = -1
+        self._found: dict[int, int] = {}
+        ends: tuple[int, ...] = ()
+        try:
+            reader, writer = ends = os.pipe()
+            pid = os.fork()
+            if pid == 0:
+                _spread(births, writer, lambda: (reader, *own()), main, arguments)
+        except OSError as error:
+            close_all(ends)
+            self._found = dict.fromkeys(range(self._n), -(error.errno or errno.EAGAIN))
+        else:
+            os.close(writer)
+            self._reports, self._found = reader, {0: pid}
+
+    def pids(self) -> list[int]:
+        """Waits until all are there; their ids, or minus an errno where one was not started."""
+        if self._reports >= 0:
+            self._found |= _reported(self._reports, self._n - 1)
+            os.close(self._reports)
+            self._reports = -1
+        return [self._found.get(number, -errno.EAGAIN) for number in range(self._n)]
 
 
 def _spread(
-    births: list[tuple[int, Birth]], reports: int, main: child.Main, arguments: tuple[Any, ...]
+    births: Sequence[Birth],
+    reports: int,
+    own: Callable[[], Iterable[int]],
+    main: child.Main,
+    arguments: tuple[Any, ...],
 ) -> NoReturn:
     """In a new process: starts all of these but the first, and becomes that one."""
     try:
-        while len(births) > 1:
-            half = len(births) // 2
-            births, others = births[:half], births[half:]
-            try:
-                pid = fork_sibling()
-            except OSError as error:
-                for number, _ in others:
-                    os.write(reports, REPORT.pack(number, -(error.errno or errno.EAGAIN)))
-            else:
-                if pid == 0:
-                    births, others = others, births
-                    os.write(reports, REPORT.pack(births[0][0], os.getpid()))
-                else:
-                    # By both: whoever is killed meanwhile, somebody has told of it.
-                    os.write(reports, REPORT.pack(others[0][0], pid))
-            for _, birth in others:
-                os.close(birth.channel)
-                os.close(birth.lifeline)
+        close_all(own())  # before: a copy that is stopped while it starts holds no end of theirs
+        number = spread(len(births), reports)
+        close_all(end for birth in births[:number] for end in birth[:2])
+        close_all(end for birth in births[number + 1 :] for end in birth[:2])
         os.close(reports)
+        mine = births[number]
     except BaseException:
         os._exit(1)
-    own = births[0][1]
-    child.run(own.channel, own.lifeline, own.places, main, arguments)
+    child.run(mine.channel, mine.lifeline, mine.places, main, arguments)
 
 
-def _reports(reader: int, n_births: int) -> dict[int, int]:
+def _reported(reader: int, n_births: int) -> dict[int, int]:
     """What is told of each, until all is told or nobody is left who could tell."""
     found: dict[int, int] = {}
     deadline = time.monotonic() + REPORT_SECONDS

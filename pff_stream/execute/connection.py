@@ -15,6 +15,9 @@ from pff_stream.execute.worker_main import BEGUN_WORD, PROGRESS_WORD
 AHEAD_BYTES = 32 * 1024
 """A task is sent ahead of need only if its pickle is at most so long."""
 _READ_BYTES = 256 * 1024
+"""Taken in at once at most."""
+_FIRST_BYTES = 8 * 1024
+"""Room for what comes as a rule: more is asked for only where there is more."""
 
 
 class Worker(Generic[Task]):
@@ -88,7 +91,11 @@ class Worker(Generic[Task]):
     def receive(self) -> bool:
         """Takes in some of what has come; False where nothing will come any more."""
         try:
-            data = self.child.channel.recv(_READ_BYTES)
+            data = self.child.channel.recv(_FIRST_BYTES)
+            if len(data) == _FIRST_BYTES:
+                self._inbox += data
+                self._moved_bytes += len(data)
+                data = self.child.channel.recv(_READ_BYTES)
         except BlockingIOError:
             return True
         except OSError:

@@ -29,20 +29,34 @@ class Dealer(Generic[Task, Answer]):
         worker.quick = seconds < QUICK_SECONDS
         self._typical_seconds += (seconds - self._typical_seconds) / TYPICAL_OF
 
+    def first_messages(
+        self, workers: Sequence[Worker[Task] | None], queue: TaskQueue[Task, Answer]
+    ) -> Iterator[tuple[Worker[Task], Sequence[Item[Task]]]]:
+        """A task for each worker that has none, whether it is set up or not."""
+        for worker in workers:
+            if worker and not worker.in_flight:
+                if (item := queue.take()) is None:
+                    break
+                yield worker, [item]
+
     def messages(
         self, workers: Sequence[Worker[Task] | None], queue: TaskQueue[Task, Answer]
     ) -> Iterator[tuple[Worker[Task], Sequence[Item[Task]]]]:
-        """A task for each worker that has none, then more for those that are quick."""
+        """A task for each worker that has none, then more for those that are quick.
+
+        Who gets one that is to be alone gets no more.
+        """
         most = self._most()
         given: dict[int, tuple[Worker[Task], list[Item[Task]]]] = {}
-        for worker in workers:
-            if worker and worker.ready and not worker.in_flight:
-                if (item := queue.take()) is None:
-                    break
-                given[worker.slot] = worker, [item]
+        ready = [worker for worker in workers if worker and worker.ready]
+        for worker, items in self.first_messages(ready, queue):
+            if items[0].alone:
+                yield worker, items
+            else:
+                given[worker.slot] = worker, [*items]
         if queue.has_work():
-            for worker in workers:
-                if worker and worker.quick and 0 < len(worker.in_flight) <= most:
+            for worker in ready:
+                if worker.quick and 0 < len(worker.in_flight) <= most:
                     given.setdefault(worker.slot, (worker, []))
             _add(list(given.values()), queue, most)
         for worker, items in given.values():
@@ -63,7 +77,7 @@ def _add(
     while more:
         left = []
         for worker, items in more:
-            if (item := queue.take_ahead(is_small)) is None:
+            if (item := queue.take_ahead(_may_go_ahead)) is None:
                 return
             items.append(item)
             if len(worker.in_flight) + len(items) < 2 * most:
@@ -77,3 +91,8 @@ def _may_have_more(worker: Worker[Task], items: Sequence[Item[Task]], most: int)
     return (
         worker.quick and has <= most and not any(one.suspect for one in (*worker.in_flight, *items))
     )
+
+
+def _may_go_ahead(item: Item[Task]) -> bool:
+    """Whether a task may wait behind another."""
+    return not item.alone and is_small(item)

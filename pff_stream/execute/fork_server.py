@@ -20,6 +20,7 @@ from pff_stream.execute.fork_server_main import (
 )
 from pff_stream.execute.launch import (
     Child,
+    Meanwhile,
     Program,
     first_message,
     parent_end,
@@ -54,8 +55,14 @@ class ForkServerStarter:
             raise OSError(-pid, os.strerror(-pid))
         child.started(pid, self)
 
-    def start_all(self, children: Sequence[Child], births: Sequence[Birth]) -> None:
+    def start_all(
+        self, children: Sequence[Child], births: Sequence[Birth], meanwhile: Meanwhile
+    ) -> None:
         """Has the server fork one, which forks others; a hundred at a time."""
+        self._start_all(children, births)
+        meanwhile()
+
+    def _start_all(self, children: Sequence[Child], births: Sequence[Birth]) -> None:
         self._need_server()
         for first in range(0, len(births), MOST_FORKS):
             some = births[first : first + MOST_FORKS]

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from pff_stream.execute.births import Birth, start_all
+from pff_stream.execute.births import Birth, Starting
 from pff_stream.execute.child import await_exit, told_main
 from pff_stream.files import _pages
 
@@ -76,7 +76,7 @@ def _fork(control: socket.socket, descriptors: Sequence[int], slots: Sequence[in
         for channel, lifeline, slot in zip(ends[::2], ends[1::2], slots, strict=True)
     ]
     try:
-        return start_all(births, told_main, (), control.close)
+        return Starting(births, told_main, (), lambda: (control.fileno(),)).pids()
     finally:
         for descriptor in descriptors:
             os.close(descriptor)

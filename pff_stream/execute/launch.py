@@ -16,7 +16,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from pff_stream.execute import child as child_side
@@ -87,8 +87,11 @@ class Child:
     def exit_code(self, seconds: float) -> int:
         """Collects the process, which is about to end: its exit code, or minus the signal.
 
-        UNKNOWN_EXIT where somebody else collected it, STILL_RUNNING where it has not ended in time.
+        UNKNOWN_EXIT where somebody else collected it, or it was never started; STILL_RUNNING where
+        it has not ended in time.
         """
+        if not self.pid:
+            return UNKNOWN_EXIT
         if self._exit is None:
             if self._collector is not None:
                 code = self._collector.exit_code(self.pid)
@@ -121,6 +124,9 @@ def parent_end(descriptor: int, *, is_open: bool) -> None:
     (_parent_ends.add if is_open else _parent_ends.discard)(descriptor)
 
 
+Meanwhile = Callable[[], None]
+
+
 class Starter(Protocol):
     """Starts processes of one program: a start method."""
 
@@ -130,8 +136,13 @@ class Starter(Protocol):
     def start(self, child: Child, channel: int, lifeline: int, places: tuple[int, ...]) -> None:
         """Starts the process with its ends of channel and lifeline; raises OSError."""
 
-    def start_all(self, children: Sequence[Child], births: Sequence[Birth]) -> None:
-        """Starts many at once as far as it can; those that it did not are not `started`."""
+    def start_all(
+        self, children: Sequence[Child], births: Sequence[Birth], meanwhile: Meanwhile
+    ) -> None:
+        """Starts many at once as far as it can; those that it did not are not `started`.
+
+        Calls `meanwhile` once, while they start where it can.
+        """
 
     def close(self) -> None:
         """Ends whatever serves to start processes."""
@@ -160,36 +171,40 @@ def launch(starter: Starter, *places: int) -> Child:
         return child
 
 
-def launch_all(starter: Starter, descriptor: int, numbers: Sequence[int]) -> list[Child | None]:
-    """Starts a process for each number, many at once; None for each that was not started.
+def launch_all(
+    starter: Starter,
+    descriptor: int,
+    numbers: Sequence[int],
+    begun: Callable[[Sequence[Child]], None],
+) -> list[Child]:
+    """Starts a process for each number, many at once; those without an id were not started.
 
-    Raises OSError where there are no more descriptors.
+    `begun` is told of all of them as soon as they can be sent anything, which may be before it is
+    known whether they start. Raises OSError where there are no more descriptors.
     """
+    from pff_stream.execute._copies import open_ends
     from pff_stream.execute.births import Birth
 
-    children: list[Child] = []
-    births: list[Birth] = []
     with signals_blocked():
+        ends = open_ends(len(numbers))
+        births = [
+            Birth(theirs, lifeline, (descriptor, number))
+            for number, (_, theirs, lifeline, _) in zip(numbers, ends, strict=True)
+        ]
+        children: list[Child] = []
         try:
-            for number in numbers:
-                ours, theirs = socket.socketpair()
-                births.append(Birth(theirs.detach(), -1, (descriptor, number)))
-                lifeline, ours_of_lifeline = os.pipe()
-                births[-1] = births[-1]._replace(lifeline=lifeline)
-                children.append(Child(ours, ours_of_lifeline))
-            starter.start_all(children, births)
+            for ours, _, _, lifeline in ends:
+                channel = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, ours)
+                children.append(Child(channel, lifeline))
+            starter.start_all(children, births, lambda: begun(children))
         except BaseException:
             kill_all(children, 1.0)
             raise
         finally:
             for birth in births:
                 os.close(birth.channel)
-                if birth.lifeline >= 0:
-                    os.close(birth.lifeline)
-        for child in children:
-            if not child.pid:
-                child.close()
-        return [child if child.pid else None for child in children]
+                os.close(birth.lifeline)
+        return children
 
 
 class ForkStarter:
@@ -212,20 +227,20 @@ class ForkStarter:
                 child_side.run(channel, lifeline, places, program.main, program.arguments)
         child.started(pid)
 
-    def start_all(self, children: Sequence[Child], births: Sequence[Birth]) -> None:
+    def start_all(
+        self, children: Sequence[Child], births: Sequence[Birth], meanwhile: Meanwhile
+    ) -> None:
         """Forks one, which forks others."""
-        from pff_stream.execute.births import start_all
-
-        def shut() -> None:
-            for descriptor in _parent_ends:
-                os.close(descriptor)
+        from pff_stream.execute.births import Starting
 
         program = self._program
-        for child, pid in zip(
-            children, start_all(births, program.main, program.arguments, shut), strict=True
-        ):
-            if pid > 0:
-                child.started(pid)
+        starting = Starting(births, program.main, program.arguments, lambda: _parent_ends)
+        try:
+            meanwhile()
+        finally:
+            for child, pid in zip(children, starting.pids(), strict=True):
+                if pid > 0:
+                    child.started(pid)
 
     def close(self) -> None:
         """Nothing to end."""
@@ -267,11 +282,14 @@ class SpawnStarter:
         pid = start_interpreter(call, descriptors, reads_standard_input=self._reads_standard_input)
         child.started(pid)
 
-    def start_all(self, children: Sequence[Child], births: Sequence[Birth]) -> None:
+    def start_all(
+        self, children: Sequence[Child], births: Sequence[Birth], meanwhile: Meanwhile
+    ) -> None:
         """Starts one after another: each takes a hundred times longer to be there than to start."""
         for child, birth in zip(children, births, strict=True):
             with contextlib.suppress(OSError):
                 self.start(child, *birth)
+        meanwhile()
 
     def close(self) -> None:
         """Nothing to end."""

@@ -26,6 +26,8 @@ __all__ = ["Completed", "Job", "Poisoned", "Pool", "Progress", "WorkersFailedErr
 
 WAIT_SECONDS = 0.25
 """The longest wait without a look at the workers' counters or a call of `while_waiting`."""
+MOST_UNCOLLECTED = 8 * COLLECT_TASKS
+"""As `COLLECT_TASKS`, where results keep coming."""
 POLL_SECONDS = 0.001
 """While results wait to be consumed, workers are looked after at most so often."""
 
@@ -100,14 +102,15 @@ class Pool(Generic[Task, Answer]):
         self, crew: Crew[Task, Answer], queue: TaskQueue[Task, Answer]
     ) -> Iterator[Completed[Task, Answer] | Poisoned[Task]]:
         looked = time.monotonic()
-        n_results = 0
+        n_uncollected = 0
         while True:
             queue.paused = self.paused
             crew.dispatch(queue)
             if queue.has_result:
-                n_results += 1
-                if n_results % COLLECT_TASKS == 0:
+                n_uncollected += 1
+                if n_uncollected == MOST_UNCOLLECTED:
                     gc.collect()
+                    n_uncollected = 0
                 yield queue.consume()
                 if queue.has_result and time.monotonic() - looked < POLL_SECONDS:
                     continue
@@ -116,6 +119,9 @@ class Pool(Generic[Task, Answer]):
             elif queue.finished:
                 return
             else:
+                if n_uncollected >= COLLECT_TASKS:
+                    gc.collect()  # while there is nothing else to do
+                    n_uncollected = 0
                 crew.wait(queue, WAIT_SECONDS)
                 if self._while_waiting and not queue.has_result:
                     self._while_waiting()

@@ -52,6 +52,7 @@ class ProcessCrew(Generic[Task, Answer]):
         slots = job.workers
         self._job = job
         self._starts_together = job.starts_together
+        self._has_news = True  # whether anybody may take what nobody could before
         self._workers: list[Worker[Task] | None] = [None] * slots
         self._retired: set[int] = set()
         self._failed_starts = [0] * slots
@@ -77,15 +78,19 @@ class ProcessCrew(Generic[Task, Answer]):
 
     def dispatch(self, queue: TaskQueue[Task, Answer]) -> None:
         """Gives every worker that can take it a task, and every empty slot a worker."""
-        if not queue.has_work():
+        waited = queue.has_waiting
+        if not waited and not queue.has_work():
             return
         if None in self._workers:
-            self._fill_slots()
+            self._fill_slots(queue)
         if self._starts_together:
             started = [w for slot, w in enumerate(self._workers) if slot not in self._retired]
             if not any(self._failed_starts) and not all(w and w.ready for w in started):
                 return
             self._starts_together = False
+        if waited and not self._has_news:
+            return
+        self._has_news = False
         for worker, items in self._dealer.messages(self._workers, queue):
             self._send(worker, items)
 
@@ -125,12 +130,14 @@ class ProcessCrew(Generic[Task, Answer]):
         self._retired.add(slot)
         worker = self._workers[slot]
         if worker is not None:
-            # No death that anything is to blame for: all that it has in flight is given back.
-            _, _, in_flight = self._end(worker, kill=True)
-            for item in reversed(in_flight):
-                assert queue is not None  # idle workers alone are there between two uses
-                queue.give_back(item)
+            self._withdraw(worker, queue)
         return True
+
+    def _withdraw(self, worker: Worker[Task], queue: TaskQueue[Task, Answer] | None) -> None:
+        """Ends a worker that nothing is to blame for: what it has in flight is given back."""
+        for item in reversed(self._end(worker, kill=True)[2]):
+            assert queue is not None  # idle workers alone are there between two uses
+            queue.give_back(item)
 
     def _is_at_work(self, slot: int) -> int:
         """0 for a slot without a worker, 1 for an idle one, 2 for one at work."""
@@ -159,10 +166,9 @@ class ProcessCrew(Generic[Task, Answer]):
         for worker in self._workers:
             at = max(0, worker.n_begun - 1) if worker and worker.in_flight else 0
             if worker and worker.in_flight and is_unwanted(worker.in_flight[at].task):
-                _, _, in_flight = self._end(worker, kill=True)
-                queue.give_up(in_flight.pop(at))
-                for item in reversed(in_flight):
-                    queue.give_back(item)
+                queue.give_up(worker.in_flight[at])
+                del worker.in_flight[at]
+                self._withdraw(worker, queue)
 
     def abandon(self) -> None:
         """In a fork of this process: lets go of workers that are another's, and ends none."""
@@ -184,7 +190,7 @@ class ProcessCrew(Generic[Task, Answer]):
         for worker in idle:
             worker.child.exit_code(max(0.0, deadline - time.monotonic()))
 
-    def _fill_slots(self) -> None:
+    def _fill_slots(self, queue: TaskQueue[Task, Answer]) -> None:
         """Starts a worker for each slot that has none, and may have one now."""
         now = time.monotonic()
         slots = [
@@ -192,26 +198,34 @@ class ProcessCrew(Generic[Task, Answer]):
             for slot, worker in enumerate(self._workers)
             if worker is None and slot not in self._retired and now >= self._backoff_until[slot]
         ]
+        for slot in slots:
+            words = self._page.slot(slot)
+            words[PROGRESS_WORD] = words[BEGUN_WORD] = 0
         if len(slots) >= MANY:
-            with signals_blocked():
-                for slot in slots:
-                    self._clear(slot)
-                try:
-                    children = launch_all(self._starter, self._page.descriptor, slots)
-                except OSError as error:
-                    raise WorkersFailedError(NOT_STARTED.format(error)) from error
-                for slot, child in zip(slots, children, strict=True):
-                    if child is not None:
-                        self._begin(slot, child)
+            self._start_many(slots, queue)
         for slot in slots:
             if self._workers[slot] is None:
                 with signals_blocked():
-                    self._clear(slot)
                     self._begin(slot, self._launched(slot))
 
-    def _clear(self, slot: int) -> None:
-        words = self._page.slot(slot)
-        words[PROGRESS_WORD] = words[BEGUN_WORD] = 0
+    def _start_many(self, slots: Sequence[int], queue: TaskQueue[Task, Answer]) -> None:
+        """Starts as many of them as the system will, at once."""
+
+        def begun(children: Sequence[Child]) -> None:
+            for slot, child in zip(slots, children, strict=True):
+                self._begin(slot, child)
+            if self._starts_together:
+                # What comes first is there when they are: it is sent while they start.
+                for worker, items in self._dealer.first_messages(self._workers, queue):
+                    self._send(worker, items)
+
+        try:
+            children = launch_all(self._starter, self._page.descriptor, slots, begun)
+        except OSError as error:
+            raise WorkersFailedError(NOT_STARTED.format(error)) from error
+        for slot, child in zip(slots, children, strict=True):
+            if (worker := self._workers[slot]) and not child.pid:
+                self._withdraw(worker, queue)
 
     def _launched(self, slot: int) -> Child:
         """A new process; a fork server that is killed meanwhile is replaced, but not for ever."""
@@ -251,6 +265,7 @@ class ProcessCrew(Generic[Task, Answer]):
 
     def _receive(self, worker: Worker[Task], queue: TaskQueue[Task, Answer]) -> None:
         """Takes in what has come; whole answers count even if their worker has died since."""
+        self._has_news = True
         alive = worker.receive()
         while reply := worker.next_reply():
             kind, seconds, body = reply
@@ -290,6 +305,7 @@ class ProcessCrew(Generic[Task, Answer]):
     def _end(self, worker: Worker[Task], *, kill: bool) -> tuple[int, int, list[Item[Task]]]:
         """Collects a worker; how many tasks it had begun, its exit code, what it owed."""
         with signals_blocked():
+            self._has_news = True
             self._workers[worker.slot] = None
             self._selector.unregister(worker.child.channel)
             n_begun = worker.n_begun

@@ -20,6 +20,12 @@ class NotYet:
 NOT_YET = NotYet()
 
 
+class Alone(NamedTuple, Generic[Task]):
+    """What a source gives of a task that is not to wait in a worker behind another one."""
+
+    task: Task
+
+
 class Completed(NamedTuple, Generic[Task, Answer]):
     """A task (or a part of one that was split) with its answer."""
 
@@ -49,11 +55,13 @@ class Drawn:
 class Item(Generic[Task]):
     """A task, or a part of one, on its way through the workers."""
 
-    __slots__ = ("deaths", "drawn", "payload", "suspect", "task")
+    __slots__ = ("alone", "deaths", "drawn", "payload", "suspect", "task")
 
     def __init__(self, task: Task, drawn: Drawn, *, suspect: bool = False) -> None:
         self.task = task
         self.drawn = drawn
+        self.alone = False
+        """Whether it is sent to nobody who has another."""
         self.suspect = suspect
         """Whether a worker has died of it, or of the task that it is a part of."""
         self.deaths = 0
@@ -71,7 +79,7 @@ class TaskQueue(Generic[Task, Answer]):
 
     def __init__(
         self,
-        tasks: Iterable[Task | NotYet],
+        tasks: Iterable[Task | Alone[Task] | NotYet],
         window: int,
         split: Callable[[Task], Sequence[Task]],
     ) -> None:
@@ -97,6 +105,11 @@ class TaskQueue(Generic[Task, Answer]):
     def has_result(self) -> bool:
         """Whether a result waits to be consumed."""
         return bool(self._results)
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether an item waits that is drawn already."""
+        return bool(self._suspects or self._waiting)
 
     def has_work(self) -> bool:
         """Whether `take` would give an item; draws a task if the window allows and none waits."""
@@ -163,12 +176,15 @@ class TaskQueue(Generic[Task, Answer]):
         if self._exhausted or self.paused or self._open >= self._window:
             return False
         try:
-            task = next(self._source)
+            drawn = next(self._source)
         except StopIteration:
             self._exhausted = True
             return False
-        if isinstance(task, NotYet):
+        if isinstance(drawn, NotYet):
             return False
+        alone = isinstance(drawn, Alone)
+        item: Item[Task] = Item(drawn.task if isinstance(drawn, Alone) else drawn, Drawn())
+        item.alone = alone
         self._open += 1
-        self._waiting.append(Item(task, Drawn()))
+        self._waiting.append(item)
         return True

@@ -12,7 +12,11 @@ cdef extern from *:
     #define _GNU_SOURCE
     #endif
     #include <fcntl.h>
+    #include <stdint.h>
     #include <stdlib.h>
+    #if defined(__linux__)
+    #include <sys/mman.h>
+    #endif
     #include <sys/types.h>
     #include <unistd.h>
     #if defined(__GLIBC__)
@@ -68,6 +72,14 @@ cdef extern from *:
         volatile char *room = malloc(n);  /* volatile: else nobody would see it written */
         if (room == NULL)
             return 0;
+    #if defined(__linux__)
+        /* Most of it at once: a third of the time. 23 is MADV_POPULATE_WRITE, which headers of older
+         * systems do not have; where the kernel cannot, the loop does it. */
+        uintptr_t begin = ((uintptr_t)room + 4095) & ~(uintptr_t)4095;
+        uintptr_t end = ((uintptr_t)room + n) & ~(uintptr_t)4095;
+        if (end > begin)
+            (void)madvise((void *)begin, end - begin, 23);
+    #endif
         for (size_t i = 0; i < n; i += 4096)
             room[i] = 1;
         if (n)

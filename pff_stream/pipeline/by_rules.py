@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pff_stream.checkpoint.spool import Spool, UnfinishedRun
 from pff_stream.evaluate.options import Page
 from pff_stream.execute.job import Job
-from pff_stream.execute.queue import NotYet
+from pff_stream.execute.queue import Alone, NotYet
 from pff_stream.files import _pages
 from pff_stream.findings.order import ChosenRules
 from pff_stream.findings.rule_order import RuleOrder
@@ -134,7 +134,7 @@ class RulesWork(Work):
         found = found_outputs(self.ready.settings.results)
         self._found_outputs = placed(found, self.ready.folder, stack)
 
-    def tasks(self) -> Iterator[Look | Part | Task | NotYet]:
+    def tasks(self) -> Iterator[Look | Part | Task | Alone[Task] | NotYet]:
         """Chunks in the order of the file, less what was done before the run was resumed."""
         missing: Missing = iter if self.kept is None else self.kept.missing
         cluster, looking = self.ready.cluster, self._workers

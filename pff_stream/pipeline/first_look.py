@@ -10,15 +10,17 @@ are there, somebody writes its results by their sums.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pff_stream.execute.queue import NOT_YET, NotYet
-from pff_stream.work.look import Look, Pieces
-from pff_stream.work.task import Answer, Part, Task
+from pff_stream.execute.queue import NOT_YET, Alone, NotYet
+from pff_stream.work.look import COLUMNS, Look, Pieces, rows_of
+from pff_stream.work.task import Answer, Part, Task, join_tasks
 
 if TYPE_CHECKING:
     from pff_stream.rules.file import RuleFile
@@ -27,16 +29,20 @@ CHUNKS = 3
 """With more chunks for each worker the order of the file will do."""
 LEAST_TRIPLES = 10_000
 """On a smaller graph nothing takes long."""
-LOOKS, SHARES, RULE_SHARES = 1, 3, 4
-"""Tasks for each worker: looks, and of the work and of the rules at the least."""
+LOOKS, SHARES, LONG_ROUNDS = 1, 3, 6
+"""Tasks for each worker: looks, and of the work and of what is light at the least."""
+LONG_WORK, BATCHED_WORKERS = 3e7, 16
+"""More work than this for each worker, some tenth of a second, is dealt out in single tasks, and so
+is what fewer workers do: there it takes next to nothing to send a task."""
+ROUNDS = (0.6, 0.25, 0.15)
+"""Of less work each worker is sent so much in one task, then so much, and so on."""
 MOST_HEADS = 64
 """Rules that are counted together in parts: so many counts are an answer."""
 MOST_PARTS = 1 << 12
 
+_Light = tuple[float, list[tuple[int, int, int]]]
 Missing = Callable[[Iterable[Task]], Iterator[Task]]
 """What of some tasks is not done yet."""
-Range = tuple[int, int, float, int]
-"""Begin and end of rules of a chunk, their work, and parts that their sources may come to."""
 
 
 class FirstLook:
@@ -79,7 +85,7 @@ class FirstLook:
             return None
         return cls(file, workers, chunks, in_parts=in_parts)
 
-    def tasks(self, missing: Missing) -> Iterator[Look | Task | Part | NotYet]:
+    def tasks(self, missing: Missing) -> Iterator[Look | Task | Alone[Task] | Part | NotYet]:
         """Looks, and when all are answered what is to be evaluated and `missing`."""
         each = max(1, -(-len(self._chunks) // (LOOKS * self._workers)))
         looks = [self._chunks[at : at + each] for at in range(0, len(self._chunks), each)]
@@ -88,11 +94,11 @@ class FirstLook:
             yield Look(tuple(chunks), tuple(map(self._file.place, chunks)))
         while self._left:
             yield NOT_YET
-        for task, n_parts in self._ranges(missing):
-            if n_parts == 1:
-                yield task
+        for one in self._divided(missing):
+            if isinstance(one, (Task, Alone)):
+                yield one
             else:
-                yield from self._sums.parts(task, n_parts)
+                yield from self._sums.parts(*one)
             yield from self._sums.ready()
         while self._sums:
             yield NOT_YET
@@ -108,33 +114,80 @@ class FirstLook:
             self._left -= 1
             self._found.update(zip(task.chunks, found, strict=False))  # none where nobody could
 
-    def _ranges(self, missing: Missing) -> Iterator[tuple[Task, int]]:
-        """All rules, what is heaviest first; chunks that nobody could look at before all."""
-        total = sum(sum(pieces.work) for pieces in self._found.values())
-        most = total / (SHARES * self._workers)
+    def _divided(self, missing: Missing) -> Iterator[Task | Alone[Task] | tuple[Task, int]]:
+        """All rules: chunks that nobody could look at, heavy bodies, then what is light."""
         counts = self._file.chunks["rules"]
-        # What is light may be heavier than it seems: nor has any more than its share of the rules.
-        most_rules = sum(int(counts[chunk]) for chunk in self._chunks) // (
-            RULE_SHARES * self._workers
-        )
-        ranges: list[tuple[float, Task]] = []
-        n_parts: dict[tuple[int, int, int], int] = {}
-        for chunk in self._chunks:
-            n_rules = int(counts[chunk])
-            pieces = self._found.get(chunk, Pieces((n_rules,), (total,), (1,)))
-            place = self._file.place(chunk)
-            for start, stop, work, parts in _joined(pieces, most, most_rules):
-                parts = min(parts, self._most_parts, int(work / most) + 1) if work > most else 1
-                each = MOST_HEADS if parts > 1 else stop - start
-                for first in range(start, stop, each):
-                    last = min(first + each, stop)
-                    n_parts[chunk, first, last] = parts
-                    ranges.append((work, Task(chunk, first, last, place)))
+        places = {chunk: self._file.place(chunk) for chunk in self._chunks}
+        unknown = [chunk for chunk in self._chunks if chunk not in self._found]
+        yield from missing(Task(one, 0, int(counts[one]), places[one]) for one in unknown)
+        line = _Line(self._found)
         self._found.clear()
-        ranges.sort(key=lambda one: -one[0])
-        for task in missing(task for _, task in ranges):
-            # A range of which some rules are done is not what was looked at.
-            yield task, n_parts.get(task[:3], 1)
+        most = line.total / (SHARES * self._workers)
+        for chunk, start, stop, work, parts in line.heavy(most):
+            n_parts = min(parts, self._most_parts, int(work / most) + 1)
+            each = MOST_HEADS if n_parts > 1 else stop - start
+            for first in range(start, stop, each):
+                whole = Task(chunk, first, min(first + each, stop), places[chunk])
+                for task in missing((whole,)):
+                    # A range of which some rules are done is not what was looked at.
+                    yield (task, n_parts) if task == whole and n_parts > 1 else task
+        is_long = line.total > LONG_WORK * self._workers or self._workers < BATCHED_WORKERS
+        rounds = (1.0,) * LONG_ROUNDS if is_long else ROUNDS
+        shares = [one for one in rounds for _ in range(self._workers)]
+        light = line.light(most, shares, by_work=is_long)
+        for _, ranges in sorted(light, key=lambda one: -one[0]) if is_long else light:
+            tasks = tuple(missing(Task(*ends, places[ends[0]]) for ends in ranges))
+            if is_long:
+                yield from tasks
+            elif tasks:
+                yield Alone(join_tasks(tasks))
+
+
+class _Line:
+    """Pieces of all chunks, one behind the other."""
+
+    def __init__(self, found: Mapping[int, Pieces]) -> None:
+        rows = rows_of(found.values())
+        n_pieces = [len(one.table) // (8 * COLUMNS) for one in found.values()]
+        self._chunk = np.repeat(np.fromiter(found, np.int64), n_pieces)
+        self._stop = rows[:, 0].astype(np.int64)
+        self._start = np.roll(self._stop, 1)
+        self._start[np.diff(self._chunk, prepend=-1) != 0] = 0
+        self._work, self._weight, self._parts = rows[:, 1], rows[:, 2], rows[:, 3]
+        self.total = float(self._work.sum())
+
+    def heavy(self, most: float) -> Iterator[tuple[int, int, int, float, int]]:
+        """What is more than that, the heaviest first: chunk, rules, work, and parts at most."""
+        places = np.flatnonzero(self._work > most)
+        for at in places[np.argsort(-self._work[places], kind="stable")]:
+            ends = int(self._chunk[at]), int(self._start[at]), int(self._stop[at])
+            yield *ends, float(self._work[at]), int(self._parts[at])
+
+    def light(self, most: float, shares: Sequence[float], *, by_work: bool) -> Iterator[_Light]:
+        """All else: where it goes by work each range by itself, else those of each share together.
+
+        With the work of the range, or the first of the share.
+        """
+        at = np.flatnonzero(self._work <= most)
+        if not len(at):
+            return
+        weight = self._weight[at]
+        if by_work:  # what is light may be heavier than it seems: rules count as much
+            rules = self._stop[at] - self._start[at]
+            weight = self._work[at] / self._work[at].sum() + rules / rules.sum()
+        ends = np.add.accumulate(np.asarray(shares)) * (weight.sum() / sum(shares))
+        share = np.searchsorted(ends[:-1], np.add.accumulate(weight) - weight / 2, "right")
+        is_new = (np.diff(at) != 1) | (np.diff(self._chunk[at]) != 0) | (np.diff(share) != 0)
+        first = np.concatenate(([0], np.flatnonzero(is_new) + 1))
+        last = np.append(first[1:], len(at)) - 1
+        number = np.arange(len(first)) if by_work else share[first]
+        columns = self._chunk[at[first]], self._start[at[first]], self._stop[at[last]]
+        ranges = zip(*(column.tolist() for column in columns), strict=True)
+        works = np.add.reduceat(self._work[at], first).tolist()
+        told = zip(number.tolist(), works, ranges, strict=True)
+        for _, group in groupby(told, itemgetter(0)):
+            together = list(group)
+            yield together[0][1], [one for _, _, one in together]
 
 
 class _Sums:
@@ -175,17 +228,3 @@ class _Sums:
         """Tasks whose parts are all there, each once."""
         while self._ready:
             yield self._ready.popleft()
-
-
-def _joined(pieces: Pieces, most: float, most_rules: int) -> Iterator[Range]:
-    """Neighbours that come to no more than that together."""
-    begin, held, parts = 0, 0.0, 1
-    last = 0
-    for stop, work, in_parts in zip(*pieces, strict=True):
-        if held and (held + work > most or stop - begin > most_rules):
-            yield begin, last, held, parts
-            begin, held = last, 0.0
-        parts = 1 if held else in_parts
-        held, last = held + work, stop
-    if last > begin:
-        yield begin, last, held, parts

@@ -31,3 +31,14 @@ def find_bad_text(
     may_have_tabs: npt.NDArray[np.uint8] | None = None,
 ) -> int:
     """A text that cannot have been a line or one column of a line; -1: none."""
+
+def find_wrong_terms(
+    atoms: npt.NDArray[np.int32],
+    body_ends: npt.NDArray[np.uint32],
+    rule_body: npt.NDArray[np.uint32],
+    heads: npt.NDArray[np.int32],
+    n_names: int,
+    max_variables: int,
+    max_atoms: int,
+) -> int:
+    """What is wrong with indices of atoms, heads and bodies, by its number; 0: nothing."""

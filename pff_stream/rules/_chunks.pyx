@@ -345,3 +345,6 @@ cdef bint is_line(
         bad |= (at[i] == 0) | (at[i] == 10) | (at[i] == tab)
         high |= at[i]
     return not bad and (high < 128 or pff_bad_utf8(at, stop) == NULL)
+
+
+include "_chunk_terms.pxi"

@@ -20,12 +20,16 @@ cdef enum:
 cdef double BODY = 2000.0         # edges that are as much work as what comes once a body
 cdef double HEAD = 100.0          # and once a rule
 cdef double WIDE = 4.0            # and an edge of many sources at once
+# What is light takes less the more edges it seems to have: found by 128,319 rules on FB15k-237, where
+# ranges of equal weight differ by 0.3 to 0.4 of their time, and ranges of equal work by 0.7.
+cdef double POWER = 0.8
+cdef double LIGHT_HEAD = 60.0
 
 
 def body_work(GraphView graph, chunk):
     """About how many edges each body of a chunk takes (float64), and what its rules take besides.
 
-    And into how many parts its sources may be divided (int64), so that all parts together take
+    The same as a weight, by which what is light can be compared (float64). And into how many parts its sources may be divided (int64), so that all parts together take
     little more than the whole; 1 where no head is over two variables, since other heads share much.
     """
     cdef const int32_t[::1] atoms = chunk.atoms
@@ -38,11 +42,13 @@ def body_work(GraphView graph, chunk):
     for body in range(n):
         work[body] = BODY + _work_of(graph, &atoms[0], relations, begin, ends[body], &parts[body])
         begin = ends[body]
-    found += HEAD * np.bincount(chunk.rule_body, minlength=n)
+    rules = np.bincount(chunk.rule_body, minlength=n)
+    weight = (found - BODY) ** POWER + LIGHT_HEAD * rules
+    found += HEAD * rules
     heads = chunk.heads.reshape(-1, 3)
     is_pair = (heads[:, 1] >= 0) & (heads[:, 2] >= 0) & (heads[:, 1] != heads[:, 2])
     divided[np.bincount(chunk.rule_body[is_pair], minlength=n) == 0] = 1
-    return found, divided
+    return found, weight, divided
 
 
 def _relations(GraphView graph, chunk):

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from pff_stream.rules.chunk_reader import Place
 from pff_stream.work._look import body_work
@@ -30,20 +31,37 @@ class Look(NamedTuple):
 
 
 class Pieces(NamedTuple):
-    """A chunk divided: the rules before each end, and the work of each piece."""
+    """A chunk divided; in one piece, since many of them come to one process at the same time."""
 
-    stops: tuple[int, ...]
-    work: tuple[float, ...]
-    parts: tuple[int, ...]
-    """Into how many parts the sources of its body may be divided; 1: not at all."""
+    table: bytes = b""
+    """`COLUMNS` float64 for each: the rules before its end, its work, its weight beside what is
+    light, and into how many parts the sources of its body may be divided (1: not at all)."""
+
+    @classmethod
+    def of(cls, *columns: ArrayLike) -> Pieces:
+        """Of columns."""
+        return cls(np.column_stack(columns).astype(np.float64).tobytes())
+
+    @property
+    def rows(self) -> NDArray[np.float64]:
+        """A row of `COLUMNS` for each."""
+        return rows_of((self,))
+
+
+COLUMNS = 4
+
+
+def rows_of(pieces: Iterable[Pieces]) -> NDArray[np.float64]:
+    """The rows of many, one behind the other."""
+    return np.frombuffer(b"".join(one.table for one in pieces)).reshape(-1, COLUMNS)
 
 
 def pieces_of(graph: GraphView, chunk: RuleChunk) -> Pieces:
     """Pieces that end with a body; one that is more than a share of the chunk is a body alone."""
-    work, parts = body_work(graph, chunk)
+    work, weight, parts = body_work(graph, chunk)
     n = len(work)
     if not n:
-        return Pieces((), (), ())
+        return Pieces()
     share = max(float(work.sum()) / PIECES, 1.0)
     before = np.concatenate(([0.0], np.add.accumulate(work)))
     is_heavy = work >= share
@@ -55,10 +73,11 @@ def pieces_of(graph: GraphView, chunk: RuleChunk) -> Pieces:
     ends = np.append(ends, n)
     stops = np.searchsorted(chunk.rule_body, ends, "left")
     is_alone = np.diff(ends, prepend=0) == 1
-    return Pieces(
-        tuple(stops.tolist()),
-        tuple(np.diff(before[ends], prepend=0.0).tolist()),
-        tuple(np.where(is_alone, parts[ends - 1], 1).tolist()),
+    return Pieces.of(
+        stops,
+        np.diff(before[ends], prepend=0.0),
+        np.diff(np.add.accumulate(weight)[ends - 1], prepend=0.0),
+        np.where(is_alone, parts[ends - 1], 1),
     )
 
 

@@ -63,14 +63,14 @@ def set_up(progress: Progress, arguments: WorkerArguments) -> Answers:
     if arguments.resident_bytes is not None:
         graph.read_alone()
     listed = None if arguments.listed is None else ListedRules(arguments.listed)
-    before_bytes = _status_bytes(b"RssAnon")
+    before_bytes = _private_bytes()
     evaluator, evaluate, evaluator_bytes = _evaluator(graph.view, progress, arguments)
     spool = os.open(arguments.spool.name, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
     keep = _keeping(spool)
     buffer = bytearray(arguments.chunk_bytes)
     buffer[::4096] = bytes(-(-len(buffer) // 4096))  # touched: it is there from now on
     _pages.hold(arguments.room_bytes)
-    chunk_bytes = _status_bytes(b"RssAnon")
+    chunk_bytes = _private_bytes()
     held = Held(max(0, evaluator_bytes - before_bytes), max(0, chunk_bytes - evaluator_bytes))
 
     chunks = _Chunks(rules, buffer, decoding)
@@ -229,7 +229,7 @@ def _evaluator(
     }
     if arguments.resident_bytes is None:
         plain = Evaluator(graph, arguments.semantics, **told)
-        held_bytes = _status_bytes(b"RssAnon")
+        held_bytes = _private_bytes()
         plain.reserve(*arguments.chunk_counts)
 
         def one_by_one(ranges: Iterable[Range], flush: Flush) -> None:
@@ -244,7 +244,7 @@ def _evaluator(
 
     resident = ResidentRelations(graph, arguments.graph.name, arguments.resident_bytes)
     in_blocks = BlockEvaluator(graph, arguments.semantics, resident, **told)
-    held_bytes = _status_bytes(b"RssAnon")
+    held_bytes = _private_bytes()
     together = arguments.chunks_together
     in_blocks.reserve_together(together, *(together * count for count in arguments.chunk_counts))
 
@@ -282,3 +282,14 @@ def _status_bytes(name: bytes) -> int:
             return int(next(lines)[1]) * 1024
     except (OSError, StopIteration):
         return 0
+
+
+def _private_bytes() -> int:
+    """What this process holds alone, as `RssAnon` of its status says; 0 where nobody can tell."""
+    try:
+        # A tenth of the time of the whole status.
+        with open("/proc/self/statm", "rb", buffering=0) as sizes:
+            _, resident, shared, *_ = map(int, sizes.read(256).split())
+    except (OSError, ValueError):
+        return 0
+    return (resident - shared) * mmap.PAGESIZE

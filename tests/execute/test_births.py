@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import psutil
@@ -66,10 +66,12 @@ def test_each_is_replaced(method: str) -> None:
 class HalfStarter(SharingForkStarter):
     """As where the system has not as many processes at once."""
 
-    def start_all(self, children: Sequence[Child], births: Sequence[Birth]) -> None:
+    def start_all(
+        self, children: Sequence[Child], births: Sequence[Birth], meanwhile: Callable[[], None]
+    ) -> None:
         """Starts half of them."""
         half = len(births) // 2
-        super().start_all(children[:half], births[:half])
+        super().start_all(children[:half], births[:half], meanwhile)
 
 
 def test_missing_ones_come_one_by_one() -> None:

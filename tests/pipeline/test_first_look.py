@@ -17,7 +17,7 @@ import pytest
 from pff_stream import validate
 from pff_stream.cli.main import main
 from pff_stream.evaluate._kernel import Evaluator
-from pff_stream.execute.queue import NotYet
+from pff_stream.execute.queue import Alone, NotYet
 from pff_stream.files.sources import open_blocks
 from pff_stream.files.writers import FileWriter
 from pff_stream.pipeline.first_look import CHUNKS, LEAST_TRIPLES, FirstLook
@@ -86,12 +86,17 @@ def lone(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "r.pffr", folder / "t.pffg"
 
 
+def sent(task: Any) -> Any:
+    """What a worker is sent of a task."""
+    return task.task if isinstance(task, Alone) else task
+
+
 def looked(file: RuleFile, graph: Path, workers: int, **told: Any) -> list[Task | Part]:
     """The tasks of a run with so many workers; what parts count is of no interest."""
     look = FirstLook(file, workers, **told)
     found: list[Task | Part] = []
     with attach(str(graph)) as attached:
-        for task in look.tasks(iter):
+        for task in map(sent, look.tasks(iter)):
             assert not isinstance(task, NotYet)  # each is answered at once
             if isinstance(task, Look):
                 pieces = [pieces_of(attached.view, file.read_chunk(one)) for one in task.chunks]
@@ -111,11 +116,12 @@ def test_pieces_are_whole_bodies(heavy: tuple[Path, Path]) -> None:
         for index in range(len(file.chunks)):
             chunk = file.read_chunk(index)
             pieces = pieces_of(attached.view, chunk)
-            assert pieces.stops[-1] == chunk.n_rules and min(pieces.work) > 0
-            for start, stop in pairwise((0, *pieces.stops)):
+            stops, work, weight, _ = pieces.rows.T
+            assert stops[-1] == chunk.n_rules and min(work) > 0 and min(weight) > 0
+            for start, stop in pairwise((0, *map(int, stops))):
                 assert start < stop
                 assert stop == chunk.n_rules or chunk.rule_body[stop - 1] < chunk.rule_body[stop]
-            n_heavy += sum(work > 5000 for work in pieces.work)
+            n_heavy += sum(work > 5000)
         assert n_heavy >= HEAVY
 
 
@@ -124,7 +130,7 @@ def test_all_rules_once(workers: int, heavy: tuple[Path, Path]) -> None:
     """However they are divided."""
     with RuleFile(heavy[0]) as file:
         tasks = looked(file, heavy[1], workers)
-        written = [task for task in tasks if isinstance(task, Task)]
+        written = [one for task in tasks if isinstance(task, Task) for one in task.ranges]
         for chunk, n_rules in enumerate(file.chunks["rules"].tolist()):
             ranges = sorted((task.start, task.stop) for task in written if task.chunk == chunk)
             assert [start for start, _ in ranges] == [0, *(stop for _, stop in ranges[:-1])]
@@ -136,7 +142,8 @@ def test_all_rules_once(workers: int, heavy: tuple[Path, Path]) -> None:
             of_one = [part for part in parts if part.rules[:3] == key]
             assert [part.part for part in of_one] == list(range(of_one[0].n_parts))
         some = looked(file, heavy[1], workers, chunks=[1, 3])
-        assert {(one.rules if isinstance(one, Part) else one).chunk for one in some} == {1, 3}
+        of_some = [(one.rules if isinstance(one, Part) else one).ranges for one in some]
+        assert {one.chunk for each in of_some for one in each} == {1, 3}
 
 
 @pytest.mark.parametrize("workers", [2, 4])
@@ -153,8 +160,9 @@ def test_nobody_waits_long(of: str, workers: int, request: pytest.FixtureRequest
                 chunk = file.read_chunk(task.rules.chunk)
                 evaluator.count_part(chunk, *task.rules[1:3], *task[1:])
             else:
-                told = file.read_chunk(task.chunk), task.start, task.stop, lambda run: None
-                evaluator.evaluate(*told, 0, counts_of(task))
+                for one in task.ranges:
+                    told = file.read_chunk(one.chunk), one.start, one.stop, lambda run: None
+                    evaluator.evaluate(*told, 0, counts_of(one))
             heapreplace(free, free[0] + evaluator.edges - before)
     assert sum(max(free) - one for one in free) < 0.08 * workers * max(free)
 
@@ -163,8 +171,9 @@ def test_parts_that_are_lost(lone: tuple[Path, Path]) -> None:
     """A body of which a part came to nothing is done as a whole; one that was begun, too."""
     with RuleFile(lone[0]) as file, attach(str(lone[1])) as attached:
         look = FirstLook(file, 4)
-        parts, written = [], []
-        for task in look.tasks(iter):
+        parts: list[Part] = []
+        written: list[Task] = []
+        for task in map(sent, look.tasks(iter)):
             if isinstance(task, Look):
                 chunks = [file.read_chunk(one) for one in task.chunks]
                 look.take(task, tuple(pieces_of(attached.view, chunk) for chunk in chunks))
@@ -174,7 +183,7 @@ def test_parts_that_are_lost(lone: tuple[Path, Path]) -> None:
                 look.take(task, Answer((), 0.0, 0, counts=counts))
             else:
                 assert isinstance(task, Task)
-                written.append(task)
+                written.extend(task.ranges)
         assert len({part.rules[:3] for part in parts}) == 1 and len(parts) > 2
         assert not any(task.counts for task in written)
         heavy = parts[0].rules
@@ -184,7 +193,7 @@ def test_parts_that_are_lost(lone: tuple[Path, Path]) -> None:
             return (task._replace(start=task.start + (task == heavy)) for task in tasks)
 
         again = FirstLook(file, 4)
-        for task in again.tasks(half_done):
+        for task in map(sent, again.tasks(half_done)):
             assert not isinstance(task, Part)
             if isinstance(task, Look):
                 chunks = [file.read_chunk(one) for one in task.chunks]
@@ -228,16 +237,17 @@ def test_chunk_that_nobody_could_look_at(heavy: tuple[Path, Path]) -> None:
     """It comes first, as a whole."""
     with RuleFile(heavy[0]) as file:
         look = FirstLook(file, 2)
-        found, looks = [], []
-        for task in look.tasks(iter):
+        found: list[Task] = []
+        looks = []
+        for task in map(sent, look.tasks(iter)):
             if isinstance(task, Look):
                 looks.append(task.chunks)
                 n_rules = [place.rules for place in task.places]
-                known = tuple(Pieces((n,), (1.0,), (1,)) for n in n_rules)
+                known = tuple(Pieces.of((n,), (1.0,), (1.0,), (1,)) for n in n_rules)
                 look.take(task, () if 0 in task.chunks else known)
             else:
                 assert isinstance(task, Task)
-                found.append(task)
+                found.extend(task.ranges)
         assert found[0].chunk in looks[0] and found[0].start == 0
         assert sorted(task.chunk for task in found) == list(range(len(file.chunks)))
 
