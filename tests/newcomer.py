@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
+
+from tests.warm import Server
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "how-to-add.md"
@@ -30,8 +29,11 @@ class Newcomer:
             ignored = shutil.ignore_patterns("*.pyx", "*.pxi", "*.pxd")
             shutil.copytree(ROOT / package, folder / package, ignore=ignored)
 
+        self._server: Server | None = None
+
     def follow(self, title: str) -> None:
         """Does what the section says: new files as they stand there, and changed lines."""
+        self.close()
         for kind, path, text in _BLOCK.findall(section(title)):
             target = self.folder / path
             if kind == "new file":
@@ -42,19 +44,18 @@ class Newcomer:
 
     def run(self, *words: object, code: int = 0) -> str:
         """What `pff-stream` says; it must end with `code`."""
-        line = [sys.executable, "-P", "-m", "pff_stream", *map(str, words)]
-        environment = {**os.environ, "PYTHONPATH": str(self.folder)}
-        done = subprocess.run(
-            line,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-            env=environment,
-            cwd=self.folder,
-        )
+        if self._server is None:
+            self._server = Server(self.folder)
+        environment = {"PYTHONPATH": str(self.folder)}
+        done = self._server.started([*map(str, words)], environment, self.folder)
         assert done.returncode == code, done.stderr
         return done.stdout + done.stderr
+
+    def close(self) -> None:
+        """Nothing is at work."""
+        if self._server is not None:
+            self._server.close()
+        self._server = None
 
     def _change(self, target: Path, block: str) -> None:
         content = target.read_text(encoding="utf-8")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -20,11 +22,12 @@ SHOWN = f"- bob knows cy: missing cy, because likes is cy {BEST}\n"
 
 
 @pytest.fixture
-def newcomer(tmp_path: Path) -> Newcomer:
+def newcomer(tmp_path: Path) -> Iterator[Newcomer]:
     """A copy of the package, with rules and triples beside it."""
     (tmp_path / "rules.tsv").write_text(RULES)
     (tmp_path / "triples.tsv").write_text(TRIPLES)
-    return Newcomer(tmp_path)
+    with closing(Newcomer(tmp_path)) as newcomer:
+        yield newcomer
 
 
 def test_an_executor(newcomer: Newcomer) -> None:
