@@ -131,7 +131,7 @@ def test_folders_as_inputs(tmp_path: Path, rules: Path, triples: Path) -> None:
 
 def test_bombs_take_bounded_memory(tmp_path: Path, rules: Path, triples: Path) -> None:
     """A thousand times larger unpacked than packed: one bad line, and memory as always."""
-    size = 256 << 20
+    size = 128 << 20
     bombs = {"t.tsv.gz": b"", "t.json.gz": b'{"a":"', "r.tsv.gz": b""}
     for name, start in bombs.items():
         with gzip.open(tmp_path / name, "wb", compresslevel=1) as file:

@@ -6,10 +6,12 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import pff_stream
+from pff_stream.api import Outcomes
 from tests.warm import main
 
 CASES = Path(__file__).parent.parent / "data/cases"
@@ -34,6 +36,11 @@ def run(capfd: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> tu
     said = capfd.readouterr()
     lines = [line for line in said.err.splitlines(True) if not PROGRESS.match(line)]
     return said.out, "".join(lines)
+
+
+def validated(rules: Any, triples: Any, **options: Any) -> Outcomes:
+    """By a thread, which takes the least."""
+    return pff_stream.validate(rules, triples, workers=1, start_method="thread", **options)
 
 
 @pytest.mark.usefixtures("folder")
@@ -108,7 +115,7 @@ def test_kinds_of_difference(ours: str, theirs: str, difference: str, place: str
         rules, triples = [f"q(X,Y) <= {ours}(X,Y)"], [("a", theirs, "b")]
     else:
         rules, triples = [f"q(X,b) <= r(X,{ours})"], [("a", "r", theirs)]
-    found = pff_stream.validate(rules, [*others[::2], *triples, *others[1::2]], workers=1)
+    found = validated(rules, [*others[::2], *triples, *others[1::2]])
     assert [one.reason for one in found] == [f"{place} not in the graph"]
     said = [where.reason for note in found.notes for where in note.first]
     assert f"{place} {ours!r} of the rules, nearest in the graph: {theirs!r}" in said
@@ -133,7 +140,7 @@ def test_when_it_is_said(n_rules: int, n_good: int, ordered: bool) -> None:
     """Where no rule makes a prediction, or over 99 % of 100 and more have absent names."""
     rules = [f"q(X,c{n}) <= r(X,absent{n})" for n in range(n_rules)]
     rules += [f"q(X,c{n}) <= r(X,b)" for n in range(n_good)]
-    found = pff_stream.validate(rules, GRAPH, ordered=ordered, workers=1)
+    found = validated(rules, GRAPH, ordered=ordered)
     assert len(list(found)) == len(rules)
     kinds = {note.kind.name: note.count for note in found.notes}
     if n_good == 0:
@@ -250,7 +257,7 @@ def test_unknown_heads(capfd: pytest.CaptureFixture[str]) -> None:
 )
 def test_causes_of_an_unknown_head(head: str, cause: str) -> None:
     """Whatever stands before or behind it, or in its place."""
-    found = pff_stream.validate([f"{head}(X,Y) <= r(X,Y)", "q(X,Y) <= r(X,Y)"], GRAPH, workers=1)
+    found = validated([f"{head}(X,Y) <= r(X,Y)", "q(X,Y) <= r(X,Y)"], GRAPH)
     assert [one.reason for one in found] == [HEAD, ""]
     [note] = found.notes
     assert (note.kind.name, note.count) == ("unknown_heads", 1)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 import zlib
 from contextlib import nullcontext
@@ -23,6 +21,7 @@ from pff_stream.rules.complete import check_complete
 from pff_stream.rules.file import RuleFile
 from tests.graphs import graph_of
 from tests.rules.altered import read_all, rewritten
+from tests.warm import started
 
 pytestmark = pytest.mark.thorough
 
@@ -121,12 +120,9 @@ def test_every_rule_stands_in_one_place(
     triples = [("a", "r", "b"), ("b", "q", "d")]
 
     def run(*arguments: object, code: int) -> str:
-        ended = subprocess.run(
-            [sys.executable, "-m", "pff_stream", *map(str, arguments)],
-            capture_output=True, timeout=120,
-        )  # fmt: skip
-        assert ended.returncode == code, ended.stderr.decode()
-        return ended.stderr.decode()
+        ended = started([*map(str, arguments)])
+        assert ended.returncode == code, ended.stderr
+        return ended.stderr
 
     document = tmp_path / "triples.tsv"
     document.write_text("".join("\t".join(triple) + "\n" for triple in triples))

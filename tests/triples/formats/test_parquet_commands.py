@@ -96,10 +96,10 @@ def test_what_does_not_fit_is_refused(umls: Path, data: Path, tmp_path: Path) ->
 
 def test_names_that_grow_when_they_are_read(tmp_path: Path) -> None:
     """Pages that do not say what is in them are held to the budget by the kernel."""
-    long = pa.array(["x" * 2**20] * 1000)
+    long = pa.array(["x" * 2**20] * 300)
     path = tmp_path / "a.parquet"
     pq.write_table(
-        pa.table({"s": long, "p": ["r"] * 1000, "o": ["y"] * 1000}),
+        pa.table({"s": long, "p": ["r"] * 300, "o": ["y"] * 300}),
         path,
         compression="none",
         use_dictionary=False,
