@@ -118,4 +118,4 @@ def test_a_line_that_is_too_long(tmp_path: Path) -> None:
     path = tmp_path / "t.tsv"
     path.write_bytes(b"a" * (MAX_LINE_BYTES + 2))
     with pytest.raises(InputError, match="line 1: found a line of over"):
-        list(checked_lines([str(path)], EncodeOptions()))
+        list(checked_lines([str(path)], EncodeOptions(block_bytes=1 << 24)))
