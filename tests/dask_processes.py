@@ -117,8 +117,8 @@ class DaskProcesses:
         more: tuple[str, ...] = ("--host", f"{protocol}://127.0.0.1", "--port", "0")
         more += ("--protocol", protocol, "--scheduler-file", str(self.file))
         self.scheduler, _ = self._start("scheduler", *more)
-        self._until(self.file.exists)
-        self.address = str(json.loads(self.file.read_text())["address"])
+        self._until(lambda: bool(self._told()))
+        self.address = self._told()
 
     def __enter__(self) -> DaskProcesses:
         return self
@@ -140,7 +140,7 @@ class DaskProcesses:
     ) -> DaskWorker:
         """A worker more, which is registered when this returns.
 
-        `path` comes before others when it imports.
+        `path` comes before others where it imports from.
         """
         name = f"w{len(self.workers)}"
         folder = self.folder / name
@@ -166,13 +166,19 @@ class DaskProcesses:
             process = subprocess.Popen(
                 [*before, sys.executable, "-m", "dask", what, "--no-dashboard", *options],
                 env={**self._environment, "PYTHONPATH": f"{path}{os.pathsep * bool(path)}{ROOT}"},
-                cwd=ROOT,
+                cwd=path or ROOT,
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
         self._all.append(process)
         return process, log
+
+    def _told(self) -> str:
+        """The address of the scheduler; empty while its file is not there, or not written."""
+        with suppress(OSError, ValueError):
+            return str(json.loads(self.file.read_text())["address"])
+        return ""
 
     def _until(self, holds: Callable[[], bool], log: Path | None = None) -> None:
         deadline = time.monotonic() + START_SECONDS

@@ -117,9 +117,10 @@ class Listed(Documents):
         known = 0 if self.baselines is None else self.baselines.most
         sizes = DocumentSizes(n_documents, most, likely, findings, sums, known)
         self._workload = DocumentsWorkload(sizes, rules, tuple(reports))
-        here = as_client(self._workload, basis.settings.clustering.cluster)
+        cluster = basis.settings.clustering.cluster
 
         def make(resources: ResourceOptions, machine: Machine, fixed: Settings | None) -> Plan:
+            here, resources = as_client(self._workload, resources, cluster)
             return plan_run(resources, machine, here, basis.costs, basis.before, fixed)
 
         inputs = {

@@ -115,9 +115,9 @@ class OneGraph(Documents):
             return found
 
         def make(resources: ResourceOptions, machine: Machine, fixed: Settings | None) -> Plan:
-            cluster = basis.settings.clustering.cluster
-            workload = as_client(RulesWorkload(self.sizes, look_closer), cluster)
-            return plan_run(resources, machine, workload, costs, before, fixed)
+            work = RulesWorkload(self.sizes, look_closer)
+            here, resources = as_client(work, resources, basis.settings.clustering.cluster)
+            return plan_run(resources, machine, here, costs, before, fixed)
 
         return make
 

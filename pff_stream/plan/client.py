@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from pff_stream.plan.sizes import ProcessCosts
 from pff_stream.plan.workload import Build, Workload
+from pff_stream.settings.models import ResourceOptions
 from planner.model import Phase, Setting, Settings
 from planner.plan import Plan
 from planner.search import Candidate
@@ -28,8 +29,8 @@ class ClientWorkload(Workload):
 
     @property
     def n_tasks(self) -> int:
-        """Those that workers of this host share: one where no worker is started here at all."""
-        return self.inner.n_tasks if self.inner.has_later_workers else 1
+        """Those of one host."""
+        return self.inner.n_tasks
 
     def phases(self, costs: ProcessCosts, settings: Settings) -> list[Phase]:
         """Those of one host; evaluating is handing out and taking in."""
@@ -76,6 +77,12 @@ class ClientWorkload(Workload):
         return self.inner.notes(settings) if self.inner.has_later_workers else []
 
 
-def as_client(workload: Workload, cluster: str | None) -> Workload:
-    """The work as this host has it, with a cluster or without."""
-    return workload if cluster is None else ClientWorkload(workload, workload.unit)
+def as_client(
+    workload: Workload, resources: ResourceOptions, cluster: str | None
+) -> tuple[Workload, ResourceOptions]:
+    """The work as this host has it, with a cluster or without, and what is said of its workers."""
+    if cluster is None:
+        return workload, resources
+    if not workload.has_later_workers:
+        resources = resources.replace(workers=1, max_workers=None)  # none is started
+    return ClientWorkload(workload, workload.unit), resources

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.cluster
 pytest.importorskip("distributed")
 
 EXAMPLE = ROOT / "docs" / "example"
-PAUSE = 0.05
+PAUSE = 0.03
 """Before each task: time to meet a run in."""
 SECONDS = 120.0
 
@@ -50,6 +50,16 @@ class Given:
 def given(tmp_path_factory: pytest.TempPathFactory) -> Given:
     """Made once."""
     return Given(tmp_path_factory.mktemp("given"))
+
+
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskProcesses]:
+    """A cluster of two workers, one with a pool, for runs that kill none of them."""
+    folder = tmp_path_factory.mktemp("lasting")
+    with DaskProcesses(folder, pause=PAUSE, trace=str(folder / "trace")) as cluster:
+        cluster.add(threads=2)
+        cluster.add()
+        yield cluster
 
 
 @pytest.fixture
@@ -89,52 +99,61 @@ def check_same(run: Running, tmp_path: Path, given: Given) -> str:
     return said
 
 
-def test_same_bytes(tmp_path: Path, given: Given, slow: DaskProcesses) -> None:
+def test_same_bytes(tmp_path: Path, given: Given, lasting: DaskProcesses) -> None:
     """Two hosts, each with a pool, make what one makes; nothing of the run stays with them."""
-    workers = [slow.add(threads=2), slow.add()]
-    check_same(begin(tmp_path, given, slow), tmp_path, given)
-    for worker in workers:
+    limits = [rlimits(worker) for worker in lasting.workers]
+    check_same(begin(tmp_path, given, lasting), tmp_path, given)
+    for worker in lasting.workers:
         check_clean(worker)
+    # What holds worker processes to their plan is no limit of a process that others use, too.
+    assert [rlimits(worker) for worker in lasting.workers] == limits
 
 
-def test_damaged_on_the_way(tmp_path: Path, given: Given, slow: DaskProcesses) -> None:
+def rlimits(worker: DaskWorker) -> str:
+    """The kernel's limits of the Dask worker itself."""
+    return Path(f"/proc/{worker.dask_worker()}/limits").read_text()
+
+
+def test_damaged_on_the_way(tmp_path: Path, given: Given, lasting: DaskProcesses) -> None:
     """Replies and files that come altered or cut are known by their checksums, and sent again."""
-    worker = slow.add(threads=2)
     sent, damaged = tmp_path / "sent", tmp_path / "damaged"
-    run = begin(tmp_path, given, slow, damage=str(damaged), unseen=str(sent))
+    run = begin(tmp_path, given, lasting, damage=str(damaged), unseen=str(sent))
     check_same(run, tmp_path, given)
     assert len(damaged.read_text()) == 3
     files = sum(path.stat().st_size for path in (given.rules, given.graph))
     assert files < int(sent.read_text()) <= 2 * files
-    check_clean(worker)
+    for worker in lasting.workers:
+        check_clean(worker)
 
 
-def test_interrupted(tmp_path: Path, given: Given, slow: DaskProcesses, trace: Path) -> None:
+def test_interrupted(tmp_path: Path, given: Given, lasting: DaskProcesses) -> None:
     """Ctrl-C ends with 130, and nothing of the run is left; others of the cluster notice nothing.
 
-    It is resumed while they are at work.
+    It is resumed while they have all of a worker, for which nobody waits.
     """
     from distributed import Client
 
-    worker = slow.add(threads=2)
-    end = tmp_path / "end"
-    with Client(slow.address, set_as_default=False) as other:
-        theirs = {"long": other.submit(until_there, str(end), key="long")}
-        theirs["done"] = other.submit(pow, 2, 10, key="done")
-        run = begin(tmp_path, given, slow)
+    worker, taken = lasting.workers
+    end, trace = tmp_path / "end", lasting.folder / "trace"
+    trace.unlink()
+    with Client(lasting.address, set_as_default=False) as other:
+        theirs = {"long": other.submit(until_there, str(end), key="long", workers=["w1"])}
+        theirs["done"] = other.submit(pow, 2, 10, key="done", workers=["w0"])
+        run = begin(tmp_path, given, lasting)
         until_begun(trace, 20)
         os.kill(run.pid, signal.SIGINT)
         code, said = run.end()
         assert (code, "--resume" in said) == (130, True), said
         check_clean(worker)
         assert within(SECONDS, lambda: other.run_on_scheduler(keys_known) == sorted(theirs))
-        words = ("run", "--resume", tmp_path / "out", "--cluster", slow.address)
+        words = ("run", "--resume", tmp_path / "out", "--cluster", lasting.address)
         again = Running(tmp_path, *words, elsewhere=1, calls=str(tmp_path / "calls"))
         check_same(again, tmp_path, given)
         assert (theirs["long"].status, theirs["done"].result(30)) == ("pending", 1024)
         end.touch()
         assert theirs["long"].result(30) == str(end)
     check_clean(worker)
+    check_clean(taken)
 
 
 def until_there(path: str) -> str:

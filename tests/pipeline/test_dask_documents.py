@@ -18,7 +18,7 @@ pytestmark = pytest.mark.cluster
 pytest.importorskip("distributed")
 
 EXAMPLE = ROOT / "docs" / "example"
-N_DOCUMENTS = 300
+N_DOCUMENTS, N_IN_FOLDERS = 300, 60
 
 
 def test_same_bytes(tmp_path: Path) -> None:
@@ -37,7 +37,8 @@ def test_same_bytes(tmp_path: Path) -> None:
     words = ("run", "--rules", EXAMPLE / "umls_rules.tsv", "--manifest", "m.yaml")
     there = partial(os.chdir, tmp_path)
     assert Running(tmp_path, *words, "--out", "here", before=there).end()[0] == 1
-    each = (*words, "--per-document")
+    (tmp_path / "few.yaml").write_text("\n".join(tasks[: 1 + N_IN_FOLDERS]) + "\n")
+    each = (*words[:-1], "few.yaml", "--per-document")
     assert Running(tmp_path, *each, "--out", "each-here", before=there).end()[0] == 1
     with DaskProcesses(tmp_path / "dask") as cluster:
         workers = [cluster.add(threads=2)]
@@ -64,5 +65,5 @@ def written(out: Path) -> dict[str, bytes | dict[str, Any]]:
         if path.name == "summary.json":
             content = {k: v for k, v in json.loads(path.read_bytes()).items() if k != "run"}
         found[str(path.relative_to(out))] = content
-    assert len(found) > N_DOCUMENTS
+    assert len(found) > N_IN_FOLDERS
     return found

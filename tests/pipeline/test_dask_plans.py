@@ -150,15 +150,22 @@ def test_sent_files(tmp_path: Path, cluster: DaskProcesses) -> None:
 
 @pytest.mark.cluster
 def test_other_versions(tmp_path: Path) -> None:
-    """A worker with another version of a library is refused with 2, by its name."""
+    """A worker with another library, or that cannot use this one, is refused with 2, by name."""
     pytest.importorskip("distributed")
     old = tmp_path / "old" / "msgpack-0.1.dist-info"
     old.mkdir(parents=True)
     (old / "METADATA").write_text("Metadata-Version: 2.1\nName: msgpack\nVersion: 0.1\n")
+    none = tmp_path / "none" / "pff_stream"
+    none.mkdir(parents=True)
+    (none / "__init__.py").write_text("raise ImportError('is of another Python')\n")
     with DaskProcesses(tmp_path / "dask") as made:
         made.add()
         made.add(path=str(old.parent))
+        made.add(path=str(none.parent))
         code, said = Running(tmp_path, "run", RULES, TRIPLES, "--cluster", made.address).end()
     assert code == 2, said
     assert "w1 (tcp://" in said
     assert "found msgpack 0.1, expected" in said
+    assert "w2 (tcp://" in said
+    assert "pff-stream cannot be used there: " in said
+    assert "is of another Python" in said
