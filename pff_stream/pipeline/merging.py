@@ -41,7 +41,7 @@ from pff_stream.report.blocks import (
 from pff_stream.report.formats._lines import Lines, ViolationLines
 from pff_stream.report.run_table import RunTable
 from pff_stream.report.spooled import MergeOptions
-from pff_stream.report.terms import block_buffer_bytes
+from pff_stream.report.terms import ROWS_BLOCK_BYTES, block_buffer_bytes
 from pff_stream.report.totals import Totals, added
 from pff_stream.triples._graph import GraphView
 from pff_stream.triples.graph import attach
@@ -52,6 +52,7 @@ from pff_stream.work.merge import (
     Written,
     set_up,
 )
+from pff_stream.work.shared_chunks import left
 from planner.plan import Plan
 
 PATIENCE_SECONDS, MOST_PATIENCE_SECONDS = 2.0, 64.0
@@ -136,6 +137,8 @@ class Merging(Tasks):
         self.n_units = file.rules
         self._examples = np.zeros(shape.n_stretches, np.uint64)
         self._spooled = np.zeros(shape.n_stretches, np.uint64)
+        self._before: list[int] = []
+        """What is spooled of all stretches before each."""
         self._most_violations = spooled.options.max_violations
         self._filling = Filling([(one.buffer_bytes, one.has_violations) for one in outputs])
         self._again: deque[Block] = deque()
@@ -173,6 +176,7 @@ class Merging(Tasks):
         """What comes behind the last violation that is written makes no block longer."""
         before = np.add.accumulate(self._examples) - self._examples
         self._spooled[before >= np.uint64(self._most_violations)] = 0
+        self._before = [0, *np.add.accumulate(self._spooled).tolist()]
 
     def split(self, task: Group | Block) -> Sequence[Group | Block]:
         """A block is as small as it gets."""
@@ -206,11 +210,11 @@ class Merging(Tasks):
 
     def _learn(self, block: Block, answer: Written) -> None:
         """Takes how long a block that is written has become."""
-        begins = self.table.begins[block.number : block.number + 2]
-        written = (begins[1] - begins[0]).tolist()
+        begins, ends = self.table.begins[block.number : block.number + 2].tolist()
+        written = [end - begin for begin, end in zip(begins, ends, strict=True)]
         if self._order is not None:
             written.append(len(answer.rows))
-        spooled = int(self._spooled[block.first : block.stop].sum())
+        spooled = self._before[block.stop] - self._before[block.first]
         self._filling.learn(answer.n_rules, spooled, written)
 
     def _read_on(self) -> None:
@@ -247,6 +251,8 @@ def by_workers(
         merging = Merging(ready, spooled, outputs, (table[0], table[1], merged), order)
         merging.table.begins[0] = [begin + 1 for begin in begins]
         carry_out(merging)
+        for index in left(merging.table.checks):
+            ready.rules.file.read_source_chunk(index)
         for output, end in zip(shared, merging.ends(), strict=True):
             output.file.took(end - output.file.written)
         if order is not None:
@@ -270,8 +276,8 @@ def _block_output(output: SharedOutput) -> BlockOutput:
 
 def _rows_of(order: RuleOrder) -> BlockOutput:
     """The violated rules, for the order of rules."""
-    n_bytes = block_buffer_bytes(RankedRows)
-    return BlockOutput(None, "the violated rules", RankedRows, n_bytes, (order.kind,))
+    told = RankedRows, ROWS_BLOCK_BYTES, (order.kind,)
+    return BlockOutput(None, "the violated rules", *told)
 
 
 @contextmanager

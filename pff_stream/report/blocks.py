@@ -106,8 +106,8 @@ class BlockTable:
         marks: NDArray[np.uint64] = views[4].view(np.uint64)
         self.enough = marks[:1]
         """What the parent has enough of; 0: of nothing (`RankedRows`)."""
-        self.are_checked = marks[1:]
-        """1 for each source chunk that some process has found to be right."""
+        self.checks = marks[1:]
+        """How far each source chunk is checked (`SharedChunks`)."""
 
     def fill(self, runs: RunTable, borders: Sequence[int]) -> None:
         """Says where the runs are, and the stretches."""

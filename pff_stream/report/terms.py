@@ -35,6 +35,8 @@ SOURCE_CHUNKS = 2
 """A source chunk as read, and its texts."""
 VIOLATIONS_BLOCK_BYTES, LINES_BLOCK_BYTES = 3 << 19, 128 << 10
 """What a worker of a merge formats before it knows where that goes: violations, other lines."""
+ROWS_BLOCK_BYTES = 64 << 10
+"""And the violated rules, where these are put in order."""
 ROWS_COPIES = 3
 """Of a block's rows of violated rules: in the buffer, taken from it, and packed for the parent."""
 HEAD_NAMES_BYTES = 3 * 64 << 10
@@ -118,21 +120,27 @@ def blocks_terms(
     written = given("violations_block", VIOLATIONS_BLOCK_BYTES) + others
     formatted = merged + texts + written + kept_bytes()
     if ranked:
-        formatted += ROWS_COPIES * given("rows", LINES_BLOCK_BYTES)
+        formatted += ROWS_COPIES * given("rows", ROWS_BLOCK_BYTES)
     at_once = min(results.n_runs, results.fan_in)
     reading = given("runs_at_once", at_once) * (READ_PAGES * PAGE_BYTES)
-    # For this block and for the next one; and a source chunk until all have read it.
-    ahead = 2 * given("read_ahead", AHEAD_BYTES) + given("source_chunk", rules.source_chunk_bytes)
+    ahead = 2 * given("read_ahead", AHEAD_BYTES)  # for this block and for the next one
     source = "index of the rule file, constants of the code"
     rows = []
     if ranked:
-        waiting = given("blocks", WINDOW_BLOCKS * workers) * given("rows", LINES_BLOCK_BYTES)
+        waiting = given("blocks", WINDOW_BLOCKS * workers) * given("rows", ROWS_BLOCK_BYTES)
         rows = [Term.of("rules to be put in order", waiting, "constants of the code", at_most=True)]
     return [
         *results.outputs,
         *rows,
         # Runs are merged first, and then blocks are made.
         Term.of("merge", most(cut, formatted), source, at_most=True).for_each(workers),
+        # They leave the page cache when all have read them: one in which some are, and the next.
+        Term.of(
+            "source chunks",
+            SOURCE_CHUNKS * given("source_chunk", rules.source_chunk_bytes),
+            source,
+            group=KERNEL,
+        ),
         Term.of(
             "table of blocks", given("table", shape.n_bytes), "index of the rule file", group=KERNEL
         ),

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from pff_stream.execute.pool import Progress
     from pff_stream.report.formats._lines import Lines
 
-LOOK_SECONDS = 0.0005
-"""Between two looks at whether it is known where a block goes."""
+LOOK_SECONDS, MOST_LOOK_SECONDS = 0.0001, 0.0005
+"""Between two looks at whether it is known where a block goes: at first, and after some."""
 
 
 class BlockOutput(NamedTuple):
@@ -147,6 +147,7 @@ class _Groups:
             self._place.begin(group.offset)
             withdrawn = options.withdrawn
             heap.merge(self._place, table.borders, begins, examples, spooled, withdrawn)
+            self._place.start_writing()
         finally:
             heap.close()
             # Its windows were small pieces; blocks are planned without what is free between them.
@@ -161,7 +162,7 @@ class _Blocks:
 
     def __init__(self, told: MergeArguments, table: BlockTable, turn: _Turn) -> None:
         self._graph = attach(told.graph.name, told.graph.shown)
-        self._chunks = SharedChunks(told.rules.name, table.are_checked)
+        self._chunks = SharedChunks(told.rules.name, table.checks)
         self._table, self._turn = table, turn
         self._ahead = told.workers
         self._merged = os.open(told.merged.name, os.O_RDONLY | os.O_CLOEXEC)
@@ -189,9 +190,14 @@ class _Blocks:
             place.begin(number=number)
         try:
             totals = self._formatted(block)
-            self._turn.hand_on([place.written + lines.held for place, lines in self._in_files])
+            for place, _ in self._in_files:
+                place.make_room()
             for lines in self._lines:
                 lines.drain()
+            # Behind it: two that write to one file would only wait for each other, and be busy so.
+            self._turn.hand_on([place.written for place, _ in self._in_files])
+            for place, _ in self._in_files:
+                place.start_writing()
             first, stop = self._table.borders[[block.first, block.stop]]
             left_out = sum(lines.left_out for lines in self._lines)
             return Written(totals, left_out, int(stop - first), self._rows.taken())
@@ -240,12 +246,13 @@ class _Turn:
     def begins(self) -> list[int]:
         """Where the block begins in each output; waits for it."""
         row = self._begins[self._block.number]
-        waited = 0.0
+        waited, pause = 0.0, LOOK_SECONDS
         while not all(begins := row.tolist()):
             if waited >= self._block.patience_seconds:
                 raise NotItsTurnError
-            time.sleep(LOOK_SECONDS)
-            waited += LOOK_SECONDS
+            time.sleep(pause)
+            waited += pause
+            pause = min(1.25 * pause, MOST_LOOK_SECONDS)
             self._progress.tick()
         return [begin - 1 for begin in begins]
 
@@ -286,7 +293,8 @@ class _Place:
         self._number = 0
         self._turn = turn
         self._at = -1
-        self._before = (0, 0)
+        self._new = self._before = (0, 0)
+        """What is written, and what is being written back."""
         self.written = 0
         """Bytes that were written since it was begun."""
 
@@ -295,24 +303,39 @@ class _Place:
         self._at, self._number, self.written = at, number, 0
 
     def write(self, view: memoryview, /) -> None:
-        """Writes all of it; first what was written before leaves the page cache.
+        """Writes all of it when it is known where.
 
-        That has been written back while this was formatted.
+        More than one write of a block is begun to be written back at once.
         """
+        is_more = self.written > 0
+        self.make_room()
         if self._at < 0:
             self._at = self._turn.begins()[self._number]
-        begin, end = self._before
-        # Others write to the pages at both ends, too: those leave it with what is behind them.
-        begin, end = -(-begin // PAGESIZE) * PAGESIZE, end // PAGESIZE * PAGESIZE
-        if begin < end:
-            _pages.drop(self._descriptor, begin, end - begin)
         rest, begin = view, self._at
         with naming(self._shown):
             while len(rest):
                 n = os.pwrite(self._descriptor, rest, self._at)
                 self._at += n
                 rest = rest[n:]
-        self._before = begin, self._at
-        _pages.start_writing(self._descriptor, begin, len(view))
+        self._new = begin, self._at
         self.written += len(view)
+        if is_more:
+            self.start_writing()
         self._turn.moved()
+
+    def start_writing(self) -> None:
+        """Has what was written be written back, while more is formatted."""
+        begin, end = self._new
+        if begin < end:
+            _pages.start_writing(self._descriptor, begin, end - begin)
+            self._new, self._before = (0, 0), self._new
+
+    def make_room(self) -> None:
+        """Has what was written leave the page cache, when it is written back."""
+        self.start_writing()
+        begin, end = self._before
+        # Others write to the pages at both ends, too: those leave it with what is behind them.
+        begin, end = -(-begin // PAGESIZE) * PAGESIZE, end // PAGESIZE * PAGESIZE
+        if begin < end:
+            _pages.drop(self._descriptor, begin, end - begin)
+        self._before = (0, 0)

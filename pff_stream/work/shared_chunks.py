@@ -1,7 +1,8 @@
 """Source chunks as several workers read them, each all of them, at about the same time.
 
-Who reads one first checks it, and says so; it leaves the page cache when who read it there goes on
-to the next one, so that the others find it there.
+Who comes to one first checks it, and the others leave that to it: should it find something wrong,
+nothing comes of the run, and should it die, somebody checks the chunk at the end (`left`). A chunk
+leaves the page cache when who read it there goes on to the next one, so that others find it there.
 """
 
 from __future__ import annotations
@@ -11,24 +12,33 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from pff_stream.files import _pages
 from pff_stream.rules.file import RuleFile
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from pff_stream.rules.source_chunk import SourceChunk
+
+BEGUN, CHECKED = 1, 2
+"""Somebody has a chunk to check, and it was found to be right."""
+
+
+def left(checks: NDArray[np.uint64]) -> list[int]:
+    """Chunks that nobody has found to be right."""
+    return np.flatnonzero(checks != CHECKED).tolist()
 
 
 class SharedChunks(RuleFile):
     """The source chunks of a rule file, of which the last one that was read is kept."""
 
-    def __init__(self, name: str, are_checked: NDArray[np.uint64]) -> None:
-        """`are_checked`: a word for each chunk, which all workers share."""
+    def __init__(self, name: str, checks: NDArray[np.uint64]) -> None:
+        """`checks`: a word for each chunk, zeros at first, which all workers share."""
         self._cached: list[tuple[int, int]] = []
         super().__init__(name)
-        self._are_checked = are_checked
+        self._checks = checks
         self._ends = list(itertools.accumulate(self.source_chunks["rules"].tolist()))
         self._room = bytearray(self.max_source_chunk_bytes)
         self._chunk: tuple[int, SourceChunk | None] = (0, None)
@@ -48,12 +58,15 @@ class SharedChunks(RuleFile):
             index += 1
 
     def _next(self, index: int) -> SourceChunk:
-        before, self._cached = self._cached, []
-        is_checked = bool(self._are_checked[index])
-        chunk = self.read_source_chunk(index, self._room, is_checked=is_checked)
-        self._are_checked[index] = 1
-        for offset, length in before:
+        for offset, length in self._cached:
             _pages.drop(self.fileno(), offset, length)
+        self._cached.clear()
+        is_mine = not self._checks[index]
+        if is_mine:
+            self._checks[index] = BEGUN
+        chunk = self.read_source_chunk(index, self._room, is_checked=not is_mine)
+        if is_mine:
+            self._checks[index] = CHECKED
         return chunk
 
     def _behind(self, offset: int, length: int) -> None:
