@@ -21,11 +21,12 @@ from ast import literal_eval
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-_MOST_BYTES = 1 << 20
+MOST_BYTES = 1 << 20
 _CLIENT = """\
 #!{python} -IS
 import _socket, os, sys
@@ -79,18 +80,19 @@ def usual() -> Server:
 
 
 @cache
-def _of_commands() -> tuple[Server, str]:
+def socket_of_commands() -> str:
+    """Where a server is asked for commands that are at work at once."""
     folder = tempfile.mkdtemp(prefix="warm-")
     server = Server(socket_path=f"{folder}/socket")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     atexit.register(server.close)
-    return server, f"{folder}/socket"
+    return f"{folder}/socket"
 
 
 def put_command(folder: Path) -> None:
     """Puts a `pff-stream` into a folder that has a server do what it is asked, at a tenth."""
     path = folder / "pff-stream"
-    text = _CLIENT.format(python=sys.executable, path=_of_commands()[1], most=_MOST_BYTES)
+    text = _CLIENT.format(python=sys.executable, path=socket_of_commands(), most=MOST_BYTES)
     path.write_text(text)
     path.chmod(0o755)
 
@@ -101,7 +103,7 @@ class Server:
     def __init__(self, package: Path = ROOT, socket_path: str = "") -> None:
         """`package`: the folder that has the package; `socket_path`: where others ask, too."""
         self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _MOST_BYTES)
+        self._ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MOST_BYTES)
         with theirs:
             process = subprocess.Popen(
                 [sys.executable, "-c", f"from tests.warm import serve; serve({socket_path!r})"],
@@ -178,6 +180,8 @@ def serve(socket_path: str) -> None:
         while _answer(asking):
             pass
         return
+    import tests.pipeline.faults  # noqa: F401
+
     while select.select([asking, listener], [], [])[0] != [asking]:
         connection, _ = listener.accept()
         # Twice, so that whoever waits for the command is nobody's child that has ended.
@@ -193,20 +197,23 @@ def serve(socket_path: str) -> None:
 
 def _answer(asking: socket.socket) -> bool:
     """Has one command carried out, and tells its exit code; False where none is asked for."""
-    asked, files, _, _ = socket.recv_fds(asking, _MOST_BYTES, 3)
+    asked, files, _, _ = socket.recv_fds(asking, MOST_BYTES, 3)
     if not asked:
         return False
+    told = literal_eval(asked.decode())
     child = os.fork()
     if child == 0:
         asking.close()
         try:
-            _become(files, **literal_eval(asked.decode()))
+            _become(files, **told)
         except BaseException:
             traceback.print_exc()
         finally:
             os._exit(70)
     for file in files:
         os.close(file)
+    if "program" in told:
+        asking.send(str(child).encode())
     _, status = os.waitpid(child, 0)
     asking.send(str(os.waitstatus_to_exitcode(status)).encode())
     return True
@@ -218,9 +225,13 @@ def _become(
     environment: dict[str, str],
     folder: str,
     umask: int,
+    program: str = "",
     **begins: Any,
 ) -> None:
-    """Is the command from now on."""
+    """Is the command from now on, or that of a module of tests."""
+    if program:
+        os.setsid()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for number, file in enumerate(files, 3 - len(files)):
         os.dup2(file, number)
         os.close(file)
@@ -231,10 +242,12 @@ def _become(
     sys.argv[1:] = arguments
     os.environ.clear()
     os.environ.update(environment)
-    if begins:
+    _begin(**begins)
+    if program:
+        code = import_module(program).main()
+    elif begins:
         from pff_stream.__main__ import main as command
 
-        _begin(**begins)
         code = command()
     else:
         from pff_stream.cli.main import main as of_arguments
@@ -257,7 +270,8 @@ def _begin(
         resource.setrlimit(kind, (soft, soft))
     for number in ignored:
         signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
+    if blocked:
+        signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
     if streams is not None:
         set_streams(streams)
         _open_streams()

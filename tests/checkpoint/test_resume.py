@@ -284,7 +284,7 @@ def test_manifest_is_resumed(number: int, manifest: Path, tmp_path: Path) -> Non
     running = Running(tmp_path, "run", *given, "--out", out, "--workers", 1)
     while len(list(out.glob("tasks/*/summary.json"))) < 20:
         assert running.process.poll() is None
-        time.sleep(0.005)
+        time.sleep(0.02)
     os.kill(running.pid, number)
     _, said = running.process.communicate(timeout=30)
     assert running.process.returncode in (-number, 128 + number), said

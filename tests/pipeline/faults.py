@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +24,7 @@ from pff_stream.limits.fence import GROUP_NAME
 from pff_stream.limits.guard import Other, ProcReader
 from pff_stream.report.blocks import Block
 from planner.cgroups import own_groups
+from tests.begun import begun
 from tests.execute.pool_processes import is_gone, within
 
 ROOT = Path(__file__).parent.parent.parent
@@ -188,11 +189,35 @@ def meddled(running: Any) -> None:
         kept.journal.sync_seconds = faults.get("sync", kept.journal.sync_seconds)
 
 
-def main() -> None:
+def main() -> int:
     """The command with the faults of the environment."""
     from pff_stream.cli.main import main as command
 
-    sys.exit(command(engine=FaultyEngine()))
+    return command(engine=FaultyEngine())
+
+
+def interpreter(
+    words: list[str], environment: dict[str, str], before: Callable[[], None] | None
+) -> subprocess.Popen[bytes]:
+    """The command in a new interpreter."""
+
+    def begin() -> None:
+        # A series in the background of a shell ignores it, and so would all that it starts.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if before is not None:
+            before()
+
+    code = "import sys; from tests.pipeline.faults import main; sys.exit(main())"
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *words],
+        env=environment,
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=begin,
+    )
 
 
 class Running:
@@ -202,9 +227,15 @@ class Running:
         self,
         folder: Path,
         *arguments: object,
+        limits: Mapping[int, int] | None = None,
         before: Callable[[], None] | None = None,
+        anew: bool = False,
         **faults: float | str,
     ) -> None:
+        """`limits` are set before it begins.
+
+        `anew`: in a new interpreter; so it is where something is called `before` that begins.
+        """
         self.temporary = folder / "temporary"
         self.runtime = folder / "runtime"
         self.runtime.mkdir(exist_ok=True)
@@ -217,24 +248,12 @@ class Running:
             "XDG_RUNTIME_DIR": str(self.runtime),
             FAULTS: json.dumps(faults),
         }
-
-        def begin() -> None:
-            # A series in the background of a shell ignores it, and so would all that it starts.
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            if before is not None:
-                before()
-
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", "from tests.pipeline.faults import main; main()"]
-            + [str(argument) for argument in arguments],
-            env=environment,
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            preexec_fn=begin,
-        )
+        words = [str(argument) for argument in arguments]
+        self.process: Any
+        if anew or before is not None:
+            self.process = interpreter(words, environment, before)
+        else:
+            self.process = begun("tests.pipeline.faults", words, environment, limits)
         self.pid = self.process.pid
 
     def children(self) -> list[int]:

@@ -92,7 +92,8 @@ def end_it(
     """Sends one signal at a random moment, to the parent or to the whole group."""
     chance = random.Random(seed)
     method = chance.choice(["fork", "spawn", "forkserver"])
-    running = paced(folder, "run", *inputs, "--out", folder / "r", "--start-method", method)
+    given = ("run", *inputs, "--out", folder / "r", "--start-method", method)
+    running = paced(folder, *given, anew=True)
     time.sleep(chance.uniform(0.05, SPAN_SECONDS))
     if running.process.poll() is None:
         (os.killpg if whole else os.kill)(running.pid, number)

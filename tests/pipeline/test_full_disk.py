@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +32,9 @@ LISTED = 35_285
 """Violations by rule, at most ten a rule."""
 
 
-def file_limit(size_bytes: int) -> Callable[[], None]:
+def file_limit(size_bytes: int) -> dict[int, int]:
     """Has every file of a process end at a size, as on a disk that is full there."""
-    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, size_bytes))
+    return {resource.RLIMIT_FSIZE: size_bytes}
 
 
 @pytest.mark.parametrize(
@@ -49,12 +48,12 @@ def test_files_that_cannot_grow(
     out = tmp_path / "r"
     limit = file_limit(size_bytes)
     limited = ("run", *inputs, "--out", out, "--violations", tmp_path / "v", "--quiet")
-    code, said = Running(tmp_path, *limited, before=limit).end()
+    code, said = Running(tmp_path, *limited, limits=limit).end()
     assert code == 74, said
     assert len(said.splitlines()) == 1 and "Traceback" not in said
     if (out / ".unfinished").exists():
         assert f"--resume {out}" in said
-        code, said = Running(tmp_path, "run", "--resume", out, before=limit).end()
+        code, said = Running(tmp_path, "run", "--resume", out, limits=limit).end()
         assert code == 74, said
         assert Running(tmp_path, "run", "--resume", out).end()[0] == 1
         assert digest(out) == undisturbed
@@ -73,7 +72,7 @@ def test_compiled_files_that_cannot_grow(
     (target / "file").write_text("as before")
     source = inputs[command == "encode"]
     code, said = Running(
-        tmp_path, command, source, "-o", target / "file", "--quiet", before=file_limit(size_bytes)
+        tmp_path, command, source, "-o", target / "file", "--quiet", limits=file_limit(size_bytes)
     ).end()
     assert code == 74, said
     assert len(said.splitlines()) == 1
@@ -218,7 +217,7 @@ def plan_bytes(inputs: tuple[str, str]) -> int:
 def test_stalled_reader(inputs: tuple[str, str], tmp_path: Path) -> None:
     """Nobody reads standard output for a while: memory stays in the plan; then all of it comes."""
     planned = plan_bytes(inputs)
-    running = Running(tmp_path, "run", *inputs, "--violations", "-")
+    running = Running(tmp_path, "run", *inputs, "--violations", "-", anew=True)
     assert running.process.stdout
     first = running.process.stdout.read(1)
     time.sleep(1.5)
@@ -235,7 +234,8 @@ def test_slow_source_and_stalled_reader(
     """Rules trickle in and violations are not fetched: neither gathers in memory."""
     planned = plan_bytes(inputs)
     text = gzip.decompress(Path(inputs[0]).read_bytes())
-    running = Running(tmp_path, "run", "-", inputs[1], "--violations", "-", "--out", tmp_path / "r")
+    given = ("run", "-", inputs[1], "--violations", "-", "--out", tmp_path / "r")
+    running = Running(tmp_path, *given, anew=True)
     assert running.process.stdin and running.process.stdout
     held = []
     for at in range(0, len(text), 1 << 14):
@@ -284,7 +284,7 @@ def test_stalled_source(place: int, inputs: tuple[str, str], tmp_path: Path) -> 
     text = gzip.decompress(Path(given[place]).read_bytes())
     given[place] = "-"
     out = tmp_path / "r"
-    running = Running(tmp_path, "run", *given, "--out", out)
+    running = Running(tmp_path, "run", *given, "--out", out, anew=True)
     assert running.process.stdin
     running.process.stdin.write(text[: len(text) // 2])
     running.process.stdin.flush()
