@@ -111,7 +111,7 @@ class Listed(Documents):
         most, likely, total = bytes_of_documents(self.manifest, basis.settings)
         n_documents = self.manifest.n_documents
         rules = RuleSizes.of(basis.rules.file)
-        reports = terms_of_reports(basis.settings, rules, n_documents)
+        reports = terms_of_reports(basis.settings, rules, n_documents, most)
         sums = basis.settings.output.out is not None
         findings = most_findings(basis.settings)
         known = 0 if self.baselines is None else self.baselines.most

@@ -168,10 +168,15 @@ def most_findings(settings: RunSettings) -> tuple[int, int] | None:
     return None if n == 0 else (BATCH if n is None else n, settings.findings.max_reasons)
 
 
-def terms_of_reports(settings: RunSettings, rules: RuleSizes, n_documents: int) -> list[Term]:
-    """What making the reports of a manifest holds."""
+def terms_of_reports(
+    settings: RunSettings, rules: RuleSizes, n_documents: int, reading_bytes: int | None = None
+) -> list[Term]:
+    """What making the reports of a manifest holds; reading a document may take so much."""
     asked = report_outputs(settings.output.report)
-    return report_terms(asked, OutputSizes(rules.n_rules, n_documents))
+    of_each = settings.number_of_findings(settings.keeps_findings)
+    findings = None if of_each is None else of_each * n_documents
+    sizes = OutputSizes(rules.n_rules, n_documents, findings, source_bytes=reading_bytes)
+    return report_terms(asked, sizes)
 
 
 def work_of_hosts(

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pff_stream.errors import InputError, RefusedError
-from pff_stream.files.decoders import DecoderMemory
+from pff_stream.files.decoders import PACKED_SUFFIXES, DecoderMemory
 from pff_stream.files.sources import open_blocks
 from pff_stream.findings.places import ANY, Place, PlaceSources, Wanted, find_places
 from pff_stream.report.records import Json, Names
@@ -48,6 +48,17 @@ class SourcesOfRun(Sources):
         self._triples = [str(path) for path in kept.get("triples") or ()]
         manifest = kept.get("manifest")
         self._folder = None if manifest is None else os.path.dirname(str(manifest))
+
+    def reading_bytes(self) -> int | None:
+        """What reading its texts again takes, by their sizes; None where these do not tell."""
+        if not self._triples or any(
+            path.lower().endswith(PACKED_SUFFIXES) for path in self._triples
+        ):
+            return None
+        # Only here: a run that makes no report has no use for it.
+        from pff_stream.report.formats.marked import source_bytes
+
+        return source_bytes(sum(map(os.path.getsize, filter(os.path.isfile, self._triples))))
 
     def of(self, document: DocumentSummary, marks: Sequence[Finding]) -> Source:
         """The text of this document, if it is what it was."""

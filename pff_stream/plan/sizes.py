@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 
 from pff_stream.files.temporary import room_on_disk
@@ -9,6 +10,7 @@ from pff_stream.findings.places import reading_terms
 from pff_stream.findings.terms import BATCH
 from pff_stream.inputs import GraphInput, Rules
 from pff_stream.plan.blocks import BlockSizes, bounded
+from pff_stream.report.formats.findings import NameSizes, line_bytes
 from pff_stream.report.outputs import (
     found_outputs,
     merged_outputs,
@@ -20,6 +22,7 @@ from pff_stream.report.streams import OutputSizes
 from pff_stream.rules.shard import Shard
 from pff_stream.rules.sizes import RuleSizes
 from pff_stream.settings.commands import RunSettings
+from pff_stream.triples._places import POINTER_BYTES
 from pff_stream.triples.graph import attach
 from pff_stream.triples.terms import GraphSizes
 from pff_stream.work.task import RESULT_BYTES
@@ -28,6 +31,11 @@ from planner.mounts import is_memory
 
 MEMORY, FILE, BLOCKS = "memory", "file", "file, in blocks"
 """Backings of a graph: shared memory, a mapped file that fits beside the run, a file in blocks."""
+
+MOST_LOOKED_AT = 1 << 24
+"""Entities whose names are looked at for the longest of them: that takes milliseconds."""
+_SHORT_PLACE_BYTES = 40
+"""Of an input that has no path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +99,7 @@ def sizes_of_run(
         chunks = Shard.of(settings.sharding.shard).chunks(rules.file)
         of_rules = replace(of_rules, n_chunks=len(chunks))
     evaluation, output = settings.evaluation, settings.results
+    findings = _finding_sizes(settings, rules, graph, folders[1])
     return RunSizes(
         graph=sizes_of_graph(graph),
         rules=of_rules,
@@ -98,12 +107,13 @@ def sizes_of_run(
             of_rules,
             merged_outputs(output),
             report_outputs(output.report),
+            written=_written_sizes(settings, rules, graph, findings) if output.report else None,
             max_examples=settings.max_examples,
             buffer_bytes=RESULT_BYTES,
             in_memory=is_memory(folders[0]),
         ),
         bounds_work=evaluation.max_work is not None,
-        findings=_finding_sizes(settings, rules, graph, folders[1]),
+        findings=findings,
         cores=cores,
         blocks=_block_sizes(graph, of_rules.body_atoms),
     )
@@ -135,6 +145,43 @@ def _finding_sizes(
         texts_bytes=len(file.source_chunks) * file.max_source_chunk_bytes if in_memory else None,
         room_bytes=room_bytes if in_memory else 0,
     )
+
+
+def _written_sizes(
+    settings: RunSettings, rules: Rules, graph: GraphInput, findings: FindingSizes | None
+) -> OutputSizes:
+    """What reports depend on: how many findings there may be, and how long each."""
+    if findings is None:
+        return OutputSizes(
+            rules.file.rules,
+            findings=0,
+            line_bytes=0,
+            text_bytes=rules.file.max_text_bytes,
+            source_bytes=0,
+        )
+    longest = None
+    if graph.n_entities <= MOST_LOOKED_AT:
+        with attach(graph.name) as attached:
+            names = NameSizes(
+                *attached.view.longest_names, rules.file.max_text_bytes, _place_bytes(graph)
+            )
+        longest = line_bytes(names, findings.max_reasons, rules.file.max_body_atoms)
+    return OutputSizes(
+        rules.file.rules,
+        findings=settings.number_of_findings(settings.keeps_findings),
+        line_bytes=longest,
+        text_bytes=rules.file.max_text_bytes,
+        source_bytes=sum(term.bytes for term in findings.reading),
+    )
+
+
+def _place_bytes(graph: GraphInput) -> int:
+    """Of the longest place of a triple: of the input that it stands in, and of a pointer."""
+    if graph.encoded is None:
+        return 0
+    paths = [os.fspath(one) for one in graph.inputs if isinstance(one, (str, os.PathLike))]
+    named = max((len(os.fsencode(path)) for path in paths), default=0)
+    return _SHORT_PLACE_BYTES + named + (POINTER_BYTES if graph.of_documents else 0)
 
 
 def _block_sizes(graph: GraphInput, max_body_atoms: int) -> BlockSizes | None:

@@ -14,13 +14,15 @@ from planner.formula import given
 from planner.model import Term
 
 if TYPE_CHECKING:
-    from pff_stream.report.streams import Finding
+    from pff_stream.report.streams import Finding, OutputSizes
 
 Kept = TypeVar("Kept")
 Rank: TypeAlias = "tuple[bool, float]"
 
 ENTRY_BYTES = 1 << 10
 """Of a finding beside its text: the entry, and small objects that are kept with it."""
+_ESCAPED = 6
+"""How much longer a text may become in a report."""
 
 
 class _Entry(NamedTuple, Generic[Kept]):
@@ -46,9 +48,11 @@ class BestFindings(Generic[Kept]):
         self._is_full = False
 
     @staticmethod
-    def term(most: int, most_bytes: int) -> Term:
-        """What it holds."""
-        held = given("size", most_bytes) + given("findings", most) * given("entry", ENTRY_BYTES)
+    def term(most: int, most_bytes: int, sizes: OutputSizes) -> Term:
+        """What it holds, of so many findings as there can be."""
+        n = sizes.findings_of(most)
+        n_bytes = sizes.texts_of(n, _ESCAPED, most_bytes)
+        held = given("size", n_bytes) + given("findings", n) * given("entry", ENTRY_BYTES)
         return Term.of("findings kept", held, "constants of the code", at_most=True)
 
     @property

@@ -167,7 +167,7 @@ def report_terms(reports: Sequence[Output[ResultWriter]], sizes: OutputSizes) ->
     return [
         *terms,
         *_packing(reports),
-        Term.of("results read back", reading(), source, at_most=True),
+        Term.of("results read back", reading(sizes.line_bytes), source, at_most=True),
         Term.of("files being written", written, f"{source}; page cache", group=KERNEL),
     ]
 

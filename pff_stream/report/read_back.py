@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from pff_stream.errors import InputError
 from pff_stream.files.saved import saved_json
+from pff_stream.files.sources import BLOCK_BYTES
 from pff_stream.report.document_list import listed_document
 from pff_stream.report.folder import DOCUMENT_LIST, SUMMARY, TASKS, is_unfinished
 from pff_stream.report.formats import WRITERS, file_name
@@ -34,9 +35,18 @@ _METRICS = file_name(Metrics)
 _FINDINGS = file_name(Findings)
 
 
-def reading() -> Formula:
-    """The most that reading back holds at once, in bytes."""
-    return LINE_COPIES * given("longest_line", MAX_LINE_BYTES)
+BLOCK_COPIES = 4
+"""Of a block that lines are read from: packed, as it is, its lines, and what is left of them."""
+
+MODULES_BYTES = 3 << 19
+"""What reading and writing records takes whatever is in them: modules, patterns, small objects."""
+
+
+def reading(line_bytes: int | None) -> Formula:
+    """The most that reading back holds at once, in bytes; None: nobody knows how long a line is."""
+    longest = MAX_LINE_BYTES if line_bytes is None else min(line_bytes, MAX_LINE_BYTES)
+    blocks = BLOCK_COPIES * given("block", BLOCK_BYTES)
+    return given("modules", MODULES_BYTES) + blocks + LINE_COPIES * given("longest_line", longest)
 
 
 @dataclass(frozen=True, slots=True)

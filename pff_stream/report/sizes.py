@@ -46,13 +46,14 @@ def result_sizes(
     outputs: Sequence[Output[DrivenWriter]],
     reports: Sequence[Output[ResultWriter]] = (),
     *,
+    written: OutputSizes | None = None,
     max_examples: int,
     buffer_bytes: int,
     in_memory: bool,
 ) -> ResultSizes:
     """The sizes of what all rules can leave in a spool, each with so many examples.
 
-    Whether the spool is memory, is told.
+    Whether the spool is memory, is told. `written`: what is known of the findings.
     """
     # An example is a pair and, for each atom of the body, a triple.
     example_bytes = (2 + 3 * rules.body_atoms) * _ID_BYTES
@@ -61,7 +62,7 @@ def result_sizes(
     results_bytes = rules.n_rules * record_bytes
     # A run ends where the next record does not fit behind it any more.
     chunk_runs = 1 + -(-2 * rules.chunk_rules * record_bytes // buffer_bytes)
-    sizes = OutputSizes(rules=rules.n_rules)
+    sizes = written or OutputSizes(rules=rules.n_rules)
     return ResultSizes(
         n_runs=rules.n_chunks * chunk_runs,
         fan_in=fan_in(rules.n_chunks, results_bytes),

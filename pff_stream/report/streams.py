@@ -23,6 +23,26 @@ class OutputSizes:
     """Rules of the rule file."""
     documents: int = 1
     """Documents of the manifest; 1 for a graph."""
+    findings: int | None = None
+    """Findings that are written at most; None: nobody knows."""
+    line_bytes: int | None = None
+    """A finding as it is written, at most."""
+    findings_bytes: int | None = None
+    """All of them."""
+    text_bytes: int | None = None
+    """Of a rule, at most."""
+    source_bytes: int | None = None
+    """What reading again a text takes that findings stand in; 0: there is none."""
+
+    def findings_of(self, most: int) -> int:
+        """How many findings there are of the first `most`."""
+        return most if self.findings is None else min(most, self.findings)
+
+    def texts_of(self, n: int, copies: int, most: int) -> int:
+        """Bytes of the texts of `n` findings that are written so often, where `most` are enough."""
+        if self.findings_bytes is not None:
+            most = min(most, copies * self.findings_bytes)
+        return most if self.line_bytes is None else min(most, copies * n * self.line_bytes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ cdef class RuleSink:
     cdef readonly dict namespaces       # by the prefix that names of the texts have
     cdef readonly uint64_t rules
     cdef readonly uint64_t rejected
+    cdef readonly uint64_t longest_text  # bytes
     cdef readonly uint64_t unsettled
     cdef readonly uint64_t ambiguous
     cdef readonly uint64_t blanks       # rules with blanks that were left out

@@ -10,6 +10,7 @@ def sink_bytes(n_columns: int) -> int: ...
 class RuleSink:
     rules: int
     rejected: int
+    longest_text: int
     unsettled: int
     ambiguous: int
     blanks: int

@@ -187,6 +187,7 @@ cdef class RuleSink:
                     text = PyBytes_FromStringAndSize(<const char *>self.text_at(), length)
                     self.first_blanks.append((line, text.decode("utf-8", "replace")))
         self.texts_used += length
+        self.longest_text = max(self.longest_text, <uint64_t>length)
         self.lines[at] = line
         self.text_ends[at] = <uint32_t>self.texts_used
         self.rejected_ends[at] = <uint32_t>self.reasons_used

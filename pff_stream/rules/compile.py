@@ -253,6 +253,7 @@ class _Compiling:
             "bodies": builder.bodies,
             "filters": builder.filters,
             "max_body_atoms": builder.max_body_atoms,
+            "max_text_bytes": sink.longest_text,
         }
 
     @property

@@ -109,6 +109,11 @@ class RuleFile(ChunkReader):
         """
         return self.read(self.place(index), buffer)
 
+    @property
+    def max_text_bytes(self) -> int:
+        """Of the longest text of a rule; where the index does not say, what fits into a chunk."""
+        return self.counts.get("max_text_bytes", self.max_source_chunk_bytes)
+
     def read_source_chunk(
         self,
         index: int,

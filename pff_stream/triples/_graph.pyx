@@ -53,6 +53,14 @@ cdef inline uint32_t _u32(const unsigned char* base, size_t at) noexcept nogil:
 include "_graph_check.pxi"
 
 
+cdef uint64_t longest_name(const uint64_t* ends, uint64_t n) noexcept nogil:
+    cdef uint64_t i, start = 0, most = 0
+    for i in range(n):
+        most = max(most, ends[i] - start)
+        start = ends[i]
+    return most
+
+
 cdef class GraphView:
     """A graph in a buffer (bytes, mmap, memoryview), read-only.
 
@@ -309,6 +317,14 @@ cdef class GraphView:
         for i in range(self.n_relations):
             most = max(most, self.rows[2 * i].n_edges)
         return most
+
+    @property
+    def longest_names(self):
+        """Bytes of the longest name of an entity, and of a relation; looks at where each ends."""
+        return (
+            longest_name(self.entity_ends, self.n_entities),
+            longest_name(self.relation_ends, self.n_relations),
+        )
 
     @property
     def well_nested(self):

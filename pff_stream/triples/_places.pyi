@@ -6,6 +6,7 @@ from pff_stream.triples.bad import BadTriples
 from pff_stream.triples.formats._document import DocumentWalk
 
 WANTED_BYTES: Final[int]
+POINTER_BYTES: Final[int]
 FOUND_BYTES: Final[int]
 
 def pointer_bytes(n: int) -> int: ...

@@ -23,13 +23,15 @@ cdef extern from "_names.h":
 
 
 cdef enum:
-    LEAST_TEXT = LONGEST_POINTER
+    LEAST_TEXT = 1 << 16
     TEXT_OF_ONE = 128
 
 cdef uint64_t NO_END = <uint64_t>-1
 
 WANTED_BYTES = sizeof(Key) + 4 * sizeof(uint64_t) + sizeof(Hit)
 """What one that is looked for takes at most, beside its names and what is found of it."""
+POINTER_BYTES = LONGEST_POINTER
+"""Of a pointer that is told at most, in UTF-8."""
 FOUND_BYTES = 512
 """What a place takes as Python objects, beside its pointer."""
 

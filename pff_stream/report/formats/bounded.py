@@ -36,7 +36,7 @@ class BoundedWriter(ResultWriter, Protocol[Kept]):
 
     def terms(self, sizes: OutputSizes) -> list[Term]:
         """A buffer of text, and what is kept."""
-        return [TextOut.term(), BestFindings.term(self.most, self.most_bytes)]
+        return [TextOut.term(), BestFindings.term(self.most, self.most_bytes, sizes)]
 
     def begin(self, header: RunHeader, out: ByteSink) -> None:
         """Nothing is written yet."""

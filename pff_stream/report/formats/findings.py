@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pff_stream.report.formats.interface import ResultWriter
@@ -15,6 +16,23 @@ if TYPE_CHECKING:
     from planner.model import Term
 
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+_LINE_BYTES, _REASON_BYTES, _FACT_BYTES = 1000, 200, 80
+"""Of a line, a reason and a triple of its witness, beside names: keys, numbers, signs."""
+_NAMES = 30
+"""In a line, its reasons not counted: the document, the triple, what is found, and the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class NameSizes:
+    """The longest of what may stand in a finding, in bytes."""
+
+    entity_bytes: int
+    relation_bytes: int
+    text_bytes: int
+    """Of a rule."""
+    place_bytes: int
+    """Of the name of an input, and of a pointer into it; 0: nobody tells where triples stand."""
 
 
 class Findings(ResultWriter):
@@ -43,6 +61,15 @@ class Findings(ResultWriter):
     def drain(self) -> None:
         """The same, before there is a summary."""
         self._out.flush()
+
+
+def line_bytes(names: NameSizes, n_reasons: int, body_atoms: int) -> int:
+    """What a line takes at most, escapes not counted: each name in it may be the longest."""
+    # A head may have a name that the graph has not.
+    longest = max(names.entity_bytes, names.relation_bytes, names.text_bytes)
+    fact = 2 * names.entity_bytes + names.relation_bytes + _FACT_BYTES + names.place_bytes
+    reason = _REASON_BYTES + names.text_bytes + body_atoms * fact
+    return _LINE_BYTES + _NAMES * longest + 2 * names.place_bytes + n_reasons * reason
 
 
 def as_json(finding: Finding) -> dict[str, Any]:

@@ -36,7 +36,8 @@ class GitHub(ResultWriter):
 
     def terms(self, sizes: OutputSizes) -> list[Term]:
         """A buffer of text, and the best of each kind."""
-        return [TextOut.term(), BestFindings.term(sum(_MOST.values()), len(_MOST) * _MOST_BYTES)]
+        most, most_bytes = sum(_MOST.values()), len(_MOST) * _MOST_BYTES
+        return [TextOut.term(), BestFindings.term(most, most_bytes, sizes)]
 
     def begin(self, header: RunHeader, out: ByteSink) -> None:
         """Nothing is written yet."""

@@ -41,8 +41,13 @@ _COVERAGES = 10
 _SOURCES_BYTES, _DOCUMENTS_BYTES = 1_000_000, 600_000
 _ROW_BYTES = 300
 """Of a row of a document, beside its texts."""
-_LIBRARY_BYTES = 12 << 20
-"""Jinja2 with the compiled page, and the page when it is made, at most."""
+_RELATION_BYTES = 512
+"""A relation that is counted, with its name."""
+_LIBRARY_BYTES = 9 << 19
+"""Jinja2 with the compiled page."""
+_DOCUMENT_COPIES, _SOURCE_COPIES = 4, 2
+"""Of what a page shows of documents: texts of up to four bytes a character. Of their sources: as
+bytes, and that which is written."""
 
 
 class _Document(NamedTuple):
@@ -57,7 +62,7 @@ class _Document(NamedTuple):
     reason: str
 
 
-class Html(BoundedWriter[str]):
+class Html(BoundedWriter[bytes]):
     """A page of at most 5 MB."""
 
     name: ClassVar[str] = "html"
@@ -73,13 +78,17 @@ class Html(BoundedWriter[str]):
     def terms(self, sizes: OutputSizes) -> list[Term]:
         """What is kept, and the library that makes the page."""
         kept = given("documents", min(_MOST_DOCUMENTS, sizes.documents))
-        held = (kept + given("relations", _MOST_RELATIONS)) * given("each", ENTRY_BYTES)
+        # No more relations than findings.
+        n_relations = given("relations", sizes.findings_of(_MOST_RELATIONS))
+        held = kept * given("each", ENTRY_BYTES) + n_relations * given("relation", _RELATION_BYTES)
+        page = _DOCUMENT_COPIES * given("documents", _DOCUMENTS_BYTES * (sizes.documents > 1))
+        page += _SOURCE_COPIES * given("sources", _SOURCES_BYTES * (sizes.source_bytes != 0))
         source = "constants of the code"
         return [
             *super().terms(sizes),
             Term.of("documents and relations", held, source, at_most=True),
-            *MarkedDocuments.terms(),
-            Term.of("page", given("library", _LIBRARY_BYTES), source, at_most=True),
+            *MarkedDocuments.terms(sizes),
+            Term.of("page", given("library", _LIBRARY_BYTES) + page, source, at_most=True),
         ]
 
     def begin(self, header: RunHeader, out: ByteSink) -> None:
@@ -96,10 +105,10 @@ class Html(BoundedWriter[str]):
         self._density = Density()
         self._coverage = [0] * _COVERAGES
 
-    def kept(self, finding: Finding) -> tuple[str, int]:
-        """Its row."""
-        row = self._row.render(one=finding)
-        return row, len(row.encode())
+    def kept(self, finding: Finding) -> tuple[bytes, int]:
+        """Its row: bytes, for one letter may make a text four times as large."""
+        row = self._row.render(one=finding).encode()
+        return row, len(row)
 
     def finding(self, finding: Finding) -> None:
         """Keeps it, as long as it is among the best, and counts its relation."""
@@ -149,7 +158,8 @@ class Html(BoundedWriter[str]):
             "documents": documents,
             "documents_left": self._n_documents - len(documents),
             **self._shown_sources(),
-            "rows": [safe(row) for row in self._best],
+            "has_rows": len(self._best) > 0,
+            "rows": (safe(row.decode()) for row in self._best),
             "left_out": self._best.left_out,
             "has_baseline": found is not None and found.gone is not None,
             "no_findings": "Nobody looked for findings." if found is None else "None.",
@@ -173,17 +183,23 @@ class Html(BoundedWriter[str]):
 
     def _shown_sources(self) -> dict[str, Any]:
         """Documents with their source, worst first, as long as there is room."""
-        template, pieces = self._templates.get_template("source.html"), list[str]()
+        template, pieces = self._templates.get_template("source.html"), list[bytes]()
         left, room, anchors = self._marked.left_out, _SOURCES_BYTES, dict[str, str]()
         for one in self._marked.shown(self._sources):
-            piece = template.render(one=one, first=not pieces)
-            room -= len(piece.encode())
+            piece = template.render(one=one, first=not pieces).encode()
+            room -= len(piece)
             if room < 0:
                 left += 1
             else:
-                pieces.append(safe(piece))
+                pieces.append(piece)
                 anchors.setdefault(one["name"], one["anchor"])
-        return {"sources": pieces, "sources_left": left, "anchors": anchors}
+        shown = (safe(piece.decode()) for piece in pieces)
+        return {
+            "has_sources": bool(pieces),
+            "sources": shown,
+            "sources_left": left,
+            "anchors": anchors,
+        }
 
     def _coverages(self) -> list[dict[str, Any]]:
         if not any(self._coverage):

@@ -10,16 +10,17 @@ from collections.abc import Iterator, Sequence
 from heapq import heappush, heappushpop
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pff_stream.files.sources import BLOCK_BYTES
 from pff_stream.report.best import ENTRY_BYTES, BestFindings
 from pff_stream.report.found import SHOWN_FACTS, as_shown
 from pff_stream.report.message import some_of
 from pff_stream.report.source import LARGEST_WINDOW_BYTES, MOST_DOCUMENT_BYTES
-from planner.formula import given
+from planner.formula import given, least
 from planner.model import Term
 
 if TYPE_CHECKING:
     from pff_stream.report.source import Sources
-    from pff_stream.report.streams import DocumentSummary, Finding
+    from pff_stream.report.streams import DocumentSummary, Finding, OutputSizes
 
 MOST_DOCUMENTS = 10
 _MOST_FINDINGS, _MOST_BYTES = 50, 256 << 10
@@ -29,6 +30,12 @@ _WHOLE_LINES = 200
 _AROUND = 2
 _LONGEST_LINE = 400
 _MOST_NOTES = 5
+_TEXT_COPIES = 4
+"""How often the texts of a finding that is kept are counted."""
+_BLOCK_COPIES = 4
+"""Of a block that lines are read from."""
+_MARKED_BYTES = 2 << 20
+"""Lines that are marked, those around them, and the places that are looked up again."""
 _COPIES = 5
 """Of a document that is read again: its blocks, its text, and what is known of its keys."""
 
@@ -73,15 +80,18 @@ class MarkedDocuments:
         self._restart()
 
     @staticmethod
-    def terms() -> list[Term]:
-        """What is kept, and what reading a text again takes."""
-        each = given("texts", _MOST_BYTES) + given("findings", _MOST_FINDINGS) * given(
-            "entry", ENTRY_BYTES
-        )
-        kept = (given("documents", MOST_DOCUMENTS) + 1) * each
+    def terms(sizes: OutputSizes) -> list[Term]:
+        """What is kept, and what reading a text again takes; nothing where there is no text."""
+        if sizes.source_bytes == 0:
+            return []
+        n = sizes.findings_of(_MOST_FINDINGS)
+        each = given("texts", sizes.texts_of(n, _TEXT_COPIES, _MOST_BYTES)) + given(
+            "findings", n
+        ) * given("entry", ENTRY_BYTES)
+        kept = (given("documents", min(MOST_DOCUMENTS, sizes.documents)) + 1) * each
         return [
             Term.of("documents shown", kept, "constants of the code", at_most=True),
-            _source_term(),
+            _source_term(sizes),
         ]
 
     def finding(self, finding: Finding) -> None:
@@ -219,7 +229,15 @@ def _text_bytes(finding: Finding) -> int:
     return 4 * sum(map(len, texts))
 
 
-def _source_term() -> Term:
+def source_bytes(text_bytes: int) -> int:
+    """What reading a text of so many bytes again takes, where it is not packed."""
+    return _COPIES * min(text_bytes, MOST_DOCUMENT_BYTES) + _BLOCK_COPIES * BLOCK_BYTES
+
+
+def _source_term(sizes: OutputSizes) -> Term:
     """What reading a source again takes."""
     held = _COPIES * given("document", MOST_DOCUMENT_BYTES) + given("window", LARGEST_WINDOW_BYTES)
+    if sizes.source_bytes is not None:
+        held = least(held, given("source", sizes.source_bytes))
+    held += given("marked", _MARKED_BYTES)
     return Term.of("source read again", held, "constants of the code", at_most=True)

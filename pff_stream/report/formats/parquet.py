@@ -80,8 +80,15 @@ class ParquetWriter(ResultWriter, Protocol):
         source = "constants of the code"
         batch = _COPIES_OF_BATCH * given("batch", _BATCH_BYTES)
         rows = given("rows", _BATCH_ROWS) * given("row", _ROW_OBJECTS_BYTES)
-        group = _COPIES_OF_GROUP * given("row_group", ROW_GROUP_BYTES)
-        places = given("row_groups", self.most_row_groups) * given("columns", self.n_columns)
+        n_rows, n_bytes = self.held(sizes)
+        if n_rows is not None and n_bytes is not None:
+            n_bytes += n_rows * _VALUE_BYTES * self.n_columns
+            most_groups = 1 + n_rows // ROW_GROUP_ROWS + n_bytes // ROW_GROUP_BYTES
+            groups, n_bytes = min(self.most_row_groups, most_groups), min(ROW_GROUP_BYTES, n_bytes)
+        else:
+            groups, n_bytes = self.most_row_groups, ROW_GROUP_BYTES
+        group = _COPIES_OF_GROUP * given("row_group", n_bytes)
+        places = given("row_groups", groups) * given("columns", self.n_columns)
         footer = places * given("each", _FOOTER_BYTES)
         library = given("pyarrow", HELD_BYTES + NUMPY_HELD_BYTES)
         return [
@@ -90,6 +97,11 @@ class ParquetWriter(ResultWriter, Protocol):
             Term.of("row group", group, source, at_most=True),
             Term.of("footer", footer, source, at_most=True),
         ]
+
+    def held(self, sizes: OutputSizes) -> tuple[int | None, int | None]:
+        """Rows that there are at most, and bytes of their texts; None: nobody knows."""
+        n_rows = sizes.rules * sizes.documents
+        return n_rows, None if sizes.text_bytes is None else n_rows * sizes.text_bytes
 
     def begin(self, header: RunHeader, out: ByteSink) -> None:
         """Imports the library; the beginning of the file is written."""
@@ -147,6 +159,15 @@ class ParquetFindings(ParquetWriter):
     wants: ClassVar[frozenset[str]] = frozenset({"finding"})
     columns: ClassVar[Columns[Any]] = FindingColumns()
     n_columns: ClassVar[int] = 25
+
+    def held(self, sizes: OutputSizes) -> tuple[int | None, int | None]:
+        """A row a finding, with texts that its line has, too."""
+        if sizes.findings is None:
+            return None, None
+        n_bytes = sizes.findings_bytes
+        if n_bytes is None and sizes.line_bytes is not None:
+            n_bytes = sizes.findings * sizes.line_bytes
+        return sizes.findings, n_bytes
 
     def finding(self, finding: Finding) -> None:
         """A row."""

@@ -75,7 +75,7 @@ cdef struct Open:
 
 
 cdef enum:
-    LONGEST_POINTER = 1 << 16     # that is told of a place
+    LONGEST_POINTER = 1 << 12     # that is told of a place
     INDEX_BYTES = 10              # of an index in one
 
 
