@@ -112,5 +112,9 @@ class FaultyElsewhere:
         damage = json.loads(os.environ[FAULTS]).get("damage")
         if damage is not None:
             self._inner.link = Damaging(self._inner.link, damage)
+        spool = json.loads(os.environ[FAULTS]).get("spool")
+        if spool is not None:
+            for address, share in self._inner.shares.items():
+                self._inner.shares[address] = share._replace(spool_bytes=spool)
         crew: Crew[Any, Any] = self._inner.crew(replace(job, set_up=set_up_elsewhere))
         return crew

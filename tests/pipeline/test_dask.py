@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +101,20 @@ def check_same(run: Running, tmp_path: Path, given: Given) -> str:
 
 
 def test_same_bytes(tmp_path: Path, given: Given, lasting: DaskProcesses) -> None:
-    """Two hosts, each with a pool, make what one makes; nothing of the run stays with them."""
-    limits = [rlimits(worker) for worker in lasting.workers]
-    check_same(begin(tmp_path, given, lasting), tmp_path, given)
+    """Two hosts, each with a pool, make what one makes; nothing of the run stays with them.
+
+    What they have found and not sent is no more than what they were given at once.
+    """
+    limits, most = [rlimits(worker) for worker in lasting.workers], 0
+    run = begin(tmp_path, given, lasting, spool=0)
+    while run.process.poll() is None:
+        for path in lasting.folder.rglob("spool"):
+            with suppress(OSError):
+                most = max(most, path.stat().st_size)
+        time.sleep(0.01)
+    check_same(run, tmp_path, given)
+    spooled = json.loads((tmp_path / "out" / "summary.json").read_text())["run"]["spooled_bytes"]
+    assert 0 < most < 0.4 * spooled
     for worker in lasting.workers:
         check_clean(worker)
     # What holds worker processes to their plan is no limit of a process that others use, too.
