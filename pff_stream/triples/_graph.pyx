@@ -53,6 +53,17 @@ cdef inline uint32_t _u32(const unsigned char* base, size_t at) noexcept nogil:
 include "_graph_check.pxi"
 
 
+cdef inline int32_t _found(
+    const Index* index, const unsigned char* name, size_t length, uint64_t hash, bint is_rdf,
+    bint is_entity
+) noexcept nogil:
+    """A name as it stands or, of RDF, by another spelling."""
+    cdef int32_t found = find_name(index, name, length, hash)
+    if found < 0 and is_rdf:
+        return find_spelled(index, name, length, is_entity)
+    return found
+
+
 cdef uint64_t longest_name(const uint64_t* ends, uint64_t n) noexcept nogil:
     cdef uint64_t i, start = 0, most = 0
     for i in range(n):
@@ -231,25 +242,17 @@ cdef class GraphView:
         self, const unsigned char* name, size_t length, uint64_t hash
     ) noexcept nogil:
         cdef Index index
-        cdef int32_t found
         index.slots, index.mask = self.entity_slots, self.entity_mask
         index.ends, index.blob = self.entity_ends, self.entity_blob
-        found = find_name(&index, name, length, hash)
-        if found < 0 and self.is_rdf:
-            return find_spelled(&index, name, length, True)
-        return found
+        return _found(&index, name, length, hash, self.is_rdf, True)
 
     cdef int32_t find_relation(
         self, const unsigned char* name, size_t length, uint64_t hash
     ) noexcept nogil:
         cdef Index index
-        cdef int32_t found
         index.slots, index.mask = self.relation_slots, self.relation_mask
         index.ends, index.blob = self.relation_ends, self.relation_blob
-        found = find_name(&index, name, length, hash)
-        if found < 0 and self.is_rdf:
-            return find_spelled(&index, name, length, False)
-        return found
+        return _found(&index, name, length, hash, self.is_rdf, False)
 
     def entity_id(self, bytes name):
         """The id of the entity, or -1; of RDF also by another spelling (`_spellings`)."""
