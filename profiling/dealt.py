@@ -13,7 +13,7 @@ from pff_stream.execute.dealing import Dealer
 from pff_stream.execute.queue import Completed, Item, TaskQueue
 from pff_stream.execute.worker_main import HELD_SECONDS
 from pff_stream.plan.by_rules import WINDOW_TASKS
-from pff_stream.work.task import TASKS_TOGETHER, split_task
+from pff_stream.work.task import split_task, tasks_together
 from profiling.pool_costs import Costs
 
 
@@ -52,7 +52,7 @@ class Simulated:
     """So many workers, and one process that sends them tasks and takes answers in."""
 
     def __init__(
-        self, costs: Costs, workers: int, done: Callable[[Any, int | None], Reply]
+        self, costs: Costs, workers: int, n_chunks: int, done: Callable[[Any, int | None], Reply]
     ) -> None:
         self._costs, self._done = costs, done
         self._up = costs.up(workers)
@@ -61,9 +61,10 @@ class Simulated:
             Worker[Any](slot, cast(Any, None), memoryview(bytes(16)).cast("Q"), b"")
             for slot in range(workers)
         ]
-        self._dealer: Dealer[Any, Any] = Dealer(TASKS_TOGETHER)
+        self._dealer: Dealer[Any, Any] = Dealer(tasks_together(n_chunks, workers))
         self._now = costs.first + costs.opened * workers
         self._arrivals: list[tuple[float, int, int, list[tuple[Item[Any], Reply]]]] = []
+        self._sent: list[tuple[_State, int, list[Item[Any]], float]] = []
         self._busy = 0.0
         self._tasks = self._messages = 0
 
@@ -76,6 +77,7 @@ class Simulated:
         self._now += costs.begun * n
         for worker, items in self._dealer.first_messages(self._workers, queue):
             self._send(worker, items)
+        self._work()
         end, last_up = 0.0, max(self._up)
         while True:
             if self._now >= last_up:
@@ -83,6 +85,7 @@ class Simulated:
                     worker.ready = True
                 for worker, items in self._dealer.messages(self._workers, queue):
                     self._send(worker, items)
+                self._work()
             while queue.has_result:
                 result = queue.consume()
                 assert isinstance(result, Completed)
@@ -124,21 +127,27 @@ class Simulated:
         self._now += (costs.message + costs.task * (len(sent) - 1)) / 2
         self._messages += 1
         worker.in_flight.extend(sent)
-        at = max(state.free, self._now)
-        if not state.begun:
-            state.begun, at = True, at + costs.warm
-        held, since = [], at
-        for number, item in enumerate(sent):
-            reply = self._done(item.task, state.last)
-            state.last = reply.chunk
-            at += reply.seconds + costs.echo
-            self._busy += reply.seconds
-            self._tasks += 1
-            held.append((item, reply))
-            if number == len(sent) - 1 or at - since > HELD_SECONDS:
-                heapq.heappush(self._arrivals, (at, self._tasks, worker.slot, held))
-                held, since = [], at
-        state.free = at
+        self._sent.append((state, worker.slot, sent, self._now))
+
+    def _work(self) -> None:
+        """Has all that was sent done: behind the sending, which it would keep out of the caches."""
+        for state, slot, sent, there in self._sent:
+            at = max(state.free, there)
+            if not state.begun:
+                state.begun, at = True, at + self._costs.warm
+            held, since = [], at
+            for number, item in enumerate(sent):
+                reply = self._done(item.task, state.last)
+                state.last = reply.chunk
+                at += reply.seconds + self._costs.echo
+                self._busy += reply.seconds
+                self._tasks += 1
+                held.append((item, reply))
+                if number == len(sent) - 1 or at - since > HELD_SECONDS:
+                    heapq.heappush(self._arrivals, (at, self._tasks, slot, held))
+                    held, since = [], at
+            state.free = at
+        self._sent.clear()
 
     def _receive(self, queue: TaskQueue[Any, Any]) -> None:
         """Takes in the answers that came first."""

@@ -25,6 +25,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from pff_stream.evaluate._kernel import Evaluator
@@ -107,7 +108,7 @@ class Measured:
             if look is not None and not isinstance(task, Task):
                 look.take(task, answer)
 
-        return Simulated(costs, workers, self.done).run(tasks, take)
+        return Simulated(costs, workers, len(self.file.chunks), self.done).run(tasks, take)
 
     def alone(self) -> float:
         """Reads and evaluates all chunks, one after another: CPU seconds."""
@@ -168,6 +169,8 @@ def main() -> None:
     given = parser.parse_args()
     counts = [int(n) for n in given.workers.split(",")]
     options = EvaluatorOptions(max_examples=given.max_examples)
+    for path in (given.rules, given.graph, *(given.base or ())[1:]):
+        Path(path).read_bytes()  # what is in the page cache stays there
     with RuleFile(given.rules) as file, attach(given.graph) as graph:
         told = told_of(file, given.rules, given.graph, options)
         tasks = list(whole_chunks(file))

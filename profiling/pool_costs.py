@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import statistics
@@ -9,6 +10,8 @@ import struct
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
+
+import psutil
 
 from pff_stream.execute import launch
 from pff_stream.execute._copies import spread
@@ -25,7 +28,7 @@ from profiling.idle_worker import Told, worker
 STARTED, DISPATCHED, RANGES = 32, 3000, 2
 RUNS = 5
 SERVER_OF = {"forkserver": "spawn"}
-COPIED = struct.Struct("<qd")
+COPIED = struct.Struct("<d")
 PLACE = Place(1 << 24, 1 << 18, 1 << 31, 1 << 10, 1 << 8)
 
 
@@ -114,17 +117,9 @@ def pool_seconds(
     first: tuple[Task, ...] = (),
 ) -> Seconds:
     """Measures a pool that is given so many tasks of nothing."""
+    # This process has a core of its own as soon as workers are set up.
     cores = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, cores[:1])  # as where each has a core of its own
-    try:
-        return _pool_seconds(method, workers, tasks, (told, first, cores[1:] or cores))
-    finally:
-        os.sched_setaffinity(0, cores)
-
-
-def _pool_seconds(
-    method: str, workers: int, tasks: Iterable[Any], arguments: tuple[Any, ...]
-) -> Seconds:
+    arguments = told, first, cores[1:] or cores
     noted, began = _Noted(), time.process_time()
     job = Job(
         set_up=worker,
@@ -159,18 +154,41 @@ def copy_seconds() -> float:
     parent = os.fork()
     if parent == 0:
         began = time.process_time()
-        number = spread(STARTED, os.open(os.devnull, os.O_WRONLY))
-        spent = time.process_time() - (0.0 if number else began)
-        os.write(writer, COPIED.pack(number, spent))
+        if spread(STARTED, os.open(os.devnull, os.O_WRONLY)) == 0:
+            os.write(writer, COPIED.pack(time.process_time() - began))
         os._exit(0)
     os.close(writer)
     with open(reader, "rb") as told:
-        found = dict(COPIED.iter_unpack(told.read()))
+        (copying,) = COPIED.unpack(told.read())
     for _ in range(STARTED):
         os.wait()
-    # The last of each pair was copied last, and copies nobody.
-    leaf = statistics.median(found[number] for number in range(1, STARTED, 2))
-    return float(found[0] / math.log2(STARTED) + leaf)
+    return float(copying / math.log2(STARTED)) + copied_seconds()
+
+
+def copied_seconds() -> float:
+    """To be a copy, until it would tell of itself: it is held there by a pipe that is full."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while os.write(writer, bytes(4096)):
+            pass
+    os.set_blocking(writer, True)
+    parent = os.fork()
+    if parent == 0:
+        spread(2, writer)
+        os._exit(0)
+    me = psutil.Process()
+    while len(both := me.children()) < 2 or any(one.status() != "sleeping" for one in both):
+        time.sleep(0.001)
+    copy = next(one.pid for one in both if one.pid != parent)
+    with open(f"/proc/{copy}/schedstat") as told:
+        spent = int(told.read().split()[0]) / 1e9
+    for one in both:
+        one.kill()
+        os.waitpid(one.pid, 0)
+    os.close(reader)
+    os.close(writer)
+    return spent
 
 
 def pool_costs(method: str, told: WorkerArguments, first: tuple[Task, ...]) -> Costs:

@@ -18,7 +18,10 @@ TYPICAL_OF = 16
 
 
 class Dealer(Generic[Task, Answer]):
-    """Deals the tasks of a queue to workers, at most `together` in a message."""
+    """Deals the tasks of a queue to workers, at most `together` in a message.
+
+    0: one at a time, and none to who has another.
+    """
 
     def __init__(self, together: int) -> None:
         self._together = together
@@ -54,7 +57,7 @@ class Dealer(Generic[Task, Answer]):
                 yield worker, items
             else:
                 given[worker.slot] = worker, [*items]
-        if queue.has_work():
+        if self._together and queue.has_work():
             for worker in ready:
                 if worker.quick and 0 < len(worker.in_flight) <= most:
                     given.setdefault(worker.slot, (worker, []))

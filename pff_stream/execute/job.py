@@ -34,12 +34,13 @@ class Job:
     stall_seconds: float = STALL_SECONDS
     """A worker at work whose counter of `progress` stands still for so long is given up."""
     tasks_together: int = 1
-    """Quick tasks that one message may be of; answers may wait until the last of them is done."""
+    """Quick tasks that one message may be of; answers may wait until the last of them is done. 0:
+    one, and a worker has no other one waiting."""
     carrier: Carrier | None = None
     """Takes results from other hosts to this one; None: the job stays on this host."""
     starts_together: bool = False
-    """Whether no worker process gets a task before all are set up, so that what they hold together
-    does not depend on who was first."""
+    """Whether no worker process gets a second message before all are set up, so that what they hold
+    together does not depend on who was first."""
 
     def __post_init__(self) -> None:
         if self.workers < 1 or self.stall_seconds <= 0:

@@ -56,12 +56,12 @@ from pff_stream.work.look import Look, Pieces
 from pff_stream.work.rules import set_up
 from pff_stream.work.tally import Evaluation
 from pff_stream.work.task import (
-    TASKS_TOGETHER,
     Answer,
     Held,
     Part,
     Task,
     WorkerArguments,
+    tasks_together,
     together,
     whole_chunks,
 )
@@ -116,7 +116,7 @@ class RulesWork(Work):
             arguments=(self._told,),
             workers=self._workers,
             preload=("pff_stream.work.rules",),
-            tasks_together=TASKS_TOGETHER,
+            tasks_together=tasks_together(len(self.file.chunks), self._workers),
             carrier=RulesCarrier() if ready.cluster else None,
             starts_together=len(self.file.chunks) < GATHERED_TASKS * self._workers,
         )

@@ -1,7 +1,7 @@
 """In which order the rules of a run are evaluated, and in how large tasks, by a first look at them.
 
 Where there are few chunks for the workers, one that is heavy on this graph would keep the others
-waiting. So workers look at all chunks first, which takes about a millisecond for each. Then the
+waiting. So workers look at all chunks first, which takes a part of a millisecond for each. Then the
 heaviest come first, and a chunk that is more than a share of all work is divided between bodies. A
 body that is more than a share is counted in parts, each by some of its sources; when all of them
 are there, somebody writes its results by their sums.
@@ -23,6 +23,7 @@ from pff_stream.work.look import COLUMNS, Look, Pieces, rows_of
 from pff_stream.work.task import Answer, Part, Task, join_tasks
 
 if TYPE_CHECKING:
+    from pff_stream.rules.chunk_reader import Place
     from pff_stream.rules.file import RuleFile
 
 CHUNKS = 3
@@ -66,6 +67,7 @@ class FirstLook:
         self._chunks = range(len(file.chunks)) if chunks is None else chunks
         self._most_parts = MOST_PARTS if in_parts else 1
         self._left = 0
+        self._places: dict[int, Place] = {}
         self._found: dict[int, Pieces] = {}
         self._sums = _Sums()
 
@@ -91,7 +93,9 @@ class FirstLook:
         looks = [self._chunks[at : at + each] for at in range(0, len(self._chunks), each)]
         self._left = len(looks)
         for chunks in looks:
-            yield Look(tuple(chunks), tuple(map(self._file.place, chunks)))
+            found = tuple(map(self._file.place, chunks))
+            self._places.update(zip(chunks, found, strict=True))
+            yield Look(tuple(chunks), found)
         while self._left:
             yield NOT_YET
         for one in self._divided(missing):
@@ -117,7 +121,7 @@ class FirstLook:
     def _divided(self, missing: Missing) -> Iterator[Task | Alone[Task] | tuple[Task, int]]:
         """All rules: chunks that nobody could look at, heavy bodies, then what is light."""
         counts = self._file.chunks["rules"]
-        places = {chunk: self._file.place(chunk) for chunk in self._chunks}
+        places = self._places
         unknown = [chunk for chunk in self._chunks if chunk not in self._found]
         yield from missing(Task(one, 0, int(counts[one]), places[one]) for one in unknown)
         line = _Line(self._found)

@@ -6,7 +6,7 @@ begin with and where to divide them, and nothing that a result depends on.
 """
 
 from libc.math cimport ceil
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from pff_stream.triples._graph cimport CSR, GraphView
 
@@ -51,14 +51,19 @@ def body_work(GraphView graph, chunk):
     return found, weight, divided
 
 
-def _relations(GraphView graph, chunk):
+cdef int64_t[::1] _relations(GraphView graph, chunk):
     """The id in the graph of each name that is a relation's; -1: it has none."""
-    ids = np.full(chunk.n_names, -1, np.int64)
-    relations = chunk.atoms[::3]
-    is_named = np.zeros(chunk.n_names, bool)  # numpy.unique would import a MiB of numpy.ma
-    is_named[relations[relations >= 0]] = True
-    for name in np.flatnonzero(is_named).tolist():
-        ids[name] = graph.relation_id(chunk.name(name))
+    cdef const uint8_t[::1] names = chunk.names
+    cdef const uint32_t[::1] ends = chunk.name_ends
+    cdef const uint64_t[::1] hashes = chunk.name_hashes
+    cdef const int32_t[::1] atoms = chunk.atoms
+    cdef int64_t[::1] ids = np.full(chunk.n_names, -2, np.int64)
+    cdef Py_ssize_t at, name, begin
+    for at in range(0, atoms.shape[0], 3):
+        name = atoms[at]
+        if name >= 0 and ids[name] == -2:
+            begin = ends[name - 1] if name else 0
+            ids[name] = graph.find_relation(&names[begin], ends[name] - begin, hashes[name])
     return ids
 
 

@@ -17,8 +17,15 @@ from pff_stream.files.durable import naming
 from pff_stream.rules.chunk_reader import Place
 from pff_stream.rules.file import RuleFile
 
-TASKS_TOGETHER = 4
-"""Tasks that are sent to a worker in one message at most, where they are quick."""
+TASKS_TOGETHER, MESSAGES = 4, 8
+"""Tasks that are sent to a worker in one message at most, where they are quick; and messages that
+each worker is to have at least, since what waits in one cannot be done by another."""
+
+
+def tasks_together(n_tasks: int, workers: int) -> int:
+    """How many of so many quick tasks a message may be of; 0: none is sent to who has another."""
+    return min(TASKS_TOGETHER, n_tasks // (MESSAGES * workers))
+
 
 NOWHERE = Place(0, 0, 0, 0, 0)
 

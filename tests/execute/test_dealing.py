@@ -9,12 +9,14 @@ import pytest
 from pff_stream.execute.connection import Worker
 from pff_stream.execute.dealing import MESSAGE_SECONDS, QUICK_SECONDS, Dealer
 from pff_stream.execute.pool import Completed, Poisoned
-from pff_stream.execute.queue import TaskQueue
+from pff_stream.execute.queue import Alone, TaskQueue
 from tests.execute import pool_tasks
 from tests.execute.pool_processes import make_pool, nothing_left
 
 
-def dealt(seconds: float, together: int, n_tasks: int, workers: int = 2) -> list[list[int]]:
+def dealt(
+    seconds: float, together: int, n_tasks: int, workers: int = 2, wrapped: Any = int
+) -> list[list[int]]:
     """Numbers of tasks in the messages to each worker, after tasks that took so long."""
     dealer: Dealer[int, int] = Dealer(together)
     crew = []
@@ -24,7 +26,7 @@ def dealt(seconds: float, together: int, n_tasks: int, workers: int = 2) -> list
         for _ in range(100):
             dealer.note(worker, seconds)
         crew.append(worker)
-    queue: TaskQueue[int, int] = TaskQueue(range(n_tasks), 1000, pool_tasks.whole)
+    queue: TaskQueue[int, int] = TaskQueue(map(wrapped, range(n_tasks)), 1000, pool_tasks.whole)
     found: list[list[int]] = [[] for _ in crew]
     for worker, items in dealer.messages(crew, queue):
         found[worker.slot].append(len(items))
@@ -36,6 +38,12 @@ def test_quick_tasks_go_together() -> None:
     assert dealt(MESSAGE_SECONDS / 4.1, 8, 100) == [[4, 4], [4, 4]]
     assert dealt(MESSAGE_SECONDS / 100, 8, 100) == [[8, 8], [8, 8]]
     assert dealt(MESSAGE_SECONDS / 100, 1, 100) == [[1, 1], [1, 1]]
+
+
+def test_nothing_is_sent_ahead() -> None:
+    """Where there are few tasks, and where one is to be alone."""
+    assert dealt(MESSAGE_SECONDS / 100, 0, 100) == [[1], [1]]
+    assert dealt(MESSAGE_SECONDS / 100, 8, 100, wrapped=Alone) == [[1], [1]]
 
 
 def test_slow_tasks_go_alone() -> None:

@@ -20,7 +20,7 @@ from pff_stream.evaluate._kernel import Evaluator
 from pff_stream.execute.queue import Alone, NotYet
 from pff_stream.files.sources import open_blocks
 from pff_stream.files.writers import FileWriter
-from pff_stream.pipeline.first_look import CHUNKS, LEAST_TRIPLES, FirstLook
+from pff_stream.pipeline.first_look import BATCHED_WORKERS, CHUNKS, LEAST_TRIPLES, FirstLook
 from pff_stream.rules.compile import RuleOptions, compile_rules
 from pff_stream.rules.file import RuleFile
 from pff_stream.triples.graph import attach
@@ -258,8 +258,10 @@ def test_same_bytes_killed_and_resumed(heavy: tuple[Path, Path], tmp_path: Path)
     words = ["run", *map(str, heavy), "--fail-on", "none"]
     assert main([*words, "--workers", "1", "--out", str(tmp_path / "one")]) == 0
     expected = digest(tmp_path / "one")
-    assert main([*words, "--workers", "8", "--out", str(tmp_path / "eight")]) == 0
-    assert digest(tmp_path / "eight") == expected
+    for workers in ("8", str(BATCHED_WORKERS)):
+        out = tmp_path / workers
+        assert main([*words, "--workers", workers, "--out", str(out)]) == 0
+        assert digest(out) == expected
     out = tmp_path / "killed"
     running = Running(tmp_path, *words, "--workers", 8, "--out", out, pause=0.1, sync=0.0)
     journal = out / ".unfinished" / "journal"
