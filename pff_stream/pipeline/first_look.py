@@ -4,7 +4,8 @@ Where there are few chunks for the workers, one that is heavy on this graph woul
 waiting. So workers look at all chunks first, which takes a part of a millisecond for each. Then the
 heaviest come first, and a chunk that is more than a share of all work is divided between bodies. A
 body that is more than a share is counted in parts, each by some of its sources; when all of them
-are there, somebody writes its results by their sums.
+are there, somebody writes its results by their sums. Where many workers are through in no time, it
+is messages that take it: what is light is divided into few tasks, large ones first.
 """
 
 from __future__ import annotations
