@@ -21,6 +21,7 @@ from pff_stream.report.folder import REMAINS
 from planner.cgroups import own_groups
 from tests.execute.pool_processes import is_gone, within
 from tests.hostile.starting import COMMAND
+from tests.warm import put_command
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes as /proc shows them")
 
@@ -87,8 +88,10 @@ class Surroundings:
 
     def __init__(self, folder: Path) -> None:
         self.temporary, self.out = folder / "tmp", folder / "out"
-        for one in (self.temporary, self.out, folder / "home"):
+        self.command = folder / "tools" / "pff-stream"
+        for one in (self.temporary, self.out, folder / "home", self.command.parent):
             one.mkdir()
+        put_command(self.command.parent)
         self.environment = {
             **os.environ,
             "PYTHONPATH": str(ROOT),
@@ -107,6 +110,17 @@ class Surroundings:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+
+    def next(self, words: str) -> int:
+        """The exit code of another command."""
+        return subprocess.run(
+            [self.command, *words.split()],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        ).returncode
 
     def left(self, pid: int) -> set[str]:
         """What lies in the temporary folder, in shared memory and beside outputs."""
@@ -149,7 +163,7 @@ def check(folder: Path, words: str, seed: str, *, whole: bool) -> None:
         # What was whole before the kill has its name.
         assert around.left(process.pid) <= {own, *OUTPUTS}
     (folder / "tiny.tsv").write_text("a\tr\tb\n")
-    assert around.start(f"triples {folder}/tiny.tsv").wait() == 0
+    assert around.next(f"triples {folder}/tiny.tsv") == 0
     assert not list(around.temporary.iterdir())
     assert groups(process.pid) == []
 
@@ -207,7 +221,7 @@ def test_every_command_removes_what_others_left(tmp_path: Path, words: str) -> N
         with suppress(OSError):
             os.mkdir(f"{group.directory}/{GROUP_NAME}-{dead.pid}")
     told = words.format(t=tmp_path / "t.tsv", r=tmp_path / "r.tsv", o=tmp_path / "g.pffg")
-    assert around.start(told).wait() in (0, 1)
+    assert around.next(told) in (0, 1)
     assert not list(around.temporary.iterdir())
     assert groups(dead.pid) == []
 
@@ -249,7 +263,7 @@ def test_folders_of_a_killed_caller(tmp_path: Path, held: str, call: str | None)
         caller.kill()
     assert [path.name for path in around.temporary.glob("*/*/*")]
     if call is None:
-        assert around.start(f"triples {triples}").wait() == 0
+        assert around.next(f"triples {triples}") == 0
     else:
         text = CALLS[call].format(r=rules, t=triples)
         with python(f"import pff_stream; {text}") as other:

@@ -24,12 +24,25 @@ TRIPLES = "ana\tknows\tbo\nana\tlikes\tbo\nbo\tknows\tcy\n"
 NOT_ASKED = "filtered\thead relation not asked for"
 
 
+def written(folder: Path) -> tuple[Path, Path]:
+    """Rules and triples."""
+    (folder / "rules.tsv").write_text(RULES)
+    (folder / "graph.tsv").write_text(TRIPLES)
+    return folder / "rules.tsv", folder / "graph.tsv"
+
+
 @pytest.fixture
 def inputs(tmp_path: Path) -> tuple[Path, Path]:
     """Rules and triples."""
-    (tmp_path / "rules.tsv").write_text(RULES)
-    (tmp_path / "graph.tsv").write_text(TRIPLES)
-    return tmp_path / "rules.tsv", tmp_path / "graph.tsv"
+    return written(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The outcomes of all rules."""
+    folder = tmp_path_factory.mktemp("everything")
+    run("run", *written(folder), "--out", folder / "all", check=1)
+    return (folder / "all" / "outcomes.tsv").read_text().splitlines()
 
 
 @pytest.mark.thorough
@@ -46,16 +59,19 @@ def inputs(tmp_path: Path) -> tuple[Path, Path]:
     ],
 )
 def test_which_rules(
-    inputs: tuple[Path, Path], tmp_path: Path, asked: list[str], checked: set[int]
+    inputs: tuple[Path, Path],
+    everything: list[str],
+    tmp_path: Path,
+    asked: list[str],
+    checked: set[int],
 ) -> None:
     """From the command line and from Python; by a graph, in blocks, and by documents alike."""
     options = [word for name in asked for word in ("--relation", name)]
-    everything, out = tmp_path / "all", tmp_path / "out"
-    run("run", *inputs, "--out", everything, check=1)
+    out = tmp_path / "out"
     assert run("run", *inputs, *options, "--out", out, "--fail-on", "none", check=0)
     wanted = [
         line if number in checked else f"{number}\t{NOT_ASKED}"
-        for number, line in enumerate((everything / "outcomes.tsv").read_text().splitlines(), 1)
+        for number, line in enumerate(everything, 1)
     ]
     assert (out / "outcomes.tsv").read_text().splitlines() == wanted
     summary = json.loads((out / "summary.json").read_text())
@@ -63,7 +79,7 @@ def test_which_rules(
     assert summary["settings"]["relation"] == asked
     found = {
         one.line
-        for one in pff_stream.validate(*inputs, relation=asked)
+        for one in pff_stream.validate(*inputs, relation=asked, start_method="thread")
         if one.outcome.word != "filtered"
     }
     assert found == checked

@@ -18,6 +18,9 @@ from profiling.document_shapes import RULES, Shape, shapes
 BYTES = 3 * MIB
 LIKE_OTHERS = {
     "small objects, .json.gz",
+    "small objects, standard input",
+    "a flat array of empty arrays",
+    "triples, .tsv.zst of a window of 8 MiB",
     "a top-level array of small objects",
     "JSON Lines",
     "one string of escapes",
