@@ -87,9 +87,13 @@ def write_results(spooled, formatters=(), options=MergeOptions()):
         driven.close()
 
 
-def write_block(spooled, formatters, options=MergeOptions()):
-    """The same for some of the rules; what the formatters hold back stays with them."""
+def write_block(spooled, formatters, options, violations_left):
+    """The same for some of the rules; what the formatters hold back stays with them.
+
+    `violations_left` is in place of the options' `max_violations`.
+    """
     driven = Pass(spooled, options)
+    driven.examples_left = min(violations_left, (1 << 63) - 1)
     try:
         return driven.drive(list(formatters), False)
     finally:

@@ -228,7 +228,7 @@ class _Blocks:
             stop,
             is_checked=True,
         )
-        return write_block(spooled, self._lines, replace(self._options, max_violations=left))
+        return write_block(spooled, self._lines, self._options, left)
 
 
 class _Turn:
@@ -238,29 +238,33 @@ class _Turn:
         self._progress = progress
         self._begins = table.begins
         self._block = Block(0, 0, 0, 0, 0.0)
+        self._found: list[int] = []
 
     def begin(self, block: Block) -> None:
         """Goes to a block."""
-        self._block = block
+        self._block, self._found = block, []
 
     def begins(self) -> list[int]:
         """Where the block begins in each output; waits for it."""
+        if self._found:
+            return self._found
         row = self._begins[self._block.number]
         waited, pause = 0.0, LOOK_SECONDS
-        while not all(begins := row.tolist()):
+        while 0 in (begins := row.tolist()):
             if waited >= self._block.patience_seconds:
                 raise NotItsTurnError
             time.sleep(pause)
             waited += pause
             pause = min(1.25 * pause, MOST_LOOK_SECONDS)
             self._progress.tick()
-        return [begin - 1 for begin in begins]
+        self._found = [begin - 1 for begin in begins]
+        return self._found
 
     def hand_on(self, sizes: list[int]) -> None:
         """Says where the next block begins."""
-        row = self._begins[self._block.number + 1]
-        for at, (begin, size) in enumerate(zip(self.begins(), sizes, strict=True)):
-            row[at] = begin + size + 1
+        ends = zip(self.begins(), sizes, strict=True)
+        # In any order: whoever waits goes on when all of them are there.
+        self._begins[self._block.number + 1] = [begin + size + 1 for begin, size in ends]
 
     def moved(self) -> None:
         """Says that work goes on."""

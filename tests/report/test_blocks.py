@@ -85,13 +85,7 @@ def in_blocks(
                 there.graph, [merged.fileno()], parts, chunks, first, stop, is_checked=True
             )
             left = max(0, options.max_violations - before)
-            own = MergeOptions(
-                unseen=options.unseen,
-                max_violations=left,
-                fan_in=options.fan_in,
-                withdrawn=options.withdrawn,
-            )
-            found = write_block(some, formatters, own)
+            found = write_block(some, formatters, options, left)
             before += int(examples[at])
             totals = found if totals is None else added(totals, found)
         for lines in formatters:
