@@ -32,8 +32,10 @@ from pff_stream.execute.queue import NOT_YET, NotYet
 REPLY_BYTES = 2 << 20
 """A reply ends with the answer that reaches so much; the rest of its batch comes with the next."""
 _SOON = 1 << 30
-_SAMPLE_SECONDS, _SAMPLE_SHARE = 0.1, 50
+_LOOK_SECONDS, _LOOK_SHARE = 0.1, 50
 """Between two looks at the memory here, and so many times as long as a look took."""
+_LOOK_SHARE_AT_END = 10
+"""The same where a batch is done: workers hold all that they take then."""
 
 
 class Watch(Protocol):
@@ -143,7 +145,7 @@ class Host:
         self._begun: set[int] = set()
         """Batches that are worked at, or not sent."""
         self._watch: Watch
-        self._look_at = 0.0
+        self._looked = float("-inf")
         self._is_closing = False
         self._error: Exception | None = None
         self._lock = threading.Lock()
@@ -277,12 +279,12 @@ class Host:
         self._begun.add(number)
         return True
 
-    def _look(self) -> None:
+    def _look(self, *, at_end: bool = False) -> None:
         """Measures what is held here, now and then."""
-        if time.monotonic() >= self._look_at:
+        pause = (_LOOK_SHARE_AT_END if at_end else _LOOK_SHARE) * self._watch.sample_seconds
+        if time.monotonic() - self._looked >= pause + _LOOK_SECONDS * (not at_end):
             self._watch.sample()
-            pause = max(_SAMPLE_SECONDS, _SAMPLE_SHARE * self._watch.sample_seconds)
-            self._look_at = time.monotonic() + pause
+            self._looked = time.monotonic()
 
     def _split(self, numbered: Numbered) -> list[Numbered]:
         parts = self._told.carrier.split(numbered.task)
@@ -299,6 +301,7 @@ class Host:
             batch.outcomes.append(Outcome(of_batch, task, result.answer, None, result.seconds))
         batch.n_open -= 1
         if not batch.n_open:
+            self._look(at_end=True)
             batch.done.set_result(None)
 
     def _end(self, error: Exception) -> None:

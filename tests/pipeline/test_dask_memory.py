@@ -101,7 +101,7 @@ def test_memory_of_all(tmp_path: Path) -> None:
         before = tight.dask_worker()
         planned = plans(tmp_path, rules, graph, cluster)
         words = ("run", rules, graph, "--cluster", cluster.address, "--out", tmp_path / "out")
-        run = Running(tmp_path, *words)
+        run = Running(tmp_path, *words, anew=True)
         while run.process.poll() is None:
             most.note("scheduler", cluster.scheduler.pid)
             for worker in workers:
