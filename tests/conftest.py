@@ -52,13 +52,17 @@ POOLS = ("execute", "limits")
 """Folders whose tests look at what a pool does to the objects of its process."""
 _unfreeze = gc.unfreeze
 _is_of_pools = _is_frozen = False
+_n_kept = 0
+MOST_KEPT = 50
+"""Pools whose objects stay frozen before it is looked whether some of them are garbage."""
 
 
 def _unfreeze_where_it_is_tested() -> None:
-    global _is_frozen
+    global _is_frozen, _n_kept
     if _is_of_pools:
         _unfreeze()
         _is_frozen = False
+    _n_kept += 1
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -83,9 +87,10 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """What pools kept is looked at behind the last test of a folder."""
-    global _is_frozen
-    if nextitem is None or nextitem.path.parent != item.path.parent:
+    """Freezes what pools gave back; what they kept is looked at behind the tests of a file."""
+    global _is_frozen, _n_kept
+    if _n_kept > MOST_KEPT and (nextitem is None or nextitem.path != item.path):
+        _n_kept = 0
         _unfreeze()
         gc.collect()
     elif _is_frozen:
