@@ -169,9 +169,12 @@ class Preparation:
 def check(phases: Sequence[Phase], machine: Machine, more_bytes: int = LEAST_RUN_BYTES) -> None:
     """`RefusedError` where phases do not fit; what comes after them takes so much more."""
     budget = machine.budget_bytes
-    if phases and peak_bytes(phases) > budget:
+    peak = peak_bytes(phases) if phases else 0
+    if peak > budget:
         source, limits = machine.budget_source, machine.limits
-        plan = Plan(phases, budget, source, limits, margin_bytes=more_bytes)
+        # What comes after them is the smallest run, whatever was asked for.
+        least = peak if more_bytes else None
+        plan = Plan(phases, budget, source, limits, least_bytes=least, margin_bytes=more_bytes)
         raise RefusedError(refusal(plan))
 
 
