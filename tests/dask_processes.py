@@ -19,6 +19,7 @@ from tests.execute.pool_processes import is_gone
 
 ROOT = Path(__file__).parent.parent
 START_SECONDS = 120.0
+IDLE = "10 minutes"
 _AS_ANOTHER_HOST = (
     *("unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--mount-proc"),
     *("--kill-child", "sh", "-c"),
@@ -116,8 +117,13 @@ class DaskProcesses:
         self.workers: list[DaskWorker] = []
         more: tuple[str, ...] = ("--host", f"{protocol}://127.0.0.1", "--port", "0")
         more += ("--protocol", protocol, "--scheduler-file", str(self.file))
-        self.scheduler, _ = self._start("scheduler", *more)
-        self._until(lambda: bool(self._told()))
+        # Where the tests are killed, it ends by itself, and the workers with it.
+        self.scheduler, _ = self._start("scheduler", *more, "--idle-timeout", IDLE)
+        try:
+            self._until(lambda: bool(self._told()))
+        except BaseException:
+            self.__exit__()
+            raise
         self.address = self._told()
 
     def __enter__(self) -> DaskProcesses:
