@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from pff_stream.rules.rule import Atom, Different, Rule, Term, Variable
+from pff_stream.rules.rule import Atom, Different, Lookup, Rule, Term, Variable
 
 MAX_STEPS = 20_000
 """Ways to read a part of one text that are looked at; real texts need less than a thousand."""
@@ -52,9 +52,17 @@ def term_of(name: str) -> Term:
 
 
 class Weighed:
-    """The readings of one text, each with how odd it is."""
+    """The readings of one text, each with how odd it is.
 
-    def __init__(self) -> None:
+    Where a graph is given, those of its names alone: of all readings too few are kept to choose
+    from.
+    """
+
+    def __init__(
+        self, has_entity: Lookup | None = None, has_relation: Lookup | None = None
+    ) -> None:
+        self._has_entity, self._has_relation = has_entity, has_relation
+        self._known: dict[tuple[str, bool], bool] = {}
         self._steps = 0
         self._opened: list[int] = []
 
@@ -119,6 +127,34 @@ class Weighed:
         yield from self.plain_atoms(parts, 0, len(parts))
         yield from self.datalog_atoms(text, 0, len(text))
 
+    def _is_known(self, name: str, *, is_relation: bool = False) -> bool:
+        """Whether the graph has it; so is a variable, and any name where no graph is given."""
+        has = self._has_relation if is_relation else self._has_entity
+        if has is None or (not is_relation and isinstance(term_of(name), Variable)):
+            return True
+        known = self._known.get((name, is_relation))
+        if known is None:
+            self._step(len(name))
+            known = self._known[name, is_relation] = has(name.encode())
+        return known
+
+    def _atom(self, subject: str, relation: str, object_: str) -> Iterator[tuple[Atom, Cost]]:
+        """The atom of three names, none where they cannot be one."""
+        names = (subject, relation, object_)
+        if any(not name or name[0] == " " or name[-1] == " " for name in names):
+            return
+        left, named, right = (term_of(name) for name in names)
+        if isinstance(named, Variable) or not (
+            isinstance(left, Variable) or isinstance(right, Variable)
+        ):
+            return
+        if (
+            self._is_known(relation, is_relation=True)
+            and self._is_known(subject)
+            and self._is_known(object_)
+        ):
+            yield Atom(named, left, right), _sum(_ONE_MORE, *map(_cost_of, names))
+
     # Two blanks apart.
 
     def plain_atoms(self, tokens: list[str], begin: int, end: int) -> Iterator[tuple[Atom, Cost]]:
@@ -127,7 +163,7 @@ class Weighed:
             for second in range(first + 1, end):
                 self._step(sum(map(len, tokens[begin:end])) if end - begin > 3 else 0)
                 bounds = ((begin, first), (first, second), (second, end))
-                yield from _atom(*(APART.join(tokens[a:b]) for a, b in bounds))
+                yield from self._atom(*(APART.join(tokens[a:b]) for a, b in bounds))
 
     def _plain_body(self, tokens: list[str]) -> list[Rest]:
         rests: list[list[Rest]] = [[] for _ in tokens] + [[(_NOTHING, ())]]
@@ -168,7 +204,7 @@ class Weighed:
             for end in (*_places(constant, " "), len(constant)):
                 self._step(len(constant))
                 name, token = constant[:end], constant[end + 1 :]
-                if not name or name[-1] == " ":
+                if not name or name[-1] == " " or not self._is_known(name):
                     continue
                 one: Piece = Different(term_of(match[1]), term_of(name))
                 pieces = [*before, (one, _sum(_cost_of(name), _ONE_MORE))]
@@ -198,14 +234,14 @@ class Weighed:
             comma = subject.end() - 1 if subject else last_comma
             if subject or (ends_in_variable and opened < comma):
                 parts = text[opened + 1 : comma], text[begin:opened], text[comma + 1 : end - 1]
-                yield from _atom(*parts)
+                yield from self._atom(*parts)
             if subject and ends_in_variable and comma < last_comma:
                 parts = (
                     text[opened + 1 : last_comma],
                     text[begin:opened],
                     text[last_comma + 1 : end - 1],
                 )
-                yield from _atom(*parts)
+                yield from self._atom(*parts)
 
     def _datalog_body(self, text: str) -> list[Rest]:
         ends = [at + 1 for at in _places(text, ")") if text[at + 1 : at + 2] in ("", " ")]
@@ -218,6 +254,8 @@ class Weighed:
                 for end in (*(at - 1 for at in starts if at - 1 > match.end()), len(text)):
                     self._step(end - begin)
                     name = text[match.end() : end]
+                    if not self._is_known(name):
+                        continue
                     filtered: Piece = Different(term_of(match[1]), term_of(name))
                     cost = _sum(_cost_of(name), _ONE_MORE)
                     self._add(found, [(filtered, cost)], self._behind(rests, text, end))
@@ -265,19 +303,6 @@ def _cost_of(name: str) -> Cost:
         is_odd,
         (APART in name) + (ARROW.strip() in name),
     )
-
-
-def _atom(subject: str, relation: str, object_: str) -> Iterator[tuple[Atom, Cost]]:
-    """The atom of three names, none where they cannot be one."""
-    names = (subject, relation, object_)
-    if any(not name or name[0] == " " or name[-1] == " " for name in names):
-        return
-    left, named, right = (term_of(name) for name in names)
-    if isinstance(named, Variable) or not (
-        isinstance(left, Variable) or isinstance(right, Variable)
-    ):
-        return
-    yield Atom(named, left, right), _sum(_ONE_MORE, *map(_cost_of, names))
 
 
 def _keep_best(found: list[Rest]) -> None:

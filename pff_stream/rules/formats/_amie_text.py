@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pff_stream.rules.formats._amie_readings import (
     APART,
     ARROW,
+    Cost,
     TooManyWaysError,
     Weighed,
     term_of,
@@ -50,20 +51,16 @@ def read_text(
     if len(text) > MAX_UNCLEAR_CHARACTERS:
         found = f"an unclear text of {len(text)} characters"
         return Rejected(1, found, f"at most {MAX_UNCLEAR_CHARACTERS}, or clear names")
-    weighed = Weighed()
+    found_readings: dict[Rule, Cost] = {}
     try:
-        found_readings = dict(weighed.readings(text))
+        if has_entity is not None and has_relation is not None:
+            found_readings = dict(Weighed(has_entity, has_relation).readings(text))
+        # A graph that has the names of no reading chooses none.
+        found_readings = found_readings or dict(Weighed().readings(text))
     except TooManyWaysError:
         return Rejected(1, f"{text[:60]!r} with too many readings", "a clear text")
     if not found_readings:
         return _problem_of(text)
-    if has_entity is not None and has_relation is not None:
-        known = {
-            rule: cost
-            for rule, cost in found_readings.items()
-            if _has_names(rule, has_entity, has_relation)
-        }
-        found_readings = known or found_readings
     least = min(found_readings.values())
     best = tuple(rule for rule, cost in found_readings.items() if cost == least)
     return best[0] if len(best) == 1 else Unclear(best)
@@ -149,15 +146,6 @@ def expanded(rule: Rule, namespaces: Mapping[str, str]) -> Rule:
         head=atom(rule.head),
         body=tuple(map(atom, rule.body)),
         filters=tuple(Different(of(one.left), of(one.right)) for one in rule.filters),
-    )
-
-
-def _has_names(rule: Rule, has_entity: Lookup, has_relation: Lookup) -> bool:
-    atoms = (rule.head, *rule.body)
-    ones: tuple[Atom | Different, ...] = (*atoms, *rule.filters)
-    terms = [term for one in ones for term in one.terms]
-    return all(has_relation(atom.relation.encode()) for atom in atoms) and all(
-        has_entity(term.encode()) for term in terms if isinstance(term, str)
     )
 
 
