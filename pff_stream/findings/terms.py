@@ -33,9 +33,9 @@ _NOTE_BYTES = 28
 _ORDERED_BYTES = 47
 """A rule in a sort beside its text: what it is sorted by, line, source, and its length."""
 _DOCUMENT_SORTS = 4
-_HOLES_BYTES = 640 << 10
-"""What merging the results of many rules leaves free between used parts of the heap; a byte a rule
-where they are fewer."""
+_HOLE_BYTES, _HOLES_BYTES = 3, 5 << 19
+"""What merging the results of many rules leaves free between used parts of the heap: so much for
+each, and at most."""
 _VIOLATED_BYTES = 128
 """A violated rule as it is counted, with room to grow, and as it is ranked."""
 CATALOGUE_BYTES = 28
@@ -118,11 +118,12 @@ def listing_terms(n_rules: int, *, in_memory: bool) -> list[Term]:
 
     Ranks are in a temporary file that all workers map; `in_memory`: temporary files are memory.
     """
-    ranks = given("rules", n_rules) * _RANK_BYTES
+    ranked = given("rules", n_rules)
+    ranks = ranked * _RANK_BYTES
     source = "header of the rule file"
     return [
         Term.of("rules in order", given("sort", reading_bytes(RANKING_BYTES)), _SOURCE),
-        Term.of("heap after the merge", least(given("rules", n_rules), _HOLES_BYTES), _SOURCE),
+        Term.of("heap after the merge", least(_HOLE_BYTES * ranked, _HOLES_BYTES), _SOURCE),
         *([Term.of("ranks of rules", ranks, source, group=KERNEL)] if in_memory else []),
     ]
 
