@@ -2,7 +2,7 @@
 
     python -m profiling.make_heavy DIR [NAME]
 
-DIR gets rules.tsv (AnyBURL) and triples.tsv; `rules.pffr` of 6 chunks and `triples.pffg` as well.
+DIR gets rules.tsv (AnyBURL) and triples.tsv; `rules.pffr` of 9 chunks and `triples.pffg` as well.
 The name of the heavy body's relation says in which chunk it lies.
 """
 
