@@ -110,9 +110,10 @@ def encoded(
     resources = settings.resources
     inputs = list(settings.inputs.triples) if given is None else given
     observer.phase("encode", known_bytes(inputs), "bytes")
-    share, _ = _headroom(resources)
+    share, source = _headroom(resources)
     options = encode_options(settings.reading)._replace(
         memory_bytes=share,
+        memory_source=source,
         window_bytes=resources.max_window_bytes,
         spill_folder=working_folder(_parent(target)),
     )
@@ -164,9 +165,10 @@ def print_triples(settings: TriplesSettings, stream: BinaryIO) -> None:
     from pff_stream.triples.options import encode_options
 
     resources = settings.resources
-    share, _ = _headroom(resources)
+    share, source = _headroom(resources)
     options = encode_options(settings.reading)._replace(
         memory_bytes=share,
+        memory_source=source,
         window_bytes=resources.max_window_bytes,
     )
     with phase_held(share, resources):

@@ -59,6 +59,8 @@ class EncodeOptions(NamedTuple):
     block_bytes: int = BLOCK_BYTES
     memory_bytes: int | None = None
     """What may be used: inputs that must need more are refused after their beginning."""
+    memory_source: str = ""
+    """What says so, for messages."""
     window_bytes: int | None = None
     """The largest window to decompress with; None: what the memory has room for."""
     spill_folder: str | None = None

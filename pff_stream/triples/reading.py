@@ -119,8 +119,7 @@ class Reading:
             needed = n_bytes + self._encoder_bytes()
             raise RefusedError(
                 f"refused: {what} takes {format_size(n_bytes)} to read, "
-                f"{format_size(needed)} with what is read already; "
-                f"{format_size(self._memory_bytes)} may be used: "
+                f"{format_size(needed)} with what is read already{self._room()}: "
                 f"--budget {_enough(needed)}MiB would do"
             )
 
@@ -316,15 +315,20 @@ class Reading:
         counts = self._with_names_parted(self.counts(None)) if self._runs else self.counts(None)
         return sorting_bytes(replace(counts, sorts_in_file=self.encoder.spilled))
 
+    def _room(self) -> str:
+        """What may be used, and what says so; empty where nothing does."""
+        if self._memory_bytes is None:
+            return ""
+        source = self._options.memory_source
+        return f"; {format_size(self._memory_bytes)} may be used{source and f' ({source})'}"
+
     def refusal(self) -> RefusedError:
         """Says how far it came, and what would do."""
         said = (
             "refused: out of memory while encoding, "
             f"after {counted(self.encoder.n_read, 'triple')} with "
-            f"{counted(self.encoder.n_entities, 'entity', 'entities')}"
+            f"{counted(self.encoder.n_entities, 'entity', 'entities')}{self._room()}"
         )
-        if self._memory_bytes is not None:
-            said += f"; {format_size(self._memory_bytes)} may be used"
         needed = self._needed_bytes(at_least=False) or self._sorting_at_least()
         if not needed:
             return RefusedError(said)
