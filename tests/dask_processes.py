@@ -200,7 +200,8 @@ def _as_elsewhere(folder: Path, host: Elsewhere | None) -> tuple[str, ...]:
     if host is None:
         return ()
     folder.mkdir()
-    mounts = [f"mount -t tmpfs none '{host.hidden}'"]
+    # Where its nanny's semaphores lie: all processes end at once, who would remove them, too.
+    mounts = ["mount -t tmpfs none /dev/shm", f"mount -t tmpfs none '{host.hidden}'"]
     if host.disk is not None:
         mounts.append(f"mount -t tmpfs -o size={host.disk} none '{folder}'")
     return (*_AS_ANOTHER_HOST, " && ".join([*mounts, 'exec "$0" "$@"']))

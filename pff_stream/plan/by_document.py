@@ -17,7 +17,7 @@ from pff_stream.findings.terms import document_terms
 from pff_stream.plan import process_terms as processes
 from pff_stream.plan.sizes import ProcessCosts
 from pff_stream.plan.terms import report_phase
-from pff_stream.plan.workload import Build, Workload
+from pff_stream.plan.workload import Build, SharedWorkload
 from pff_stream.report._rows import ROWS_BYTES
 from pff_stream.report.formats.lines import BUFFER_BYTES as SUMS_BUFFER_BYTES
 from pff_stream.report.sums import RULE_BYTES as RULE_BYTES_SUMMED
@@ -76,7 +76,7 @@ class DocumentSizes:
 
 
 @dataclass(frozen=True, slots=True)
-class DocumentsWorkload(Workload):
+class DocumentsWorkload(SharedWorkload):
     """Documents, each with all rules."""
 
     unit = "documents"

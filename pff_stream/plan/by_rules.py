@@ -23,7 +23,7 @@ from pff_stream.plan.sizes import (
     resident_bytes,
 )
 from pff_stream.plan.terms import client_terms, run_phases, worker_terms
-from pff_stream.plan.workload import Build, Workload
+from pff_stream.plan.workload import Build, SharedWorkload
 from pff_stream.triples.terms import GraphSizes
 from pff_stream.work.task import TASKS_TOGETHER
 from planner.model import Phase, Setting, Settings, Term
@@ -58,7 +58,7 @@ LEAST_TASKS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class RulesWorkload(Workload):
+class RulesWorkload(SharedWorkload):
     """Chunks of rules over one graph."""
 
     unit = "chunks of rules"

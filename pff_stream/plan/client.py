@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pff_stream.plan.sizes import ProcessCosts
-from pff_stream.plan.workload import Build, Workload
+from pff_stream.plan.workload import Build, SharedWorkload, Workload
 from pff_stream.settings.models import ResourceOptions
 from planner.model import Phase, Setting, Settings
 from planner.plan import Plan
@@ -23,7 +23,7 @@ EVALUATE, LIST = "evaluate", "list"
 class ClientWorkload(Workload):
     """Work whose tasks are handed to other hosts."""
 
-    inner: Workload
+    inner: SharedWorkload
     """The same where this host evaluates."""
     unit: str
 
@@ -78,7 +78,7 @@ class ClientWorkload(Workload):
 
 
 def as_client(
-    workload: Workload, resources: ResourceOptions, cluster: str | None
+    workload: SharedWorkload, resources: ResourceOptions, cluster: str | None
 ) -> tuple[Workload, ResourceOptions]:
     """The work as this host has it, with a cluster or without, and what is said of its workers."""
     if cluster is None:

@@ -24,8 +24,6 @@ class Workload(ABC):
 
     unit: str
     """What there is to share out, in the plural."""
-    has_later_workers = True
-    """Whether workers are at work in phases behind the evaluation, too."""
 
     @property
     @abstractmethod
@@ -35,10 +33,6 @@ class Workload(ABC):
     @abstractmethod
     def phases(self, costs: ProcessCosts, settings: Settings) -> list[Phase]:
         """The phases of a run from the moment that its inputs are ready."""
-
-    def client_terms(self, costs: ProcessCosts) -> list[Term]:
-        """What this process holds while workers of other hosts evaluate."""
-        raise NotImplementedError
 
     @abstractmethod
     def candidates(self, counts: Sequence[int], methods: Sequence[str]) -> list[Settings]:
@@ -66,3 +60,18 @@ class Workload(ABC):
     def notes(self, settings: Settings | None) -> list[str]:
         """What is worth saying of the settings that were chosen; None: none fits."""
         return []
+
+
+class SharedWorkload(Workload):
+    """Work that hosts of a cluster can evaluate."""
+
+    has_later_workers = True
+    """Whether workers are at work in phases behind the evaluation, too."""
+
+    @abstractmethod
+    def client_terms(self, costs: ProcessCosts) -> list[Term]:
+        """What this process holds while workers of other hosts evaluate."""
+
+    def refined(self, plan: Plan, *, is_saved: bool) -> SharedWorkload | None:
+        """The same work by a closer look, where that may change the plan; None where it may not."""
+        return None
